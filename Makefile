@@ -1,0 +1,70 @@
+# Every target makes and uses its own environment in .venv; nothing else has to be set up.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP_INSTALL = for try in 1 2 3; do $(BIN)/pip install --quiet --disable-pip-version-check --retries 5 --timeout 60
+PIP_RETRY = && exit 0; echo "installing failed (try $$try of 3)" >&2; sleep 5; done; exit 1
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint types layers format protos protos-check bench constraints clean dev
+
+help: ## This list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+$(VENV)/bin/python:
+	@command -v $(PYTHON) >/dev/null || { echo "no $(PYTHON) on PATH; say make PYTHON=/path/to/python3.11 …" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$(PYTHON) is older than 3.11; say make PYTHON=/path/to/python3.11 …" >&2; exit 1; }
+	@echo "making $(VENV)" >&2
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.run-installed: pyproject.toml constraints.txt | $(VENV)/bin/python
+	@echo "installing the gateway, the client and the simulator into $(VENV)" >&2
+	@$(PIP_INSTALL) -c constraints.txt -e '.[cli,server]' $(PIP_RETRY)
+	@touch $@
+
+$(VENV)/.dev-installed: pyproject.toml constraints.txt | $(VENV)/bin/python
+	@echo "installing the development tools into $(VENV)" >&2
+	@$(PIP_INSTALL) -c constraints.txt -e '.[dev]' $(PIP_RETRY)
+	@touch $@ $(VENV)/.run-installed
+
+$(VENV)/.protos-installed: tools/protos-requirements.txt | $(VENV)/bin/python
+	@$(PYTHON) -m venv .venv-protos
+	@for try in 1 2 3; do .venv-protos/bin/pip install --quiet --disable-pip-version-check --retries 5 -r tools/protos-requirements.txt $(PIP_RETRY)
+	@touch $@
+
+dev: $(VENV)/.dev-installed ## Environment for development in .venv
+
+demo: $(VENV)/.run-installed ## Live tags from a running gateway (ARGS="--duration 5 --json" for a check)
+	@$(BIN)/mxgateway demo $(ARGS)
+
+test: $(VENV)/.dev-installed ## The tests (ARGS="-k name" to choose)
+	@$(BIN)/python -m pytest -n 2 $(ARGS)
+
+lint: $(VENV)/.dev-installed ## Style
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+
+format: $(VENV)/.dev-installed ## Style, mended
+	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
+
+types: $(VENV)/.dev-installed ## Strict types
+	@$(BIN)/mypy
+
+layers: $(VENV)/.dev-installed ## Which package may import which
+	@$(BIN)/lint-imports
+
+protos: $(VENV)/.protos-installed ## Generated code from protos/
+	@.venv-protos/bin/python tools/generate_protos.py
+
+protos-check: $(VENV)/.protos-installed ## Whether the generated code is what protos/ gives
+	@.venv-protos/bin/python tools/generate_protos.py --check
+
+bench: $(VENV)/.dev-installed ## Speed, as JSON, beside the bare floor of the same run
+	@$(BIN)/python -m benches $(ARGS)
+
+constraints: $(VENV)/.dev-installed ## Renews constraints.txt from .venv
+	@{ echo "# Versions that the project is tested with; ranges stand in pyproject.toml. Renew with: make constraints"; \
+	  $(BIN)/pip freeze --disable-pip-version-check --exclude-editable | grep -vE '^-e|@'; } > constraints.new && mv constraints.new constraints.txt
+
+clean: ## Removes environments and caches
+	rm -rf $(VENV) .venv-protos build dist site .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,80 @@
+"""Envelopes of the worker's pipe, checked on both sides: version, session, increasing sequence, exactly one body."""
+
+from __future__ import annotations
+
+from google.protobuf.message import DecodeError
+
+from mxgateway.generated import mxaccess_worker_pb2 as wpb
+from mxgateway_protocol.contract import MAX_FRAME_BYTES, WORKER_PROTOCOL_VERSION
+from mxgateway_protocol.errors import (
+    BodyError,
+    MalformedFrameError,
+    SequenceError,
+    SessionMismatchError,
+    VersionMismatchError,
+)
+from mxgateway_protocol.frames import encode_frame
+
+
+class EnvelopeWriter:
+    """Completes outgoing envelopes and turns them into frames. Not thread-safe: one owner, who also writes in order."""
+
+    def __init__(
+        self,
+        session_id: str,
+        protocol_version: int = WORKER_PROTOCOL_VERSION,
+        max_bytes: int = MAX_FRAME_BYTES,
+    ) -> None:
+        self.session_id = session_id
+        self._protocol_version = protocol_version
+        self._max_bytes = max_bytes
+        self._sequence = 0
+
+    def frame(self, envelope: wpb.WorkerEnvelope) -> bytes:
+        """Stamps version, session and the next sequence on the envelope and serialises it.
+
+        Raises:
+            BodyError: the envelope has no body.
+            OversizedFrameError: it is too long; its sequence number is not used up.
+        """
+        if envelope.WhichOneof("body") is None:
+            raise BodyError("an envelope without a body")
+        envelope.protocol_version = self._protocol_version
+        envelope.session_id = self.session_id
+        envelope.sequence = self._sequence + 1
+        data = encode_frame(envelope.SerializeToString(), self._max_bytes)
+        self._sequence += 1
+        return data
+
+
+class EnvelopeReader:
+    """Parses and checks incoming payloads."""
+
+    def __init__(self, session_id: str, protocol_version: int = WORKER_PROTOCOL_VERSION) -> None:
+        self.session_id = session_id
+        self._protocol_version = protocol_version
+        self._sequence = 0
+
+    def parse(self, payload: bytes) -> wpb.WorkerEnvelope:
+        """The envelope in a frame's payload.
+
+        Raises:
+            MalformedFrameError, VersionMismatchError, SessionMismatchError, SequenceError, BodyError: the pipe is
+                broken and must be given up.
+        """
+        try:
+            envelope = wpb.WorkerEnvelope.FromString(payload)
+        except DecodeError as error:
+            raise MalformedFrameError("a frame that is no WorkerEnvelope") from error
+        if envelope.protocol_version != self._protocol_version:
+            raise VersionMismatchError(
+                f"protocol version {envelope.protocol_version}; this end speaks {self._protocol_version}"
+            )
+        if envelope.session_id != self.session_id:
+            raise SessionMismatchError("an envelope of another session")
+        if envelope.sequence <= self._sequence:
+            raise SequenceError(f"sequence {envelope.sequence} after {self._sequence}")
+        if envelope.WhichOneof("body") is None:
+            raise BodyError("an envelope without a body")
+        self._sequence = envelope.sequence
+        return envelope

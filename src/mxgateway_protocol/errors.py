@@ -1,0 +1,53 @@
+"""Errors of the pipe and of MXAccess calls.
+
+PipeProtocolError
+    MalformedFrameError, OversizedFrameError, VersionMismatchError, SessionMismatchError, SequenceError, BodyError,
+    NonceError
+MxComError
+"""
+
+from __future__ import annotations
+
+
+class PipeProtocolError(Exception):
+    """The other end of a worker's pipe broke the protocol; the pipe is not usable any more."""
+
+
+class MalformedFrameError(PipeProtocolError):
+    """A frame of length zero, or a payload that is no WorkerEnvelope."""
+
+
+class OversizedFrameError(PipeProtocolError):
+    """A frame's length is beyond the limit; nothing was allocated for it."""
+
+
+class VersionMismatchError(PipeProtocolError):
+    """An envelope of another protocol version."""
+
+
+class SessionMismatchError(PipeProtocolError):
+    """An envelope of another session."""
+
+
+class SequenceError(PipeProtocolError):
+    """An envelope whose sequence does not increase."""
+
+
+class BodyError(PipeProtocolError):
+    """An envelope without a body, or with one that is not allowed at this point."""
+
+
+class NonceError(PipeProtocolError):
+    """The hello does not carry the nonce that the worker was started with."""
+
+
+class MxComError(Exception):
+    """A failed MXAccess COM call: the HRESULT is the whole answer, the text only explains it.
+
+    Attributes:
+        hresult: signed 32-bit HRESULT, negative for a failure.
+    """
+
+    def __init__(self, hresult: int, message: str = "") -> None:
+        self.hresult = hresult
+        super().__init__(message or f"HRESULT 0x{hresult & 0xFFFFFFFF:08X}")

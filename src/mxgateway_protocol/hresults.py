@@ -1,0 +1,20 @@
+"""HRESULTs that MXAccess is known to answer, as signed 32-bit numbers."""
+
+from __future__ import annotations
+
+S_OK = 0
+E_FAIL = -2147467259
+"""0x80004005"""
+E_INVALIDARG = -2147024809
+"""0x80070057: a write to an item that is not advised or whose type is not resolved yet; a wrong password."""
+E_ACCESSDENIED = -2147024891
+"""0x80070005: no run-time licence, or a null item definition."""
+REGDB_E_CLASSNOTREG = -2147221164
+"""0x80040154: MXAccess is not installed, or the process is not 32-bit."""
+E_SECURED_WRITE_REFUSED = -2147467231
+"""0x80004021: WriteSecured where the server handle holds no authenticated user."""
+
+
+def text(hresult: int) -> str:
+    """The HRESULT as engineers write it, for example `0x80070057`."""
+    return f"0x{hresult & 0xFFFFFFFF:08X}"

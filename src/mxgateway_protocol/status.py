@@ -1,0 +1,110 @@
+"""MXSTATUS_PROXY: its native numbers, and their place in the contract.
+
+The contract's enums start at 0 for "unspecified", so a native number n is n + 2 there; the native number travels beside
+it in `raw_category` and `raw_detected_by`.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import NamedTuple
+
+from mxgateway.generated import mxaccess_gateway_pb2 as pb
+
+_WIRE_OFFSET = 2
+
+
+class Category(IntEnum):
+    """MxStatusCategory as COM numbers it."""
+
+    UNKNOWN = -1
+    OK = 0
+    PENDING = 1
+    WARNING = 2
+    COMMUNICATION_ERROR = 3
+    CONFIGURATION_ERROR = 4
+    OPERATIONAL_ERROR = 5
+    SECURITY_ERROR = 6
+    SOFTWARE_ERROR = 7
+    OTHER_ERROR = 8
+
+
+class Source(IntEnum):
+    """MxStatusSource as COM numbers it: who detected the status."""
+
+    UNKNOWN = -1
+    REQUESTING_LMX = 0
+    RESPONDING_LMX = 1
+    REQUESTING_NMX = 2
+    RESPONDING_NMX = 3
+    REQUESTING_AUTOMATION_OBJECT = 4
+    RESPONDING_AUTOMATION_OBJECT = 5
+
+
+class Detail(IntEnum):
+    """The MxStatusDetail numbers that the simulator answers with."""
+
+    SUCCESS = 0
+    REQUEST_TIMED_OUT = 1
+    PLATFORM_COMMUNICATION_ERROR = 2
+    ENGINE_COMMUNICATION_ERROR = 5
+    INVALID_REFERENCE = 6
+    ATTRIBUTE_SIGNATURE_MISMATCH = 10
+    RESOLVING_ATTRIBUTE = 11
+    RESOLVING_OBJECT = 12
+    WRONG_DATA_TYPE = 13
+    CONVERSION_NOT_SUPPORTED = 18
+    UNABLE_TO_CONVERT_STRING = 19
+    OVERFLOW = 20
+    INVALID_ATTRIBUTE_ID = 1001
+    INVALID_PROPERTY_ID = 1002
+    INDEX_OUT_OF_RANGE = 1003
+    DATA_OUT_OF_RANGE = 1004
+    INCORRECT_DATA_TYPE = 1005
+    NOT_READABLE = 1006
+    NOT_WRITEABLE = 1007
+    WRITE_ACCESS_DENIED = 1008
+    UNKNOWN_ERROR = 1009
+    OBJECT_INITIALIZING = 1010
+    ENGINE_INITIALIZING = 1011
+    SECURED_WRITE = 1012
+    VERIFIED_WRITE = 1013
+    NO_ALARM_ACK_PRIVILEGE = 1014
+    ALARM_ACKED_ALREADY = 1015
+    USER_NOT_HAVING_ACCESS_RIGHTS = 1016
+    VERIFIER_NOT_HAVING_VERIFY_RIGHTS = 1017
+
+
+class MxStatus(NamedTuple):
+    """One MXSTATUS_PROXY as COM delivers it; `success` is -1 for success and 0 for failure."""
+
+    success: int
+    category: int
+    detected_by: int
+    detail: int
+
+    @property
+    def is_success(self) -> bool:
+        return self.success != 0
+
+    def to_proto(self, diagnostic_text: str = "") -> pb.MxStatusProxy:
+        """The contract's form, raw numbers beside the enums; a number outside the enums becomes UNKNOWN there."""
+        known_category = -1 <= self.category <= Category.OTHER_ERROR
+        known_source = -1 <= self.detected_by <= Source.RESPONDING_AUTOMATION_OBJECT
+        return pb.MxStatusProxy(
+            success=self.success,
+            category=pb.MxStatusCategory.ValueType(self.category + _WIRE_OFFSET if known_category else 1),
+            detected_by=pb.MxStatusSource.ValueType(self.detected_by + _WIRE_OFFSET if known_source else 1),
+            detail=self.detail,
+            raw_category=self.category,
+            raw_detected_by=self.detected_by,
+            diagnostic_text=diagnostic_text,
+        )
+
+    @classmethod
+    def from_proto(cls, status: pb.MxStatusProxy) -> MxStatus:
+        return cls(status.success, status.raw_category, status.raw_detected_by, status.detail)
+
+
+OK = MxStatus(-1, Category.OK, Source.REQUESTING_LMX, Detail.SUCCESS)
+PENDING = MxStatus(-1, Category.PENDING, Source.REQUESTING_LMX, Detail.SUCCESS)

@@ -1,0 +1,76 @@
+"""Every test ends with a leak check: tasks, threads, child processes and open files are as before."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import os
+import sys
+import threading
+from collections.abc import AsyncIterator, Iterator
+
+import psutil
+import pytest
+
+from tests.support.waiting import wait_until
+
+pytest_plugins: list[str] = []
+
+# Threads of libraries that live as long as the process does.
+_LASTING_THREADS = ("asyncio-waitpid", "grpc", "_poller", "ThreadPoolExecutor", "asyncio_", "execnet", "pytest_timeout")
+
+
+def _threads() -> set[threading.Thread]:
+    return {t for t in threading.enumerate() if t.is_alive() and not t.name.startswith(_LASTING_THREADS)}
+
+
+def _children() -> set[psutil.Process]:
+    return {p for p in psutil.Process().children(recursive=True) if _is_alive(p)}
+
+
+def _is_alive(process: psutil.Process) -> bool:
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _files() -> set[str]:
+    if sys.platform != "linux":
+        return set()
+    found = set()
+    for fd in os.listdir("/proc/self/fd"):
+        try:
+            target = os.readlink(f"/proc/self/fd/{fd}")
+        except OSError:
+            continue
+        if target.startswith("/") and not target.startswith(("/dev/", "/proc/", "/sys/")):
+            found.add(target)
+    return found
+
+
+@pytest.fixture(autouse=True)
+def leak_check(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fails a test that leaves a thread, a process, an open file or (when async) a task behind."""
+    if inspect.iscoroutinefunction(getattr(request, "function", None)):
+        request.getfixturevalue("task_leak_check")
+    if request.node.get_closest_marker("shares_processes"):
+        yield
+        return
+    threads, children, files = _threads(), _children(), _files()
+    yield
+    wait_until(lambda: not (_threads() - threads), 5, lambda: f"threads left behind: {_threads() - threads}")
+    wait_until(lambda: not (_children() - children), 5, lambda: f"processes left behind: {_children() - children}")
+    wait_until(lambda: not (_files() - files), 5, lambda: f"files left open: {_files() - files}")
+
+
+@pytest.fixture
+async def task_leak_check() -> AsyncIterator[None]:
+    """Fails an async test that leaves a task behind."""
+    before = asyncio.all_tasks()
+    yield
+    # One turn for tasks whose cancellation the test has asked for.
+    for _ in range(10):
+        await asyncio.sleep(0)
+    left = {t for t in asyncio.all_tasks() - before if t is not asyncio.current_task() and not t.done()}
+    assert not left, f"tasks left behind: {left}"
