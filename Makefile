@@ -36,7 +36,7 @@ $(VENV)/.protos-installed: tools/protos-requirements.txt | $(VENV)/bin/python
 dev: $(VENV)/.dev-installed ## Environment for development in .venv
 
 demo: $(VENV)/.run-installed ## Live tags from a running gateway (ARGS="--duration 5 --json" for a check)
-	@$(BIN)/mxgateway demo $(ARGS)
+	@$(BIN)/mxgw-py demo $(ARGS)
 
 test: $(VENV)/.dev-installed ## The tests (ARGS="-k name" to choose)
 	@$(BIN)/python -m pytest -n 2 $(ARGS)
