@@ -93,7 +93,7 @@ class Backend(Protocol):
         """Blocks until `wake` is called, the backend itself has something to pump, or `timeout` seconds are over."""
 
     def wake(self) -> None:
-        """Ends a `wait` early. The only method that other threads may call."""
+        """Ends a `wait` early; without one under way, the next. The only method that other threads may call."""
 
     def pump(self) -> float:
         """Delivers the events that are due to the sink and returns the seconds until the next pump is wanted (≥ 0)."""

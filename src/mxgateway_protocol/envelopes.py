@@ -5,6 +5,7 @@ from __future__ import annotations
 from google.protobuf.message import DecodeError
 
 from mxgateway.generated import mxaccess_worker_pb2 as wpb
+from mxgateway_protocol.batches import varint
 from mxgateway_protocol.contract import MAX_FRAME_BYTES, WORKER_PROTOCOL_VERSION
 from mxgateway_protocol.errors import (
     BodyError,
@@ -13,7 +14,7 @@ from mxgateway_protocol.errors import (
     SessionMismatchError,
     VersionMismatchError,
 )
-from mxgateway_protocol.frames import encode_frame
+from mxgateway_protocol.frames import HEADER_BYTES, check_length, encode_frame
 
 
 class EnvelopeWriter:
@@ -45,6 +46,28 @@ class EnvelopeWriter:
         data = encode_frame(envelope.SerializeToString(), self._max_bytes)
         self._sequence += 1
         return data
+
+    def frame_body(self, field: int, body: bytes, correlation_id: str = "") -> bytes:
+        """`frame` for a body that is serialised already, given by its field number; copied once.
+
+        Raises:
+            OversizedFrameError: as in `frame`.
+        """
+        session_id = self.session_id.encode()
+        correlation = correlation_id.encode()
+        head = b"\x08%b\x12%b%b\x18%b" % (
+            varint(self._protocol_version),
+            varint(len(session_id)),
+            session_id,
+            varint(self._sequence + 1),
+        )
+        if correlation:
+            head += b"\x22%b%b" % (varint(len(correlation)), correlation)
+        head += varint(field << 3 | 2) + varint(len(body))
+        length = len(head) + len(body)
+        check_length(length, self._max_bytes)
+        self._sequence += 1
+        return length.to_bytes(HEADER_BYTES, "little") + head + body
 
 
 class EnvelopeReader:

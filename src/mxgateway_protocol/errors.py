@@ -4,6 +4,7 @@ PipeProtocolError
     MalformedFrameError, OversizedFrameError, VersionMismatchError, SessionMismatchError, SequenceError, BodyError,
     NonceError
 MxComError
+BackendLostError
 """
 
 from __future__ import annotations
@@ -51,3 +52,10 @@ class MxComError(Exception):
     def __init__(self, hresult: int, message: str = "") -> None:
         self.hresult = hresult
         super().__init__(message or f"HRESULT 0x{hresult & 0xFFFFFFFF:08X}")
+
+
+class BackendLostError(Exception):
+    """A backend can never be used again, whatever is called; the worker reports it and ends.
+
+    As with an STA that died: only a new process helps. Every other exception of a backend is answered and survived.
+    """

@@ -2712,7 +2712,7 @@ class MxEvent(_message.Message):
     quality: _builtins.int
     """The OPC quality word exactly as MXAccess gave it; 192 is good."""
     worker_sequence: _builtins.int
-    """Assigned by the worker when the event is accepted: starts at 1, without holes."""
+    """Assigned by the worker: starts at 1, without holes."""
     hresult: _builtins.int
     raw_status: _builtins.str
     @_builtins.property

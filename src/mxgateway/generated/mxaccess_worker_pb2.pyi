@@ -121,7 +121,9 @@ class WorkerEnvelope(_message.Message):
     def worker_event_batch(self) -> Global___WorkerEventBatch: ...
     @_builtins.property
     def worker_assign(self) -> Global___WorkerAssign:
-        """Gives a pooled worker to a session; later envelopes carry the new session id."""
+        """Gives a pooled worker, ready under a placeholder's id, to a session. In each direction this exchange carries the
+        placeholder's id for the last time: WorkerAssign towards the worker, WorkerAssigned towards the gateway.
+        """
 
     @_builtins.property
     def worker_assigned(self) -> Global___WorkerAssigned: ...
@@ -394,10 +396,12 @@ class WorkerEventBatch(_message.Message):
     batch: _builtins.bytes
     """A serialised mxaccess_gateway.v1.MxEventBatch that has only `events`: the gateway forwards it without parsing."""
     first_sequence: _builtins.int
-    """Sequence of the first event; the others follow without holes."""
+    """worker_sequence of the first event; the others follow without holes, under every policy: an event gets its sequence
+    when it leaves the queue. Between two batches only events that a DrainEvents reply carries are missing.
+    """
     event_count: _builtins.int
     dropped_events: _builtins.int
-    """Events that the worker's queue policy dropped or replaced before the first one of this batch."""
+    """Events that the worker's queue policy dropped or replaced since the batch before; they never had a sequence."""
     def __init__(
         self,
         *,

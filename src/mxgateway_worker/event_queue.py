@@ -1,0 +1,247 @@
+"""The worker's bounded event queue: serialised events wait here for the writer.
+
+An event's sequence is given when it leaves the queue, so sequences have no holes under any policy, and a drop shows as
+a count between two batches, never as a missing number.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+
+from mxgateway_protocol.batches import EVENT_TAG, varint
+from mxgateway_protocol.contract import EVENT_QUEUE_CAPACITY
+from mxgateway_protocol.wire import PAIR_BITS, PAIRS, uvarint
+
+# Field 9 of MxEvent, worker_sequence.
+_SEQUENCE_KEY = b"\x48"
+_LOW = (1 << PAIR_BITS) - 1
+_CAPACITY_BYTES = 64 * 1024 * 1024
+
+
+class Policy(Enum):
+    """What a full queue does."""
+
+    FAIL_FAST = "fail_fast"
+    """Reports one overflow and refuses further events; what waits is still sent."""
+    DROP_OLDEST = "drop_oldest"
+    """Drops the oldest events, whatever they are."""
+    CONFLATE = "conflate"
+    """While events wait, keeps the latest data change of each item; other events are never dropped."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Events that leave together, as a serialised MxEventBatch."""
+
+    data: bytes
+    first_sequence: int
+    count: int
+    dropped_before: int
+
+
+class _Waiting:
+    """One waiting event under `conflate`, replaceable in its place."""
+
+    __slots__ = ("body", "key")
+
+    def __init__(self, body: bytes, key: int) -> None:
+        self.body = body
+        self.key = key
+
+
+class EventQueue:
+    """Bounded by count and by bytes; one thread puts events in, any thread takes them out.
+
+    Args:
+        policy: what a full queue does.
+        on_waiting: called when the queue stops being empty.
+        on_overflow: called once when events are refused, with the reason.
+        capacity: most waiting events. Under `conflate` it bounds all but data changes, whose bound is the item count.
+        capacity_bytes: most waiting bytes.
+    """
+
+    def __init__(
+        self,
+        policy: Policy,
+        on_waiting: Callable[[], None],
+        on_overflow: Callable[[str], None],
+        capacity: int = EVENT_QUEUE_CAPACITY,
+        capacity_bytes: int = _CAPACITY_BYTES,
+    ) -> None:
+        self._policy = policy
+        self._on_waiting = on_waiting
+        self._on_overflow = on_overflow
+        self._capacity = capacity
+        self._capacity_bytes = capacity_bytes
+        self._lock = threading.Lock()
+        self._waiting: deque[bytes] = deque()
+        self._conflated: deque[_Waiting] = deque()
+        self._latest: dict[int, _Waiting] = {}
+        self._bytes = 0
+        self._sequence = 0
+        self._dropped = 0
+        self._overflowed = False
+        self.dropped_total = 0
+        self.refused_total = 0
+
+    @property
+    def policy(self) -> Policy:
+        return self._policy
+
+    def use_policy(self, policy: Policy) -> None:
+        """Changes the policy of a queue that no event has entered yet."""
+        with self._lock:
+            if self._sequence or self.depth:
+                raise RuntimeError("the policy of a queue in use does not change")
+            self._policy = policy
+
+    @property
+    def depth(self) -> int:
+        """How many events wait."""
+        return len(self._waiting) + len(self._conflated)
+
+    @property
+    def sequence(self) -> int:
+        """Sequence of the last event that left."""
+        return self._sequence
+
+    @property
+    def overflowed(self) -> bool:
+        return self._overflowed
+
+    def put(self, body: bytes, item: int, is_data_change: bool) -> None:
+        """Takes a serialised MxEvent that has no worker_sequence yet.
+
+        Args:
+            body: the event's bytes.
+            item: anything that stands for the event's item, the same for all its events.
+            is_data_change: whether a later event of this kind replaces it under `conflate`.
+        """
+        with self._lock:
+            if self._overflowed:
+                self.refused_total += 1
+                return
+            waiting = self._waiting
+            if self._policy is Policy.CONFLATE:
+                was_empty, overflow = self._put_conflated(body, item, is_data_change)
+            else:
+                was_empty = not waiting
+                overflow = len(waiting) >= self._capacity or self._bytes + len(body) > self._capacity_bytes
+                if overflow and self._policy is Policy.DROP_OLDEST:
+                    self._make_room(len(body))
+                    overflow = False
+                if not overflow:
+                    waiting.append(body)
+                    self._bytes += len(body)
+            if overflow:
+                self._overflowed = True
+                self.refused_total += 1
+                reason = (
+                    f"the event queue is full: {self.depth} events, {self._bytes} bytes waiting; "
+                    f"policy {self._policy.value}"
+                )
+        if overflow:
+            self._on_overflow(reason)
+        elif was_empty:
+            self._on_waiting()
+
+    def _make_room(self, length: int) -> None:
+        waiting = self._waiting
+        while waiting and (len(waiting) >= self._capacity or self._bytes + length > self._capacity_bytes):
+            self._bytes -= len(waiting.popleft())
+            self._dropped += 1
+            self.dropped_total += 1
+
+    def _put_conflated(self, body: bytes, item: int, is_data_change: bool) -> tuple[bool, bool]:
+        waiting, latest = self._conflated, self._latest
+        if is_data_change:
+            older = latest.get(item)
+            if older is not None:
+                self._bytes += len(body) - len(older.body)
+                older.body = body
+                self._dropped += 1
+                self.dropped_total += 1
+                return False, False
+        elif len(waiting) - len(latest) >= self._capacity:
+            return False, True
+        else:
+            # Later data changes of the item stay behind this event.
+            latest.pop(item, None)
+        was_empty = not waiting
+        entry = _Waiting(body, item)
+        waiting.append(entry)
+        self._bytes += len(body)
+        if is_data_change:
+            latest[item] = entry
+        return was_empty, self._bytes > self._capacity_bytes
+
+    def _take(self, max_events: int, max_bytes: int) -> list[bytes]:
+        if self._policy is Policy.CONFLATE:
+            return self._take_conflated(max_events, max_bytes)
+        waiting = self._waiting
+        if len(waiting) <= max_events and self._bytes <= max_bytes:
+            taken = list(waiting)
+            waiting.clear()
+            self._bytes = 0
+            return taken
+        taken, size = [], 0
+        while waiting and len(taken) < max_events and (not taken or size + len(waiting[0]) <= max_bytes):
+            body = waiting.popleft()
+            size += len(body)
+            taken.append(body)
+        self._bytes -= size
+        return taken
+
+    def _take_conflated(self, max_events: int, max_bytes: int) -> list[bytes]:
+        waiting, latest = self._conflated, self._latest
+        taken: list[bytes] = []
+        size = 0
+        while waiting and len(taken) < max_events and (not taken or size + len(waiting[0].body) <= max_bytes):
+            entry = waiting.popleft()
+            if latest.get(entry.key) is entry:
+                del latest[entry.key]
+            size += len(entry.body)
+            taken.append(entry.body)
+        self._bytes -= size
+        return taken
+
+    def take_batch(self, max_events: int, max_bytes: int) -> Batch | None:
+        """What waits, oldest first, up to the limits (always at least one event); None when nothing waits."""
+        with self._lock:
+            bodies = self._take(max_events, max_bytes)
+            if not bodies:
+                return None
+            first = self._sequence + 1
+            self._sequence += len(bodies)
+            dropped, self._dropped = self._dropped, 0
+        return Batch(join_numbered(bodies, first), first, len(bodies), dropped)
+
+    def drain(self, max_events: int, max_bytes: int) -> list[bytes]:
+        """Complete events that have not been sent and will not be; `max_events` 0 for all that fit `max_bytes`."""
+        with self._lock:
+            bodies = self._take(max_events or self.depth, max_bytes)
+            first = self._sequence + 1
+            self._sequence += len(bodies)
+        return [body + _SEQUENCE_KEY + varint(first + index) for index, body in enumerate(bodies)]
+
+
+def join_numbered(bodies: list[bytes], first: int) -> bytes:
+    """The bodies as a serialised MxEventBatch, with the sequences from `first` on."""
+    parts: list[bytes] = []
+    extend = parts.extend
+    sequence = first
+    for body in bodies:
+        if sequence <= _LOW:
+            number = varint(sequence)
+            extend((EVENT_TAG, uvarint(len(body) + 1 + len(number)), body, _SEQUENCE_KEY, number))
+        else:
+            if sequence & _LOW == 0 or sequence == first or not parts:
+                high = uvarint(sequence >> PAIR_BITS)
+                extra = 3 + len(high)
+            extend((EVENT_TAG, uvarint(len(body) + extra), body, _SEQUENCE_KEY, PAIRS[sequence & _LOW], high))
+        sequence += 1
+    return b"".join(parts)

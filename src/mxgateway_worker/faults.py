@@ -1,0 +1,63 @@
+"""Faults of the worker as a process, for tests of what stands at the other end of its pipe.
+
+`crash` and `exit` (parameter `code`) end the process, `corrupt_frame` sends bytes that are no frame, `hang` stops all
+writing, heartbeats included. Every other name is the backend's.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Mapping
+
+from mxgateway_worker.writer import RawFrame, Writer
+
+WORKER_FAULTS = ("crash", "exit", "corrupt_frame", "hang")
+
+
+def parse(text: str) -> tuple[str, dict[str, str]]:
+    """`name` or `name:key=value,key=value`.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    name, _, rest = text.partition(":")
+    parameters: dict[str, str] = {}
+    for pair in rest.split(",") if rest else ():
+        key, equals, value = pair.partition("=")
+        if not equals or not key:
+            raise ValueError(f"fault {text}: write name:key=value,key=value")
+        parameters[key.strip()] = value
+    if not name:
+        raise ValueError("a fault without a name")
+    return name, parameters
+
+
+class WorkerFaults:
+    """Carries out the faults of the process."""
+
+    def __init__(self, writer: Writer) -> None:
+        self._writer = writer
+
+    def inject(self, fault: str, parameters: Mapping[str, str]) -> bool:
+        """Carries out the fault; False when it is none of the process's.
+
+        Raises:
+            ValueError: a parameter is unknown or wrong.
+        """
+        if fault not in WORKER_FAULTS:
+            return False
+        unknown = set(parameters) - ({"code"} if fault == "exit" else set())
+        if unknown:
+            raise ValueError(f"fault {fault} does not take {', '.join(sorted(unknown))}")
+        if fault == "exit":
+            os._exit(int(parameters.get("code", "1")))
+        if fault == "crash":
+            if hasattr(signal, "SIGKILL"):
+                os.kill(os.getpid(), signal.SIGKILL)
+            os.abort()
+        if fault == "hang":
+            self._writer.freeze()
+        else:
+            self._writer.send(RawFrame(b"\xff" * 64))
+        return True

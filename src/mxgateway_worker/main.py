@@ -1,0 +1,48 @@
+"""Start of a worker process."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+from collections.abc import Sequence
+
+from mxgateway_protocol.clock import SystemClock
+from mxgateway_protocol.contract import NONCE_VARIABLE
+from mxgateway_worker import arguments, logs, stdio
+from mxgateway_worker.parent import die_with_parent
+from mxgateway_worker.worker import Worker
+
+logger = logging.getLogger(__name__)
+
+# Short enough that the thread with a heartbeat or a reply does not wait long behind one that builds events.
+_SWITCH_INTERVAL = 0.001
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs a worker until its gateway ends it; returns the process's exit code, a `contract.WorkerExit`."""
+    given = sys.argv[1:] if argv is None else argv
+    try:
+        settings = arguments.parse(given, os.environ)
+    except arguments.ArgumentsError as error:
+        print(f"mxgateway_worker: {error}", file=sys.stderr)  # noqa: T201 - before logging is set up
+        return int(error.exit_code)
+    # Nothing that this process starts may inherit it.
+    del os.environ[NONCE_VARIABLE]
+    read_fd, write_fd = stdio.take_over()
+    die_with_parent()
+    # Ctrl-C reaches the whole process group; the gateway decides what becomes of its workers.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    sys.setswitchinterval(_SWITCH_INTERVAL)
+    formatter = logs.configure(settings.session_id, settings.log_level)
+    worker = Worker(settings, read_fd, write_fd, SystemClock(), formatter)
+    if hasattr(signal, "SIGTERM"):
+        signal.signal(signal.SIGTERM, lambda *_: worker.request_stop("SIGTERM"))
+    code = worker.run()
+    logger.info("worker ends exit=%d", code)
+    if not worker.threads_ended:
+        # A thread hangs in a call that nothing can abort; the interpreter must not wait for it.
+        sys.stderr.flush()
+        os._exit(int(code))
+    return int(code)

@@ -1,0 +1,38 @@
+"""Whether the executor thread hangs. Reports only: what follows is the gateway's decision."""
+
+from __future__ import annotations
+
+
+class Watchdog:
+    """Tells a hung executor from one that works on a long command.
+
+    Args:
+        grace: seconds without activity after which an idle executor counts as hung.
+        ceiling: seconds after which a running command counts as hung, too.
+    """
+
+    def __init__(self, grace: float, ceiling: float) -> None:
+        self._grace = grace
+        self._ceiling = ceiling
+        self._reported = False
+
+    def check(self, now: float, last_activity: float, command_started: float | None) -> str | None:
+        """The reason to report, once; None while all is well or when it is reported already.
+
+        All times are seconds of one monotonic clock. A recovered executor may be reported again.
+        """
+        idle = now - last_activity
+        if command_started is None:
+            hung = idle > self._grace
+            reason = f"the executor thread shows no activity for {idle:.1f} s; the grace is {self._grace:g} s"
+        else:
+            running = now - command_started
+            hung = running > self._ceiling and idle > self._grace
+            reason = f"a command is running for {running:.1f} s; the ceiling is {self._ceiling:g} s"
+        if not hung:
+            self._reported = False
+            return None
+        if self._reported:
+            return None
+        self._reported = True
+        return reason

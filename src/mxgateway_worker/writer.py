@@ -1,0 +1,198 @@
+"""The writer thread: everything that leaves the worker, in three lanes.
+
+Control (heartbeats, handshake, faults) goes first, then command replies, then events. Each turn sends all control and
+replies that wait and at most one batch of events, so no flood of events delays a heartbeat by more than one batch.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+from mxgateway.generated import mxaccess_worker_pb2 as wpb
+from mxgateway_protocol.clock import Clock
+from mxgateway_protocol.envelopes import EnvelopeWriter
+from mxgateway_protocol.wire import delimited, timestamp, uvarint
+from mxgateway_worker.event_queue import Batch, EventQueue
+
+logger = logging.getLogger(__name__)
+
+_REPLY_FIELD = wpb.WorkerEnvelope.WORKER_COMMAND_REPLY_FIELD_NUMBER
+_BATCH_FIELD = wpb.WorkerEnvelope.WORKER_EVENT_BATCH_FIELD_NUMBER
+
+BATCH_EVENTS = 2048
+BATCH_BYTES = 512 * 1024
+
+
+class Pulse(Protocol):
+    """What the writer sends by the clock."""
+
+    def due(self, now: float) -> list[wpb.WorkerEnvelope]:
+        """The envelopes that are due at `now`, seconds of the monotonic clock."""
+
+    def next_due(self) -> float:
+        """When `due` wants to be called next."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionChange:
+    """From the next frame on envelopes carry this session id."""
+
+    session_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class RawFrame:
+    """Bytes that go out as they are, for tests of the other end."""
+
+    data: bytes
+
+
+Control: TypeAlias = wpb.WorkerEnvelope | SessionChange | RawFrame
+
+
+def batch_body(batch: Batch) -> bytes:
+    """A serialised WorkerEventBatch."""
+    body = (
+        b"\x0a"
+        + uvarint(len(batch.data))
+        + batch.data
+        + b"\x10"
+        + uvarint(batch.first_sequence)
+        + b"\x18"
+        + uvarint(batch.count)
+    )
+    return body + b"\x20" + uvarint(batch.dropped_before) if batch.dropped_before else body
+
+
+class Writer:
+    """Owns the outgoing half of the pipe.
+
+    Args:
+        write: writes all bytes, blocking; raises OSError when the gateway is gone.
+        on_broken: called once, from the writer thread, when it does.
+    """
+
+    def __init__(
+        self,
+        write: Callable[[bytes], None],
+        envelopes: EnvelopeWriter,
+        clock: Clock,
+        on_broken: Callable[[Exception], None],
+    ) -> None:
+        self._write = write
+        self._envelopes = envelopes
+        self._clock = clock
+        self._on_broken = on_broken
+        self._events: EventQueue | None = None
+        self._pulse: Pulse | None = None
+        self._changed = threading.Condition()
+        self._control: list[Control] = []
+        self._replies: list[tuple[str, bytes]] = []
+        self._closing = False
+        self._frozen = False
+        self._last: wpb.WorkerEnvelope | None = None
+        self._thread = threading.Thread(target=self._run, name="worker-writer", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def start_events(self, events: EventQueue) -> None:
+        """From now on sends what waits in the queue."""
+        with self._changed:
+            self._events = events
+            self._changed.notify()
+
+    def start_pulse(self, pulse: Pulse) -> None:
+        """From now on sends what the pulse gives, its first envelopes at once."""
+        with self._changed:
+            self._pulse = pulse
+            self._changed.notify()
+
+    def stop_pulse(self) -> None:
+        with self._changed:
+            self._pulse = None
+
+    def send(self, *items: Control) -> None:
+        """Puts items into the control lane, in order and together."""
+        with self._changed:
+            self._control.extend(items)
+            self._changed.notify()
+
+    def reply(self, correlation_id: str, reply: bytes) -> None:
+        """Puts a serialised MxCommandReply into the lane of replies."""
+        with self._changed:
+            self._replies.append((correlation_id, reply))
+            self._changed.notify()
+
+    def events_waiting(self) -> None:
+        """Tells that the event queue is no longer empty."""
+        with self._changed:
+            self._changed.notify()
+
+    def freeze(self) -> None:
+        """Stops writing for good, as a worker does that hangs as a whole; for tests of the other end."""
+        with self._changed:
+            self._frozen = True
+
+    def finish(self, last: wpb.WorkerEnvelope | None, timeout: float) -> bool:
+        """Sends what waits, then `last`, and ends the thread; False when that takes longer than `timeout` seconds."""
+        with self._changed:
+            self._closing = True
+            self._last = last
+            self._changed.notify()
+        self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        try:
+            while self._turn():
+                pass
+        except Exception as error:  # noqa: BLE001 - whatever it is, nothing can be sent any more
+            self._on_broken(error)
+
+    def _turn(self) -> bool:
+        """Waits for something to send and sends it; False when all is sent for good."""
+        with self._changed:
+            while True:
+                if not self._frozen:
+                    if self._control or self._replies or (self._events is not None and self._events.depth):
+                        break
+                    if self._closing:
+                        break
+                    wait = None if self._pulse is None else self._pulse.next_due() - self._clock.monotonic()
+                    if wait is not None and wait <= 0:
+                        break
+                else:
+                    wait = None
+                self._changed.wait(wait)
+            control, self._control = self._control, []
+            replies, self._replies = self._replies, []
+            events, pulse, closing = self._events, self._pulse, self._closing
+        batch = events.take_batch(BATCH_EVENTS, BATCH_BYTES) if events is not None else None
+        frames: list[bytes] = []
+        envelopes = self._envelopes
+        for item in control:
+            if isinstance(item, SessionChange):
+                envelopes.session_id = item.session_id
+            elif isinstance(item, RawFrame):
+                frames.append(item.data)
+            else:
+                frames.append(envelopes.frame(item))
+        if pulse is not None and pulse.next_due() <= (now := self._clock.monotonic()):
+            frames += [envelopes.frame(envelope) for envelope in pulse.due(now)]
+        if replies:
+            completed = delimited(b"\x12", timestamp(self._clock.unix_ns()))
+            for correlation_id, reply in replies:
+                frames.append(envelopes.frame_body(_REPLY_FIELD, delimited(b"\x0a", reply) + completed, correlation_id))
+        if batch is not None:
+            frames.append(envelopes.frame_body(_BATCH_FIELD, batch_body(batch)))
+        done = closing and not control and not replies and batch is None
+        if done and self._last is not None:
+            frames.append(envelopes.frame(self._last))
+        if frames:
+            self._write(frames[0] if len(frames) == 1 else b"".join(frames))
+        return not done
