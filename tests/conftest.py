@@ -17,11 +17,19 @@ from tests.support.waiting import wait_until
 pytest_plugins: list[str] = []
 
 # Threads of libraries that live as long as the process does.
-_LASTING_THREADS = ("asyncio-waitpid", "grpc", "_poller", "ThreadPoolExecutor", "asyncio_", "execnet", "pytest_timeout")
+_LASTING_THREADS = (
+    "asyncio-waitpid",
+    "grpc",
+    "_poll_wrapper",
+    "ThreadPoolExecutor",
+    "asyncio_",
+    "execnet",
+    "pytest_timeout",
+)
 
 
 def _threads() -> set[threading.Thread]:
-    return {t for t in threading.enumerate() if t.is_alive() and not t.name.startswith(_LASTING_THREADS)}
+    return {t for t in threading.enumerate() if t.is_alive() and not any(name in t.name for name in _LASTING_THREADS)}
 
 
 def _children() -> set[psutil.Process]:

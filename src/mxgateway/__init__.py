@@ -1,0 +1,128 @@
+"""Async client of the MXAccess gateway: AVEVA System Platform tags over gRPC.
+
+Everything public is a name of this package. Names load when they are first used, so importing the package (or only
+`mxgateway.generated`) stays cheap and pulls no gRPC.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mxgateway.browse import BrowseNode
+    from mxgateway.channel import ConnectionState, ServerStream
+    from mxgateway.client import GatewayClient
+    from mxgateway.contract import GATEWAY_PROTOCOL_VERSION, MAX_BULK_ITEMS, WORKER_PROTOCOL_VERSION
+    from mxgateway.correlation import next_correlation_id
+    from mxgateway.errors import (
+        MxAccessError,
+        MxGatewayAuthenticationError,
+        MxGatewayAuthorizationError,
+        MxGatewayCommandError,
+        MxGatewayConnectionError,
+        MxGatewayError,
+        MxGatewayNotFoundError,
+        MxGatewayOverflowError,
+        MxGatewayProtocolError,
+        MxGatewayResourceError,
+        MxGatewaySessionError,
+        MxGatewayTimeoutError,
+        MxGatewayTransportError,
+        MxGatewayWorkerError,
+    )
+    from mxgateway.events import EventStream
+    from mxgateway.galaxy import GalaxyRepositoryClient
+    from mxgateway.generated.galaxy_repository_pb2 import DeployEvent, GalaxyAttribute, GalaxyObject
+    from mxgateway.options import ClientOptions, RetryPolicy
+    from mxgateway.quality import is_bad, is_good, is_status_failure, is_uncertain, quality_name
+    from mxgateway.session import Session
+    from mxgateway.values import from_mx_value, to_mx_value
+    from mxgateway.version import __version__
+
+_HOMES = {
+    "mxgateway.browse": ("BrowseNode",),
+    "mxgateway.channel": ("ConnectionState", "ServerStream"),
+    "mxgateway.client": ("GatewayClient",),
+    "mxgateway.contract": ("GATEWAY_PROTOCOL_VERSION", "MAX_BULK_ITEMS", "WORKER_PROTOCOL_VERSION"),
+    "mxgateway.correlation": ("next_correlation_id",),
+    "mxgateway.errors": (
+        "MxAccessError",
+        "MxGatewayAuthenticationError",
+        "MxGatewayAuthorizationError",
+        "MxGatewayCommandError",
+        "MxGatewayConnectionError",
+        "MxGatewayError",
+        "MxGatewayNotFoundError",
+        "MxGatewayOverflowError",
+        "MxGatewayProtocolError",
+        "MxGatewayResourceError",
+        "MxGatewaySessionError",
+        "MxGatewayTimeoutError",
+        "MxGatewayTransportError",
+        "MxGatewayWorkerError",
+    ),
+    "mxgateway.events": ("EventStream",),
+    "mxgateway.galaxy": ("GalaxyRepositoryClient",),
+    "mxgateway.generated.galaxy_repository_pb2": ("DeployEvent", "GalaxyAttribute", "GalaxyObject"),
+    "mxgateway.options": ("ClientOptions", "RetryPolicy"),
+    "mxgateway.quality": ("is_bad", "is_good", "is_status_failure", "is_uncertain", "quality_name"),
+    "mxgateway.session": ("Session",),
+    "mxgateway.values": ("from_mx_value", "to_mx_value"),
+    "mxgateway.version": ("__version__",),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "GATEWAY_PROTOCOL_VERSION",
+    "MAX_BULK_ITEMS",
+    "WORKER_PROTOCOL_VERSION",
+    "BrowseNode",
+    "ClientOptions",
+    "ConnectionState",
+    "DeployEvent",
+    "EventStream",
+    "GalaxyAttribute",
+    "GalaxyObject",
+    "GalaxyRepositoryClient",
+    "GatewayClient",
+    "MxAccessError",
+    "MxGatewayAuthenticationError",
+    "MxGatewayAuthorizationError",
+    "MxGatewayCommandError",
+    "MxGatewayConnectionError",
+    "MxGatewayError",
+    "MxGatewayNotFoundError",
+    "MxGatewayOverflowError",
+    "MxGatewayProtocolError",
+    "MxGatewayResourceError",
+    "MxGatewaySessionError",
+    "MxGatewayTimeoutError",
+    "MxGatewayTransportError",
+    "MxGatewayWorkerError",
+    "RetryPolicy",
+    "ServerStream",
+    "Session",
+    "__version__",
+    "from_mx_value",
+    "is_bad",
+    "is_good",
+    "is_status_failure",
+    "is_uncertain",
+    "next_correlation_id",
+    "quality_name",
+    "to_mx_value",
+]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOME_OF.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

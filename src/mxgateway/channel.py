@@ -1,0 +1,315 @@
+"""The connection to a gateway: channel, deadlines, key, retries, and gRPC's errors in this library's terms."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable
+from enum import Enum
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+import grpc
+import grpc.aio
+
+from mxgateway.auth import authorization_metadata
+from mxgateway.errors import MxGatewayConnectionError, MxGatewayError, MxGatewayTimeoutError, MxGatewayTransportError
+from mxgateway.options import ClientOptions
+from mxgateway.rpc_errors import map_rpc_error
+
+ReplyT = TypeVar("ReplyT")
+MessageT = TypeVar("MessageT")
+
+_HEALTH_CHECK = "/grpc.health.v1.Health/Check"
+
+
+class ConnectionState(Enum):
+    """Where the connection of a client stands."""
+
+    IDLE = "idle"
+    CONNECTING = "connecting"
+    CONNECTED = "connected"
+    RECONNECTING = "reconnecting"
+    CLOSED = "closed"
+
+
+_STATES = {
+    grpc.ChannelConnectivity.IDLE: ConnectionState.IDLE,
+    grpc.ChannelConnectivity.CONNECTING: ConnectionState.CONNECTING,
+    grpc.ChannelConnectivity.READY: ConnectionState.CONNECTED,
+    grpc.ChannelConnectivity.TRANSIENT_FAILURE: ConnectionState.RECONNECTING,
+    grpc.ChannelConnectivity.SHUTDOWN: ConnectionState.CLOSED,
+}
+
+
+class Connection:
+    """A channel with its options. With `channel=None` (an injected stub) it only adds deadlines, key and errors."""
+
+    def __init__(
+        self,
+        options: ClientOptions,
+        channel: grpc.aio.Channel | None,
+        *,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self.options = options
+        self.channel = channel
+        self.closed = False
+        self._metadata = authorization_metadata(options.api_key)
+        self._sleep = sleep
+        self._jitter = jitter
+
+    async def ready(self) -> None:
+        """Waits until the gateway answers.
+
+        Raises:
+            MxGatewayConnectionError: it cannot be reached; the text says why.
+            MxGatewayTimeoutError: it did not answer within `connect_timeout`.
+        """
+        channel, limit = self.channel, self.options.connect_timeout
+        if channel is None or limit is None:
+            return
+        try:
+            async with asyncio.timeout(limit):
+                state = channel.get_state(try_to_connect=True)
+                while state is not grpc.ChannelConnectivity.READY:
+                    if state is grpc.ChannelConnectivity.TRANSIENT_FAILURE:
+                        raise await self._cause(channel)
+                    await channel.wait_for_state_change(state)
+                    state = channel.get_state(try_to_connect=True)
+        except TimeoutError as error:
+            if isinstance(error, MxGatewayError):
+                raise
+            raise MxGatewayTimeoutError(
+                f"{self.options.endpoint} did not answer within {limit:g} s; is this the gateway's address and port?",
+                retryable=True,
+            ) from error
+
+    async def _cause(self, channel: grpc.aio.Channel) -> MxGatewayError:
+        # The state alone does not say why; a call that fails at once does.
+        try:
+            probe: Any = channel.unary_unary(_HEALTH_CHECK)
+            await probe(b"", timeout=self.options.connect_timeout, wait_for_ready=False)
+        except grpc.RpcError as error:
+            return map_rpc_error(error, f"cannot reach {self.options.endpoint}", secrets=(self.options.api_key,))
+        return MxGatewayConnectionError(f"cannot reach {self.options.endpoint}")
+
+    @property
+    def state(self) -> ConnectionState:
+        """The state now; CONNECTED for an injected stub."""
+        if self.closed:
+            return ConnectionState.CLOSED
+        if self.channel is None:
+            return ConnectionState.CONNECTED
+        return _STATES[self.channel.get_state()]
+
+    async def states(self) -> AsyncIterator[ConnectionState]:
+        """The state now and after each change, until the connection is closed."""
+        while not self.closed and self.channel is not None:
+            before = self.channel.get_state()
+            yield _STATES[before]
+            if before is grpc.ChannelConnectivity.SHUTDOWN:
+                return
+            await self.channel.wait_for_state_change(before)
+        yield self.state
+
+    async def unary(
+        self,
+        method: Callable[..., Awaitable[ReplyT]],
+        request: Any,
+        what: str,
+        *,
+        timeout: float | None = None,
+        correlation_id: str = "",
+        idempotent: bool = False,
+        sessions: bool = True,
+    ) -> ReplyT:
+        """One unary call. `timeout` in seconds, None for the options' call_timeout; it spans all attempts.
+
+        Raises:
+            MxGatewayError: the call failed. Cancelling the task cancels the call, and raises CancelledError as usual.
+        """
+        limit = self.options.call_timeout if timeout is None else timeout
+        clock = asyncio.get_running_loop().time
+        end = None if limit is None else clock() + limit
+        policy = self.options.retry if idempotent else None
+        attempt = 1
+        while True:
+            self._check_open(what)
+            try:
+                return await method(
+                    request, timeout=None if end is None else max(end - clock(), 0.001), metadata=self._metadata
+                )
+            except grpc.RpcError as error:
+                mapped = map_rpc_error(
+                    error, what, sessions=sessions, correlation_id=correlation_id, secrets=(self.options.api_key,)
+                )
+                if policy is None or not mapped.retryable or attempt >= policy.max_attempts:
+                    raise mapped from error
+                backoff = min(policy.initial_delay * 2 ** (attempt - 1), policy.max_delay)
+                delay = max(backoff * self._jitter(), mapped.retry_after or 0.0)
+                if end is not None and clock() + delay >= end:
+                    raise mapped from error
+            except asyncio.CancelledError:
+                # gRPC cancels running calls when their channel is closed: an error of the call, not the caller's wish.
+                task = asyncio.current_task()
+                if self.closed and (task is None or not task.cancelling()):
+                    raise MxGatewayTransportError(f"{what}: the client was closed during the call") from None
+                raise
+            await self._sleep(delay)
+            attempt += 1
+
+    def stream(
+        self,
+        method: Callable[..., Any],
+        request: Any,
+        what: str,
+        *,
+        timeout: float | None = None,
+        correlation_id: str = "",
+        sessions: bool = True,
+    ) -> ServerStream[Any]:
+        """A server stream; it starts at once and ends with its iterator.
+
+        Raises:
+            MxGatewayTransportError: the client is closed.
+        """
+        self._check_open(what)
+        limit = self.options.stream_timeout if timeout is None else timeout
+        call = method(request, timeout=limit, metadata=self._metadata)
+        return ServerStream(call, what, self, correlation_id, sessions)
+
+    def map_error(self, error: grpc.RpcError, what: str, correlation_id: str, sessions: bool) -> MxGatewayError:
+        return map_rpc_error(
+            error, what, sessions=sessions, correlation_id=correlation_id, secrets=(self.options.api_key,)
+        )
+
+    def _check_open(self, what: str) -> None:
+        if self.closed:
+            raise MxGatewayTransportError(f"{what}: the client is closed")
+
+    async def close(self) -> None:
+        """Closes the channel and ends all calls on it. Idempotent."""
+        if self.closed:
+            return
+        # Set before the first await, so that a concurrent close finds it done.
+        self.closed = True
+        if self.channel is not None:
+            await self.channel.close(grace=None)
+
+
+class ServerStream(Generic[MessageT]):
+    """An async iterator over a server stream.
+
+    Leaving the loop, `aclose()`, `cancel()`, dropping the object or cancelling the task that waits ends the gRPC
+    stream. That never aborts a COM call in the worker.
+    """
+
+    def __init__(self, call: Any, what: str, connection: Connection, correlation_id: str, sessions: bool) -> None:
+        self._call = call
+        self._what = what
+        self._connection = connection
+        self._sessions = sessions
+        self._iterator: AsyncIterator[MessageT] = call.__aiter__()
+        self._finished = False
+        self.correlation_id = correlation_id
+
+    def __aiter__(self) -> ServerStream[MessageT]:
+        return self
+
+    async def __anext__(self) -> MessageT:
+        if self._finished:
+            raise StopAsyncIteration
+        try:
+            return await self._iterator.__anext__()
+        except StopAsyncIteration:
+            self._finished = True
+            raise
+        except grpc.RpcError as error:
+            self._finished = True
+            raise self._connection.map_error(error, self._what, self.correlation_id, self._sessions) from error
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            wanted = task is not None and task.cancelling() > 0
+            ended = self._finished
+            self.cancel()
+            if wanted:
+                raise
+            if ended:
+                # cancel() or aclose() of this stream by another task: the iteration just ends.
+                raise StopAsyncIteration from None
+            if self._connection.closed:
+                raise MxGatewayTransportError(f"{self._what}: the client was closed during the stream") from None
+            raise
+
+    @property
+    def finished(self) -> bool:
+        """Whether the stream has ended, by whatever cause."""
+        return self._finished
+
+    def cancel(self) -> None:
+        """Ends the stream at once. Idempotent; a stream that has ended stays as it ended."""
+        self._finished = True
+        self._call.cancel()
+
+    async def aclose(self) -> None:
+        """Ends the stream at once. Idempotent."""
+        self.cancel()
+
+    async def __aenter__(self) -> ServerStream[MessageT]:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    def __del__(self) -> None:
+        if not self._finished:
+            self._call.cancel()
+
+
+def open_channel(options: ClientOptions) -> grpc.aio.Channel:
+    """The gRPC channel of the options, not yet connected.
+
+    Raises:
+        OSError: `ca_file` cannot be read.
+        ValueError: `ca_file` holds no certificate.
+    """
+    settings: list[tuple[str, Any]] = [
+        ("grpc.max_send_message_length", options.max_message_bytes),
+        ("grpc.max_receive_message_length", options.max_message_bytes),
+        # A library reads nothing from the environment; plant networks are not behind a proxy.
+        ("grpc.enable_http_proxy", 0),
+        # Retries are this library's own decision, call by call.
+        ("grpc.enable_retries", 0),
+        ("grpc.initial_reconnect_backoff_ms", 200),
+        ("grpc.max_reconnect_backoff_ms", 5_000),
+        # Channels to one address stay apart, so that closing one client never touches another.
+        ("grpc.use_local_subchannel_pool", 1),
+    ]
+    if options.keepalive_time is not None:
+        settings += [
+            ("grpc.keepalive_time_ms", round(options.keepalive_time * 1000)),
+            ("grpc.keepalive_timeout_ms", round(options.keepalive_timeout * 1000)),
+            ("grpc.keepalive_permit_without_calls", 0),
+        ]
+    if options.plaintext:
+        return grpc.aio.insecure_channel(options.endpoint, options=settings)
+    if options.server_name_override is not None:
+        settings.append(("grpc.ssl_target_name_override", options.server_name_override))
+    roots = _read_roots(Path(options.ca_file)) if options.ca_file is not None else _system_roots()
+    return grpc.aio.secure_channel(options.endpoint, grpc.ssl_channel_credentials(roots), options=settings)
+
+
+def _read_roots(ca_file: Path) -> bytes:
+    roots = ca_file.read_bytes()
+    if b"-----BEGIN CERTIFICATE-----" not in roots:
+        raise ValueError(f"ca_file {str(ca_file)!r} holds no PEM certificate")
+    return roots
+
+
+def _system_roots() -> bytes | None:
+    """The roots that this machine trusts, as PEM; None (gRPC's own list) where the system names none."""
+    certificates = ssl.create_default_context().get_ca_certs(binary_form=True)
+    return "".join(map(ssl.DER_cert_to_PEM_cert, certificates)).encode() or None

@@ -1,0 +1,274 @@
+"""The client of the gateway service."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from datetime import timedelta
+from typing import Any
+
+from google.protobuf.duration_pb2 import Duration
+
+from mxgateway.channel import Connection, ConnectionState, ServerStream, open_channel
+from mxgateway.commands import IDEMPOTENT_KINDS, what
+from mxgateway.correlation import next_correlation_id
+from mxgateway.errors import MxGatewayError
+from mxgateway.generated import mxaccess_gateway_pb2 as pb
+from mxgateway.generated.mxaccess_gateway_pb2_grpc import MxAccessGatewayStub
+from mxgateway.options import ClientOptions
+from mxgateway.replies import check_mxaccess, check_protocol, check_versions
+from mxgateway.session import Session
+
+
+class GatewayClient:
+    """A connection to a gateway; sessions are opened on it.
+
+    Use `async with await GatewayClient.connect(...) as client:`. One client serves any number of sessions and tasks of
+    one event loop.
+    """
+
+    def __init__(self, options: ClientOptions, *, stub: Any = None) -> None:
+        """Makes a client without connecting; the first call does. `connect` is the usual way.
+
+        Args:
+            options: how to reach the gateway.
+            stub: a stand-in for the generated MxAccessGatewayStub, for tests. Its methods have to take the keywords
+                `timeout` and `metadata`.
+        """
+        channel = None if stub is not None else open_channel(options)
+        self._connection = Connection(options, channel)
+        self._stub: Any = stub if channel is None else MxAccessGatewayStub(channel)
+
+    @classmethod
+    async def connect(cls, options: ClientOptions | None = None, *, stub: Any = None, **settings: Any) -> GatewayClient:
+        """Connects to a gateway.
+
+        Args:
+            options: all options as one object, or
+            stub: as for the constructor.
+            **settings: the fields of ClientOptions, for example
+                `connect(endpoint="localhost:5001", api_key=key, ca_file="gateway.pem")`.
+
+        Raises:
+            TypeError: both, or neither, of options and settings; a setting that ClientOptions does not have.
+            ValueError: a setting that makes no sense.
+            MxGatewayConnectionError: the gateway cannot be reached, or its certificate is not trusted.
+            MxGatewayTimeoutError: no answer within `connect_timeout`.
+        """
+        client = cls(merge_options(options, settings), stub=stub)
+        try:
+            await client._connection.ready()
+        except BaseException:
+            await client.close()
+            raise
+        return client
+
+    @property
+    def options(self) -> ClientOptions:
+        """The options that this client was made with."""
+        return self._connection.options
+
+    @property
+    def connection_state(self) -> ConnectionState:
+        """Where the connection stands now."""
+        return self._connection.state
+
+    def connection_states(self) -> AsyncIterator[ConnectionState]:
+        """The state now and after each change, until the client is closed."""
+        return self._connection.states()
+
+    def __repr__(self) -> str:
+        return f"<GatewayClient {self.options.endpoint} {self.connection_state.value}>"
+
+    # ----------------------------------------------------------------------------------------------------- sessions
+
+    async def open_session(
+        self,
+        *,
+        client_session_name: str = "",
+        requested_backend: str = "",
+        command_timeout: timedelta | float | None = None,
+        backend_options: Mapping[str, str] | None = None,
+        backpressure_policy: pb.BackpressurePolicy.ValueType = pb.BACKPRESSURE_POLICY_UNSPECIFIED,
+        correlation_id: str = "",
+    ) -> Session:
+        """Opens a session, that is a worker process of one's own.
+
+        Args:
+            client_session_name: a name for the gateway's logs and dashboard.
+            requested_backend: empty for the gateway's default, else `simulator`, `com` or `replay`.
+            command_timeout: limit of each command in the gateway; None for the gateway's default (30 s).
+            backend_options: options of the backend, where the gateway allows them.
+            backpressure_policy: what the gateway does when this session's events are not taken fast enough.
+            correlation_id: empty for a new one.
+
+        Raises:
+            MxGatewayProtocolError: gateway and client speak different versions of the contract.
+            MxGatewayError: the session cannot be opened.
+        """
+        request = pb.OpenSessionRequest(
+            requested_backend=requested_backend,
+            client_session_name=client_session_name,
+            client_correlation_id=correlation_id or next_correlation_id(),
+            backend_options=backend_options or {},
+            backpressure_policy=backpressure_policy,
+        )
+        if command_timeout is not None:
+            limit = Duration()
+            limit.FromTimedelta(
+                command_timeout if isinstance(command_timeout, timedelta) else timedelta(seconds=command_timeout)
+            )
+            request.command_timeout.CopyFrom(limit)
+        reply = await self.open_session_raw(request)
+        try:
+            check_versions(reply)
+        except MxGatewayError as error:
+            # The gateway has started a worker for us; without a Session nobody else would end it.
+            try:
+                await self.close_session_raw(pb.CloseSessionRequest(session_id=reply.session_id))
+            except MxGatewayError as failure:
+                error.add_note(f"closing the session failed too: {failure}")
+            raise
+        return Session(self, reply)
+
+    def attach_session(self, session_id: str, *, capabilities: tuple[str, ...] = ()) -> Session:
+        """A Session object for a session that is open already, for example from another process of the same key.
+
+        Nothing is sent. `capabilities` are those of the reply that opened it, where they are known.
+        """
+        return Session(self, pb.OpenSessionReply(session_id=session_id, capabilities=capabilities))
+
+    # ---------------------------------------------------------------------------------------------------- raw calls
+
+    async def open_session_raw(
+        self, request: pb.OpenSessionRequest, *, timeout: float | None = None
+    ) -> pb.OpenSessionReply:
+        """OpenSession with the generated messages. Raises MxGatewayError; checks no version."""
+        reply: pb.OpenSessionReply = await self._connection.unary(
+            self._stub.OpenSession,
+            request,
+            "OpenSession",
+            timeout=timeout,
+            correlation_id=request.client_correlation_id,
+        )
+        check_protocol(reply, "OpenSession", request.client_correlation_id)
+        return reply
+
+    async def close_session_raw(
+        self, request: pb.CloseSessionRequest, *, timeout: float | None = None
+    ) -> pb.CloseSessionReply:
+        """CloseSession with the generated messages. Raises MxGatewayError."""
+        reply: pb.CloseSessionReply = await self._connection.unary(
+            self._stub.CloseSession,
+            request,
+            "CloseSession",
+            timeout=timeout,
+            correlation_id=request.client_correlation_id,
+            # The gateway answers a second close with the last known state.
+            idempotent=True,
+        )
+        check_protocol(reply, "CloseSession", request.client_correlation_id)
+        return reply
+
+    async def invoke(self, request: pb.MxCommandRequest, *, timeout: float | None = None) -> pb.MxCommandReply:
+        """Runs a command and checks the reply in full. Raises MxGatewayError; MxAccessError for MXAccess."""
+        reply = await self.invoke_raw(request, timeout=timeout)
+        check_mxaccess(reply, what(request.command.kind))
+        return reply
+
+    async def invoke_raw(self, request: pb.MxCommandRequest, *, timeout: float | None = None) -> pb.MxCommandReply:
+        """Runs a command; a failure of MXAccess stays in the reply. Raises MxGatewayError but never MxAccessError."""
+        name = what(request.command.kind)
+        reply: pb.MxCommandReply = await self._connection.unary(
+            self._stub.Invoke,
+            request,
+            name,
+            timeout=timeout,
+            correlation_id=request.client_correlation_id,
+            idempotent=request.command.kind in IDEMPOTENT_KINDS,
+        )
+        check_protocol(reply, name, request.client_correlation_id)
+        return reply
+
+    def stream_events_raw(
+        self, request: pb.StreamEventsRequest, *, timeout: float | None = None
+    ) -> ServerStream[pb.MxEvent]:
+        """StreamEvents with the generated messages: one event a message."""
+        return self._connection.stream(self._stub.StreamEvents, request, "StreamEvents", timeout=timeout)
+
+    def stream_event_batches_raw(
+        self, request: pb.StreamEventsRequest, *, timeout: float | None = None
+    ) -> ServerStream[pb.MxEventBatch]:
+        """StreamEventBatches with the generated messages; only where `event-batches` is announced."""
+        return self._connection.stream(self._stub.StreamEventBatches, request, "StreamEventBatches", timeout=timeout)
+
+    # ------------------------------------------------------------------------------------------------------- alarms
+
+    async def acknowledge_alarm(
+        self, request: pb.AcknowledgeAlarmRequest, *, timeout: float | None = None
+    ) -> pb.AcknowledgeAlarmReply:
+        """Acknowledges one alarm (GUID or `Provider!Group.Tag`) through the gateway's alarm monitor.
+
+        Raises:
+            MxGatewayError: the gateway could not do it. What the alarm provider answered is in the reply.
+        """
+        reply: pb.AcknowledgeAlarmReply = await self._connection.unary(
+            self._stub.AcknowledgeAlarm,
+            request,
+            "AcknowledgeAlarm",
+            timeout=timeout,
+            correlation_id=request.client_correlation_id,
+        )
+        check_protocol(reply, "AcknowledgeAlarm", request.client_correlation_id)
+        return reply
+
+    def query_active_alarms(
+        self, request: pb.QueryActiveAlarmsRequest, *, timeout: float | None = None
+    ) -> ServerStream[pb.ActiveAlarmSnapshot]:
+        """The alarms that are active now."""
+        return self._connection.stream(
+            self._stub.QueryActiveAlarms,
+            request,
+            "QueryActiveAlarms",
+            timeout=timeout,
+            correlation_id=request.client_correlation_id,
+        )
+
+    def stream_alarms(
+        self, request: pb.StreamAlarmsRequest, *, timeout: float | None = None
+    ) -> ServerStream[pb.AlarmFeedMessage]:
+        """The active alarms, a marker that they are complete, the provider's status, then each transition."""
+        return self._connection.stream(
+            self._stub.StreamAlarms,
+            request,
+            "StreamAlarms",
+            timeout=timeout,
+            correlation_id=request.client_correlation_id,
+        )
+
+    # ------------------------------------------------------------------------------------------------------ closing
+
+    async def close(self) -> None:
+        """Closes the connection and ends all calls on it; sessions that are still open end with their lease.
+
+        Idempotent.
+        """
+        await self._connection.close()
+
+    async def __aenter__(self) -> GatewayClient:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+
+def merge_options(options: ClientOptions | None, settings: dict[str, Any]) -> ClientOptions:
+    """The options of a connect call: one object, or its fields as keywords.
+
+    Raises:
+        TypeError: both, neither, or an unknown field.
+    """
+    if options is None:
+        return ClientOptions(**settings)
+    if settings:
+        raise TypeError("give either options or its fields as keywords, not both; dataclasses.replace changes options")
+    return options

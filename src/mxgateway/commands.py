@@ -1,0 +1,118 @@
+"""MxCommand messages, one function for each family of commands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any, TypeAlias, TypeVar
+
+from mxgateway.contract import MAX_BULK_ITEMS
+from mxgateway.generated import mxaccess_gateway_pb2 as pb
+from mxgateway.values import MxPython, to_mx_value
+
+MomentLike: TypeAlias = datetime | pb.MxValue
+"""Time of a timestamped write: an aware datetime, or the MxValue to send as it is."""
+
+WriteEntry: TypeAlias = pb.WriteBulkEntry | tuple[int, MxPython]
+"""(item_handle, value), or the generated entry with a user id of its own."""
+Write2Entry: TypeAlias = pb.Write2BulkEntry | tuple[int, MxPython, MomentLike]
+"""(item_handle, value, timestamp), or the generated entry."""
+WriteSecuredEntry: TypeAlias = pb.WriteSecuredBulkEntry | tuple[int, int, int, MxPython]
+"""(item_handle, current_user_id, verifier_user_id, value), or the generated entry."""
+WriteSecured2Entry: TypeAlias = pb.WriteSecured2BulkEntry | tuple[int, int, int, MxPython, MomentLike]
+"""(item_handle, current_user_id, verifier_user_id, value, timestamp), or the generated entry."""
+
+ItemT = TypeVar("ItemT")
+
+IDEMPOTENT_KINDS = frozenset(
+    {
+        pb.MX_COMMAND_KIND_PING,
+        pb.MX_COMMAND_KIND_GET_SESSION_STATE,
+        pb.MX_COMMAND_KIND_GET_WORKER_INFO,
+        pb.MX_COMMAND_KIND_READ_BULK,
+        pb.MX_COMMAND_KIND_QUERY_ACTIVE_ALARMS,
+    }
+)
+"""Commands that change nothing, so that a retry policy may repeat them."""
+
+
+def command(arm: str, payload: Any) -> pb.MxCommand:
+    """The MxCommand of a payload; the kind is the one that belongs to the arm."""
+    return pb.MxCommand(kind=pb.MxCommandKind.Value(f"MX_COMMAND_KIND_{arm.upper()}"), **{arm: payload})
+
+
+def what(kind: pb.MxCommandKind.ValueType) -> str:
+    """The command as MXAccess writes it, for texts: `AddItem2` for MX_COMMAND_KIND_ADD_ITEM2."""
+    if kind not in pb.MxCommandKind.values():
+        return f"command {kind}"
+    name = pb.MxCommandKind.Name(kind).removeprefix("MX_COMMAND_KIND_")
+    return "".join(part.capitalize() for part in name.split("_"))
+
+
+def moment(timestamp: MomentLike) -> pb.MxValue:
+    """The time of a timestamped write.
+
+    Raises:
+        ValueError: a datetime without time zone.
+        TypeError: neither a datetime nor an MxValue.
+    """
+    if not isinstance(timestamp, datetime | pb.MxValue):
+        raise TypeError(f"a timestamp is an aware datetime or an MxValue, not {type(timestamp).__name__}")
+    return to_mx_value(timestamp)
+
+
+def bulk(items: Iterable[ItemT], name: str) -> Sequence[ItemT]:
+    """The entries of a bulk call as a list.
+
+    Raises:
+        TypeError: None, or one string where a list of strings is meant.
+        ValueError: more than MAX_BULK_ITEMS entries.
+    """
+    if items is None:
+        raise TypeError(f"{name} is None; give a list (an empty one is fine)")
+    if isinstance(items, str | bytes):
+        raise TypeError(f"{name} is one string; give a list of strings")
+    entries = list(items)
+    if None in entries:
+        raise TypeError(f"{name} holds None at index {entries.index(None)}")  # type: ignore[arg-type]
+    if len(entries) > MAX_BULK_ITEMS:
+        raise ValueError(f"{name} has {len(entries)} entries; one call takes at most {MAX_BULK_ITEMS}, so split it")
+    return entries
+
+
+def write_entry(entry: WriteEntry, user_id: int) -> pb.WriteBulkEntry:
+    if isinstance(entry, pb.WriteBulkEntry):
+        return entry
+    item_handle, value = entry
+    return pb.WriteBulkEntry(item_handle=item_handle, value=to_mx_value(value), user_id=user_id)
+
+
+def write2_entry(entry: Write2Entry, user_id: int) -> pb.Write2BulkEntry:
+    if isinstance(entry, pb.Write2BulkEntry):
+        return entry
+    item_handle, value, timestamp = entry
+    return pb.Write2BulkEntry(
+        item_handle=item_handle, value=to_mx_value(value), timestamp_value=moment(timestamp), user_id=user_id
+    )
+
+
+def write_secured_entry(entry: WriteSecuredEntry) -> pb.WriteSecuredBulkEntry:
+    if isinstance(entry, pb.WriteSecuredBulkEntry):
+        return entry
+    item_handle, current, verifier, value = entry
+    return pb.WriteSecuredBulkEntry(
+        item_handle=item_handle, current_user_id=current, verifier_user_id=verifier, value=to_mx_value(value)
+    )
+
+
+def write_secured2_entry(entry: WriteSecured2Entry) -> pb.WriteSecured2BulkEntry:
+    if isinstance(entry, pb.WriteSecured2BulkEntry):
+        return entry
+    item_handle, current, verifier, value, timestamp = entry
+    return pb.WriteSecured2BulkEntry(
+        item_handle=item_handle,
+        current_user_id=current,
+        verifier_user_id=verifier,
+        value=to_mx_value(value),
+        timestamp_value=moment(timestamp),
+    )

@@ -1,0 +1,23 @@
+"""Names and numbers of the contract that a client has to know."""
+
+from __future__ import annotations
+
+GATEWAY_PROTOCOL_VERSION = 3
+"""Version of the public gRPC contract that this client speaks; `open_session` compares it with the gateway's."""
+
+WORKER_PROTOCOL_VERSION = 1
+"""Version of the pipe between gateway and worker that belongs to this contract."""
+
+MAX_BULK_ITEMS = 1000
+"""Most entries of one bulk call."""
+
+MAX_MESSAGE_BYTES = 16 * 1024 * 1024
+"""Longest gRPC message in bytes; gateway and clients use the same limit."""
+
+MAX_AGGREGATE_EVENTS = 10_000
+"""Most events that a command collects before it prints them as one document."""
+
+CAPABILITY_EVENT_BATCHES = "event-batches"
+CAPABILITY_COMMAND_STREAM = "command-stream"
+CAPABILITY_BULK_READ = "bulk-read-commands"
+CAPABILITY_BULK_WRITE = "bulk-write-commands"

@@ -1,0 +1,101 @@
+"""Options of a client."""
+
+from __future__ import annotations
+
+import math
+import os
+from dataclasses import dataclass, field
+
+from mxgateway.auth import check_api_key
+from mxgateway.contract import MAX_MESSAGE_BYTES
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryPolicy:
+    """When and how a failed call is repeated. Off unless given in ClientOptions.
+
+    Only calls that change nothing are ever repeated (pings, reads of state, Galaxy browse, opening of alarm queries):
+    never a write, a subscription, a session's opening, nor any call whose deadline was over.
+
+    Attributes:
+        max_attempts: attempts in all, the first included; at least 1.
+        initial_delay: seconds before the second attempt; each further delay doubles. The true delay is drawn evenly
+            between 0 and that ("full jitter"), but is never shorter than what the gateway asks for (RetryInfo).
+        max_delay: longest delay in seconds.
+    """
+
+    max_attempts: int = 4
+    initial_delay: float = 0.1
+    max_delay: float = 5.0
+
+    def __post_init__(self) -> None:
+        if self.max_attempts < 1:
+            raise ValueError(f"max_attempts is {self.max_attempts}, but at least one attempt is needed")
+        if self.initial_delay < 0 or self.max_delay < self.initial_delay:
+            raise ValueError("delays need 0 <= initial_delay <= max_delay")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientOptions:
+    """How to reach a gateway. Nothing is read from the environment or from files but what is named here.
+
+    Attributes:
+        endpoint: `host:port`, without a scheme; IPv6 as `[::1]:5001`.
+        api_key: `mxgw_<id>_<secret>`, sent with every call; never part of repr or of any error text.
+        plaintext: True for an unencrypted channel. TLS is the default, and nothing else ever switches it off.
+        ca_file: PEM file of the certificate authority (or of the gateway's self-signed certificate) to trust; None
+            for the roots of the system.
+        server_name_override: name to expect in the certificate in place of the endpoint's host, for tests.
+        connect_timeout: seconds until `connect` gives up; None connects at the first call instead.
+        call_timeout: deadline of a unary call in seconds; None for none.
+        stream_timeout: deadline of a stream in seconds; None (default) for none.
+        shutdown_timeout: seconds that a closing session or client may take, apart from `call_timeout`.
+        max_message_bytes: longest message, both ways.
+        keepalive_time: seconds without traffic after which a ping asks whether the gateway is still there; None for
+            never. It finds half-open connections that would keep a stream waiting for ever.
+        keepalive_timeout: seconds that the answer to it may take.
+        retry: repeats failed calls that change nothing; None (default) never repeats.
+    """
+
+    endpoint: str
+    api_key: str | None = field(default=None, repr=False)
+    plaintext: bool = False
+    ca_file: str | os.PathLike[str] | None = None
+    server_name_override: str | None = None
+    connect_timeout: float | None = 10.0
+    call_timeout: float | None = 30.0
+    stream_timeout: float | None = None
+    shutdown_timeout: float = 10.0
+    max_message_bytes: int = MAX_MESSAGE_BYTES
+    keepalive_time: float | None = 30.0
+    keepalive_timeout: float = 10.0
+    retry: RetryPolicy | None = None
+
+    def __post_init__(self) -> None:
+        check_endpoint(self.endpoint)
+        check_api_key(self.api_key)
+        if self.plaintext and (self.ca_file is not None or self.server_name_override is not None):
+            raise ValueError("plaintext=True excludes ca_file and server_name_override: they are TLS options")
+        for name in ("connect_timeout", "call_timeout", "stream_timeout", "keepalive_time"):
+            seconds = getattr(self, name)
+            if seconds is not None and not (seconds > 0 and math.isfinite(seconds)):
+                raise ValueError(f"{name} is {seconds}, but needs to be a positive number of seconds, or None")
+        for name in ("shutdown_timeout", "keepalive_timeout", "max_message_bytes"):
+            number = getattr(self, name)
+            if not (number > 0 and math.isfinite(number)):
+                raise ValueError(f"{name} is {number}, but needs to be positive")
+
+
+def check_endpoint(endpoint: str) -> None:
+    """Refuses what is no `host:port`.
+
+    Raises:
+        ValueError: a scheme, a missing or impossible port, a missing host.
+    """
+    if "://" in endpoint:
+        raise ValueError(f"endpoint {endpoint!r} has a scheme; give host:port, and plaintext=True for no TLS")
+    host, separator, port = endpoint.rpartition(":")
+    if not separator or not host or (":" in host and not (host.startswith("[") and host.endswith("]"))):
+        raise ValueError(f"endpoint {endpoint!r} is not host:port, for example localhost:5001 or [::1]:5001")
+    if not port.isdigit() or not 0 < int(port) < 65536:
+        raise ValueError(f"endpoint {endpoint!r} has no port between 1 and 65535")

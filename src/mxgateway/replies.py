@@ -1,0 +1,138 @@
+"""What a reply says: success, a failure of the gateway, or a failure of MXAccess."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar, cast
+
+from google.protobuf.message import Message
+
+from mxgateway import contract
+from mxgateway.errors import (
+    MxAccessError,
+    MxGatewayAuthorizationError,
+    MxGatewayCommandError,
+    MxGatewayError,
+    MxGatewayProtocolError,
+    MxGatewayResourceError,
+    MxGatewaySessionError,
+    MxGatewayTimeoutError,
+    MxGatewayWorkerError,
+)
+from mxgateway.generated import mxaccess_gateway_pb2 as pb
+from mxgateway.quality import is_status_failure
+
+PayloadT = TypeVar("PayloadT", bound=Message)
+
+_Code = pb.ProtocolStatusCode
+
+ERROR_OF_STATUS: dict[int, type[MxGatewayError]] = {
+    pb.PROTOCOL_STATUS_CODE_INVALID_REQUEST: MxGatewayCommandError,
+    pb.PROTOCOL_STATUS_CODE_SESSION_NOT_FOUND: MxGatewaySessionError,
+    pb.PROTOCOL_STATUS_CODE_SESSION_NOT_READY: MxGatewaySessionError,
+    pb.PROTOCOL_STATUS_CODE_WORKER_UNAVAILABLE: MxGatewayWorkerError,
+    pb.PROTOCOL_STATUS_CODE_TIMEOUT: MxGatewayTimeoutError,
+    pb.PROTOCOL_STATUS_CODE_CANCELED: MxGatewayCommandError,
+    pb.PROTOCOL_STATUS_CODE_PROTOCOL_VIOLATION: MxGatewayWorkerError,
+    pb.PROTOCOL_STATUS_CODE_PERMISSION_DENIED: MxGatewayAuthorizationError,
+    pb.PROTOCOL_STATUS_CODE_RESOURCE_EXHAUSTED: MxGatewayResourceError,
+}
+"""Class of the error for each protocol status that is a failure of the gateway and not of MXAccess."""
+
+
+def hresult_text(hresult: int) -> str:
+    """The HRESULT as engineers write it, for example `0x80070057`."""
+    return f"0x{hresult & 0xFFFFFFFF:08X}"
+
+
+def status_text(status: pb.MxStatusProxy) -> str:
+    """One MXSTATUS_PROXY in words, for example `SECURITY_ERROR detail 1012 (…)`."""
+    category = pb.MxStatusCategory.Name(status.category) if status.category in pb.MxStatusCategory.values() else "?"
+    text = f"{category.removeprefix('MX_STATUS_CATEGORY_')} detail {status.detail}"
+    return f"{text} ({status.diagnostic_text})" if status.diagnostic_text else text
+
+
+def check_protocol(reply: Any, what: str, correlation_id: str = "") -> None:
+    """Raises when the gateway says that it could not do what was asked. A failure of MXAccess passes.
+
+    Raises:
+        MxGatewayError: the class that ERROR_OF_STATUS gives; MxGatewayProtocolError when the reply has no status.
+    """
+    status = cast("pb.ProtocolStatus", reply.protocol_status)
+    if status.code in (pb.PROTOCOL_STATUS_CODE_OK, pb.PROTOCOL_STATUS_CODE_MXACCESS_FAILURE):
+        return
+    error = ERROR_OF_STATUS.get(status.code)
+    if error is None:
+        raise MxGatewayProtocolError(
+            f"{what}: the reply has no usable protocol status (code {status.code})",
+            raw_reply=reply,
+            protocol_status=status,
+            correlation_id=correlation_id,
+        )
+    name = _Code.Name(status.code).removeprefix("PROTOCOL_STATUS_CODE_").lower().replace("_", " ")
+    extra: dict[str, Any] = {}
+    if issubclass(error, MxGatewayCommandError) and isinstance(reply, pb.MxCommandReply):
+        extra = {"hresult": reply.hresult if reply.HasField("hresult") else None, "statuses": reply.statuses}
+    raise error(
+        f"{what}: {status.message or name}",
+        raw_reply=reply,
+        protocol_status=status,
+        correlation_id=correlation_id,
+        **extra,
+    )
+
+
+def check_mxaccess(reply: pb.MxCommandReply, what: str) -> None:
+    """Raises when MXAccess failed: by protocol status, by a negative HRESULT, or by a failed status entry.
+
+    Raises:
+        MxAccessError: with the HRESULT, the statuses and the whole reply.
+    """
+    hresult = reply.hresult if reply.HasField("hresult") else None
+    failed = [status for status in reply.statuses if is_status_failure(status)]
+    by_status = reply.protocol_status.code == pb.PROTOCOL_STATUS_CODE_MXACCESS_FAILURE
+    if not by_status and not failed and (hresult is None or hresult >= 0):
+        return
+    parts = [f"{what} failed in MXAccess"]
+    if hresult is not None and hresult != 0:
+        parts.append(f"HRESULT {hresult_text(hresult)}")
+    parts.extend(status_text(status) for status in failed)
+    text = reply.diagnostic_message or reply.protocol_status.message
+    raise MxAccessError(
+        ", ".join(parts) + (f": {text}" if text else ""),
+        raw_reply=reply,
+        hresult=hresult,
+        statuses=reply.statuses,
+        protocol_status=reply.protocol_status,
+        correlation_id=reply.correlation_id,
+    )
+
+
+def payload(reply: pb.MxCommandReply, arm: str, kind: type[PayloadT]) -> PayloadT:
+    """The payload that a successful reply has to carry.
+
+    Raises:
+        MxGatewayProtocolError: it is not there. A missing payload never becomes a handle 0 or an empty list.
+    """
+    if reply.WhichOneof("payload") != arm:
+        raise MxGatewayProtocolError(
+            f"the reply carries no {arm} payload ({kind.__name__}) although the command succeeded",
+            raw_reply=reply,
+            protocol_status=reply.protocol_status,
+            correlation_id=reply.correlation_id,
+        )
+    return cast("PayloadT", getattr(reply, arm))
+
+
+def check_versions(reply: pb.OpenSessionReply) -> None:
+    """Raises when gateway and client do not speak the same contract.
+
+    Raises:
+        MxGatewayProtocolError: another gateway protocol version than ours.
+    """
+    if reply.gateway_protocol_version != contract.GATEWAY_PROTOCOL_VERSION:
+        raise MxGatewayProtocolError(
+            f"the gateway speaks protocol version {reply.gateway_protocol_version}, this client "
+            f"{contract.GATEWAY_PROTOCOL_VERSION}; install the client version that belongs to the gateway",
+            raw_reply=reply,
+            protocol_status=reply.protocol_status,
+        )

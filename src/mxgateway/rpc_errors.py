@@ -1,0 +1,120 @@
+"""gRPC failures as errors of this library."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import grpc
+
+from mxgateway.auth import redact
+from mxgateway.errors import (
+    MxGatewayAuthenticationError,
+    MxGatewayAuthorizationError,
+    MxGatewayConnectionError,
+    MxGatewayError,
+    MxGatewayNotFoundError,
+    MxGatewayResourceError,
+    MxGatewaySessionError,
+    MxGatewayTimeoutError,
+    MxGatewayTransportError,
+    MxGatewayWorkerError,
+)
+
+_DETAILS_KEY = "grpc-status-details-bin"
+
+_BY_CODE: dict[grpc.StatusCode, type[MxGatewayError]] = {
+    grpc.StatusCode.UNAUTHENTICATED: MxGatewayAuthenticationError,
+    grpc.StatusCode.PERMISSION_DENIED: MxGatewayAuthorizationError,
+    grpc.StatusCode.DEADLINE_EXCEEDED: MxGatewayTimeoutError,
+    grpc.StatusCode.UNAVAILABLE: MxGatewayConnectionError,
+    grpc.StatusCode.RESOURCE_EXHAUSTED: MxGatewayResourceError,
+}
+
+# The gateway names the exact cause in google.rpc.ErrorInfo, which tells apart what shares one gRPC code.
+_BY_REASON: dict[str, type[MxGatewayError]] = {
+    "SESSION_NOT_FOUND": MxGatewaySessionError,
+    "SESSION_NOT_READY": MxGatewaySessionError,
+    "SESSION_FAULTED": MxGatewaySessionError,
+    "SESSION_CLOSED": MxGatewaySessionError,
+    "WORKER_UNAVAILABLE": MxGatewayWorkerError,
+    "WORKER_FAULTED": MxGatewayWorkerError,
+    "PROTOCOL_VIOLATION": MxGatewayWorkerError,
+}
+
+_HINTS = (
+    ("CERTIFICATE_VERIFY_FAILED", "trust the gateway's certificate with ca_file (--ca-file)"),
+    (
+        "WRONG_VERSION_NUMBER",
+        "the port does not speak TLS; ask for plaintext by name (plaintext=True, --plaintext)",
+    ),
+    ("Hostname Verification", "the certificate is for another name; use that name or server_name_override"),
+    ("Peer name", "the certificate is for another name; use that name or server_name_override"),
+)
+
+
+def map_rpc_error(
+    error: grpc.RpcError,
+    what: str,
+    *,
+    sessions: bool = True,
+    correlation_id: str = "",
+    secrets: Iterable[str | None] = (),
+) -> MxGatewayError:
+    """The error of this library for a failed gRPC call.
+
+    Args:
+        error: what gRPC raised.
+        what: the call, for the text.
+        sessions: whether NOT_FOUND and FAILED_PRECONDITION speak of a session (gateway service) or not (Galaxy).
+        correlation_id: id that the call was sent with.
+        secrets: texts to keep out of the message.
+    """
+    code = _attribute(error, "code") or grpc.StatusCode.UNKNOWN
+    details = redact(str(_attribute(error, "details") or ""), *secrets)
+    reason, retry_after = _rich_details(_attribute(error, "trailing_metadata") or ())
+    kind = _BY_REASON.get(reason) or _BY_CODE.get(code)
+    if kind is None and code is grpc.StatusCode.NOT_FOUND:
+        kind = MxGatewaySessionError if sessions else MxGatewayNotFoundError
+    if kind is None and code is grpc.StatusCode.FAILED_PRECONDITION and sessions:
+        kind = MxGatewaySessionError
+    kind = kind or MxGatewayTransportError
+    text = f"{what}: {code.name}" + (f": {details}" if details else "") + hint(details)
+    return kind(text, correlation_id=correlation_id, grpc_code=code, retry_after=retry_after, reason=reason)
+
+
+def hint(details: str) -> str:
+    """What to do about a failed TLS handshake, as an addition to the text; empty when nothing is known."""
+    return next((f" ({remedy})" for sign, remedy in _HINTS if sign.lower() in details.lower()), "")
+
+
+def _attribute(error: grpc.RpcError, name: str) -> Any:
+    # The synchronous and the asyncio errors offer methods; errors that tests raise may offer nothing.
+    member = getattr(error, name, None)
+    return member() if callable(member) else member
+
+
+def _rich_details(metadata: Iterable[Any]) -> tuple[str, float | None]:
+    """Reason (ErrorInfo) and wait (RetryInfo) from google.rpc.Status in the trailers; nothing without that package."""
+    blob = next((value for key, value in metadata if key == _DETAILS_KEY), None)
+    if not isinstance(blob, bytes):
+        return "", None
+    try:
+        from google.rpc import error_details_pb2, status_pb2  # type: ignore[import-untyped]
+    except ImportError:
+        return "", None
+    from google.protobuf.message import DecodeError
+
+    status = status_pb2.Status()
+    reason, retry_after = "", None
+    try:
+        status.ParseFromString(blob)
+        for detail in status.details:
+            info, retry = error_details_pb2.ErrorInfo(), error_details_pb2.RetryInfo()
+            if detail.Unpack(info):
+                reason = info.reason
+            elif detail.Unpack(retry):
+                retry_after = retry.retry_delay.seconds + retry.retry_delay.nanos / 1e9
+    except DecodeError:
+        return "", None
+    return reason, retry_after

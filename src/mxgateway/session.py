@@ -1,0 +1,164 @@
+"""A session: one worker process of one's own, and everything it can do."""
+
+from __future__ import annotations
+
+import asyncio
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from mxgateway import contract
+from mxgateway.commands import what
+from mxgateway.correlation import next_correlation_id
+from mxgateway.errors import MxGatewayError
+from mxgateway.events import EventStream
+from mxgateway.generated import mxaccess_gateway_pb2 as pb
+from mxgateway.replies import check_mxaccess
+from mxgateway.session_bulk import BulkCommands
+
+if TYPE_CHECKING:
+    from mxgateway.client import GatewayClient
+
+
+class Session(BulkCommands):
+    """One session of a gateway. Made by `GatewayClient.open_session`; close it, or use it with `async with`.
+
+    The methods are those of LMXProxyServer. Cancelling a task that waits in one of them cancels the wait and, as far
+    as the command is still queued, the command; a COM call that already runs is never aborted.
+    """
+
+    def __init__(self, client: GatewayClient, reply: pb.OpenSessionReply) -> None:
+        self._client = client
+        self._reply = reply
+        self._close_task: asyncio.Future[pb.CloseSessionReply] | None = None
+
+    @property
+    def session_id(self) -> str:
+        """The gateway's name of this session: `session-` and 32 hexadecimal digits."""
+        return self._reply.session_id
+
+    @property
+    def raw(self) -> pb.OpenSessionReply:
+        """The reply that opened the session; only the id is set in a session made by `attach_session`."""
+        return self._reply
+
+    @property
+    def capabilities(self) -> frozenset[str]:
+        """What the gateway announced when the session opened, for example `event-batches`."""
+        return frozenset(self._reply.capabilities)
+
+    @property
+    def closed(self) -> bool:
+        """Whether `close` was called on this object."""
+        return self._close_task is not None
+
+    def __repr__(self) -> str:
+        return f"<Session {self.session_id} {'closed' if self.closed else 'open'}>"
+
+    async def invoke(
+        self, command: pb.MxCommand, *, correlation_id: str = "", timeout: float | None = None
+    ) -> pb.MxCommandReply:
+        """Runs a command and checks the reply in full.
+
+        Args:
+            command: the generated command.
+            correlation_id: empty for a new one.
+            timeout: deadline in seconds; None for the options' `call_timeout`.
+
+        Raises:
+            MxGatewayError: the gateway could not run it.
+            MxAccessError: MXAccess failed it.
+        """
+        reply = await self.invoke_raw(command, correlation_id=correlation_id, timeout=timeout)
+        check_mxaccess(reply, what(command.kind))
+        return reply
+
+    async def invoke_raw(
+        self, command: pb.MxCommand, *, correlation_id: str = "", timeout: float | None = None
+    ) -> pb.MxCommandReply:
+        """Runs a command and leaves a failure of MXAccess in the reply: look at `protocol_status`, `hresult` and
+        `statuses` yourself.
+
+        Raises:
+            MxGatewayError: the gateway could not run it. Never MxAccessError.
+        """
+        request = pb.MxCommandRequest(
+            session_id=self.session_id,
+            client_correlation_id=correlation_id or next_correlation_id(),
+            command=command,
+        )
+        return await self._client.invoke_raw(request, timeout=timeout)
+
+    def stream_events(
+        self,
+        after_worker_sequence: int = 0,
+        *,
+        backpressure_policy: pb.BackpressurePolicy.ValueType = pb.BACKPRESSURE_POLICY_UNSPECIFIED,
+        timeout: float | None = None,
+    ) -> EventStream:
+        """The session's events, one by one, without end. The stream is open when this returns.
+
+        Uses batches on the wire when the gateway announced them; what is yielded is the same.
+
+        Args:
+            after_worker_sequence: 0 for a fresh stream; else the worker_sequence of the last event that you have: the
+                stream goes on after it, or begins with an event whose `replay_gap` is set when that is too long ago.
+            backpressure_policy: what the gateway does when this stream is not read fast enough.
+            timeout: deadline of the stream in seconds; None for the options' `stream_timeout`.
+
+        Raises:
+            ValueError: `after_worker_sequence` is negative.
+        """
+        if after_worker_sequence < 0:
+            raise ValueError(f"after_worker_sequence is {after_worker_sequence}; 0 is the start")
+        request = pb.StreamEventsRequest(
+            session_id=self.session_id,
+            after_worker_sequence=after_worker_sequence,
+            backpressure_policy=backpressure_policy,
+        )
+        if contract.CAPABILITY_EVENT_BATCHES in self.capabilities:
+            return EventStream(self._client.stream_event_batches_raw(request, timeout=timeout), batched=True)
+        return EventStream(self._client.stream_events_raw(request, timeout=timeout), batched=False)
+
+    async def close(self) -> pb.CloseSessionReply:
+        """Ends the session and its worker. Idempotent: later and concurrent calls get the first reply again.
+
+        Takes at most the options' `shutdown_timeout`.
+
+        Raises:
+            MxGatewayError: the gateway could not be asked; the session ends with its lease then.
+        """
+        if self._close_task is not None:
+            return await asyncio.shield(self._close_task)
+        # Set before the first await, so that concurrent closes send one request.
+        outcome: asyncio.Future[pb.CloseSessionReply] = asyncio.get_running_loop().create_future()
+        self._close_task = outcome
+        try:
+            reply = await self._client.close_session_raw(
+                pb.CloseSessionRequest(session_id=self.session_id, client_correlation_id=next_correlation_id()),
+                timeout=self._client.options.shutdown_timeout,
+            )
+        except BaseException as error:
+            # A close that failed may be tried again; those who waited for it learn why.
+            self._close_task = None
+            if isinstance(error, MxGatewayError):
+                outcome.set_exception(error)
+                outcome.exception()
+            else:
+                outcome.cancel()
+            raise
+        outcome.set_result(reply)
+        return reply
+
+    async def __aenter__(self) -> Session:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            await self.close()
+        except MxGatewayError as failure:
+            if error is None:
+                raise
+            # What went wrong first is what the caller has to see.
+            error.add_note(f"closing the session failed too: {failure}")

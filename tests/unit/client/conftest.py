@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+from tests.support.fake_gateway import FakeGateway, running_fake
+
+from mxgateway import GalaxyRepositoryClient, GatewayClient, Session
+
+API_KEY = "mxgw_test_sentinelsecret"
+
+
+@pytest.fixture
+async def gateway() -> AsyncIterator[FakeGateway]:
+    async with running_fake() as fake:
+        yield fake
+
+
+@pytest.fixture
+async def client(gateway: FakeGateway) -> AsyncIterator[GatewayClient]:
+    async with await GatewayClient.connect(endpoint=gateway.endpoint, plaintext=True, api_key=API_KEY) as connected:
+        yield connected
+
+
+@pytest.fixture
+async def session(client: GatewayClient) -> AsyncIterator[Session]:
+    async with await client.open_session(client_session_name="test") as opened:
+        yield opened
+
+
+@pytest.fixture
+async def galaxy(gateway: FakeGateway) -> AsyncIterator[GalaxyRepositoryClient]:
+    async with await GalaxyRepositoryClient.connect(
+        endpoint=gateway.endpoint, plaintext=True, api_key=API_KEY
+    ) as connected:
+        yield connected
