@@ -1,0 +1,265 @@
+"""Keeps the hierarchy cache fresh: tasks and threads around its decisions, and what the gateway asks of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TypeVar
+
+import structlog
+
+from mxgateway_protocol.clock import Clock, SystemClock
+from mxgateway_server.galaxy.cache import CacheEntry, CacheView, HierarchyCache
+from mxgateway_server.galaxy.deploy_events import DeployNotifier
+from mxgateway_server.galaxy.errors import GalaxySourceError, GalaxyUnavailableError, SnapshotError
+from mxgateway_server.galaxy.index import AttributeFacts, GalaxyIndex
+from mxgateway_server.galaxy.lanes import Lane
+from mxgateway_server.galaxy.snapshot import SnapshotStore
+from mxgateway_server.galaxy.source import GalaxySource
+
+log = structlog.get_logger(__name__)
+
+_T = TypeVar("_T")
+
+_LOADS_IN_A_ROW = 3
+_SLOW = "the Galaxy database did not answer in time"
+_UNEXPECTED = "the Galaxy could not be read"
+
+
+@dataclass(frozen=True, slots=True)
+class GalaxyTiming:
+    """Seconds.
+
+    Attributes:
+        poll_interval: between two looks at the time of the last deployment.
+        first_load: how long a caller waits while nothing has been loaded yet.
+        probe: how long one look, or TestConnection, may take.
+        read: how long reading the whole Galaxy may take.
+        snapshot: how long reading or writing the snapshot may take.
+    """
+
+    poll_interval: float = 30.0
+    first_load: float = 5.0
+    probe: float = 60.0
+    read: float = 600.0
+    snapshot: float = 60.0
+
+
+class GalaxyComponent:
+    """The Galaxy as the gateway knows it.
+
+    `start` returns at once; the first load goes on in the given TaskGroup. The database and the disk are touched in
+    threads of their own, so neither can block the event loop, and one that hangs is given up.
+    """
+
+    def __init__(
+        self,
+        source: GalaxySource,
+        *,
+        snapshots: SnapshotStore | None = None,
+        timing: GalaxyTiming | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        self.notifier = DeployNotifier()
+        self._source = source
+        self._snapshots = snapshots
+        self._timing = timing or GalaxyTiming()
+        self._clock = clock or SystemClock()
+        self._cache = HierarchyCache()
+        self._settled = asyncio.Event()
+        self._wanted = asyncio.Event()
+        self._refreshing = asyncio.Lock()
+        self._reader = Lane("galaxy-read")
+        self._prober = Lane("galaxy-probe")
+        self._disk = Lane("galaxy-snapshot")
+        self._probing = asyncio.Lock()
+        self._probes_begun = 0
+        self._probe_ok = False
+        self._tasks: list[asyncio.Task[None]] = []
+
+    # Life.
+
+    async def start(self, tasks: asyncio.TaskGroup) -> None:
+        """Begins to load and to poll, in a task of the group."""
+        self._tasks.append(tasks.create_task(self._run(), name="galaxy-refresh"))
+
+    async def stop(self) -> None:
+        """Ends polling and every watch. Threads that still read end by themselves."""
+        self.notifier.end("the gateway is stopping")
+        self._source.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks.clear()
+
+    def refresh_soon(self) -> None:
+        """Looks at the database now instead of at the next poll."""
+        self._wanted.set()
+
+    # What others ask.
+
+    @property
+    def view(self) -> CacheView:
+        """Status, entry and reason at this moment."""
+        return self._cache.view
+
+    async def entry(self) -> CacheEntry:
+        """What is served; waits a bounded time while nothing has come out yet.
+
+        Raises:
+            GalaxyUnavailableError: there is nothing to serve.
+        """
+        if self.view.entry is None and not self._settled.is_set():
+            try:
+                async with asyncio.timeout(self._timing.first_load):
+                    await self._settled.wait()
+            except TimeoutError:
+                raise GalaxyUnavailableError("the Galaxy is still being read; try again") from None
+        view = self.view
+        if view.entry is None:
+            raise GalaxyUnavailableError(f"the Galaxy is not available: {view.reason}")
+        return view.entry
+
+    def lookup(self, reference: str) -> AttributeFacts | None:
+        """What an item definition points to, or None when it is unknown or nothing is loaded."""
+        entry = self.view.entry
+        return None if entry is None else entry.index.lookup(reference)
+
+    def alarm_attributes(self) -> Iterator[AttributeFacts]:
+        """Every attribute with an alarm extension, of the deployment that is served now."""
+        entry = self.view.entry
+        return iter(()) if entry is None else entry.index.alarm_attributes()
+
+    async def test_connection(self) -> bool:
+        """Whether the database answers now; never raises because of it. Callers that ask at once share one probe."""
+        asked = self._probes_begun
+        async with self._probing:
+            if self._probes_begun > asked:
+                return self._probe_ok
+            self._probes_begun += 1
+            self._probe_ok = await self._probe()
+            return self._probe_ok
+
+    async def _probe(self) -> bool:
+        try:
+            await self._prober.call(self._source.test_connection, self._timing.probe)
+        except GalaxySourceError as error:
+            log.warning(
+                "galaxy_probe_failed", source=self._source.display_name, reason=error.reason, error=error.detail
+            )
+        except TimeoutError:
+            log.warning("galaxy_probe_failed", source=self._source.display_name, reason=_SLOW)
+        except Exception:  # whatever a driver raises, the answer is "no"
+            log.exception("galaxy_probe_failed", source=self._source.display_name, reason=_UNEXPECTED)
+        else:
+            return True
+        return False
+
+    # Refreshing.
+
+    async def refresh(self) -> None:
+        """One look at the database, and a new entry when the deployment changed. Never raises because of it."""
+        async with self._refreshing:
+            try:
+                await self._refresh()
+            except GalaxySourceError as error:
+                self._failed(error.reason, error.detail)
+            except TimeoutError as error:
+                self._failed(_SLOW, str(error))
+            except Exception as error:  # nothing may end the refresher
+                log.exception("galaxy_refresh_crashed", source=self._source.display_name)
+                self._failed(_UNEXPECTED, type(error).__name__)
+            finally:
+                if self._cache.is_settled:
+                    self._settled.set()
+
+    async def _run(self) -> None:
+        await self._restore()
+        while True:
+            await self.refresh()
+            self._wanted.clear()
+            try:
+                async with asyncio.timeout(self._timing.poll_interval):
+                    await self._wanted.wait()
+            except TimeoutError:
+                continue
+
+    async def _refresh(self) -> None:
+        before = self.view
+        for _ in range(_LOADS_IN_A_ROW):
+            deploy_time = await self._reader.call(self._source.read_deploy_time, self._timing.probe)
+            if not self._cache.polled(deploy_time, self._clock.unix_ns()):
+                break
+            began = self._clock.monotonic()
+            # Looked at once more after this: a deployment in the middle of reading shows as a new change.
+            index = await self._reader.call(self._read_index, self._timing.read)
+            entry = self._cache.loaded(index, self._clock.unix_ns())
+            self._settled.set()
+            log.info(
+                "galaxy_loaded",
+                source=self._source.display_name,
+                sequence=entry.sequence,
+                objects=len(index),
+                attributes=index.attribute_count,
+                deploy_time=str(index.deploy_time),
+                seconds=round(self._clock.monotonic() - began, 3),
+            )
+            self._announce(index)
+            await self._save(index)
+        if before.status is not self.view.status:
+            log.info("galaxy_status", source=self._source.display_name, status=self.view.status.value)
+
+    def _read_index(self) -> GalaxyIndex:
+        return GalaxyIndex(self._source.read_galaxy())
+
+    def _announce(self, index: GalaxyIndex) -> None:
+        self.notifier.deployed(index.deploy_time, len(index), index.attribute_count, self._clock.unix_ns())
+
+    def _failed(self, reason: str, detail: str) -> None:
+        self._cache.failed(reason)
+        log.warning(
+            "galaxy_refresh_failed",
+            source=self._source.display_name,
+            status=self.view.status.value,
+            reason=reason,
+            error=detail,
+            failures=self.view.failures,
+        )
+
+    # Snapshot.
+
+    async def _restore(self) -> None:
+        if self._snapshots is None:
+            return
+        snapshots, identity = self._snapshots, self._source.identity
+
+        def restore() -> GalaxyIndex | None:
+            data = snapshots.load(identity)
+            return None if data is None else GalaxyIndex(data)
+
+        index = await self._on_disk("galaxy_snapshot_ignored", restore)
+        if index is None:
+            return
+        entry = self._cache.restored(index, self._clock.unix_ns())
+        self._settled.set()
+        log.info("galaxy_snapshot_restored", sequence=entry.sequence, objects=len(index))
+        self._announce(index)
+
+    async def _save(self, index: GalaxyIndex) -> None:
+        if self._snapshots is not None:
+            snapshots, identity = self._snapshots, self._source.identity
+            await self._on_disk("galaxy_snapshot_not_saved", lambda: snapshots.save(identity, index.data))
+
+    async def _on_disk(self, complaint: str, function: Callable[[], _T]) -> _T | None:
+        try:
+            return await self._disk.call(function, self._timing.snapshot)
+        except SnapshotError as error:
+            log.warning(complaint, reason=str(error))
+        except TimeoutError:
+            log.warning(complaint, reason="the disk did not answer in time")
+        except OSError as error:
+            log.warning(complaint, reason=str(error))
+        except Exception:  # a snapshot is a comfort; without it browse goes on
+            log.exception(complaint, reason="unexpected failure")
+        return None

@@ -1,0 +1,85 @@
+"""What a Galaxy database holds, in the compact form in which it is read, cached and kept on disk.
+
+Attributes belong to packages, not to objects: an object inherits from its template's package, that one from its own
+template's, and so on. Objects with equal packages share one `shape`, so a Galaxy of a hundred templates needs about a
+hundred of them, however many objects it has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+
+
+class AttributeDefinition(NamedTuple):
+    """One attribute as its defining package or primitive describes it."""
+
+    name: str
+    mx_data_type: int
+    is_array: bool
+    array_dimension: int | None
+    mx_attribute_category: int
+    security_classification: int
+
+
+class PrimitiveDefinition(NamedTuple):
+    """A kind of primitive: its name (`AlarmExtension`, …) and the indexes of its attribute definitions."""
+
+    name: str
+    attributes: tuple[int, ...]
+
+
+class PrimitiveUse(NamedTuple):
+    """A primitive of an object: its name ('' for the object's own ones) and the index of its definition."""
+
+    name: str
+    definition: int
+
+
+class Layer(NamedTuple):
+    """What one package adds: indexes of configured attribute definitions and of primitive uses."""
+
+    configured: tuple[int, ...]
+    primitives: tuple[int, ...]
+
+
+class GalaxyObjectRow(NamedTuple):
+    """A deployed object. `templates` and `shape` index `GalaxyData.template_chains` and `.shapes`."""
+
+    gobject_id: int
+    tag_name: str
+    contained_name: str
+    parent_gobject_id: int
+    category_id: int
+    hosted_by_gobject_id: int
+    templates: int
+    shape: int
+
+
+@dataclass(frozen=True, slots=True)
+class GalaxyData:
+    """A whole deployed Galaxy.
+
+    Attributes:
+        deploy_time: galaxy.time_of_last_deploy as the driver gave it, without zone; None when never deployed.
+        data_type_names: mx_data_type → name.
+        definitions: distinct attribute definitions.
+        primitive_definitions: distinct kinds of primitives.
+        primitive_uses: distinct named primitives.
+        layers: distinct package contents.
+        shapes: distinct derivations, as indexes of layers, nearest package first.
+        template_chains: distinct chains of template names, nearest first.
+        objects: the deployed objects, in no particular order.
+    """
+
+    deploy_time: datetime | None
+    data_type_names: dict[int, str]
+    definitions: Sequence[AttributeDefinition]
+    primitive_definitions: Sequence[PrimitiveDefinition]
+    primitive_uses: Sequence[PrimitiveUse]
+    layers: Sequence[Layer]
+    shapes: Sequence[tuple[int, ...]]
+    template_chains: Sequence[tuple[str, ...]]
+    objects: Sequence[GalaxyObjectRow]

@@ -1,0 +1,98 @@
+"""What differs between database drivers: default driver, timeouts, and how a timeout looks."""
+
+from __future__ import annotations
+
+import math
+import time
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import DBAPIError
+
+_SQLITE_STEPS = 100_000
+_TIMEOUT_WORDS = ("timeout", "timed out", "interrupted", "statement timeout", "canceling statement")
+
+
+def effective_url(url: str | URL) -> URL:
+    """The URL with the driver that is meant where it names none: pytds for SQL Server, psycopg for PostgreSQL."""
+    if isinstance(url, str) and "://" not in url:
+        return URL.create("sqlite", database=str(Path(url).absolute()))
+    made = make_url(url)
+    if made.drivername == "mssql":
+        return made.set(drivername="mssql+pytds")
+    if made.drivername in {"postgresql", "postgres"}:
+        return made.set(drivername="postgresql+psycopg")
+    if made.get_backend_name() == "sqlite":
+        return _read_only(made)
+    return made
+
+
+def _read_only(url: URL) -> URL:
+    """An SQLite file is opened for reading: a wrong path must not make an empty database."""
+    path = url.database
+    if not path or path == ":memory:" or path.startswith("file:"):
+        return url
+    return url.set(database=f"file:{_quoted(path)}", query={**url.query, "mode": "ro", "uri": "true"})
+
+
+def _quoted(path: str) -> str:
+    return quote(str(Path(path).absolute()))
+
+
+def connect_arguments(url: URL, timeout: float) -> dict[str, Any]:
+    """Arguments that limit logging in and, where the driver takes it here, each statement."""
+    seconds = math.ceil(timeout)
+    match url.get_dialect().name, url.get_driver_name():
+        case "sqlite", _:
+            return {"timeout": timeout, "check_same_thread": False}
+        case "postgresql", "psycopg":
+            return {"connect_timeout": max(2, seconds), "options": f"-c statement_timeout={round(timeout * 1000)}"}
+        case "mssql", "pytds":
+            return {"timeout": timeout, "login_timeout": timeout}
+        case "mssql", "pymssql":
+            return {"timeout": seconds, "login_timeout": seconds}
+        case "mssql", "pyodbc" | "mssqlpython":
+            return {"timeout": seconds}
+        case _:
+            return {}
+
+
+class CommandLimit:
+    """Limits each statement of one engine's connection, for drivers that take the limit there."""
+
+    def __init__(self, url: URL, timeout: float) -> None:
+        self._driver = url.get_driver_name()
+        self._timeout = timeout
+        self._began = time.monotonic()
+
+    def connected(self, connection: Any, _record: object) -> None:
+        if self._driver == "pysqlite":
+            connection.set_progress_handler(self._is_over, _SQLITE_STEPS)
+        elif self._driver in {"pyodbc", "mssqlpython"}:
+            connection.timeout = math.ceil(self._timeout)
+
+    def statement_begins(self, *_: object) -> None:
+        self._began = time.monotonic()
+
+    def _is_over(self) -> bool:
+        return time.monotonic() - self._began > self._timeout
+
+
+def place_of(url: URL) -> str:
+    """Kind, server and database of a URL, without credentials: for logs, and to tell one Galaxy from another."""
+    host, database = url.host, url.database
+    if "odbc_connect" in url.query:
+        parts = dict(part.partition("=")[::2] for part in str(url.query["odbc_connect"]).split(";"))
+        known = {key.strip().casefold(): value.strip() for key, value in parts.items()}
+        host, database = known.get("server", host), known.get("database", database)
+    return URL.create(url.get_backend_name(), host=host, port=url.port, database=database).render_as_string()
+
+
+def looks_like_timeout(error: Exception) -> bool:
+    origin = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
+    if isinstance(origin, TimeoutError):
+        return True
+    text = str(origin).casefold()
+    return any(word in text for word in _TIMEOUT_WORDS)

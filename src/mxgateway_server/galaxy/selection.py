@@ -1,0 +1,191 @@
+"""Which objects a request asks for: filters, root selectors, depth, and what a key may browse."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import compress
+
+from mxgateway_protocol.globs import compile_glob
+from mxgateway_server.galaxy.errors import GalaxyArgumentError, GalaxyNotFoundError
+from mxgateway_server.galaxy.index import GalaxyIndex
+
+_MAX_TERMS = 100
+_MAX_TERM_LENGTH = 512
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectFilter:
+    """All conditions must hold; empty ones always do.
+
+    Attributes:
+        category_ids: the object's category is one of these.
+        template_chain_contains: each is part of some template's name in the object's chain, without case.
+        tag_name_glob: anchored, without case, `*` and `?`.
+        alarm_bearing_only: at least one attribute has an alarm extension.
+        historized_only: at least one attribute has a history extension.
+    """
+
+    category_ids: frozenset[int] = frozenset()
+    template_chain_contains: tuple[str, ...] = ()
+    tag_name_glob: str = ""
+    alarm_bearing_only: bool = False
+    historized_only: bool = False
+
+    def __post_init__(self) -> None:
+        for name, count in (
+            ("category_ids", len(self.category_ids)),
+            ("template_chain_contains", len(self.template_chain_contains)),
+        ):
+            if count > _MAX_TERMS:
+                raise GalaxyArgumentError(f"{name} has {count} entries; at most {_MAX_TERMS} are taken")
+        for name, texts in (
+            ("template_chain_contains", self.template_chain_contains),
+            ("tag_name_glob", (self.tag_name_glob,)),
+        ):
+            if any(len(text) > _MAX_TERM_LENGTH for text in texts):
+                raise GalaxyArgumentError(f"{name} is longer than {_MAX_TERM_LENGTH} characters")
+
+    @property
+    def is_empty(self) -> bool:
+        return self == _NO_FILTER
+
+
+_NO_FILTER = ObjectFilter()
+
+
+class FilteredIndex:
+    """The objects of an index that pass a filter and a scope. Immutable, so that requests share it.
+
+    Args:
+        index: the objects.
+        conditions: what an object must be.
+        scope: contained-path globs; only objects at or below a match are shown. Empty for everything.
+        navigable: also show the objects above those, without attributes, so that a tree can be walked down to them.
+    """
+
+    def __init__(
+        self, index: GalaxyIndex, conditions: ObjectFilter, scope: Sequence[str] = (), *, navigable: bool = False
+    ) -> None:
+        self.index = index
+        self._scope = in_scope(index, scope) if scope else None
+        self._passes: bytearray | None = None
+        if self._scope is not None or not conditions.is_empty:
+            self._passes = _visible(index, self._scope, navigable)
+            _apply(index, conditions, self._passes)
+
+    def passes(self, place: int) -> bool:
+        return self._passes is None or bool(self._passes[place])
+
+    def is_bare(self, place: int) -> bool:
+        """Whether the object is shown only because of what is below it."""
+        return self._scope is not None and not self._scope[place]
+
+    def reaches(self, root: int) -> bool:
+        """Whether anything at or below an object is in scope."""
+        return self._scope is None or self._scope.find(1, root, self.index.end[root]) >= 0
+
+    def subtree(self, root: int | None, max_depth: int | None) -> Sequence[int]:
+        """Positions below a root (itself included; None is the Galaxy's root), in browse order.
+
+        `max_depth` counts levels from the root object, so 0 is the root alone; without a root object it counts from
+        the children of the Galaxy's root.
+        """
+        index = self.index
+        begin, end = (0, len(index)) if root is None else (root, index.end[root])
+        if max_depth is None:
+            if self._passes is None:
+                return range(begin, end)
+            return array("i", compress(range(begin, end), memoryview(self._passes)[begin:end]))
+        deepest = max_depth + (0 if root is None else index.depth[root])
+        depth = index.depth
+        return array("i", (place for place in range(begin, end) if depth[place] <= deepest and self.passes(place)))
+
+    def children(self, parent: int) -> Sequence[int]:
+        """Positions of the children (-1 for the Galaxy's root) that pass."""
+        return array("i", (place for place in self.index.children(parent) if self.passes(place)))
+
+    def has_children(self, place: int) -> bool:
+        return any(self.passes(child) for child in self.index.children(place))
+
+
+def find_root(
+    index: GalaxyIndex, *, gobject_id: int | None = None, tag_name: str | None = None, path: str | None = None
+) -> int:
+    """Position of the object that a selector names.
+
+    Raises:
+        GalaxyArgumentError: the selector is empty.
+        GalaxyNotFoundError: the deployed Galaxy has no such object.
+    """
+    if gobject_id is not None:
+        place, what = index.find_id(gobject_id), f"gobject_id {gobject_id}"
+    elif tag_name is not None:
+        if not tag_name:
+            raise GalaxyArgumentError("the tag name is empty; leave the selector out to start at the Galaxy's root")
+        place, what = index.find_tag_name(tag_name), f"tag name {tag_name[:_MAX_TERM_LENGTH]!r}"
+    elif path is not None:
+        if not path.strip("/"):
+            raise GalaxyArgumentError("the contained path is empty; leave the selector out to start at the root")
+        place, what = index.find_path(path), f"contained path {path[:_MAX_TERM_LENGTH]!r}"
+    else:
+        raise GalaxyArgumentError("no root given")
+    if place is None:
+        raise GalaxyNotFoundError(f"the deployed Galaxy has no object with {what}")
+    return place
+
+
+def in_scope(index: GalaxyIndex, globs: Iterable[str]) -> bytearray:
+    """Flags of the objects at or below a contained path that one of the globs matches."""
+    compiled = [compile_glob(glob) for glob in globs]
+    flags = bytearray(len(index))
+    paths: list[str] = []
+    for place in range(len(index)):
+        parent = index.parent[place]
+        name = index.browse_name(place).casefold()
+        path = f"{paths[parent]}/{name}" if parent >= 0 else name
+        paths.append(path)
+        flags[place] = (parent >= 0 and flags[parent]) or any(glob.matches_folded(path) for glob in compiled)
+    return flags
+
+
+def _visible(index: GalaxyIndex, scope: bytearray | None, navigable: bool) -> bytearray:
+    if scope is None:
+        return bytearray(b"\1") * len(index)
+    flags = bytearray(scope)
+    if navigable:
+        for place in range(len(index) - 1, -1, -1):
+            if flags[place] and (parent := index.parent[place]) >= 0:
+                flags[parent] = 1
+    return flags
+
+
+def _apply(index: GalaxyIndex, conditions: ObjectFilter, flags: bytearray) -> None:
+    rows = index.objects
+    if conditions.category_ids:
+        wanted = conditions.category_ids
+        _keep(flags, (row.category_id in wanted for row in rows))
+    if conditions.alarm_bearing_only:
+        facts = index.shapes.facts
+        _keep(flags, (facts[row.shape].is_alarm for row in rows))
+    if conditions.historized_only:
+        facts = index.shapes.facts
+        _keep(flags, (facts[row.shape].is_historized for row in rows))
+    if conditions.template_chain_contains:
+        terms = [term.casefold() for term in conditions.template_chain_contains]
+        chains = [_contains_all(chain, terms) for chain in index.data.template_chains]
+        _keep(flags, (chains[row.templates] for row in rows))
+    if conditions.tag_name_glob:
+        _keep(flags, map(compile_glob(conditions.tag_name_glob).matches_folded, index.folded_tag_names))
+
+
+def _keep(flags: bytearray, wanted: Iterable[bool]) -> None:
+    for place, keep in enumerate(wanted):
+        if not keep:
+            flags[place] = 0
+
+
+def _contains_all(chain: tuple[str, ...], folded_terms: Sequence[str]) -> bool:
+    folded = [name.casefold() for name in chain]
+    return all(any(term in name for name in folded) for term in folded_terms)

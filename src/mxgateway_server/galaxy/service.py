@@ -1,0 +1,278 @@
+"""galaxy_repository.v1.GalaxyRepository over the hierarchy cache."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Any, NoReturn
+
+import grpc
+from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from mxgateway.generated import galaxy_repository_pb2 as pb
+from mxgateway_server.galaxy.cache import CacheEntry
+from mxgateway_server.galaxy.component import GalaxyComponent
+from mxgateway_server.galaxy.deploy_events import DeployNews, EndOfNewsError
+from mxgateway_server.galaxy.encoding import CHILDREN_KEY, OBJECTS_KEY
+from mxgateway_server.galaxy.errors import (
+    GalaxyArgumentError,
+    GalaxyError,
+    GalaxyNotFoundError,
+    GalaxyUnavailableError,
+)
+from mxgateway_server.galaxy.selection import FilteredIndex, ObjectFilter, find_root
+from mxgateway_server.galaxy.selection_cache import SelectionCache
+from mxgateway_server.galaxy.tokens import PageTokens
+
+SERVICE = "galaxy_repository.v1.GalaxyRepository"
+
+DEFAULT_PAGE_SIZE = 500
+MAX_PAGE_SIZE = 5000
+PAGE_BYTES = 3 * 1024 * 1024
+"""A page ends here even when it has fewer objects than asked for, so that it passes gRPC's default limit of 4 MiB."""
+
+BrowseScope = Callable[["grpc.aio.ServicerContext[Any, Any]"], Sequence[str]]
+"""Contained-path globs that the caller may browse; none for everything."""
+
+
+def _unrestricted(_context: grpc.aio.ServicerContext[Any, Any]) -> Sequence[str]:
+    return ()
+
+
+class GalaxyRepositoryService:
+    """The five calls. DiscoverHierarchy and BrowseChildren answer with serialised replies (see `encoding`)."""
+
+    def __init__(self, galaxy: GalaxyComponent, *, scope: BrowseScope = _unrestricted) -> None:
+        self._galaxy = galaxy
+        self._scope = scope
+        self._tokens = PageTokens(secrets.token_bytes(32))
+        self._selections = SelectionCache()
+
+    def add_to_server(self, server: grpc.aio.Server) -> None:
+        """Registers the service, with serialisers that pass bytes on."""
+        server.add_generic_rpc_handlers((self.handlers(),))
+
+    def handlers(self) -> grpc.GenericRpcHandler:
+        def unary(name: str, request: type[Message]) -> Any:
+            return grpc.unary_unary_rpc_method_handler(
+                getattr(self, name), request_deserializer=request.FromString, response_serializer=_serialised
+            )
+
+        return grpc.method_handlers_generic_handler(
+            SERVICE,
+            {
+                "TestConnection": unary("TestConnection", pb.TestConnectionRequest),
+                "GetLastDeployTime": unary("GetLastDeployTime", pb.GetLastDeployTimeRequest),
+                "DiscoverHierarchy": unary("DiscoverHierarchy", pb.DiscoverHierarchyRequest),
+                "BrowseChildren": unary("BrowseChildren", pb.BrowseChildrenRequest),
+                "WatchDeployEvents": grpc.unary_stream_rpc_method_handler(
+                    self.WatchDeployEvents,
+                    request_deserializer=pb.WatchDeployEventsRequest.FromString,
+                    response_serializer=_serialised,
+                ),
+            },
+        )
+
+    async def TestConnection(  # noqa: N802
+        self, request: pb.TestConnectionRequest, context: grpc.aio.ServicerContext[Any, Any]
+    ) -> pb.TestConnectionReply:
+        return pb.TestConnectionReply(ok=await self._galaxy.test_connection())
+
+    async def GetLastDeployTime(  # noqa: N802
+        self, request: pb.GetLastDeployTimeRequest, context: grpc.aio.ServicerContext[Any, Any]
+    ) -> pb.GetLastDeployTimeReply:
+        async with _statuses(context):
+            deploy_time = (await self._galaxy.entry()).deploy_time
+            if deploy_time is None:
+                return pb.GetLastDeployTimeReply(present=False)
+            return pb.GetLastDeployTimeReply(present=True, time_of_last_deploy=to_timestamp(deploy_time))
+
+    async def DiscoverHierarchy(  # noqa: N802
+        self, request: pb.DiscoverHierarchyRequest, context: grpc.aio.ServicerContext[Any, Any]
+    ) -> bytes:
+        async with _statuses(context):
+            scope = tuple(self._scope(context))
+            entry = await self._galaxy.entry()
+            size = page_size(request.page_size)
+            depth = request.max_depth.value if request.HasField("max_depth") else None
+            if depth is not None and depth < 0:
+                raise GalaxyArgumentError("max_depth must be 0 (the root alone) or more")
+            conditions = object_filter(request)
+            arguments = _fingerprint(b"D", request, scope)
+            offset = self._offset(request.page_token, entry, arguments)
+            root = _root(entry, request, "root", "root_gobject_id", "root_tag_name", "root_contained_path")
+            filtered = await self._selections.filtered(entry, conditions, scope, navigable=False)
+            if root is not None and not filtered.reaches(root):
+                raise GalaxyNotFoundError("the deployed Galaxy has no such object in what this key may browse")
+            places = self._selections.places(entry, arguments, lambda: filtered.subtree(root, depth))
+            attributes = not request.HasField("include_attributes") or request.include_attributes
+            page, token = self._page(entry, filtered, places, OBJECTS_KEY, offset, size, attributes, arguments)
+            rest = pb.DiscoverHierarchyReply(next_page_token=token, total_object_count=len(places))
+            return b"".join((*page, rest.SerializeToString()))
+
+    async def BrowseChildren(  # noqa: N802
+        self, request: pb.BrowseChildrenRequest, context: grpc.aio.ServicerContext[Any, Any]
+    ) -> bytes:
+        async with _statuses(context):
+            scope = tuple(self._scope(context))
+            entry = await self._galaxy.entry()
+            size = page_size(request.page_size)
+            conditions = object_filter(request)
+            arguments = _fingerprint(b"B", request, scope)
+            offset = self._offset(request.page_token, entry, arguments)
+            parent = _root(entry, request, "parent", "parent_gobject_id", "parent_tag_name", "parent_contained_path")
+            filtered = await self._selections.filtered(entry, conditions, scope, navigable=True)
+            if parent is not None and not filtered.reaches(parent):
+                raise GalaxyNotFoundError("the deployed Galaxy has no such object in what this key may browse")
+            places = self._selections.places(
+                entry, arguments, lambda: filtered.children(-1 if parent is None else parent)
+            )
+            attributes = not request.HasField("include_attributes") or request.include_attributes
+            page, token = self._page(entry, filtered, places, CHILDREN_KEY, offset, size, attributes, arguments)
+            shown = places[offset : offset + len(page)]
+            rest = pb.BrowseChildrenReply(
+                next_page_token=token,
+                total_child_count=len(places),
+                child_has_children=[filtered.has_children(place) for place in shown],
+                cache_sequence=entry.sequence,
+            )
+            return b"".join((*page, rest.SerializeToString()))
+
+    async def WatchDeployEvents(  # noqa: N802
+        self, request: pb.WatchDeployEventsRequest, context: grpc.aio.ServicerContext[Any, Any]
+    ) -> AsyncIterator[pb.DeployEvent]:
+        async with _statuses(context):
+            news_waits = asyncio.Event()
+            subscription = self._galaxy.notifier.subscribe(news_waits.set, _last_seen(request))
+            try:
+                while True:
+                    news_waits.clear()
+                    news = subscription.take()
+                    if news is None:
+                        await news_waits.wait()
+                    else:
+                        yield deploy_event(news)
+            except EndOfNewsError as end:
+                raise GalaxyUnavailableError(end.reason) from None
+            finally:
+                self._galaxy.notifier.unsubscribe(subscription)
+
+    def _offset(self, token: str, entry: CacheEntry, arguments: bytes) -> int:
+        return self._tokens.read(token, entry.sequence, arguments) if token else 0
+
+    def _page(
+        self,
+        entry: CacheEntry,
+        filtered: FilteredIndex,
+        places: Sequence[int],
+        key: bytes,
+        offset: int,
+        size: int,
+        include_attributes: bool,
+        arguments: bytes,
+    ) -> tuple[list[bytes], str]:
+        """The fields of one page's objects, and the token of the next page ('' on the last)."""
+        fields: list[bytes] = []
+        room = PAGE_BYTES
+        for place in places[offset : offset + size]:
+            field = entry.encoder.field(key, place, include_attributes and not filtered.is_bare(place))
+            room -= len(field)
+            if fields and room < 0:
+                break
+            fields.append(field)
+        end = offset + len(fields)
+        return fields, self._tokens.make(entry.sequence, arguments, end) if end < len(places) else ""
+
+
+def page_size(asked: int) -> int:
+    """0 is the default; more than the cap is the cap."""
+    if asked < 0:
+        raise GalaxyArgumentError("page_size must be 0 (for the default) or more")
+    return min(asked or DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE)
+
+
+def object_filter(request: pb.DiscoverHierarchyRequest | pb.BrowseChildrenRequest) -> ObjectFilter:
+    return ObjectFilter(
+        category_ids=frozenset(request.category_ids),
+        template_chain_contains=tuple(request.template_chain_contains),
+        tag_name_glob=request.tag_name_glob,
+        alarm_bearing_only=request.alarm_bearing_only,
+        historized_only=request.historized_only,
+    )
+
+
+def to_timestamp(deploy_time: datetime) -> Timestamp:
+    """The database's time, which has no zone, published as if it were UTC."""
+    stamp = Timestamp()
+    stamp.FromDatetime(deploy_time)
+    return stamp
+
+
+def deploy_event(news: DeployNews) -> pb.DeployEvent:
+    observed = Timestamp()
+    observed.FromNanoseconds(news.observed_ns)
+    return pb.DeployEvent(
+        sequence=news.sequence,
+        observed_at=observed,
+        time_of_last_deploy=None if news.deploy_time is None else to_timestamp(news.deploy_time),
+        time_of_last_deploy_present=news.deploy_time is not None,
+        object_count=news.object_count,
+        attribute_count=news.attribute_count,
+    )
+
+
+def _last_seen(request: pb.WatchDeployEventsRequest) -> datetime | None:
+    if not request.HasField("last_seen_deploy_time"):
+        return None
+    try:
+        return request.last_seen_deploy_time.ToDatetime(tzinfo=UTC).replace(tzinfo=None)
+    except (ValueError, OverflowError):
+        raise GalaxyArgumentError("last_seen_deploy_time is out of range") from None
+
+
+def _root(entry: CacheEntry, request: Message, oneof: str, gobject_id: str, tag_name: str, path: str) -> int | None:
+    chosen = request.WhichOneof(oneof)
+    if chosen is None:
+        return None
+    value = getattr(request, chosen)
+    if chosen == gobject_id:
+        return None if value == 0 else find_root(entry.index, gobject_id=value)
+    return find_root(entry.index, tag_name=value) if chosen == tag_name else find_root(entry.index, path=value)
+
+
+def _fingerprint(call: bytes, request: pb.DiscoverHierarchyRequest | pb.BrowseChildrenRequest, scope: Any) -> bytes:
+    """Everything that decides which objects a request selects and how they are sent, but not the page."""
+    bare = type(request)()
+    bare.CopyFrom(request)  # type: ignore[arg-type]
+    bare.page_token = ""
+    bare.page_size = 0
+    return call + bare.SerializeToString(deterministic=True) + repr(scope).encode()
+
+
+def _serialised(reply: bytes | Message) -> bytes:
+    return reply if isinstance(reply, bytes) else reply.SerializeToString()
+
+
+@asynccontextmanager
+async def _statuses(context: grpc.aio.ServicerContext[Any, Any]) -> AsyncIterator[None]:
+    """Turns errors of browse into gRPC statuses."""
+    try:
+        yield
+    except GalaxyError as error:
+        await _abort(context, error)
+
+
+async def _abort(context: grpc.aio.ServicerContext[Any, Any], error: GalaxyError) -> NoReturn:
+    if isinstance(error, GalaxyArgumentError):
+        code = grpc.StatusCode.INVALID_ARGUMENT
+    elif isinstance(error, GalaxyNotFoundError):
+        code = grpc.StatusCode.NOT_FOUND
+    elif isinstance(error, GalaxyUnavailableError):
+        code = grpc.StatusCode.UNAVAILABLE
+    else:
+        code = grpc.StatusCode.INTERNAL
+    await context.abort(code, str(error))

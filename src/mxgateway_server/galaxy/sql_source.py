@@ -1,0 +1,173 @@
+"""A Galaxy database behind SQLAlchemy: SQLite, PostgreSQL, or the SQL Server of a plant."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import structlog
+from sqlalchemy import Connection, create_engine, event
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.pool import NullPool
+
+from mxgateway_server.galaxy import queries
+from mxgateway_server.galaxy.assembly import Assembly
+from mxgateway_server.galaxy.data import GalaxyData
+from mxgateway_server.galaxy.drivers import (
+    CommandLimit,
+    connect_arguments,
+    effective_url,
+    looks_like_timeout,
+    place_of,
+)
+from mxgateway_server.galaxy.errors import GalaxyDataError, GalaxySourceError, GalaxyTimeoutError
+
+log = structlog.get_logger(__name__)
+
+_ROWS_AT_ONCE = 500
+UNREACHABLE = "the Galaxy database cannot be reached"
+UNREADABLE = "the Galaxy database cannot be read"
+TIMED_OUT = "the Galaxy database did not answer in time"
+CLOSED = "the Galaxy source is closed"
+
+
+class SqlGalaxySource:
+    """Reads a Galaxy database with a connection per call, so that a database that went away and came back is met fresh.
+
+    Nothing is ever written. The driver's module is imported on the first call.
+
+    Args:
+        url: SQLAlchemy URL (`sqlite:///…`, `postgresql+psycopg://…`, `mssql://…`; `mssql` without a driver is
+            `mssql+pytds`) or the path of an SQLite file.
+        command_timeout: seconds that one statement may take, and logging in.
+
+    Raises:
+        GalaxySourceError: the URL cannot be understood.
+    """
+
+    def __init__(self, url: str | URL, *, command_timeout: float = 60.0) -> None:
+        if command_timeout <= 0:
+            raise GalaxySourceError("the Galaxy's command timeout must be more than 0 seconds")
+        try:
+            self._url = effective_url(url)
+        except ArgumentError:
+            raise GalaxySourceError(
+                "the Galaxy's connection string is no SQLAlchemy URL; say e.g. mssql+pytds://user:password@host/ZB"
+            ) from None
+        self._timeout = command_timeout
+        self._closed = False
+        self._display_name = place_of(self._url)
+        self._identity = hashlib.sha256(self._display_name.casefold().encode()).hexdigest()[:32]
+
+    @property
+    def identity(self) -> str:
+        return self._identity
+
+    @property
+    def display_name(self) -> str:
+        return self._display_name
+
+    def test_connection(self) -> None:
+        with self._connection() as connection:
+            connection.execute(queries.probe()).all()
+
+    def read_deploy_time(self) -> datetime | None:
+        with self._connection() as connection:
+            return _deploy_time(connection)
+
+    def read_galaxy(self) -> GalaxyData:
+        with self._connection() as connection:
+            return self._read(connection)
+
+    def close(self) -> None:
+        self._closed = True
+
+    def _read(self, connection: Connection) -> GalaxyData:
+        assembly = Assembly(_deploy_time(connection))
+        rows = self._rows
+        try:
+            data_types = list(rows(connection, queries.data_type_rows))
+        except SQLAlchemyError as error:
+            # Its column names are not certain in every version of the product; browse does without it.
+            log.info("galaxy_data_types_unread", source=self._display_name, error=_detail(error))
+        else:
+            assembly.data_types(data_types)
+        assembly.primitive_definitions(
+            list(rows(connection, queries.primitive_definition_rows)), rows(connection, queries.definition_rows)
+        )
+        assembly.packages(rows(connection, queries.package_rows))
+        assembly.configured(rows(connection, queries.configured_rows))
+        assembly.primitives(rows(connection, queries.primitive_rows))
+        assembly.templates(rows(connection, queries.template_rows))
+        return assembly.objects(rows(connection, queries.object_rows))
+
+    def _rows(self, connection: Connection, query: Callable[[], queries.Query]) -> Iterator[Sequence[Any]]:
+        with connection.execution_options(yield_per=_ROWS_AT_ONCE).execute(query()) as result:
+            for chunk in result.partitions(_ROWS_AT_ONCE):
+                if self._closed:
+                    raise GalaxySourceError(CLOSED)
+                # Lets the event loop's thread have the interpreter between two chunks.
+                time.sleep(0)
+                yield from chunk
+
+    @contextmanager
+    def _connection(self) -> Iterator[Connection]:
+        if self._closed:
+            raise GalaxySourceError(CLOSED)
+        connected = False
+        try:
+            engine = create_engine(
+                self._url,
+                poolclass=NullPool,
+                hide_parameters=True,
+                connect_args=connect_arguments(self._url, self._timeout),
+                isolation_level="AUTOCOMMIT",
+            )
+            limit = CommandLimit(self._url, self._timeout)
+            event.listen(engine, "connect", limit.connected)
+            event.listen(engine, "before_cursor_execute", limit.statement_begins)
+            with engine.connect() as connection:
+                connected = True
+                yield connection
+        except (GalaxySourceError, GeneratorExit):
+            raise
+        except (ImportError, NoSuchModuleError) as error:
+            raise GalaxySourceError(
+                f"the driver of {self._url.drivername} is not installed", f"{error}; see the extras of mxaccess-gateway"
+            ) from None
+        except SQLAlchemyError as error:
+            raise _translated(error, connected) from None
+        except (OSError, ValueError, TypeError, LookupError, UnicodeError) as error:
+            # Drivers raise what their sockets and decoders raise.
+            raise _translated(error, connected) from None
+
+
+def _deploy_time(connection: Connection) -> datetime | None:
+    found = connection.execute(queries.deploy_time()).scalars().all()
+    times = [value for value in found if value is not None]
+    if not times:
+        return None
+    if len(found) > 1 or not isinstance(times[0], datetime):
+        raise GalaxyDataError("the Galaxy database returned unexpected rows", "galaxy is not one row with a time")
+    value = times[0]
+    return value if value.tzinfo is None else value.astimezone(UTC).replace(tzinfo=None)
+
+
+def _translated(error: Exception, connected: bool) -> GalaxySourceError:
+    detail = _detail(error)
+    if looks_like_timeout(error):
+        return GalaxyTimeoutError(TIMED_OUT, detail)
+    if isinstance(error, (ValueError, TypeError, LookupError)):
+        return GalaxyDataError("the Galaxy database returned unexpected rows", detail)
+    return GalaxySourceError(UNREADABLE if connected else UNREACHABLE, detail)
+
+
+def _detail(error: Exception) -> str:
+    """The driver's own words, without the statement that SQLAlchemy adds."""
+    origin = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
+    return f"{type(origin).__name__}: {origin}".splitlines()[0][:500]
