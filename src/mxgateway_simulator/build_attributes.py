@@ -1,0 +1,213 @@
+"""The attributes of one template or instance on their way into the database: new UDAs, overrides, extensions."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NoReturn
+
+from mxgateway_protocol.variants import DataType
+from mxgateway_simulator import zb_schema as zb
+from mxgateway_simulator.base_templates import EXECUTION_GROUPS, EXTENSION_ATTRIBUTES, BuiltIn
+from mxgateway_simulator.build_rows import RowWriter
+from mxgateway_simulator.configured_values import ConfiguredValueError, configured_value
+from mxgateway_simulator.description import EXTENSIONS, AttributeSpec, Category, Security
+from mxgateway_simulator.errors import GalaxyDescriptionError
+from mxgateway_simulator.mx_value import encode
+
+_USER_PRIMITIVE = 100
+_FIRST_EXTENSION = 200
+_UDA, _USER_EXTENDED = 1, 4
+
+
+@dataclass(frozen=True, slots=True)
+class Primitive:
+    """One primitive of an object, as primitive_instance stores it."""
+
+    name: str
+    definition_id: int
+    extension_type: str
+    execution_group: int
+    mx_primitive_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Uda:
+    name: str
+    mx_attribute_id: int
+    data_type: DataType
+    dimension: int
+    value: Any
+    category: Category
+    security: Security
+    locked: bool
+    enum: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class Layer:
+    """What an object consists of so far: inherited and its own."""
+
+    primitives: list[Primitive]
+    udas: dict[str, _Uda] = field(default_factory=dict)
+    built_in: dict[str, BuiltIn] = field(default_factory=dict)
+
+    @classmethod
+    def root(cls, primitive: Primitive, attributes: tuple[BuiltIn, ...]) -> Layer:
+        return cls([primitive], {}, {attribute.name.lower(): attribute for attribute in attributes})
+
+    def derive(self) -> Layer:
+        return Layer(list(self.primitives), dict(self.udas), dict(self.built_in))
+
+    def add_primitive(self, name: str, definition_id: int, kind: str, group: int) -> None:
+        """Adds an extension; one that stands already (inherited) stays as it is."""
+        for primitive in self.primitives:
+            if primitive.name.lower() == name.lower() and primitive.definition_id == definition_id:
+                return
+        number = _FIRST_EXTENSION + len(self.primitives)
+        self.primitives.append(Primitive(name, definition_id, kind, group, number))
+        prefix = f"{name}." if name else ""
+        for attribute in EXTENSION_ATTRIBUTES[_DEFINITION_NAMES.get(kind, kind)]:
+            self.built_in[f"{prefix}{attribute.name}".lower()] = attribute
+
+
+_DEFINITION_NAMES = {extension_type: definition for definition, extension_type in EXTENSIONS.values()}
+
+
+class AttributeWriter:
+    """Writes what a description says about the attributes of one package."""
+
+    def __init__(self, rows: RowWriter, file: str) -> None:
+        self._rows = rows
+        self._file = file
+        self._next_attribute_id = 1000
+
+    def write(
+        self,
+        layer: Layer,
+        gobject_id: int,
+        package_id: int,
+        specs: Mapping[str, AttributeSpec],
+        extension: Callable[[str], int],
+    ) -> None:
+        """Adds rows for the specs and brings the layer up to date.
+
+        Raises:
+            GalaxyDescriptionError: a spec overrides what is not there, or has a value that does not fit.
+        """
+        for spec in specs.values():
+            key = spec.name.lower()
+            if spec.data_type is not None or key in layer.udas:
+                self._uda(layer, gobject_id, package_id, spec)
+            elif key in layer.built_in:
+                self._built_in(layer.built_in[key], package_id, spec.name, spec)
+            else:
+                self._fail(spec, "is not inherited and has no `type`; give it one, for example `type: Float`")
+            for kind, values in spec.extensions.items():
+                definition, extension_type = EXTENSIONS[kind]
+                layer.add_primitive(
+                    spec.name, extension(definition), extension_type, EXECUTION_GROUPS.get(definition, 0)
+                )
+                self._extension_values(spec, package_id, definition, values)
+            history = spec.extensions.get("history")
+            if history is not None and spec.units and "EngUnits" not in history:
+                self._behave(package_id, f"{spec.name}.EngUnits", {"value": spec.units})
+
+    def _fail(self, spec: AttributeSpec, problem: str) -> NoReturn:
+        raise GalaxyDescriptionError(self._file, spec.path, problem)
+
+    def _uda(self, layer: Layer, gobject_id: int, package_id: int, spec: AttributeSpec) -> None:
+        parent = layer.udas.get(spec.name.lower())
+        if parent and spec.data_type not in (None, parent.data_type):
+            self._fail(spec, f"is inherited as {parent.data_type.name}; its type cannot change, leave `type` out")
+        data_type = parent.data_type if parent else spec.data_type
+        assert data_type is not None
+        dimension = spec.dimension if spec.dimension or not parent else parent.dimension
+        enum = tuple(spec.behaviour.get("enum", parent.enum if parent else ()))
+        try:
+            inherited = parent.value if parent and spec.value is None and dimension == parent.dimension else None
+            value = (
+                inherited if inherited is not None else configured_value(data_type, dimension or 0, spec.value, enum)
+            )
+        except ConfiguredValueError as error:
+            self._fail(spec, f"value: {error}")
+        uda = _Uda(
+            name=parent.name if parent else spec.name,
+            mx_attribute_id=parent.mx_attribute_id if parent else self._attribute_id(),
+            data_type=data_type,
+            dimension=dimension or 0,
+            value=value,
+            category=_first(spec.category, parent and parent.category, Category.Writeable_USC_Lockable),
+            security=_first(spec.security, parent and parent.security, Security.Operate),
+            locked=_first(spec.locked, parent and parent.locked, False),
+            enum=enum,
+        )
+        layer.udas[spec.name.lower()] = uda
+        changes_uda = spec.value is not None or spec.dimension or spec.category is not None or spec.security is not None
+        if not parent or changes_uda or spec.locked is not None:
+            self._dynamic(gobject_id, package_id, uda, _UDA)
+        for suffix, text in (("Description", spec.description), ("EngUnits", spec.units)):
+            if text:
+                extra = _Uda(
+                    f"{uda.name}.{suffix}", self._attribute_id(), DataType.STRING, 0, text,
+                    Category.Writeable_USC_Lockable, Security.Tune, False, (),
+                )  # fmt: skip
+                self._dynamic(gobject_id, package_id, extra, _USER_EXTENDED)
+        if spec.behaviour:
+            self._behave(package_id, uda.name, dict(spec.behaviour))
+
+    def _attribute_id(self) -> int:
+        # Signed 16 bits in the product; numbers only have to differ within one object.
+        self._next_attribute_id = 1000 if self._next_attribute_id >= 32_000 else self._next_attribute_id + 1
+        return self._next_attribute_id
+
+    def _dynamic(self, gobject_id: int, package_id: int, uda: _Uda, kind: int) -> None:
+        self._rows.add(
+            zb.dynamic_attribute,
+            gobject_id=gobject_id,
+            package_id=package_id,
+            mx_primitive_id=_USER_PRIMITIVE,
+            mx_attribute_id=uda.mx_attribute_id,
+            attribute_name=uda.name,
+            mx_data_type=int(uda.data_type),
+            is_array=int(bool(uda.dimension)),
+            mx_value=encode(uda.data_type, uda.value, uda.dimension),
+            mx_attribute_category=int(uda.category),
+            security_classification=int(uda.security),
+            dynamic_attribute_type=kind,
+            lock_type=int(uda.locked),
+        )
+
+    def _built_in(self, attribute: BuiltIn, package_id: int, name: str, spec: AttributeSpec) -> None:
+        behaviour = dict(spec.behaviour)
+        if spec.value is not None:
+            behaviour["value"] = self._value(spec, attribute, spec.value)
+        if behaviour:
+            self._behave(package_id, name, behaviour)
+
+    def _extension_values(
+        self, spec: AttributeSpec, package_id: int, definition: str, values: Mapping[str, Any]
+    ) -> None:
+        known = {attribute.name.lower(): attribute for attribute in EXTENSION_ATTRIBUTES[definition]}
+        for name, value in values.items():
+            attribute = known.get(str(name).lower())
+            if attribute is None:
+                names = ", ".join(a.name for a in known.values() if not a.name.startswith("_"))
+                self._fail(spec, f"{definition} has no {name!r}; it has {names}")
+            self._behave(package_id, f"{spec.name}.{attribute.name}", {"value": self._value(spec, attribute, value)})
+
+    def _value(self, spec: AttributeSpec, attribute: BuiltIn, value: Any) -> Any:
+        dimension = len(value) if attribute.is_array and isinstance(value, list) else int(attribute.is_array)
+        try:
+            return configured_value(attribute.data_type, dimension, value)
+        except ConfiguredValueError as error:
+            self._fail(spec, f"{attribute.name}: {error}")
+
+    def _behave(self, package_id: int, name: str, behaviour: dict[str, Any]) -> None:
+        text = json.dumps(behaviour, separators=(",", ":"), default=str)
+        self._rows.add(zb.sim_attribute, package_id=package_id, attribute_name=name, behaviour=text)
+
+
+def _first(*candidates: Any) -> Any:
+    return next(candidate for candidate in candidates if candidate is not None)

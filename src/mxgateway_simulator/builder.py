@@ -1,0 +1,374 @@
+"""Makes a Galaxy database (SQLite) of a description, in one transaction, the way the product stores a Galaxy.
+
+Templates come first, each with its package; then instances, each with a package derived from its template's. A UDA's
+row stands in the package that defines it; extension primitives are repeated in every derived package.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, create_engine, insert
+
+from mxgateway_simulator import zb_schema as zb
+from mxgateway_simulator.base_templates import BASE_TEMPLATES, EXECUTION_GROUPS, EXTENSION_ATTRIBUTES, default_of
+from mxgateway_simulator.build_attributes import AttributeWriter, Layer, Primitive
+from mxgateway_simulator.build_rows import RowWriter
+from mxgateway_simulator.description import DATA_TYPES, ContainedSpec, GalaxyDescription, TemplateSpec
+from mxgateway_simulator.errors import GalaxyDescriptionError
+from mxgateway_simulator.instances import PlannedInstance, plan_instances
+from mxgateway_simulator.mx_value import encode
+from mxgateway_simulator.passwords import PasswordHash
+
+FORMAT = "1"
+"""Version of the simulator's own tables."""
+
+_NAMESPACE = uuid.UUID("6f1d8a52-3c1b-4a55-9f0e-8f6c1b0a7d11")
+_CHECK_IN_TIME = datetime(2025, 1, 6, 6, 0, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class BuildResult:
+    """What was built.
+
+    Attributes:
+        objects: deployed instances.
+        rows: rows by table.
+    """
+
+    path: str
+    galaxy: str
+    objects: int
+    templates: int
+    rows: Mapping[str, int]
+
+
+@dataclass(slots=True)
+class _Template:
+    gobject_id: int
+    package_id: int
+    definition_id: int
+    category_id: int
+    name: str
+    layer: Layer
+    contains: dict[str, tuple[ContainedSpec, str]] = field(default_factory=dict)
+
+
+def build_galaxy(description: GalaxyDescription, output: str | Path, objects: int = 0) -> BuildResult:
+    """Writes the database; an existing file is replaced only when all went well.
+
+    Args:
+        objects: fills the Galaxy up to this many deployed instances as the description's `scale` says; 0 leaves it.
+
+    Raises:
+        GalaxyDescriptionError: the description cannot be built.
+        OSError: the file cannot be written.
+    """
+    path = Path(output)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.new")
+    temporary.unlink(missing_ok=True)
+    engine = create_engine(f"sqlite:///{temporary}")
+    try:
+        with engine.connect() as connection:
+            connection.exec_driver_sql("PRAGMA journal_mode = OFF")
+            connection.exec_driver_sql("PRAGMA synchronous = OFF")
+            connection.commit()
+            with connection.begin():
+                result = _Builder(connection, description, str(path)).build(objects)
+            connection.exec_driver_sql("ANALYZE")
+            connection.commit()
+        engine.dispose()
+        temporary.replace(path)
+    finally:
+        engine.dispose()
+        temporary.unlink(missing_ok=True)
+    return result
+
+
+class _Builder:
+    def __init__(self, connection: Connection, description: GalaxyDescription, path: str) -> None:
+        self._connection = connection
+        self._description = description
+        self._path = path
+        self._rows = RowWriter(connection)
+        self._attributes = AttributeWriter(self._rows, description.file)
+        self._templates: dict[str, _Template] = {}
+        self._next = {"gobject": 0, "package": 0, "definition": 0, "primitive": 0, "attribute": 0}
+        self._extensions: dict[str, int] = {}
+        self._in_work: list[str] = []
+
+    def build(self, objects: int) -> BuildResult:
+        zb.zb.create_all(self._connection)
+        zb.simulator.create_all(self._connection)
+        description = self._description
+        for name, number in DATA_TYPES.items():
+            self._rows.add(zb.data_type, mx_data_type=int(number), description=name)
+        for name in description.templates:
+            self._template(name, f"templates.{name}")
+        planned = plan_instances(description, self._contained_in, self._category_of, objects)
+        ids: dict[str, PlannedInstance] = {}
+        for instance in planned:
+            self._instance(instance, ids)
+        self._settings(objects)
+        self._users()
+        self._rows.flush()
+        deployed = sum(instance.deployed for instance in planned)
+        return BuildResult(self._path, description.name, deployed, len(self._templates), dict(self._rows.counts))
+
+    def _id(self, kind: str) -> int:
+        self._next[kind] += 1
+        return self._next[kind]
+
+    # Templates.
+
+    def _template(self, name: str, path: str) -> _Template:
+        known = self._templates.get(name.lower())
+        if known:
+            return known
+        if name in self._in_work:
+            raise GalaxyDescriptionError(self._description.file, path, f"{name} derives from itself; break the circle")
+        self._in_work.append(name)
+        try:
+            spec = self._spec(name)
+            if spec:
+                return self._derived_template(spec)
+            if name in BASE_TEMPLATES:
+                return self._base_template(name)
+        finally:
+            self._in_work.pop()
+        raise GalaxyDescriptionError(
+            self._description.file,
+            path,
+            f"there is no template {name!r}; define it under `templates`, or use {', '.join(BASE_TEMPLATES)}",
+        )
+
+    def _spec(self, name: str) -> TemplateSpec | None:
+        by_name = {key.lower(): spec for key, spec in self._description.templates.items()}
+        return by_name.get(name.lower())
+
+    def _base_template(self, name: str) -> _Template:
+        base = BASE_TEMPLATES[name]
+        gobject_id, package_id, definition_id = self._id("gobject"), self._id("package"), self._id("definition")
+        self._rows.add(
+            zb.template_definition,
+            template_definition_id=definition_id,
+            base_gobject_id=gobject_id,
+            original_template_tagname=name,
+            category_id=base.category_id,
+            codebase="1.0",
+        )
+        root = self._primitive_definition(definition_id, "", base.attributes)
+        layer = Layer.root(Primitive("", root, "", 0, 1), base.attributes)
+        template = _Template(gobject_id, package_id, definition_id, base.category_id, name, layer)
+        self._store_template(template, None)
+        return template
+
+    def _derived_template(self, spec: TemplateSpec) -> _Template:
+        parent = self._template(spec.derived_from, f"{spec.path}.derivedFrom")
+        template = self._derive(spec.name, parent)
+        self._attributes.write(
+            template.layer, template.gobject_id, template.package_id, spec.attributes, self._extension
+        )
+        for script in spec.scripts:
+            template.layer.add_primitive(script, self._extension("ScriptExtension"), "ScriptExtension", 10)
+        self._store_template(template, parent)
+        for contained in spec.contains:
+            # A contained template is a template of its own, named by container and contained name.
+            base = self._template(contained.template, f"{contained.path}.template")
+            inner = self._derive(f"{spec.name}.{contained.name}", base)
+            self._attributes.write(
+                inner.layer, inner.gobject_id, inner.package_id, contained.attributes, self._extension
+            )
+            self._store_template(inner, base, container=template, contained_name=contained.name)
+            template.contains[contained.name.lower()] = (contained, inner.name)
+        return template
+
+    def _derive(self, name: str, parent: _Template) -> _Template:
+        return _Template(
+            self._id("gobject"),
+            self._id("package"),
+            parent.definition_id,
+            parent.category_id,
+            name,
+            parent.layer.derive(),
+            dict(parent.contains),
+        )
+
+    def _store_template(
+        self,
+        template: _Template,
+        parent: _Template | None,
+        container: _Template | None = None,
+        contained_name: str = "",
+    ) -> None:
+        self._templates[template.name.lower()] = template
+        self._package(template.package_id, template.gobject_id, parent.package_id if parent else 0, template.layer)
+        self._rows.add(
+            zb.gobject,
+            gobject_id=template.gobject_id,
+            template_definition_id=template.definition_id,
+            derived_from_gobject_id=parent.gobject_id if parent else 0,
+            contained_by_gobject_id=container.gobject_id if container else 0,
+            checked_in_package_id=template.package_id,
+            tag_name=template.name,
+            contained_name=contained_name,
+            hierarchical_name=template.name,
+            is_template=1,
+            **self._guids(template.name),
+        )
+
+    def _package(self, package_id: int, gobject_id: int, derived_from: int, layer: Layer) -> None:
+        add = self._rows.add
+        add(zb.package, package_id=package_id, derived_from_package_id=derived_from, gobject_id=gobject_id)
+        for primitive in layer.primitives:
+            add(
+                zb.primitive_instance,
+                gobject_id=gobject_id,
+                package_id=package_id,
+                mx_primitive_id=primitive.mx_primitive_id,
+                primitive_definition_id=primitive.definition_id,
+                primitive_name=primitive.name,
+                extension_type=primitive.extension_type,
+                execution_group=primitive.execution_group,
+                created_by_parent=0,
+            )
+
+    def _extension(self, name: str) -> int:
+        if name not in self._extensions:
+            self._extensions[name] = self._primitive_definition(0, name, EXTENSION_ATTRIBUTES[name])
+        return self._extensions[name]
+
+    def _primitive_definition(self, definition_id: int, name: str, attributes: tuple[Any, ...]) -> int:
+        primitive_id = self._id("primitive")
+        self._rows.add(
+            zb.primitive_definition,
+            primitive_definition_id=primitive_id,
+            template_definition_id=definition_id,
+            primitive_name=name,
+            execution_group=EXECUTION_GROUPS.get(name, 0),
+            supports_dynamic_attributes=int(not name),
+        )
+        for number, attribute in enumerate(attributes, 100):
+            value = default_of(attribute)
+            dimension = 5 if attribute.is_array else 0
+            self._rows.add(
+                zb.attribute_definition,
+                attribute_definition_id=self._id("attribute"),
+                primitive_definition_id=primitive_id,
+                attribute_name=attribute.name,
+                mx_attribute_id=number,
+                mx_data_type=int(attribute.data_type),
+                security_classification=int(attribute.security),
+                mx_attribute_category=int(attribute.category),
+                mx_value=encode(attribute.data_type, value if value is not None else 0, dimension),
+                is_array=int(attribute.is_array),
+            )
+        return primitive_id
+
+    # Instances.
+
+    def _contained_in(self, template: str) -> Mapping[str, tuple[ContainedSpec, str]]:
+        return self._templates[template.lower()].contains
+
+    def _category_of(self, template: str, path: str) -> int:
+        return self._template(template, path).category_id
+
+    def _instance(self, planned: PlannedInstance, ids: dict[str, PlannedInstance]) -> None:
+        template = self._templates[planned.template.lower()]
+        planned.gobject_id = gobject_id = self._id("gobject")
+        package_id = checked_in_id = self._id("package")
+        ids[planned.tag.lower()] = planned
+        layer = template.layer.derive() if planned.attributes or planned.checked_in else template.layer
+        self._attributes.write(layer, gobject_id, package_id, planned.attributes, self._extension)
+        self._package(package_id, gobject_id, template.package_id, layer)
+        if planned.checked_in:
+            checked_in_id = self._id("package")
+            layer = layer.derive()
+            both = {**planned.attributes, **planned.checked_in}
+            self._attributes.write(layer, gobject_id, checked_in_id, both, self._extension)
+            self._package(checked_in_id, gobject_id, template.package_id, layer)
+        row: dict[str, Any] = {
+            "gobject_id": gobject_id,
+            "template_definition_id": template.definition_id,
+            "derived_from_gobject_id": template.gobject_id,
+            "contained_by_gobject_id": planned.container.gobject_id if planned.container else 0,
+            "area_gobject_id": planned.area.gobject_id if planned.area else 0,
+            "hosted_by_gobject_id": planned.host.gobject_id if planned.host else 0,
+            "checked_in_package_id": checked_in_id,
+            "deployed_package_id": package_id if planned.deployed else 0,
+            "last_deployed_package_id": package_id,
+            "tag_name": planned.tag,
+            "contained_name": planned.contained_name,
+            "hierarchical_name": planned.hierarchical_name,
+            "deployed_version": 1 if planned.deployed else 0,
+            "configuration_version": 2 if planned.checked_in else 1,
+            "hosting_tree_level": planned.level,
+            "deployment_pending_status": int(bool(planned.checked_in)),
+            **self._guids(planned.tag),
+        }
+        self._rows.add(zb.gobject, **row)
+        if planned.twin:
+            self._rows.add(zb.gobject, **{**row, "gobject_id": self._id("gobject"), "namespace_id": 2})
+        platform_id, engine_id, object_id = planned.run_time_ids
+        self._rows.add(
+            zb.instance,
+            gobject_id=gobject_id,
+            mx_platform_id=platform_id,
+            mx_engine_id=engine_id,
+            mx_object_id=object_id,
+        )
+        if template.category_id == 1:
+            self._rows.add(zb.platform, platform_gobject_id=gobject_id, node_name=planned.node or "localhost")
+
+    # The rest.
+
+    def _guids(self, name: str) -> dict[str, str]:
+        digest = hashlib.blake2b(f"{self._description.name}/{name}".encode(), digest_size=32).hexdigest()
+        return {"identity_guid": digest[:32], "configuration_guid": digest[32:]}
+
+    def _settings(self, objects: int) -> None:
+        description = self._description
+        deployed = datetime.fromisoformat(description.last_deploy) if description.last_deploy else _CHECK_IN_TIME
+        self._connection.execute(
+            insert(zb.galaxy).values(
+                galaxy_id=1,
+                galaxy_name=description.name,
+                time_of_last_deploy=deployed.astimezone(UTC).replace(tzinfo=None),
+                time_of_last_config_change=_CHECK_IN_TIME.replace(tzinfo=None),
+            )
+        )
+        build_id = uuid.uuid5(_NAMESPACE, json.dumps([description.name, description.file, objects]))
+        settings = {
+            "format": FORMAT,
+            "galaxy_name": description.name,
+            "build_id": str(build_id),
+            "security": description.security,
+            **{f"switch.{name}": value for name, value in description.switches.items()},
+        }
+        for name, value in settings.items():
+            self._rows.add(zb.sim_setting, name=name, value=value)
+
+    def _users(self) -> None:
+        for role, permissions in self._description.roles.items():
+            self._rows.add(zb.sim_role, role_name=role, permissions=",".join(permissions))
+        for user in self._description.users:
+            stored = PasswordHash.of(user.password) if user.password else None
+            self._rows.add(
+                zb.sim_user,
+                user_name=user.name,
+                user_guid=user.guid or str(uuid.uuid5(_NAMESPACE, user.name.lower())),
+                full_name=user.full_name,
+                roles=",".join(user.roles),
+                password_salt=stored.salt if stored else None,
+                password_hash=stored.digest if stored else None,
+                password_rounds=stored.rounds if stored else 0,
+            )

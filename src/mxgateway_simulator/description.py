@@ -1,0 +1,196 @@
+"""What a Galaxy description says, after reading and checking: plain data that the builder turns into a database."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Any
+
+from mxgateway_protocol.variants import DataType
+
+
+class Category(IntEnum):
+    """MxAttributeCategory; U user, S supervisory, C configuration may write."""
+
+    PackageOnly = 0
+    PackageOnly_Lockable = 1
+    Calculated = 2
+    CalculatedRetentive = 3
+    Writeable_U = 4
+    Writeable_S = 5
+    Writeable_US = 6
+    Writeable_UC = 7
+    Writeable_USC = 8
+    Writeable_UC_Lockable = 9
+    Writeable_USC_Lockable = 10
+    Writeable_C_Lockable = 11
+    SystemSetsOnly = 12
+    SystemInternal = 13
+    SystemWriteable = 14
+    Constant = 15
+    SystemInternal_Browsable = 16
+    CalculatedPackage = 17
+    DeleteAfterStartup = 18
+
+
+class Security(IntEnum):
+    """MxSecurityClassification."""
+
+    FreeAccess = 0
+    Operate = 1
+    SecuredWrite = 2
+    VerifiedWrite = 3
+    Tune = 4
+    Configure = 5
+    ViewOnly = 6
+
+
+DATA_TYPES = {
+    "Boolean": DataType.BOOLEAN,
+    "Integer": DataType.INTEGER,
+    "Float": DataType.FLOAT,
+    "Double": DataType.DOUBLE,
+    "String": DataType.STRING,
+    "Time": DataType.TIME,
+    "ElapsedTime": DataType.ELAPSED_TIME,
+    "ReferenceType": DataType.REFERENCE_TYPE,
+    "StatusType": DataType.STATUS_TYPE,
+    "DataTypeEnum": DataType.DATA_TYPE_ENUM,
+    "SecurityClassificationEnum": DataType.SECURITY_CLASSIFICATION_ENUM,
+    "DataQualityType": DataType.DATA_QUALITY_TYPE,
+    "QualifiedEnum": DataType.QUALIFIED_ENUM,
+    "QualifiedStruct": DataType.QUALIFIED_STRUCT,
+    "InternationalizedString": DataType.INTERNATIONALIZED_STRING,
+    "BigString": DataType.BIG_STRING,
+}
+"""The data types by the names that descriptions use; also the descriptions of the data_type table."""
+
+PERMISSIONS = ("operate", "tune", "configure", "verify", "acknowledge")
+SECURITY_MODES = ("none", "galaxy", "os-user")
+EXTENSIONS = {
+    "alarm": ("AlarmExtension", "alarmextension"),
+    "history": ("HistoryExtension", "historyextension"),
+    "input": ("InputExtension", "inputextension"),
+    "output": ("OutputExtension", "outputextension"),
+    "inputoutput": ("InputOutputExtension", "inputoutputextension"),
+}
+"""Key in a description: name of the primitive definition, and extension_type of the primitive instance."""
+
+
+@dataclass(frozen=True, slots=True)
+class AttributeSpec:
+    """One attribute as a template or an instance gives it.
+
+    Attributes:
+        data_type: None where the attribute is inherited and only some of it is overridden.
+        dimension: elements of an array, 0 for a scalar, None to inherit.
+        value: configured value; None for the type's default, or to inherit.
+        extensions: by key of EXTENSIONS, the values of the extension's own attributes.
+        behaviour: what the run time needs beyond the database: signal, range, enum, quality, buffer.
+    """
+
+    name: str
+    path: str
+    data_type: DataType | None = None
+    dimension: int | None = None
+    value: Any = None
+    category: Category | None = None
+    security: Security | None = None
+    locked: bool | None = None
+    description: str = ""
+    units: str = ""
+    extensions: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    behaviour: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ContainedSpec:
+    """An object that every instance of a template contains.
+
+    Attributes:
+        name: contained name.
+        template: what the contained template derives from.
+        tag: pattern of the instances' tag names; `{tag}` is the container's, `{index}` its number in a range.
+    """
+
+    name: str
+    path: str
+    template: str
+    tag: str
+    attributes: Mapping[str, AttributeSpec] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateSpec:
+    name: str
+    path: str
+    derived_from: str
+    attributes: Mapping[str, AttributeSpec] = field(default_factory=dict)
+    contains: tuple[ContainedSpec, ...] = ()
+    scripts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceSpec:
+    """One instance, or several when the tag carries a range such as `Pump_[001..020]`.
+
+    Attributes:
+        area, host, container: tag names; empty for none. Without a host, the area's or the container's is taken.
+        deployed: whether it runs.
+        checked_in: attributes that are checked in but not deployed.
+        twin: also add a row of the same name in namespace 2, as the product does for engines.
+    """
+
+    tag: str
+    path: str
+    template: str
+    area: str = ""
+    host: str = ""
+    container: str = ""
+    contained_name: str = ""
+    node: str = ""
+    deployed: bool = True
+    twin: bool = False
+    index: str = ""
+    attributes: Mapping[str, AttributeSpec] = field(default_factory=dict)
+    checked_in: Mapping[str, AttributeSpec] = field(default_factory=dict)
+    contains: Mapping[str, Mapping[str, AttributeSpec]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class UserSpec:
+    """A user; the password lives only until its hash is made and never shows."""
+
+    name: str
+    password: str | None = field(repr=False)
+    guid: str = ""
+    full_name: str = ""
+    roles: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ScaleSpec:
+    """How `--objects N` fills a Galaxy up: instances of one template, spread over areas and engines."""
+
+    template: str
+    tag: str = "Load_{n:06d}"
+    area: str = "LoadArea_{n:03d}"
+    engine: str = "LoadEngine_{n:03d}"
+    platform: str = ""
+    objects_per_area: int = 100
+    areas_per_engine: int = 10
+
+
+@dataclass(frozen=True, slots=True)
+class GalaxyDescription:
+    file: str
+    name: str
+    security: str = "none"
+    switches: Mapping[str, str] = field(default_factory=dict)
+    roles: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    users: tuple[UserSpec, ...] = ()
+    templates: Mapping[str, TemplateSpec] = field(default_factory=dict)
+    instances: tuple[InstanceSpec, ...] = ()
+    scale: ScaleSpec | None = None
+    last_deploy: str | None = None

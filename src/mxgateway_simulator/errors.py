@@ -1,0 +1,40 @@
+"""Errors of the simulator.
+
+SimulatorError
+    GalaxyDescriptionError   a description cannot be built
+    GalaxyFileError          a Galaxy database is missing, or is none of the simulator's
+    BoardError               the shared board cannot be used
+    OptionError              an option of the backend, or a switch, is not known or has no such value
+"""
+
+from __future__ import annotations
+
+
+class SimulatorError(Exception):
+    """Anything that the simulator refuses; the text names the cause and the remedy."""
+
+
+class GalaxyDescriptionError(SimulatorError):
+    """A Galaxy description that cannot be built.
+
+    Attributes:
+        file: file the description was read from.
+        path: place in the document, for example `templates.$Pump.attributes.Speed.type`.
+    """
+
+    def __init__(self, file: str, path: str, problem: str) -> None:
+        self.file = file
+        self.path = path
+        super().__init__(f"{file}: {path or 'document'}: {problem}")
+
+
+class GalaxyFileError(SimulatorError):
+    """A Galaxy database that is missing, unreadable, or was not made by `mxgateway galaxy build`."""
+
+
+class BoardError(SimulatorError):
+    """The shared board is corrupt, locked for too long, or in a place that cannot be written."""
+
+
+class OptionError(SimulatorError, ValueError):
+    """An option or switch that does not exist, or a value that it does not take."""

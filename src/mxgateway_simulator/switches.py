@@ -1,0 +1,177 @@
+"""Every choice of the model that no source states for certain, as a named switch.
+
+A switch is set for a whole Galaxy (`switches:` of its description) or for one session (`--option switch.NAME=VALUE`);
+the session's setting wins. `SWITCH_NOTES` says what each means and which section of the notes on MXAccess it follows.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import types
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+from mxgateway_simulator.errors import OptionError
+
+
+@dataclass(frozen=True, slots=True)
+class Switches:
+    """The model's choices; see SWITCH_NOTES for the meaning of each."""
+
+    first_callback_cold_min_ms: int = 0
+    first_callback_cold_max_ms: int = 0
+    first_callback_warm_ms: int = 0
+    change_latency_ms: int = 0
+    write_latency_ms: int = 0
+    operation_latency_ms: int = 230
+    initializing_ms: int = 0
+    waiting_callback_first: bool = False
+    double_advise: Literal["success", "e_invalidarg"] = "success"
+    double_advise_upgrades: bool = True
+    unadvise_unadvised: Literal["success", "e_invalidarg"] = "success"
+    remove_advised: Literal["unadvise", "e_invalidarg"] = "unadvise"
+    remove_drops_completions: bool = True
+    equal_references_share_handle: bool = False
+    rebind_after_deploy: bool = True
+    bare_array_category: Literal["configuration", "communication"] = "configuration"
+    bad_reference_detail: int = 6
+    write_completion_first: bool = True
+    write_pending_completion_first: bool = False
+    write_ok_source: Literal["responding_object", "requesting_lmx"] = "responding_object"
+    not_coercible_category: Literal["software", "operational"] = "software"
+    denied_detail: int = 1008
+    write_equal_value_echoes: bool = True
+    supervisory_skips_security: bool = True
+    secured_needs_authenticated_user: bool = True
+    qualified_enum_as: Literal["integer", "string"] = "integer"
+    timestamp_vartype: Literal["date", "bstr", "filetime"] = "date"
+    stopped_engine_keeps_value: bool = True
+    stopped_engine_source: Literal["responding_nmx", "requesting_nmx"] = "responding_nmx"
+    undeployed_detail: int = 6
+    initializing_callback: bool = True
+    suspend_unadvised_fails: bool = True
+    operation_complete_on_activate: bool = True
+    suspended_callback: bool = True
+    buffered_batch: bool = False
+    buffered_needs_buffer: bool = True
+    buffered_default_interval_ms: int = 100
+    ack_again: Literal["fails", "success"] = "success"
+
+    @classmethod
+    def parse(cls, values: Mapping[str, str], base: Switches | None = None) -> Switches:
+        """The switches with some of them set from text.
+
+        Raises:
+            OptionError: there is no such switch, or it has no such value.
+        """
+        hints = get_type_hints(cls)
+        changes: dict[str, Any] = {}
+        for name, text in values.items():
+            if name not in hints:
+                near = difflib.get_close_matches(name, hints, 1)
+                hint = f"did you mean {near[0]!r}?" if near else "docs/simulator-switches.md lists them"
+                raise OptionError(f"there is no switch {name!r}; {hint}")
+            changes[name] = _value(name, text, hints[name])
+        switches = dataclasses.replace(base or cls(), **changes)
+        if switches.first_callback_cold_min_ms > switches.first_callback_cold_max_ms:
+            raise OptionError("switch first_callback_cold_min_ms is above first_callback_cold_max_ms; raise the latter")
+        return switches
+
+
+PROFILES: Mapping[str, Mapping[str, str]] = types.MappingProxyType(
+    {
+        "test": {},
+        "realistic": {
+            "first_callback_cold_min_ms": "3000",
+            "first_callback_cold_max_ms": "8000",
+            "first_callback_warm_ms": "250",
+            "change_latency_ms": "100",
+            "write_latency_ms": "350",
+            "initializing_ms": "500",
+        },
+    }
+)
+"""Latency profiles: `test` delays nothing but Suspend and Activate, `realistic` is timed like a real node."""
+
+
+def _value(name: str, text: str, hint: Any) -> Any:
+    if hint is bool:
+        if text.lower() in ("true", "yes", "on", "1"):
+            return True
+        if text.lower() in ("false", "no", "off", "0"):
+            return False
+        raise OptionError(f"switch {name} is true or false, not {text!r}")
+    if hint is int:
+        try:
+            number = int(text)
+        except ValueError:
+            raise OptionError(f"switch {name} is a whole number, not {text!r}") from None
+        if not 0 <= number <= 3_600_000:
+            raise OptionError(f"switch {name} is to be from 0 to 3600000, not {number}")
+        return number
+    assert get_origin(hint) is Literal
+    if text not in get_args(hint):
+        raise OptionError(f"switch {name} is one of {', '.join(get_args(hint))}, not {text!r}")
+    return text
+
+
+SWITCH_NOTES: Mapping[str, tuple[str, str]] = types.MappingProxyType(
+    {
+        "first_callback_cold_min_ms": ("Shortest time to the first callback of a session's first item.", "5.5"),
+        "first_callback_cold_max_ms": ("Longest time to it; the reference decides which time it is.", "5.5"),
+        "first_callback_warm_ms": ("Time to the first callback of later items.", "5.5"),
+        "change_latency_ms": ("From a change in the plant to its OnDataChange.", "5.5"),
+        "write_latency_ms": ("From Write to its OnWriteComplete.", "5.6"),
+        "operation_latency_ms": ("From Suspend or Activate to OperationComplete.", "5.9"),
+        "initializing_ms": ("How long quality stays Initializing after an object starts or comes back on scan.", "9"),
+        "waiting_callback_first": (
+            "Whether a callback (Empty, quality 32, Pending, detail 11) precedes the first value.",
+            "5.5",
+        ),
+        "double_advise": ("What a second Advise of an advised item answers.", "5.2"),
+        "double_advise_upgrades": (
+            "Whether AdviseSupervisory of a user-advised item makes the connection supervisory.",
+            "15",
+        ),
+        "unadvise_unadvised": ("What UnAdvise of an item that is not advised answers.", "15"),
+        "remove_advised": ("What RemoveItem of an advised item does.", "5.2"),
+        "remove_drops_completions": ("Whether RemoveItem drops the completions of writes under way.", "15"),
+        "equal_references_share_handle": ("Whether AddItem of a known reference answers the known handle.", "5.1"),
+        "rebind_after_deploy": ("Whether advised items find their attribute again after a deployment.", "9"),
+        "bare_array_category": ("Category of the failed status when an array is advised without brackets.", "13"),
+        "bad_reference_detail": ("Detail of the failed status when a reference cannot be resolved.", "15"),
+        "write_completion_first": ("Whether OnWriteComplete comes before the OnDataChange of the same write.", "5.6"),
+        "write_pending_completion_first": ("Whether a Pending completion precedes the final one.", "5.6"),
+        "write_ok_source": ("Source in the status of a successful write.", "15"),
+        "not_coercible_category": ("Category when a value cannot be coerced to the attribute's type.", "4.3"),
+        "denied_detail": ("Detail when a user may not write: 1008 or 1016.", "4.3"),
+        "write_equal_value_echoes": ("Whether writing the value that already stands gives an OnDataChange.", "5.5"),
+        "supervisory_skips_security": (
+            "Whether a supervisory connection writes Operate, Secured and Verified attributes without a user.",
+            "5.4",
+        ),
+        "secured_needs_authenticated_user": (
+            "Whether WriteSecured fails with 0x80004021 while the server handle holds no authenticated user.",
+            "13",
+        ),
+        "qualified_enum_as": ("Whether a QualifiedEnum is delivered as its ordinal or as its text.", "6"),
+        "timestamp_vartype": ("VARTYPE in which Time values are delivered.", "6"),
+        "stopped_engine_keeps_value": ("Whether the last value stays in OnDataChange when the engine stops.", "9"),
+        "stopped_engine_source": ("Source of the status when the engine is stopped.", "9"),
+        "undeployed_detail": ("Detail of the status when an advised object is undeployed.", "9"),
+        "initializing_callback": ("Whether a callback with quality 32 precedes the value after a restart.", "9"),
+        "suspend_unadvised_fails": ("Whether Suspend of an item that is not advised answers a failed status.", "15"),
+        "operation_complete_on_activate": ("Whether Activate of a suspended item gives OperationComplete.", "5.9"),
+        "suspended_callback": ("Whether a suspended item gets an OnDataChange with quality 32.", "5.9"),
+        "buffered_batch": ("Whether OnBufferedDataChange carries all samples of an interval, or one each.", "5.8"),
+        "buffered_needs_buffer": (
+            "Whether attributes without a buffer fail (detail 1002) as buffered items.",
+            "5.8",
+        ),
+        "buffered_default_interval_ms": ("Interval of buffered items before SetBufferedUpdateInterval.", "15"),
+        "ack_again": ("What acknowledging an acknowledged alarm answers: success, or detail 1015.", "10.1"),
+    }
+)
+"""By name of the switch: its meaning, and the section of the notes on MXAccess that it follows."""
