@@ -14,6 +14,7 @@ from mxgateway_server.galaxy.data import (
     GalaxyData,
     GalaxyObjectRow,
     Layer,
+    ObjectTable,
     PrimitiveDefinition,
     PrimitiveUse,
 )
@@ -109,9 +110,9 @@ class Assembly:
                     uses.append(use)
             signature = tuple(uses)
             signature = signatures.setdefault(signature, signature)
-            self._layer_of[package] = self._layers.add(Layer(self._configured.pop(package, ()), signature))
+            self._layer_of[package] = self._layers.add((self._configured.pop(package, ()), signature))
         for package, configured in self._configured.items():
-            self._layer_of[package] = self._layers.add(Layer(configured, ()))
+            self._layer_of[package] = self._layers.add((configured, ()))
         self._configured.clear()
 
     def _use(self, name: str, kind: int) -> int | None:
@@ -128,7 +129,7 @@ class Assembly:
         chains: Interned[tuple[str, ...]] = Interned()
         above: dict[int, tuple[int, ...]] = {}
         chain_of: dict[int, int] = {}
-        found: list[GalaxyObjectRow] = []
+        found = ObjectTable()
         for gobject, tag_name, contained_name, parent, category, host, template, package in rows:
             if template not in chain_of:
                 chain_of[template] = chains.add(self._template_chain(template))

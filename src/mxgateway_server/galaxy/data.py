@@ -7,10 +7,11 @@ hundred of them, however many objects it has.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from array import array
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple, overload
 
 
 class AttributeDefinition(NamedTuple):
@@ -38,11 +39,8 @@ class PrimitiveUse(NamedTuple):
     definition: int
 
 
-class Layer(NamedTuple):
-    """What one package adds: indexes of configured attribute definitions and of primitive uses."""
-
-    configured: tuple[int, ...]
-    primitives: tuple[int, ...]
+Layer = tuple[tuple[int, ...], tuple[int, ...]]
+"""What one package adds: indexes of configured attribute definitions, and of primitive uses."""
 
 
 class GalaxyObjectRow(NamedTuple):
@@ -56,6 +54,60 @@ class GalaxyObjectRow(NamedTuple):
     hosted_by_gobject_id: int
     templates: int
     shape: int
+
+
+class ObjectTable(Sequence[GalaxyObjectRow]):
+    """The objects as columns, read as rows.
+
+    Columns, and plain tuples in `GalaxyData`, because the garbage collector walks every row object that it tracks: with
+    tens of thousands of them a full collection would hold up the event loop for as many microseconds.
+    """
+
+    def __init__(self) -> None:
+        self.gobject_ids = array("i")
+        self.tag_names: list[str] = []
+        self.contained_names: list[str] = []
+        self.parent_gobject_ids = array("i")
+        self.category_ids = array("i")
+        self.hosted_by_gobject_ids = array("i")
+        self.templates = array("i")
+        self.shapes = array("i")
+        self._columns: tuple[Any, ...] = (
+            self.gobject_ids,
+            self.tag_names,
+            self.contained_names,
+            self.parent_gobject_ids,
+            self.category_ids,
+            self.hosted_by_gobject_ids,
+            self.templates,
+            self.shapes,
+        )
+
+    def append(self, row: GalaxyObjectRow) -> None:
+        for column, value in zip(self._columns, row, strict=True):
+            column.append(value)
+
+    def reordered(self, order: Iterable[int]) -> ObjectTable:
+        """A table of the rows at these places."""
+        table = ObjectTable()
+        places = list(order)
+        for mine, theirs in zip(self._columns, table._columns, strict=True):
+            theirs.extend(map(mine.__getitem__, places))
+        return table
+
+    def __len__(self) -> int:
+        return len(self.gobject_ids)
+
+    @overload
+    def __getitem__(self, place: int) -> GalaxyObjectRow: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> list[GalaxyObjectRow]: ...
+
+    def __getitem__(self, place: int | slice) -> GalaxyObjectRow | list[GalaxyObjectRow]:
+        if isinstance(place, slice):
+            return [self[one] for one in range(*place.indices(len(self)))]
+        return GalaxyObjectRow._make(column[place] for column in self._columns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,4 +134,4 @@ class GalaxyData:
     layers: Sequence[Layer]
     shapes: Sequence[tuple[int, ...]]
     template_chains: Sequence[tuple[str, ...]]
-    objects: Sequence[GalaxyObjectRow]
+    objects: ObjectTable

@@ -17,6 +17,7 @@ from mxgateway_server.galaxy.shapes import Attribute, ShapeTable
 
 _LENGTH_DELIMITED = 2
 _TEMPLATES = 2048
+_BODIES = 16_384
 
 
 def _key(message: type, field: str) -> bytes:
@@ -84,6 +85,7 @@ def attribute_pieces(shapes: ShapeTable, shape: int, name_length: int) -> Sequen
     return pieces
 
 
+@lru_cache(maxsize=_BODIES)
 def _attribute_body(attribute: Attribute) -> bytes:
     return pb.GalaxyAttribute(
         attribute_name=attribute.name,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
 from mxgateway_server.galaxy.codes import AREA
-from mxgateway_server.galaxy.data import GalaxyData, GalaxyObjectRow
+from mxgateway_server.galaxy.data import GalaxyData, ObjectTable
 from mxgateway_server.galaxy.shapes import Attribute, ShapeTable
 
 
@@ -41,40 +42,37 @@ class GalaxyIndex:
         self.deploy_time: datetime | None = data.deploy_time
         self.data = data
         self.shapes = ShapeTable(data)
-        rows = _distinct(data.objects)
-        order, parents, depths = _preorder(rows)
-        self.objects: Sequence[GalaxyObjectRow] = [rows[place] for place in order]
+        order, parents, depths = _preorder(data.objects)
+        self.objects = data.objects.reordered(order)
         self.parent: Sequence[int] = parents
         """Position of the parent, -1 for the Galaxy's root."""
         self.depth: Sequence[int] = depths
         """Levels below the Galaxy's root, 0 for its children."""
         self.end: Sequence[int] = _ends(depths)
         """Position after the last object of the subtree."""
-        self.folded_tag_names: Sequence[str] = [row.tag_name.casefold() for row in self.objects]
-        self._by_id = {row.gobject_id: place for place, row in enumerate(self.objects)}
+        self.folded_tag_names: Sequence[str] = [name.casefold() for name in self.objects.tag_names]
+        self._by_id = {gobject_id: place for place, gobject_id in enumerate(self.objects.gobject_ids)}
         self._by_tag_name: dict[str, int] = {}
         for place, name in enumerate(self.folded_tag_names):
             self._by_tag_name.setdefault(name, place)
         self._contained = {
-            (parents[place], row.contained_name.casefold()): place
-            for place, row in enumerate(self.objects)
-            if row.contained_name
+            (parents[place], name.casefold()): place for place, name in enumerate(self.objects.contained_names) if name
         }
-        self.attribute_count = sum(self.shapes.facts[row.shape].attribute_count for row in self.objects)
+        self.attribute_count = sum(map(self.shapes.attribute_counts.__getitem__, self.objects.shapes))
 
     def __len__(self) -> int:
         return len(self.objects)
 
     def browse_name(self, place: int) -> str:
-        return browse_name(self.objects[place])
+        return self.objects.contained_names[place] or self.objects.tag_names[place]
 
     def parent_gobject_id(self, place: int) -> int:
         """The parent as clients see it: 0 where the parent is the Galaxy's root, or stands in for it."""
         parent = self.parent[place]
-        return self.objects[parent].gobject_id if parent >= 0 else 0
+        return self.objects.gobject_ids[parent] if parent >= 0 else 0
 
     def template_chain(self, place: int) -> tuple[str, ...]:
-        return self.data.template_chains[self.objects[place].templates]
+        return self.data.template_chains[self.objects.templates[place]]
 
     def children(self, place: int) -> Iterator[int]:
         """Positions of the children of an object, or with -1 of the Galaxy's root, in browse order."""
@@ -115,7 +113,7 @@ class GalaxyIndex:
         object_name, dot, rest = strip_suffixes(reference).partition(".")
         place = self.find_tag_name(object_name)
         while dot and place is not None:
-            attribute = self.shapes.get(self.objects[place].shape).find(rest.casefold())
+            attribute = self.shapes.get(self.objects.shapes[place]).find(rest.casefold())
             if attribute is not None:
                 return self._facts(place, attribute)
             contained, dot, rest = rest.partition(".")
@@ -124,18 +122,18 @@ class GalaxyIndex:
 
     def alarm_attributes(self) -> Iterator[AttributeFacts]:
         """Every attribute with an alarm extension, in browse order."""
-        for place, row in enumerate(self.objects):
-            if self.shapes.facts[row.shape].is_alarm:
-                for attribute in self.shapes.get(row.shape).attributes:
+        for place, shape in enumerate(self.objects.shapes):
+            if self.shapes.alarm_bearing[shape]:
+                for attribute in self.shapes.get(shape).attributes:
                     if attribute.is_alarm:
                         yield self._facts(place, attribute)
 
     def area_name(self, gobject_id: int) -> str:
         """Tag name of the nearest area above an object (an area is its own); '' when it is in none."""
         place = self._by_id.get(gobject_id, -1)
-        while place >= 0 and self.objects[place].category_id != AREA:
+        while place >= 0 and self.objects.category_ids[place] != AREA:
             place = self.parent[place]
-        return self.objects[place].tag_name if place >= 0 else ""
+        return self.objects.tag_names[place] if place >= 0 else ""
 
     def _facts(self, place: int, attribute: Attribute) -> AttributeFacts:
         row = self.objects[place]
@@ -145,11 +143,6 @@ class GalaxyIndex:
 
     def _child_named(self, place: int, folded: str) -> int | None:
         return next((child for child in self.children(place) if self.browse_name(child).casefold() == folded), None)
-
-
-def browse_name(row: GalaxyObjectRow) -> str:
-    """The name in trees: the contained name, else the tag name."""
-    return row.contained_name or row.tag_name
 
 
 def strip_suffixes(reference: str) -> str:
@@ -164,60 +157,60 @@ def strip_suffixes(reference: str) -> str:
     return reference
 
 
-def _distinct(rows: Sequence[GalaxyObjectRow]) -> list[GalaxyObjectRow]:
-    found: dict[int, GalaxyObjectRow] = {}
-    for row in rows:
-        found.setdefault(row.gobject_id, row)
-    return list(found.values())
+def _display_keys(table: ObjectTable) -> list[str]:
+    """Texts that sort siblings: areas first, then by browse name and tag name without case."""
+    return [
+        f"{int(category != AREA)}{(contained or tag).casefold()}\0{tag.casefold()}"
+        for category, contained, tag in zip(table.category_ids, table.contained_names, table.tag_names, strict=True)
+    ]
 
 
-def _display_key(row: GalaxyObjectRow) -> tuple[bool, str, str, int]:
-    return (row.category_id != AREA, browse_name(row).casefold(), row.tag_name.casefold(), row.gobject_id)
-
-
-def _preorder(rows: Sequence[GalaxyObjectRow]) -> tuple[list[int], list[int], list[int]]:
+def _preorder(table: ObjectTable) -> tuple[array[int], array[int], array[int]]:
     """Places of the rows in browse order; for each position the parent's position and the depth."""
-    by_id = {row.gobject_id: place for place, row in enumerate(rows)}
-    children: defaultdict[int, list[int]] = defaultdict(list)
-    cut = _cycle_cuts(rows, by_id)
-    for place, row in enumerate(rows):
-        parent = -1 if place in cut else by_id.get(row.parent_gobject_id, -1)
-        children[parent].append(place)
-    for siblings in children.values():
-        siblings.sort(key=lambda place: _display_key(rows[place]), reverse=True)
-    order: list[int] = []
-    parents: list[int] = []
-    depths: list[int] = []
-    pending = [(place, -1, 0) for place in children.get(-1, ())]
+    by_id: dict[int, int] = {}
+    for place, gobject_id in enumerate(table.gobject_ids):
+        by_id.setdefault(gobject_id, place)
+    above = [by_id.get(parent, -1) for parent in table.parent_gobject_ids]
+    for place in _cycle_cuts(table.gobject_ids, above):
+        above[place] = -1
+    children: defaultdict[int, array[int]] = defaultdict(lambda: array("i"))
+    for place in by_id.values():
+        children[above[place]].append(place)
+    keys = _display_keys(table)
+    order, parents, depths = array("i"), array("i"), array("i")
+    pending: list[tuple[int, int, int]] = [(-1, -1, -1)]
     while pending:
         place, parent, depth = pending.pop()
-        position = len(order)
-        order.append(place)
-        parents.append(parent)
-        depths.append(depth)
-        pending.extend((child, position, depth + 1) for child in children.get(place, ()))
+        position = -1
+        if place >= 0:
+            position = len(order)
+            order.append(place)
+            parents.append(parent)
+            depths.append(depth)
+        if place in children:
+            below = sorted(children[place], key=keys.__getitem__, reverse=True)
+            pending.extend((child, position, depth + 1) for child in below)
     return order, parents, depths
 
 
-def _cycle_cuts(rows: Sequence[GalaxyObjectRow], by_id: dict[int, int]) -> set[int]:
+def _cycle_cuts(gobject_ids: Sequence[int], above: Sequence[int]) -> list[int]:
     """One object of every cycle of parents, the one with the lowest id; it becomes a child of the Galaxy's root."""
-    cuts: set[int] = set()
-    walk_of: list[int] = [-1] * len(rows)
-    for start in range(len(rows)):
+    cuts: list[int] = []
+    walk_of = array("i", [-1]) * len(above)
+    for start in range(len(above)):
         walk: list[int] = []
         place = start
         while place >= 0 and walk_of[place] < 0:
             walk_of[place] = start
             walk.append(place)
-            place = by_id.get(rows[place].parent_gobject_id, -1)
+            place = above[place]
         if place >= 0 and walk_of[place] == start:
-            cycle = walk[walk.index(place) :]
-            cuts.add(min(cycle, key=lambda member: rows[member].gobject_id))
+            cuts.append(min(walk[walk.index(place) :], key=gobject_ids.__getitem__))
     return cuts
 
 
-def _ends(depths: Sequence[int]) -> list[int]:
-    ends = [len(depths)] * len(depths)
+def _ends(depths: Sequence[int]) -> array[int]:
+    ends = array("i", [len(depths)]) * len(depths)
     open_positions: list[int] = []
     for position, depth in enumerate(depths):
         while open_positions and depths[open_positions[-1]] >= depth:

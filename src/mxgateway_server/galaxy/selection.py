@@ -162,25 +162,22 @@ def _visible(index: GalaxyIndex, scope: bytearray | None, navigable: bool) -> by
 
 
 def _apply(index: GalaxyIndex, conditions: ObjectFilter, flags: bytearray) -> None:
-    rows = index.objects
+    objects = index.objects
     if conditions.category_ids:
-        wanted = conditions.category_ids
-        _keep(flags, (row.category_id in wanted for row in rows))
+        _keep(flags, map(conditions.category_ids.__contains__, objects.category_ids))
     if conditions.alarm_bearing_only:
-        facts = index.shapes.facts
-        _keep(flags, (facts[row.shape].is_alarm for row in rows))
+        _keep(flags, map(index.shapes.alarm_bearing.__getitem__, objects.shapes))
     if conditions.historized_only:
-        facts = index.shapes.facts
-        _keep(flags, (facts[row.shape].is_historized for row in rows))
+        _keep(flags, map(index.shapes.historized.__getitem__, objects.shapes))
     if conditions.template_chain_contains:
         terms = [term.casefold() for term in conditions.template_chain_contains]
         chains = [_contains_all(chain, terms) for chain in index.data.template_chains]
-        _keep(flags, (chains[row.templates] for row in rows))
+        _keep(flags, map(chains.__getitem__, objects.templates))
     if conditions.tag_name_glob:
         _keep(flags, map(compile_glob(conditions.tag_name_glob).matches_folded, index.folded_tag_names))
 
 
-def _keep(flags: bytearray, wanted: Iterable[bool]) -> None:
+def _keep(flags: bytearray, wanted: Iterable[object]) -> None:
     for place, keep in enumerate(wanted):
         if not keep:
             flags[place] = 0

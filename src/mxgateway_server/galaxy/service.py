@@ -35,6 +35,8 @@ MAX_PAGE_SIZE = 5000
 PAGE_BYTES = 3 * 1024 * 1024
 """A page ends here even when it has fewer objects than asked for, so that it passes gRPC's default limit of 4 MiB."""
 
+_TURN_SECONDS = 0.003
+
 BrowseScope = Callable[["grpc.aio.ServicerContext[Any, Any]"], Sequence[str]]
 """Contained-path globs that the caller may browse; none for everything."""
 
@@ -110,7 +112,7 @@ class GalaxyRepositoryService:
                 raise GalaxyNotFoundError("the deployed Galaxy has no such object in what this key may browse")
             places = self._selections.places(entry, arguments, lambda: filtered.subtree(root, depth))
             attributes = not request.HasField("include_attributes") or request.include_attributes
-            page, token = self._page(entry, filtered, places, OBJECTS_KEY, offset, size, attributes, arguments)
+            page, token = await self._page(entry, filtered, places, OBJECTS_KEY, offset, size, attributes, arguments)
             rest = pb.DiscoverHierarchyReply(next_page_token=token, total_object_count=len(places))
             return b"".join((*page, rest.SerializeToString()))
 
@@ -132,7 +134,7 @@ class GalaxyRepositoryService:
                 entry, arguments, lambda: filtered.children(-1 if parent is None else parent)
             )
             attributes = not request.HasField("include_attributes") or request.include_attributes
-            page, token = self._page(entry, filtered, places, CHILDREN_KEY, offset, size, attributes, arguments)
+            page, token = await self._page(entry, filtered, places, CHILDREN_KEY, offset, size, attributes, arguments)
             shown = places[offset : offset + len(page)]
             rest = pb.BrowseChildrenReply(
                 next_page_token=token,
@@ -164,7 +166,7 @@ class GalaxyRepositoryService:
     def _offset(self, token: str, entry: CacheEntry, arguments: bytes) -> int:
         return self._tokens.read(token, entry.sequence, arguments) if token else 0
 
-    def _page(
+    async def _page(
         self,
         entry: CacheEntry,
         filtered: FilteredIndex,
@@ -178,12 +180,17 @@ class GalaxyRepositoryService:
         """The fields of one page's objects, and the token of the next page ('' on the last)."""
         fields: list[bytes] = []
         room = PAGE_BYTES
+        loop = asyncio.get_running_loop()
+        began = loop.time()
         for place in places[offset : offset + size]:
             field = entry.encoder.field(key, place, include_attributes and not filtered.is_bare(place))
             room -= len(field)
             if fields and room < 0:
                 break
             fields.append(field)
+            if loop.time() - began > _TURN_SECONDS:
+                await asyncio.sleep(0)
+                began = loop.time()
         end = offset + len(fields)
         return fields, self._tokens.make(entry.sequence, arguments, end) if end < len(places) else ""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache, partial
@@ -55,7 +56,14 @@ class ShapeTable:
     """The shapes of one Galaxy: facts of all of them, attributes of those in use lately. Threads may share it."""
 
     def __init__(self, data: GalaxyData) -> None:
-        self.facts = [_facts(data, shape) for shape in range(len(data.shapes))]
+        self.attribute_counts = array("i")
+        self.alarm_bearing = bytearray()
+        self.historized = bytearray()
+        for shape in range(len(data.shapes)):
+            facts = _facts(data, shape)
+            self.attribute_counts.append(facts.attribute_count)
+            self.alarm_bearing.append(facts.is_alarm)
+            self.historized.append(facts.is_historized)
         # Bound to the data, not to self: a cycle would keep a replaced Galaxy in memory until the next full collection.
         self.get = lru_cache(maxsize=_EXPANDED_SHAPES)(partial(expand_shape, data))
 
@@ -85,11 +93,11 @@ def expand_shape(data: GalaxyData, shape: int) -> Shape:
 def _definitions(data: GalaxyData, shape: int) -> Iterator[tuple[str, str, AttributeDefinition, bool]]:
     layers = [data.layers[layer] for layer in data.shapes[shape]]
     for layer in layers:
-        for index in layer.configured:
+        for index in layer[0]:
             definition = data.definitions[index]
             yield definition.name.casefold(), definition.name, definition, True
     for layer in layers:
-        for index in layer.primitives:
+        for index in layer[1]:
             use = data.primitive_uses[index]
             for attribute in data.primitive_definitions[use.definition].attributes:
                 definition = data.definitions[attribute]
@@ -99,7 +107,7 @@ def _definitions(data: GalaxyData, shape: int) -> Iterator[tuple[str, str, Attri
 
 def _extended_names(data: GalaxyData, shape: int, extension: str) -> set[str]:
     wanted = extension.casefold()
-    uses = (data.primitive_uses[index] for layer in data.shapes[shape] for index in data.layers[layer].primitives)
+    uses = (data.primitive_uses[index] for layer in data.shapes[shape] for index in data.layers[layer][1])
     return {use.name.casefold() for use in uses if data.primitive_definitions[use.definition].name.casefold() == wanted}
 
 

@@ -21,7 +21,7 @@ from mxgateway_server.galaxy.data import (
     AttributeDefinition,
     GalaxyData,
     GalaxyObjectRow,
-    Layer,
+    ObjectTable,
     PrimitiveDefinition,
     PrimitiveUse,
 )
@@ -33,10 +33,9 @@ _PARTS: tuple[tuple[str, Callable[[list[Any]], Any]], ...] = (
     ("definitions", lambda record: AttributeDefinition(*record)),
     ("primitive_definitions", lambda record: PrimitiveDefinition(record[0], tuple(record[1]))),
     ("primitive_uses", lambda record: PrimitiveUse(*record)),
-    ("layers", lambda record: Layer(tuple(record[0]), tuple(record[1]))),
+    ("layers", lambda record: (tuple(record[0]), tuple(record[1]))),
     ("shapes", tuple),
     ("template_chains", tuple),
-    ("objects", lambda record: GalaxyObjectRow(*record)),
 )
 
 
@@ -96,6 +95,7 @@ def _line(record: object) -> bytes:
 
 def _lines(identity: str, data: GalaxyData) -> Iterator[bytes]:
     parts: list[tuple[str, Sequence[Any]]] = [(name, getattr(data, name)) for name, _ in _PARTS]
+    parts.append(("objects", data.objects))
     yield _line(
         {
             "format": _FORMAT,
@@ -129,6 +129,9 @@ def _parse(lines: Iterator[bytes], identity: str) -> GalaxyData:
     if header.get("galaxy") != identity:
         raise SnapshotError("it belongs to another Galaxy")
     parts = {name: [make(read()) for _ in range(header["counts"][name])] for name, make in _PARTS}
+    objects = ObjectTable()
+    for _ in range(header["counts"]["objects"]):
+        objects.append(GalaxyObjectRow(*read()))
     expected = digest.hexdigest()
     if read() != {"sha256": expected}:
         raise SnapshotError("its checksum is wrong")
@@ -136,5 +139,6 @@ def _parse(lines: Iterator[bytes], identity: str) -> GalaxyData:
     return GalaxyData(
         deploy_time=None if deploy_time is None else datetime.fromisoformat(deploy_time),
         data_type_names=dict(header["dataTypes"]),
+        objects=objects,
         **parts,
     )
