@@ -64,9 +64,8 @@ class Assembly:
         self._templates: dict[int, tuple[str, int]] = {}
 
     def data_types(self, rows: Iterable[_Row]) -> None:
-        for code, description in rows:
-            if description:
-                self._data_types[_int(code, "data_type.mx_data_type")] = str(description)
+        """Names of the data types; without this row set the product's usual names stand."""
+        self._data_types = {_int(code, "data_type.mx_data_type"): str(name or "") for code, name in rows}
 
     def primitive_definitions(self, kinds: Iterable[_Row], attributes: Iterable[_Row]) -> None:
         members = {
