@@ -1,0 +1,1 @@
+"""What `mxgateway.sync` is made of."""

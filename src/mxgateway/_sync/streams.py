@@ -1,0 +1,156 @@
+"""Streams as plain iterators."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
+
+from mxgateway._sync.facade import Facade
+from mxgateway._sync.loop_thread import LOOP
+
+if TYPE_CHECKING:
+    from mxgateway import channel, events
+    from mxgateway.generated import mxaccess_gateway_pb2 as pb
+
+T = TypeVar("T")
+MessageT = TypeVar("MessageT")
+
+
+class BlockingIterator(Generic[T]):
+    """A plain iterator over an asynchronous one; each element is asked for when it is wanted, not before."""
+
+    def __init__(self, make: Callable[[], AsyncIterator[T]]) -> None:
+        self._source = LOOP.call(make)
+
+    def __iter__(self) -> Iterator[T]:
+        return self
+
+    def __next__(self) -> T:
+        try:
+            return LOOP.run(self._source.__anext__)
+        except StopAsyncIteration:
+            raise StopIteration from None
+
+
+class _Stream(Facade[Any]):
+    """Ends its gRPC stream on the loop's thread, also when it is merely dropped."""
+
+    def cancel(self) -> None:
+        """Ends the stream at once, also while another thread waits for its next element. Idempotent."""
+        self._call(self._async.cancel)
+
+    def close(self) -> None:
+        """Ends the stream at once. Idempotent."""
+        self.cancel()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        # The asynchronous stream cancels its call when it is dropped, which only the loop's thread may do.
+        if "_async" in self.__dict__:
+            LOOP.soon(self._async.cancel)
+
+
+class ServerStream(_Stream, Generic[MessageT]):
+    """A plain iterator over a server stream: the blocking form of `mxgateway.ServerStream`.
+
+    Leaving a `with` block, `close()`, `cancel()` and dropping the object end the gRPC stream, and so does Ctrl+C in
+    the thread that waits. That never aborts a COM call in the worker.
+    """
+
+    if TYPE_CHECKING:
+        _async: channel.ServerStream[MessageT]
+
+    @property
+    def correlation_id(self) -> str:
+        """Correlation id of the call; empty for a stream of events."""
+        return self._async.correlation_id
+
+    @property
+    def finished(self) -> bool:
+        """Whether the stream has ended, by whatever cause."""
+        return self._async.finished
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> MessageT:
+        try:
+            return self._run(self._async.__anext__)
+        except StopAsyncIteration:
+            raise StopIteration from None
+
+
+class EventStream(_Stream):
+    """A plain iterator over a session's events: the blocking form of `mxgateway.EventStream`, see there.
+
+    Events that arrived together are handed over together, so taking one of many costs no change of thread. One thread
+    takes the events; `cancel()` may be called by any.
+    """
+
+    if TYPE_CHECKING:
+        _async: events.EventStream
+
+    @classmethod
+    def _of(cls, asynchronous: events.EventStream) -> Self:
+        stream = super()._of(asynchronous)
+        stream._batches = asynchronous.batches()
+        stream._waiting = []
+        stream._position = 0
+        stream._last_sequence = 0
+        return stream
+
+    _batches: AsyncIterator[list[pb.MxEvent]]
+    _waiting: list[pb.MxEvent]
+    _position: int
+    _last_sequence: int
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> pb.MxEvent:
+        while self._position >= len(self._waiting):
+            self._waiting = self._receive()
+            self._position = 0
+        event = self._waiting[self._position]
+        self._position += 1
+        if event.worker_sequence:
+            self._last_sequence = event.worker_sequence
+        return event
+
+    def batches(self) -> Iterator[list[pb.MxEvent]]:
+        """Everything that waits, as one list at a time: the cheapest way to take very many events."""
+        while True:
+            events = self._waiting[self._position :]
+            self._waiting, self._position = [], 0
+            if not events:
+                try:
+                    events = self._receive()
+                except StopIteration:
+                    return
+            if events and events[-1].worker_sequence:
+                self._last_sequence = events[-1].worker_sequence
+            yield events
+
+    def _receive(self) -> list[pb.MxEvent]:
+        try:
+            return self._run(self._batches.__anext__)
+        except StopAsyncIteration:
+            raise StopIteration from None
+
+    @property
+    def last_worker_sequence(self) -> int:
+        """worker_sequence of the youngest event taken from this stream; 0 before the first one."""
+        return self._last_sequence
+
+    @property
+    def dropped_events(self) -> int:
+        """Events of this stream that a backpressure policy dropped or replaced, as far as the gateway has said."""
+        return self._async.dropped_events
