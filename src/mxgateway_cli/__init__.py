@@ -1,0 +1,1 @@
+"""`mxgw-py`: the gateway's client for terminals and scripts."""

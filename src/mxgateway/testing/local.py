@@ -1,0 +1,260 @@
+"""A gateway of one's own on this machine, run as a subprocess."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from mxgateway.auth import redact
+from mxgateway.client import GatewayClient
+from mxgateway.galaxy import GalaxyRepositoryClient
+from mxgateway.options import ClientOptions
+
+ALL_SCOPES = (
+    "session:open",
+    "session:close",
+    "invoke:read",
+    "invoke:write",
+    "invoke:secure",
+    "events:read",
+    "metadata:read",
+    "admin",
+)
+"""Every scope that a key can have."""
+
+_GATEWAY = (sys.executable, "-m", "mxgateway_server")
+_LOG = "gateway.log"
+
+
+class LocalGatewayError(RuntimeError):
+    """The local gateway could not be set up or started; the text ends with what it logged last."""
+
+
+class LocalGateway:
+    """A running gateway with the simulator. Made by `LocalGateway.run`.
+
+    Attributes:
+        endpoint: `localhost:PORT`, TLS.
+        ca_file: certificate to trust.
+        api_key: a key with the scopes asked for.
+        state_dir: the gateway's state directory.
+        galaxy_file: the Galaxy database that it serves.
+        pid: process id of the gateway.
+        exit_code: how the gateway ended; None while it runs. 0 is an orderly end.
+    """
+
+    def __init__(
+        self,
+        process: asyncio.subprocess.Process,
+        *,
+        endpoint: str,
+        ca_file: Path,
+        api_key: str,
+        state_dir: Path,
+        galaxy_file: Path,
+    ) -> None:
+        self._process = process
+        self.endpoint = endpoint
+        self.ca_file = ca_file
+        self.api_key = api_key
+        self.state_dir = state_dir
+        self.galaxy_file = galaxy_file
+        self.pid = process.pid
+
+    def __repr__(self) -> str:
+        return f"<LocalGateway {self.endpoint} pid {self.pid}>"
+
+    @classmethod
+    @contextlib.asynccontextmanager
+    async def run(
+        cls,
+        galaxy: str | os.PathLike[str] = "reference",
+        *,
+        scopes: Iterable[str] = ALL_SCOPES,
+        arguments: Iterable[str] = (),
+        environment: Mapping[str, str] | None = None,
+        start_timeout: float = 60.0,
+        stop_timeout: float = 20.0,
+        progress: Callable[[str], None] = lambda _: None,
+    ) -> AsyncIterator[LocalGateway]:
+        """Builds a Galaxy, makes a key and a certificate, runs the gateway, and removes all of it at the end.
+
+        The gateway's life hangs on this process: should it die, the gateway ends as well.
+
+        Args:
+            galaxy: name of a shipped Galaxy, path of a description (.yaml), or path of a built one (.db).
+            scopes: scopes of the key.
+            arguments: further arguments of `mxgateway serve`, for example `["--allow-fault-injection"]`.
+            environment: further environment variables of the gateway.
+            start_timeout: seconds that each step of the start may take.
+            stop_timeout: seconds for an orderly stop; then the process is killed.
+            progress: called with a line of text before each step.
+
+        Raises:
+            LocalGatewayError: a step failed.
+        """
+        async with contextlib.AsyncExitStack() as stack:
+            scratch = stack.enter_context(tempfile.TemporaryDirectory(prefix="mxgateway-", ignore_cleanup_errors=True))
+            state = Path(scratch)
+            steps = _Steps(state, {**os.environ, **(environment or {})}, start_timeout)
+            galaxy_file = Path(galaxy)
+            if galaxy_file.suffix != ".db":
+                galaxy_file = state / "galaxy.db"
+                progress(f"building the Galaxy '{galaxy}'")
+                await steps.json("galaxy", "build", "--galaxy", str(galaxy), "--output", str(galaxy_file), "--json")
+            progress("making an API key")
+            key = await steps.json(
+                *("apikey", "create", "--state-dir", scratch, "--key-id", "local", "--display-name", "local client"),
+                *("--scopes", ",".join(scopes), "--json"),
+            )
+            progress("starting the gateway")
+            process, ready = await stack.enter_async_context(
+                steps.serve("--galaxy", str(galaxy_file), *arguments, stop_timeout=stop_timeout)
+            )
+            tls = next(each for each in ready["endpoints"] if each["tls"])
+            gateway = cls(
+                process,
+                endpoint=tls["address"],
+                ca_file=Path(tls["caFile"]),
+                api_key=key["apiKey"],
+                state_dir=state,
+                galaxy_file=galaxy_file,
+            )
+            yield gateway
+
+    @property
+    def exit_code(self) -> int | None:
+        return self._process.returncode
+
+    @property
+    def log(self) -> str:
+        """What the gateway has logged so far."""
+        return _tail(self.state_dir / _LOG, 1_000_000)
+
+    def options(self, **settings: Any) -> ClientOptions:
+        """Options of a client of this gateway; `settings` replaces single fields."""
+        return ClientOptions(
+            **{"endpoint": self.endpoint, "api_key": self.api_key, "ca_file": self.ca_file, **settings}
+        )
+
+    async def connect(self, **settings: Any) -> GatewayClient:
+        """A client of this gateway: `async with await gateway.connect() as client:`."""
+        return await GatewayClient.connect(self.options(**settings))
+
+    async def connect_galaxy(self, **settings: Any) -> GalaxyRepositoryClient:
+        """A Galaxy client of this gateway."""
+        return await GalaxyRepositoryClient.connect(self.options(**settings))
+
+    async def stop(self, timeout: float = 20.0) -> int:
+        """Stops the gateway in order and returns its exit code. Idempotent; leaving `run` does it too."""
+        return await _stop(self._process, timeout)
+
+
+class _Steps:
+    """Runs the gateway's own commands, one after the other."""
+
+    def __init__(self, state: Path, environment: dict[str, str], timeout: float) -> None:
+        self._state = state
+        self._environment = environment
+        self._timeout = timeout
+
+    async def json(self, *arguments: str) -> dict[str, Any]:
+        """Runs a command to its end and returns the JSON object that it printed."""
+        process = await asyncio.create_subprocess_exec(
+            *_GATEWAY,
+            *arguments,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=self._environment,
+            start_new_session=True,
+        )
+        what = f"mxgateway {' '.join(arguments[:2])}"
+        try:
+            async with asyncio.timeout(self._timeout):
+                out, err = await process.communicate()
+        except TimeoutError:
+            raise LocalGatewayError(f"{what} did not end within {self._timeout:g} s") from None
+        finally:
+            await _kill(process)
+        if process.returncode != 0:
+            text = redact(err.decode(errors="replace")).strip()
+            raise LocalGatewayError(f"{what} failed with exit code {process.returncode}: {text[-2000:]}")
+        return _json_object(out, what)
+
+    @contextlib.asynccontextmanager
+    async def serve(
+        self, *arguments: str, stop_timeout: float
+    ) -> AsyncIterator[tuple[asyncio.subprocess.Process, dict[str, Any]]]:
+        """Runs `mxgateway serve` and yields once it listens."""
+        log = self._state / _LOG
+        with log.open("wb") as sink:
+            process = await asyncio.create_subprocess_exec(
+                *_GATEWAY,
+                "serve",
+                *("--listen", "localhost:0", "--state-dir", str(self._state), "--announce", "--stop-on-stdin-close"),
+                *arguments,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=sink,
+                env=self._environment,
+                # Ctrl-C in a terminal reaches every process of its group; the gateway has to outlive its client's end.
+                start_new_session=True,
+            )
+        try:
+            yield process, await self._ready(process, log)
+        finally:
+            await _stop(process, stop_timeout)
+
+    async def _ready(self, process: asyncio.subprocess.Process, log: Path) -> dict[str, Any]:
+        assert process.stdout is not None
+        try:
+            async with asyncio.timeout(self._timeout):
+                line = await process.stdout.readline()
+        except TimeoutError:
+            raise LocalGatewayError(f"the gateway was not ready within {self._timeout:g} s\n{_tail(log)}") from None
+        if not line:
+            raise LocalGatewayError(f"the gateway ended with code {await process.wait()}\n{_tail(log)}")
+        return _json_object(line, "mxgateway serve")
+
+
+async def _stop(process: asyncio.subprocess.Process, timeout: float) -> int:
+    if process.returncode is None:
+        assert process.stdin is not None
+        process.stdin.close()
+        try:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(timeout):
+                    await process.wait()
+        finally:
+            await _kill(process)
+    return process.returncode if process.returncode is not None else -1
+
+
+async def _kill(process: asyncio.subprocess.Process) -> None:
+    if process.returncode is None:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
+
+
+def _json_object(text: bytes, what: str) -> dict[str, Any]:
+    try:
+        value = json.loads(text)
+    except ValueError:
+        raise LocalGatewayError(f"{what} printed no JSON: {redact(text[:300].decode(errors='replace'))}") from None
+    if not isinstance(value, dict):
+        raise LocalGatewayError(f"{what} printed no JSON object")
+    return value
+
+
+def _tail(path: Path, limit: int = 4000) -> str:
+    return redact(path.read_bytes()[-limit:].decode(errors="replace"))

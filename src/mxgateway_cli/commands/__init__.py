@@ -1,0 +1,1 @@
+"""The commands of `mxgw-py`, one module for each family."""

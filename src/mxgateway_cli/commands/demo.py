@@ -1,0 +1,295 @@
+"""`mxgw-py demo`: a whole system on this machine, seen by an ordinary client."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shlex
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mxgateway import Session
+from mxgateway.generated import mxaccess_gateway_pb2 as pb
+from mxgateway.quality import is_status_failure
+from mxgateway.testing import LocalGateway, LocalGatewayError
+from mxgateway_cli import profiles
+from mxgateway_cli.connection import readable_failures
+from mxgateway_cli.demo_plan import DemoPlan, plan
+from mxgateway_cli.failures import CommandFailure
+from mxgateway_cli.interrupts import graceful_end
+from mxgateway_cli.output import emit, is_terminal, note, value_text
+from mxgateway_cli.percentiles import summary
+from mxgateway_cli.watch_board import Board
+
+if TYPE_CHECKING:
+    from mxgateway_cli.live_table import LiveTable
+
+_SCOPES = ("session:open", "session:close", "invoke:read", "invoke:write", "events:read", "metadata:read")
+_REDRAW = 0.25
+_WRITE_PERIOD = 10.0
+_WRITE_LIMIT = 10.0
+_MAX_LATENCIES = 200_000
+
+
+@click.command()
+@click.option("--duration", type=click.FloatRange(min=1), metavar="SECONDS", help="End by itself after this time.")
+@click.option(
+    "--tags", "tag_count", type=click.IntRange(1, 1000), default=100, show_default=True, help="Tags to watch."
+)
+@click.option("--galaxy", default="plant", show_default=True, help="Galaxy to build: plant, reference, or a file.")
+@click.option("--json", "output_json", is_flag=True, help="One JSON object at the end in place of the table.")
+def demo(duration: float | None, tag_count: int, galaxy: str, output_json: bool) -> None:
+    """Shows live tags of a simulated plant: gateway, worker, TLS, key and Galaxy, all real and on this machine.
+
+    Everything lives in a temporary folder and ends with the demo. The exit code is 0 only if all of it worked.
+
+    \b
+    Examples:
+      mxgw-py demo
+      mxgw-py demo --duration 5 --json
+    """
+    if output_json and duration is None:
+        duration = 10.0
+    run = _Demo(duration, tag_count, galaxy, output_json)
+    try:
+        with readable_failures():
+            asyncio.run(run.main())
+    except LocalGatewayError as error:
+        raise CommandFailure(str(error)) from error
+    report = run.report()
+    lines = (
+        f"{report['objects']} objects, {report['tags']} tags, {report['events']} events "
+        f"({report['eventsPerSecond']}/s), {report['qualityGood']} good, "
+        f"set point {'written' if report['writeCompleted'] else 'NOT written'}, "
+        f"{'everything ended cleanly' if report['cleanShutdown'] else 'NOT everything ended cleanly'}",
+    )
+    emit(report, output_json, lines)
+    if run.problems:
+        raise CommandFailure("; ".join(run.problems))
+
+
+class _Demo:
+    """One run, from the building of the Galaxy to the last process that ended."""
+
+    def __init__(self, duration: float | None, tag_count: int, galaxy: str, output_json: bool) -> None:
+        self._duration = duration
+        self._tag_count = tag_count
+        self._galaxy = galaxy
+        self._json = output_json
+        self._board = Board()
+        self._plan = DemoPlan([], "", 0, 0)
+        self._latencies: list[float] = []
+        self._write_latency: float | None = None
+        self._writes = 0
+        self._completed = 0
+        self._elapsed = 0.0
+        self._start_seconds = 0.0
+        self._clean = False
+        self._table: LiveTable | None = None
+        self._pending: tuple[str, float] | None = None
+        self._write_done = asyncio.Event()
+        self._set_point_seen = asyncio.Event()
+        self._joining: list[str] = []
+        self.problems: list[str] = []
+
+    async def main(self) -> None:
+        """Runs the demo. Ctrl-C, SIGTERM and the end of the terminal end it in order."""
+        began = time.monotonic()
+        with _end_on_signals():
+            async with LocalGateway.run(self._galaxy, scopes=_SCOPES, progress=note) as gateway:
+                async with await gateway.connect() as client:
+                    note(f"connected to {gateway.endpoint} over TLS")
+                    async with await gateway.connect_galaxy() as galaxy:
+                        self._plan = plan([each async for each in galaxy.iter_hierarchy()], self._tag_count)
+                    note(f"browsed {self._plan.objects} objects with {self._plan.attributes} attributes")
+                    self._join_lines(gateway)
+                    async with await client.open_session(client_session_name="demo") as session:
+                        self._start_seconds = time.monotonic() - began
+                        await self._watch(session)
+                note("stopping the gateway")
+        self._clean = gateway.exit_code == 0 and not gateway.state_dir.exists()
+        self._judge(gateway.exit_code)
+
+    async def _watch(self, session: Session) -> None:
+        server_handle = await session.register("mxgw-py demo")
+        stream = session.stream_events(backpressure_policy=pb.BACKPRESSURE_POLICY_DROP_OLDEST)
+        began = time.monotonic()
+        try:
+            with self._view() as self._table, graceful_end():
+                async with asyncio.timeout(self._duration), asyncio.TaskGroup() as group:
+                    group.create_task(self._read(stream))
+                    self._board.subscribe(await session.subscribe_bulk(server_handle, self._plan.tags))
+                    group.create_task(self._write_set_point(session, server_handle))
+                    await self._draw()
+        finally:
+            self._elapsed = time.monotonic() - began
+            await stream.aclose()
+
+    async def _read(self, stream: Any) -> None:
+        async for events in stream.batches():
+            now, now_ns = time.monotonic(), time.time_ns()
+            for event in events:
+                row = self._board.apply(event, now)
+                if row is not None and row.tag == self._plan.set_point:
+                    self._set_point_seen.set()
+                if event.HasField("worker_timestamp") and len(self._latencies) < _MAX_LATENCIES:
+                    self._latencies.append((now_ns - event.worker_timestamp.ToNanoseconds()) / 1e6)
+                if event.family == pb.MX_EVENT_FAMILY_ON_WRITE_COMPLETE:
+                    self._completion(event, now)
+
+    def _completion(self, event: pb.MxEvent, now: float) -> None:
+        if self._pending is None:
+            return
+        text, sent = self._pending
+        failed = [status for status in event.statuses if is_status_failure(status)]
+        took = (now - sent) * 1000
+        if failed:
+            self.problems.append(f"OnWriteComplete of {self._plan.set_point} reports failure")
+            self._say(f"write {text}: OnWriteComplete reports failure")
+        else:
+            self._completed += 1
+            self._write_latency = self._write_latency if self._write_latency is not None else took
+            self._say(f"write {text}: OnWriteComplete after {took:.1f} ms")
+        self._pending = None
+        self._write_done.set()
+
+    async def _write_set_point(self, session: Session, server_handle: int) -> None:
+        """Moves the set point up and down, once its value (and so its type) is known."""
+        tag = self._plan.set_point
+        handle, row = next(((h, r) for h, r in self._board.rows.items() if r.tag == tag), (0, None))
+        if row is None:
+            return
+        await self._set_point_seen.wait()
+        base, step = row.value, 5
+        while True:
+            value = base + step if isinstance(base, int | float) and not isinstance(base, bool) else base
+            self._write_done.clear()
+            self._pending = f"{tag} = {value_text(value)}", time.monotonic()
+            self._say(f"write {self._pending[0]} …")
+            self._writes += 1
+            await session.write(server_handle, handle, value)
+            async with asyncio.timeout(_WRITE_LIMIT):
+                await self._write_done.wait()
+            step = 0 if step else 5
+            await asyncio.sleep(_WRITE_PERIOD)
+
+    async def _draw(self) -> None:
+        while True:
+            await asyncio.sleep(_REDRAW if self._table is not None else 1.0)
+            now = time.monotonic()
+            if self._table is not None:
+                self._table.update(self._board, now)
+            elif not self._json:
+                rate = sum(row.rate(now) for row in self._board.rows.values())
+                click.echo(f"{len(self._board.rows)} tags, {self._board.good} good, {rate:.1f} changes/s")
+                for row in list(self._board.rows.values())[:5]:
+                    click.echo(f"  {row.tag:40} {value_text(row.value):>14} {row.quality_text}")
+
+    @contextmanager
+    def _view(self) -> Iterator[LiveTable | None]:
+        """The live table on a terminal; plain lines elsewhere and without rich."""
+        table: Any = nullcontext(None)
+        if is_terminal() and not self._json:
+            try:
+                from mxgateway_cli.live_table import LiveTable
+
+                table = LiveTable("live tags, Ctrl-C ends the demo", footer=[*self._joining, "", ""])
+            except ImportError:
+                note("install rich for the live table: pip install 'mxaccess-gateway[cli]'")
+        with table as shown:
+            yield shown
+
+    def _say(self, text: str) -> None:
+        if self._table is not None:
+            self._table.footer[-2:] = [self._table.footer[-1], text]
+        else:
+            note(text)
+
+    def _join_lines(self, gateway: LocalGateway) -> None:
+        """Prints how a second terminal joins. The key stands in a file that only its owner can read."""
+        key_file = gateway.state_dir / "client-key"
+        profiles.write_private(key_file, gateway.api_key + "\n")
+        profile = profiles.Profile(endpoint=gateway.endpoint, ca_file=str(gateway.ca_file), api_key_file=str(key_file))
+        path = profiles.save(profiles.DEFAULT_PROFILE, profile, gateway.state_dir / "client-profile.json")
+        program, at = _program(), f"--profile {shlex.quote(str(path))}"
+        tag = self._plan.set_point or (self._plan.tags or [""])[0]
+        self._joining = [
+            "From a second terminal, for example:",
+            f"  {program} browse {at}",
+            f"  {program} watch {shlex.quote(tag)} {at}",
+            f"  {program} write {shlex.quote(tag)} 21 {at}",
+        ]
+        for line in self._joining:
+            note(line)
+
+    def _judge(self, exit_code: int | None) -> None:
+        """What did not work; the exit code of the demo is 0 only when nothing is listed."""
+        rows = self._board.rows.values()
+        for wrong, text in (
+            (not self._board.rows, "no tag was subscribed"),
+            (self._board.waiting > 0, f"{self._board.waiting} tags never got a value"),
+            (any(row.failure for row in rows), f"{sum(bool(row.failure) for row in rows)} tags failed"),
+            (self._board.good == 0, "no tag is good"),
+            (not self._plan.set_point, "the Galaxy has no set point to write"),
+            (bool(self._plan.set_point) and not self._completed, "the set point's write did not complete"),
+            (exit_code != 0, f"the gateway ended with code {exit_code}"),
+            (not self._clean and exit_code == 0, "the temporary folder is still there"),
+        ):
+            if wrong:
+                self.problems.append(text)
+
+    def report(self) -> dict[str, Any]:
+        """The run in figures. `qualityGood` is the number of tags whose last value is good."""
+        return {
+            "objects": self._plan.objects,
+            "attributes": self._plan.attributes,
+            "tags": len(self._board.rows),
+            "events": self._board.events,
+            "eventsPerSecond": round(self._board.events / self._elapsed, 1) if self._elapsed else 0.0,
+            "qualityGood": self._board.good,
+            "writeCompleted": self._completed > 0,
+            "writeLatencyMs": round(self._write_latency, 3) if self._write_latency is not None else None,
+            "latencyMs": asdict(summary(self._latencies)),
+            "lostEvents": self._board.lost,
+            "startSeconds": round(self._start_seconds, 3),
+            "durationSeconds": round(self._elapsed, 3),
+            "cleanShutdown": self._clean,
+            "problems": self.problems,
+        }
+
+
+def _program() -> str:
+    """How this program is called from another terminal."""
+    if shutil.which("mxgw-py"):
+        return "mxgw-py"
+    script = Path(sys.executable).parent / "mxgw-py"
+    if not script.exists():
+        return f"{shlex.quote(sys.executable)} -m mxgateway_cli"
+    relative = os.path.relpath(script)
+    return shlex.quote(relative if not relative.startswith("..") else str(script))
+
+
+@contextmanager
+def _end_on_signals() -> Iterator[None]:
+    """SIGTERM and SIGHUP end the running task as Ctrl-C does."""
+    task, loop = asyncio.current_task(), asyncio.get_running_loop()
+    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    if task is None or sys.platform == "win32":
+        yield
+        return
+    for number in numbers:
+        loop.add_signal_handler(number, task.cancel)
+    try:
+        yield
+    finally:
+        for number in numbers:
+            loop.remove_signal_handler(number)

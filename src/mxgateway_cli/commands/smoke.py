@@ -1,0 +1,86 @@
+"""`mxgw-py smoke`: one round through a gateway."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import click
+
+from mxgateway import GatewayClient, Session
+from mxgateway.errors import MxGatewayTimeoutError
+from mxgateway.generated import mxaccess_gateway_pb2 as pb
+from mxgateway_cli import session_options as options
+from mxgateway_cli.connection import Connection, connected
+from mxgateway_cli.output import emit, event_text, proto_dict
+from mxgateway_cli.value_parsing import TYPE, parse_value
+
+
+@click.command()
+@options.item
+@click.option("--max-events", type=click.IntRange(min=1), default=1, show_default=True, help="Events to wait for.")
+@click.option("--client-name", default="mxgw-py-smoke", show_default=True, help="Name of this client for MXAccess.")
+@click.option("--type", "type_name", type=TYPE, default="int32", show_default=True, help="Type of --value.")
+@click.option("--value", metavar="TEXT", help="Writes this once the first event is there, and waits for completion.")
+@connected()
+def smoke(
+    connection: Connection, item: str, max_events: int, client_name: str, type_name: str, value: str | None
+) -> None:
+    """Opens a session, registers, adds and advises an item, takes some events, and closes.
+
+    Proves an installation: the exit code is 0 only if all of it worked. The report names where the key came from, and
+    never the key.
+
+    \b
+    Example:
+      mxgw-py smoke --endpoint localhost:5000 --plaintext --api-key-env MXGATEWAY_API_KEY --item Object.Attribute --json
+    """
+    write = parse_value(value, type_name) if value is not None else None
+    # The report of what is missing has to come before the command as a whole runs out of time.
+    limit = 0.8 * (connection.options.call_timeout or 30.0)
+
+    async def body(client: GatewayClient) -> dict[str, Any]:
+        session = await client.open_session(client_session_name=client_name)
+        report: dict[str, Any] = {"language": "python", "operation": "smoke", "sessionId": session.session_id}
+        try:
+            await _round(session, report)
+        finally:
+            closed = await session.close()
+        report["closeStatus"] = pb.SessionState.Name(closed.final_state)
+        report["keySource"] = connection.key_source
+        return report
+
+    async def _round(session: Session, report: dict[str, Any]) -> None:
+        server_handle = report["serverHandle"] = await session.register(client_name)
+        item_handle = report["itemHandle"] = await session.add_item(server_handle, item)
+        events: list[pb.MxEvent] = []
+        completion: pb.MxEvent | None = None
+        wrote = False
+        try:
+            async with asyncio.timeout(limit), session.stream_events() as stream:
+                await session.advise(server_handle, item_handle)
+                async for event in stream:
+                    if event.family == pb.MX_EVENT_FAMILY_ON_WRITE_COMPLETE:
+                        completion = event
+                    elif len(events) < max_events:
+                        events.append(event)
+                    if write is not None and not wrote:
+                        wrote = True
+                        await session.write(server_handle, item_handle, write)
+                    if len(events) >= max_events and (write is None or completion is not None):
+                        break
+        except TimeoutError as error:
+            raise MxGatewayTimeoutError(
+                f"{len(events)} of {max_events} events came within {limit:g} s (--timeout)"
+            ) from error
+        report["events"] = [proto_dict(event) for event in events]
+        if completion is not None:
+            report["writeCompletion"] = proto_dict(completion)
+        await session.unadvise(server_handle, item_handle)
+        await session.remove_item(server_handle, item_handle)
+        await session.unregister(server_handle)
+        report["lines"] = [event_text(event) for event in events]
+
+    report = connection.run(body)
+    lines = report.pop("lines")
+    emit(report, connection.output_json, [*lines, f"session {report['sessionId']} {report['closeStatus']}"])

@@ -1,0 +1,250 @@
+"""Options that every command which talks to a gateway has, and running its asynchronous part."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import os
+from collections.abc import Awaitable, Callable
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from mxgateway.auth import redact
+from mxgateway.errors import MxGatewayError
+from mxgateway.options import ClientOptions
+from mxgateway_cli import profiles
+from mxgateway_cli.failures import CommandFailure
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mxgateway import GalaxyRepositoryClient, GatewayClient
+
+T = TypeVar("T")
+
+DEFAULT_TLS_ENDPOINT = "localhost:5001"
+DEFAULT_PLAINTEXT_ENDPOINT = "localhost:5000"
+DEFAULT_TIMEOUT = 30.0
+DEFAULT_SHUTDOWN_TIMEOUT = 10.0
+
+
+@dataclass(frozen=True)
+class Connection:
+    """The gateway that a command talks to.
+
+    Attributes:
+        options: for the clients.
+        timeout: seconds that the command as a whole may take; None for a long-running one.
+        output_json: whether one JSON document is wanted.
+        key_source: where the key comes from, for reports that must not show the key; empty without a key.
+    """
+
+    options: ClientOptions
+    timeout: float | None
+    output_json: bool
+    key_source: str = ""
+
+    def run(self, body: Callable[[GatewayClient], Awaitable[T]]) -> T:
+        """Connects, runs the body with the client, and closes."""
+        from mxgateway import GatewayClient
+
+        async def connected() -> T:
+            async with await GatewayClient.connect(self.options) as client:
+                return await body(client)
+
+        return self._run(connected)
+
+    def run_galaxy(self, body: Callable[[GalaxyRepositoryClient], Awaitable[T]]) -> T:
+        """`run` for the Galaxy service."""
+        from mxgateway import GalaxyRepositoryClient
+
+        async def connected() -> T:
+            async with await GalaxyRepositoryClient.connect(self.options) as galaxy:
+                return await body(galaxy)
+
+        return self._run(connected)
+
+    def _run(self, work: Callable[[], Awaitable[T]]) -> T:
+        async def bounded() -> T:
+            async with asyncio.timeout(self.timeout):
+                return await work()
+
+        with readable_failures(self.options.api_key, self.timeout):
+            return asyncio.run(bounded())
+
+    def unbounded(self) -> Connection:
+        """The same for a command that runs until it is stopped."""
+        return replace(self, timeout=None)
+
+
+@contextmanager
+def readable_failures(api_key: str | None = None, timeout: float | None = None) -> Iterator[None]:
+    """Turns what can go wrong into a text for the user, without the key and without a traceback."""
+    try:
+        yield
+    except MxGatewayError as error:
+        raise CommandFailure(redact(str(error), api_key)) from error
+    except BaseExceptionGroup as group:
+        # A task group wraps what one of its tasks raised.
+        first = group.exceptions[0]
+        if isinstance(first, MxGatewayError | OSError | ValueError):
+            raise CommandFailure(redact(str(first), api_key)) from group
+        raise
+    except TimeoutError as error:
+        limit = f" within {timeout:g} s (--timeout)" if timeout else " in time"
+        raise CommandFailure(f"the command did not end{limit}") from error
+    except BrokenPipeError:
+        raise
+    except (OSError, ValueError) as error:
+        raise CommandFailure(redact(str(error), api_key)) from error
+
+
+def endpoint_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that say where the gateway is and which key to use."""
+    for option in reversed(
+        (
+            click.option("--endpoint", metavar="HOST:PORT", help="Gateway; localhost:5001, or :5000 with --plaintext."),
+            click.option("--api-key", metavar="KEY", help="API key; other users can see it, prefer --api-key-env."),
+            click.option("--api-key-env", metavar="VARIABLE", help="Environment variable that holds the API key."),
+            click.option("--plaintext", is_flag=True, help="Unencrypted channel. Never chosen by itself."),
+            click.option("--tls", is_flag=True, help="TLS, which is the default."),
+            click.option(
+                "--ca-file", type=click.Path(dir_okay=False), help="PEM file of the certificate authority to trust."
+            ),
+            click.option("--server-name-override", metavar="NAME", help="Name to expect in the certificate (tests)."),
+            click.option("--profile", metavar="NAME", help="Profile of mxgw-py login, or a profile file (.json)."),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+def connected(*, long_running: bool = False) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Gives a command the connection options and a Connection as its first argument.
+
+    Args:
+        long_running: the command streams or measures: `--timeout` bounds its single calls only, or what the command
+            says itself.
+    """
+
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        @endpoint_options
+        @click.option(
+            "--timeout",
+            type=click.FloatRange(min=0, min_open=True),
+            metavar="SECONDS",
+            help="Limit of each call"
+            + ("." if long_running else " and of the command as a whole.")
+            + f"  [default: {DEFAULT_TIMEOUT:g}]",
+        )
+        @click.option(
+            "--shutdown-timeout",
+            type=click.FloatRange(min=0, min_open=True),
+            default=DEFAULT_SHUTDOWN_TIMEOUT,
+            show_default=True,
+            metavar="SECONDS",
+            help="Limit of closing.",
+        )
+        @click.option("--json", "output_json", is_flag=True, help="One JSON document on stdout.")
+        @functools.wraps(command)
+        def wrapped(
+            endpoint: str | None,
+            api_key: str | None,
+            api_key_env: str | None,
+            plaintext: bool,
+            tls: bool,
+            ca_file: str | None,
+            server_name_override: str | None,
+            profile: str | None,
+            timeout: float | None,
+            shutdown_timeout: float,
+            output_json: bool,
+            **rest: Any,
+        ) -> Any:
+            where = resolve(endpoint, api_key, api_key_env, plaintext, tls, ca_file, server_name_override, profile)
+            connection = Connection(
+                options=replace(
+                    where.options, call_timeout=timeout or DEFAULT_TIMEOUT, shutdown_timeout=shutdown_timeout
+                ),
+                timeout=None if long_running else timeout or DEFAULT_TIMEOUT,
+                output_json=output_json,
+                key_source=where.key_source,
+            )
+            return command(connection, **rest)
+
+        return wrapped
+
+    return decorate
+
+
+@dataclass(frozen=True)
+class Where:
+    """Options from flags and profile, and where the key came from."""
+
+    options: ClientOptions
+    key_source: str
+
+
+def resolve(
+    endpoint: str | None = None,
+    api_key: str | None = None,
+    api_key_env: str | None = None,
+    plaintext: bool = False,
+    tls: bool = False,
+    ca_file: str | None = None,
+    server_name_override: str | None = None,
+    profile: str | None = None,
+) -> Where:
+    """The options of a client from flags, then the profile, then the defaults.
+
+    The default profile counts only when no endpoint is given: its key never goes to another gateway than its own.
+
+    Raises:
+        click.UsageError: contradictory flags, a variable that is not set, a profile that cannot be used.
+    """
+    if plaintext and tls:
+        raise click.UsageError("--plaintext and --tls exclude each other")
+    if plaintext and (ca_file or server_name_override):
+        raise click.UsageError("--ca-file and --server-name-override are TLS options; they exclude --plaintext")
+    if api_key is not None and api_key_env is not None:
+        raise click.UsageError("give either --api-key or --api-key-env")
+    saved = profiles.load(profile) if profile is not None or (endpoint is None and not plaintext) else None
+    key, source = _key(api_key, api_key_env, saved)
+    if saved is not None:
+        plaintext = plaintext or (saved.plaintext and not tls)
+        if not plaintext:
+            ca_file = ca_file or saved.ca_file
+            server_name_override = server_name_override or saved.server_name_override
+        endpoint = endpoint or saved.endpoint
+    try:
+        if ca_file and not Path(ca_file).is_file():
+            raise ValueError(f"--ca-file {ca_file} does not exist")
+        options = ClientOptions(
+            endpoint=endpoint or (DEFAULT_PLAINTEXT_ENDPOINT if plaintext else DEFAULT_TLS_ENDPOINT),
+            api_key=key,
+            plaintext=plaintext,
+            ca_file=ca_file,
+            server_name_override=server_name_override,
+        )
+    except ValueError as error:
+        raise click.UsageError(redact(str(error), key)) from error
+    return Where(options, source)
+
+
+def _key(api_key: str | None, api_key_env: str | None, saved: profiles.Profile | None) -> tuple[str | None, str]:
+    if api_key is not None:
+        return api_key, "--api-key"
+    if api_key_env is None and saved is not None:
+        if saved.api_key_file is not None:
+            return profiles.read_key_file(Path(saved.api_key_file)), f"file {saved.api_key_file}"
+        api_key_env = saved.api_key_env
+    if api_key_env is None:
+        return None, ""
+    key = os.environ.get(api_key_env)
+    if not key:
+        raise click.UsageError(f"the environment variable {api_key_env} (--api-key-env) is not set")
+    return key, f"environment variable {api_key_env}"

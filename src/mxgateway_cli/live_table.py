@@ -1,0 +1,66 @@
+"""A board as a live table in a terminal. Imported only when stdout is one, because rich is an extra."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from mxgateway_cli.output import value_text
+from mxgateway_cli.watch_board import Board, Row
+
+_FRESH = 1.0
+
+
+class LiveTable:
+    """Shows a board until it is left; redrawn by `update` only."""
+
+    def __init__(self, title: str, footer: Iterable[str] = ()) -> None:
+        self._title = title
+        self.footer = list(footer)
+        self._console = Console()
+        self._live = Live(console=self._console, auto_refresh=False, vertical_overflow="crop", screen=False)
+
+    def __enter__(self) -> LiveTable:
+        self._live.__enter__()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._live.__exit__(None, None, None)
+
+    def update(self, board: Board, now: float) -> None:
+        """Draws the board as it is now."""
+        self._live.update(self._render(board, now), refresh=True)
+
+    def _render(self, board: Board, now: float) -> RenderableType:
+        room = max(5, self._console.height - 7 - len(self.footer))
+        rows = list(board.rows.values())
+        # A screen that is too small shows what moves.
+        shown = rows if len(rows) <= room else sorted(rows, key=lambda row: (row.quality is None, row.tag))[:room]
+        table = Table(title=self._title, title_style="bold", header_style="bold", expand=True, pad_edge=False)
+        table.add_column("tag", no_wrap=True, ratio=4)
+        table.add_column("value", no_wrap=True, justify="right", ratio=3)
+        table.add_column("quality", no_wrap=True, ratio=2)
+        table.add_column("age", no_wrap=True, justify="right", ratio=1)
+        table.add_column("rate", no_wrap=True, justify="right", ratio=1)
+        for row in shown:
+            table.add_row(*self._cells(row, now))
+        rate = sum(row.rate(now) for row in rows)
+        summary = f"{len(rows)} tags, {board.good} good, {board.events} events, {rate:.1f} changes/s"
+        if len(shown) < len(rows):
+            summary += f" ({len(rows) - len(shown)} more tags do not fit)"
+        return Group(table, Text(summary, style="bold"), *(Text(line) for line in self.footer))
+
+    def _cells(self, row: Row, now: float) -> tuple[Text, Text, Text, Text, Text]:
+        age = row.age(now)
+        colour = "green" if row.good else "dim" if row.quality is None else "red"
+        return (
+            Text(row.tag),
+            Text(value_text(row.value), style="bold cyan" if age is not None and age < _FRESH else ""),
+            Text(row.quality_text, style=colour),
+            Text("-" if age is None else f"{age:.1f} s", style="dim"),
+            Text(f"{row.rate(now):.1f}/s", style="dim"),
+        )

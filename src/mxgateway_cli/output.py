@@ -1,0 +1,86 @@
+"""What commands print: one JSON document, or short lines."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from google.protobuf.message import Message
+
+    from mxgateway.generated import mxaccess_gateway_pb2 as pb
+
+
+def proto_dict(message: Message) -> dict[str, Any]:
+    """A message as protobuf JSON: camelCase keys in the order of the contract, every plain field present, 64-bit
+    integers as strings."""
+    from google.protobuf.json_format import MessageToDict
+
+    return dict(MessageToDict(message, always_print_fields_with_no_presence=True))
+
+
+def emit(payload: Any, output_json: bool, text: str | Iterable[str]) -> None:
+    """Prints the payload as one JSON document, or the text."""
+    if output_json:
+        click.echo(json.dumps(payload, indent=2))
+        return
+    for line in (text,) if isinstance(text, str) else text:
+        click.echo(line)
+
+
+def emit_message(message: Message, output_json: bool, text: str | Iterable[str]) -> None:
+    """Prints a message as protobuf JSON, or the text."""
+    emit(proto_dict(message) if output_json else None, output_json, text)
+
+
+def note(text: str) -> None:
+    """A line about progress; goes to stderr, so that stdout holds results only."""
+    click.echo(text, err=True)
+
+
+def is_terminal() -> bool:
+    """Whether stdout is a terminal, where colours and live tables make sense."""
+    return sys.stdout.isatty()
+
+
+def value_text(value: Any) -> str:
+    """A value for people: numbers short, text as it is, lists with their first elements."""
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, datetime):
+        return value.astimezone().isoformat(sep=" ", timespec="milliseconds")
+    if isinstance(value, timedelta):
+        return str(value)
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, list | tuple):
+        shown = ", ".join(value_text(each) for each in value[:8])
+        return f"[{shown}{', …' if len(value) > 8 else ''}]"
+    return str(value)
+
+
+def event_text(event: pb.MxEvent) -> str:
+    """One event as one line."""
+    from mxgateway import from_mx_value, quality_name
+    from mxgateway.generated import mxaccess_gateway_pb2 as pb
+    from mxgateway.replies import status_text
+
+    if event.HasField("replay_gap"):
+        gap = event.replay_gap
+        lost = f"{gap.dropped_events} events" if gap.dropped_events else f"before {gap.oldest_available_sequence}"
+        return f"gap: {lost} lost"
+    family = pb.MxEventFamily.Name(event.family) if event.family in pb.MxEventFamily.values() else str(event.family)
+    parts = [str(event.worker_sequence), family.removeprefix("MX_EVENT_FAMILY_"), f"item {event.item_handle}"]
+    if event.HasField("value"):
+        parts.append(f"{value_text(from_mx_value(event.value))} {quality_name(event.quality)}")
+    parts.extend(status_text(status) for status in event.statuses)
+    return "  ".join(parts)

@@ -1,0 +1,124 @@
+"""Profiles: where a gateway is and which key to use, kept in a file that only its owner can read."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import sys
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import click
+
+DEFAULT_PROFILE = "default"
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """One gateway.
+
+    Attributes:
+        endpoint: host:port.
+        plaintext: True for no TLS.
+        ca_file: PEM file to trust, or None.
+        server_name_override: or None.
+        api_key_env: environment variable that holds the key, or None.
+        api_key_file: file that holds the key, or None.
+    """
+
+    endpoint: str
+    plaintext: bool = False
+    ca_file: str | None = None
+    server_name_override: str | None = None
+    api_key_env: str | None = None
+    api_key_file: str | None = None
+
+
+def profiles_file() -> Path:
+    """Where profiles are kept: the user's configuration directory."""
+    if sys.platform == "win32":
+        return Path(os.environ.get("APPDATA") or Path.home()) / "mxgw-py" / "profiles.json"
+    return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "mxgw-py" / "profiles.json"
+
+
+def load(name_or_path: str | None) -> Profile | None:
+    """The profile of a name, or of a profile file when the text is a path ending in `.json`.
+
+    None asks for the default profile, and gives None when there is none.
+
+    Raises:
+        click.UsageError: no such profile, or a file that is unreadable or readable by others.
+    """
+    path, name = profiles_file(), name_or_path or DEFAULT_PROFILE
+    if name_or_path and name_or_path.endswith(".json"):
+        path, name = Path(name_or_path), DEFAULT_PROFILE
+    profiles = _read(path)
+    if name not in profiles:
+        if name_or_path is None:
+            return None
+        raise click.UsageError(f"there is no profile {name!r} in {path}; mxgw-py login --profile {name} makes it")
+    entry = profiles[name]
+    known = {field.name for field in fields(Profile)}
+    if not isinstance(entry, dict) or not entry.keys() <= known or "endpoint" not in entry:
+        raise click.UsageError(f"profile {name!r} in {path} is damaged; write it anew with mxgw-py login")
+    return Profile(**entry)
+
+
+def save(name: str, profile: Profile, path: Path | None = None) -> Path:
+    """Writes a profile and returns the file, which only its owner can read."""
+    path = path or profiles_file()
+    profiles = _read(path)
+    profiles[name] = {key: value for key, value in asdict(profile).items() if value not in (None, False)}
+    write_private(path, json.dumps(profiles, indent=2, sort_keys=True) + "\n")
+    return path
+
+
+def write_private(path: Path, text: str) -> None:
+    """Writes a file that only its owner can read, in one step."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    fresh = path.with_name(path.name + f".{os.getpid()}.new")
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0), 0o600)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+        fresh.replace(path)
+    except BaseException:
+        fresh.unlink(missing_ok=True)
+        raise
+
+
+def read_key_file(path: Path) -> str:
+    """The key in a file.
+
+    Raises:
+        click.UsageError: the file is unreadable, empty, or readable by others.
+    """
+    _check_private(path)
+    try:
+        key = path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise click.UsageError(f"the key file {path} cannot be read: {error}") from error
+    if not key:
+        raise click.UsageError(f"the key file {path} is empty")
+    return key
+
+
+def _read(path: Path) -> dict[str, Any]:
+    if not path.exists():
+        return {}
+    _check_private(path)
+    try:
+        profiles = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise click.UsageError(f"the profile file {path} cannot be read: {error}") from error
+    if not isinstance(profiles, dict):
+        raise click.UsageError(f"the profile file {path} holds no profiles")
+    return profiles
+
+
+def _check_private(path: Path) -> None:
+    # Windows keeps a user's configuration directory private by itself.
+    if sys.platform != "win32" and path.exists() and path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        raise click.UsageError(f"{path} can be read by others; chmod 600 it, and think of its key as known")

@@ -1,0 +1,99 @@
+"""What a live table shows: the last value of each tag, its quality, its age, its rate. Without clock and terminal."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from mxgateway.generated import mxaccess_gateway_pb2 as pb
+from mxgateway.quality import is_good, is_status_failure, quality_name
+from mxgateway.replies import status_text
+from mxgateway.values import from_mx_value
+
+RATE_WINDOW = 10.0
+"""Seconds that the rate of a tag looks back."""
+
+
+@dataclass
+class Row:
+    """One tag. Times are seconds of the caller's monotonic clock."""
+
+    tag: str
+    value: Any = None
+    quality: int | None = None
+    source_timestamp_ns: int = 0
+    changed_at: float | None = None
+    changes: int = 0
+    failure: str = ""
+    recent: deque[float] = field(default_factory=lambda: deque(maxlen=1000))
+
+    @property
+    def quality_text(self) -> str:
+        if self.quality is None:
+            return "waiting"
+        return self.failure or quality_name(self.quality)
+
+    @property
+    def good(self) -> bool:
+        return self.quality is not None and not self.failure and is_good(self.quality)
+
+    def age(self, now: float) -> float | None:
+        """Seconds since the last change; None before the first."""
+        return None if self.changed_at is None else max(0.0, now - self.changed_at)
+
+    def rate(self, now: float) -> float:
+        """Changes a second over the last RATE_WINDOW seconds."""
+        while self.recent and self.recent[0] < now - RATE_WINDOW:
+            self.recent.popleft()
+        return len(self.recent) / RATE_WINDOW
+
+
+class Board:
+    """The rows of the subscribed tags, fed with events."""
+
+    def __init__(self) -> None:
+        self.rows: dict[int, Row] = {}
+        self.events = 0
+        self.lost = 0
+
+    def subscribe(self, results: Sequence[pb.SubscribeResult]) -> None:
+        """Adds a row for each subscribed tag; a refused one keeps its reason."""
+        for index, result in enumerate(results):
+            row = Row(result.tag_address)
+            key = result.item_handle
+            if not result.was_successful:
+                row.failure = result.error_message or "refused"
+                row.quality = 0
+                key = -(len(self.rows) + index + 1)
+            self.rows[key] = row
+
+    def apply(self, event: pb.MxEvent, now: float) -> Row | None:
+        """Takes an event; the row when it was a data change of a subscribed tag."""
+        if event.HasField("replay_gap"):
+            self.lost += event.replay_gap.dropped_events
+            return None
+        self.events += 1
+        row = self.rows.get(event.item_handle)
+        if row is None or event.family != pb.MX_EVENT_FAMILY_ON_DATA_CHANGE:
+            return None
+        failed = [status for status in event.statuses if is_status_failure(status)]
+        row.value = from_mx_value(event.value)
+        row.quality = event.quality
+        row.failure = status_text(failed[0]) if failed else ""
+        row.source_timestamp_ns = event.source_timestamp.ToNanoseconds()
+        row.changed_at = now
+        row.changes += 1
+        row.recent.append(now)
+        return row
+
+    @property
+    def good(self) -> int:
+        """Tags whose last value is good."""
+        return sum(row.good for row in self.rows.values())
+
+    @property
+    def waiting(self) -> int:
+        """Tags without a value so far."""
+        return sum(row.quality is None for row in self.rows.values())
