@@ -6,7 +6,6 @@ import math
 import time
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError
@@ -16,29 +15,35 @@ _TIMEOUT_WORDS = ("timeout", "timed out", "interrupted", "statement timeout", "c
 
 
 def effective_url(url: str | URL) -> URL:
-    """The URL with the driver that is meant where it names none: pytds for SQL Server, psycopg for PostgreSQL."""
+    """What a Galaxy setting means: a path is an SQLite file; pytds and psycopg are the drivers where none is named.
+
+    Raises:
+        ArgumentError: it is no URL.
+    """
     if isinstance(url, str) and "://" not in url:
-        return URL.create("sqlite", database=str(Path(url).absolute()))
+        url = URL.create("sqlite", database=url)
     made = make_url(url)
     if made.drivername == "mssql":
         return made.set(drivername="mssql+pytds")
     if made.drivername in {"postgresql", "postgres"}:
         return made.set(drivername="postgresql+psycopg")
-    if made.get_backend_name() == "sqlite":
-        return _read_only(made)
+    if _is_sqlite_file(made):
+        return made.set(database=str(Path(made.database or "").absolute()))
     return made
 
 
-def _read_only(url: URL) -> URL:
+def read_only(url: URL) -> URL:
     """An SQLite file is opened for reading: a wrong path must not make an empty database."""
-    path = url.database
-    if not path or path == ":memory:" or path.startswith("file:"):
+    if not _is_sqlite_file(url):
         return url
-    return url.set(database=f"file:{_quoted(path)}", query={**url.query, "mode": "ro", "uri": "true"})
+    return url.set(database=Path(url.database or "").as_uri(), query={**url.query, "mode": "ro", "uri": "true"})
 
 
-def _quoted(path: str) -> str:
-    return quote(str(Path(path).absolute()))
+def _is_sqlite_file(url: URL) -> bool:
+    path = url.database
+    return (
+        url.get_backend_name() == "sqlite" and bool(path) and path != ":memory:" and not str(path).startswith("file:")
+    )
 
 
 def connect_arguments(url: URL, timeout: float) -> dict[str, Any]:

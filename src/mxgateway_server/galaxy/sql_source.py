@@ -24,6 +24,7 @@ from mxgateway_server.galaxy.drivers import (
     effective_url,
     looks_like_timeout,
     place_of,
+    read_only,
 )
 from mxgateway_server.galaxy.errors import GalaxyDataError, GalaxySourceError, GalaxyTimeoutError
 
@@ -54,14 +55,15 @@ class SqlGalaxySource:
         if command_timeout <= 0:
             raise GalaxySourceError("the Galaxy's command timeout must be more than 0 seconds")
         try:
-            self._url = effective_url(url)
+            named = effective_url(url)
         except ArgumentError:
             raise GalaxySourceError(
                 "the Galaxy's connection string is no SQLAlchemy URL; say e.g. mssql+pytds://user:password@host/ZB"
             ) from None
         self._timeout = command_timeout
         self._closed = False
-        self._display_name = place_of(self._url)
+        self._url = read_only(named)
+        self._display_name = place_of(named)
         self._identity = hashlib.sha256(self._display_name.casefold().encode()).hexdigest()[:32]
 
     @property

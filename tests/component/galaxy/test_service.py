@@ -3,31 +3,42 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import os
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import grpc
 import pytest
-from tests.support.galaxy_rows import EXPECTED_ATTRIBUTES, EXPECTED_OBJECTS, edge_rows
+from google.protobuf.timestamp_pb2 import Timestamp
+from google.protobuf.wrappers_pb2 import Int32Value
+from tests.support.galaxy_rows import DEPLOYED, EXPECTED_ATTRIBUTES, EXPECTED_OBJECTS, edge_rows, set_deploy_time
+from tests.support.galaxy_source import SteeredSource, galaxy_data
+from tests.support.waiting import eventually
 
 from mxgateway.generated import galaxy_repository_pb2 as pb
 from mxgateway.generated import galaxy_repository_pb2_grpc as pb_grpc
 from mxgateway_server.galaxy import GalaxyComponent, GalaxyRepositoryService, GalaxySource, SqlGalaxySource
+from mxgateway_server.galaxy.service import BrowseScope
 
 
 @asynccontextmanager
-async def serving(source: GalaxySource) -> AsyncIterator[tuple[GalaxyComponent, pb_grpc.GalaxyRepositoryStub]]:
+async def serving(
+    source: GalaxySource, scope: BrowseScope = lambda _: ()
+) -> AsyncIterator[tuple[GalaxyComponent, pb_grpc.GalaxyRepositoryStub]]:
     galaxy = GalaxyComponent(source)
     server = grpc.aio.server()
-    GalaxyRepositoryService(galaxy).add_to_server(server)
+    GalaxyRepositoryService(galaxy, scope=scope).add_to_server(server)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     async with asyncio.TaskGroup() as tasks, grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
         await galaxy.start(tasks)
-        yield galaxy, pb_grpc.GalaxyRepositoryStub(channel)
-        await galaxy.stop()
-        await server.stop(None)
+        try:
+            yield galaxy, pb_grpc.GalaxyRepositoryStub(channel)
+        finally:
+            await galaxy.stop()
+            await server.stop(None)
 
 
 @pytest.fixture
@@ -54,3 +65,207 @@ async def test_discovers_everything_page_by_page(edge_source: SqlGalaxySource) -
         seen.add(one.gobject_id)
         if one.tag_name in EXPECTED_ATTRIBUTES:
             assert {attribute.attribute_name for attribute in one.attributes} == EXPECTED_ATTRIBUTES[one.tag_name]
+
+
+async def discover(stub: pb_grpc.GalaxyRepositoryStub, **arguments: object) -> list[str]:
+    request = pb.DiscoverHierarchyRequest(**arguments)  # type: ignore[arg-type]
+    return [one.tag_name for one in (await stub.DiscoverHierarchy(request)).objects]
+
+
+async def refused(call: Awaitable[object]) -> tuple[grpc.StatusCode, str]:
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await call
+    return caught.value.code(), caught.value.details() or ""
+
+
+async def test_root_depth_and_filters(edge_source: SqlGalaxySource) -> None:
+    """Roots by id, tag name and path, depth below them, and filters by AND."""
+    async with serving(edge_source) as (_, stub):
+        inner = ["AreaInner", "Pump_001", "Tank_001", "Valve_001"]
+        assert await discover(stub, root_gobject_id=101) == inner
+        assert await discover(stub, root_tag_name="areainner") == inner
+        assert await discover(stub, root_contained_path="areaone/areainner") == inner
+        assert await discover(stub, root_gobject_id=101, max_depth=Int32Value(value=1)) == inner[:3]
+        assert await discover(stub, root_gobject_id=101, max_depth=Int32Value(value=0)) == inner[:1]
+        assert await discover(stub, root_gobject_id=101, category_ids=[10], tag_name_glob="*_001") == inner[1:]
+        assert await discover(stub, template_chain_contains=["tank"]) == ["Tank_001"]
+        assert await discover(stub, alarm_bearing_only=True) == ["Tank_001"]
+        assert await discover(stub, historized_only=True, tag_name_glob="x*") == []
+        assert await discover(stub, tag_name_glob="mix_50%") == ["Mix_50%"]
+        assert await discover(stub, tag_name_glob="größe*") == ["Größe_Öl"]
+
+
+async def test_attributes_are_optional(edge_source: SqlGalaxySource) -> None:
+    """Attributes come unless include_attributes is false; a platform has its built-in ones only."""
+    async with serving(edge_source) as (_, stub):
+        request = pb.DiscoverHierarchyRequest(root_tag_name="Platform_001")
+        (platform,) = (await stub.DiscoverHierarchy(request)).objects
+        nodes, scan = platform.attributes
+        assert (nodes.full_tag_reference, nodes.is_array, nodes.array_dimension) == (
+            "Platform_001.NodeNames[]",
+            True,
+            4,
+        )
+        assert (scan.full_tag_reference, scan.data_type_name) == ("Platform_001.ScanState", "Boolean")
+        assert not scan.array_dimension_present
+        request.include_attributes = False
+        (platform,) = (await stub.DiscoverHierarchy(request)).objects
+        assert not platform.attributes
+
+
+async def test_bad_requests(edge_source: SqlGalaxySource) -> None:
+    """Unknown roots are NOT_FOUND, wrong arguments INVALID_ARGUMENT with the argument's name."""
+    async with serving(edge_source) as (_, stub):
+
+        async def answer(**arguments: object) -> tuple[grpc.StatusCode, str]:
+            return await refused(stub.DiscoverHierarchy(pb.DiscoverHierarchyRequest(**arguments)))  # type: ignore[arg-type]
+
+        for unknown in ({"root_gobject_id": 999}, {"root_tag_name": "x"}, {"root_contained_path": "a/b"}):
+            assert (await answer(**unknown))[0] is grpc.StatusCode.NOT_FOUND
+        for wrong, name in (
+            ({"page_size": -1}, "page_size"),
+            ({"max_depth": Int32Value(value=-1)}, "max_depth"),
+            ({"root_tag_name": ""}, "tag name"),
+            ({"root_contained_path": "/"}, "contained path"),
+            ({"page_token": "rubbish"}, "page_token"),
+            ({"category_ids": range(200)}, "category_ids"),
+        ):
+            code, details = await answer(**wrong)
+            assert code is grpc.StatusCode.INVALID_ARGUMENT
+            assert name in details
+        missing = pb.BrowseChildrenRequest(parent_tag_name="Ghost_001")
+        assert (await refused(stub.BrowseChildren(missing)))[0] is grpc.StatusCode.NOT_FOUND
+        watch = pb.WatchDeployEventsRequest(last_seen_deploy_time=Timestamp(seconds=2**60))
+        assert (await refused(stub.WatchDeployEvents(watch).read()))[0] is grpc.StatusCode.INVALID_ARGUMENT
+
+
+async def test_tokens_are_bound(edge_source: SqlGalaxySource, tmp_path: Path) -> None:
+    """A token works with another page size only; other arguments, the other call and a new deployment refuse it."""
+    async with serving(edge_source) as (galaxy, stub):
+        first = await stub.DiscoverHierarchy(pb.DiscoverHierarchyRequest(page_size=2, category_ids=[10]))
+        token = first.next_page_token
+        again = pb.DiscoverHierarchyRequest(page_size=3, category_ids=[10], page_token=token)
+        assert len((await stub.DiscoverHierarchy(again)).objects) == 3
+        other = pb.DiscoverHierarchyRequest(page_size=2, category_ids=[13], page_token=token)
+        browse = pb.BrowseChildrenRequest(page_size=2, category_ids=[10], page_token=token)
+        for call in (stub.DiscoverHierarchy(other), stub.BrowseChildren(browse)):
+            code, details = await refused(call)
+            assert code is grpc.StatusCode.INVALID_ARGUMENT
+            assert "other arguments" in details
+        set_deploy_time(tmp_path / "edge.db", DEPLOYED + timedelta(hours=1))
+        await galaxy.refresh()
+        code, details = await refused(stub.DiscoverHierarchy(again))
+        assert code is grpc.StatusCode.INVALID_ARGUMENT
+        assert "earlier deployment" in details
+
+
+async def test_browse_children(edge_source: SqlGalaxySource) -> None:
+    """Areas first, then by name; paging, the hint of further children, and filters on both."""
+    async with serving(edge_source) as (_, stub):
+        top = await stub.BrowseChildren(pb.BrowseChildrenRequest(include_attributes=False))
+        assert [one.browse_name for one in top.children] == [
+            "AreaOne",
+            "LoopA",
+            "NoPackage_001",
+            "Orphan_001",
+            "Platform_001",
+            "Self_001",
+            "View_001",
+        ]
+        assert list(top.child_has_children) == [True, True, False, False, False, False, False]
+        assert (top.total_child_count, top.next_page_token, top.cache_sequence) == (7, "", 1)
+        page = pb.BrowseChildrenRequest(parent_tag_name="AreaOne", page_size=3)
+        names: list[str] = []
+        while True:
+            reply = await stub.BrowseChildren(page)
+            names += [one.browse_name for one in reply.children]
+            assert len(reply.child_has_children) == len(reply.children)
+            page.page_token = reply.next_page_token
+            if not page.page_token:
+                break
+        assert names == ["AreaInner", "Arrays_001", "Changed_001", "Deep_001", "Engine_001", "Größe_Öl", "Mix_50%"]
+        areas = await stub.BrowseChildren(pb.BrowseChildrenRequest(category_ids=[13]))
+        assert [one.tag_name for one in areas.children] == ["AreaOne", "LoopA"]
+        assert list(areas.child_has_children) == [True, True]
+        inner = await stub.BrowseChildren(pb.BrowseChildrenRequest(parent_contained_path="AreaOne", category_ids=[13]))
+        assert list(inner.child_has_children) == [False]
+
+
+async def test_scope_restricts_browse(edge_source: SqlGalaxySource) -> None:
+    """A caller's subtrees: nothing else is listed, and what leads there is shown bare in the tree."""
+    async with serving(edge_source, lambda _: ["AreaOne/AreaInner/Tank_*"]) as (_, stub):
+        assert await discover(stub) == ["Tank_001", "Valve_001"]
+        reply = await stub.BrowseChildren(pb.BrowseChildrenRequest())
+        assert [(one.tag_name, len(one.attributes)) for one in reply.children] == [("AreaOne", 0)]
+        hidden = pb.DiscoverHierarchyRequest(root_tag_name="Platform_001")
+        assert (await refused(stub.DiscoverHierarchy(hidden)))[0] is grpc.StatusCode.NOT_FOUND
+
+
+async def test_watch() -> None:
+    """The current deployment at once unless it was seen, then each change; counts and times as served."""
+    source = SteeredSource(galaxy_data([(1, "A", "", 0, 10)]))
+    async with serving(source) as (galaxy, stub):
+        await galaxy.entry()
+        watch = stub.WatchDeployEvents(pb.WatchDeployEventsRequest())
+        first = await watch.read()
+        assert (first.sequence, first.object_count, first.attribute_count) == (1, 1, 2)
+        assert first.time_of_last_deploy.ToDatetime() == DEPLOYED
+        seen = stub.WatchDeployEvents(pb.WatchDeployEventsRequest(last_seen_deploy_time=first.time_of_last_deploy))
+        source.data = galaxy_data([], None)
+        await eventually(lambda: len(galaxy.notifier) == 2)
+        await galaxy.refresh()
+        for one in (watch, seen):
+            news = await one.read()
+            assert (news.sequence, news.time_of_last_deploy_present, news.object_count) == (2, False, 0)
+        seen.cancel()
+        await eventually(lambda: len(galaxy.notifier) == 1)
+        await galaxy.stop()
+        code, details = await refused(watch.read())
+        assert code is grpc.StatusCode.UNAVAILABLE
+        assert "stopping" in details
+
+
+async def test_database_gone(tmp_path: Path) -> None:
+    """Without database: TestConnection says no, everything else is UNAVAILABLE without a word of SQL or of the path."""
+    source = SqlGalaxySource(str(tmp_path / "absent.db"))
+    async with serving(source) as (_, stub):
+        assert not (await stub.TestConnection(pb.TestConnectionRequest())).ok
+        for call in (
+            stub.GetLastDeployTime(pb.GetLastDeployTimeRequest()),
+            stub.DiscoverHierarchy(pb.DiscoverHierarchyRequest()),
+            stub.BrowseChildren(pb.BrowseChildrenRequest()),
+        ):
+            code, details = await refused(call)
+            assert code is grpc.StatusCode.UNAVAILABLE
+            assert "cannot be reached" in details
+            assert "SELECT" not in details
+            assert "absent.db" not in details
+    assert not os.listdir(tmp_path)
+
+
+async def test_last_deploy_time(edge_source: SqlGalaxySource) -> None:
+    """The time of the last deployment, to the tick, or none."""
+    async with serving(edge_source) as (_, stub):
+        assert (await stub.TestConnection(pb.TestConnectionRequest())).ok
+        reply = await stub.GetLastDeployTime(pb.GetLastDeployTimeRequest())
+        assert (reply.present, reply.time_of_last_deploy.ToDatetime()) == (True, DEPLOYED)
+    async with serving(SteeredSource(galaxy_data([], None))) as (_, stub):
+        assert not (await stub.GetLastDeployTime(pb.GetLastDeployTimeRequest())).present
+
+
+async def test_pages_end_at_the_byte_limit() -> None:
+    """A page that would outgrow gRPC's default message limit ends early, and the token goes on from there."""
+    source = SteeredSource(galaxy_data(((n, f"Object_{n:04}", "", 0, 10) for n in range(1, 301)), attributes=500))
+    async with serving(source) as (_, stub):
+        request = pb.DiscoverHierarchyRequest(page_size=5000)
+        found: list[str] = []
+        pages = 0
+        while True:
+            reply = await stub.DiscoverHierarchy(request)
+            found += [one.tag_name for one in reply.objects]
+            pages += 1
+            request.page_token = reply.next_page_token
+            if not request.page_token:
+                break
+        assert found == [f"Object_{n:04}" for n in range(1, 301)]
+        assert pages > 1
