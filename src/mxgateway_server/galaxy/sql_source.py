@@ -83,21 +83,30 @@ class SqlGalaxySource:
             return _deploy_time(connection)
 
     def read_galaxy(self) -> GalaxyData:
-        with self._connection() as connection:
-            return self._read(connection)
+        names = self._data_type_names()
+        # PostgreSQL streams rows inside a transaction only; there it also gives one consistent view.
+        isolation = "REPEATABLE READ" if self._url.get_backend_name() == "postgresql" else "AUTOCOMMIT"
+        with self._connection(isolation) as connection:
+            return self._read(connection, names)
 
     def close(self) -> None:
         self._closed = True
 
-    def _read(self, connection: Connection) -> GalaxyData:
+    def _data_type_names(self) -> Sequence[Sequence[Any]] | None:
+        """None when they cannot be read: the table's columns are not certain in every version of the product."""
+        try:
+            with self._connection() as connection:
+                return connection.execute(queries.data_type_rows()).all()
+        except GalaxyTimeoutError:
+            raise
+        except GalaxySourceError as error:
+            log.info("galaxy_data_types_unread", source=self._display_name, error=error.detail)
+            return None
+
+    def _read(self, connection: Connection, data_types: Sequence[Sequence[Any]] | None) -> GalaxyData:
         assembly = Assembly(_deploy_time(connection))
         rows = self._rows
-        try:
-            data_types = list(rows(connection, queries.data_type_rows))
-        except SQLAlchemyError as error:
-            # Its column names are not certain in every version of the product; browse does without it.
-            log.info("galaxy_data_types_unread", source=self._display_name, error=_detail(error))
-        else:
+        if data_types is not None:
             assembly.data_types(data_types)
         assembly.primitive_definitions(
             list(rows(connection, queries.primitive_definition_rows)), rows(connection, queries.definition_rows)
@@ -109,7 +118,10 @@ class SqlGalaxySource:
         return assembly.objects(rows(connection, queries.object_rows))
 
     def _rows(self, connection: Connection, query: Callable[[], queries.Query]) -> Iterator[Sequence[Any]]:
-        with connection.execution_options(yield_per=_ROWS_AT_ONCE).execute(query()) as result:
+        # Only PostgreSQL's driver needs to be told to stream; pytds would then fetch by a round trip a row.
+        stream = self._url.get_backend_name() == "postgresql"
+        options = {"stream_results": stream, "max_row_buffer": _ROWS_AT_ONCE}
+        with connection.execute(query(), execution_options=options) as result:
             for chunk in result.partitions(_ROWS_AT_ONCE):
                 if self._closed:
                     raise GalaxySourceError(CLOSED)
@@ -118,7 +130,7 @@ class SqlGalaxySource:
                 yield from chunk
 
     @contextmanager
-    def _connection(self) -> Iterator[Connection]:
+    def _connection(self, isolation: str = "AUTOCOMMIT") -> Iterator[Connection]:
         if self._closed:
             raise GalaxySourceError(CLOSED)
         connected = False
@@ -128,7 +140,7 @@ class SqlGalaxySource:
                 poolclass=NullPool,
                 hide_parameters=True,
                 connect_args=connect_arguments(self._url, self._timeout),
-                isolation_level="AUTOCOMMIT",
+                isolation_level=isolation,
             )
             limit = CommandLimit(self._url, self._timeout)
             event.listen(engine, "connect", limit.connected)
