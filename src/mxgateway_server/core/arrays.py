@@ -1,0 +1,128 @@
+"""Two things the gateway does to commands on their way: it expands sparse arrays, and completes bare array names."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mxgateway.generated import mxaccess_gateway_pb2 as pb
+from mxgateway_server.core.commands import BULK_WRITE_KINDS, WRITE_KINDS
+from mxgateway_server.core.constraints import TagLookup
+from mxgateway_server.errors import InvalidRequestError
+
+MAX_SPARSE_LENGTH = 100_000
+"""Most elements that a sparse array may be expanded to: a few bytes must not become gigabytes."""
+
+
+def has_sparse(command: pb.MxCommand) -> bool:
+    """Whether a write carries a sparse array."""
+    return any(value.WhichOneof("kind") == "sparse_array_value" for value in _written(command))
+
+
+def expand_sparse(command: pb.MxCommand) -> pb.MxCommand:
+    """The command with every sparse array made whole; missing elements get their type's default.
+
+    Raises:
+        InvalidRequestError: length 0 or too long, an index out of range or repeated, or an element that does not fit.
+    """
+    expanded = pb.MxCommand()
+    expanded.CopyFrom(command)
+    for value in _written(expanded):
+        if value.WhichOneof("kind") == "sparse_array_value":
+            array = _expand(value.sparse_array_value)
+            value.array_value.CopyFrom(array)
+    return expanded
+
+
+def _written(command: pb.MxCommand) -> list[pb.MxValue]:
+    arm = command.WhichOneof("payload")
+    if arm is None:
+        return []
+    if command.kind in WRITE_KINDS:
+        return [getattr(command, arm).value]
+    if command.kind in BULK_WRITE_KINDS:
+        return [entry.value for entry in getattr(command, arm).entries]
+    return []
+
+
+_ARMS: dict[int, tuple[tuple[str, ...], str, Any]] = {
+    # element type → arms of MxValue that fit, field of MxArray, default
+    pb.MX_DATA_TYPE_BOOLEAN: (("bool_value",), "bool_values", False),
+    pb.MX_DATA_TYPE_INTEGER: (("int32_value", "int64_value"), "int32_values", 0),
+    pb.MX_DATA_TYPE_FLOAT: (("float_value",), "float_values", 0.0),
+    pb.MX_DATA_TYPE_DOUBLE: (("double_value",), "double_values", 0.0),
+    pb.MX_DATA_TYPE_STRING: (("string_value",), "string_values", ""),
+    pb.MX_DATA_TYPE_TIME: (("timestamp_value",), "timestamp_values", None),
+}
+
+
+def _expand(sparse: pb.MxSparseArray) -> pb.MxArray:
+    length = sparse.total_length
+    if not 1 <= length <= MAX_SPARSE_LENGTH:
+        raise InvalidRequestError(f"sparse_array_value.total_length is 1 to {MAX_SPARSE_LENGTH}, not {length}")
+    if sparse.element_data_type not in _ARMS:
+        raise InvalidRequestError(
+            "sparse_array_value.element_data_type must be BOOLEAN, INTEGER, FLOAT, DOUBLE, STRING or TIME"
+        )
+    arms, field, default = _ARMS[sparse.element_data_type]
+    values: dict[int, Any] = {}
+    is_wide = False
+    for element in sparse.elements:
+        index, arm = element.index, element.value.WhichOneof("kind")
+        if index >= length:
+            raise InvalidRequestError(f"sparse_array_value: index {index} in an array of {length}")
+        if index in values:
+            raise InvalidRequestError(f"sparse_array_value: index {index} occurs twice")
+        if arm not in arms:
+            raise InvalidRequestError(f"sparse_array_value: element {index} must be set as {' or '.join(arms)}")
+        values[index] = getattr(element.value, arm)
+        is_wide = is_wide or arm == "int64_value"
+    array = pb.MxArray(element_data_type=sparse.element_data_type, dimensions=[length])
+    if is_wide:
+        field = "int64_values"
+    target = getattr(array, field).values
+    if field == "timestamp_values":
+        for index in range(length):
+            stamp = target.add()
+            if index in values:
+                stamp.CopyFrom(values[index])
+    else:
+        target.extend(values.get(index, default) for index in range(length))
+    return array
+
+
+_ADD_ARMS = {
+    pb.MX_COMMAND_KIND_ADD_ITEM: "add_item",
+    pb.MX_COMMAND_KIND_ADD_ITEM2: "add_item2",
+    pb.MX_COMMAND_KIND_ADD_BUFFERED_ITEM: "add_buffered_item",
+}
+
+
+def complete_array_names(command: pb.MxCommand, lookup: TagLookup) -> pb.MxCommand:
+    """The command with `[]` after every bare name that the Galaxy knows as an array; else the very same object."""
+    kind = command.kind
+    if kind in _ADD_ARMS:
+        arm = _ADD_ARMS[kind]
+        name = getattr(command, arm).item_definition
+        if not _is_bare_array(name, lookup):
+            return command
+        changed = pb.MxCommand()
+        changed.CopyFrom(command)
+        getattr(changed, arm).item_definition = name + "[]"
+        return changed
+    if kind == pb.MX_COMMAND_KIND_ADD_ITEM_BULK:
+        names = list(command.add_item_bulk.tag_addresses)
+        completed = [name + "[]" if _is_bare_array(name, lookup) else name for name in names]
+        if completed == names:
+            return command
+        changed = pb.MxCommand()
+        changed.CopyFrom(command)
+        changed.add_item_bulk.tag_addresses[:] = completed
+        return changed
+    return command
+
+
+def _is_bare_array(name: str, lookup: TagLookup) -> bool:
+    if not name or name.endswith("]"):
+        return False
+    facts = lookup.lookup(name)
+    return facts is not None and facts.is_array

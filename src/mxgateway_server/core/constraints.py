@@ -1,0 +1,264 @@
+"""What a key may touch beyond its scopes: subtrees of the Galaxy, tag globs, and how strict a write may be.
+
+All empty means free. A tag passes by a subtree or by a tag glob; either list alone restricts. What cannot be judged,
+such as a handle this session did not make or a tag that the Galaxy does not know, does not pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, Protocol
+
+from mxgateway.generated import mxaccess_gateway_pb2 as pb
+from mxgateway_server.core.commands import BULK_WRITE_KINDS, WRITE_KINDS
+from mxgateway_server.core.globs import check_glob, matches
+from mxgateway_server.core.handles import HandleTracker, join_reference
+
+MAX_CLASSIFICATION = 6
+"""Security classifications of Galaxy attributes: 0 free access to 6 view only."""
+
+
+@dataclass(frozen=True, slots=True)
+class TagFacts:
+    """What the Galaxy knows of a reference.
+
+    Attributes:
+        contained_path: path of the owning object by contained names, such as `Plant.Line1.Mixer`.
+        is_array: whether the attribute is an array.
+        security_classification: 0 to 6; None when unknown.
+    """
+
+    contained_path: str
+    is_array: bool = False
+    security_classification: int | None = None
+
+
+class TagLookup(Protocol):
+    """The Galaxy's answer for a reference, from memory: called for each command, so it must not wait."""
+
+    def lookup(self, reference: str) -> TagFacts | None: ...
+
+
+class NoLookup:
+    """The lookup of a gateway without a Galaxy: it knows nothing."""
+
+    def lookup(self, reference: str) -> TagFacts | None:
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Constraints:
+    """Limits of one key; see the module."""
+
+    read_subtrees: tuple[str, ...] = ()
+    write_subtrees: tuple[str, ...] = ()
+    read_tag_globs: tuple[str, ...] = ()
+    write_tag_globs: tuple[str, ...] = ()
+    browse_subtrees: tuple[str, ...] = ()
+    max_write_classification: int | None = None
+
+    def __post_init__(self) -> None:
+        for globs in (
+            self.read_subtrees,
+            self.write_subtrees,
+            self.read_tag_globs,
+            self.write_tag_globs,
+            self.browse_subtrees,
+        ):
+            for glob in globs:
+                check_glob(glob)
+        limit = self.max_write_classification
+        if limit is not None and not 0 <= limit <= MAX_CLASSIFICATION:
+            raise ValueError(f"max_write_classification is 0 to {MAX_CLASSIFICATION}, not {limit}")
+
+    @property
+    def limits_reads(self) -> bool:
+        return bool(self.read_subtrees or self.read_tag_globs)
+
+    @property
+    def limits_writes(self) -> bool:
+        return bool(self.write_subtrees or self.write_tag_globs or self.max_write_classification is not None)
+
+    def to_json(self) -> dict[str, Any]:
+        """The limits that are set, by name."""
+        found: dict[str, Any] = {}
+        for item in fields(self):
+            value = getattr(self, item.name)
+            if value or value == 0:
+                found[item.name] = list(value) if isinstance(value, tuple) else value
+        return found
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Constraints:
+        """Raises ValueError for a limit that this version does not know: ignoring one would open what was closed."""
+        known = {item.name for item in fields(cls)}
+        unknown = sorted(set(data) - known)
+        if unknown:
+            raise ValueError(f"unknown constraint {unknown[0]!r}; there are: {', '.join(sorted(known))}")
+        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in data.items()})
+
+
+FREE = Constraints()
+
+
+def _passes(reference: str, facts: TagFacts | None, subtrees: Sequence[str], globs: Sequence[str]) -> bool:
+    if not subtrees and not globs:
+        return True
+    if any(matches(glob, reference) for glob in globs):
+        return True
+    if facts is None:
+        return False
+    path = facts.contained_path
+    return any(matches(glob, path) or matches(f"{glob}.*", path) for glob in subtrees)
+
+
+def read_denial(constraints: Constraints, reference: str, lookup: TagLookup) -> str | None:
+    """Why the key may not read or subscribe this reference; None when it may."""
+    if not constraints.limits_reads:
+        return None
+    facts = lookup.lookup(reference) if constraints.read_subtrees else None
+    if _passes(reference, facts, constraints.read_subtrees, constraints.read_tag_globs):
+        return None
+    return "the API key may not read this tag"
+
+
+def write_denial(constraints: Constraints, reference: str | None, lookup: TagLookup) -> str | None:
+    """Why the key may not write this reference; None when it may."""
+    if not constraints.limits_writes:
+        return None
+    if reference is None:
+        return "the API key is limited to certain tags and this handle is not one that the session made"
+    limit = constraints.max_write_classification
+    needs_facts = limit is not None or constraints.write_subtrees
+    facts = lookup.lookup(reference) if needs_facts else None
+    if not _passes(reference, facts, constraints.write_subtrees, constraints.write_tag_globs):
+        return "the API key may not write this tag"
+    if limit is not None:
+        classification = None if facts is None else facts.security_classification
+        if classification is None:
+            return "the API key is limited by security classification and this tag's is not known"
+        if classification > limit:
+            return f"the API key may write up to security classification {limit}; this tag has {classification}"
+    return None
+
+
+_TAG_BULK_ARMS = {
+    pb.MX_COMMAND_KIND_ADD_ITEM_BULK: "add_item_bulk",
+    pb.MX_COMMAND_KIND_SUBSCRIBE_BULK: "subscribe_bulk",
+    pb.MX_COMMAND_KIND_READ_BULK: "read_bulk",
+}
+_ADD_ARMS = {
+    pb.MX_COMMAND_KIND_ADD_ITEM: "add_item",
+    pb.MX_COMMAND_KIND_ADD_ITEM2: "add_item2",
+    pb.MX_COMMAND_KIND_ADD_BUFFERED_ITEM: "add_buffered_item",
+}
+_WRITE_ARMS = {
+    pb.MX_COMMAND_KIND_WRITE: "write",
+    pb.MX_COMMAND_KIND_WRITE2: "write2",
+    pb.MX_COMMAND_KIND_WRITE_SECURED: "write_secured",
+    pb.MX_COMMAND_KIND_WRITE_SECURED2: "write_secured2",
+    pb.MX_COMMAND_KIND_WRITE_BULK: "write_bulk",
+    pb.MX_COMMAND_KIND_WRITE2_BULK: "write2_bulk",
+    pb.MX_COMMAND_KIND_WRITE_SECURED_BULK: "write_secured_bulk",
+    pb.MX_COMMAND_KIND_WRITE_SECURED2_BULK: "write_secured2_bulk",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What constraints say of one command.
+
+    Attributes:
+        command: what may go to the worker; None when nothing of it may.
+        denial: why a single command is refused; None when it is not.
+        denied: for a bulk command: original index → why that entry is refused.
+        references: the tags that the command touches, in order, `?` for a handle that is not known.
+    """
+
+    command: pb.MxCommand | None
+    denial: str | None = None
+    denied: dict[int, str] | None = None
+    references: tuple[str, ...] = ()
+
+
+def judge(command: pb.MxCommand, constraints: Constraints, handles: HandleTracker, lookup: TagLookup) -> Verdict:
+    """Applies a key's limits to a command; entries of a bulk command are refused one by one."""
+    kind = command.kind
+    if kind in _ADD_ARMS:
+        request = getattr(command, _ADD_ARMS[kind])
+        context = "" if kind == pb.MX_COMMAND_KIND_ADD_ITEM else request.item_context
+        reference = join_reference(context, request.item_definition)
+        denial = read_denial(constraints, reference, lookup)
+        return Verdict(None if denial else command, denial, None, (reference,))
+    if kind in WRITE_KINDS:
+        request = getattr(command, _WRITE_ARMS[kind])
+        target = handles.reference(request.server_handle, request.item_handle)
+        denial = write_denial(constraints, target, lookup)
+        return Verdict(None if denial else command, denial, None, (target or "?",))
+    if kind in _TAG_BULK_ARMS:
+        if not constraints.limits_reads:
+            return Verdict(command)
+        arm = _TAG_BULK_ARMS[kind]
+        tags = getattr(command, arm).tag_addresses
+        return _judge_entries(command, arm, "tag_addresses", [read_denial(constraints, t, lookup) for t in tags], tags)
+    if kind in BULK_WRITE_KINDS:
+        arm = _WRITE_ARMS[kind]
+        request = getattr(command, arm)
+        targets = [handles.reference(request.server_handle, entry.item_handle) for entry in request.entries]
+        denials = [write_denial(constraints, target, lookup) for target in targets]
+        return _judge_entries(command, arm, "entries", denials, [target or "?" for target in targets])
+    return Verdict(command)
+
+
+def _judge_entries(
+    command: pb.MxCommand, arm: str, field: str, denials: list[str | None], references: Iterable[str]
+) -> Verdict:
+    denied = {index: denial for index, denial in enumerate(denials) if denial}
+    names = tuple(references)
+    if not denied:
+        return Verdict(command, references=names)
+    if len(denied) == len(denials):
+        return Verdict(None, denied=denied, references=names)
+    allowed = pb.MxCommand()
+    allowed.CopyFrom(command)
+    entries = getattr(getattr(allowed, arm), field)
+    kept = [entry for index, entry in enumerate(entries) if index not in denied]
+    if field == "tag_addresses":
+        entries[:] = kept
+    else:
+        copies = [type(entry).FromString(entry.SerializeToString()) for entry in kept]
+        del entries[:]
+        entries.extend(copies)
+    return Verdict(allowed, denied=denied, references=names)
+
+
+def merge_denied(command: pb.MxCommand, reply: pb.MxCommandReply, denied: dict[int, str]) -> None:
+    """Puts the refused entries of the original command back at their places in the reply's results."""
+    kind = command.kind
+    arm = _TAG_BULK_ARMS.get(kind) or _WRITE_ARMS[kind]
+    request = getattr(command, arm)
+    results = getattr(reply, arm).results
+    answered = iter([type(result).FromString(result.SerializeToString()) for result in results])
+    merged: list[Any] = []
+    entries = request.tag_addresses if kind in _TAG_BULK_ARMS else request.entries
+    result_type = {
+        "read_bulk": pb.BulkReadResult,
+        "add_item_bulk": pb.SubscribeResult,
+        "subscribe_bulk": pb.SubscribeResult,
+    }.get(arm, pb.BulkWriteResult)
+    for index, entry in enumerate(entries):
+        if index in denied:
+            result = result_type(server_handle=request.server_handle, error_message=denied[index])
+            if isinstance(result, pb.BulkWriteResult):
+                result.item_handle = entry.item_handle
+            else:
+                result.tag_address = entry
+            merged.append(result)
+        else:
+            found = next(answered, None)
+            if found is not None:
+                merged.append(found)
+    del results[:]
+    results.extend(merged)
+    getattr(reply, arm).SetInParent()

@@ -1,0 +1,149 @@
+"""One session's events: the replay ring and the streams that read from it, joined under one rule.
+
+A stream gets from the past what is in the ring when it joins, and live everything after; both happen in one step, so
+there is neither a gap nor a repetition between them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from mxgateway_server.core.chunks import EventChunk
+from mxgateway_server.core.event_ring import EventRing, RingLimits
+from mxgateway_server.core.subscriber import FAIL_FAST, Overflow, Policy, ResumeGap, Subscriber, SubscriberLimits
+from mxgateway_server.errors import (
+    EventQueueOverflowError,
+    GatewayError,
+    SequenceUnknownError,
+    SubscriberLimitError,
+    WorkerProtocolError,
+)
+
+
+class EventHub:
+    """Fans the events of a session out. Single-threaded; `now` is a monotonic time in seconds."""
+
+    def __init__(
+        self,
+        ring: RingLimits,
+        subscriber: SubscriberLimits,
+        policy: Policy,
+        max_subscribers: int,
+        *,
+        requires_subscriber: bool = False,
+    ) -> None:
+        self._ring = EventRing(ring)
+        self._subscriber_limits = subscriber
+        self._policy = policy
+        self._max_subscribers = max_subscribers
+        self._requires_subscriber = requires_subscriber
+        self._subscribers: list[Subscriber] = []
+        self._ended: tuple[GatewayError | None] | None = None
+
+    @property
+    def ring(self) -> EventRing:
+        return self._ring
+
+    @property
+    def policy(self) -> Policy:
+        """The session's policy, for streams that name none."""
+        return self._policy
+
+    @property
+    def subscribers(self) -> tuple[Subscriber, ...]:
+        return tuple(self._subscribers)
+
+    def publish(self, chunk: EventChunk, now: float) -> EventQueueOverflowError | None:
+        """Hands new events to the ring and to every stream.
+
+        Returns:
+            The error with which the session must be faulted: policy fail_fast and its only stream is full, or the
+            strict option is on and nobody reads. Other full streams are ended and the session goes on.
+
+        Raises:
+            WorkerProtocolError: the sequence does not increase.
+        """
+        if chunk.first_sequence <= self._ring.last_sequence or chunk.count < 1:
+            raise WorkerProtocolError(
+                f"events {chunk.first_sequence} to {chunk.last_sequence} came after {self._ring.last_sequence}"
+            )
+        subscribers = self._subscribers
+        lost = self._ring.append(chunk, bool(subscribers), now)
+        overflows = [
+            Overflow(subscriber, len(subscribers) == 1) for subscriber in subscribers if not subscriber.offer(chunk)
+        ]
+        for overflow in overflows:
+            error = overflow.subscriber.overflow()
+            self.leave(overflow.subscriber)
+            overflow.subscriber.end(error)
+            if overflow.was_alone and overflow.subscriber.policy == FAIL_FAST:
+                return error
+        if lost and self._requires_subscriber:
+            return EventQueueOverflowError(
+                f"nobody reads this session's events and {lost} had to go (setting events.require_subscriber is on); "
+                "open a stream before advising"
+            )
+        return None
+
+    def join(
+        self, after_sequence: int, policy: Policy, wake: Callable[[], None], limits: SubscriberLimits | None = None
+    ) -> Subscriber:
+        """Begins a stream.
+
+        Args:
+            after_sequence: 0 for a fresh stream, which gets what no stream has had yet and then all that comes; else
+                the last event that the caller has.
+            policy: what happens when it is slow; 0 for the session's.
+            wake: see Subscriber.
+            limits: bounds of its queue, when not the session's.
+
+        Raises:
+            SubscriberLimitError: the session has its number of streams.
+            SequenceUnknownError: `after_sequence` lies in the future.
+        """
+        if len(self._subscribers) >= self._max_subscribers:
+            raise SubscriberLimitError(
+                f"the session has its {self._max_subscribers} event streams (settings "
+                "sessions.allow_multiple_event_subscribers and sessions.max_event_subscribers_per_session)",
+                retry_after=1.0,
+            )
+        ring = self._ring
+        if after_sequence > ring.last_sequence:
+            raise SequenceUnknownError(
+                f"after_worker_sequence {after_sequence} lies beyond the session's last event, {ring.last_sequence}"
+            )
+        subscriber = Subscriber(policy or self._policy, limits or self._subscriber_limits, wake)
+        if after_sequence:
+            gap = None
+            if ring.has_gap_after(after_sequence):
+                gap = ResumeGap(after_sequence, ring.oldest_available)
+            chunks = ring.after(after_sequence)
+            ring.mark_delivered()
+            subscriber.begin(chunks, after_sequence, sum(chunk.count for chunk in chunks), 0, gap)
+        else:
+            after = ring.delivered_through
+            chunks = ring.after(after)
+            subscriber.begin(chunks, after, 0, ring.mark_delivered(), None)
+        if self._ended is not None:
+            subscriber.end(self._ended[0])
+        else:
+            self._subscribers.append(subscriber)
+        return subscriber
+
+    def leave(self, subscriber: Subscriber) -> None:
+        """Ends a stream's part in the session; calling it again does nothing."""
+        if subscriber in self._subscribers:
+            self._subscribers.remove(subscriber)
+
+    def end(self, error: GatewayError | None) -> None:
+        """The session is over: every stream ends, with the error at once or without one after what waits."""
+        if self._ended is not None:
+            return
+        self._ended = (error,)
+        subscribers, self._subscribers = self._subscribers, []
+        for subscriber in subscribers:
+            subscriber.end(error)
+
+    def expire(self, now: float) -> None:
+        """Lets old events go."""
+        self._ring.expire(now)

@@ -1,0 +1,152 @@
+"""The life of a session: its states, its lease, and who owns it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from mxgateway.generated import mxaccess_gateway_pb2 as pb
+from mxgateway_server.errors import GatewayError, SessionFaultedError, SessionNotReadyError
+
+State = pb.SessionState.ValueType
+
+CREATING = pb.SESSION_STATE_CREATING
+STARTING_WORKER = pb.SESSION_STATE_STARTING_WORKER
+WAITING_FOR_PIPE = pb.SESSION_STATE_WAITING_FOR_PIPE
+HANDSHAKING = pb.SESSION_STATE_HANDSHAKING
+INITIALIZING_WORKER = pb.SESSION_STATE_INITIALIZING_WORKER
+READY = pb.SESSION_STATE_READY
+CLOSING = pb.SESSION_STATE_CLOSING
+CLOSED = pb.SESSION_STATE_CLOSED
+FAULTED = pb.SESSION_STATE_FAULTED
+
+_STARTING = (CREATING, STARTING_WORKER, WAITING_FOR_PIPE, HANDSHAKING, INITIALIZING_WORKER)
+
+
+def _transitions() -> dict[int, frozenset[int]]:
+    table: dict[int, frozenset[int]] = {}
+    for index, state in enumerate(_STARTING):
+        # A pooled worker has most of the start behind it, so steps forward may be skipped.
+        table[state] = frozenset({*_STARTING[index + 1 :], READY, CLOSING, CLOSED, FAULTED})
+    table[READY] = frozenset({CLOSING, FAULTED})
+    table[CLOSING] = frozenset({CLOSED})
+    table[FAULTED] = frozenset({CLOSED})
+    table[CLOSED] = frozenset()
+    return table
+
+
+TRANSITIONS = _transitions()
+"""State → states that may follow. Closed is terminal; from Faulted only Closed is left."""
+
+
+class CloseReason(StrEnum):
+    """Why a session ended."""
+
+    CLIENT = "client-close"
+    LEASE_EXPIRED = "lease-expired"
+    DETACH_GRACE_EXPIRED = "detach-grace-expired"
+    GATEWAY_SHUTDOWN = "gateway-shutdown"
+    START_FAILED = "start-failed"
+    FAULT = "fault"
+    ADMIN_KILL = "admin-kill"
+
+
+def state_name(state: int) -> str:
+    return pb.SessionState.Name(state).removeprefix("SESSION_STATE_").lower()  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True, slots=True)
+class SessionLimits:
+    """Times that rule a session's life, in seconds.
+
+    Attributes:
+        lease: life without a unary call or an attached stream.
+        detach_grace: life after the last stream broke off, unless a call comes; 0 for no such limit.
+    """
+
+    lease: float = 1800.0
+    detach_grace: float = 30.0
+
+
+@dataclass(slots=True)
+class SessionRecord:
+    """One session as a state machine; `now` is a monotonic time in seconds.
+
+    Attributes:
+        owner_key_id: key that opened it; only that key and admins may use it.
+        fault: why it is faulted.
+    """
+
+    session_id: str
+    owner_key_id: str
+    limits: SessionLimits
+    opened_at: float
+    name: str = ""
+    state: State = CREATING
+    fault: GatewayError | None = None
+    close_reason: CloseReason | None = None
+    last_activity: float = field(init=False)
+    attached_streams: int = 0
+    detached_at: float | None = None
+
+    def __post_init__(self) -> None:
+        self.last_activity = self.opened_at
+
+    def move(self, state: State) -> bool:
+        """Changes the state; False when the present one does not allow it (then nothing changes)."""
+        if state not in TRANSITIONS[self.state]:
+            return False
+        self.state = state
+        return True
+
+    def fail(self, error: GatewayError) -> bool:
+        """Faults the session; only the first fault is kept."""
+        if not self.move(FAULTED):
+            return False
+        self.fault = error
+        return True
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it still counts against the limit of sessions."""
+        return self.state not in (CLOSED, FAULTED)
+
+    def require_ready(self) -> None:
+        """Raises unless the session takes commands and streams.
+
+        Raises:
+            SessionFaultedError, SessionNotReadyError: with the state and, for a fault, its cause.
+        """
+        if self.state == READY:
+            return
+        if self.state == FAULTED:
+            raise SessionFaultedError(f"the session has failed ({self.fault}); close it and open another")
+        raise SessionNotReadyError(f"the session is {state_name(self.state)}, not ready")
+
+    def touch(self, now: float) -> None:
+        """A unary call or a command of the stream: the caller is alive, so the lease starts anew."""
+        self.last_activity = now
+        self.detached_at = None
+
+    def attach(self, now: float) -> None:
+        """A stream of events began."""
+        self.attached_streams += 1
+        self.touch(now)
+
+    def detach(self, now: float) -> None:
+        """A stream of events ended."""
+        self.attached_streams -= 1
+        self.last_activity = now
+        if self.attached_streams == 0:
+            self.detached_at = now
+
+    def expired(self, now: float) -> CloseReason | None:
+        """Why the sweep should close the session now; None when it should not."""
+        if self.state != READY or self.attached_streams:
+            return None
+        grace = self.limits.detach_grace
+        if grace > 0 and self.detached_at is not None and now - self.detached_at >= grace:
+            return CloseReason.DETACH_GRACE_EXPIRED
+        if now - self.last_activity >= self.limits.lease:
+            return CloseReason.LEASE_EXPIRED
+        return None

@@ -1,0 +1,107 @@
+"""All sessions of the gateway: room, ownership, expiry, and the memory of closed ones."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from mxgateway_server.core.session_state import CLOSED, CloseReason, SessionLimits, SessionRecord, State
+from mxgateway_server.errors import OwnerMismatchError, SessionLimitError, SessionNotFoundError
+
+CLOSED_MEMORY = 1024
+"""How many closed sessions are remembered, so that closing again is answered as the first time."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClosedSession:
+    """What is left of a closed session."""
+
+    owner_key_id: str
+    state: State
+    reason: CloseReason | None
+
+
+class SessionTable:
+    """Sessions by id, with the limit on how many there may be."""
+
+    def __init__(self, max_sessions: int, limits: SessionLimits, max_sessions_per_key: int = 0) -> None:
+        self._max_sessions = max_sessions
+        self._max_per_key = max_sessions_per_key
+        self._limits = limits
+        self._records: dict[str, SessionRecord] = {}
+        self._closed: OrderedDict[str, ClosedSession] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    def __iter__(self) -> Iterator[SessionRecord]:
+        return iter(list(self._records.values()))
+
+    def create(self, session_id: str, owner_key_id: str, now: float, name: str = "") -> SessionRecord:
+        """Takes a place for a session before its worker starts.
+
+        Raises:
+            SessionLimitError: there is no room, in the gateway or for this key.
+        """
+        if len(self._records) >= self._max_sessions:
+            raise SessionLimitError(
+                f"the gateway has its {self._max_sessions} sessions (setting sessions.max_sessions); close one",
+                retry_after=1.0,
+            )
+        if self._max_per_key:
+            held = sum(1 for record in self._records.values() if record.owner_key_id == owner_key_id)
+            if held >= self._max_per_key:
+                raise SessionLimitError(
+                    f"this key has its {self._max_per_key} sessions (setting sessions.max_sessions_per_key); close one",
+                    retry_after=1.0,
+                )
+        record = SessionRecord(session_id, owner_key_id, self._limits, now, name)
+        self._records[session_id] = record
+        return record
+
+    def find(self, session_id: str, key_id: str, is_admin: bool) -> SessionRecord:
+        """The session, for its owner or an admin.
+
+        Raises:
+            SessionNotFoundError: no such session, or it is closed.
+            OwnerMismatchError: it belongs to another key.
+        """
+        record = self._records.get(session_id)
+        if record is None:
+            closed = self._closed.get(session_id)
+            if closed is not None and (is_admin or closed.owner_key_id == key_id):
+                raise SessionNotFoundError(f"the session is closed ({closed.reason or 'closed'}); open another")
+            raise SessionNotFoundError("no such session; open one with OpenSession")
+        if record.owner_key_id != key_id and not is_admin:
+            raise OwnerMismatchError("the session belongs to another API key")
+        return record
+
+    def find_closed(self, session_id: str, key_id: str, is_admin: bool) -> ClosedSession | None:
+        """What is remembered of a closed session, for its owner or an admin."""
+        closed = self._closed.get(session_id)
+        if closed is None or (closed.owner_key_id != key_id and not is_admin):
+            return None
+        return closed
+
+    def remove(self, session_id: str) -> None:
+        """Forgets a session that has ended but for its final state."""
+        record = self._records.pop(session_id, None)
+        if record is None:
+            return
+        self._closed[session_id] = ClosedSession(record.owner_key_id, CLOSED, record.close_reason)
+        while len(self._closed) > CLOSED_MEMORY:
+            self._closed.popitem(last=False)
+
+    def discard(self, session_id: str) -> None:
+        """Gives back the place of a session that never got ready; nothing is remembered."""
+        self._records.pop(session_id, None)
+
+    def expired(self, now: float) -> list[tuple[SessionRecord, CloseReason]]:
+        """The sessions that the sweep should close now, each with the reason."""
+        found = []
+        for record in self._records.values():
+            reason = record.expired(now)
+            if reason is not None:
+                found.append((record, reason))
+        return found

@@ -1,0 +1,324 @@
+"""The gateway's errors: one tree, each with the code that callers see and a stable reason word.
+
+GatewayError
+    ConfigurationError
+    InvalidRequestError
+    AuthenticationError
+    PermissionDeniedError
+        OwnerMismatchError
+    SessionError
+        SessionNotFoundError, SessionNotReadyError, SessionFaultedError, SessionLimitError, SubscriberLimitError
+    EventError
+        EventQueueOverflowError, SequenceUnknownError
+    CommandError
+        CommandTimeoutError, CommandCanceledError, PendingLimitError
+    WorkerError
+        WorkerStartError
+            WorkerLaunchError, WorkerNeverReadyError, WorkerNonceError, WorkerVersionError, WorkerEarlyExitError,
+            WorkerGarbageError, WorkerBackendError
+        WorkerExitedError, WorkerProtocolError, WorkerHungError, WorkerFaultedError, WorkerShutdownTimeoutError
+    NoAlarmProviderError
+    GatewayStoppingError
+    StoreError
+        SchemaVersionError, KeyExistsError, KeyNotFoundError, KeyStateError
+
+Texts never hold a credential, a nonce, or a value that was written.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from mxgateway.generated import mxaccess_gateway_pb2 as pb
+
+
+class GatewayError(Exception):
+    """Anything the gateway refuses or cannot do.
+
+    Attributes:
+        protocol_code: what InvokeStream and replies carry.
+        reason: stable upper-case word for programs (`google.rpc.ErrorInfo.reason`).
+        retry_after: seconds after which a repetition may succeed; None when it will not by itself.
+    """
+
+    protocol_code: ClassVar[pb.ProtocolStatusCode.ValueType] = pb.PROTOCOL_STATUS_CODE_WORKER_UNAVAILABLE
+    reason: ClassVar[str] = "INTERNAL"
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        self.retry_after = retry_after
+        super().__init__(message)
+
+
+class ConfigurationError(GatewayError):
+    """A setting is wrong; the text names it and the remedy."""
+
+    reason = "CONFIGURATION"
+
+
+class InvalidRequestError(GatewayError):
+    """The request is malformed; repeating it cannot help."""
+
+    protocol_code = pb.PROTOCOL_STATUS_CODE_INVALID_REQUEST
+    reason = "INVALID_REQUEST"
+
+
+class AuthenticationError(GatewayError):
+    """No valid API key. The text is the same whatever is wrong; `kind` is for the audit only."""
+
+    protocol_code = pb.PROTOCOL_STATUS_CODE_PERMISSION_DENIED
+    reason = "UNAUTHENTICATED"
+
+    def __init__(self, kind: str, key_id: str = "") -> None:
+        self.kind = kind
+        self.key_id = key_id
+        super().__init__("a valid API key is needed: authorization: Bearer mxgw_<id>_<secret>")
+
+
+class PermissionDeniedError(GatewayError):
+    """The key is valid and may not do this."""
+
+    protocol_code = pb.PROTOCOL_STATUS_CODE_PERMISSION_DENIED
+    reason = "PERMISSION_DENIED"
+
+
+class OwnerMismatchError(PermissionDeniedError):
+    """The session belongs to another key."""
+
+    reason = "SESSION_OWNER_MISMATCH"
+
+
+class SessionError(GatewayError):
+    """Something about a session."""
+
+
+class SessionNotFoundError(SessionError):
+    protocol_code = pb.PROTOCOL_STATUS_CODE_SESSION_NOT_FOUND
+    reason = "SESSION_NOT_FOUND"
+
+
+class SessionNotReadyError(SessionError):
+    """The session is in a state that takes no commands or streams."""
+
+    protocol_code = pb.PROTOCOL_STATUS_CODE_SESSION_NOT_READY
+    reason = "SESSION_NOT_READY"
+
+
+class SessionFaultedError(SessionNotReadyError):
+    """The session has failed; only closing is left. The text says why."""
+
+    reason = "SESSION_FAULTED"
+
+
+class SessionLimitError(SessionError):
+    protocol_code = pb.PROTOCOL_STATUS_CODE_RESOURCE_EXHAUSTED
+    reason = "SESSION_LIMIT"
+
+
+class SubscriberLimitError(SessionError):
+    """The session has as many event streams as it may have."""
+
+    protocol_code = pb.PROTOCOL_STATUS_CODE_RESOURCE_EXHAUSTED
+    reason = "EVENT_SUBSCRIBER_ALREADY_ACTIVE"
+
+
+class EventError(GatewayError):
+    """Something about a stream of events."""
+
+
+class EventQueueOverflowError(EventError):
+    """A stream did not take its events fast enough and its policy does not allow a loss."""
+
+    protocol_code = pb.PROTOCOL_STATUS_CODE_RESOURCE_EXHAUSTED
+    reason = "EVENT_QUEUE_OVERFLOW"
+
+
+class SequenceUnknownError(EventError):
+    """after_worker_sequence lies beyond the session's last event."""
+
+    protocol_code = pb.PROTOCOL_STATUS_CODE_INVALID_REQUEST
+    reason = "SEQUENCE_UNKNOWN"
+
+
+class CommandError(GatewayError):
+    """Something about one command."""
+
+
+class CommandTimeoutError(CommandError):
+    """No reply in time. The call may still be running in the worker; the session stays usable."""
+
+    protocol_code = pb.PROTOCOL_STATUS_CODE_TIMEOUT
+    reason = "COMMAND_TIMEOUT"
+
+
+class CommandCanceledError(CommandError):
+    protocol_code = pb.PROTOCOL_STATUS_CODE_CANCELED
+    reason = "COMMAND_CANCELED"
+
+
+class PendingLimitError(CommandError):
+    """The session has as many commands under way as it may have."""
+
+    protocol_code = pb.PROTOCOL_STATUS_CODE_RESOURCE_EXHAUSTED
+    reason = "PENDING_COMMAND_LIMIT"
+
+
+class WorkerError(GatewayError):
+    """Something about a worker process.
+
+    Attributes:
+        worker_pid: process id, 0 when there was none.
+    """
+
+    protocol_code = pb.PROTOCOL_STATUS_CODE_WORKER_UNAVAILABLE
+    reason = "WORKER_UNAVAILABLE"
+
+    def __init__(self, message: str, *, worker_pid: int = 0, retry_after: float | None = None) -> None:
+        self.worker_pid = worker_pid
+        super().__init__(message, retry_after=retry_after)
+
+
+class WorkerStartError(WorkerError):
+    """A worker did not get ready; nothing of it is left."""
+
+    reason = "WORKER_START_FAILED"
+
+
+class WorkerLaunchError(WorkerStartError):
+    """The process could not be started at all."""
+
+    reason = "WORKER_LAUNCH_FAILED"
+
+
+class WorkerNeverReadyError(WorkerStartError):
+    """The start-up deadline passed."""
+
+    reason = "WORKER_NEVER_READY"
+
+
+class WorkerNonceError(WorkerStartError):
+    """The process on the other end does not know the nonce."""
+
+    reason = "WORKER_NONCE_REFUSED"
+
+
+class WorkerVersionError(WorkerStartError):
+    """The worker speaks another protocol version."""
+
+    reason = "WORKER_VERSION_MISMATCH"
+
+
+class WorkerEarlyExitError(WorkerStartError):
+    """The process ended during start-up.
+
+    Attributes:
+        exit_code: its exit code; negative for a signal.
+    """
+
+    reason = "WORKER_EXITED_EARLY"
+
+    def __init__(self, message: str, *, exit_code: int, worker_pid: int = 0) -> None:
+        self.exit_code = exit_code
+        super().__init__(message, worker_pid=worker_pid)
+
+
+class WorkerGarbageError(WorkerStartError):
+    """What came over the pipe during start-up is not the protocol."""
+
+    reason = "WORKER_GARBAGE"
+
+
+class WorkerBackendError(WorkerStartError):
+    """The backend could not be created, for example because MXAccess is not installed.
+
+    Attributes:
+        hresult: HRESULT of the failed creation, None when there is none.
+    """
+
+    reason = "WORKER_BACKEND_FAILED"
+
+    def __init__(self, message: str, *, hresult: int | None = None, worker_pid: int = 0) -> None:
+        self.hresult = hresult
+        super().__init__(message, worker_pid=worker_pid)
+
+
+class WorkerExitedError(WorkerError):
+    """The process ended while its session was in use.
+
+    Attributes:
+        exit_code: its exit code; negative for a signal; None when unknown.
+    """
+
+    reason = "WORKER_EXITED"
+
+    def __init__(self, message: str, *, exit_code: int | None, worker_pid: int = 0) -> None:
+        self.exit_code = exit_code
+        super().__init__(message, worker_pid=worker_pid)
+
+
+class WorkerProtocolError(WorkerError):
+    """The worker broke the pipe's protocol and was ended."""
+
+    protocol_code = pb.PROTOCOL_STATUS_CODE_PROTOCOL_VIOLATION
+    reason = "WORKER_PROTOCOL_VIOLATION"
+
+
+class WorkerHungError(WorkerError):
+    """Heartbeats stopped, or one call ran beyond the ceiling; the worker was ended."""
+
+    reason = "WORKER_HUNG"
+
+
+class WorkerFaultedError(WorkerError):
+    """The worker reported a fault of its own.
+
+    Attributes:
+        category: WorkerFaultCategory number.
+    """
+
+    reason = "WORKER_FAULTED"
+
+    def __init__(self, message: str, *, category: int, worker_pid: int = 0) -> None:
+        self.category = category
+        super().__init__(message, worker_pid=worker_pid)
+
+
+class WorkerShutdownTimeoutError(WorkerError):
+    """The worker did not end in time when asked and was killed."""
+
+    protocol_code = pb.PROTOCOL_STATUS_CODE_TIMEOUT
+    reason = "WORKER_SHUTDOWN_TIMEOUT"
+
+
+class NoAlarmProviderError(GatewayError):
+    """Alarms are not configured on this gateway."""
+
+    protocol_code = pb.PROTOCOL_STATUS_CODE_INVALID_REQUEST
+    reason = "NO_ALARM_PROVIDER"
+
+
+class GatewayStoppingError(GatewayError):
+    """The gateway is going down and takes nothing new."""
+
+    reason = "GATEWAY_STOPPING"
+
+
+class StoreError(GatewayError):
+    """Something about the key store."""
+
+    reason = "STORE"
+
+
+class SchemaVersionError(StoreError):
+    """The database was written by a newer version of this program."""
+
+
+class KeyExistsError(StoreError):
+    """A key of that id is there already."""
+
+
+class KeyNotFoundError(StoreError):
+    """No key of that id."""
+
+
+class KeyStateError(StoreError):
+    """The key's state does not allow this, for example rotating a revoked key."""

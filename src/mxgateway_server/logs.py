@@ -1,0 +1,112 @@
+"""Logging of the gateway: structlog on stderr, fixed keys, and nothing secret in any record."""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+from collections.abc import Mapping, MutableMapping
+from typing import Any, TextIO
+
+import structlog
+
+REDACTED = "[redacted]"
+
+_SECRET_KEY = re.compile(r"nonce|secret|password|passwd|token|credential|api[-_ ]?key$|authorization|pepper", re.IGNORECASE)
+_API_KEY = re.compile(r"mxgw_[A-Za-z0-9.-]+_[A-Za-z0-9_-]+")
+_ASSIGNMENT = re.compile(
+    r"((?:[\w-]*(?:nonce|secret|password|passwd|token|credential|api[-_]?key|authorization|pepper)[\w-]*)\s*[=:]\s*)"
+    r"(\"[^\"]*\"|'[^']*'|(?:bearer\s+)?\S+)",
+    re.IGNORECASE,
+)
+_URL_PASSWORD = re.compile(r"(://[^/\s:@]*:)[^/\s@]+@")
+
+
+def redact(text: str) -> str:
+    """The text without API keys, passwords in URLs, and values of names that sound secret."""
+    text = _API_KEY.sub(REDACTED, text)
+    text = _ASSIGNMENT.sub(lambda match: match.group(1) + REDACTED, text)
+    return _URL_PASSWORD.sub(rf"\1{REDACTED}@", text)
+
+
+def _redact_value(value: Any) -> Any:
+    if isinstance(value, str):
+        return redact(value)
+    if isinstance(value, Mapping):
+        return {key: REDACTED if _SECRET_KEY.search(str(key)) else _redact_value(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_redact_value(item) for item in value]
+    if isinstance(value, BaseException):
+        return redact(f"{type(value).__name__}: {value}")
+    return value
+
+
+def redact_event(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """structlog processor: redacts a whole record, exception text included."""
+    for key, value in event.items():
+        if key not in ("exc_info", "_record") and _SECRET_KEY.search(key):
+            event[key] = REDACTED
+        elif key not in ("exc_info", "_record"):
+            event[key] = _redact_value(value)
+    return event
+
+
+def configure(level: str = "info", style: str = "console", stream: TextIO | None = None) -> None:
+    """Sends structlog's and the standard library's records, redacted, to `stream` (stderr)."""
+    target = stream or sys.stderr
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.StackInfoRenderer(),
+        structlog.processors.format_exc_info,
+        redact_event,
+    ]
+    renderer: Any = (
+        structlog.processors.JSONRenderer()
+        if style == "json"
+        else structlog.dev.ConsoleRenderer(colors=target.isatty(), exception_formatter=structlog.dev.plain_traceback)
+    )
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            structlog.stdlib.add_logger_name,
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=False,
+    )
+    handler = logging.StreamHandler(target)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[structlog.stdlib.add_logger_name, *shared],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+        )
+    )
+    root = logging.getLogger()
+    for old in list(root.handlers):
+        if isinstance(old, _ConfiguredHandler):
+            root.removeHandler(old)
+    configured = _ConfiguredHandler(handler)
+    root.addHandler(configured)
+    root.setLevel(level.upper())
+    logging.getLogger("aiosqlite").setLevel(logging.WARNING)
+    logging.getLogger("asyncio").setLevel(logging.WARNING)
+
+
+class _ConfiguredHandler(logging.Handler):
+    """Marks our handler, so that configuring again replaces it and leaves others alone."""
+
+    def __init__(self, inner: logging.Handler) -> None:
+        super().__init__()
+        self._inner = inner
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._inner.handle(record)
+
+
+def get_logger(name: str) -> Any:
+    """The logger of a module; event names are snake_case words, data goes into keys."""
+    return structlog.stdlib.get_logger(name)

@@ -1,0 +1,83 @@
+"""The audit's writer: records are collected and stored together, off the path of the calls."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+
+from mxgateway_protocol.clock import Clock
+from mxgateway_server.logs import get_logger
+from mxgateway_server.security.store import AuditRecord, KeyStore
+
+MAX_WAITING = 20_000
+MAX_TOGETHER = 500
+
+logger = get_logger(__name__)
+
+
+class AuditLog:
+    """Takes records without waiting and stores what waits in one transaction.
+
+    When the store fails or falls behind, records are kept up to a bound; beyond it the oldest are lost, counted, and
+    the loss is logged: a full disk must not stop the plant's data.
+    """
+
+    def __init__(self, store: KeyStore, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+        self._waiting: deque[AuditRecord] = deque()
+        self._wake = asyncio.Event()
+        self._is_closing = False
+        self.lost = 0
+
+    def add(self, record: AuditRecord) -> None:
+        """Takes a record; its time is now unless it has one."""
+        if not record.at_ns:
+            record = AuditRecord(
+                record.event,
+                record.key_id,
+                record.remote_address,
+                record.session_id,
+                record.correlation_id,
+                record.target,
+                record.outcome,
+                record.details,
+                self._clock.unix_ns(),
+            )
+        if len(self._waiting) >= MAX_WAITING:
+            self._waiting.popleft()
+            self.lost += 1
+            if self.lost == 1 or self.lost % 1000 == 0:
+                logger.error("audit_records_lost", lost=self.lost)
+        self._waiting.append(record)
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Stores records until `close` is called, and then what is left."""
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while self._waiting:
+                if not await self._store_some():
+                    if self._is_closing:
+                        return
+                    # The store is not well; the next record or the retry below tries again.
+                    asyncio.get_running_loop().call_later(1.0, self._wake.set)
+                    break
+            if self._is_closing and not self._waiting:
+                return
+
+    def close(self) -> None:
+        """Lets `run` end once everything is stored."""
+        self._is_closing = True
+        self._wake.set()
+
+    async def _store_some(self) -> bool:
+        batch = [self._waiting.popleft() for _ in range(min(MAX_TOGETHER, len(self._waiting)))]
+        try:
+            await self._store.record(batch)
+        except Exception as error:  # noqa: BLE001 — whatever the driver raises, the records are kept and it is told
+            logger.error("audit_store_failed", error=error, waiting=len(self._waiting) + len(batch))
+            self._waiting.extendleft(reversed(batch))
+            return False
+        return True

@@ -1,0 +1,105 @@
+"""Who calls: from an authorization header to a caller with scopes and constraints."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+
+from mxgateway_protocol.clock import Clock
+from mxgateway_server.core.constraints import FREE, Constraints
+from mxgateway_server.core.scopes import Scope
+from mxgateway_server.core.throttle import Throttle
+from mxgateway_server.errors import AuthenticationError
+from mxgateway_server.security.keys import Pepper, parse_authorization
+from mxgateway_server.security.store import KeyRecord, KeyStore
+
+MAX_CACHED_KEYS = 1024
+_NO_HASH = bytes(32)
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """An authenticated caller."""
+
+    key_id: str
+    scopes: frozenset[Scope]
+    constraints: Constraints = FREE
+    display_name: str = ""
+
+    @property
+    def is_admin(self) -> bool:
+        return Scope.ADMIN in self.scopes
+
+
+ANYONE = Caller("anonymous", frozenset(Scope), FREE, "authentication is disabled")
+"""The caller of a gateway whose authentication is disabled."""
+
+
+class Authenticator:
+    """Checks keys against the store, with a short memory and a throttle for those that fail."""
+
+    def __init__(
+        self, store: KeyStore, pepper: Pepper, clock: Clock, throttle: Throttle, cache_seconds: float = 2.0
+    ) -> None:
+        self._store = store
+        self._pepper = pepper
+        self._clock = clock
+        self._throttle = throttle
+        self._cache_seconds = cache_seconds
+        self._cache: OrderedDict[str, tuple[float, KeyRecord, Caller]] = OrderedDict()
+        self._used: dict[str, int] = {}
+
+    async def authenticate(self, header: str, address: str) -> Caller:
+        """The caller who shows this header from this address.
+
+        Raises:
+            AuthenticationError: no valid key; its text never says which part was wrong.
+        """
+        now = self._clock.monotonic()
+        if self._throttle.blocked_for(address, now):
+            raise AuthenticationError("Throttled")
+        presented = parse_authorization(header)
+        if presented is None:
+            self._throttle.failed(address, now)
+            raise AuthenticationError("MissingOrMalformedCredentials")
+        cached = self._cache.get(presented.key_id)
+        if cached is not None and now - cached[0] < self._cache_seconds:
+            _, record, caller = cached
+        else:
+            found = await self._store.get(presented.key_id)
+            if found is None:
+                # The same work as for a known key, so that time does not tell which ids exist.
+                self._pepper.verify(presented.secret, _NO_HASH)
+                self._throttle.failed(address, now)
+                raise AuthenticationError("KeyNotFound", presented.key_id)
+            record = found
+            caller = Caller(record.key_id, frozenset(record.scopes), record.constraints, record.display_name)
+            self._cache[record.key_id] = (now, record, caller)
+            self._cache.move_to_end(record.key_id)
+            while len(self._cache) > MAX_CACHED_KEYS:
+                self._cache.popitem(last=False)
+        if not self._pepper.verify(presented.secret, record.secret_hash):
+            self._throttle.failed(address, now)
+            raise AuthenticationError("SecretMismatch", record.key_id)
+        now_ns = self._clock.unix_ns()
+        refusal = record.refusal(now_ns)
+        if refusal is not None:
+            self._throttle.failed(address, now)
+            raise AuthenticationError(refusal, record.key_id)
+        self._throttle.succeeded(address)
+        self._used[record.key_id] = now_ns
+        return caller
+
+    async def is_still_valid(self, key_id: str) -> bool:
+        """Whether a key that was valid when a stream began still is."""
+        record = await self._store.get(key_id)
+        return record is not None and record.refusal(self._clock.unix_ns()) is None
+
+    def forget(self, key_id: str) -> None:
+        """Drops what is remembered of a key: it was revoked, rotated or deleted."""
+        self._cache.pop(key_id, None)
+
+    def take_used(self) -> dict[str, int]:
+        """Keys used since the last call, with the time; for the store's last_used."""
+        used, self._used = self._used, {}
+        return used

@@ -1,0 +1,491 @@
+"""The gateway's end of one worker: handshake, commands and replies, events, heartbeats, and its end."""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from google.protobuf.duration_pb2 import Duration
+
+from mxgateway.generated import mxaccess_gateway_pb2 as pb
+from mxgateway.generated import mxaccess_worker_pb2 as wpb
+from mxgateway_protocol.clock import Clock
+from mxgateway_protocol.contract import WORKER_PROTOCOL_VERSION, WorkerExit
+from mxgateway_protocol.envelopes import EnvelopeReader, EnvelopeWriter
+from mxgateway_protocol.errors import OversizedFrameError, PipeProtocolError, SessionMismatchError, VersionMismatchError
+from mxgateway_server.core.chunks import EventChunk
+from mxgateway_server.core.pending import PendingTable
+from mxgateway_server.core.watchdog import Watchdog, WatchdogLimits
+from mxgateway_server.errors import (
+    CommandCanceledError,
+    CommandTimeoutError,
+    GatewayError,
+    InvalidRequestError,
+    WorkerBackendError,
+    WorkerEarlyExitError,
+    WorkerError,
+    WorkerExitedError,
+    WorkerFaultedError,
+    WorkerGarbageError,
+    WorkerHungError,
+    WorkerNeverReadyError,
+    WorkerNonceError,
+    WorkerProtocolError,
+    WorkerVersionError,
+)
+from mxgateway_server.logs import get_logger, redact
+from mxgateway_server.workers.containment import Containment
+from mxgateway_server.workers.process import WorkerProcess
+
+logger = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerLimits:
+    """Bounds and times of one worker, in seconds."""
+
+    max_pending: int = 128
+    startup: float = 30.0
+    shutdown: float = 10.0
+    terminate: float = 2.0
+    watchdog: WatchdogLimits = WatchdogLimits()
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerIdentity:
+    """What a worker told of itself."""
+
+    pid: int
+    version: str
+    backend_name: str
+    prog_id: str
+    class_id: str
+
+
+ReplyFuture = asyncio.Future[pb.MxCommandReply]
+
+
+class WorkerClient:
+    """One worker process, used by one session.
+
+    Everything runs on the event loop; frames are handled in the pipe's callback, without a task in between.
+    """
+
+    def __init__(self, process: WorkerProcess, nonce: str, limits: WorkerLimits, clock: Clock, containment: Containment):
+        self._process = process
+        self._nonce = nonce
+        self._limits = limits
+        self._clock = clock
+        self._containment = containment
+        self._writer = EnvelopeWriter(process.session_id)
+        self._reader = EnvelopeReader(process.session_id)
+        self._pending: PendingTable[tuple[ReplyFuture, asyncio.TimerHandle]] = PendingTable(limits.max_pending)
+        self._watchdog = Watchdog(limits.watchdog, clock.monotonic())
+        self._numbers = itertools.count(1)
+        self._loop = asyncio.get_running_loop()
+        self._hello: wpb.WorkerHello | None = None
+        self._ready: asyncio.Future[wpb.WorkerReady] = self._loop.create_future()
+        self._assigned: asyncio.Future[wpb.WorkerAssigned] | None = None
+        self._next_session_id = ""
+        self._ack: asyncio.Future[None] = self._loop.create_future()
+        self._is_closing = False
+        self.identity: WorkerIdentity | None = None
+        self.fault: WorkerError | None = None
+        self.heartbeats = 0
+        self.last_heartbeat: wpb.WorkerHeartbeat | None = None
+        self.on_events: Callable[[EventChunk], None] = lambda _: None
+        self.on_fault: Callable[[WorkerError], None] = lambda _: None
+        process.on_frame = self._on_frame
+        process.on_broken = self._on_broken
+        process.on_end = self._on_end
+
+    # ---------------------------------------------------------------------------------------------------- properties
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def session_id(self) -> str:
+        return self._writer.session_id
+
+    @property
+    def in_flight(self) -> int:
+        """Commands that the worker was given and has not answered."""
+        return self._pending.in_flight
+
+    @property
+    def late_replies(self) -> int:
+        return self._pending.late_replies
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether it is ready and nothing has happened to it."""
+        return self.identity is not None and self.fault is None and not self._is_closing
+
+    # -------------------------------------------------------------------------------------------------------- start
+
+    async def handshake(self, gateway_version: str, on_hello: Callable[[], None] = lambda: None) -> WorkerIdentity:
+        """Greets the worker and waits until it is ready.
+
+        Raises:
+            WorkerStartError: by cause, see its subclasses. The caller must then `kill` the worker.
+        """
+        self._on_hello = on_hello
+        hello = wpb.GatewayHello(
+            supported_protocol_version=WORKER_PROTOCOL_VERSION, nonce=self._nonce, gateway_version=gateway_version
+        )
+        self._send(wpb.WorkerEnvelope(gateway_hello=hello))
+        try:
+            async with asyncio.timeout(self._limits.startup):
+                ready = await self._ready
+        except TimeoutError:
+            step = "did not answer the hello" if self._hello is None else "greeted but did not get ready"
+            raise WorkerNeverReadyError(
+                f"the worker {step} within {self._limits.startup:g} s (setting worker.startup_timeout_seconds)"
+                f"{self._last_words()}",
+                worker_pid=self.pid,
+            ) from None
+        assert self._hello is not None
+        self.identity = WorkerIdentity(
+            self.pid, self._hello.worker_version, ready.backend_name, ready.mxaccess_progid, ready.mxaccess_clsid
+        )
+        self._watchdog.seen(self._clock.monotonic())
+        return self.identity
+
+    async def assign(
+        self, session_id: str, options: dict[str, str], policy: pb.BackpressurePolicy.ValueType
+    ) -> None:
+        """Gives this worker to a session.
+
+        Raises:
+            WorkerError: it refused or ended.
+        """
+        self._assigned = self._loop.create_future()
+        self._next_session_id = session_id
+        assign = wpb.WorkerAssign(session_id=session_id, backend_options=options, backpressure_policy=policy)
+        self._send(wpb.WorkerEnvelope(worker_assign=assign))
+        self._writer.session_id = session_id
+        try:
+            async with asyncio.timeout(self._limits.startup):
+                assigned = await self._assigned
+        except TimeoutError:
+            raise WorkerNeverReadyError("the pooled worker did not take the session", worker_pid=self.pid) from None
+        finally:
+            self._assigned = None
+        if assigned.status.code != pb.PROTOCOL_STATUS_CODE_OK:
+            raise WorkerBackendError(
+                f"the worker refused the session: {redact(assigned.status.message)}", worker_pid=self.pid
+            )
+        self._process.session_id = session_id
+
+    # ------------------------------------------------------------------------------------------------------ commands
+
+    def submit(self, command: pb.MxCommand, timeout: float) -> ReplyFuture:
+        """Sends a command now; the future gets its reply.
+
+        Commands run in the order of the calls. Canceling the future takes the command out of the worker's queue if it
+        has not begun; a call that runs is never aborted.
+
+        Raises:
+            PendingLimitError: too many are under way.
+            WorkerError: the worker is gone.
+            InvalidRequestError: the command does not fit into a frame.
+        """
+        if self.fault is not None:
+            raise self.fault
+        if self._is_closing or self.identity is None:
+            raise WorkerExitedError("the session's worker is ending", exit_code=None, worker_pid=self.pid)
+        correlation_id = str(next(self._numbers))
+        future: ReplyFuture = self._loop.create_future()
+        envelope = wpb.WorkerEnvelope(correlation_id=correlation_id)
+        body = envelope.worker_command
+        body.command.CopyFrom(command)
+        body.enqueue_timestamp.FromNanoseconds(self._clock.unix_ns())
+        body.time_left.FromNanoseconds(int(timeout * 1e9))
+        timer = self._loop.call_later(timeout, self._time_out, correlation_id, future, timeout)
+        try:
+            self._pending.add(correlation_id, (future, timer))
+        except GatewayError:
+            timer.cancel()
+            raise
+        try:
+            self._send(envelope)
+        except OversizedFrameError:
+            self._forget(correlation_id)
+            raise InvalidRequestError("the command is longer than a frame may be (setting worker.max_message_bytes)") from None
+        except GatewayError:
+            self._forget(correlation_id)
+            raise
+        future.add_done_callback(lambda done: self._canceled(correlation_id) if done.cancelled() else None)
+        return future
+
+    def _forget(self, correlation_id: str) -> None:
+        waiter = self._pending.reply(correlation_id)
+        if waiter is not None:
+            waiter[1].cancel()
+
+    def _time_out(self, correlation_id: str, future: ReplyFuture, timeout: float) -> None:
+        if self._pending.abandon(correlation_id):
+            self._send_cancel(correlation_id, "timeout")
+        if not future.done():
+            future.set_exception(
+                CommandTimeoutError(f"no reply within {timeout:g} s; the call may still be running in the worker")
+            )
+
+    def _canceled(self, correlation_id: str) -> None:
+        if self._pending.abandon(correlation_id):
+            self._send_cancel(correlation_id, "canceled")
+
+    def _send_cancel(self, correlation_id: str, reason: str) -> None:
+        if self.fault is None and not self._is_closing:
+            cancel = wpb.WorkerCancel(reason=reason)
+            self._send(wpb.WorkerEnvelope(correlation_id=correlation_id, worker_cancel=cancel))
+
+    def _send(self, envelope: wpb.WorkerEnvelope) -> None:
+        self._process.write(self._writer.frame(envelope))
+
+    # -------------------------------------------------------------------------------------------------------- frames
+
+    def _on_frame(self, payload: bytes) -> None:
+        try:
+            try:
+                envelope = self._reader.parse(payload)
+            except SessionMismatchError:
+                # While a session is being assigned, the first envelope with its id is the answer.
+                if self._assigned is None or self._reader.session_id == self._next_session_id:
+                    raise
+                self._reader.session_id = self._next_session_id
+                envelope = self._reader.parse(payload)
+            self._dispatch(envelope)
+        except PipeProtocolError as error:
+            self._process.stop_reading()
+            self._on_broken(error)
+        except WorkerError as error:
+            self._process.stop_reading()
+            self._fail(error)
+
+    def _dispatch(self, envelope: wpb.WorkerEnvelope) -> None:
+        body = envelope.WhichOneof("body")
+        if not self._ready.done():
+            self._dispatch_start(envelope, body)
+        elif body == "worker_event_batch":
+            self._take_events(envelope.worker_event_batch)
+        elif body == "worker_command_reply":
+            waiter = self._pending.reply(envelope.correlation_id)
+            if waiter is not None:
+                future, timer = waiter
+                timer.cancel()
+                if not future.done():
+                    future.set_result(envelope.worker_command_reply.reply)
+        elif body == "worker_heartbeat":
+            self._take_heartbeat(envelope.worker_heartbeat)
+        elif body == "worker_fault":
+            self._take_fault(envelope.worker_fault)
+        elif body == "worker_shutdown_ack":
+            if not self._ack.done():
+                self._ack.set_result(None)
+        elif body == "worker_assigned" and self._assigned is not None:
+            self._reader.session_id = self._next_session_id
+            if not self._assigned.done():
+                self._assigned.set_result(envelope.worker_assigned)
+        elif body == "worker_event":
+            event = envelope.worker_event.event
+            batch = pb.MxEventBatch(events=[event]).SerializeToString()
+            self._publish(EventChunk(event.worker_sequence, 1, batch, self._clock.unix_ns()))
+        else:
+            raise WorkerProtocolError(f"the worker sent {body} where it may not", worker_pid=self.pid)
+
+    def _dispatch_start(self, envelope: wpb.WorkerEnvelope, body: str | None) -> None:
+        if body == "worker_hello" and self._hello is None:
+            hello = envelope.worker_hello
+            if hello.protocol_version != WORKER_PROTOCOL_VERSION:
+                raise WorkerVersionError(
+                    f"the worker speaks protocol version {hello.protocol_version}, the gateway "
+                    f"{WORKER_PROTOCOL_VERSION}; install the same version of both",
+                    worker_pid=self.pid,
+                )
+            if not hmac.compare_digest(hello.nonce.encode(), self._nonce.encode()):
+                raise WorkerNonceError("the worker does not know the nonce it was started with", worker_pid=self.pid)
+            self._hello = hello
+            self._on_hello()
+        elif body == "worker_ready" and self._hello is not None:
+            self._ready.set_result(envelope.worker_ready)
+        elif body == "worker_fault":
+            self._take_fault(envelope.worker_fault)
+        elif body == "worker_heartbeat" and self._hello is not None:
+            self._take_heartbeat(envelope.worker_heartbeat)
+        else:
+            raise WorkerGarbageError(f"the worker sent {body} before it was ready", worker_pid=self.pid)
+
+    def _take_events(self, batch: wpb.WorkerEventBatch) -> None:
+        count = batch.event_count
+        if not count or not batch.batch:
+            raise WorkerProtocolError("the worker sent an empty batch of events", worker_pid=self.pid)
+        self._publish(
+            EventChunk(batch.first_sequence, count, batch.batch, self._clock.unix_ns(), batch.dropped_events)
+        )
+
+    def _publish(self, chunk: EventChunk) -> None:
+        self._watchdog.seen(self._clock.monotonic())
+        self.on_events(chunk)
+
+    def _take_heartbeat(self, heartbeat: wpb.WorkerHeartbeat) -> None:
+        age = heartbeat.current_command_age.ToNanoseconds() / 1e9 if heartbeat.HasField("current_command_age") else None
+        self._watchdog.heartbeat(self._clock.monotonic(), age)
+        self.heartbeats += 1
+        self.last_heartbeat = heartbeat
+
+    def _take_fault(self, fault: wpb.WorkerFault) -> None:
+        text = redact(fault.diagnostic_message or fault.exception_type or "no reason given")
+        category = fault.category
+        name = wpb.WorkerFaultCategory.Name(category).removeprefix("WORKER_FAULT_CATEGORY_").lower()
+        if category == wpb.WORKER_FAULT_CATEGORY_BACKEND_CREATION_FAILED:
+            hresult = fault.hresult if fault.HasField("hresult") else None
+            raise WorkerBackendError(f"the backend cannot be created: {text}", hresult=hresult, worker_pid=self.pid)
+        if category == wpb.WORKER_FAULT_CATEGORY_STA_HUNG:
+            raise WorkerHungError(f"the worker's executor hangs: {text}", worker_pid=self.pid)
+        raise WorkerFaultedError(f"the worker reported {name}: {text}", category=category, worker_pid=self.pid)
+
+    # ----------------------------------------------------------------------------------------------- what goes wrong
+
+    def check(self) -> None:
+        """Looks whether the worker hangs; called once in a while."""
+        if not self.is_usable:
+            return
+        verdict = self._watchdog.verdict(self._clock.monotonic(), self._pending.in_flight)
+        if verdict is not None:
+            self._fail(WorkerHungError(verdict, worker_pid=self.pid))
+
+    def _on_broken(self, error: PipeProtocolError) -> None:
+        if isinstance(error, VersionMismatchError) and not self._ready.done():
+            self._fail(WorkerVersionError(str(error), worker_pid=self.pid))
+        elif not self._ready.done():
+            self._fail(
+                WorkerGarbageError(f"the worker sent no protocol: {error}{self._last_words()}", worker_pid=self.pid)
+            )
+        else:
+            self._fail(WorkerProtocolError(f"the worker broke the protocol: {error}", worker_pid=self.pid))
+
+    def _on_end(self, code: int | None) -> None:
+        if not self._ack.done():
+            self._ack.set_result(None)
+        if not self._ready.done():
+            self._fail(self._early_exit(code))
+        else:
+            error = WorkerExitedError(
+                f"the worker process ended ({_exit_text(code)}){self._last_words()}", exit_code=code, worker_pid=self.pid
+            )
+            if self._is_closing:
+                self._settle(error)
+            else:
+                self._fail(error)
+
+    def _early_exit(self, code: int | None) -> WorkerError:
+        if code == WorkerExit.NONCE_REFUSED or code == WorkerExit.MISSING_NONCE:
+            return WorkerNonceError(f"the worker refused the nonce ({_exit_text(code)})", worker_pid=self.pid)
+        if code == WorkerExit.INVALID_PROTOCOL_VERSION:
+            return WorkerVersionError(f"the worker refused the protocol version ({_exit_text(code)})", worker_pid=self.pid)
+        return WorkerEarlyExitError(
+            f"the worker ended while starting ({_exit_text(code)}){self._last_words()}",
+            exit_code=-1 if code is None else code,
+            worker_pid=self.pid,
+        )
+
+    def _fail(self, error: WorkerError) -> None:
+        if self.fault is not None:
+            return
+        self.fault = error
+        self._settle(error)
+        self.on_fault(error)
+
+    def _settle(self, error: WorkerError) -> None:
+        """Ends every wait with the error."""
+        if not self._ready.done():
+            self._ready.set_exception(error)
+            self._ready.exception()
+        if self._assigned is not None and not self._assigned.done():
+            self._assigned.set_exception(error)
+        for future, timer in self._pending.drain():
+            timer.cancel()
+            if not future.done():
+                future.set_exception(error)
+
+    def _last_words(self) -> str:
+        lines = list(self._process.last_lines)[-3:]
+        return f"; its last words: {' | '.join(lines)}"[:800] if lines else ""
+
+    # ----------------------------------------------------------------------------------------------------------- end
+
+    async def shut_down(self, reason: str, grace: float | None = None) -> bool:
+        """Asks the worker to end and waits; ends it by force when it does not.
+
+        Returns:
+            Whether it ended by itself: acknowledged, and the process gone in time.
+        """
+        limit = self._limits.shutdown if grace is None else grace
+        if self._is_closing:
+            await asyncio.shield(self._process.ended)
+            return True
+        self._is_closing = True
+        clean = False
+        if self.fault is None:
+            period = Duration()
+            period.FromNanoseconds(int(limit * 1e9))
+            self._send(wpb.WorkerEnvelope(worker_shutdown=wpb.WorkerShutdown(grace_period=period, reason=reason)))
+            try:
+                async with asyncio.timeout(limit):
+                    await asyncio.shield(self._ack)
+                    self._process.close_input()
+                    await asyncio.shield(self._process.ended)
+                clean = True
+            except TimeoutError:
+                logger.warning("worker_shutdown_timeout", session_id=self.session_id, worker_pid=self.pid, seconds=limit)
+        if not clean:
+            await self._force()
+        self._settle(CommandsEnded("the session is closed"))
+        self._process.close()
+        return clean
+
+    async def kill(self) -> None:
+        """Ends the worker at once and waits until it is gone."""
+        self._is_closing = True
+        self._process.stop_reading()
+        self._containment.kill(self.pid)
+        await asyncio.shield(self._process.ended)
+        self._settle(CommandsEnded("the session's worker was ended"))
+        self._process.close()
+
+    async def _force(self) -> None:
+        self._process.stop_reading()
+        self._process.close_input()
+        self._process.terminate()
+        try:
+            async with asyncio.timeout(self._limits.terminate):
+                await asyncio.shield(self._process.ended)
+        except TimeoutError:
+            self._containment.kill(self.pid)
+            await asyncio.shield(self._process.ended)
+
+
+class CommandsEnded(WorkerError):
+    """The session was closed while commands were under way."""
+
+    reason = "SESSION_CLOSED"
+
+
+def _exit_text(code: int | None) -> str:
+    if code is None:
+        return "exit code unknown"
+    if code < 0:
+        return f"signal {-code}"
+    try:
+        return f"exit code {code}, {WorkerExit(code).name.lower().replace('_', ' ')}"
+    except ValueError:
+        return f"exit code {code}"
+
+
+__all__ = ["CommandCanceledError", "ReplyFuture", "WorkerClient", "WorkerIdentity", "WorkerLimits"]

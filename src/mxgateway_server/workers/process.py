@@ -1,0 +1,201 @@
+"""A worker process as the event loop sees it: frames in, frames out, its log lines, its end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from mxgateway_protocol.errors import PipeProtocolError
+from mxgateway_protocol.frames import FrameDecoder
+from mxgateway_server.errors import PendingLimitError, WorkerLaunchError
+from mxgateway_server.logs import get_logger, redact
+from mxgateway_server.workers.containment import Containment
+
+STDIN, STDOUT, STDERR = 0, 1, 2
+MAX_LINE = 4096
+LAST_LINES = 20
+LINES_PER_SECOND = 50
+MAX_UNSENT = 64 * 1024 * 1024
+"""Bytes that may wait for a worker which does not read its input."""
+
+logger = get_logger(__name__)
+
+
+class WorkerProcess(asyncio.SubprocessProtocol):
+    """The protocol object of a worker's three pipes; knows frames but not what is in them.
+
+    `on_frame` gets each payload, `on_broken` the first violation of framing, `on_end` the exit code once the process
+    has ended and all its output is read.
+    """
+
+    def __init__(self, session_id: str, max_frame_bytes: int) -> None:
+        self.on_frame: Callable[[bytes], None] = lambda _: None
+        self.on_broken: Callable[[PipeProtocolError], None] = lambda _: None
+        self.on_end: Callable[[int | None], None] = lambda _: None
+        self.session_id = session_id
+        self.pid = 0
+        self.last_lines: deque[str] = deque(maxlen=LAST_LINES)
+        self.suppressed_lines = 0
+        self._decoder: FrameDecoder | None = FrameDecoder(max_frame_bytes)
+        self._transport: asyncio.SubprocessTransport | None = None
+        self._stdin: Any = None
+        self._open_pipes = {STDOUT, STDERR}
+        self._has_exited = False
+        self._line = b""
+        self._line_window = (0.0, 0)
+        self.ended: asyncio.Future[int | None] = asyncio.get_running_loop().create_future()
+
+    # ------------------------------------------------------------------------------------------- asyncio's callbacks
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.SubprocessTransport)
+        self._transport = transport
+        self.pid = transport.get_pid()
+        self._stdin = transport.get_pipe_transport(STDIN)
+
+    def pipe_data_received(self, fd: int, data: bytes) -> None:
+        if fd == STDOUT:
+            if self._decoder is None:
+                return
+            try:
+                for payload in self._decoder.feed(data):
+                    self.on_frame(payload)
+                    if self._decoder is None:
+                        return
+            except PipeProtocolError as error:
+                self.stop_reading()
+                self.on_broken(error)
+        elif fd == STDERR:
+            self._take_lines(data)
+
+    def pipe_connection_lost(self, fd: int, exc: Exception | None) -> None:
+        self._open_pipes.discard(fd)
+        if fd == STDERR and self._line:
+            self._log_line(self._line)
+            self._line = b""
+        self._maybe_ended()
+
+    def process_exited(self) -> None:
+        self._has_exited = True
+        self._maybe_ended()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._open_pipes.clear()
+        self._has_exited = True
+        self._maybe_ended()
+
+    def _maybe_ended(self) -> None:
+        # The exit alone is not the end: replies and the last log lines may still be in the pipes.
+        if self._has_exited and not self._open_pipes and not self.ended.done():
+            code = self.returncode
+            self.ended.set_result(code)
+            self.on_end(code)
+
+    # ---------------------------------------------------------------------------------------------------------- use
+
+    @property
+    def returncode(self) -> int | None:
+        return None if self._transport is None else self._transport.get_returncode()
+
+    @property
+    def unsent_bytes(self) -> int:
+        return 0 if self._stdin is None else int(self._stdin.get_write_buffer_size())
+
+    def write(self, frame: bytes) -> None:
+        """Sends a frame.
+
+        Raises:
+            PendingLimitError: too much waits for this worker already.
+        """
+        if self._stdin is None or self._stdin.is_closing():
+            return
+        if self.unsent_bytes + len(frame) > MAX_UNSENT:
+            raise PendingLimitError("too many bytes wait for the session's worker; wait for replies", retry_after=0.5)
+        self._stdin.write(frame)
+
+    def close_input(self) -> None:
+        """Ends the worker's input, which ends a healthy worker."""
+        if self._stdin is not None:
+            self._stdin.close()
+
+    def stop_reading(self) -> None:
+        """Ignores everything that still comes: the stream is broken or nobody needs it."""
+        self._decoder = None
+
+    def terminate(self) -> None:
+        if self._transport is not None and not self._has_exited:
+            try:
+                self._transport.terminate()
+            except ProcessLookupError:
+                return
+
+    def close(self) -> None:
+        """Releases the pipes; a process that still runs is killed."""
+        if self._transport is not None:
+            self._transport.close()
+
+    # ------------------------------------------------------------------------------------------------ its log lines
+
+    def _take_lines(self, data: bytes) -> None:
+        *lines, self._line = (self._line + data).split(b"\n")
+        for line in lines:
+            self._log_line(line)
+        if len(self._line) > MAX_LINE:
+            self._log_line(self._line)
+            self._line = b""
+
+    def _log_line(self, line: bytes) -> None:
+        text = redact(line[:MAX_LINE].decode("utf-8", "replace").rstrip())
+        if not text:
+            return
+        self.last_lines.append(text)
+        now = asyncio.get_running_loop().time()
+        start, count = self._line_window
+        if now - start >= 1.0:
+            start, count = now, 0
+        self._line_window = (start, count + 1)
+        if count >= LINES_PER_SECOND:
+            self.suppressed_lines += 1
+            return
+        logger.info("worker_log", session_id=self.session_id, worker_pid=self.pid, line=text)
+
+
+async def start_process(
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    session_id: str,
+    containment: Containment,
+    *,
+    working_directory: str | None = None,
+    max_frame_bytes: int,
+) -> WorkerProcess:
+    """Starts a worker process and ties it to this one.
+
+    Raises:
+        WorkerLaunchError: it cannot be started; nothing is left.
+    """
+    loop = asyncio.get_running_loop()
+    try:
+        transport, process = await loop.subprocess_exec(
+            lambda: WorkerProcess(session_id, max_frame_bytes),
+            *command,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            env=dict(environment),
+            cwd=working_directory or None,
+            **containment.spawn_options(),
+        )
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or type(error).__name__
+        raise WorkerLaunchError(
+            f"the worker {command[0]!r} cannot be started: {reason}; check worker.command and worker.working_directory"
+        ) from error
+    try:
+        containment.adopt(process.pid)
+    except OSError as error:
+        transport.close()
+        raise WorkerLaunchError(f"the worker cannot be tied to the gateway: {error.strerror}") from error
+    return process
