@@ -16,11 +16,12 @@ GatewayError
         WorkerStartError
             WorkerLaunchError, WorkerNeverReadyError, WorkerNonceError, WorkerVersionError, WorkerEarlyExitError,
             WorkerGarbageError, WorkerBackendError
-        WorkerExitedError, WorkerProtocolError, WorkerHungError, WorkerFaultedError, WorkerShutdownTimeoutError
+        WorkerExitedError, WorkerProtocolError, WorkerHungError, WorkerFaultedError, SessionClosedError,
+        WorkerShutdownTimeoutError
     NoAlarmProviderError
     GatewayStoppingError
     StoreError
-        SchemaVersionError, KeyExistsError, KeyNotFoundError, KeyStateError
+        SchemaVersionError, KeyExistsError, KeyNotFoundError, KeyStateError, KeyStoreUnavailableError
 
 Texts never hold a credential, a nonce, or a value that was written.
 """
@@ -282,6 +283,12 @@ class WorkerFaultedError(WorkerError):
         super().__init__(message, worker_pid=worker_pid)
 
 
+class SessionClosedError(WorkerError):
+    """The session was closed while this command was under way."""
+
+    reason = "SESSION_CLOSED"
+
+
 class WorkerShutdownTimeoutError(WorkerError):
     """The worker did not end in time when asked and was killed."""
 
@@ -322,3 +329,9 @@ class KeyNotFoundError(StoreError):
 
 class KeyStateError(StoreError):
     """The key's state does not allow this, for example rotating a revoked key."""
+
+
+class KeyStoreUnavailableError(StoreError):
+    """Keys cannot be checked now, so nobody is let in."""
+
+    reason = "KEY_STORE_UNAVAILABLE"

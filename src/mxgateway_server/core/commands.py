@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable
 
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
+from mxgateway_protocol.commands import COMMANDS, Group, payload_problem
 from mxgateway_protocol.contract import MAX_BULK_ITEMS
 from mxgateway_server.errors import InvalidRequestError
 
@@ -16,28 +17,7 @@ MAX_REFERENCE_CHARACTERS = 1024
 MAX_CORRELATION_CHARACTERS = 200
 
 
-def _arm_of_kind() -> dict[int, str]:
-    arms = {field.name for field in pb.MxCommand.DESCRIPTOR.oneofs_by_name["payload"].fields}
-    found = {}
-    for value in pb.MxCommandKind.DESCRIPTOR.values:
-        arm = value.name.removeprefix("MX_COMMAND_KIND_").lower()
-        if arm in arms:
-            found[value.number] = arm
-    return found
-
-
-ARM_OF_KIND = _arm_of_kind()
-"""Command kind number → payload arm of MxCommand; every kind but UNSPECIFIED has one."""
-
-ALARM_KINDS = frozenset(
-    {
-        pb.MX_COMMAND_KIND_SUBSCRIBE_ALARMS,
-        pb.MX_COMMAND_KIND_UNSUBSCRIBE_ALARMS,
-        pb.MX_COMMAND_KIND_ACKNOWLEDGE_ALARM,
-        pb.MX_COMMAND_KIND_QUERY_ACTIVE_ALARMS,
-        pb.MX_COMMAND_KIND_ACKNOWLEDGE_ALARM_BY_NAME,
-    }
-)
+ALARM_KINDS = frozenset(kind for kind, command in COMMANDS.items() if command.group is Group.ALARM)
 
 WRITE_KINDS = frozenset(
     {
@@ -105,14 +85,10 @@ def check_command(command: pb.MxCommand) -> None:
         InvalidRequestError: with the field and what is wrong with it.
     """
     kind = command.kind
-    arm = ARM_OF_KIND.get(kind)
-    if arm is None:
-        raise InvalidRequestError(f"command.kind {kind_name(kind)} is no command; set one of MxCommandKind")
-    present = command.WhichOneof("payload")
-    if present is None:
-        raise InvalidRequestError(f"command.{arm} is missing; kind {kind_name(kind)} needs it")
-    if present != arm:
-        raise InvalidRequestError(f"command.{present} does not belong to kind {kind_name(kind)}; set command.{arm}")
+    problem = payload_problem(command)
+    if problem:
+        raise InvalidRequestError(f"command: {problem}")
+    arm = COMMANDS[kind].payload
     payload = getattr(command, arm)
     if kind in WRITE_KINDS:
         _check_write(payload, kind)

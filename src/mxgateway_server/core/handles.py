@@ -69,6 +69,21 @@ class HandleTracker:
                 if result.was_successful:
                     self._references.pop((result.server_handle, result.item_handle), None)
         elif kind == pb.MX_COMMAND_KIND_UNREGISTER and reply.protocol_status.code == pb.PROTOCOL_STATUS_CODE_OK:
-            server = command.unregister.server_handle
-            for key in [key for key in self._references if key[0] == server]:
-                del self._references[key]
+            self._forget_server(command.unregister.server_handle)
+
+    def forget(self, command: pb.MxCommand) -> None:
+        """Drops what a command without a reply may have freed: the worker may give such a handle to another tag."""
+        kind = command.kind
+        if kind == pb.MX_COMMAND_KIND_REMOVE_ITEM:
+            item = command.remove_item
+            self._references.pop((item.server_handle, item.item_handle), None)
+        elif kind in _BULK_REMOVE_ARMS:
+            bulk = getattr(command, _BULK_REMOVE_ARMS[kind])
+            for handle in bulk.item_handles:
+                self._references.pop((bulk.server_handle, handle), None)
+        elif kind == pb.MX_COMMAND_KIND_UNREGISTER:
+            self._forget_server(command.unregister.server_handle)
+
+    def _forget_server(self, server_handle: int) -> None:
+        for key in [key for key in self._references if key[0] == server_handle]:
+            del self._references[key]

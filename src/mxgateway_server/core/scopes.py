@@ -1,4 +1,4 @@
-"""What an API key may do: the scope catalogue, and the one map of RPCs and command kinds to scopes.
+"""What an API key may do: the scopes of RPCs and of command kinds.
 
 Whatever the map does not list needs `admin`: a new RPC or kind is closed until someone decides.
 """
@@ -6,22 +6,22 @@ Whatever the map does not list needs `admin`: a new RPC or kind is closed until 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from enum import StrEnum
 
-from mxgateway.generated import mxaccess_gateway_pb2 as pb
+from mxgateway_protocol.commands import COMMANDS, Scope
 
-
-class Scope(StrEnum):
-    """The whole catalogue; other strings are refused when a key is made."""
-
-    SESSION_OPEN = "session:open"
-    SESSION_CLOSE = "session:close"
-    INVOKE_READ = "invoke:read"
-    INVOKE_WRITE = "invoke:write"
-    INVOKE_SECURE = "invoke:secure"
-    EVENTS_READ = "events:read"
-    METADATA_READ = "metadata:read"
-    ADMIN = "admin"
+__all__ = [
+    "ADMIN_ONLY",
+    "COMMAND_SCOPES",
+    "PER_COMMAND",
+    "PUBLIC",
+    "RPC_SCOPES",
+    "Scope",
+    "ScopeSet",
+    "allows",
+    "parse_scopes",
+    "scopes_of_command",
+    "scopes_of_rpc",
+]
 
 
 ScopeSet = frozenset[Scope]
@@ -29,19 +29,14 @@ ScopeSet = frozenset[Scope]
 
 PUBLIC: ScopeSet = frozenset()
 ADMIN_ONLY: ScopeSet = frozenset({Scope.ADMIN})
-PER_COMMAND: ScopeSet = frozenset(
-    {Scope.INVOKE_READ, Scope.INVOKE_WRITE, Scope.INVOKE_SECURE, Scope.EVENTS_READ, Scope.ADMIN}
-)
+PER_COMMAND: ScopeSet = frozenset(command.scope for command in COMMANDS.values())
 """For RPCs that carry commands: a key with none of these cannot pass any kind; each command is checked by itself."""
 
 _OPEN = frozenset({Scope.SESSION_OPEN})
 _CLOSE = frozenset({Scope.SESSION_CLOSE})
-_READ = frozenset({Scope.INVOKE_READ})
 _WRITE = frozenset({Scope.INVOKE_WRITE})
-_SECURE = frozenset({Scope.INVOKE_SECURE})
 _EVENTS = frozenset({Scope.EVENTS_READ})
 _METADATA = frozenset({Scope.METADATA_READ})
-_USER = frozenset({Scope.INVOKE_WRITE, Scope.INVOKE_SECURE})
 
 _GATEWAY = "/mxaccess_gateway.v1.MxAccessGateway/"
 _GALAXY = "/galaxy_repository.v1.GalaxyRepository/"
@@ -67,50 +62,7 @@ RPC_SCOPES: dict[str, ScopeSet] = {
     "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo": _METADATA,
 }
 
-COMMAND_SCOPES: dict[int, ScopeSet] = {
-    pb.MX_COMMAND_KIND_REGISTER: _READ,
-    pb.MX_COMMAND_KIND_UNREGISTER: _READ,
-    pb.MX_COMMAND_KIND_ADD_ITEM: _READ,
-    pb.MX_COMMAND_KIND_ADD_ITEM2: _READ,
-    pb.MX_COMMAND_KIND_REMOVE_ITEM: _READ,
-    pb.MX_COMMAND_KIND_ADVISE: _READ,
-    pb.MX_COMMAND_KIND_UN_ADVISE: _READ,
-    pb.MX_COMMAND_KIND_ADVISE_SUPERVISORY: _READ,
-    pb.MX_COMMAND_KIND_ADD_BUFFERED_ITEM: _READ,
-    pb.MX_COMMAND_KIND_SET_BUFFERED_UPDATE_INTERVAL: _READ,
-    pb.MX_COMMAND_KIND_SUSPEND: _READ,
-    pb.MX_COMMAND_KIND_ACTIVATE: _READ,
-    pb.MX_COMMAND_KIND_WRITE: _WRITE,
-    pb.MX_COMMAND_KIND_WRITE2: _WRITE,
-    pb.MX_COMMAND_KIND_WRITE_SECURED: _SECURE,
-    pb.MX_COMMAND_KIND_WRITE_SECURED2: _SECURE,
-    # A password check is an oracle; it serves only those who may write.
-    pb.MX_COMMAND_KIND_AUTHENTICATE_USER: _USER,
-    pb.MX_COMMAND_KIND_ARCHESTRA_USER_TO_ID: _USER,
-    pb.MX_COMMAND_KIND_ADD_ITEM_BULK: _READ,
-    pb.MX_COMMAND_KIND_ADVISE_ITEM_BULK: _READ,
-    pb.MX_COMMAND_KIND_REMOVE_ITEM_BULK: _READ,
-    pb.MX_COMMAND_KIND_UN_ADVISE_ITEM_BULK: _READ,
-    pb.MX_COMMAND_KIND_SUBSCRIBE_BULK: _READ,
-    pb.MX_COMMAND_KIND_UNSUBSCRIBE_BULK: _READ,
-    pb.MX_COMMAND_KIND_SUBSCRIBE_ALARMS: _EVENTS,
-    pb.MX_COMMAND_KIND_UNSUBSCRIBE_ALARMS: _EVENTS,
-    pb.MX_COMMAND_KIND_ACKNOWLEDGE_ALARM: _WRITE,
-    pb.MX_COMMAND_KIND_QUERY_ACTIVE_ALARMS: _EVENTS,
-    pb.MX_COMMAND_KIND_ACKNOWLEDGE_ALARM_BY_NAME: _WRITE,
-    pb.MX_COMMAND_KIND_WRITE_BULK: _WRITE,
-    pb.MX_COMMAND_KIND_WRITE2_BULK: _WRITE,
-    pb.MX_COMMAND_KIND_WRITE_SECURED_BULK: _SECURE,
-    pb.MX_COMMAND_KIND_WRITE_SECURED2_BULK: _SECURE,
-    pb.MX_COMMAND_KIND_READ_BULK: _READ,
-    pb.MX_COMMAND_KIND_PING: _READ,
-    pb.MX_COMMAND_KIND_GET_SESSION_STATE: _READ,
-    pb.MX_COMMAND_KIND_GET_WORKER_INFO: _READ,
-    pb.MX_COMMAND_KIND_DRAIN_EVENTS: _EVENTS,
-    pb.MX_COMMAND_KIND_SHUTDOWN_WORKER: ADMIN_ONLY,
-    pb.MX_COMMAND_KIND_INJECT_FAULT: ADMIN_ONLY,
-}
-
+COMMAND_SCOPES: dict[int, ScopeSet] = {kind: frozenset({command.scope}) for kind, command in COMMANDS.items()}
 
 def scopes_of_rpc(method: str) -> ScopeSet:
     """The scopes of which a caller of this full method name needs one."""

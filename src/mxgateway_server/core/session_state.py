@@ -39,6 +39,10 @@ TRANSITIONS = _transitions()
 """State → states that may follow. Closed is terminal; from Faulted only Closed is left."""
 
 
+FAULT_MEMORY = 60.0
+"""Seconds that a faulted session stays known without calls, so that its owner learns what happened."""
+
+
 class CloseReason(StrEnum):
     """Why a session ended."""
 
@@ -99,11 +103,12 @@ class SessionRecord:
         self.state = state
         return True
 
-    def fail(self, error: GatewayError) -> bool:
+    def fail(self, error: GatewayError, now: float) -> bool:
         """Faults the session; only the first fault is kept."""
         if not self.move(FAULTED):
             return False
         self.fault = error
+        self.last_activity = now
         return True
 
     @property
@@ -142,6 +147,8 @@ class SessionRecord:
 
     def expired(self, now: float) -> CloseReason | None:
         """Why the sweep should close the session now; None when it should not."""
+        if self.state == FAULTED:
+            return CloseReason.FAULT if now - self.last_activity >= FAULT_MEMORY else None
         if self.state != READY or self.attached_streams:
             return None
         grace = self.limits.detach_grace

@@ -44,13 +44,14 @@ class SessionTable:
         Raises:
             SessionLimitError: there is no room, in the gateway or for this key.
         """
-        if len(self._records) >= self._max_sessions:
+        live = [record for record in self._records.values() if record.is_live]
+        if len(live) >= self._max_sessions:
             raise SessionLimitError(
                 f"the gateway has its {self._max_sessions} sessions (setting sessions.max_sessions); close one",
                 retry_after=1.0,
             )
         if self._max_per_key:
-            held = sum(1 for record in self._records.values() if record.owner_key_id == owner_key_id)
+            held = sum(1 for record in live if record.owner_key_id == owner_key_id)
             if held >= self._max_per_key:
                 raise SessionLimitError(
                     f"this key has its {self._max_per_key} sessions (setting sessions.max_sessions_per_key); close one",

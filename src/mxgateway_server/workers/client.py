@@ -7,6 +7,7 @@ import hmac
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from google.protobuf.duration_pb2 import Duration
 
@@ -20,10 +21,10 @@ from mxgateway_server.core.chunks import EventChunk
 from mxgateway_server.core.pending import PendingTable
 from mxgateway_server.core.watchdog import Watchdog, WatchdogLimits
 from mxgateway_server.errors import (
-    CommandCanceledError,
     CommandTimeoutError,
     GatewayError,
     InvalidRequestError,
+    SessionClosedError,
     WorkerBackendError,
     WorkerEarlyExitError,
     WorkerError,
@@ -65,7 +66,9 @@ class WorkerIdentity:
     class_id: str
 
 
-ReplyFuture = asyncio.Future[pb.MxCommandReply]
+ReplyFuture: TypeAlias = asyncio.Future[pb.MxCommandReply]
+
+_KILL_SECONDS = 5.0
 
 
 class WorkerClient:
@@ -446,7 +449,7 @@ class WorkerClient:
                 logger.warning("worker_shutdown_timeout", session_id=self.session_id, worker_pid=self.pid, seconds=limit)
         if not clean:
             await self._force()
-        self._settle(CommandsEnded("the session is closed"))
+        self._settle(SessionClosedError("the session is closed"))
         self._process.close()
         return clean
 
@@ -454,27 +457,31 @@ class WorkerClient:
         """Ends the worker at once and waits until it is gone."""
         self._is_closing = True
         self._process.stop_reading()
-        self._containment.kill(self.pid)
-        await asyncio.shield(self._process.ended)
-        self._settle(CommandsEnded("the session's worker was ended"))
+        await self._kill()
+        self._settle(SessionClosedError("the session's worker was ended"))
         self._process.close()
 
     async def _force(self) -> None:
         self._process.stop_reading()
         self._process.close_input()
         self._process.terminate()
+        if not await self._gone_within(self._limits.terminate):
+            await self._kill()
+
+    async def _kill(self) -> None:
+        if not self._process.ended.done():
+            self._containment.kill(self.pid)
+        if not await self._gone_within(_KILL_SECONDS):
+            # What holds the pipes open is not the worker: it was killed, and its group with it.
+            logger.error("worker_pipes_held_open", session_id=self.session_id, worker_pid=self.pid)
+
+    async def _gone_within(self, seconds: float) -> bool:
         try:
-            async with asyncio.timeout(self._limits.terminate):
+            async with asyncio.timeout(seconds):
                 await asyncio.shield(self._process.ended)
         except TimeoutError:
-            self._containment.kill(self.pid)
-            await asyncio.shield(self._process.ended)
-
-
-class CommandsEnded(WorkerError):
-    """The session was closed while commands were under way."""
-
-    reason = "SESSION_CLOSED"
+            return False
+        return True
 
 
 def _exit_text(code: int | None) -> str:
@@ -487,5 +494,3 @@ def _exit_text(code: int | None) -> str:
     except ValueError:
         return f"exit code {code}"
 
-
-__all__ = ["CommandCanceledError", "ReplyFuture", "WorkerClient", "WorkerIdentity", "WorkerLimits"]

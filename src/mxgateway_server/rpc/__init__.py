@@ -1,0 +1,1 @@
+"""The public gRPC services: thin handlers over sessions, security and the Galaxy."""

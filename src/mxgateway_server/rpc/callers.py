@@ -1,0 +1,41 @@
+"""Who makes the present call: set by the authenticator before a handler runs, read by whoever must know."""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from dataclasses import dataclass
+
+from mxgateway_server.security.authenticator import Caller
+
+
+@dataclass(frozen=True, slots=True)
+class CallInfo:
+    """One call.
+
+    Attributes:
+        caller: whose key it is.
+        address: the peer, as host without port.
+        method: full method name.
+        correlation_id: from `x-correlation-id`, or made here.
+    """
+
+    caller: Caller
+    address: str
+    method: str
+    correlation_id: str
+
+
+_CURRENT: ContextVar[CallInfo] = ContextVar("mxgateway_call")
+
+
+def current_call() -> CallInfo:
+    """The present call.
+
+    Raises:
+        LookupError: outside of one, or in a public method.
+    """
+    return _CURRENT.get()
+
+
+def set_current_call(call: CallInfo) -> None:
+    _CURRENT.set(call)

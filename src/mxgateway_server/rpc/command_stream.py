@@ -1,0 +1,155 @@
+"""InvokeStream: commands of one session, pipelined, everything that waits in one message each way."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator
+
+from mxgateway.generated import mxaccess_gateway_pb2 as pb
+from mxgateway_protocol.clock import Clock
+from mxgateway_server.core.commands import check_session_id
+from mxgateway_server.errors import CommandCanceledError, GatewayError, InvalidRequestError
+from mxgateway_server.logs import redact
+from mxgateway_server.rpc.callers import CallInfo
+from mxgateway_server.rpc.errors import Context
+from mxgateway_server.rpc.gate import Admitted, CommandGate
+from mxgateway_server.sessions.manager import SessionManager
+from mxgateway_server.sessions.session import Session
+
+MAX_REPLIES_TOGETHER = 500
+MAX_BYTES_TOGETHER = 1024 * 1024
+MAX_WAITING_REPLIES = 1000
+MAX_WAITING_BYTES = 8 * 1024 * 1024
+"""Replies that may wait for a caller who does not read them; beyond it no more commands are taken."""
+
+
+class CommandStream:
+    """One stream. Each command passes the same gate as a unary call; failures are replies and never end the stream."""
+
+    def __init__(self, manager: SessionManager, gate: CommandGate, clock: Clock, call: CallInfo) -> None:
+        self._manager = manager
+        self._gate = gate
+        self._clock = clock
+        self._call = call
+        self._under_way: dict[str, Admitted] = {}
+        self._replies: deque[pb.MxCommandReply] = deque()
+        self._waiting_bytes = 0
+        self._wake = asyncio.Event()
+        self._room = asyncio.Event()
+        self._room.set()
+        self._is_input_over = False
+
+    async def run(self, requests: AsyncIterator[pb.MxCommandBatch], context: Context) -> None:
+        """Serves the stream until the caller has ended it and every command is answered.
+
+        Raises:
+            InvalidRequestError, SessionNotFoundError, OwnerMismatchError, SessionNotReadyError: the first message
+                does not name a session that the caller may use now.
+        """
+        first = await anext(aiter(requests), None)
+        if first is None:
+            return
+        check_session_id(first.session_id)
+        session = self._manager.find(first.session_id, self._call.caller)
+        session.record.require_ready()
+        session.record.attach(self._clock.monotonic())
+        try:
+            await context.send_initial_metadata(())
+            async with asyncio.TaskGroup() as group:
+                reader = group.create_task(self._read(session, first, requests))
+                await self._write(context)
+                reader.cancel()
+        except* GatewayError as errors:
+            raise errors.exceptions[0] from None
+        finally:
+            session.record.detach(self._clock.monotonic())
+            for admitted in list(self._under_way.values()):
+                admitted.future.cancel()
+
+    async def _read(self, session: Session, first: pb.MxCommandBatch, requests: AsyncIterator[pb.MxCommandBatch]) -> None:
+        self._take(session, first)
+        async for batch in requests:
+            if batch.session_id and batch.session_id != session.session_id:
+                raise InvalidRequestError("a command stream belongs to one session; open another for another session")
+            self._take(session, batch)
+            await self._room.wait()
+        self._is_input_over = True
+        self._wake.set()
+
+    def _take(self, session: Session, batch: pb.MxCommandBatch) -> None:
+        for streamed in batch.commands:
+            self._begin(session, streamed)
+        for correlation_id in batch.cancel_correlation_ids:
+            admitted = self._under_way.get(correlation_id)
+            if admitted is not None:
+                admitted.future.cancel()
+
+    def _begin(self, session: Session, streamed: pb.MxStreamCommand) -> None:
+        correlation_id, command = streamed.correlation_id, streamed.command
+        try:
+            if not correlation_id or correlation_id in self._under_way:
+                raise InvalidRequestError("correlation_id must be set, and unique among the commands under way")
+            self._gate.check_shape(command, correlation_id)
+            self._gate.authorize(command, self._call, session.session_id)
+            # Looked up again each time, so that a session that is closed meanwhile answers as it does to Invoke.
+            self._manager.find(session.session_id, self._call.caller)
+            asked = streamed.timeout.ToNanoseconds() / 1e9 if streamed.HasField("timeout") else None
+            timeout = self._gate.timeout(session, asked)
+            admitted = self._gate.admit(session, command, self._call, correlation_id, timeout)
+        except GatewayError as error:
+            self._put(self._failure(session, command, correlation_id, error))
+            return
+        if admitted.future.done():
+            self._put(self._gate.complete(session, admitted, self._call))
+            return
+        self._under_way[correlation_id] = admitted
+        admitted.future.add_done_callback(lambda _: self._finish(session, command, correlation_id))
+
+    def _finish(self, session: Session, command: pb.MxCommand, correlation_id: str) -> None:
+        admitted = self._under_way.pop(correlation_id)
+        if admitted.future.cancelled():
+            self._gate.abandoned(session, admitted, self._call)
+            canceled = CommandCanceledError("canceled; a call that had begun may still be running in the worker")
+            self._put(self._failure(session, command, correlation_id, canceled))
+            return
+        try:
+            reply = self._gate.complete(session, admitted, self._call)
+        except GatewayError as error:
+            reply = self._failure(session, command, correlation_id, error)
+        self._put(reply)
+
+    def _failure(
+        self, session: Session, command: pb.MxCommand, correlation_id: str, error: GatewayError
+    ) -> pb.MxCommandReply:
+        return pb.MxCommandReply(
+            session_id=session.session_id,
+            correlation_id=correlation_id,
+            kind=command.kind,
+            protocol_status=pb.ProtocolStatus(code=error.protocol_code, message=redact(str(error))),
+        )
+
+    def _put(self, reply: pb.MxCommandReply) -> None:
+        self._replies.append(reply)
+        self._waiting_bytes += reply.ByteSize()
+        if len(self._replies) >= MAX_WAITING_REPLIES or self._waiting_bytes >= MAX_WAITING_BYTES:
+            self._room.clear()
+        self._wake.set()
+
+    async def _write(self, context: Context) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while self._replies:
+                batch: list[pb.MxCommandReply] = []
+                size = 0
+                while self._replies and len(batch) < MAX_REPLIES_TOGETHER and size < MAX_BYTES_TOGETHER:
+                    reply = self._replies.popleft()
+                    batch.append(reply)
+                    size += reply.ByteSize()
+                self._waiting_bytes -= size
+                await context.write(pb.MxCommandReplyBatch(replies=batch))
+                if len(self._replies) < MAX_WAITING_REPLIES and self._waiting_bytes < MAX_WAITING_BYTES:
+                    self._room.set()
+            if self._is_input_over and not self._under_way and not self._replies:
+                return

@@ -1,0 +1,102 @@
+"""Deliveries of a stream as message bytes: the events themselves are never parsed or built anew."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from mxgateway.generated import mxaccess_gateway_pb2 as pb
+from mxgateway_protocol.batches import varint, wrap_event
+from mxgateway_server.core.subscriber import Delivery, Subscriber
+
+# Fields of the contract that are appended as bytes.
+_BATCH_RECEIVED = b"\x12"  # MxEventBatch.gateway_receive_timestamp = 2
+_BATCH_DROPPED = b"\x18"  # MxEventBatch.dropped_events = 3
+_BATCH_TOTAL_DROPPED = b"\x20"  # MxEventBatch.total_dropped_events = 4
+_BATCH_REPLAYED = b"\x28"  # MxEventBatch.replayed_events = 5
+_EVENT_RECEIVED = b"\x5a"  # MxEvent.gateway_receive_timestamp = 11
+
+
+def _timestamp(tag: bytes, unix_ns: int) -> bytes:
+    stamp = Timestamp()
+    stamp.FromNanoseconds(unix_ns)
+    data = stamp.SerializeToString()
+    return tag + varint(len(data)) + data
+
+
+def _gap_event(session_id: str, requested: int, oldest: int, dropped: int, now_ns: int) -> bytes:
+    event = pb.MxEvent(session_id=session_id)
+    event.gateway_receive_timestamp.FromNanoseconds(now_ns)
+    event.replay_gap.requested_after_sequence = requested
+    event.replay_gap.oldest_available_sequence = oldest
+    event.replay_gap.dropped_events = dropped
+    return event.SerializeToString()
+
+
+def batch_message(delivery: Delivery, session_id: str, now_ns: int) -> bytes:
+    """A delivery as one MxEventBatch."""
+    parts: list[bytes] = []
+    if delivery.gap is not None:
+        gap = delivery.gap
+        parts.append(wrap_event(_gap_event(session_id, gap.requested_after, gap.oldest_available, 0, now_ns)))
+    parts.append(delivery.data)
+    received = delivery.chunks[-1].received_ns if delivery.chunks else now_ns
+    parts.append(_timestamp(_BATCH_RECEIVED, received))
+    if delivery.dropped:
+        parts.append(_BATCH_DROPPED + varint(delivery.dropped))
+    if delivery.total_dropped:
+        parts.append(_BATCH_TOTAL_DROPPED + varint(delivery.total_dropped))
+    # The gap sentinel is an event of the batch as well, and stands before the replayed ones.
+    replayed = delivery.replayed + (delivery.gap is not None)
+    if replayed:
+        parts.append(_BATCH_REPLAYED + varint(replayed))
+    return b"".join(parts)
+
+
+def event_messages(delivery: Delivery, session_id: str, now_ns: int) -> Iterator[bytes]:
+    """A delivery as single MxEvents, a marker in front where events are missing."""
+    if delivery.gap is not None:
+        yield _gap_event(session_id, delivery.gap.requested_after, delivery.gap.oldest_available, 0, now_ns)
+    if delivery.dropped:
+        oldest = delivery.chunks[0].first_sequence if delivery.chunks else delivery.after_sequence + 1
+        yield _gap_event(session_id, delivery.after_sequence, oldest, delivery.dropped, now_ns)
+    for chunk in delivery.chunks:
+        received = _timestamp(_EVENT_RECEIVED, chunk.received_ns)
+        for event in chunk.events():
+            yield event + received
+
+
+class Waker:
+    """Lets a stream wait until its subscriber has something; the hub calls it from the pipe's callback."""
+
+    def __init__(self) -> None:
+        self._event = asyncio.Event()
+
+    def __call__(self) -> None:
+        self._event.set()
+
+    async def wait(self) -> None:
+        await self._event.wait()
+        self._event.clear()
+
+
+async def deliveries(
+    subscriber: Subscriber, waker: Waker, max_events: int, max_bytes: int
+) -> AsyncIterator[Delivery]:
+    """What the subscriber has, as it comes, everything that waits at once.
+
+    Raises:
+        GatewayError: the stream was ended with an error; at once, whatever still waits.
+    """
+    while True:
+        if subscriber.error is not None:
+            raise subscriber.error
+        delivery = subscriber.take(max_events, max_bytes)
+        if delivery is not None:
+            yield delivery
+        elif subscriber.is_ended:
+            return
+        else:
+            await waker.wait()

@@ -1,0 +1,253 @@
+"""The one path of every command, unary or streamed: validation, authorization, limits, execution, audit.
+
+Up to the moment when the worker has the command nothing waits, so commands run in the order in which they came.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from mxgateway.generated import mxaccess_gateway_pb2 as pb
+from mxgateway_protocol.commands import COMMANDS, Group, Scope
+from mxgateway_server.core.arrays import complete_array_names, expand_sparse, has_sparse
+from mxgateway_server.core.commands import BULK_WRITE_KINDS, WRITE_KINDS, check_command, check_correlation_id, kind_name
+from mxgateway_server.core.constraints import TagLookup, Verdict, judge, merge_denied
+from mxgateway_server.core.scopes import allows, scopes_of_command
+from mxgateway_server.errors import CommandCanceledError, GatewayError, InvalidRequestError, PermissionDeniedError
+from mxgateway_server.rpc.callers import CallInfo
+from mxgateway_server.security.audit import AuditLog
+from mxgateway_server.security.store import AuditRecord
+from mxgateway_server.sessions.session import Session
+
+_AUDITED_GROUPS = frozenset({Scope.INVOKE_WRITE, Scope.INVOKE_SECURE, Scope.ADMIN})
+
+
+@dataclass(slots=True)
+class Admitted:
+    """A command on its way.
+
+    Attributes:
+        future: its reply; already there when the worker was not needed.
+    """
+
+    command: pb.MxCommand
+    verdict: Verdict
+    future: asyncio.Future[pb.MxCommandReply]
+    correlation_id: str
+
+
+class CommandGate:
+    """Admits commands and completes their replies."""
+
+    def __init__(
+        self, lookup: TagLookup, audit: AuditLog, *, allow_fault_injection: bool, max_timeout: float, audits_writes: bool
+    ) -> None:
+        self._lookup = lookup
+        self._audit = audit
+        self._allow_fault_injection = allow_fault_injection
+        self._max_timeout = max_timeout
+        self._audits_writes = audits_writes
+
+    def check_shape(self, command: pb.MxCommand, correlation_id: str) -> None:
+        """What can be judged without a session.
+
+        Raises:
+            InvalidRequestError
+        """
+        check_correlation_id(correlation_id)
+        check_command(command)
+
+    def timeout(self, session: Session, asked: float | None) -> float:
+        """The time limit of a command in seconds.
+
+        Raises:
+            InvalidRequestError: the asked one is not positive.
+        """
+        if asked is None:
+            return session.command_timeout
+        if asked <= 0:
+            raise InvalidRequestError("the command's time limit must be more than 0")
+        return min(asked, self._max_timeout)
+
+    def authorize(self, command: pb.MxCommand, call: CallInfo, session_id: str) -> None:
+        """Whether the key has the scope of this kind.
+
+        Raises:
+            PermissionDeniedError: names the scope that is missing.
+        """
+        needed = scopes_of_command(command.kind)
+        if allows(call.caller.scopes, needed):
+            return
+        error = PermissionDeniedError(
+            f"{kind_name(command.kind)} needs the scope {' or '.join(sorted(needed))}, which this API key does not have"
+        )
+        self.record_denial(call, session_id, kind_name(command.kind), str(error), call.correlation_id)
+        raise error
+
+    def admit(
+        self, session: Session, command: pb.MxCommand, call: CallInfo, correlation_id: str, timeout: float
+    ) -> Admitted:
+        """Checks everything and gives the command to the worker, at once.
+
+        Raises:
+            InvalidRequestError, PermissionDeniedError, SessionNotReadyError, PendingLimitError, WorkerError
+        """
+        self.check_shape(command, correlation_id)
+        self.authorize(command, call, session.session_id)
+        session.touch()
+        session.record.require_ready()
+        refusal = self._unavailable(command)
+        if refusal is not None:
+            return self._answered(session, command, correlation_id, refusal)
+        verdict = judge(command, call.caller.constraints, session.handles, self._lookup)
+        if verdict.denial is not None:
+            target = verdict.references[0] if verdict.references else ""
+            self.record_denial(call, session.session_id, target, verdict.denial, correlation_id, kind_name(command.kind))
+            raise PermissionDeniedError(verdict.denial)
+        if verdict.denied:
+            for index, reason in verdict.denied.items():
+                self.record_denial(
+                    call,
+                    session.session_id,
+                    verdict.references[index],
+                    reason,
+                    correlation_id,
+                    kind_name(command.kind),
+                )
+        if verdict.command is None:
+            reply = self._empty_reply(session, command, correlation_id)
+            merge_denied(command, reply, verdict.denied or {})
+            return self._answered(session, command, correlation_id, reply)
+        sent = verdict.command
+        if has_sparse(sent):
+            sent = expand_sparse(sent)
+        sent = complete_array_names(sent, self._lookup)
+        future = session.submit(sent, timeout)
+        return Admitted(command, verdict, future, correlation_id)
+
+    def complete(self, session: Session, admitted: Admitted, call: CallInfo) -> pb.MxCommandReply:
+        """The reply of an admitted command whose future is done.
+
+        Raises:
+            GatewayError: the worker could not answer.
+        """
+        command, verdict = admitted.command, admitted.verdict
+        try:
+            reply = admitted.future.result()
+        except GatewayError as error:
+            session.handles.forget(command)
+            self._audit_write(session, admitted, call, None, error)
+            raise
+        reply.session_id = session.session_id
+        reply.correlation_id = admitted.correlation_id
+        session.handles.learn(command, reply)
+        if verdict.denied and verdict.command is not None:
+            merge_denied(command, reply, verdict.denied)
+        self._audit_write(session, admitted, call, reply, None)
+        return reply
+
+    def abandoned(self, session: Session, admitted: Admitted, call: CallInfo) -> None:
+        """The caller gave up waiting; what becomes of the command is unknown here."""
+        session.handles.forget(admitted.command)
+        self._audit_write(session, admitted, call, None, CommandCanceledError("the caller gave up"))
+
+    # ------------------------------------------------------------------------------------------------------- details
+
+    def _unavailable(self, command: pb.MxCommand) -> str | None:
+        facts = COMMANDS[command.kind]
+        if facts.group is Group.ALARM:
+            return f"{facts.name} is not available: alarms are not configured on this gateway"
+        if facts.group is Group.FAULT and not self._allow_fault_injection:
+            return f"{facts.name} exists only while the gateway runs with allow_fault_injection"
+        return None
+
+    def _empty_reply(self, session: Session, command: pb.MxCommand, correlation_id: str) -> pb.MxCommandReply:
+        return pb.MxCommandReply(
+            session_id=session.session_id,
+            correlation_id=correlation_id,
+            kind=command.kind,
+            protocol_status=pb.ProtocolStatus(code=pb.PROTOCOL_STATUS_CODE_OK),
+        )
+
+    def _answered(
+        self, session: Session, command: pb.MxCommand, correlation_id: str, answer: pb.MxCommandReply | str
+    ) -> Admitted:
+        if isinstance(answer, str):
+            reply = self._empty_reply(session, command, correlation_id)
+            reply.protocol_status.code = pb.PROTOCOL_STATUS_CODE_INVALID_REQUEST
+            reply.protocol_status.message = answer
+        else:
+            reply = answer
+        future: asyncio.Future[pb.MxCommandReply] = asyncio.get_running_loop().create_future()
+        future.set_result(reply)
+        return Admitted(pb.MxCommand(kind=command.kind), Verdict(None), future, correlation_id)
+
+    def record_denial(
+        self, call: CallInfo, session_id: str, target: str, reason: str, correlation_id: str, kind: str = ""
+    ) -> None:
+        """Notes a refusal in the audit."""
+        self._audit.add(
+            AuditRecord(
+                "denied",
+                call.caller.key_id,
+                call.address,
+                session_id,
+                correlation_id,
+                target,
+                "permission-denied",
+                {"reason": reason, "method": call.method, **({"kind": kind} if kind else {})},
+            )
+        )
+
+    def _audit_write(
+        self,
+        session: Session,
+        admitted: Admitted,
+        call: CallInfo,
+        reply: pb.MxCommandReply | None,
+        error: GatewayError | None,
+    ) -> None:
+        command, verdict = admitted.command, admitted.verdict
+        if not self._audits_writes or command.WhichOneof("payload") is None:
+            return
+        kind = command.kind
+        if kind in WRITE_KINDS:
+            self._record_write(session, admitted, call, kind, verdict.references[0], _outcome(reply, error))
+        elif kind in BULK_WRITE_KINDS:
+            results = [] if reply is None else list(getattr(reply, COMMANDS[kind].payload).results)
+            for index, target in enumerate(verdict.references):
+                if verdict.denied and index in verdict.denied:
+                    continue
+                outcome = _outcome(reply, error)
+                if index < len(results):
+                    outcome = "accepted" if results[index].was_successful else "failed"
+                self._record_write(session, admitted, call, kind, target, outcome)
+        elif COMMANDS[kind].scope in _AUDITED_GROUPS:
+            self._record_write(session, admitted, call, kind, "", _outcome(reply, error))
+
+    def _record_write(
+        self, session: Session, admitted: Admitted, call: CallInfo, kind: int, target: str, outcome: str
+    ) -> None:
+        self._audit.add(
+            AuditRecord(
+                "write" if kind in WRITE_KINDS or kind in BULK_WRITE_KINDS else "command",
+                call.caller.key_id,
+                call.address,
+                session.session_id,
+                admitted.correlation_id,
+                target,
+                outcome,
+                {"kind": kind_name(kind)},
+            )
+        )
+
+
+def _outcome(reply: pb.MxCommandReply | None, error: GatewayError | None) -> str:
+    if error is not None:
+        return error.reason.lower()
+    assert reply is not None
+    if reply.protocol_status.code == pb.PROTOCOL_STATUS_CODE_OK:
+        # MXAccess took the call; what became of it comes as an event.
+        return "accepted"
+    return pb.ProtocolStatusCode.Name(reply.protocol_status.code).removeprefix("PROTOCOL_STATUS_CODE_").lower()

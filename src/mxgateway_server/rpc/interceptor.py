@@ -1,0 +1,206 @@
+"""The gate before every method, unary and streaming, ours and the Galaxy's: who calls, and may they call this."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, NoReturn
+from urllib.parse import unquote
+
+import grpc
+import grpc.aio
+
+from mxgateway_server.core.commands import MAX_CORRELATION_CHARACTERS
+from mxgateway_server.core.scopes import PUBLIC, ScopeSet, allows, scopes_of_rpc
+from mxgateway_server.errors import AuthenticationError, GatewayError, KeyStoreUnavailableError, PermissionDeniedError
+from mxgateway_server.logs import get_logger
+from mxgateway_server.rpc.callers import CallInfo, set_current_call
+from mxgateway_server.rpc.errors import CORRELATION_KEY, Context, abort
+from mxgateway_server.security.audit import AuditLog
+from mxgateway_server.security.authenticator import ANYONE, Authenticator, Caller
+from mxgateway_server.security.store import AuditRecord
+
+logger = get_logger(__name__)
+
+
+class LiveStreams:
+    """The streams that run now, by key: a revoked key's streams must end, not only its next calls fail."""
+
+    def __init__(self) -> None:
+        self._tasks: dict[str, set[asyncio.Task[Any]]] = {}
+        self._revoked: set[asyncio.Task[Any]] = set()
+
+    def enter(self, key_id: str) -> asyncio.Task[Any]:
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.setdefault(key_id, set()).add(task)
+        return task
+
+    def leave(self, key_id: str, task: asyncio.Task[Any]) -> bool:
+        """Whether the stream was ended because its key is no longer valid."""
+        tasks = self._tasks.get(key_id)
+        if tasks is not None:
+            tasks.discard(task)
+            if not tasks:
+                del self._tasks[key_id]
+        was_revoked = task in self._revoked
+        self._revoked.discard(task)
+        return was_revoked
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        return tuple(self._tasks)
+
+    def end(self, key_id: str) -> None:
+        """Ends every stream of a key."""
+        for task in self._tasks.get(key_id, ()):
+            if task not in self._revoked:
+                self._revoked.add(task)
+                task.cancel()
+
+
+class AuthInterceptor(grpc.aio.ServerInterceptor):
+    """Authenticates and authorizes each call before its handler sees the request."""
+
+    def __init__(self, authenticator: Authenticator | None, audit: AuditLog, streams: LiveStreams) -> None:
+        self._authenticator = authenticator
+        self._audit = audit
+        self._streams = streams
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler[Any, Any]]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> grpc.RpcMethodHandler[Any, Any]:
+        handler = await continuation(handler_call_details)
+        if handler is None:
+            return handler
+        method: str = handler_call_details.method  # type: ignore[attr-defined]
+        metadata = {key: value for key, value in handler_call_details.invocation_metadata or ()}  # type: ignore[attr-defined]
+        return self._wrap(handler, method, metadata)
+
+    def _wrap(
+        self, handler: grpc.RpcMethodHandler[Any, Any], method: str, metadata: dict[str, Any]
+    ) -> grpc.RpcMethodHandler[Any, Any]:
+        needed = scopes_of_rpc(method)
+        codecs = (handler.request_deserializer, handler.response_serializer)
+
+        if not handler.response_streaming:
+            unary: Any = handler.stream_unary if handler.request_streaming else handler.unary_unary
+
+            async def answer(request: Any, context: Context) -> Any:
+                call = await self._enter(context, method, metadata, needed)
+                try:
+                    return await unary(request, context)
+                except GatewayError as error:
+                    await abort(context, error, call.correlation_id)
+                except Exception as error:  # noqa: BLE001 — nothing of an unexpected error may reach the caller
+                    await self._unexpected(context, error, call)
+
+            make: Any = (
+                grpc.stream_unary_rpc_method_handler if handler.request_streaming else grpc.unary_unary_rpc_method_handler
+            )
+            return make(answer, *codecs)  # type: ignore[no-any-return]
+
+        streaming: Any = handler.stream_stream if handler.request_streaming else handler.unary_stream
+
+        async def stream(request: Any, context: Context) -> None:
+            call = await self._enter(context, method, metadata, needed)
+            task = self._streams.enter(call.caller.key_id)
+            try:
+                produced = streaming(request, context)
+                if inspect.isasyncgen(produced):
+                    await _send_all(produced, context)
+                else:
+                    await produced
+            except GatewayError as error:
+                await abort(context, error, call.correlation_id)
+            except asyncio.CancelledError:
+                if self._streams.leave(call.caller.key_id, task):
+                    task.uncancel()
+                    await abort(context, AuthenticationError("KeyRevoked"), call.correlation_id)
+                raise
+            except Exception as error:  # noqa: BLE001 — as above
+                await self._unexpected(context, error, call)
+            finally:
+                self._streams.leave(call.caller.key_id, task)
+
+        make = (
+            grpc.stream_stream_rpc_method_handler if handler.request_streaming else grpc.unary_stream_rpc_method_handler
+        )
+        return make(stream, *codecs)  # type: ignore[no-any-return]
+
+    async def _enter(self, context: Context, method: str, metadata: dict[str, Any], needed: ScopeSet) -> CallInfo:
+        correlation_id = _correlation_id(metadata)
+        address = peer_host(context.peer())
+        context.set_trailing_metadata(((CORRELATION_KEY, correlation_id),))
+        if needed == PUBLIC:
+            call = CallInfo(Caller("", frozenset()), address, method, correlation_id)
+            set_current_call(call)
+            return call
+        caller = ANYONE
+        if self._authenticator is not None:
+            header = metadata.get("authorization", "")
+            try:
+                caller = await self._authenticator.authenticate(header if isinstance(header, str) else "", address)
+            except AuthenticationError as error:
+                if error.kind != "Throttled":
+                    self._audit.add(
+                        AuditRecord(
+                            "authentication-failed",
+                            error.key_id,
+                            address,
+                            correlation_id=correlation_id,
+                            outcome=error.kind,
+                            details={"method": method},
+                        )
+                    )
+                await abort(context, error, correlation_id)
+            except Exception as error:  # noqa: BLE001 — without the store nobody is let in, and the caller may try again
+                logger.error("key_store_failed", exc_info=error, correlation_id=correlation_id)
+                failure = KeyStoreUnavailableError("the gateway cannot check API keys now; try again", retry_after=1.0)
+                await abort(context, failure, correlation_id)
+        call = CallInfo(caller, address, method, correlation_id)
+        if not allows(caller.scopes, needed):
+            error_text = f"this method needs the scope {' or '.join(sorted(needed))}, which this API key does not have"
+            self._audit.add(
+                AuditRecord(
+                    "denied",
+                    caller.key_id,
+                    address,
+                    correlation_id=correlation_id,
+                    outcome="permission-denied",
+                    details={"method": method, "reason": error_text},
+                )
+            )
+            await abort(context, PermissionDeniedError(error_text), correlation_id)
+        set_current_call(call)
+        return call
+
+    async def _unexpected(self, context: Context, error: Exception, call: CallInfo) -> NoReturn:
+        if isinstance(error, grpc.aio.AbortError):
+            raise error
+        logger.error("call_failed", exc_info=error, method=call.method, correlation_id=call.correlation_id)
+        await abort(context, GatewayError("an unexpected error; the gateway's log has it"), call.correlation_id)
+
+
+async def _send_all(messages: AsyncIterator[Any], context: Context) -> None:
+    async for message in messages:
+        await context.write(message)
+
+
+def _correlation_id(metadata: dict[str, Any]) -> str:
+    given = metadata.get(CORRELATION_KEY, "")
+    if isinstance(given, str) and 0 < len(given) <= MAX_CORRELATION_CHARACTERS and given.isprintable():
+        return given
+    return secrets.token_hex(16)
+
+
+def peer_host(peer: str) -> str:
+    """The host of a gRPC peer such as `ipv4:10.0.0.1:5000`."""
+    kind, _, rest = unquote(peer).partition(":")
+    if kind in ("ipv4", "ipv6"):
+        return rest.rpartition(":")[0].strip("[]")
+    return peer

@@ -1,0 +1,54 @@
+"""From OpenSessionRequest to what the session manager takes."""
+
+from __future__ import annotations
+
+from mxgateway.generated import mxaccess_gateway_pb2 as pb
+from mxgateway_server.config import Settings
+from mxgateway_server.errors import InvalidRequestError
+from mxgateway_server.sessions.manager import OpenOptions
+from mxgateway_server.workers.launcher import WorkerPlan
+
+MAX_NAME_CHARACTERS = 200
+MAX_OPTIONS = 32
+# Options that name files of the gateway's machine; a caller never sets them.
+_FILE_OPTIONS = frozenset({"galaxy", "board", "file", "path"})
+
+
+def open_options(request: pb.OpenSessionRequest, settings: Settings, plan: WorkerPlan) -> OpenOptions:
+    """What the caller asked for, checked.
+
+    Raises:
+        InvalidRequestError: names the field and the setting that would allow it.
+    """
+    if len(request.client_session_name) > MAX_NAME_CHARACTERS or not request.client_session_name.isprintable():
+        raise InvalidRequestError(f"client_session_name may have {MAX_NAME_CHARACTERS} printable characters")
+    timeout = settings.sessions.default_command_timeout_seconds
+    if request.HasField("command_timeout"):
+        timeout = request.command_timeout.ToNanoseconds() / 1e9
+        if timeout <= 0:
+            raise InvalidRequestError("command_timeout must be more than 0")
+        timeout = min(timeout, settings.sessions.max_command_timeout_seconds)
+    backend = request.requested_backend or plan.backend
+    is_default = backend == plan.backend
+    if not is_default:
+        if backend not in settings.worker.allowed_backends:
+            raise InvalidRequestError(
+                f"requested_backend {backend[:40]!r} is not offered here; leave it empty for {plan.backend} "
+                "(setting worker.allowed_backends)"
+            )
+        plan = WorkerPlan(
+            backend, plan.command, plan.options, plan.arguments, plan.working_directory, plan.max_frame_bytes
+        )
+    options = dict(request.backend_options)
+    if len(options) > MAX_OPTIONS:
+        raise InvalidRequestError(f"backend_options has more than {MAX_OPTIONS} entries")
+    for name in options:
+        is_allowed = name in settings.worker.allowed_backend_options
+        if not is_allowed and not (settings.allow_fault_injection and name not in _FILE_OPTIONS):
+            raise InvalidRequestError(
+                f"backend_options[{name[:40]!r}] may not be set here (settings worker.allowed_backend_options and "
+                "allow_fault_injection)"
+            )
+    if request.backpressure_policy not in pb.BackpressurePolicy.values():
+        raise InvalidRequestError(f"backpressure_policy {request.backpressure_policy} is unknown")
+    return OpenOptions(plan, is_default, timeout, request.client_session_name, request.backpressure_policy, options)

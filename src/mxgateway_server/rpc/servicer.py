@@ -1,0 +1,198 @@
+"""The MxAccessGateway service."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import grpc
+import grpc.aio
+
+from mxgateway.generated import mxaccess_gateway_pb2 as pb
+from mxgateway_protocol.clock import Clock
+from mxgateway_protocol.contract import (
+    CAPABILITY_BULK_READ,
+    CAPABILITY_BULK_WRITE,
+    CAPABILITY_COMMAND_STREAM,
+    CAPABILITY_EVENT_BATCHES,
+    GATEWAY_PROTOCOL_VERSION,
+)
+from mxgateway_server.config import Settings
+from mxgateway_server.core.commands import check_correlation_id, check_session_id
+from mxgateway_server.core.subscriber import SubscriberLimits
+from mxgateway_server.errors import InvalidRequestError, NoAlarmProviderError, WorkerShutdownTimeoutError
+from mxgateway_server.rpc.callers import current_call
+from mxgateway_server.rpc.command_stream import CommandStream
+from mxgateway_server.rpc.errors import Context
+from mxgateway_server.rpc.events import Waker, batch_message, deliveries, event_messages
+from mxgateway_server.rpc.gate import CommandGate
+from mxgateway_server.rpc.opening import open_options
+from mxgateway_server.sessions.manager import SessionManager
+from mxgateway_server.workers.launcher import WorkerPlan
+
+SERVICE = "mxaccess_gateway.v1.MxAccessGateway"
+CAPABILITIES = (
+    CAPABILITY_BULK_READ,
+    CAPABILITY_BULK_WRITE,
+    CAPABILITY_EVENT_BATCHES,
+    CAPABILITY_COMMAND_STREAM,
+)
+
+
+class GatewayServicer:
+    """Handlers of the service; the caller is known and has the method's scope before any of them runs."""
+
+    def __init__(
+        self, manager: SessionManager, gate: CommandGate, settings: Settings, plan: WorkerPlan, clock: Clock
+    ) -> None:
+        self._manager = manager
+        self._gate = gate
+        self._settings = settings
+        self._plan = plan
+        self._clock = clock
+
+    def handler(self) -> grpc.GenericRpcHandler[Any, Any]:
+        """All methods for a server; events are sent as the bytes that they are."""
+        unary, stream = grpc.unary_unary_rpc_method_handler, grpc.unary_stream_rpc_method_handler
+        methods: dict[str, Any] = {
+            "OpenSession": unary(
+                self.open_session, pb.OpenSessionRequest.FromString, pb.OpenSessionReply.SerializeToString
+            ),
+            "CloseSession": unary(
+                self.close_session, pb.CloseSessionRequest.FromString, pb.CloseSessionReply.SerializeToString
+            ),
+            "Invoke": unary(self.invoke, pb.MxCommandRequest.FromString, pb.MxCommandReply.SerializeToString),
+            "InvokeStream": grpc.stream_stream_rpc_method_handler(
+                self.invoke_stream, pb.MxCommandBatch.FromString, pb.MxCommandReplyBatch.SerializeToString
+            ),
+            "StreamEvents": stream(self.stream_events, pb.StreamEventsRequest.FromString, None),
+            "StreamEventBatches": stream(self.stream_event_batches, pb.StreamEventsRequest.FromString, None),
+            "AcknowledgeAlarm": unary(
+                self.acknowledge_alarm, pb.AcknowledgeAlarmRequest.FromString, pb.AcknowledgeAlarmReply.SerializeToString
+            ),
+            "StreamAlarms": stream(
+                self.stream_alarms, pb.StreamAlarmsRequest.FromString, pb.AlarmFeedMessage.SerializeToString
+            ),
+            "QueryActiveAlarms": stream(
+                self.query_active_alarms,
+                pb.QueryActiveAlarmsRequest.FromString,
+                pb.ActiveAlarmSnapshot.SerializeToString,
+            ),
+        }
+        return grpc.method_handlers_generic_handler(SERVICE, methods)
+
+    # ------------------------------------------------------------------------------------------------------ sessions
+
+    async def open_session(self, request: pb.OpenSessionRequest, context: Context) -> pb.OpenSessionReply:
+        call = current_call()
+        check_correlation_id(request.client_correlation_id)
+        wish = open_options(request, self._settings, self._plan)
+        session = await self._manager.open(call.caller, wish)
+        worker = session.worker
+        assert worker is not None
+        assert worker.identity is not None
+        reply = pb.OpenSessionReply(
+            session_id=session.session_id,
+            backend_name=worker.identity.backend_name,
+            worker_process_id=worker.pid,
+            worker_protocol_version=session.worker_version,
+            capabilities=CAPABILITIES,
+            protocol_status=pb.ProtocolStatus(code=pb.PROTOCOL_STATUS_CODE_OK),
+            gateway_protocol_version=GATEWAY_PROTOCOL_VERSION,
+        )
+        reply.default_command_timeout.FromNanoseconds(int(session.command_timeout * 1e9))
+        if context.cancelled():
+            # Nobody will ever close it: the caller went away while the worker started.
+            await self._manager.close_for(session.session_id, call.caller)
+        return reply
+
+    async def close_session(self, request: pb.CloseSessionRequest, context: Context) -> pb.CloseSessionReply:
+        check_session_id(request.session_id)
+        check_correlation_id(request.client_correlation_id)
+        status = pb.ProtocolStatus(code=pb.PROTOCOL_STATUS_CODE_OK)
+        try:
+            state = await self._manager.close_for(request.session_id, current_call().caller)
+        except WorkerShutdownTimeoutError as error:
+            # It is closed all the same, so this is an answer and no failure of the call.
+            state = pb.SESSION_STATE_CLOSED
+            status = pb.ProtocolStatus(code=error.protocol_code, message=str(error))
+        return pb.CloseSessionReply(session_id=request.session_id, final_state=state, protocol_status=status)
+
+    # ------------------------------------------------------------------------------------------------------ commands
+
+    async def invoke(self, request: pb.MxCommandRequest, context: Context) -> pb.MxCommandReply:
+        call = current_call()
+        check_session_id(request.session_id)
+        self._gate.check_shape(request.command, request.client_correlation_id)
+        self._gate.authorize(request.command, call, request.session_id)
+        session = self._manager.find(request.session_id, call.caller)
+        timeout = self._gate.timeout(session, None)
+        remaining = context.time_remaining()
+        if remaining is not None:
+            timeout = max(0.001, min(timeout, remaining))
+        correlation_id = request.client_correlation_id or call.correlation_id
+        admitted = self._gate.admit(session, request.command, call, correlation_id, timeout)
+        try:
+            await asyncio.wait((admitted.future,))
+        except asyncio.CancelledError:
+            admitted.future.cancel()
+            self._gate.abandoned(session, admitted, call)
+            raise
+        return self._gate.complete(session, admitted, call)
+
+    async def invoke_stream(self, request_iterator: Any, context: Context) -> None:
+        await CommandStream(self._manager, self._gate, self._clock, current_call()).run(request_iterator, context)
+
+    # -------------------------------------------------------------------------------------------------------- events
+
+    async def stream_events(self, request: pb.StreamEventsRequest, context: Context) -> None:
+        await self._stream(request, context, is_batched=False)
+
+    async def stream_event_batches(self, request: pb.StreamEventsRequest, context: Context) -> None:
+        await self._stream(request, context, is_batched=True)
+
+    async def _stream(self, request: pb.StreamEventsRequest, context: Context, *, is_batched: bool) -> None:
+        check_session_id(request.session_id)
+        if request.backpressure_policy not in pb.BackpressurePolicy.values():
+            raise InvalidRequestError(f"backpressure_policy {request.backpressure_policy} is unknown")
+        session = self._manager.find(request.session_id, current_call().caller)
+        session.record.require_ready()
+        events = self._settings.events
+        max_events = min(request.max_batch_events or events.max_batch_events, events.max_batch_events)
+        max_bytes = min(request.max_batch_bytes or events.max_batch_bytes, events.max_batch_bytes)
+        waker = Waker()
+        limits = SubscriberLimits(events.queue_capacity, events.queue_max_bytes)
+        subscriber = session.hub.join(request.after_worker_sequence, request.backpressure_policy, waker, limits)
+        session.record.attach(self._clock.monotonic())
+        session_id, clock = session.session_id, self._clock
+        try:
+            # So that the caller knows that the stream stands before the first event comes.
+            await context.send_initial_metadata(())
+            async for delivery in deliveries(subscriber, waker, max_events, max_bytes):
+                if is_batched:
+                    await context.write(batch_message(delivery, session_id, clock.unix_ns()))
+                else:
+                    for message in event_messages(delivery, session_id, clock.unix_ns()):
+                        await context.write(message)
+                        if subscriber.error is not None:
+                            raise subscriber.error
+        finally:
+            session.hub.leave(subscriber)
+            session.record.detach(self._clock.monotonic())
+
+    # -------------------------------------------------------------------------------------------------------- alarms
+
+    async def acknowledge_alarm(
+        self, request: pb.AcknowledgeAlarmRequest, context: Context
+    ) -> pb.AcknowledgeAlarmReply:
+        raise _no_alarms()
+
+    async def stream_alarms(self, request: pb.StreamAlarmsRequest, context: Context) -> None:
+        raise _no_alarms()
+
+    async def query_active_alarms(self, request: pb.QueryActiveAlarmsRequest, context: Context) -> None:
+        raise _no_alarms()
+
+
+def _no_alarms() -> NoAlarmProviderError:
+    return NoAlarmProviderError("no alarm provider: alarms are not configured on this gateway (setting alarms.enabled)")

@@ -1,0 +1,1 @@
+"""Sessions at work: the state machines of `core` joined to worker processes."""

@@ -1,0 +1,363 @@
+"""Opening, finding, closing and sweeping sessions."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from dataclasses import dataclass, field
+
+from mxgateway.generated import mxaccess_gateway_pb2 as pb
+from mxgateway_protocol.clock import Clock
+from mxgateway_server.core.event_hub import EventHub
+from mxgateway_server.core.event_ring import RingLimits
+from mxgateway_server.core.session_state import (
+    CLOSED,
+    CLOSING,
+    HANDSHAKING,
+    INITIALIZING_WORKER,
+    READY,
+    STARTING_WORKER,
+    WAITING_FOR_PIPE,
+    CloseReason,
+    SessionLimits,
+    State,
+)
+from mxgateway_server.core.session_table import SessionTable
+from mxgateway_server.core.subscriber import Policy, SubscriberLimits
+from mxgateway_server.errors import (
+    GatewayStoppingError,
+    SessionClosedError,
+    SessionNotFoundError,
+    WorkerError,
+    WorkerShutdownTimeoutError,
+)
+from mxgateway_server.logs import get_logger
+from mxgateway_server.security.authenticator import Caller
+from mxgateway_server.sessions.session import Session
+from mxgateway_server.workers.client import WorkerClient
+from mxgateway_server.workers.launcher import Launcher, WorkerPlan
+from mxgateway_server.workers.pool import WorkerPool
+
+logger = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class SessionOptions:
+    """Bounds of the gateway's sessions."""
+
+    max_sessions: int = 64
+    max_sessions_per_key: int = 0
+    limits: SessionLimits = SessionLimits()
+    ring: RingLimits = RingLimits()
+    subscriber: SubscriberLimits = SubscriberLimits()
+    policy: Policy = pb.BACKPRESSURE_POLICY_FAIL_FAST
+    max_subscribers: int = 8
+    requires_subscriber: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class OpenOptions:
+    """What a caller asked for."""
+
+    plan: WorkerPlan
+    uses_default_plan: bool
+    command_timeout: float
+    name: str = ""
+    policy: Policy = pb.BACKPRESSURE_POLICY_UNSPECIFIED
+    options: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class SessionCounters:
+    """Totals since the gateway started."""
+
+    opened: int = 0
+    closed: int = 0
+    faulted: int = 0
+    killed: int = 0
+
+
+class SessionManager:
+    """The sessions of one gateway. Ending a worker takes time, so faulted ones are buried by `run`."""
+
+    def __init__(self, launcher: Launcher, pool: WorkerPool, clock: Clock, options: SessionOptions) -> None:
+        self._launcher = launcher
+        self._pool = pool
+        self._clock = clock
+        self._options = options
+        self._table = SessionTable(options.max_sessions, options.limits, options.max_sessions_per_key)
+        self._sessions: dict[str, Session] = {}
+        self._closing: dict[str, asyncio.Future[WorkerShutdownTimeoutError | None]] = {}
+        self._faulted: asyncio.Queue[Session | None] = asyncio.Queue()
+        self._group: asyncio.TaskGroup | None = None
+        self._is_stopping = False
+        self.counters = SessionCounters()
+
+    def __len__(self) -> int:
+        return len(self._sessions)
+
+    @property
+    def sessions(self) -> tuple[Session, ...]:
+        return tuple(self._sessions.values())
+
+    # -------------------------------------------------------------------------------------------------------- open
+
+    async def open(self, caller: Caller, wish: OpenOptions) -> Session:
+        """Opens a session for the caller.
+
+        Raises:
+            GatewayStoppingError, SessionLimitError, WorkerStartError
+        """
+        if self._is_stopping:
+            raise GatewayStoppingError("the gateway is stopping; use another, or wait until it is back", retry_after=5.0)
+        session_id = f"session-{secrets.token_hex(16)}"
+        record = self._table.create(session_id, caller.key_id, self._clock.monotonic(), wish.name)
+        options = self._options
+        hub = EventHub(
+            options.ring,
+            options.subscriber,
+            wish.policy or options.policy,
+            options.max_subscribers,
+            requires_subscriber=options.requires_subscriber,
+        )
+        session = Session(record, hub, self._clock, wish.command_timeout, self._on_fault)
+        self._sessions[session_id] = session
+        worker: WorkerClient | None = None
+        try:
+            worker = await self._worker(session, wish)
+            if self._is_stopping or record.state == CLOSING:
+                raise GatewayStoppingError("the gateway is stopping", retry_after=5.0)
+            session.attach(worker)
+            if worker.fault is not None:
+                raise worker.fault
+            record.move(READY)
+            session.touch()
+        except BaseException:
+            self._sessions.pop(session_id, None)
+            self._table.discard(session_id)
+            if worker is not None:
+                await asyncio.shield(worker.kill())
+            record.move(CLOSED)
+            session.ended.set()
+            raise
+        self.counters.opened += 1
+        logger.info("session_opened", session_id=session_id, worker_pid=worker.pid, key_id=caller.key_id, name=wish.name)
+        return session
+
+    async def _worker(self, session: Session, wish: OpenOptions) -> WorkerClient:
+        record = session.record
+        policy = session.hub.policy
+        while wish.uses_default_plan:
+            pooled = self._pool.take()
+            if pooled is None:
+                break
+            record.move(INITIALIZING_WORKER)
+            try:
+                await pooled.assign(record.session_id, wish.options, policy)
+            except WorkerError as error:
+                logger.warning("pool_worker_refused", session_id=record.session_id, worker_pid=pooled.pid, error=error)
+                await asyncio.shield(pooled.kill())
+                if wish.options:
+                    # The caller's own options may be what it does not take: another worker would not either.
+                    raise
+                continue
+            except BaseException:
+                await asyncio.shield(pooled.kill())
+                raise
+            return pooled
+        record.move(STARTING_WORKER)
+        policy_name = pb.BackpressurePolicy.Name(policy).removeprefix("BACKPRESSURE_POLICY_").lower()
+        if policy_name == "disconnect_subscriber":
+            # Which reader is slow is known here only; towards the gateway the worker's queue is fail-fast.
+            policy_name = "fail_fast"
+        plan = WorkerPlan(
+            wish.plan.backend,
+            wish.plan.command,
+            {**wish.plan.options, **wish.options},
+            (*wish.plan.arguments, "--backpressure-policy", policy_name),
+            wish.plan.working_directory,
+            wish.plan.max_frame_bytes,
+        )
+
+        def started() -> None:
+            record.move(WAITING_FOR_PIPE)
+            record.move(HANDSHAKING)
+
+        return await self._launcher.launch(
+            plan, record.session_id, on_started=started, on_hello=lambda: _ignore(record.move(INITIALIZING_WORKER))
+        )
+
+    # -------------------------------------------------------------------------------------------------------- find
+
+    def find(self, session_id: str, caller: Caller) -> Session:
+        """The caller's session.
+
+        Raises:
+            SessionNotFoundError, OwnerMismatchError
+        """
+        record = self._table.find(session_id, caller.key_id, caller.is_admin)
+        return self._sessions[record.session_id]
+
+    # ------------------------------------------------------------------------------------------------------- close
+
+    async def close_for(self, session_id: str, caller: Caller) -> State:
+        """Closes the caller's session; closing a closed one gives its final state again.
+
+        Raises:
+            SessionNotFoundError, OwnerMismatchError
+            WorkerShutdownTimeoutError: it is closed, but its worker had to be killed.
+        """
+        try:
+            session = self.find(session_id, caller)
+        except SessionNotFoundError:
+            closed = self._table.find_closed(session_id, caller.key_id, caller.is_admin)
+            if closed is None:
+                raise
+            return closed.state
+        await self.close(session, CloseReason.CLIENT)
+        return session.record.state
+
+    async def close(self, session: Session, reason: CloseReason) -> None:
+        """Ends a session in order; several calls at once share one ending.
+
+        Raises:
+            WorkerShutdownTimeoutError: it is closed, but its worker had to be killed.
+        """
+        problem = await self._end(session, reason, by_force=False)
+        if problem is not None:
+            raise problem
+
+    async def kill(self, session: Session) -> None:
+        """Ends a session and its worker at once, without asking the worker."""
+        await self._end(session, CloseReason.ADMIN_KILL, by_force=True)
+
+    async def _end(self, session: Session, reason: CloseReason, *, by_force: bool) -> WorkerShutdownTimeoutError | None:
+        under_way = self._closing.get(session.session_id)
+        if under_way is not None:
+            return await asyncio.shield(under_way)
+        if session.session_id not in self._sessions:
+            return None
+        done: asyncio.Future[WorkerShutdownTimeoutError | None] = asyncio.get_running_loop().create_future()
+        self._closing[session.session_id] = done
+        if self._group is None:
+            raise RuntimeError("sessions can be closed only while `run` runs")
+        ending = self._group.create_task(self._end_once(session, reason, by_force, done))
+        # The caller may give up; the ending goes on, and whoever asks next waits for the same one.
+        return await asyncio.shield(ending)
+
+    async def _end_once(
+        self,
+        session: Session,
+        reason: CloseReason,
+        by_force: bool,
+        done: asyncio.Future[WorkerShutdownTimeoutError | None],
+    ) -> WorkerShutdownTimeoutError | None:
+        record = session.record
+        problem = None
+        try:
+            record.close_reason = record.close_reason or reason
+            was_faulted = record.fault is not None
+            record.move(CLOSING)
+            worker = session.worker
+            if worker is not None:
+                if by_force or was_faulted or worker.fault is not None:
+                    self.counters.killed += 1
+                    await worker.kill()
+                elif not await worker.shut_down(reason):
+                    self.counters.killed += 1
+                    problem = WorkerShutdownTimeoutError(
+                        "the session is closed; its worker did not end in time and was killed", worker_pid=worker.pid
+                    )
+        except Exception as error:  # noqa: BLE001 — the session must end whatever its worker does; the cause is told
+            logger.error("session_close_failed", session_id=session.session_id, exc_info=error)
+            problem = WorkerShutdownTimeoutError("the session is closed; ending its worker failed")
+        finally:
+            session.hub.end(_end_error(reason))
+            record.move(CLOSED)
+            self._sessions.pop(session.session_id, None)
+            self._table.remove(session.session_id)
+            self._closing.pop(session.session_id, None)
+            self.counters.closed += 1
+            session.ended.set()
+            done.set_result(problem)
+        logger.info(
+            "session_closed",
+            session_id=session.session_id,
+            worker_pid=session.worker_pid(),
+            reason=str(record.close_reason),
+            clean=problem is None,
+        )
+        return problem
+
+    def _on_fault(self, session: Session) -> None:
+        self.counters.faulted += 1
+        record = session.record
+        record.close_reason = CloseReason.FAULT
+        logger.error(
+            "session_faulted",
+            session_id=session.session_id,
+            worker_pid=session.worker_pid(),
+            reason=None if record.fault is None else record.fault.reason,
+            error=record.fault,
+        )
+        self._faulted.put_nowait(session)
+
+    # ------------------------------------------------------------------------------------------------ upkeep and end
+
+    async def run(self) -> None:
+        """Ends the workers of faulted sessions as they occur, and owns the tasks that close sessions, until `stop`.
+
+        A faulted session stays known for a while, so that its owner learns why.
+        """
+        async with asyncio.TaskGroup() as group:
+            self._group = group
+            while (session := await self._faulted.get()) is not None:
+                if session.worker is not None:
+                    group.create_task(session.worker.kill())
+
+    def check_workers(self) -> None:
+        """Looks whether a worker hangs."""
+        for session in self.sessions:
+            if session.worker is not None:
+                session.worker.check()
+
+    async def sweep(self) -> None:
+        """Closes sessions whose lease or grace is over, and faulted ones that nobody closed for a lease's time."""
+        now = self._clock.monotonic()
+        for session in self.sessions:
+            session.hub.expire(now)
+        for record, reason in self._table.expired(now):
+            session_or_none = self._sessions.get(record.session_id)
+            if session_or_none is None:
+                continue
+            logger.info("session_expired", session_id=record.session_id, reason=str(reason))
+            problem = await self._end(session_or_none, reason, by_force=False)
+            if problem is not None:
+                logger.warning("session_close_was_forced", session_id=record.session_id)
+
+    def refuse_new(self) -> None:
+        """From now on no session opens, and every stream ends."""
+        self._is_stopping = True
+        error = GatewayStoppingError("the gateway is stopping", retry_after=5.0)
+        for session in self.sessions:
+            session.hub.end(error)
+
+    async def stop(self) -> None:
+        """Closes every session, all at once."""
+        self.refuse_new()
+        async with asyncio.TaskGroup() as group:
+            for session in self.sessions:
+                group.create_task(self._end(session, CloseReason.GATEWAY_SHUTDOWN, by_force=False))
+        self._faulted.put_nowait(None)
+
+
+def _ignore(_: bool) -> None:
+    return None
+
+
+def _end_error(reason: CloseReason) -> SessionClosedError | GatewayStoppingError | None:
+    if reason is CloseReason.CLIENT:
+        return None
+    if reason is CloseReason.GATEWAY_SHUTDOWN:
+        return GatewayStoppingError("the gateway is stopping", retry_after=5.0)
+    return SessionClosedError(f"the session was closed: {reason}")

@@ -1,0 +1,87 @@
+"""One open session: its record, its worker, its events, and the one path that every command takes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from mxgateway.generated import mxaccess_gateway_pb2 as pb
+from mxgateway_protocol.clock import Clock
+from mxgateway_protocol.contract import WORKER_PROTOCOL_VERSION
+from mxgateway_server.core.chunks import EventChunk
+from mxgateway_server.core.event_hub import EventHub
+from mxgateway_server.core.handles import HandleTracker
+from mxgateway_server.core.session_state import SessionRecord
+from mxgateway_server.errors import GatewayError, WorkerProtocolError
+from mxgateway_server.workers.client import WorkerClient
+
+
+class Session:
+    """A session and what belongs to it.
+
+    Attributes:
+        worker_version: protocol version of its worker.
+    """
+
+    def __init__(
+        self, record: SessionRecord, hub: EventHub, clock: Clock, command_timeout: float, on_fault: Callable[[Session], None]
+    ) -> None:
+        self.record = record
+        self.hub = hub
+        self.handles = HandleTracker()
+        self.command_timeout = command_timeout
+        self.worker: WorkerClient | None = None
+        self.worker_version = WORKER_PROTOCOL_VERSION
+        self.events_received = 0
+        self.commands_started = 0
+        self.end_error: GatewayError | None = None
+        self.ended = asyncio.Event()
+        self._clock = clock
+        self._on_fault = on_fault
+
+    @property
+    def session_id(self) -> str:
+        return self.record.session_id
+
+    def attach(self, worker: WorkerClient) -> None:
+        """Takes a worker; from now on its events and faults are the session's."""
+        self.worker = worker
+        worker.on_events = self._take_events
+        worker.on_fault = self.fail
+        if worker.fault is not None:
+            self.fail(worker.fault)
+
+    def touch(self) -> None:
+        self.record.touch(self._clock.monotonic())
+
+    def fail(self, error: GatewayError) -> None:
+        """Faults the session; its streams end with the error at once."""
+        if self.record.fail(error, self._clock.monotonic()):
+            self.hub.end(error)
+            self._on_fault(self)
+
+    def _take_events(self, chunk: EventChunk) -> None:
+        self.events_received += chunk.count
+        try:
+            overflow = self.hub.publish(chunk, self._clock.monotonic())
+        except WorkerProtocolError as error:
+            overflow = None
+            self.fail(error)
+        if overflow is not None:
+            self.fail(overflow)
+
+    def submit(self, command: pb.MxCommand, timeout: float) -> asyncio.Future[pb.MxCommandReply]:
+        """Sends a command to the worker; see WorkerClient.submit.
+
+        Raises:
+            SessionNotReadyError, WorkerError, PendingLimitError, InvalidRequestError
+        """
+        self.record.require_ready()
+        assert self.worker is not None
+        self.commands_started += 1
+        return self.worker.submit(command, timeout)
+
+    def worker_pid(self) -> int:
+        return 0 if self.worker is None else self.worker.pid
+
+

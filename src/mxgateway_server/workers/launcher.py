@@ -1,0 +1,131 @@
+"""From a session's wish to a ready worker; whatever goes wrong on the way leaves nothing behind."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from mxgateway_protocol.clock import Clock
+from mxgateway_protocol.contract import MAX_FRAME_BYTES, NONCE_VARIABLE, WORKER_PROTOCOL_VERSION
+from mxgateway_server.errors import WorkerError
+from mxgateway_server.logs import get_logger
+from mxgateway_server.workers.client import WorkerClient, WorkerLimits
+from mxgateway_server.workers.containment import Containment
+from mxgateway_server.workers.process import start_process
+
+logger = get_logger(__name__)
+
+# What a worker needs of the gateway's environment; the rest, credentials perhaps, stays here.
+_PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "TEMP", "TMP", "SYSTEMROOT", "WINDIR")
+_PASSED_ON_PREFIXES = ("PYTHON", "COV_", "COVERAGE_", "LD_LIBRARY", "PROGRAM", "COMMONPROGRAM", "APPDATA", "USERPROFILE")
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerPlan:
+    """How workers are started.
+
+    Attributes:
+        command: program and first arguments; empty for this Python with the worker module.
+        backend: backend name.
+        options: options of the backend.
+        arguments: further arguments of the worker.
+    """
+
+    backend: str
+    command: tuple[str, ...] = ()
+    options: Mapping[str, str] = field(default_factory=dict)
+    arguments: tuple[str, ...] = ()
+    working_directory: str = ""
+    max_frame_bytes: int = MAX_FRAME_BYTES
+
+    def command_line(self, session_id: str) -> list[str]:
+        """The whole command; holds no secret, so it may be logged."""
+        line = list(self.command or (sys.executable, "-m", "mxgateway_worker"))
+        line += ["--session-id", session_id, "--protocol-version", str(WORKER_PROTOCOL_VERSION)]
+        line += ["--backend", self.backend]
+        for name, value in sorted(self.options.items()):
+            line += ["--option", f"{name}={value}"]
+        return [*line, *self.arguments]
+
+
+class Launcher:
+    """Starts workers, a bounded number at a time."""
+
+    def __init__(
+        self,
+        limits: WorkerLimits,
+        clock: Clock,
+        containment: Containment,
+        gateway_version: str,
+        simultaneous_starts: int = 4,
+    ) -> None:
+        self.limits = limits
+        self._clock = clock
+        self._containment = containment
+        self._gateway_version = gateway_version
+        self._starting = asyncio.Semaphore(simultaneous_starts)
+        self.started = 0
+        self.failed = 0
+
+    async def launch(
+        self,
+        plan: WorkerPlan,
+        session_id: str,
+        *,
+        on_started: Callable[[], None] = lambda: None,
+        on_hello: Callable[[], None] = lambda: None,
+    ) -> WorkerClient:
+        """A ready worker.
+
+        Raises:
+            WorkerStartError: by cause; nothing of the worker is left.
+        """
+        async with self._starting:
+            began = self._clock.monotonic()
+            nonce = secrets.token_urlsafe(24)
+            environment = _environment()
+            environment[NONCE_VARIABLE] = nonce
+            try:
+                process = await start_process(
+                    plan.command_line(session_id),
+                    environment,
+                    session_id,
+                    self._containment,
+                    working_directory=plan.working_directory or None,
+                    max_frame_bytes=plan.max_frame_bytes,
+                )
+            except WorkerError:
+                self.failed += 1
+                raise
+            client = WorkerClient(process, nonce, self.limits, self._clock, self._containment)
+            try:
+                on_started()
+                identity = await client.handshake(self._gateway_version, on_hello)
+            except BaseException as error:
+                self.failed += 1
+                # Shielded: a caller that gives up must not leave a process behind.
+                await asyncio.shield(client.kill())
+                if isinstance(error, WorkerError):
+                    logger.warning("worker_start_failed", session_id=session_id, worker_pid=client.pid, error=error)
+                raise
+            self.started += 1
+            logger.info(
+                "worker_ready",
+                session_id=session_id,
+                worker_pid=client.pid,
+                backend=identity.backend_name,
+                milliseconds=round((self._clock.monotonic() - began) * 1000, 1),
+            )
+            return client
+
+
+def _environment() -> dict[str, str]:
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name.upper() in _PASSED_ON or name.upper().startswith(_PASSED_ON_PREFIXES)
+    }
