@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
-from mxgateway_protocol.contract import EVENT_QUEUE_CAPACITY, MAX_FRAME_BYTES, WORKER_PROTOCOL_VERSION
+from mxgateway_protocol.contract import EVENT_QUEUE_CAPACITY, MAX_FRAME_BYTES
 from mxgateway_server.errors import ConfigurationError
 
 ENVIRONMENT_PREFIX = "MXGATEWAY__"
@@ -50,15 +50,15 @@ class AuthenticationSettings(_Section):
     """File with the secret that keys are hashed with; empty for `pepper` in the state directory."""
     run_migrations_on_startup: bool = True
     """Brings the key store to this version's schema at start."""
-    cache_seconds: float = Field(2.0, ge=0, le=60)
+    cache_seconds: float = Field(default=2.0, ge=0, le=60)
     """How long a checked key is trusted without asking the store: a revocation by another process is seen after it."""
-    failures_before_throttle: int = Field(10, ge=1)
+    failures_before_throttle: int = Field(default=10, ge=1)
     """Failed keys from one address before it has to wait."""
-    throttle_seconds: float = Field(5.0, ge=0)
+    throttle_seconds: float = Field(default=5.0, ge=0)
     """How long it has to wait, doubling with each further failure up to a minute; 0 for no throttle."""
     audit_writes: bool = True
     """Records every write: who, which tag, outcome; never the value."""
-    audit_retention_days: int = Field(400, ge=0)
+    audit_retention_days: int = Field(default=400, ge=0)
     """Days that audit records are kept; 0 for ever."""
 
 
@@ -74,82 +74,82 @@ class WorkerSettings(_Section):
     backend_options: dict[str, str] = Field(default_factory=dict)
     """Options handed to the backend, such as `profile`."""
     allowed_backend_options: tuple[str, ...] = ("profile",)
-    """Backend options that callers of OpenSession may set. With fault injection allowed: all but those that name files."""
-    startup_timeout_seconds: float = Field(30.0, gt=0)
+    """Backend options that callers may set; with fault injection allowed, all but those that name files."""
+    startup_timeout_seconds: float = Field(default=30.0, gt=0)
     """Limit from start to ready."""
-    shutdown_timeout_seconds: float = Field(10.0, gt=0)
+    shutdown_timeout_seconds: float = Field(default=10.0, gt=0)
     """Limit from being asked to end to having ended; then the worker is killed."""
-    terminate_timeout_seconds: float = Field(2.0, gt=0)
+    terminate_timeout_seconds: float = Field(default=2.0, gt=0)
     """Limit from terminate to kill."""
-    heartbeat_grace_seconds: float = Field(15.0, gt=0)
+    heartbeat_grace_seconds: float = Field(default=15.0, gt=0)
     """Silence after which an idle worker counts as hung; heartbeats come every 5 s."""
-    heartbeat_stuck_ceiling_seconds: float = Field(75.0, gt=0)
+    heartbeat_stuck_ceiling_seconds: float = Field(default=75.0, gt=0)
     """Silence, or age of one call, after which a busy worker counts as hung."""
-    max_message_bytes: int = Field(MAX_FRAME_BYTES, ge=64 * 1024, le=1024 * 1024 * 1024)
+    max_message_bytes: int = Field(default=MAX_FRAME_BYTES, ge=64 * 1024, le=1024 * 1024 * 1024)
     """Longest frame of the pipe."""
-    pool_size: int = Field(2, ge=0, le=64)
+    pool_size: int = Field(default=2, ge=0, le=64)
     """Workers kept ready, so that a session opens at once; 0 for none."""
-    simultaneous_starts: int = Field(4, ge=1, le=64)
+    simultaneous_starts: int = Field(default=4, ge=1, le=64)
     """Workers that may be starting at the same time."""
 
 
 class SessionSettings(_Section):
-    default_command_timeout_seconds: float = Field(30.0, gt=0)
+    default_command_timeout_seconds: float = Field(default=30.0, gt=0)
     """Limit of a command when neither the call nor the session says another."""
-    max_command_timeout_seconds: float = Field(600.0, gt=0)
+    max_command_timeout_seconds: float = Field(default=600.0, gt=0)
     """Longest limit that a caller may ask for."""
-    max_sessions: int = Field(64, ge=1)
-    max_sessions_per_key: int = Field(0, ge=0)
+    max_sessions: int = Field(default=64, ge=1)
+    max_sessions_per_key: int = Field(default=0, ge=0)
     """Sessions that one key may have at once; 0 for no limit of its own."""
-    max_pending_commands_per_session: int = Field(128, ge=1)
+    max_pending_commands_per_session: int = Field(default=128, ge=1)
     """Commands under way on one session; more fail at once."""
-    default_lease_seconds: float = Field(1800.0, gt=0)
+    default_lease_seconds: float = Field(default=1800.0, gt=0)
     """Life of a session without calls and streams; each call begins it anew."""
-    lease_sweep_interval_seconds: float = Field(30.0, gt=0)
-    detach_grace_seconds: float = Field(30.0, ge=0)
+    lease_sweep_interval_seconds: float = Field(default=30.0, gt=0)
+    detach_grace_seconds: float = Field(default=30.0, ge=0)
     """Life of a session after its last stream broke off, unless a call comes; 0 for the lease only."""
     allow_multiple_event_subscribers: bool = True
     """Whether a session may have several event streams at once."""
-    max_event_subscribers_per_session: int = Field(8, ge=1)
+    max_event_subscribers_per_session: int = Field(default=8, ge=1)
 
 
 class EventSettings(_Section):
-    queue_capacity: int = Field(EVENT_QUEUE_CAPACITY, ge=1)
+    queue_capacity: int = Field(default=EVENT_QUEUE_CAPACITY, ge=1)
     """Events that may wait for one stream, or for the first stream of a session."""
-    queue_max_bytes: int = Field(16 * 1024 * 1024, ge=1024)
+    queue_max_bytes: int = Field(default=16 * 1024 * 1024, ge=1024)
     """The same in bytes."""
     backpressure_policy: Policy = Policy.FAIL_FAST
     """What happens when they are more, unless session or stream say otherwise."""
-    replay_buffer_capacity: int = Field(1024, ge=0)
+    replay_buffer_capacity: int = Field(default=1024, ge=0)
     """Delivered events kept for streams that resume; 0 for none."""
-    replay_retention_seconds: float = Field(300.0, ge=0)
+    replay_retention_seconds: float = Field(default=300.0, ge=0)
     """Age after which they go; 0 for no age limit."""
-    replay_max_bytes: int = Field(16 * 1024 * 1024, ge=1024)
+    replay_max_bytes: int = Field(default=16 * 1024 * 1024, ge=1024)
     require_subscriber: bool = False
     """Faults a session whose events overflow while nobody reads them, as the original does."""
-    max_batch_events: int = Field(2000, ge=1)
+    max_batch_events: int = Field(default=2000, ge=1)
     """Events in one message of StreamEventBatches, unless the stream asks for fewer."""
-    max_batch_bytes: int = Field(1024 * 1024, ge=1024)
+    max_batch_bytes: int = Field(default=1024 * 1024, ge=1024)
     """The same in bytes."""
 
 
 class ProtocolSettings(_Section):
-    worker_protocol_version: Literal[1] = WORKER_PROTOCOL_VERSION
-    max_grpc_message_bytes: int = Field(MAX_FRAME_BYTES, ge=64 * 1024)
+    worker_protocol_version: Literal[1] = 1
+    max_grpc_message_bytes: int = Field(default=MAX_FRAME_BYTES, ge=64 * 1024)
     reflection: bool = False
     """Offers gRPC server reflection (scope metadata:read)."""
-    keepalive_seconds: float = Field(20.0, gt=0)
+    keepalive_seconds: float = Field(default=20.0, gt=0)
     """Interval of HTTP/2 pings that find dead peers."""
-    keepalive_timeout_seconds: float = Field(10.0, gt=0)
-    shutdown_grace_seconds: float = Field(10.0, ge=0)
+    keepalive_timeout_seconds: float = Field(default=10.0, gt=0)
+    shutdown_grace_seconds: float = Field(default=10.0, ge=0)
     """Limit of an orderly stop: streams end, workers close."""
 
 
 class GalaxySettings(_Section):
     connection_string: str = ""
     """Galaxy database: a SQLite file or SQLAlchemy URL; empty for the name or path given by `--galaxy`."""
-    command_timeout_seconds: float = Field(60.0, gt=0)
-    dashboard_refresh_interval_seconds: float = Field(30.0, gt=0)
+    command_timeout_seconds: float = Field(default=60.0, gt=0)
+    dashboard_refresh_interval_seconds: float = Field(default=30.0, gt=0)
     """How often the time of the last deployment is looked at."""
     persist_snapshot: bool = True
     snapshot_cache_path: str = ""
@@ -158,9 +158,9 @@ class GalaxySettings(_Section):
 
 class AlarmFallbackSettings(_Section):
     mode: Literal["auto", "force_alarm_manager", "force_subtag"] = "auto"
-    consecutive_failure_threshold: int = Field(3, ge=1)
-    failback_probe_interval_seconds: float = Field(30.0, ge=1)
-    failback_stable_probes: int = Field(3, ge=1)
+    consecutive_failure_threshold: int = Field(default=3, ge=1)
+    failback_probe_interval_seconds: float = Field(default=30.0, ge=1)
+    failback_stable_probes: int = Field(default=3, ge=1)
 
 
 class AlarmSettings(_Section):
@@ -168,7 +168,7 @@ class AlarmSettings(_Section):
     subscription_expression: str = ""
     r"""`\\machine\Galaxy!area`; empty to build it from this machine's name and `default_area`."""
     default_area: str = ""
-    reconcile_interval_seconds: float = Field(30.0, gt=0)
+    reconcile_interval_seconds: float = Field(default=30.0, gt=0)
     fallback: AlarmFallbackSettings = AlarmFallbackSettings()
 
     @field_validator("subscription_expression")
@@ -185,7 +185,7 @@ class TlsSettings(_Section):
     key_file: str = ""
     self_signed_directory: str = ""
     """Where the self-signed certificate lives; empty for `certs` in the state directory."""
-    validity_years: int = Field(10, ge=1, le=100)
+    validity_years: int = Field(default=10, ge=1, le=100)
     additional_dns_names: tuple[str, ...] = ()
     """Further names or addresses under which clients reach the gateway."""
     regenerate_if_expired: bool = True
@@ -298,7 +298,7 @@ def split_address(address: str) -> tuple[str, int]:
 def default_state_directory() -> Path:
     """The user's own state directory of the gateway."""
     if sys.platform == "win32":
-        return Path(os.environ.get("ProgramData", r"C:\ProgramData")) / "mxaccess-gateway"
+        return Path(os.environ.get("PROGRAMDATA", r"C:\ProgramData")) / "mxaccess-gateway"
     base = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
     return Path(base) / "mxaccess-gateway"
 

@@ -12,7 +12,9 @@ import structlog
 
 REDACTED = "[redacted]"
 
-_SECRET_KEY = re.compile(r"nonce|secret|password|passwd|token|credential|api[-_ ]?key$|authorization|pepper", re.IGNORECASE)
+_SECRET_KEY = re.compile(
+    r"nonce|secret|password|passwd|token|credential|api[-_ ]?key$|authorization|pepper", re.IGNORECASE
+)
 _API_KEY = re.compile(r"mxgw_[A-Za-z0-9.-]+_[A-Za-z0-9_-]+")
 _ASSIGNMENT = re.compile(
     r"((?:[\w-]*(?:nonce|secret|password|passwd|token|credential|api[-_]?key|authorization|pepper)[\w-]*)\s*[=:]\s*)"

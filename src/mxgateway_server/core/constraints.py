@@ -24,7 +24,7 @@ class TagFacts:
     """What the Galaxy knows of a reference.
 
     Attributes:
-        contained_path: path of the owning object by contained names, such as `Plant.Line1.Mixer`.
+        contained_path: path of the owning object by contained names, such as `Plant/Line1/Mixer`.
         is_array: whether the attribute is an array.
         security_classification: 0 to 6; None when unknown.
     """
@@ -96,7 +96,10 @@ class Constraints:
         unknown = sorted(set(data) - known)
         if unknown:
             raise ValueError(f"unknown constraint {unknown[0]!r}; there are: {', '.join(sorted(known))}")
-        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in data.items()})
+        values: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in data.items()
+        }
+        return cls(**values)
 
 
 FREE = Constraints()
@@ -110,7 +113,7 @@ def _passes(reference: str, facts: TagFacts | None, subtrees: Sequence[str], glo
     if facts is None:
         return False
     path = facts.contained_path
-    return any(matches(glob, path) or matches(f"{glob}.*", path) for glob in subtrees)
+    return any(matches(glob, path) or matches(f"{glob}/*", path) for glob in subtrees)
 
 
 def read_denial(constraints: Constraints, reference: str, lookup: TagLookup) -> str | None:

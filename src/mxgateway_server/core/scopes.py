@@ -64,6 +64,7 @@ RPC_SCOPES: dict[str, ScopeSet] = {
 
 COMMAND_SCOPES: dict[int, ScopeSet] = {kind: frozenset({command.scope}) for kind, command in COMMANDS.items()}
 
+
 def scopes_of_rpc(method: str) -> ScopeSet:
     """The scopes of which a caller of this full method name needs one."""
     return RPC_SCOPES.get(method, ADMIN_ONLY)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TypeAlias
 
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_server.errors import GatewayError, SessionFaultedError, SessionNotReadyError
 
-State = pb.SessionState.ValueType
+State: TypeAlias = pb.SessionState.ValueType
 
 CREATING = pb.SESSION_STATE_CREATING
 STARTING_WORKER = pb.SESSION_STATE_STARTING_WORKER

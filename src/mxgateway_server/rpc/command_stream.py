@@ -67,7 +67,9 @@ class CommandStream:
             for admitted in list(self._under_way.values()):
                 admitted.future.cancel()
 
-    async def _read(self, session: Session, first: pb.MxCommandBatch, requests: AsyncIterator[pb.MxCommandBatch]) -> None:
+    async def _read(
+        self, session: Session, first: pb.MxCommandBatch, requests: AsyncIterator[pb.MxCommandBatch]
+    ) -> None:
         self._take(session, first)
         async for batch in requests:
             if batch.session_id and batch.session_id != session.session_id:

@@ -7,8 +7,8 @@ from typing import Any, NoReturn, TypeAlias
 import grpc
 import grpc.aio
 from google.protobuf.any_pb2 import Any as AnyMessage
-from google.rpc import code_pb2, status_pb2
-from google.rpc.error_details_pb2 import ErrorInfo, RetryInfo
+from google.rpc import status_pb2  # type: ignore[import-untyped]
+from google.rpc.error_details_pb2 import ErrorInfo, RetryInfo  # type: ignore[import-untyped]
 from grpc_status import rpc_status
 
 from mxgateway_server import errors
@@ -52,7 +52,7 @@ def status_code(error: errors.GatewayError) -> grpc.StatusCode:
 def to_status(error: errors.GatewayError, correlation_id: str = "") -> status_pb2.Status:
     """The error as google.rpc.Status with ErrorInfo and, when a repetition may help, RetryInfo."""
     number: int = status_code(error).value[0]
-    status = status_pb2.Status(code=code_pb2.Code.ValueType(number), message=redact(str(error)))
+    status = status_pb2.Status(code=number, message=redact(str(error)))
     info = ErrorInfo(reason=error.reason, domain=DOMAIN)
     if correlation_id:
         info.metadata["correlation_id"] = correlation_id

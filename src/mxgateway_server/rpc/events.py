@@ -82,9 +82,7 @@ class Waker:
         self._event.clear()
 
 
-async def deliveries(
-    subscriber: Subscriber, waker: Waker, max_events: int, max_bytes: int
-) -> AsyncIterator[Delivery]:
+async def deliveries(subscriber: Subscriber, waker: Waker, max_events: int, max_bytes: int) -> AsyncIterator[Delivery]:
     """What the subscriber has, as it comes, everything that waits at once.
 
     Raises:

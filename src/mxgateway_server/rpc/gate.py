@@ -41,7 +41,13 @@ class CommandGate:
     """Admits commands and completes their replies."""
 
     def __init__(
-        self, lookup: TagLookup, audit: AuditLog, *, allow_fault_injection: bool, max_timeout: float, audits_writes: bool
+        self,
+        lookup: TagLookup,
+        audit: AuditLog,
+        *,
+        allow_fault_injection: bool,
+        max_timeout: float,
+        audits_writes: bool,
     ) -> None:
         self._lookup = lookup
         self._audit = audit
@@ -103,7 +109,9 @@ class CommandGate:
         verdict = judge(command, call.caller.constraints, session.handles, self._lookup)
         if verdict.denial is not None:
             target = verdict.references[0] if verdict.references else ""
-            self.record_denial(call, session.session_id, target, verdict.denial, correlation_id, kind_name(command.kind))
+            self.record_denial(
+                call, session.session_id, target, verdict.denial, correlation_id, kind_name(command.kind)
+            )
             raise PermissionDeniedError(verdict.denial)
         if verdict.denied:
             for index, reason in verdict.denied.items():

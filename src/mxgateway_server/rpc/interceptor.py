@@ -71,14 +71,14 @@ class AuthInterceptor(grpc.aio.ServerInterceptor):
 
     async def intercept_service(
         self,
-        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler[Any, Any]]],
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler[Any, Any] | None]],
         handler_call_details: grpc.HandlerCallDetails,
-    ) -> grpc.RpcMethodHandler[Any, Any]:
+    ) -> grpc.RpcMethodHandler[Any, Any] | None:
         handler = await continuation(handler_call_details)
         if handler is None:
             return handler
-        method: str = handler_call_details.method  # type: ignore[attr-defined]
-        metadata = {key: value for key, value in handler_call_details.invocation_metadata or ()}  # type: ignore[attr-defined]
+        method: str = handler_call_details.method
+        metadata = dict(handler_call_details.invocation_metadata or ())
         return self._wrap(handler, method, metadata)
 
     def _wrap(
@@ -100,7 +100,9 @@ class AuthInterceptor(grpc.aio.ServerInterceptor):
                     await self._unexpected(context, error, call)
 
             make: Any = (
-                grpc.stream_unary_rpc_method_handler if handler.request_streaming else grpc.unary_unary_rpc_method_handler
+                grpc.stream_unary_rpc_method_handler
+                if handler.request_streaming
+                else grpc.unary_unary_rpc_method_handler
             )
             return make(answer, *codecs)  # type: ignore[no-any-return]
 
@@ -158,8 +160,8 @@ class AuthInterceptor(grpc.aio.ServerInterceptor):
                         )
                     )
                 await abort(context, error, correlation_id)
-            except Exception as error:  # noqa: BLE001 — without the store nobody is let in, and the caller may try again
-                logger.error("key_store_failed", exc_info=error, correlation_id=correlation_id)
+            except Exception:
+                logger.exception("key_store_failed", correlation_id=correlation_id)
                 failure = KeyStoreUnavailableError("the gateway cannot check API keys now; try again", retry_after=1.0)
                 await abort(context, failure, correlation_id)
         call = CallInfo(caller, address, method, correlation_id)

@@ -20,7 +20,7 @@ from mxgateway_protocol.contract import (
 from mxgateway_server.config import Settings
 from mxgateway_server.core.commands import check_correlation_id, check_session_id
 from mxgateway_server.core.subscriber import SubscriberLimits
-from mxgateway_server.errors import InvalidRequestError, NoAlarmProviderError, WorkerShutdownTimeoutError
+from mxgateway_server.errors import GatewayError, InvalidRequestError, NoAlarmProviderError, WorkerShutdownTimeoutError
 from mxgateway_server.rpc.callers import current_call
 from mxgateway_server.rpc.command_stream import CommandStream
 from mxgateway_server.rpc.errors import Context
@@ -51,7 +51,7 @@ class GatewayServicer:
         self._plan = plan
         self._clock = clock
 
-    def handler(self) -> grpc.GenericRpcHandler[Any, Any]:
+    def handler(self) -> grpc.GenericRpcHandler:
         """All methods for a server; events are sent as the bytes that they are."""
         unary, stream = grpc.unary_unary_rpc_method_handler, grpc.unary_stream_rpc_method_handler
         methods: dict[str, Any] = {
@@ -68,7 +68,9 @@ class GatewayServicer:
             "StreamEvents": stream(self.stream_events, pb.StreamEventsRequest.FromString, None),
             "StreamEventBatches": stream(self.stream_event_batches, pb.StreamEventsRequest.FromString, None),
             "AcknowledgeAlarm": unary(
-                self.acknowledge_alarm, pb.AcknowledgeAlarmRequest.FromString, pb.AcknowledgeAlarmReply.SerializeToString
+                self.acknowledge_alarm,
+                pb.AcknowledgeAlarmRequest.FromString,
+                pb.AcknowledgeAlarmReply.SerializeToString,
             ),
             "StreamAlarms": stream(
                 self.stream_alarms, pb.StreamAlarmsRequest.FromString, pb.AlarmFeedMessage.SerializeToString
@@ -133,11 +135,13 @@ class GatewayServicer:
         correlation_id = request.client_correlation_id or call.correlation_id
         admitted = self._gate.admit(session, request.command, call, correlation_id, timeout)
         try:
-            await asyncio.wait((admitted.future,))
+            await admitted.future
         except asyncio.CancelledError:
-            admitted.future.cancel()
+            # Canceling the wait has canceled the future, and with it the command if it has not begun.
             self._gate.abandoned(session, admitted, call)
             raise
+        except GatewayError:
+            pass  # `complete` raises it again, after it is in the audit
         return self._gate.complete(session, admitted, call)
 
     async def invoke_stream(self, request_iterator: Any, context: Context) -> None:

@@ -77,7 +77,7 @@ class AuditLog:
         try:
             await self._store.record(batch)
         except Exception as error:  # noqa: BLE001 — whatever the driver raises, the records are kept and it is told
-            logger.error("audit_store_failed", error=error, waiting=len(self._waiting) + len(batch))
+            logger.warning("audit_store_failed", error=error, waiting=len(self._waiting) + len(batch))
             self._waiting.extendleft(reversed(batch))
             return False
         return True

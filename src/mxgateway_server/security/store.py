@@ -176,7 +176,7 @@ class KeyStore:
             ).one_or_none()
         return None if row is None else _key(row)
 
-    async def list(self) -> list[KeyRecord]:
+    async def list_keys(self) -> list[KeyRecord]:
         """All keys by id."""
         async with self._engine.connect() as connection:
             rows = await connection.execute(sa.select(tables.api_keys).order_by(tables.api_keys.c.key_id))
@@ -246,9 +246,7 @@ class KeyStore:
             for key_id, at_ns in used.items():
                 await connection.execute(
                     sa.update(keys)
-                    .where(
-                        keys.c.key_id == key_id, sa.or_(keys.c.last_used_ns.is_(None), keys.c.last_used_ns < at_ns)
-                    )
+                    .where(keys.c.key_id == key_id, sa.or_(keys.c.last_used_ns.is_(None), keys.c.last_used_ns < at_ns))
                     .values(last_used_ns=at_ns)
                 )
 

@@ -47,9 +47,9 @@ class SessionOptions:
 
     max_sessions: int = 64
     max_sessions_per_key: int = 0
-    limits: SessionLimits = SessionLimits()
-    ring: RingLimits = RingLimits()
-    subscriber: SubscriberLimits = SubscriberLimits()
+    limits: SessionLimits = field(default_factory=SessionLimits)
+    ring: RingLimits = field(default_factory=RingLimits)
+    subscriber: SubscriberLimits = field(default_factory=SubscriberLimits)
     policy: Policy = pb.BACKPRESSURE_POLICY_FAIL_FAST
     max_subscribers: int = 8
     requires_subscriber: bool = False
@@ -109,7 +109,9 @@ class SessionManager:
             GatewayStoppingError, SessionLimitError, WorkerStartError
         """
         if self._is_stopping:
-            raise GatewayStoppingError("the gateway is stopping; use another, or wait until it is back", retry_after=5.0)
+            raise GatewayStoppingError(
+                "the gateway is stopping; use another, or wait until it is back", retry_after=5.0
+            )
         session_id = f"session-{secrets.token_hex(16)}"
         record = self._table.create(session_id, caller.key_id, self._clock.monotonic(), wish.name)
         options = self._options
@@ -141,7 +143,9 @@ class SessionManager:
             session.ended.set()
             raise
         self.counters.opened += 1
-        logger.info("session_opened", session_id=session_id, worker_pid=worker.pid, key_id=caller.key_id, name=wish.name)
+        logger.info(
+            "session_opened", session_id=session_id, worker_pid=worker.pid, key_id=caller.key_id, name=wish.name
+        )
         return session
 
     async def _worker(self, session: Session, wish: OpenOptions) -> WorkerClient:
@@ -268,8 +272,8 @@ class SessionManager:
                     problem = WorkerShutdownTimeoutError(
                         "the session is closed; its worker did not end in time and was killed", worker_pid=worker.pid
                     )
-        except Exception as error:  # noqa: BLE001 — the session must end whatever its worker does; the cause is told
-            logger.error("session_close_failed", session_id=session.session_id, exc_info=error)
+        except Exception:
+            logger.exception("session_close_failed", session_id=session.session_id)
             problem = WorkerShutdownTimeoutError("the session is closed; ending its worker failed")
         finally:
             session.hub.end(_end_error(reason))

@@ -24,7 +24,12 @@ class Session:
     """
 
     def __init__(
-        self, record: SessionRecord, hub: EventHub, clock: Clock, command_timeout: float, on_fault: Callable[[Session], None]
+        self,
+        record: SessionRecord,
+        hub: EventHub,
+        clock: Clock,
+        command_timeout: float,
+        on_fault: Callable[[Session], None],
     ) -> None:
         self.record = record
         self.hub = hub
@@ -83,5 +88,3 @@ class Session:
 
     def worker_pid(self) -> int:
         return 0 if self.worker is None else self.worker.pid
-
-

@@ -6,7 +6,7 @@ import asyncio
 import hmac
 import itertools
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from google.protobuf.duration_pb2 import Duration
@@ -52,7 +52,7 @@ class WorkerLimits:
     startup: float = 30.0
     shutdown: float = 10.0
     terminate: float = 2.0
-    watchdog: WatchdogLimits = WatchdogLimits()
+    watchdog: WatchdogLimits = field(default_factory=WatchdogLimits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,9 @@ class WorkerClient:
     Everything runs on the event loop; frames are handled in the pipe's callback, without a task in between.
     """
 
-    def __init__(self, process: WorkerProcess, nonce: str, limits: WorkerLimits, clock: Clock, containment: Containment):
+    def __init__(
+        self, process: WorkerProcess, nonce: str, limits: WorkerLimits, clock: Clock, containment: Containment
+    ):
         self._process = process
         self._nonce = nonce
         self._limits = limits
@@ -159,9 +161,7 @@ class WorkerClient:
         self._watchdog.seen(self._clock.monotonic())
         return self.identity
 
-    async def assign(
-        self, session_id: str, options: dict[str, str], policy: pb.BackpressurePolicy.ValueType
-    ) -> None:
+    async def assign(self, session_id: str, options: dict[str, str], policy: pb.BackpressurePolicy.ValueType) -> None:
         """Gives this worker to a session.
 
         Raises:
@@ -219,7 +219,9 @@ class WorkerClient:
             self._send(envelope)
         except OversizedFrameError:
             self._forget(correlation_id)
-            raise InvalidRequestError("the command is longer than a frame may be (setting worker.max_message_bytes)") from None
+            raise InvalidRequestError(
+                "the command is longer than a frame may be (setting worker.max_message_bytes)"
+            ) from None
         except GatewayError:
             self._forget(correlation_id)
             raise
@@ -328,9 +330,7 @@ class WorkerClient:
         count = batch.event_count
         if not count or not batch.batch:
             raise WorkerProtocolError("the worker sent an empty batch of events", worker_pid=self.pid)
-        self._publish(
-            EventChunk(batch.first_sequence, count, batch.batch, self._clock.unix_ns(), batch.dropped_events)
-        )
+        self._publish(EventChunk(batch.first_sequence, count, batch.batch, self._clock.unix_ns(), batch.dropped_events))
 
     def _publish(self, chunk: EventChunk) -> None:
         self._watchdog.seen(self._clock.monotonic())
@@ -380,7 +380,9 @@ class WorkerClient:
             self._fail(self._early_exit(code))
         else:
             error = WorkerExitedError(
-                f"the worker process ended ({_exit_text(code)}){self._last_words()}", exit_code=code, worker_pid=self.pid
+                f"the worker process ended ({_exit_text(code)}){self._last_words()}",
+                exit_code=code,
+                worker_pid=self.pid,
             )
             if self._is_closing:
                 self._settle(error)
@@ -391,7 +393,9 @@ class WorkerClient:
         if code == WorkerExit.NONCE_REFUSED or code == WorkerExit.MISSING_NONCE:
             return WorkerNonceError(f"the worker refused the nonce ({_exit_text(code)})", worker_pid=self.pid)
         if code == WorkerExit.INVALID_PROTOCOL_VERSION:
-            return WorkerVersionError(f"the worker refused the protocol version ({_exit_text(code)})", worker_pid=self.pid)
+            return WorkerVersionError(
+                f"the worker refused the protocol version ({_exit_text(code)})", worker_pid=self.pid
+            )
         return WorkerEarlyExitError(
             f"the worker ended while starting ({_exit_text(code)}){self._last_words()}",
             exit_code=-1 if code is None else code,
@@ -446,7 +450,9 @@ class WorkerClient:
                     await asyncio.shield(self._process.ended)
                 clean = True
             except TimeoutError:
-                logger.warning("worker_shutdown_timeout", session_id=self.session_id, worker_pid=self.pid, seconds=limit)
+                logger.warning(
+                    "worker_shutdown_timeout", session_id=self.session_id, worker_pid=self.pid, seconds=limit
+                )
         if not clean:
             await self._force()
         self._settle(SessionClosedError("the session is closed"))
@@ -468,9 +474,13 @@ class WorkerClient:
         if not await self._gone_within(self._limits.terminate):
             await self._kill()
 
-    async def _kill(self) -> None:
+    def kill_process(self) -> None:
+        """Ends the process now; `shut_down` or `kill` still has to clear up."""
         if not self._process.ended.done():
             self._containment.kill(self.pid)
+
+    async def _kill(self) -> None:
+        self.kill_process()
         if not await self._gone_within(_KILL_SECONDS):
             # What holds the pipes open is not the worker: it was killed, and its group with it.
             logger.error("worker_pipes_held_open", session_id=self.session_id, worker_pid=self.pid)
@@ -493,4 +503,3 @@ def _exit_text(code: int | None) -> str:
         return f"exit code {code}, {WorkerExit(code).name.lower().replace('_', ' ')}"
     except ValueError:
         return f"exit code {code}"
-

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import sys
 from ctypes import wintypes
 from typing import Any
 
@@ -81,8 +80,6 @@ class JobObject:
     """Ties of worker processes on Windows."""
 
     def __init__(self) -> None:
-        if sys.platform != "win32":
-            raise OSError("job objects exist on Windows only")
         self._kernel = _kernel32()
         self._job = self._kernel.CreateJobObjectW(None, None)
         if not self._job:

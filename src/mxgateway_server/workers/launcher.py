@@ -21,7 +21,16 @@ logger = get_logger(__name__)
 
 # What a worker needs of the gateway's environment; the rest, credentials perhaps, stays here.
 _PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "TEMP", "TMP", "SYSTEMROOT", "WINDIR")
-_PASSED_ON_PREFIXES = ("PYTHON", "COV_", "COVERAGE_", "LD_LIBRARY", "PROGRAM", "COMMONPROGRAM", "APPDATA", "USERPROFILE")
+_PASSED_ON_PREFIXES = (
+    "PYTHON",
+    "COV_",
+    "COVERAGE_",
+    "LD_LIBRARY",
+    "PROGRAM",
+    "COMMONPROGRAM",
+    "APPDATA",
+    "USERPROFILE",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +77,18 @@ class Launcher:
         self._containment = containment
         self._gateway_version = gateway_version
         self._starting = asyncio.Semaphore(simultaneous_starts)
+        self._alive: set[WorkerClient] = set()
         self.started = 0
         self.failed = 0
+
+    def __len__(self) -> int:
+        """How many workers exist, starting and ending ones included."""
+        return len(self._alive)
+
+    def kill_all(self) -> None:
+        """Ends every worker now; whoever waits for one to end sees it end."""
+        for client in list(self._alive):
+            client.kill_process()
 
     async def launch(
         self,
@@ -102,6 +121,8 @@ class Launcher:
                 self.failed += 1
                 raise
             client = WorkerClient(process, nonce, self.limits, self._clock, self._containment)
+            self._alive.add(client)
+            process.ended.add_done_callback(lambda _: self._alive.discard(client))
             try:
                 on_started()
                 identity = await client.handshake(self._gateway_version, on_hello)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 from mxgateway_protocol.errors import PipeProtocolError
 from mxgateway_protocol.frames import FrameDecoder
@@ -38,7 +38,8 @@ class WorkerProcess(asyncio.SubprocessProtocol):
         self.pid = 0
         self.last_lines: deque[str] = deque(maxlen=LAST_LINES)
         self.suppressed_lines = 0
-        self._decoder: FrameDecoder | None = FrameDecoder(max_frame_bytes)
+        self._decoder = FrameDecoder(max_frame_bytes)
+        self._is_deaf = False
         self._transport: asyncio.SubprocessTransport | None = None
         self._stdin: Any = None
         self._open_pipes = {STDOUT, STDERR}
@@ -50,20 +51,20 @@ class WorkerProcess(asyncio.SubprocessProtocol):
     # ------------------------------------------------------------------------------------------- asyncio's callbacks
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.SubprocessTransport)
-        self._transport = transport
-        self.pid = transport.get_pid()
-        self._stdin = transport.get_pipe_transport(STDIN)
+        # uvloop's transport does not inherit from asyncio's.
+        self._transport = cast(asyncio.SubprocessTransport, transport)
+        self.pid = self._transport.get_pid()
+        self._stdin = self._transport.get_pipe_transport(STDIN)
 
     def pipe_data_received(self, fd: int, data: bytes) -> None:
         if fd == STDOUT:
-            if self._decoder is None:
+            if self._is_deaf:
                 return
             try:
                 for payload in self._decoder.feed(data):
-                    self.on_frame(payload)
-                    if self._decoder is None:
-                        return
+                    # Asked each time: handling a frame may be what ends the reading.
+                    if not self._is_deaf:
+                        self.on_frame(payload)
             except PipeProtocolError as error:
                 self.stop_reading()
                 self.on_broken(error)
@@ -122,7 +123,7 @@ class WorkerProcess(asyncio.SubprocessProtocol):
 
     def stop_reading(self) -> None:
         """Ignores everything that still comes: the stream is broken or nobody needs it."""
-        self._decoder = None
+        self._is_deaf = True
 
     def terminate(self) -> None:
         if self._transport is not None and not self._has_exited:

@@ -1,0 +1,6 @@
+"""`python -m mxgateway_server`: the same as `mxgateway`."""
+
+from mxgateway_server.cli import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,379 @@
+"""The gateway put together: the one place that knows all parts, and the order of their beginning and end."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mxgateway_protocol.clock import Clock, SystemClock
+from mxgateway_server import __version__
+from mxgateway_server.config import Settings
+from mxgateway_server.core.constraints import NoLookup, TagFacts, TagLookup
+from mxgateway_server.core.event_ring import RingLimits
+from mxgateway_server.core.session_state import SessionLimits
+from mxgateway_server.core.subscriber import SubscriberLimits
+from mxgateway_server.core.throttle import Throttle
+from mxgateway_server.core.watchdog import WatchdogLimits
+from mxgateway_server.errors import ConfigurationError
+from mxgateway_server.galaxy import (
+    GalaxyComponent,
+    GalaxyRepositoryService,
+    GalaxyTiming,
+    SnapshotFile,
+    SqlGalaxySource,
+)
+from mxgateway_server.galaxy.errors import GalaxySourceError
+from mxgateway_server.galaxy_files import GalaxyPlace, find_galaxy
+from mxgateway_server.logs import get_logger
+from mxgateway_server.rpc.callers import current_call
+from mxgateway_server.rpc.gate import CommandGate
+from mxgateway_server.rpc.interceptor import AuthInterceptor, LiveStreams
+from mxgateway_server.rpc.server import Endpoint, RpcServer
+from mxgateway_server.rpc.servicer import SERVICE, GatewayServicer
+from mxgateway_server.security.audit import AuditLog
+from mxgateway_server.security.authenticator import Authenticator
+from mxgateway_server.security.keys import Pepper, load_pepper
+from mxgateway_server.security.store import KeyStore
+from mxgateway_server.security.tls import ServerCertificate, host_names, load_certificate, self_signed
+from mxgateway_server.sessions.manager import SessionManager, SessionOptions
+from mxgateway_server.workers.client import WorkerLimits
+from mxgateway_server.workers.containment import create_containment
+from mxgateway_server.workers.launcher import Launcher, WorkerPlan
+from mxgateway_server.workers.pool import WorkerPool
+
+logger = get_logger(__name__)
+
+_TICK_SECONDS = 1.0
+_REVALIDATE_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A gateway that listens."""
+
+    endpoints: tuple[Endpoint, ...]
+    galaxy: str
+    manager: SessionManager = field(repr=False)
+    pool: WorkerPool = field(repr=False)
+
+
+class GalaxyLookup:
+    """The Galaxy component's answers as the constraints want them."""
+
+    def __init__(self, galaxy: GalaxyComponent) -> None:
+        self._galaxy = galaxy
+
+    def lookup(self, reference: str) -> TagFacts | None:
+        facts = self._galaxy.lookup(reference)
+        if facts is None:
+            return None
+        attribute = facts.attribute
+        return TagFacts(facts.contained_path, attribute.is_array, attribute.security_classification)
+
+
+class Gateway:
+    """One gateway process.
+
+    Args:
+        settings: everything that can be set.
+        clock: time, for tests.
+    """
+
+    def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
+        self._settings = settings
+        self._clock = clock or SystemClock()
+        self._stop = asyncio.Event()
+        self._stop_now = asyncio.Event()
+
+    def request_stop(self) -> None:
+        """Begins an orderly stop; asked for again, everything ends at once."""
+        if self._stop.is_set():
+            self._stop_now.set()
+        self._stop.set()
+
+    async def run(self, on_running: Callable[[Running], None] = lambda _: None) -> None:
+        """Serves until `request_stop`.
+
+        Raises:
+            ConfigurationError: something is not as the settings say.
+        """
+        settings = self._settings
+        async with AsyncExitStack() as stack:
+            galaxy_place = await asyncio.to_thread(self._find_galaxy)
+            certificate = self._certificate()
+            pepper = load_pepper(_path(settings.authentication.pepper_file, settings, "pepper"))
+            store = await KeyStore.open(
+                settings.authentication.database or str(settings.state_path / "keys.db"),
+                pepper,
+                self._clock,
+                migrate=settings.authentication.run_migrations_on_startup,
+            )
+            stack.push_async_callback(store.close)
+            containment = create_containment()
+            stack.callback(containment.close)
+            audit = AuditLog(store, self._clock)
+            authenticator = self._authenticator(store, pepper)
+            launcher = Launcher(
+                self._worker_limits(), self._clock, containment, __version__, settings.worker.simultaneous_starts
+            )
+            plan = self._plan(galaxy_place)
+            pool = WorkerPool(launcher, plan, settings.worker.pool_size)
+            manager = SessionManager(launcher, pool, self._clock, self._session_options())
+            galaxy = self._galaxy(galaxy_place)
+            lookup: TagLookup = GalaxyLookup(galaxy) if galaxy is not None else NoLookup()
+            gate = CommandGate(
+                lookup,
+                audit,
+                allow_fault_injection=settings.allow_fault_injection,
+                max_timeout=settings.sessions.max_command_timeout_seconds,
+                audits_writes=settings.authentication.audit_writes,
+            )
+            servicer = GatewayServicer(manager, gate, settings, plan, self._clock)
+            streams = LiveStreams()
+            handlers: list[tuple[str, Any]] = [(SERVICE, servicer.handler())]
+            if galaxy is not None:
+                service = GalaxyRepositoryService(
+                    galaxy, scope=lambda _: current_call().caller.constraints.browse_subtrees
+                )
+                handlers.append(("galaxy_repository.v1.GalaxyRepository", service.handlers()))
+            server = RpcServer(settings, AuthInterceptor(authenticator, audit, streams), handlers)
+            await self._serve(
+                server,
+                certificate,
+                launcher,
+                manager,
+                pool,
+                audit,
+                store,
+                authenticator,
+                streams,
+                galaxy,
+                galaxy_place,
+                on_running,
+            )
+
+    async def _serve(
+        self,
+        server: RpcServer,
+        certificate: ServerCertificate | None,
+        launcher: Launcher,
+        manager: SessionManager,
+        pool: WorkerPool,
+        audit: AuditLog,
+        store: KeyStore,
+        authenticator: Authenticator | None,
+        streams: LiveStreams,
+        galaxy: GalaxyComponent | None,
+        place: GalaxyPlace,
+        on_running: Callable[[Running], None],
+    ) -> None:
+        grace = self._settings.protocol.shutdown_grace_seconds
+        endpoints = await server.start(certificate)
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(audit.run(), name="audit")
+                group.create_task(manager.run(), name="sessions")
+                group.create_task(pool.run(), name="pool")
+                upkeep = group.create_task(self._upkeep(manager, pool, store, authenticator, streams), name="upkeep")
+                if galaxy is not None:
+                    await galaxy.start(group)
+                await server.serving()
+                for endpoint in endpoints:
+                    logger.info("listening", address=endpoint.address, tls=endpoint.is_tls)
+                on_running(Running(tuple(endpoints), place.name, manager, pool))
+                await self._stop.wait()
+                logger.info("gateway_stopping", sessions=len(manager))
+                await server.not_serving()
+                manager.refuse_new()
+                ending = group.create_task(self._end(server, manager, pool, grace), name="end")
+                now = group.create_task(self._stop_now.wait(), name="stop-now")
+                await asyncio.wait((ending, now), return_when=asyncio.FIRST_COMPLETED)
+                if not ending.done():
+                    logger.warning("gateway_stopping_now", workers=len(launcher))
+                    # Whoever waits for a worker's orderly end sees it end now.
+                    launcher.kill_all()
+                    await server.stop(0)
+                    await asyncio.wait((ending,))
+                now.cancel()
+                upkeep.cancel()
+                if galaxy is not None:
+                    await galaxy.stop()
+                if authenticator is not None:
+                    await _save_used(store, authenticator)
+                audit.close()
+        finally:
+            await server.stop(0)
+        logger.info("gateway_stopped")
+
+    async def _end(self, server: RpcServer, manager: SessionManager, pool: WorkerPool, grace: float) -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(manager.stop())
+            group.create_task(pool.stop())
+            group.create_task(server.stop(grace))
+
+    async def _upkeep(
+        self,
+        manager: SessionManager,
+        pool: WorkerPool,
+        store: KeyStore,
+        authenticator: Authenticator | None,
+        streams: LiveStreams,
+    ) -> None:
+        """Everything that happens because time passes."""
+        sweep_at = validate_at = self._clock.monotonic()
+        prune_at = sweep_at
+        while True:
+            await asyncio.sleep(_TICK_SECONDS)
+            now = self._clock.monotonic()
+            try:
+                manager.check_workers()
+                pool.check()
+                if now >= sweep_at:
+                    sweep_at = now + self._settings.sessions.lease_sweep_interval_seconds
+                    await manager.sweep()
+                if authenticator is not None and now >= validate_at:
+                    validate_at = now + _REVALIDATE_SECONDS
+                    for key_id in streams.keys:
+                        if not await authenticator.is_still_valid(key_id):
+                            authenticator.forget(key_id)
+                            streams.end(key_id)
+                    await _save_used(store, authenticator)
+                if now >= prune_at:
+                    prune_at = now + 3600.0
+                    days = self._settings.authentication.audit_retention_days
+                    if days:
+                        await store.prune_audit(self._clock.unix_ns() - days * 86_400 * 1_000_000_000)
+            except Exception:
+                logger.exception("upkeep_failed")
+
+    # --------------------------------------------------------------------------------------------------------- parts
+
+    def _certificate(self) -> ServerCertificate | None:
+        settings = self._settings
+        if not settings.listen:
+            return None
+        now = datetime.datetime.now(datetime.UTC)
+        tls = settings.tls
+        if tls.certificate_file:
+            certificate = load_certificate(tls.certificate_file, tls.key_file, now)
+        else:
+            certificate = self_signed(
+                _path(tls.self_signed_directory, settings, "certs"),
+                now,
+                names=host_names(tls.additional_dns_names),
+                validity_years=tls.validity_years,
+                regenerate_if_expired=tls.regenerate_if_expired,
+            )
+        logger.info(
+            "certificate",
+            made_now=certificate.was_made,
+            file=str(certificate.ca_file),
+            sha256=certificate.thumbprint,
+            names=list(certificate.names),
+            not_after=f"{certificate.not_after:%Y-%m-%d}",
+        )
+        return certificate
+
+    def _authenticator(self, store: KeyStore, pepper: Pepper) -> Authenticator | None:
+        settings = self._settings.authentication
+        if settings.mode == "disabled":
+            logger.warning("authentication_is_disabled", remedy="set authentication.mode = api_key")
+            return None
+        throttle = Throttle(settings.failures_before_throttle, settings.throttle_seconds)
+        return Authenticator(store, pepper, self._clock, throttle, settings.cache_seconds)
+
+    def _worker_limits(self) -> WorkerLimits:
+        worker = self._settings.worker
+        return WorkerLimits(
+            self._settings.sessions.max_pending_commands_per_session,
+            worker.startup_timeout_seconds,
+            worker.shutdown_timeout_seconds,
+            worker.terminate_timeout_seconds,
+            WatchdogLimits(worker.heartbeat_grace_seconds, worker.heartbeat_stuck_ceiling_seconds),
+        )
+
+    def _plan(self, place: GalaxyPlace) -> WorkerPlan:
+        settings = self._settings
+        worker = settings.worker
+        options = dict(worker.backend_options)
+        if worker.backend == "simulator" and place.file is not None:
+            options.setdefault("galaxy", str(place.file))
+            options.setdefault("board", str(place.board))
+        arguments = [
+            "--event-queue-capacity",
+            str(settings.events.queue_capacity),
+            "--heartbeat-grace",
+            str(worker.heartbeat_grace_seconds),
+            "--stuck-ceiling",
+            str(worker.heartbeat_stuck_ceiling_seconds),
+            "--shutdown-grace",
+            str(worker.shutdown_timeout_seconds),
+        ]
+        if settings.allow_fault_injection:
+            arguments.append("--allow-fault-injection")
+        return WorkerPlan(
+            worker.backend,
+            worker.command,
+            options,
+            tuple(arguments),
+            worker.working_directory,
+            worker.max_message_bytes,
+        )
+
+    def _session_options(self) -> SessionOptions:
+        sessions, events = self._settings.sessions, self._settings.events
+        return SessionOptions(
+            sessions.max_sessions,
+            sessions.max_sessions_per_key,
+            SessionLimits(sessions.default_lease_seconds, sessions.detach_grace_seconds),
+            RingLimits(
+                events.replay_buffer_capacity,
+                events.queue_capacity,
+                events.replay_max_bytes,
+                events.replay_retention_seconds,
+            ),
+            SubscriberLimits(events.queue_capacity, events.queue_max_bytes),
+            events.backpressure_policy.number,
+            sessions.max_event_subscribers_per_session if sessions.allow_multiple_event_subscribers else 1,
+            events.require_subscriber,
+        )
+
+    def _find_galaxy(self) -> GalaxyPlace:
+        place = find_galaxy(self._settings.galaxy.connection_string, self._settings.state_path)
+        if self._settings.worker.backend == "simulator" and place.file is None:
+            options = self._settings.worker.backend_options
+            if "galaxy" not in options:
+                raise ConfigurationError(
+                    "worker.backend = simulator needs a Galaxy in an SQLite file: set galaxy.connection_string"
+                    " (--galaxy) to one, or worker.backend_options.galaxy"
+                )
+        return place
+
+    def _galaxy(self, place: GalaxyPlace) -> GalaxyComponent | None:
+        settings = self._settings.galaxy
+        try:
+            source = SqlGalaxySource(place.source, command_timeout=settings.command_timeout_seconds)
+        except GalaxySourceError as error:
+            raise ConfigurationError(f"galaxy.connection_string (--galaxy): {error}") from error
+        snapshots = None
+        if settings.persist_snapshot:
+            snapshots = SnapshotFile(_path(settings.snapshot_cache_path, self._settings, "galaxy-snapshot.json"))
+        timing = GalaxyTiming(
+            poll_interval=settings.dashboard_refresh_interval_seconds, probe=settings.command_timeout_seconds
+        )
+        return GalaxyComponent(source, snapshots=snapshots, timing=timing, clock=self._clock)
+
+
+def _path(given: str, settings: Settings, name: str) -> Path:
+    return Path(given).expanduser() if given else settings.state_path / name
+
+
+async def _save_used(store: KeyStore, authenticator: Authenticator) -> None:
+    used = authenticator.take_used()
+    if used:
+        await store.mark_used(used)

@@ -1,0 +1,264 @@
+"""`mxgateway apikey …`: API keys and the audit."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+import json
+import re
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from mxgateway_server.commands.options import config_option, load_or_fail, state_option
+from mxgateway_server.config import Settings
+from mxgateway_server.core.constraints import Constraints
+from mxgateway_server.core.scopes import Scope
+from mxgateway_server.errors import GatewayError
+from mxgateway_server.security.store import AuditRecord, KeyRecord, KeyStore
+
+T = TypeVar("T")
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+_DURATION = re.compile(r"(\d+)([smhdw])\Z")
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+
+
+def _with_store(settings: Settings, work: Callable[[KeyStore], Awaitable[T]]) -> T:
+    from mxgateway_protocol.clock import SystemClock
+    from mxgateway_server.security.keys import load_pepper
+
+    authentication, state = settings.authentication, settings.state_path
+    pepper_file = Path(authentication.pepper_file).expanduser() if authentication.pepper_file else state / "pepper"
+
+    async def run() -> T:
+        pepper = load_pepper(pepper_file)
+        store = await KeyStore.open(authentication.database or str(state / "keys.db"), pepper, SystemClock())
+        try:
+            return await work(store)
+        finally:
+            await store.close()
+
+    try:
+        return asyncio.run(run())
+    except (GatewayError, ValueError) as error:
+        raise click.ClickException(str(error)) from error
+
+
+@click.group()
+def apikey() -> None:
+    """Make, list and end API keys; read the audit."""
+
+
+@apikey.command()
+@config_option
+@state_option
+@click.option("--key-id", required=True, help="Public part of the key: letters, digits, dots, hyphens.")
+@click.option("--display-name", default="", help="For people.")
+@click.option("--scopes", required=True, help=f"Comma-separated: {', '.join(Scope)}; or all-but-admin, or all.")
+@click.option("--expires", help="End of validity: an ISO 8601 time, or a duration such as 90d.")
+@click.option("--not-before", help="Begin of validity, likewise.")
+@click.option("--read-subtree", multiple=True, help="Contained path or glob that may be read; repeatable.")
+@click.option("--write-subtree", multiple=True, help="Contained path or glob that may be written; repeatable.")
+@click.option("--read-tag", multiple=True, help="Glob of tags that may be read; repeatable.")
+@click.option("--write-tag", multiple=True, help="Glob of tags that may be written; repeatable.")
+@click.option("--browse-subtree", multiple=True, help="Contained path or glob that may be browsed; repeatable.")
+@click.option("--max-write-classification", type=click.IntRange(0, 6), help="Highest security classification to write.")
+@json_option
+def create(
+    config_file: Path | None,
+    state_dir: str | None,
+    key_id: str,
+    display_name: str,
+    scopes: str,
+    expires: str | None,
+    not_before: str | None,
+    read_subtree: tuple[str, ...],
+    write_subtree: tuple[str, ...],
+    read_tag: tuple[str, ...],
+    write_tag: tuple[str, ...],
+    browse_subtree: tuple[str, ...],
+    max_write_classification: int | None,
+    as_json: bool,
+) -> None:
+    """Make a key; its raw form is printed once and never again."""
+    settings = load_or_fail(config_file, {"state_dir": state_dir})
+    wanted = _scopes(scopes)
+
+    async def work(store: KeyStore) -> tuple[str, KeyRecord]:
+        constraints = Constraints(
+            read_subtree, write_subtree, read_tag, write_tag, browse_subtree, max_write_classification
+        )
+        raw = await store.create(
+            key_id,
+            display_name or key_id,
+            wanted,
+            constraints,
+            not_before_ns=_time("--not-before", not_before),
+            expires_ns=_time("--expires", expires),
+        )
+        record = await store.get(key_id)
+        assert record is not None
+        return raw, record
+
+    raw, record = _with_store(settings, work)
+    if as_json:
+        click.echo(json.dumps({**_describe(record), "apiKey": raw}))
+    else:
+        click.echo(raw)
+        click.echo("Keep it safe: it cannot be shown again.", err=True)
+
+
+@apikey.command(name="list")
+@config_option
+@state_option
+@json_option
+def list_keys(config_file: Path | None, state_dir: str | None, as_json: bool) -> None:
+    """List keys; never a secret."""
+    settings = load_or_fail(config_file, {"state_dir": state_dir})
+    records = _with_store(settings, lambda store: store.list_keys())
+    if as_json:
+        click.echo(json.dumps([_describe(record) for record in records]))
+        return
+    for record in records:
+        data = _describe(record)
+        click.echo(f"{record.key_id}  {data['state']}  {','.join(data['scopes'])}  {record.display_name}")
+
+
+@apikey.command()
+@config_option
+@state_option
+@click.option("--key-id", required=True)
+@json_option
+def revoke(config_file: Path | None, state_dir: str | None, key_id: str, as_json: bool) -> None:
+    """End a key for good; running gateways refuse it within seconds."""
+    settings = load_or_fail(config_file, {"state_dir": state_dir})
+    changed = _with_store(settings, lambda store: store.revoke(key_id))
+    _tell(as_json, {"keyId": key_id, "revoked": True, "changed": changed}, f"{key_id} is revoked")
+
+
+@apikey.command()
+@config_option
+@state_option
+@click.option("--key-id", required=True)
+@json_option
+def rotate(config_file: Path | None, state_dir: str | None, key_id: str, as_json: bool) -> None:
+    """Give a key a new secret; the old one is void."""
+    settings = load_or_fail(config_file, {"state_dir": state_dir})
+    raw = _with_store(settings, lambda store: store.rotate(key_id))
+    _tell(as_json, {"keyId": key_id, "apiKey": raw}, raw)
+
+
+@apikey.command()
+@config_option
+@state_option
+@click.option("--key-id", required=True)
+@json_option
+def delete(config_file: Path | None, state_dir: str | None, key_id: str, as_json: bool) -> None:
+    """Remove a revoked key."""
+    settings = load_or_fail(config_file, {"state_dir": state_dir})
+    _with_store(settings, lambda store: store.delete(key_id))
+    _tell(as_json, {"keyId": key_id, "deleted": True}, f"{key_id} is deleted")
+
+
+@apikey.command()
+@config_option
+@state_option
+@click.option("--key-id", help="Of this key only.")
+@click.option("--event", help="Of this event only, such as denied or write.")
+@click.option("--since", help="From this ISO 8601 time on, or so long back, such as 1h.")
+@click.option("--limit", type=click.IntRange(1, 100_000), default=100, show_default=True)
+@json_option
+def audit(
+    config_file: Path | None,
+    state_dir: str | None,
+    key_id: str | None,
+    event: str | None,
+    since: str | None,
+    limit: int,
+    as_json: bool,
+) -> None:
+    """Show who did what: key life, refusals, writes (never a value)."""
+    settings = load_or_fail(config_file, {"state_dir": state_dir})
+    since_ns = _time("--since", since, back=True) or 0
+    records = _with_store(
+        settings, lambda store: store.read_audit(key_id=key_id, event=event, since_ns=since_ns, limit=limit)
+    )
+    if as_json:
+        click.echo(json.dumps([_audit(record) for record in records]))
+        return
+    for record in records:
+        data = _audit(record)
+        words = [data["at"], record.event, record.key_id or "-", record.outcome, record.target, record.remote_address]
+        click.echo("  ".join(word for word in words if word))
+
+
+def _scopes(text: str) -> list[str]:
+    if text == "all":
+        return [str(scope) for scope in Scope]
+    if text == "all-but-admin":
+        return [str(scope) for scope in Scope if scope is not Scope.ADMIN]
+    return text.split(",")
+
+
+def _time(flag: str, text: str | None, *, back: bool = False) -> int | None:
+    if not text:
+        return None
+    now = datetime.datetime.now(datetime.UTC)
+    match = _DURATION.match(text)
+    if match:
+        delta = datetime.timedelta(seconds=int(match[1]) * _UNITS[match[2]])
+        moment = now - delta if back else now + delta
+    else:
+        try:
+            moment = datetime.datetime.fromisoformat(text)
+        except ValueError:
+            raise click.ClickException(
+                f"{flag} {text}: write a time such as 2031-01-31T00:00:00Z, or a duration such as 90d"
+            ) from None
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=datetime.UTC)
+    return int(moment.timestamp()) * 1_000_000_000
+
+
+def _iso(unix_ns: int | None) -> str | None:
+    if unix_ns is None:
+        return None
+    return datetime.datetime.fromtimestamp(unix_ns / 1e9, datetime.UTC).isoformat(timespec="seconds")
+
+
+def _describe(record: KeyRecord) -> dict[str, Any]:
+    now_ns = int(datetime.datetime.now(datetime.UTC).timestamp() * 1e9)
+    states = {None: "active", "KeyRevoked": "revoked", "KeyExpired": "expired", "KeyNotYetValid": "not-yet-valid"}
+    return {
+        "keyId": record.key_id,
+        "displayName": record.display_name,
+        "state": states[record.refusal(now_ns)],
+        "scopes": [str(scope) for scope in record.scopes],
+        "constraints": record.constraints.to_json(),
+        "created": _iso(record.created_ns),
+        "notBefore": _iso(record.not_before_ns),
+        "expires": _iso(record.expires_ns),
+        "lastUsed": _iso(record.last_used_ns),
+        "revoked": _iso(record.revoked_ns),
+    }
+
+
+def _audit(record: AuditRecord) -> dict[str, Any]:
+    return {
+        "at": _iso(record.at_ns),
+        "event": record.event,
+        "keyId": record.key_id,
+        "remoteAddress": record.remote_address,
+        "sessionId": record.session_id,
+        "correlationId": record.correlation_id,
+        "target": record.target,
+        "outcome": record.outcome,
+        "details": record.details,
+    }
+
+
+def _tell(as_json: bool, data: dict[str, Any], text: str) -> None:
+    click.echo(json.dumps(data) if as_json else text)

@@ -1,0 +1,26 @@
+"""Options that several commands share, and how errors of settings reach the terminal."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from mxgateway_server.config import Settings, load
+from mxgateway_server.errors import ConfigurationError
+
+config_option = click.option(
+    "--config", "config_file", type=click.Path(path_type=Path), help="Settings file (TOML).", envvar="MXGATEWAY_CONFIG"
+)
+state_option = click.option(
+    "--state-dir", type=click.Path(file_okay=False), help="Directory of keys, certificates and Galaxy files."
+)
+
+
+def load_or_fail(config_file: Path | None, flags: dict[str, Any]) -> Settings:
+    """The settings, or a one-line error that names the setting."""
+    try:
+        return load(config_file, {name: value for name, value in flags.items() if value is not None})
+    except ConfigurationError as error:
+        raise click.ClickException(str(error)) from error

@@ -1,0 +1,163 @@
+"""`mxgateway serve`."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from mxgateway_server.commands.options import config_option, load_or_fail, state_option
+from mxgateway_server.config import Settings
+from mxgateway_server.errors import ConfigurationError, StoreError
+
+
+@click.command()
+@config_option
+@state_option
+@click.option("--listen", help="TLS endpoint HOST:PORT; port 0 for any free one.  [default: localhost:5001]")
+@click.option("--listen-plaintext", help="Endpoint without TLS, for trusted networks only, such as localhost:5000.")
+@click.option("--no-tls", is_flag=True, help="No TLS endpoint; needs --listen-plaintext.")
+@click.option("--galaxy", help="Galaxy: a shipped one by name (plant, reference), a .db file, or an SQLAlchemy URL.")
+@click.option("--backend", help="Backend of workers.  [default: simulator]")
+@click.option("--allow-fault-injection", is_flag=True, default=None, help="Let admins make the backend misbehave.")
+@click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default=None)
+@click.option("--log-format", type=click.Choice(["console", "json"]), default=None)
+@click.option("--announce", is_flag=True, help="Print one JSON line on stdout when listening.")
+@click.option("--stop-on-stdin-close", is_flag=True, help="Stop in order when standard input ends.")
+def serve(
+    config_file: Path | None,
+    state_dir: str | None,
+    listen: str | None,
+    listen_plaintext: str | None,
+    no_tls: bool,
+    galaxy: str | None,
+    backend: str | None,
+    allow_fault_injection: bool | None,
+    log_level: str | None,
+    log_format: str | None,
+    announce: bool,
+    stop_on_stdin_close: bool,
+) -> None:
+    """Run the gateway until SIGINT or SIGTERM; a second signal ends it at once."""
+    settings = load_or_fail(
+        config_file,
+        {
+            "state_dir": state_dir,
+            "listen": "" if no_tls else listen,
+            "listen_plaintext": listen_plaintext,
+            "galaxy.connection_string": galaxy,
+            "worker.backend": backend,
+            "allow_fault_injection": allow_fault_injection,
+            "logging.level": log_level,
+            "logging.format": log_format,
+        },
+    )
+    # gRPC's own C logging would write lines of its own format to stderr.
+    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
+    from mxgateway_server.logs import configure
+
+    configure(settings.logging.level, settings.logging.format)
+    try:
+        with asyncio.Runner(loop_factory=_loop_factory(settings.event_loop)) as runner:
+            runner.run(_serve(settings, announce, stop_on_stdin_close))
+    except* (ConfigurationError, StoreError) as errors:
+        raise click.ClickException("; ".join(str(error) for error in errors.exceptions)) from None
+
+
+async def _serve(settings: Settings, announce: bool, stop_on_stdin_close: bool) -> None:
+    from mxgateway_server.app import Gateway, Running
+
+    gateway = Gateway(settings)
+    remove_handlers = _install_signals(gateway.request_stop)
+    if stop_on_stdin_close:
+        _watch_stdin(gateway.request_stop)
+
+    def on_running(running: Running) -> None:
+        if not announce:
+            return
+        line = {
+            "event": "ready",
+            "pid": os.getpid(),
+            "endpoints": [
+                {"address": endpoint.address, "tls": endpoint.is_tls, "caFile": endpoint.ca_file}
+                for endpoint in running.endpoints
+            ],
+            "galaxy": running.galaxy,
+        }
+        sys.stdout.write(json.dumps(line) + "\n")
+        sys.stdout.flush()
+
+    try:
+        await gateway.run(on_running)
+    finally:
+        remove_handlers()
+
+
+def _install_signals(stop: Callable[[], None]) -> Callable[[], None]:
+    loop = asyncio.get_running_loop()
+    signals = (signal.SIGINT, signal.SIGTERM)
+    if hasattr(signal, "SIGHUP"):
+        for number in signals:
+            loop.add_signal_handler(number, stop)
+
+        def remove() -> None:
+            for number in signals:
+                loop.remove_signal_handler(number)
+
+        return remove
+
+    def on_signal(_number: int, _frame: Any) -> None:
+        loop.call_soon_threadsafe(stop)
+
+    before = {number: signal.signal(number, on_signal) for number in signals}
+
+    def restore() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    return restore
+
+
+def _watch_stdin(stop: Callable[[], None]) -> None:
+    loop = asyncio.get_running_loop()
+
+    def watch() -> None:
+        try:
+            while os.read(0, 4096):
+                pass
+        except OSError:
+            pass
+        try:
+            loop.call_soon_threadsafe(stop)
+        except RuntimeError:
+            return  # the loop has ended before the input did
+
+    # A blocked read cannot be canceled, so this thread may outlive the loop; it must not keep the process.
+    threading.Thread(target=watch, name="stdin-watch", daemon=True).start()
+
+
+def _loop_factory(wanted: str) -> Callable[[], asyncio.AbstractEventLoop] | None:
+    if wanted == "asyncio":
+        return None
+    try:
+        if sys.platform == "win32":
+            import winloop
+
+            return winloop.new_event_loop  # type: ignore[no-any-return]
+        import uvloop
+
+        return uvloop.new_event_loop
+    except ImportError:
+        if wanted == "uvloop":
+            raise click.ClickException(
+                "event_loop = uvloop: it is not installed; install the extra `fast`, or set event_loop = auto"
+            ) from None
+        return None

@@ -1,0 +1,74 @@
+"""Which Galaxy the gateway browses and the simulator simulates: a shipped one by name, a file, or a database URL."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from mxgateway_server.errors import ConfigurationError
+
+DEFAULT_GALAXY = "plant"
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class GalaxyPlace:
+    """Where the Galaxy is.
+
+    Attributes:
+        source: path of a SQLite file, or SQLAlchemy URL.
+        file: the file, when it is one.
+        board: the simulator's shared board beside it.
+        name: for people.
+    """
+
+    source: str
+    name: str
+    file: Path | None = None
+    board: Path | None = None
+
+
+def find_galaxy(wanted: str, state: Path) -> GalaxyPlace:
+    """The Galaxy that a name, path or URL means; a shipped one is built on first use.
+
+    Raises:
+        ConfigurationError: there is none.
+    """
+    wanted = wanted or DEFAULT_GALAXY
+    if "://" in wanted:
+        return GalaxyPlace(wanted, wanted.partition("://")[0])
+    path = Path(wanted).expanduser()
+    if path.is_file():
+        return _file(path.absolute(), path.stem, path.absolute().with_suffix(".board.db"))
+    if not _NAME.match(wanted):
+        raise ConfigurationError(
+            f"galaxy.connection_string (--galaxy) {wanted}: no such file; build it with mxgateway galaxy build"
+        )
+    built = state / "galaxy" / f"{wanted}.db"
+    if not built.is_file():
+        _build(wanted, built)
+    return _file(built.absolute(), wanted, built.absolute().with_suffix(".board.db"))
+
+
+def _file(path: Path, name: str, board: Path) -> GalaxyPlace:
+    return GalaxyPlace(str(path), name, path, board)
+
+
+def _build(name: str, path: Path) -> None:
+    # Only a gateway that makes a Galaxy needs the builder.
+    from mxgateway_simulator.builder import build_galaxy
+    from mxgateway_simulator.description_reader import read_description
+    from mxgateway_simulator.errors import SimulatorError
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        temporary = path.with_name(f".{path.name}.new")
+        build_galaxy(read_description(name), temporary)
+        temporary.replace(path)
+    except SimulatorError as error:
+        raise ConfigurationError(f"galaxy.connection_string (--galaxy) {name}: {error}") from error
+    except OSError as error:
+        raise ConfigurationError(
+            f"state_dir {path.parent}: {error.strerror}; choose a directory that the gateway may write"
+        ) from error

@@ -1,0 +1,121 @@
+"""The gRPC server: endpoints, limits, keepalive, health and reflection."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import grpc
+import grpc.aio
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+
+from mxgateway_server.config import Settings, split_address
+from mxgateway_server.errors import ConfigurationError
+from mxgateway_server.logs import get_logger
+from mxgateway_server.rpc.interceptor import AuthInterceptor
+from mxgateway_server.security.tls import ServerCertificate
+
+logger = get_logger(__name__)
+
+MAX_CONCURRENT_STREAMS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where the gateway listens.
+
+    Attributes:
+        address: HOST:PORT as a client writes it.
+        ca_file: what a client may trust; empty without TLS.
+    """
+
+    address: str
+    is_tls: bool
+    ca_file: str = ""
+
+
+class RpcServer:
+    """The server and its endpoints."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        interceptor: AuthInterceptor,
+        handlers: Sequence[tuple[str, grpc.GenericRpcHandler]],
+    ) -> None:
+        protocol = settings.protocol
+        keepalive_ms = int(protocol.keepalive_seconds * 1000)
+        self._settings = settings
+        self._services = [name for name, _ in handlers]
+        self._health = health.aio.HealthServicer()
+        self._server = grpc.aio.server(
+            interceptors=(interceptor,),
+            options=(
+                # Two gateways on one port must be told so, not share the calls.
+                ("grpc.so_reuseport", 0),
+                ("grpc.max_receive_message_length", protocol.max_grpc_message_bytes),
+                ("grpc.max_send_message_length", protocol.max_grpc_message_bytes),
+                ("grpc.max_concurrent_streams", MAX_CONCURRENT_STREAMS),
+                ("grpc.keepalive_time_ms", keepalive_ms),
+                ("grpc.keepalive_timeout_ms", int(protocol.keepalive_timeout_seconds * 1000)),
+                ("grpc.keepalive_permit_without_calls", 1),
+                ("grpc.http2.min_ping_interval_without_data_ms", 5000),
+                ("grpc.http2.max_ping_strikes", 0),
+            ),
+        )
+        self._server.add_generic_rpc_handlers(tuple(handler for _, handler in handlers))
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        if protocol.reflection:
+            from grpc_reflection.v1alpha import reflection
+
+            reflection.enable_server_reflection((*self._services, health.SERVICE_NAME), self._server)
+
+    async def start(self, certificate: ServerCertificate | None) -> list[Endpoint]:
+        """Listens; the health service says NOT_SERVING until `serving`.
+
+        Raises:
+            ConfigurationError: an address cannot be bound.
+        """
+        endpoints = []
+        if self._settings.listen:
+            assert certificate is not None
+            credentials = grpc.ssl_server_credentials([(certificate.private_key, certificate.certificate_chain)])
+            address = self._bind("listen", self._settings.listen, credentials)
+            endpoints.append(Endpoint(address, True, str(certificate.ca_file)))
+        if self._settings.listen_plaintext:
+            endpoints.append(Endpoint(self._bind("listen_plaintext", self._settings.listen_plaintext, None), False))
+        await self._set_health(health_pb2.HealthCheckResponse.NOT_SERVING)
+        await self._server.start()
+        return endpoints
+
+    def _bind(self, setting: str, address: str, credentials: grpc.ServerCredentials | None) -> str:
+        host, _ = split_address(address)
+        try:
+            if credentials is None:
+                port = self._server.add_insecure_port(address)
+            else:
+                port = self._server.add_secure_port(address, credentials)
+        except RuntimeError:
+            port = 0
+        if not port:
+            raise ConfigurationError(
+                f"{setting} = {address} cannot be bound: the port is in use or the address is not this machine's; "
+                "choose another, or port 0 for any free one"
+            )
+        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+    async def serving(self) -> None:
+        """Tells the world that calls are welcome."""
+        await self._set_health(health_pb2.HealthCheckResponse.SERVING)
+
+    async def not_serving(self) -> None:
+        """Tells load balancers to go elsewhere; calls are still answered."""
+        await self._set_health(health_pb2.HealthCheckResponse.NOT_SERVING)
+
+    async def stop(self, grace: float) -> None:
+        """Takes no more calls, lets those under way end within `grace` seconds."""
+        await self._server.stop(grace)
+
+    async def _set_health(self, status: health_pb2.HealthCheckResponse.ServingStatus.ValueType) -> None:
+        for service in ("", *self._services):
+            await self._health.set(service, status)

@@ -1,0 +1,142 @@
+"""A whole gateway in this process, over fake workers, for component tests."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import grpc
+import grpc.aio
+
+from mxgateway.generated import mxaccess_gateway_pb2 as pb
+from mxgateway.generated import mxaccess_gateway_pb2_grpc as pb_grpc
+from mxgateway_protocol.clock import SystemClock
+from mxgateway_protocol.commands import COMMANDS, Scope
+from mxgateway_server.app import Gateway, Running
+from mxgateway_server.config import Settings, load
+from mxgateway_server.core.constraints import FREE, Constraints
+from mxgateway_server.security.keys import load_pepper
+from mxgateway_server.security.store import KeyStore
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def fake_settings(state: Path, **flags: Any) -> Settings:
+    """Settings for a gateway over fake workers, plaintext on a free port of the loopback."""
+    base: dict[str, Any] = {
+        "state_dir": str(state),
+        "listen": "",
+        "listen_plaintext": "127.0.0.1:0",
+        "event_loop": "asyncio",
+        "galaxy.connection_string": str(state / "empty.db"),
+        "worker.command": (sys.executable, "-m", "tests.support.fake_worker"),
+        "worker.working_directory": str(ROOT),
+        "worker.backend": "fake",
+        "worker.allowed_backend_options": ("start",),
+        "worker.pool_size": 0,
+        "worker.startup_timeout_seconds": 20.0,
+    }
+    base.update({name.replace("__", "."): value for name, value in flags.items()})
+    (state / "empty.db").touch()
+    return load(None, base)
+
+
+async def create_key(
+    settings: Settings, key_id: str, scopes: list[str], constraints: Constraints = FREE, **validity: int
+) -> str:
+    """A key in the gateway's store."""
+    store = await open_store(settings)
+    try:
+        return await store.create(key_id, key_id, scopes, constraints, **validity)
+    finally:
+        await store.close()
+
+
+async def open_store(settings: Settings) -> KeyStore:
+    """The gateway's key store, as another process would open it."""
+    state = settings.state_path
+    return await KeyStore.open(str(state / "keys.db"), load_pepper(state / "pepper"), SystemClock())
+
+
+ALL_SCOPES = [str(scope) for scope in Scope]
+USUAL_SCOPES = [str(scope) for scope in Scope if scope is not Scope.ADMIN]
+
+
+def bearer(key: str) -> tuple[tuple[str, str], ...]:
+    return (("authorization", f"Bearer {key}"),)
+
+
+@dataclass
+class LiveGateway:
+    """A running gateway and a way to call it."""
+
+    gateway: Gateway
+    running: Running
+    settings: Settings
+    stub: Any
+    channel: grpc.aio.Channel
+    key: str
+    task: asyncio.Task[None]
+
+    @property
+    def auth(self) -> tuple[tuple[str, str], ...]:
+        return bearer(self.key)
+
+    async def open(self, start: str = "", **request: Any) -> str:
+        """Opens a session and returns its id."""
+        if start:
+            request["backend_options"] = {"start": start}
+        reply = await self.stub.OpenSession(pb.OpenSessionRequest(**request), metadata=self.auth)
+        return str(reply.session_id)
+
+    async def invoke(self, session_id: str, kind: str, **payload: Any) -> pb.MxCommandReply:
+        """Runs one command by the name of its kind."""
+        reply: pb.MxCommandReply = await self.stub.Invoke(
+            pb.MxCommandRequest(session_id=session_id, command=command(kind, **payload)), metadata=self.auth
+        )
+        return reply
+
+    async def ping(self, session_id: str, text: str = "") -> pb.MxCommandReply:
+        return await self.invoke(session_id, "PING", message=text)
+
+    async def close(self, session_id: str) -> pb.CloseSessionReply:
+        reply: pb.CloseSessionReply = await self.stub.CloseSession(
+            pb.CloseSessionRequest(session_id=session_id), metadata=self.auth
+        )
+        return reply
+
+
+def command(kind: str, **payload: Any) -> pb.MxCommand:
+    """A command by the name of its kind, with the fields of its payload."""
+    number = pb.MxCommandKind.Value(f"MX_COMMAND_KIND_{kind}")
+    made = pb.MxCommand(kind=number)
+    arm = getattr(made, COMMANDS[number].payload)
+    arm.SetInParent()
+    arm.MergeFrom(type(arm)(**payload))
+    return made
+
+
+@asynccontextmanager
+async def live_gateway(settings: Settings, scopes: list[str] | None = None) -> AsyncIterator[LiveGateway]:
+    """A gateway that runs until the block ends, and a key for it."""
+    key = await create_key(settings, "tester", scopes or ALL_SCOPES)
+    gateway = Gateway(settings)
+    started: asyncio.Future[Running] = asyncio.get_running_loop().create_future()
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(gateway.run(started.set_result))
+        await asyncio.wait((task, started), return_when=asyncio.FIRST_COMPLETED)
+        if task.done():
+            await task
+        running = started.result()
+        async with grpc.aio.insecure_channel(running.endpoints[0].address) as channel:
+            stub = pb_grpc.MxAccessGatewayStub(channel)  # type: ignore[no-untyped-call]
+            try:
+                yield LiveGateway(gateway, running, settings, stub, channel, key, task)
+            finally:
+                gateway.request_stop()
+                await task
