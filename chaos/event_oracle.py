@@ -1,0 +1,158 @@
+"""Judges events: each one delivered once and in order, or covered by an explicit gap or count that is exactly right.
+
+Sequences are given by the worker as events leave it, without holes. So a hole in a stream must be announced: by a
+count of dropped events before it, or by the replay gap at the head of a resumed stream. What the worker itself dropped
+shows as a count without a hole; where a session's policy allows no loss there, every count must equal its hole.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from enum import Enum
+
+from chaos.violations import Journal
+
+_REMEMBERED = 50_000
+
+
+class Losses(Enum):
+    """What a stream's policy may do to events that wait."""
+
+    NONE = "none"
+    OLDEST = "oldest"
+    """The oldest go: a hole comes right after its count."""
+    REPLACED = "replaced"
+    """Later values replace earlier ones: counts may run ahead of the holes that they explain."""
+
+
+@dataclass(slots=True)
+class SessionEvents:
+    """What all streams of one session saw together.
+
+    Attributes:
+        worker_may_drop: the session's policy lets the worker drop events.
+        last: the youngest sequence that any stream had.
+    """
+
+    actor: str
+    journal: Journal
+    worker_may_drop: bool = False
+    last: int = 0
+    events: int = 0
+    dropped: int = 0
+    gaps: int = 0
+    _digests: OrderedDict[int, int] = field(default_factory=OrderedDict)
+
+    def open_stream(self, after: int, losses: Losses, now: float) -> StreamEvents:
+        """Begins a stream.
+
+        Args:
+            after: the sequence that it was asked to go on after; 0 for a fresh one.
+        """
+        self.journal.note(self.actor, now, f"stream opened after {after}, losses {losses.value}")
+        return StreamEvents(self, after, losses, is_first=not self.last)
+
+    def agree(self, sequence: int, digest: int) -> bool:
+        """Whether every stream saw the same event under this sequence."""
+        known = self._digests.setdefault(sequence, digest)
+        if len(self._digests) > _REMEMBERED:
+            self._digests.popitem(last=False)
+        return known == digest
+
+
+class StreamEvents:
+    """Judges one stream. Feed it in the order of arrival."""
+
+    def __init__(self, session: SessionEvents, after: int, losses: Losses, *, is_first: bool) -> None:
+        self._session = session
+        self._losses = losses
+        self._after = after
+        # A fresh stream may begin anywhere, unless nothing at all was seen of the session before.
+        self._expected = after + 1 if after or is_first else 0
+        self._pending = 0
+        self._begun = False
+        self.last = after
+        self.events = 0
+        self.dropped_total = 0
+        self.missing_total = 0
+
+    def dropped(self, count: int, now: float) -> None:
+        """The stream said that so many events are lost or replaced."""
+        if count <= 0:
+            self._violation("count", now, f"a drop of {count} events was announced")
+            return
+        self._session.journal.note(self._session.actor, now, f"dropped {count} after {self.last}")
+        self._pending += count
+        self.dropped_total += count
+        self._session.dropped += count
+
+    def gap(self, requested_after: int, oldest_available: int, now: float) -> None:
+        """The sentinel at the head of a resumed stream."""
+        self._session.journal.note(
+            self._session.actor, now, f"replay gap: asked after {requested_after}, oldest {oldest_available}"
+        )
+        self._session.gaps += 1
+        if self._begun or not self._after:
+            self._violation("gap", now, "a replay gap came where no resumed stream begins")
+        elif requested_after != self._after:
+            self._violation("gap", now, f"the replay gap repeats {requested_after}, but {self._after} was asked for")
+        elif oldest_available <= self._after + 1:
+            self._violation("gap", now, f"a replay gap after {self._after}, though {oldest_available} is available")
+        self._begun = True
+        self._expected = oldest_available
+
+    def event(self, sequence: int, digest: int, now: float) -> None:
+        """An event arrived; `digest` stands for its content."""
+        session = self._session
+        self._begun = True
+        self.events += 1
+        session.events += 1
+        if sequence <= self.last:
+            self._violation("order", now, f"event {sequence} came after {self.last}")
+            return
+        if not session.agree(sequence, digest):
+            self._violation("content", now, f"event {sequence} is another one than an earlier stream had")
+        if self._expected:
+            missing = sequence - self._expected
+            if missing < 0:
+                self._violation("order", now, f"event {sequence} came where {self._expected} was next")
+            elif missing or self._pending:
+                self._account(missing, sequence, now)
+        else:
+            # Fresh, and others have read before: what was announced concerns what came before this stream.
+            self._pending = 0
+            self.dropped_total = 0
+        self.last = sequence
+        self._expected = sequence + 1
+        session.last = max(session.last, sequence)
+
+    def settled(self, now: float) -> None:
+        """Nothing is under way any more: everything must have come, and all counts must be exact."""
+        if self.last < self._session.last:
+            self._violation("lost", now, f"the stream ends with {self.last}; others had {self._session.last}")
+        excess = self.dropped_total - self.missing_total
+        if self._losses is Losses.REPLACED and excess and not self._session.worker_may_drop:
+            self._violation(
+                "count", now, f"{self.dropped_total} events were counted as replaced, {self.missing_total} are missing"
+            )
+
+    def _account(self, missing: int, sequence: int, now: float) -> None:
+        self.missing_total += missing
+        if self._losses is Losses.REPLACED:
+            if self.missing_total > self.dropped_total:
+                self._violation(
+                    "lost",
+                    now,
+                    f"{missing} events are missing before {sequence}: {self.missing_total} in all, "
+                    f"{self.dropped_total} announced",
+                )
+            return
+        pending, self._pending = self._pending, 0
+        if missing > pending:
+            self._violation("lost", now, f"{missing} events are missing before {sequence}, {pending} were announced")
+        elif pending > missing and not self._session.worker_may_drop:
+            self._violation("count", now, f"{pending} events were announced as lost before {sequence}, {missing} are")
+
+    def _violation(self, rule: str, now: float, text: str) -> None:
+        self._session.journal.violation(rule, self._session.actor, now, text)
