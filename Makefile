@@ -7,7 +7,7 @@ PIP_RETRY = && exit 0; echo "installing failed (try $$try of 3)" >&2; sleep 5; d
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types layers format protos protos-check bench constraints clean dev
+.PHONY: help demo test lint types layers format protos protos-check bench chaos constraints clean dev
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -61,6 +61,9 @@ protos-check: $(VENV)/.protos-installed ## Whether the generated code is what pr
 
 bench: $(VENV)/.dev-installed ## Speed, as JSON, beside the bare floor of the same run
 	@$(BIN)/python -m benches $(ARGS)
+
+chaos: $(VENV)/.dev-installed ## A seeded storm of faults over a real gateway, judged (ARGS="--faults 500 --seed 1")
+	@$(BIN)/python -m chaos $(ARGS)
 
 constraints: $(VENV)/.dev-installed ## Renews constraints.txt from .venv
 	@{ echo "# Versions that the project is tested with; ranges stand in pyproject.toml. Renew with: make constraints"; \

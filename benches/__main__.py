@@ -1,0 +1,90 @@
+"""Measures the product beside the bare mechanism and a peer, in one run, and prints one JSON object.
+
+Ratios are what to compare: figures of one machine at one time share its noise, figures of two do not.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+from benches import floor, peer_asyncua, product, report, sessions
+from benches.figures import machine
+from benches.gateway_process import GatewayProcess, gateway
+
+DOCS = Path(__file__).parent.parent / "docs" / "performance.md"
+
+_SHARED: dict[str, Callable[[GatewayProcess, float], Awaitable[dict[str, Any]]]] = {
+    "events": product.measure_events,
+    "latency": product.measure_latency,
+    "unary": product.measure_unary,
+    "commands": product.measure_commands,
+    "openWarm": product.measure_open_warm,
+    "memory": lambda running, _: sessions.measure_memory(running),
+}
+_NAMES = ("floor", "asyncua", *_SHARED, "openCold", "sessions", "galaxy")
+_DEFAULT = tuple(name for name in _NAMES if name != "galaxy")
+
+
+async def run(names: list[str], arguments: argparse.Namespace) -> dict[str, Any]:
+    """All the named figures, one after the other."""
+    seconds: float = arguments.seconds
+    figures: dict[str, Any] = {"machine": machine(), "secondsPerFigure": seconds}
+
+    async def step(name: str, work: Callable[[], Awaitable[dict[str, Any]]]) -> None:
+        if name in names:
+            print(f"measuring {name} …", file=sys.stderr, flush=True)
+            figures[name] = await work()
+
+    await step("floor", lambda: floor.measure(seconds))
+    await step("asyncua", lambda: peer_asyncua.measure(seconds))
+    if any(name in _SHARED for name in names):
+        with gateway() as running:
+            for name, measure in _SHARED.items():
+                await step(name, lambda measure=measure: measure(running, seconds))  # type: ignore[misc]
+    await step("openCold", lambda: product.measure_open_cold(seconds))
+    await step("sessions", lambda: sessions.measure_sessions(arguments.sessions, arguments.sessions_seconds))
+    if "galaxy" in names:
+        print("measuring galaxy …", file=sys.stderr, flush=True)
+        from benches import galaxy
+
+        figures["galaxy"] = galaxy.run(arguments.objects)
+    figures["ratios"] = report.ratios(figures)
+    figures["bars"] = report.bars(figures)
+    return figures
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser.add_argument(
+        "--only",
+        action="append",
+        choices=_NAMES,
+        metavar="NAME",
+        help=f"measure only this; repeatable: {', '.join(_NAMES)} (all but galaxy when left out)",
+    )
+    parser.add_argument("--quick", action="store_true", help="a second for each figure, 8 sessions for 5 s")
+    parser.add_argument("--seconds", type=float, help="how long each figure is measured (default 3)")
+    parser.add_argument("--sessions", type=int, help="sessions at once (default 64)")
+    parser.add_argument("--sessions-seconds", type=float, help="how long they are watched (default 120)")
+    parser.add_argument("--objects", type=int, default=50_000, help="size of the Galaxy of --only galaxy")
+    parser.add_argument("--write-docs", action="store_true", help=f"also write the table in {DOCS.name}")
+    arguments = parser.parse_args()
+    arguments.seconds = arguments.seconds or (1.0 if arguments.quick else 3.0)
+    arguments.sessions = arguments.sessions or (8 if arguments.quick else 64)
+    arguments.sessions_seconds = arguments.sessions_seconds or (5.0 if arguments.quick else 120.0)
+    figures = asyncio.run(run(arguments.only or list(_DEFAULT), arguments))
+    json.dump(figures, sys.stdout, indent=2)
+    print()
+    if arguments.write_docs:
+        report.write_docs(figures, DOCS)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

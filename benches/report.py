@@ -1,0 +1,287 @@
+"""From figures to ratios, bars and the table in the documentation. Free of measuring."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+Figures = Mapping[str, Any]
+
+BEGIN = "<!-- figures: begin (written by the benches) -->"
+END = "<!-- figures: end -->"
+
+
+def at(figures: Figures, path: str) -> float | None:
+    """The number at a dotted path, or None when it was not measured."""
+    value: Any = figures
+    for part in path.split("."):
+        if not isinstance(value, Mapping) or part not in value:
+            return None
+        value = value[part]
+    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Ratio:
+    """One figure of ours over one of the same run.
+
+    Attributes:
+        bar: what it has to reach; 0 for none.
+        most: whether the bar is an upper one.
+    """
+
+    name: str
+    ours: str
+    other: str
+    bar: float = 0.0
+    most: bool = False
+
+    def of(self, figures: Figures) -> float | None:
+        ours, other = at(figures, self.ours), at(figures, self.other)
+        return None if ours is None or not other else round(ours / other, 3)
+
+
+_CHAIN = "floor.chain"
+_GRPC = "floor.grpc"
+
+RATIOS = (
+    Ratio("events / forwarding chain", "events.batches.eventsPerSecond", f"{_CHAIN}.eventsPerSecond.batch500", 0.6),
+    Ratio(
+        "events with fields read / forwarding chain",
+        "events.batchesFieldsRead.eventsPerSecond",
+        f"{_CHAIN}.eventsPerSecond.batch500FieldsRead",
+    ),
+    Ratio("events / asyncua", "events.batches.eventsPerSecond", "asyncua.eventsPerSecond", 12.0),
+    Ratio("events one by one / asyncua", "events.oneByOne.eventsPerSecond", "asyncua.eventsPerSecond"),
+    Ratio(
+        "events, a message each / bare gRPC",
+        "events.singleMessages.eventsPerSecond",
+        f"{_GRPC}.eventsPerSecond.single",
+    ),
+    Ratio(
+        "unary sequential / forwarding chain",
+        "unary.sequential.callsPerSecond",
+        f"{_CHAIN}.unarySequential.callsPerSecond",
+    ),
+    Ratio(
+        "unary 50 in flight / forwarding chain",
+        "unary.inFlight50.callsPerSecond",
+        f"{_CHAIN}.unaryInFlight50.callsPerSecond",
+        0.75,
+    ),
+    Ratio(
+        "unary 50 in flight / bare gRPC", "unary.inFlight50.callsPerSecond", f"{_GRPC}.unaryInFlight50.callsPerSecond"
+    ),
+    Ratio("unary read of 6 / asyncua", "unary.read6.callsPerSecond", "asyncua.read6.callsPerSecond"),
+    Ratio("unary read of 100 / asyncua", "unary.read100.callsPerSecond", "asyncua.read100.callsPerSecond", 3.0),
+    Ratio("read of 100 / asyncua", "commands.read100.callsPerSecond", "asyncua.read100.callsPerSecond", 3.0),
+    Ratio(
+        "command stream p50 / unary p50",
+        "commands.sequential.latencyMs.p50",
+        "unary.sequential.latencyMs.p50",
+        0.7,
+        most=True,
+    ),
+    Ratio(
+        "command stream 50 in flight / unary 50 in flight",
+        "commands.inFlight50.callsPerSecond",
+        "unary.inFlight50.callsPerSecond",
+        4.0,
+    ),
+)
+
+LIMITS: tuple[tuple[str, str, float], ...] = (
+    ("event latency at 1,000/s, p50 ms", "latency.1k.latencyMs.p50", 1.5),
+    ("OpenSession with a ready worker, p50 ms", "openWarm.latencyMs.p50", 10.0),
+    ("unique memory of a worker, MiB", "memory.workerUniqueMiB", 20.0),
+    ("unique memory of a worker among many, MiB", "sessions.workerUniqueMiB.max", 20.0),
+    ("lost sequences among many sessions", "sessions.lostSequences", 0.0),
+    ("answers of the gateway among many sessions, p99 ms", "sessions.gatewayAnswersMs.p99", 50.0),
+)
+"""Name, path, and the most that it may be."""
+
+
+def ratios(figures: Figures) -> dict[str, float]:
+    """Every ratio whose two figures were measured."""
+    return {ratio.name: value for ratio in RATIOS if (value := ratio.of(figures)) is not None}
+
+
+def bars(figures: Figures) -> dict[str, dict[str, Any]]:
+    """Every bar whose figure was measured: the value, the bar, and whether it holds."""
+    found: dict[str, dict[str, Any]] = {}
+    for ratio in RATIOS:
+        value = ratio.of(figures)
+        if ratio.bar and value is not None:
+            holds = value <= ratio.bar if ratio.most else value >= ratio.bar
+            found[ratio.name] = {"value": value, "most" if ratio.most else "least": ratio.bar, "holds": holds}
+    for name, path, most in LIMITS:
+        value = at(figures, path)
+        if value is not None:
+            found[name] = {"value": value, "most": most, "holds": value <= most}
+    return found
+
+
+# ------------------------------------------------------------------------------------------------- documentation
+
+
+def _rate(value: float | None) -> str:
+    if value is None:
+        return "–"
+    if value >= 10_000:
+        return f"{value / 1000:,.0f} k"
+    return f"{value:,.0f}"
+
+
+def _latency(figures: Figures, path: str) -> str:
+    p50, p99 = at(figures, f"{path}.p50"), at(figures, f"{path}.p99")
+    return "–" if p50 is None or p99 is None else f"{p50:.2f} / {p99:.2f}"
+
+
+def _plain(value: float | None) -> str:
+    return "–" if value is None else f"{value:,.1f}"
+
+
+_Cell = Callable[[Figures], str]
+
+
+def _rates(path: str) -> _Cell:
+    return lambda figures: _rate(at(figures, path))
+
+
+def _latencies(path: str) -> _Cell:
+    return lambda figures: _latency(figures, path)
+
+
+def _number(path: str) -> _Cell:
+    return lambda figures: _plain(at(figures, path))
+
+
+def _none(_: Figures) -> str:
+    return ""
+
+
+_COLUMNS = ("what", "this gateway", "forwarding chain", "bare gRPC", "asyncua")
+_ROWS: tuple[tuple[str, _Cell, _Cell, _Cell, _Cell], ...] = (
+    (
+        "events/s, every event decoded",
+        _rates("events.batches.eventsPerSecond"),
+        _rates(f"{_CHAIN}.eventsPerSecond.batch500"),
+        _none,
+        _rates("asyncua.eventsPerSecond"),
+    ),
+    (
+        "events/s, fields read too",
+        _rates("events.batchesFieldsRead.eventsPerSecond"),
+        _rates(f"{_CHAIN}.eventsPerSecond.batch500FieldsRead"),
+        _none,
+        _none,
+    ),
+    ("events/s, `async for` event by event", _rates("events.oneByOne.eventsPerSecond"), _none, _none, _none),
+    (
+        "events/s, a gRPC message each (`StreamEvents`)",
+        _rates("events.singleMessages.eventsPerSecond"),
+        _none,
+        _rates(f"{_GRPC}.eventsPerSecond.single"),
+        _none,
+    ),
+    ("event latency at 1,000/s, p50 / p99 ms", _latencies("latency.1k.latencyMs"), _none, _none, _none),
+    ("event latency at 20,000/s, p50 / p99 ms", _latencies("latency.20k.latencyMs"), _none, _none, _none),
+    ("event latency at 100,000/s, p50 / p99 ms", _latencies("latency.100k.latencyMs"), _none, _none, _none),
+    (
+        "unary call, p50 / p99 ms",
+        _latencies("unary.sequential.latencyMs"),
+        _latencies(f"{_CHAIN}.unarySequential.latencyMs"),
+        _latencies(f"{_GRPC}.unarySequential.latencyMs"),
+        _none,
+    ),
+    (
+        "unary calls/s, 50 in flight",
+        _rates("unary.inFlight50.callsPerSecond"),
+        _rates(f"{_CHAIN}.unaryInFlight50.callsPerSecond"),
+        _rates(f"{_GRPC}.unaryInFlight50.callsPerSecond"),
+        _none,
+    ),
+    (
+        "read of 6 advised tags, calls/s",
+        _rates("commands.read6.callsPerSecond"),
+        _none,
+        _none,
+        _rates("asyncua.read6.callsPerSecond"),
+    ),
+    (
+        "read of 6, 50 in flight, calls/s",
+        _rates("commands.read6InFlight50.callsPerSecond"),
+        _none,
+        _none,
+        _rates("asyncua.read6InFlight50.callsPerSecond"),
+    ),
+    (
+        "read of 100 advised tags, calls/s",
+        _rates("commands.read100.callsPerSecond"),
+        _none,
+        _none,
+        _rates("asyncua.read100.callsPerSecond"),
+    ),
+    (
+        "call through the client library, p50 / p99 ms",
+        _latencies("commands.sequential.latencyMs"),
+        _none,
+        _none,
+        _none,
+    ),
+    ("the same, 50 in flight, calls/s", _rates("commands.inFlight50.callsPerSecond"), _none, _none, _none),
+    ("OpenSession, ready worker, p50 / p99 ms", _latencies("openWarm.latencyMs"), _none, _none, _none),
+    ("OpenSession, new worker, p50 / p99 ms", _latencies("openCold.latencyMs"), _none, _none, _none),
+    ("unique memory of a worker, MiB", _number("memory.workerUniqueMiB"), _none, _none, _none),
+)
+
+
+def table(figures: Figures) -> str:
+    """What was measured, as Markdown."""
+    machine = figures["machine"]
+    lines = [
+        f"{machine['cores']} cores, {machine['memoryGiB']} GiB, {machine['system']}, Python {machine['python']}, "
+        f"grpcio {machine['versions']['grpcio']}, load average {machine['loadAverage']} before the run, "
+        f"{figures['secondsPerFigure']:g} s for each figure; client, gateway and workers on the same machine, no TLS.",
+        "",
+        "| " + " | ".join(_COLUMNS) + " |",
+        "|" + "---|" * len(_COLUMNS),
+    ]
+    for name, *cells in _ROWS:
+        texts = [cell(figures) for cell in cells]
+        if texts[0] != "–":
+            lines.append(f"| {name} | " + " | ".join(texts) + " |")
+    sessions = figures.get("sessions")
+    if sessions:
+        lines += [
+            "",
+            f"{sessions['sessions']} sessions with {sessions['tagsPerSession']} tags each for "
+            f"{sessions['seconds']:g} s: {sessions['eventsPerSecond']:,} events/s, "
+            f"{sessions['lostSequences']} lost, {len(sessions['faults'])} faults; the gateway answers a health check "
+            f"in {_latency(figures, 'sessions.gatewayAnswersMs')} ms (p50 / p99); a worker has "
+            f"{sessions['workerUniqueMiB']['max']} MiB of its own, the gateway "
+            f"{sessions['gatewayMiBPerSession']} MiB more for each session.",
+        ]
+    held = bars(figures)
+    if held:
+        lines += ["", "| ratio or limit | measured | wanted | holds |", "|---|---|---|---|"]
+        for name, bar in held.items():
+            wanted = f"≤ {bar['most']:g}" if "most" in bar else f"≥ {bar['least']:g}"
+            lines.append(f"| {name} | {bar['value']:g} | {wanted} | {'yes' if bar['holds'] else 'no'} |")
+    return "\n".join(lines)
+
+
+def write_docs(figures: Figures, page: Path) -> None:
+    """Puts the table between its two marks.
+
+    Raises:
+        ValueError: the page has no marks.
+    """
+    text = page.read_text(encoding="utf-8")
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise ValueError(f"{page} has no place for the figures; write the lines {BEGIN} and {END} where they belong")
+    page.write_text(f"{before}{BEGIN}\n\n{table(figures)}\n\n{END}{after}", encoding="utf-8")
