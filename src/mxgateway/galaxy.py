@@ -63,10 +63,15 @@ class GalaxyRepositoryClient:
 
     async def get_last_deploy_time(self) -> datetime | None:
         """When the Galaxy was last deployed (UTC), or None when it never was."""
+        reply = await self.get_last_deploy_time_raw()
+        return reply.time_of_last_deploy.ToDatetime(tzinfo=UTC) if reply.present else None
+
+    async def get_last_deploy_time_raw(self) -> galaxy_pb.GetLastDeployTimeReply:
+        """GetLastDeployTime with the generated reply, for the time to the nanosecond."""
         reply: galaxy_pb.GetLastDeployTimeReply = await self._unary(
             "GetLastDeployTime", galaxy_pb.GetLastDeployTimeRequest()
         )
-        return reply.time_of_last_deploy.ToDatetime(tzinfo=UTC) if reply.present else None
+        return reply
 
     async def discover_hierarchy(self, **filters: Any) -> list[galaxy_pb.GalaxyObject]:
         """All deployed objects with their attributes, as one list; the same filters as `iter_hierarchy`.

@@ -1,0 +1,83 @@
+"""`mxgw-py login`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from mxgateway import GatewayClient
+from mxgateway_cli import profiles
+from mxgateway_cli.connection import Connection, resolve
+from mxgateway_cli.output import emit
+
+
+@click.command()
+@click.option("--endpoint", required=True, metavar="HOST:PORT", help="Gateway.")
+@click.option("--ca-file", type=click.Path(exists=True, dir_okay=False), help="PEM file to trust.")
+@click.option("--server-name-override", metavar="NAME", help="Name to expect in the certificate (tests).")
+@click.option("--plaintext", is_flag=True, help="Unencrypted channel, for this profile alone.")
+@click.option("--api-key-env", metavar="VARIABLE", help="Remember that the key is in this environment variable.")
+@click.option(
+    "--api-key-file", type=click.Path(exists=True, dir_okay=False), help="Remember that the key is in this file."
+)
+@click.option("--profile", default=profiles.DEFAULT_PROFILE, show_default=True, metavar="NAME", help="Name to save as.")
+@click.option("--no-check", is_flag=True, help="Save without connecting.")
+@click.option("--json", "output_json", is_flag=True, help="One JSON document on stdout.")
+def login(
+    endpoint: str,
+    ca_file: str | None,
+    server_name_override: str | None,
+    plaintext: bool,
+    api_key_env: str | None,
+    api_key_file: str | None,
+    profile: str,
+    no_check: bool,
+    output_json: bool,
+) -> None:
+    """Saves where a gateway is and where its key comes from, so that other commands need no options.
+
+    Without --api-key-env and --api-key-file the key is asked for, and kept in a file that only you can read.
+
+    \b
+    Examples:
+      mxgw-py login --endpoint gateway:5001 --ca-file gateway.pem
+      mxgw-py login --endpoint gateway:5001 --api-key-env MXGATEWAY_API_KEY --profile plant
+    """
+    if api_key_env is not None and api_key_file is not None:
+        raise click.UsageError("give either --api-key-env or --api-key-file")
+    key: str | None = None
+    if api_key_env is None and api_key_file is None:
+        key = click.prompt("API key", hide_input=True, err=True)
+        target = profiles.profiles_file().parent / f"{profile}.key"
+    elif api_key_file is not None:
+        key, target = profiles.read_key_file(Path(api_key_file)), Path(api_key_file).resolve()
+    else:
+        key, target = os.environ.get(str(api_key_env)), None
+    if not no_check:
+        where = resolve(endpoint, key, None, plaintext, False, ca_file, server_name_override)
+        Connection(where.options, timeout=30.0, output_json=output_json).run(_check)
+    if api_key_env is None and api_key_file is None and target is not None:
+        profiles.write_private(target, f"{key}\n")
+    saved = profiles.Profile(
+        endpoint=endpoint,
+        plaintext=plaintext,
+        ca_file=str(Path(ca_file).resolve()) if ca_file else None,
+        server_name_override=server_name_override,
+        api_key_env=api_key_env,
+        api_key_file=str(target) if target is not None else None,
+    )
+    path = profiles.save(profile, saved)
+    emit({"profile": profile, "endpoint": endpoint, "file": str(path)}, output_json, f"profile {profile} in {path}")
+
+
+async def _check(client: GatewayClient) -> None:
+    """Whether the gateway takes the key: asks for a session that cannot exist."""
+    from mxgateway import MxGatewayAuthorizationError, MxGatewayCommandError, MxGatewaySessionError
+
+    try:
+        await client.attach_session("session-" + "0" * 32).state()
+    except (MxGatewaySessionError, MxGatewayAuthorizationError, MxGatewayCommandError):
+        # The key was known; what it may do is not the question here.
+        return
