@@ -77,6 +77,13 @@ class GalaxyRepositoryClient(ConnectionFacade[aio.GalaxyRepositoryClient]):
         """
         return self._run(lambda: self._async.get_last_deploy_time())
 
+    def get_last_deploy_time_raw(self) -> galaxy_pb.GetLastDeployTimeReply:
+        """GetLastDeployTime with the generated reply, for the time to the nanosecond.
+
+        The blocking form of `mxgateway.GalaxyRepositoryClient.get_last_deploy_time_raw`, see there.
+        """
+        return self._run(lambda: self._async.get_last_deploy_time_raw())
+
     def discover_hierarchy(self, **filters: Any) -> list[galaxy_pb.GalaxyObject]:
         """All deployed objects with their attributes, as one list; the same filters as `iter_hierarchy`.
 

@@ -22,7 +22,7 @@ def batch() -> None:
 
     \b
     Example:
-      printf 'version --json\\n' | mxgw-py batch
+      mxgw-py batch < invocations.txt
     """
     from mxgateway_cli.main import main
 

@@ -1,0 +1,146 @@
+"""Where the gateway is and which key is used: flags, profiles, defaults, and what excludes what."""
+
+from __future__ import annotations
+
+import io
+import json
+import stat
+import sys
+from pathlib import Path
+
+import click
+import pytest
+from tests.support.fake_gateway import FakeGateway
+from tests.unit.cli.conftest import API_KEY, Cli
+
+from mxgateway_cli import profiles
+from mxgateway_cli.commands.batch import END_OF_RECORD
+from mxgateway_cli.connection import resolve
+
+unix = pytest.mark.skipif(sys.platform == "win32", reason="rights of files as on Unix")
+
+
+def test_tls_is_the_default() -> None:
+    """Without flags the channel is TLS, also to localhost; plaintext only by its flag, with a port of its own."""
+    assert (resolve().options.plaintext, resolve().options.endpoint) == (False, "localhost:5001")
+    assert not resolve(endpoint="localhost:5000").options.plaintext
+    assert not resolve(endpoint="127.0.0.1:5000", tls=True).options.plaintext
+    plaintext = resolve(plaintext=True).options
+    assert (plaintext.plaintext, plaintext.endpoint) == (True, "localhost:5000")
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ("--tls", "--plaintext"),
+        ("--plaintext", "--ca-file", "x.pem"),
+        ("--plaintext", "--server-name-override", "x"),
+        ("--api-key", "a", "--api-key-env", "B"),
+        ("--api-key-env", "NOT_SET_ANYWHERE"),
+        ("--ca-file", "does-not-exist.pem"),
+        ("--endpoint", "http://localhost:5000"),
+        ("--endpoint", "localhost"),
+        ("--timeout", "0"),
+        ("--profile", "missing"),
+    ],
+)
+def test_contradictions_are_usage_errors(offline: Cli, flags: tuple[str, ...]) -> None:
+    """Flags that exclude each other or cannot work end with 2 before anything is sent."""
+    assert offline.bare("session-state", "--session-id", "x", *flags).code == 2
+
+
+def test_key_in_a_wrong_form_is_not_shown(offline: Cli) -> None:
+    """The error about a key that cannot travel in a header does not contain it."""
+    outcome = offline.bare("session-state", "--session-id", "x", "--api-key", "secret\u00e9key")
+    assert outcome.code == 2
+    assert "secret" not in outcome.err
+
+
+def test_environment_is_read_only_when_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """MXGATEWAY_API_KEY counts only with --api-key-env."""
+    monkeypatch.setenv("MXGATEWAY_API_KEY", API_KEY)
+    assert resolve().options.api_key is None
+    chosen = resolve(api_key_env="MXGATEWAY_API_KEY")
+    assert chosen.options.api_key == API_KEY
+    assert "MXGATEWAY_API_KEY" in chosen.key_source
+
+
+def test_shutdown_timeout_reaches_the_options(gateway: FakeGateway, cli: Cli) -> None:
+    """--shutdown-timeout bounds closing: a gateway that does not answer CloseSession ends the command in that time."""
+    gateway.script("CloseSession", "hold")
+    outcome = cli("close-session", "--session-id", "x", "--shutdown-timeout", "0.2")
+    assert outcome.code == 1
+    assert "DEADLINE_EXCEEDED" in outcome.err
+
+
+def test_timeout_bounds_the_command(gateway: FakeGateway, cli: Cli) -> None:
+    """--timeout ends a call that hangs, with a text that names the flag or the deadline."""
+    gateway.script("Invoke", "hold")
+    outcome = cli("session-state", "--session-id", "x", "--timeout", "0.2")
+    assert outcome.code == 1
+    assert "--timeout" in outcome.err or "DEADLINE_EXCEEDED" in outcome.err
+
+
+def test_login_saves_a_profile_that_works(gateway: FakeGateway, cli: Cli) -> None:
+    """login checks the gateway, keeps the key in an owner-only file, and other commands then need no options."""
+    key_file = profiles.profiles_file().parent / "k"
+    profiles.write_private(key_file, API_KEY + "\n")
+    saved = cli("login", "--api-key-file", str(key_file), "--json")
+    assert saved.code == 0, saved.err
+    assert API_KEY not in saved.out
+    gateway.metadata.clear()
+    assert cli.bare("session-state", "--session-id", "x").code == 0
+    assert gateway.metadata[0]["authorization"] == f"Bearer {API_KEY}"
+
+
+@unix
+def test_profile_files_are_for_the_owner_alone(gateway: FakeGateway, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The profile and its key have mode 600, and the key is asked for without echo and not in the profile itself."""
+    monkeypatch.setattr(click, "prompt", lambda *_args, **_kwargs: API_KEY)
+    assert cli("login", "--profile", "plant").code == 0
+    folder = profiles.profiles_file().parent
+    for path in (profiles.profiles_file(), folder / "plant.key"):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert API_KEY not in profiles.profiles_file().read_text()
+    assert json.loads(profiles.profiles_file().read_text())["plant"]["api_key_file"].endswith("plant.key")
+
+
+@unix
+def test_profile_that_others_can_read_is_refused(offline: Cli) -> None:
+    """A profile file with rights for others is a usage error that says what to do."""
+    path = profiles.save("default", profiles.Profile("localhost:1"))
+    path.chmod(0o644)
+    outcome = offline.bare("session-state", "--session-id", "x")
+    assert outcome.code == 2
+    assert "chmod 600" in outcome.err
+
+
+def test_key_of_the_default_profile_stays_with_its_gateway(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An explicit --endpoint leaves the default profile aside, so its key never goes to another gateway."""
+    monkeypatch.setenv("K", API_KEY)
+    profiles.save("default", profiles.Profile("gateway:5001", api_key_env="K"))
+    assert resolve().options.api_key == API_KEY
+    assert resolve(endpoint="other:5001").options.api_key is None
+    assert resolve(plaintext=True).options.api_key is None
+
+
+def test_profile_file_can_be_named(tmp_path: Path) -> None:
+    """--profile takes a file that ends in .json."""
+    path = profiles.save("default", profiles.Profile("gateway:7001"), tmp_path / "joined.json")
+    assert resolve(profile=str(path)).options.endpoint == "gateway:7001"
+
+
+def test_batch_runs_lines_until_the_end(gateway: FakeGateway, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    """batch runs each line, marks the end of each, turns failures into JSON, and goes on until the end of input."""
+    at = f"--endpoint {cli.endpoint} --plaintext"
+    lines = f"version --json\n\nping --session-id s --message 'a b' {at}\nadvise --session-id s {at}\n'unbalanced\n"
+    monkeypatch.setattr("sys.stdin", io.StringIO(lines))
+    outcome = cli.bare("batch")
+    assert (outcome.code, outcome.err) == (0, "")
+    records = outcome.out.split(END_OF_RECORD + "\n")
+    assert len(records) == 6
+    assert json.loads(records[0])["name"] == "mxgw-py"
+    assert records[1] == ""
+    assert records[2] == "a b\n"
+    for failed in records[3:5]:
+        assert json.loads(failed)["type"] == "error"
