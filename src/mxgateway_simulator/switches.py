@@ -41,6 +41,7 @@ class Switches:
     write_pending_completion_first: bool = False
     write_ok_source: Literal["responding_object", "requesting_lmx"] = "responding_object"
     not_coercible_category: Literal["software", "operational"] = "software"
+    not_coercible_detail: Literal["generic", "specific"] = "generic"
     denied_detail: int = 1008
     write_equal_value_echoes: bool = True
     supervisory_skips_security: bool = True
@@ -146,6 +147,10 @@ SWITCH_NOTES: Mapping[str, tuple[str, str]] = types.MappingProxyType(
         "write_pending_completion_first": ("Whether a Pending completion precedes the final one.", "5.6"),
         "write_ok_source": ("Source in the status of a successful write.", "15"),
         "not_coercible_category": ("Category when a value cannot be coerced to the attribute's type.", "4.3"),
+        "not_coercible_detail": (
+            "Detail then: always 1005 (generic), or also 19 for a text that is no number and 20 for an overflow.",
+            "4.3",
+        ),
         "denied_detail": ("Detail when a user may not write: 1008 or 1016.", "4.3"),
         "write_equal_value_echoes": ("Whether writing the value that already stands gives an OnDataChange.", "5.5"),
         "supervisory_skips_security": (

@@ -1,0 +1,125 @@
+"""The alarm extension: what its sub-attributes show, worked out from the attribute it sits on and the board.
+
+Nothing is remembered here: an alarm's times are those of the attribute's changes, and an acknowledgement counts when it
+is not older than the alarm. So every session sees the same alarm state without talking to the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from mxgateway_simulator.board import ACK, VALUE, Board, Edit
+from mxgateway_simulator.signals import NEVER, Sampled
+
+_LONGEST_COMMENT = 256
+
+
+class AlarmState(NamedTuple):
+    """An alarm at one moment; times are 0 for never.
+
+    Attributes:
+        on_ns: when the present alarm came up, or the last one.
+        off_ns: when the last alarm went away.
+        next_ns: earliest time at which this may change by itself.
+    """
+
+    in_alarm: bool
+    acked: bool
+    on_ns: int
+    off_ns: int
+    acked_ns: int
+    changed_ns: int
+    next_ns: int
+    comment: str
+
+
+class Alarm:
+    """One alarm extension.
+
+    Args:
+        sample: the anchor attribute at a time.
+        steps: times and values of writes to the anchor, oldest first, what stood before in front.
+        anchor: key of the anchor attribute.
+        active: the anchor's value that is the alarm.
+    """
+
+    def __init__(
+        self,
+        board: Board,
+        anchor: str,
+        sample: Callable[[int], Sampled],
+        steps: Callable[[], list[tuple[int, Any]]],
+        active: bool,
+    ) -> None:
+        self._board = board
+        self._anchor = anchor
+        self._sample = sample
+        self._steps = steps
+        self._active = active
+
+    @property
+    def keys(self) -> frozenset[tuple[str, str]]:
+        """Entries of the board that the alarm depends on."""
+        inhibit = f"{self._anchor}.alarminhibit"
+        mode = f"{self._anchor}.alarmmodecmd"
+        return frozenset({(VALUE, self._anchor), (ACK, self._anchor), (VALUE, inhibit), (VALUE, mode)})
+
+    def _enabled(self) -> bool:
+        inhibit = self._board.get(VALUE, f"{self._anchor}.alarminhibit")
+        mode = self._board.get(VALUE, f"{self._anchor}.alarmmodecmd")
+        return not (inhibit and inhibit["v"]) and not (mode and mode["v"] == 2)
+
+    def state(self, t_ns: int) -> AlarmState:
+        now = self._sample(t_ns)
+        in_alarm = bool(now.value) == self._active
+        ack = self._board.get(ACK, self._anchor) or {"t": 0, "m": ""}
+        if in_alarm:
+            on_ns, off_ns = now.changed_ns, self._previous_end(now.changed_ns)
+        else:
+            on_ns, off_ns = self._last_alarm(now.changed_ns)
+        if not self._enabled():
+            return AlarmState(False, True, on_ns, off_ns, ack["t"], now.changed_ns, now.next_ns, ack["m"])
+        return AlarmState(in_alarm, ack["t"] >= on_ns, on_ns, off_ns, ack["t"], now.changed_ns, now.next_ns, ack["m"])
+
+    def _last_alarm(self, changed_ns: int) -> tuple[int, int]:
+        """Start and end of the alarm before a time without one; zeros when there was none."""
+        steps = self._steps()
+        if steps:
+            previous = [at for at, value in steps[:-1] if bool(value) == self._active]
+            return (previous[-1], changed_ns) if previous else (0, 0)
+        before = self._sample(changed_ns - 1)
+        if before.next_ns == NEVER or bool(before.value) != self._active:
+            return 0, 0
+        return before.changed_ns, changed_ns
+
+    def _previous_end(self, changed_ns: int) -> int:
+        if self._steps():
+            return 0
+        before = self._sample(changed_ns - 1)
+        return 0 if bool(before.value) == self._active else before.changed_ns
+
+    def read(self, name: str) -> Callable[[int], Sampled] | None:
+        """How to work out a sub-attribute; None for one that is simply configured."""
+        return {
+            "inalarm": lambda t: self._sampled(t, "in_alarm"),
+            "condition": lambda t: self._sampled(t, "in_alarm"),
+            "acked": lambda t: self._sampled(t, "acked"),
+            "ackmsg": lambda t: self._sampled(t, "comment"),
+            "timealarmon": lambda t: self._sampled(t, "on_ns"),
+            "timealarmoff": lambda t: self._sampled(t, "off_ns"),
+            "timealarmacked": lambda t: self._sampled(t, "acked_ns"),
+        }.get(name.lower())
+
+    def _sampled(self, t_ns: int, name: str) -> Sampled:
+        state = self.state(t_ns)
+        changed = state.changed_ns
+        if name in ("comment", "acked_ns"):
+            changed = state.acked_ns or changed
+        elif name == "acked" and state.acked:
+            changed = max(state.acked_ns, changed)
+        return Sampled(getattr(state, name), changed, state.next_ns)
+
+    def acknowledge(self, edit: Edit, comment: Any, now_ns: int) -> None:
+        """Writing AckMsg: acknowledges, and the text is the comment."""
+        edit.put(ACK, self._anchor, {"t": now_ns, "m": str(comment)[:_LONGEST_COMMENT]})

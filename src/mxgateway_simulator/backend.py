@@ -1,0 +1,296 @@
+"""The simulator as a worker's backend: clocks, files and waiting around the model."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+
+from mxgateway_protocol import hresults
+from mxgateway_protocol.backend import BackendInfo, EventSink
+from mxgateway_protocol.clock import Clock, SystemClock
+from mxgateway_protocol.contract import CLASS_ID, PROG_ID
+from mxgateway_protocol.errors import MxComError
+from mxgateway_protocol.status import MxStatus
+from mxgateway_protocol.variants import Variant
+from mxgateway_simulator.board import Board
+from mxgateway_simulator.errors import OptionError, SimulatorError
+from mxgateway_simulator.fault_sink import FaultySink
+from mxgateway_simulator.faults import CallFault, Faults
+from mxgateway_simulator.galaxy_file import GalaxyFile
+from mxgateway_simulator.items import SUPERVISORY, USER
+from mxgateway_simulator.model import LmxProxy
+from mxgateway_simulator.plant import Plant
+from mxgateway_simulator.switches import PROFILES, Switches
+from mxgateway_simulator.users import UserDirectory
+
+POLL_SECONDS = 0.025
+"""How often the board is looked at while something is advised."""
+
+_GALAXY_POLLS = 8
+_IDLE_SECONDS = 1.0
+_CLOCK_SET_NS = 500_000_000
+_OPTIONS = ("galaxy", "board", "profile")
+
+
+def create_backend(options: Mapping[str, str]) -> SimulatorBackend:
+    """The simulator for a worker.
+
+    Options: `galaxy` (path of the database, required), `board` (path; default beside the Galaxy), `profile` (`test` or
+    `realistic`), `switch.NAME` (see docs/simulator-switches.md) and `fault.NAME` (`key=value,…`).
+
+    Raises:
+        OptionError: an option is missing, unknown, or has a value that it does not take.
+    """
+    known = [name for name in options if name in _OPTIONS or name.startswith(("switch.", "fault."))]
+    unknown = set(options) - set(known)
+    if unknown:
+        raise OptionError(
+            f"the simulator has no option {', '.join(sorted(unknown))};"
+            f" it has {', '.join(_OPTIONS)}, switch.NAME and fault.NAME"
+        )
+    if not options.get("galaxy"):
+        raise OptionError(
+            "the simulator needs the option galaxy: the path of a database made by mxgateway galaxy build"
+        )
+    profile = options.get("profile", "")
+    if profile and profile not in PROFILES:
+        raise OptionError(f"profile {profile!r} is none of {', '.join(PROFILES)}")
+    switches = {name[7:]: value for name, value in options.items() if name.startswith("switch.")}
+    Switches.parse(switches)
+    faults = Faults()
+    for name, text in options.items():
+        if name.startswith("fault."):
+            pairs = [pair.partition("=") for pair in text.split(",") if pair]
+            try:
+                faults.set(name[6:], {key.strip(): value for key, _, value in pairs})
+            except ValueError as error:
+                raise OptionError(str(error)) from None
+    galaxy = Path(options["galaxy"])
+    board = Path(options.get("board") or board_path(galaxy))
+    return SimulatorBackend(galaxy, board, profile, switches, faults)
+
+
+def board_path(galaxy: Path) -> Path:
+    """Where a Galaxy's board stands unless told otherwise: NAME.board.db beside NAME.db."""
+    return galaxy.with_name(f"{galaxy.stem}.board.db")
+
+
+class SimulatorBackend:
+    """Implements `mxgateway_protocol.backend.Backend` on the model."""
+
+    def __init__(
+        self,
+        galaxy: Path,
+        board: Path,
+        profile: str,
+        switches: Mapping[str, str],
+        faults: Faults,
+        clock: Clock | None = None,
+    ) -> None:
+        self._galaxy_path = galaxy
+        self._board_path = board
+        self._profile = profile
+        self._switches = switches
+        self._faults = faults
+        self._clock = clock or SystemClock()
+        self._woken = threading.Event()
+        self._galaxy: GalaxyFile | None = None
+        self._board: Board | None = None
+        self._galaxy_version = 0
+        self._polls = 0
+        self._next_poll = 0.0
+        self._offset_ns = 0
+        self._sink: EventSink | None = None
+        self._faulty_sink: FaultySink | None = None
+        self._model: LmxProxy | None = None
+
+    @property
+    def info(self) -> BackendInfo:
+        return BackendInfo("simulator", PROG_ID, CLASS_ID)
+
+    # Life.
+
+    def open(self, sink: EventSink) -> None:
+        """Opens Galaxy and board; what is wrong with them is E_FAIL with the reason as text."""
+        try:
+            galaxy = self._galaxy = GalaxyFile(self._galaxy_path)
+            self._galaxy_version = galaxy.data_version()
+            configured = {name[7:]: value for name, value in galaxy.settings.items() if name.startswith("switch.")}
+            switches = Switches.parse(PROFILES.get(self._profile, {}), Switches.parse(configured))
+            switches = Switches.parse(self._switches, switches)
+            self._board = Board(self._board_path, galaxy.settings.get("build_id", ""))
+            directory = UserDirectory(galaxy.settings.get("security", "none"), galaxy.users())
+        except SimulatorError as error:
+            self.close()
+            raise MxComError(hresults.E_FAIL, str(error)) from error
+        self._sink = sink
+        self._faulty_sink = FaultySink(sink, self._faults)
+        shown = self._faulty_sink if self._faults.concern_events else sink
+        self._model = LmxProxy(Plant(galaxy, self._board, switches), directory, shown)
+        self._set_clock()
+
+    def close(self) -> None:
+        self._model = None
+        if self._board is not None:
+            self._board.close()
+            self._board = None
+        if self._galaxy is not None:
+            self._galaxy.close()
+            self._galaxy = None
+
+    def wait(self, timeout: float) -> None:
+        self._woken.wait(timeout)
+        self._woken.clear()
+
+    def wake(self) -> None:
+        self._woken.set()
+
+    # Time: the wall clock's, but never backwards in small steps; a big step moves everything that is due along.
+
+    def _set_clock(self) -> None:
+        self._offset_ns = self._clock.unix_ns() - round(self._clock.monotonic() * 1e9)
+
+    def _now(self) -> int:
+        now = round(self._clock.monotonic() * 1e9) + self._offset_ns
+        drift = self._clock.unix_ns() - now
+        if abs(drift) > _CLOCK_SET_NS:
+            self._offset_ns += drift
+            now += drift
+            self._lmx.time_jumped(drift)
+        return now
+
+    @property
+    def _lmx(self) -> LmxProxy:
+        assert self._model is not None, "the backend is not open"
+        return self._model
+
+    def pump(self) -> float:
+        model = self._lmx
+        now = self._now()
+        if not model.is_idle:
+            self._poll(model, now)
+        due = model.pump(now)
+        if due is not None and due <= now:
+            return 0.0
+        wait = _IDLE_SECONDS if due is None else (due - now) / 1e9
+        if not model.is_idle:
+            wait = min(wait, max(0.0, self._next_poll - self._clock.monotonic()))
+        return wait
+
+    def _poll(self, model: LmxProxy, now: int) -> None:
+        moment = self._clock.monotonic()
+        if moment < self._next_poll:
+            return
+        self._next_poll = moment + POLL_SECONDS
+        assert self._board is not None
+        assert self._galaxy is not None
+        keys = self._board.poll()
+        if keys:
+            model.board_changed(keys, now)
+        self._polls += 1
+        if self._polls % _GALAXY_POLLS == 0:
+            version = self._galaxy.data_version()
+            if version != self._galaxy_version:
+                self._galaxy_version = version
+                model.galaxy_changed(now)
+
+    def _call(self, method: str) -> LmxProxy:
+        """The model, after the faults that a call meets."""
+        if self._faults.calls:
+            fault = self._faults.strike(method)
+            if fault is not None:
+                self._suffer(fault)
+        model = self._lmx
+        if method != "register" and model.is_idle:
+            # Nothing was advised, so nobody has looked at the board for a while.
+            self._poll(model, self._now())
+        return model
+
+    @staticmethod
+    def _suffer(fault: CallFault) -> None:
+        if fault.hresult:
+            raise MxComError(fault.hresult, "made to fail for a test")
+        # As a hung COM call does, this one can only be ended from outside the process.
+        threading.Event().wait(fault.seconds)
+
+    def inject_fault(self, fault: str, parameters: Mapping[str, str]) -> None:
+        """Sets a fault of the simulator; see faults.py for names and parameters.
+
+        Raises:
+            ValueError: no such fault, or a parameter that it does not take.
+        """
+        self._faults.set(fault, parameters)
+        if self._faults.concern_events and self._model is not None and self._faulty_sink is not None:
+            self._model.use_sink(self._faulty_sink)
+
+    # LMXProxyServer.
+
+    def register(self, client_name: str) -> int:
+        return self._call("register").register(client_name)
+
+    def unregister(self, server_handle: int) -> None:
+        self._call("unregister").unregister(server_handle)
+
+    def add_item(self, server_handle: int, item_definition: str) -> int:
+        return self._call("add_item").add_item(server_handle, item_definition)
+
+    def add_item2(self, server_handle: int, item_definition: str, item_context: str) -> int:
+        return self._call("add_item2").add_item(server_handle, item_definition, item_context)
+
+    def remove_item(self, server_handle: int, item_handle: int) -> None:
+        self._call("remove_item").remove_item(server_handle, item_handle)
+
+    def advise(self, server_handle: int, item_handle: int) -> None:
+        self._call("advise").advise(server_handle, item_handle, USER, self._now())
+
+    def un_advise(self, server_handle: int, item_handle: int) -> None:
+        self._call("un_advise").un_advise(server_handle, item_handle)
+        if self._faults.late_events and self._faulty_sink is not None:
+            self._faulty_sink.replay(server_handle, item_handle)
+
+    def advise_supervisory(self, server_handle: int, item_handle: int) -> None:
+        self._call("advise_supervisory").advise(server_handle, item_handle, SUPERVISORY, self._now())
+
+    def write(self, server_handle: int, item_handle: int, value: Variant, user_id: int) -> None:
+        self._call("write").write(server_handle, item_handle, value, user_id, self._now())
+
+    def write2(self, server_handle: int, item_handle: int, value: Variant, time: Variant, user_id: int) -> None:
+        self._call("write2").write(server_handle, item_handle, value, user_id, self._now(), time)
+
+    def write_secured(
+        self, server_handle: int, item_handle: int, current_user_id: int, verifier_user_id: int, value: Variant
+    ) -> None:
+        model = self._call("write_secured")
+        model.write_secured(server_handle, item_handle, current_user_id, verifier_user_id, value, self._now())
+
+    def write_secured2(
+        self,
+        server_handle: int,
+        item_handle: int,
+        current_user_id: int,
+        verifier_user_id: int,
+        value: Variant,
+        time: Variant,
+    ) -> None:
+        model = self._call("write_secured2")
+        model.write_secured(server_handle, item_handle, current_user_id, verifier_user_id, value, self._now(), time)
+
+    def authenticate_user(self, server_handle: int, user: str, password: str) -> int:
+        return self._call("authenticate_user").authenticate_user(server_handle, user, password)
+
+    def archestra_user_to_id(self, server_handle: int, user_guid: str) -> int:
+        return self._call("archestra_user_to_id").archestra_user_to_id(server_handle, user_guid)
+
+    def suspend(self, server_handle: int, item_handle: int) -> MxStatus:
+        return self._call("suspend").suspend(server_handle, item_handle, self._now())
+
+    def activate(self, server_handle: int, item_handle: int) -> MxStatus:
+        return self._call("activate").activate(server_handle, item_handle, self._now())
+
+    def add_buffered_item(self, server_handle: int, item_definition: str, item_context: str) -> int:
+        model = self._call("add_buffered_item")
+        return model.add_buffered_item(server_handle, item_definition, item_context, self._now())
+
+    def set_buffered_update_interval(self, server_handle: int, interval_ms: int) -> None:
+        self._call("set_buffered_update_interval").set_buffered_update_interval(server_handle, interval_ms)

@@ -1,0 +1,203 @@
+"""What has been changed in the plant from outside: writes, acknowledgements, scan state, stopped engines.
+
+One small SQLite file in WAL mode that all workers of a Galaxy watch. `PRAGMA data_version` tells at almost no cost
+whether anybody else has written; then only entries with a higher sequence are read. Everything is mirrored in memory.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from mxgateway_simulator.errors import BoardError
+
+logger = logging.getLogger(__name__)
+
+Key: TypeAlias = tuple[str, str]
+"""(kind, name in lower case)."""
+
+VALUE = "value"
+"""Written value of `object.attribute`: {"v": value, "q": quality, "t": source time, "w": write time, "h": steps}."""
+ACK = "ack"
+"""Acknowledgement of an alarm, by `object.attribute`: {"t": time, "m": comment}."""
+SCAN = "scan"
+"""Scan state of an object: {"on": bool, "t": time}."""
+ENGINE = "engine"
+"""Whether an engine or platform runs: {"on": bool, "t": time}."""
+
+_BUSY_SECONDS = 2.0
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS entry (
+    kind TEXT NOT NULL, name TEXT NOT NULL, seq INTEGER NOT NULL, payload TEXT NOT NULL,
+    PRIMARY KEY (kind, name)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS entry_seq ON entry (seq);
+CREATE TABLE IF NOT EXISTS board (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+"""
+
+
+class Board:
+    """The shared board, opened by one worker, or by a command that changes the plant.
+
+    Args:
+        path: the file; made when it is missing.
+        build_id: the Galaxy that it belongs to; what stands on the board of another Galaxy is dropped.
+
+    Raises:
+        BoardError: it is corrupt, locked for too long, or cannot be written.
+    """
+
+    def __init__(self, path: str | Path, build_id: str) -> None:
+        self.path = Path(path)
+        self._entries: dict[Key, Any] = {}
+        self._seen = 0
+        self._unreported: set[Key] = set()
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._connection = sqlite3.connect(self.path, timeout=_BUSY_SECONDS, isolation_level=None)
+        except (sqlite3.Error, OSError) as error:
+            raise self._error("cannot be opened", error) from error
+        try:
+            self._prepare(build_id)
+            self._data_version = self._version()
+            self._read_new()
+        except sqlite3.Error as error:
+            self._connection.close()
+            raise self._error("cannot be read", error) from error
+        self._unreported.clear()
+
+    def _error(self, what: str, error: Exception) -> BoardError:
+        corrupt = isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError)
+        remedy = (
+            "remove it: only values written to the simulated plant are lost"
+            if corrupt
+            else "check who holds it, and that its directory can be written"
+        )
+        return BoardError(f"the plant's board {self.path} {what}: {error}; {remedy}")
+
+    def _prepare(self, build_id: str) -> None:
+        connection = self._connection
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
+        row = None
+        with suppress(sqlite3.OperationalError):  # no such table: a new board
+            row = connection.execute("SELECT value FROM board WHERE name = 'build_id'").fetchone()
+        if row and row[0] == build_id:
+            return
+        connection.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} COMMIT;")
+        with self._transaction():
+            row = connection.execute("SELECT value FROM board WHERE name = 'build_id'").fetchone()
+            if row and row[0] == build_id:
+                return
+            if row:
+                logger.warning("the board belonged to another Galaxy and starts empty path=%s", self.path)
+            connection.execute("DELETE FROM entry")
+            connection.execute("INSERT OR REPLACE INTO board VALUES ('build_id', ?)", (build_id,))
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def get(self, kind: str, name: str) -> Any:
+        """The payload of an entry, or None; as of the last poll or change."""
+        return self._entries.get((kind, name))
+
+    def entries(self) -> dict[Key, Any]:
+        """All entries, as of the last poll or change."""
+        return dict(self._entries)
+
+    def poll(self) -> set[Key]:
+        """The keys that others have changed since the last poll.
+
+        Raises:
+            BoardError: the file can not be read any more.
+        """
+        try:
+            version = self._version()
+            if version != self._data_version:
+                self._data_version = version
+                self._read_new()
+        except sqlite3.Error as error:
+            raise self._error("cannot be read", error) from error
+        if not self._unreported:
+            return self._unreported
+        changed, self._unreported = self._unreported, set()
+        return changed
+
+    def change(self, edit: Callable[[Edit], None]) -> None:
+        """Runs an edit on the newest state in one transaction; all of it takes hold, or nothing.
+
+        Raises:
+            BoardError: the board stayed locked, or cannot be written.
+        """
+        changes = Edit(self._entries)
+        try:
+            with self._transaction():
+                self._read_new()
+                edit(changes)
+                seq = self._seen
+                for (kind, name), payload in changes.made.items():
+                    seq += 1
+                    if payload is None:
+                        payload = _REMOVED
+                    self._connection.execute(
+                        "INSERT OR REPLACE INTO entry VALUES (?, ?, ?, ?)", (kind, name, seq, json.dumps(payload))
+                    )
+        except sqlite3.Error as error:
+            raise self._error("cannot be written", error) from error
+        self._seen = seq
+        for key, payload in changes.made.items():
+            self._mirror(key, payload)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            with suppress(sqlite3.Error):
+                self._connection.execute("ROLLBACK")
+            raise
+        self._connection.execute("COMMIT")
+
+    def _version(self) -> int:
+        return int(self._connection.execute("PRAGMA data_version").fetchone()[0])
+
+    def _read_new(self) -> None:
+        rows = self._connection.execute(
+            "SELECT kind, name, seq, payload FROM entry WHERE seq > ? ORDER BY seq", (self._seen,)
+        ).fetchall()
+        for kind, name, seq, payload in rows:
+            self._seen = seq
+            value = json.loads(payload)
+            self._mirror((kind, name), None if value == _REMOVED else value)
+            self._unreported.add((kind, name))
+
+    def _mirror(self, key: Key, payload: Any) -> None:
+        if payload is None:
+            self._entries.pop(key, None)
+        else:
+            self._entries[key] = payload
+
+
+_REMOVED = {"removed": True}
+
+
+class Edit:
+    """Changes of the board under way: reads see what the same edit has put."""
+
+    def __init__(self, entries: dict[Key, Any]) -> None:
+        self._entries = entries
+        self.made: dict[Key, Any] = {}
+
+    def get(self, kind: str, name: str) -> Any:
+        key = (kind, name)
+        return self.made[key] if key in self.made else self._entries.get(key)
+
+    def put(self, kind: str, name: str, payload: Any) -> None:
+        """Sets an entry; None removes it."""
+        self.made[kind, name] = payload

@@ -1,0 +1,137 @@
+"""Faults of the simulated LMXProxy, for tests of what stands around it.
+
+| fault | parameters | what happens |
+|---|---|---|
+| `hang_call` | `method`, `seconds` (3600), `times` (1) | the next calls of the method block |
+| `slow_call` | `method`, `seconds` (1), `times` (0 = all) | calls of the method take longer |
+| `fail_call` | `method`, `hresult` (0x80004005), `times` (1) | calls of the method fail |
+| `drop_completions` | `count` (0 = all) | OnWriteComplete and OperationComplete are not delivered |
+| `flood_events` | `count` (10000) | so many copies of the next OnDataChange are delivered |
+| `late_events` | `count` (1) | after UnAdvise so many more OnDataChange are delivered |
+| `clear` | | ends all faults |
+
+`method` is a method's name in snake case, for example `add_item`; without it every method is meant.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from mxgateway_protocol import hresults
+
+METHODS = (
+    "register", "unregister", "add_item", "add_item2", "remove_item", "advise", "un_advise", "advise_supervisory",
+    "write", "write2", "write_secured", "write_secured2", "authenticate_user", "archestra_user_to_id", "suspend",
+    "activate", "add_buffered_item", "set_buffered_update_interval",
+)  # fmt: skip
+
+_PARAMETERS: Mapping[str, tuple[str, ...]] = {
+    "hang_call": ("method", "seconds", "times"),
+    "slow_call": ("method", "seconds", "times"),
+    "fail_call": ("method", "hresult", "times"),
+    "drop_completions": ("count",),
+    "flood_events": ("count",),
+    "late_events": ("count",),
+    "clear": (),
+}
+FAULTS = tuple(_PARAMETERS)
+
+
+@dataclass(slots=True)
+class CallFault:
+    """A fault of calls; `left` counts down, below 0 it never ends."""
+
+    method: str
+    seconds: float
+    hresult: int
+    left: int
+
+
+@dataclass(slots=True)
+class Faults:
+    """The faults that are set; counters count down as they strike, below 0 for no end."""
+
+    calls: list[CallFault] = field(default_factory=list)
+    dropped_completions: int = 0
+    flood: int = 0
+    late_events: int = 0
+
+    def set(self, fault: str, parameters: Mapping[str, str]) -> None:
+        """Sets a fault.
+
+        Raises:
+            ValueError: there is no such fault, or it does not take a parameter or its value.
+        """
+        if fault not in _PARAMETERS:
+            near = difflib.get_close_matches(fault, FAULTS, 1)
+            hint = f"did you mean {near[0]}?" if near else f"the simulator has {', '.join(FAULTS)}"
+            raise ValueError(f"there is no fault {fault!r}; {hint}")
+        for name in parameters:
+            if name not in _PARAMETERS[fault]:
+                takes = ", ".join(_PARAMETERS[fault]) or "nothing"
+                raise ValueError(f"fault {fault} does not take {name!r}; it takes {takes}")
+        if fault == "clear":
+            self.calls.clear()
+            self.dropped_completions = self.flood = self.late_events = 0
+        elif fault == "drop_completions":
+            self.dropped_completions = _whole(parameters, "count", 0) or -1
+        elif fault == "flood_events":
+            self.flood = _whole(parameters, "count", 10_000)
+        elif fault == "late_events":
+            self.late_events = _whole(parameters, "count", 1)
+        else:
+            self.calls.append(_call_fault(fault, parameters))
+
+    @property
+    def concern_events(self) -> bool:
+        """Whether a fault of events is set."""
+        return bool(self.dropped_completions or self.flood or self.late_events)
+
+    def strike(self, method: str) -> CallFault | None:
+        """The fault that the next call of a method meets."""
+        for fault in self.calls:
+            if fault.method in ("", method):
+                fault.left -= 1
+                if not fault.left:
+                    self.calls.remove(fault)
+                return fault
+        return None
+
+    def drops_completion(self) -> bool:
+        """Whether the next completion is lost."""
+        if not self.dropped_completions:
+            return False
+        self.dropped_completions -= 1
+        return True
+
+
+def _call_fault(fault: str, parameters: Mapping[str, str]) -> CallFault:
+    method = parameters.get("method", "")
+    if method and method not in METHODS:
+        near = difflib.get_close_matches(method, METHODS, 1)
+        raise ValueError(f"there is no method {method!r}; " + (f"did you mean {near[0]}?" if near else str(METHODS)))
+    times = _whole(parameters, "times", 0 if fault == "slow_call" else 1) or -1
+    if fault == "fail_call":
+        text = parameters.get("hresult", "")
+        try:
+            code = int(text, 0) if text else hresults.E_FAIL
+        except ValueError:
+            raise ValueError(f"hresult is a number such as 0x80004005, not {text!r}") from None
+        return CallFault(method, 0.0, code - (1 << 32) if code > 0x7FFFFFFF else code, times)
+    text = parameters.get("seconds", "3600" if fault == "hang_call" else "1")
+    try:
+        seconds = float(text)
+    except ValueError:
+        raise ValueError(f"seconds is a number, not {text!r}") from None
+    if not 0 <= seconds <= 86_400:
+        raise ValueError(f"seconds is to be from 0 to 86400, not {text}")
+    return CallFault(method, seconds, 0, times)
+
+
+def _whole(parameters: Mapping[str, str], name: str, default: int) -> int:
+    text = parameters.get(name, str(default))
+    if not text.isdigit():
+        raise ValueError(f"{name} is a whole number from 0, not {text!r}")
+    return int(text)

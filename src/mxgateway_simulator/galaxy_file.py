@@ -1,0 +1,258 @@
+"""Reads a simulated Galaxy's database as a worker needs it: single objects and attributes, by indexed look-ups only."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mxgateway_simulator import mx_value
+from mxgateway_simulator.errors import GalaxyFileError
+from mxgateway_simulator.passwords import PasswordHash
+
+FORMAT = "1"
+
+_OBJECT_COLUMNS = (
+    "g.gobject_id, g.tag_name, g.contained_name, g.hierarchical_name, g.deployed_package_id, g.contained_by_gobject_id,"
+    " g.area_gobject_id, g.hosted_by_gobject_id, t.category_id, t.original_template_tagname, g.derived_from_gobject_id,"
+    " g.deployed_version, g.configuration_version"
+)
+_OBJECT_FROM = "FROM gobject g JOIN template_definition t ON t.template_definition_id = g.template_definition_id"
+# The unary plus keeps the planner on the name's index whatever the statistics say.
+SQL_OBJECT_BY_TAG = (
+    f"SELECT {_OBJECT_COLUMNS} {_OBJECT_FROM} WHERE g.tag_name = ? AND +g.namespace_id = 1 AND +g.is_template = 0"
+)
+SQL_OBJECT_BY_ID = f"SELECT {_OBJECT_COLUMNS} {_OBJECT_FROM} WHERE g.gobject_id = ?"
+SQL_CONTAINED_OBJECT = (
+    f"SELECT {_OBJECT_COLUMNS} {_OBJECT_FROM}"
+    " WHERE g.contained_by_gobject_id = ? AND g.contained_name = ? AND +g.is_template = 0"
+)
+SQL_PARENT_PACKAGE = "SELECT derived_from_package_id FROM package WHERE package_id = ?"
+SQL_DYNAMIC = (
+    "SELECT attribute_name, mx_data_type, is_array, mx_value, mx_attribute_category, security_classification, lock_type"
+    " FROM dynamic_attribute WHERE package_id = ? AND attribute_name = ?"
+)
+SQL_BUILT_IN = (
+    "SELECT a.attribute_name, a.mx_data_type, a.is_array, a.mx_value, a.mx_attribute_category,"
+    " a.security_classification, a.is_locked, i.primitive_name, d.primitive_name"
+    " FROM primitive_instance i"
+    " JOIN attribute_definition a ON a.primitive_definition_id = i.primitive_definition_id"
+    " JOIN primitive_definition d ON d.primitive_definition_id = i.primitive_definition_id"
+    " WHERE i.package_id = ? AND i.primitive_name = ? AND a.attribute_name = ?"
+)
+SQL_BEHAVIOUR = "SELECT behaviour FROM sim_attribute WHERE package_id = ? AND attribute_name = ?"
+LOOK_UPS = (
+    SQL_OBJECT_BY_TAG,
+    SQL_OBJECT_BY_ID,
+    SQL_CONTAINED_OBJECT,
+    SQL_PARENT_PACKAGE,
+    SQL_DYNAMIC,
+    SQL_BUILT_IN,
+    SQL_BEHAVIOUR,
+)
+"""Every statement that runs while a reference is resolved; a test checks that none of them scans a table."""
+
+_LONGEST_CHAIN = 64
+
+
+@dataclass(frozen=True, slots=True)
+class GalaxyObject:
+    """One instance; ids are 0 for none."""
+
+    gobject_id: int
+    tag_name: str
+    contained_name: str
+    hierarchical_name: str
+    package_id: int
+    container_id: int
+    area_id: int
+    host_id: int
+    category_id: int
+    base_template: str
+    template_id: int
+    deployed_version: int
+    configuration_version: int
+
+
+@dataclass(frozen=True, slots=True)
+class AttributeRow:
+    """One attribute as configured.
+
+    Attributes:
+        name: full name within the object, as configured.
+        extension: primitive definition name for an attribute of an extension (`AlarmExtension`), else empty.
+        anchor: the attribute that the extension sits on.
+        is_user: whether it is user-defined rather than built in.
+        behaviour: what the description says about the run time.
+    """
+
+    name: str
+    data_type: int
+    is_array: bool
+    value: Any
+    category: int
+    security: int
+    locked: bool
+    behaviour: Mapping[str, Any]
+    extension: str = ""
+    anchor: str = ""
+    is_user: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class UserRow:
+    """A user of the Galaxy; the hash has no repr."""
+
+    name: str
+    guid: str
+    permissions: frozenset[str]
+    password: PasswordHash | None
+
+
+class GalaxyFile:
+    """A Galaxy database, opened for reading.
+
+    Raises:
+        GalaxyFileError: it is missing, unreadable, or was not made by the simulator's builder.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        if not self.path.is_file():
+            raise GalaxyFileError(f"there is no Galaxy database {path}; make one with: mxgateway galaxy build")
+        try:
+            self._connection = sqlite3.connect(f"{self.path.absolute().as_uri()}?mode=ro", uri=True, timeout=5)
+        except sqlite3.Error as error:
+            raise GalaxyFileError(f"the Galaxy database {path} cannot be opened: {error}") from error
+        try:
+            self.settings = dict(self._connection.execute("SELECT name, value FROM sim_setting"))
+            row = self._connection.execute("SELECT time_of_last_deploy FROM galaxy").fetchone()
+        except sqlite3.Error as error:
+            self._connection.close()
+            raise GalaxyFileError(
+                f"{path} is no Galaxy database of the simulator ({error}); make one with: mxgateway galaxy build"
+            ) from error
+        if self.settings.get("format") != FORMAT:
+            self._connection.close()
+            raise GalaxyFileError(
+                f"{path} has format {self.settings.get('format')}, this version reads {FORMAT};"
+                " make it again with: mxgateway galaxy build"
+            )
+        self.last_deploy = row[0] if row else None
+        self._chains: dict[int, tuple[int, ...]] = {}
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def data_version(self) -> int:
+        """A number that differs once another process has changed the database."""
+        return int(self._connection.execute("PRAGMA data_version").fetchone()[0])
+
+    def forget(self) -> None:
+        """Drops what is remembered; after a change of the database."""
+        self._chains.clear()
+        row = self._connection.execute("SELECT time_of_last_deploy FROM galaxy").fetchone()
+        self.last_deploy = row[0] if row else None
+
+    def query_plan(self, sql: str) -> list[str]:
+        """How SQLite would run one of the look-ups."""
+        marks = sql.count("?")
+        return [str(row[3]) for row in self._connection.execute(f"EXPLAIN QUERY PLAN {sql}", (0,) * marks)]
+
+    # Objects.
+
+    def object_by_tag(self, tag: str) -> GalaxyObject | None:
+        return self._object(SQL_OBJECT_BY_TAG, (tag,))
+
+    def object_by_id(self, gobject_id: int) -> GalaxyObject | None:
+        return self._object(SQL_OBJECT_BY_ID, (gobject_id,)) if gobject_id else None
+
+    def contained_object(self, container_id: int, contained_name: str) -> GalaxyObject | None:
+        return self._object(SQL_CONTAINED_OBJECT, (container_id, contained_name))
+
+    def _object(self, sql: str, parameters: tuple[Any, ...]) -> GalaxyObject | None:
+        row = self._connection.execute(sql, parameters).fetchone()
+        return GalaxyObject(*row) if row else None
+
+    def template_name(self, template_id: int) -> str:
+        row = self._connection.execute("SELECT tag_name FROM gobject WHERE gobject_id = ?", (template_id,)).fetchone()
+        return str(row[0]) if row else ""
+
+    # Attributes.
+
+    def packages(self, package_id: int) -> tuple[int, ...]:
+        """A package and those it derives from, nearest first."""
+        chain = self._chains.get(package_id)
+        if chain is None:
+            found: list[int] = []
+            current = package_id
+            while current and len(found) < _LONGEST_CHAIN:
+                found.append(current)
+                row = self._connection.execute(SQL_PARENT_PACKAGE, (current,)).fetchone()
+                current = row[0] if row else 0
+            chain = self._chains[package_id] = tuple(found)
+        return chain
+
+    def attribute(self, package_id: int, name: str) -> AttributeRow | None:
+        """The attribute of that name, the package's own or inherited; configured ones win over built-in ones."""
+        chain = self.packages(package_id)
+        for package in chain:
+            row = self._connection.execute(SQL_DYNAMIC, (package, name)).fetchone()
+            if row:
+                return self._row(chain, row[0], row)
+        # `Primitive.Attribute` first, then shorter primitives, then the object's own primitive.
+        cut = name.rfind(".")
+        while True:
+            prefix, leaf = (name[:cut], name[cut + 1 :]) if cut >= 0 else ("", name)
+            for package in chain:
+                row = self._connection.execute(SQL_BUILT_IN, (package, prefix, leaf)).fetchone()
+                if row:
+                    full = f"{row[7]}.{row[0]}" if row[7] else row[0]
+                    return self._row(chain, full, row, row[8], row[7])
+            if cut < 0:
+                return None
+            cut = name.rfind(".", 0, cut)
+
+    def _row(
+        self, chain: tuple[int, ...], name: str, row: tuple[Any, ...], extension: str = "", anchor: str = ""
+    ) -> AttributeRow:
+        behaviour: dict[str, Any] = {}
+        for package in chain:
+            found = self._connection.execute(SQL_BEHAVIOUR, (package, name)).fetchone()
+            if found:
+                behaviour = {**json.loads(found[0]), **behaviour}
+        is_user = len(row) == 7
+        value = mx_value.decode(row[1], row[3], bool(row[2]))
+        if not is_user and "value" in behaviour:
+            value = tuple(behaviour["value"]) if row[2] else behaviour["value"]
+        return AttributeRow(
+            name=name,
+            data_type=row[1],
+            is_array=bool(row[2]),
+            value=value,
+            category=row[4],
+            security=row[5],
+            locked=bool(row[6] and is_user),
+            behaviour=behaviour,
+            extension=extension,
+            anchor=anchor,
+            is_user=is_user,
+        )
+
+    # Security.
+
+    def users(self) -> list[UserRow]:
+        roles = {
+            name.lower(): frozenset(permissions.split(",")) - {""}
+            for name, permissions in self._connection.execute("SELECT role_name, permissions FROM sim_role")
+        }
+        found = []
+        for name, guid, names, salt, digest, rounds in self._connection.execute(
+            "SELECT user_name, user_guid, roles, password_salt, password_hash, password_rounds FROM sim_user"
+        ):
+            permissions = frozenset[str]().union(*(roles.get(role.lower(), frozenset()) for role in names.split(",")))
+            found.append(UserRow(name, guid, permissions, PasswordHash(salt, digest, rounds) if salt else None))
+        return found

@@ -1,0 +1,117 @@
+"""Attributes at run time: what a resolved reference points at, and what can be seen of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from mxgateway_protocol.status import OK, Category, MxStatus, Source
+from mxgateway_protocol.variants import DataType
+from mxgateway_simulator.board import ENGINE, SCAN, VALUE, Key
+from mxgateway_simulator.galaxy_file import AttributeRow, GalaxyObject
+from mxgateway_simulator.signals import AnySignal, QualityWindows, Sampled
+
+
+class Vtq(NamedTuple):
+    """Value, OPC quality and source time as one moment shows them, with the status of reading them."""
+
+    value: Any
+    quality: int
+    timestamp_ns: int
+    status: MxStatus = OK
+
+
+@dataclass(slots=True, eq=False)
+class Tag:
+    """One attribute of one deployed object.
+
+    Attributes:
+        key: full reference in lower case, the attribute's name on the board.
+        engine, platform: tag names in lower case of what runs the object; empty for none.
+        since_ns: source time of a value that never changed: when the object was deployed.
+        computed: for attributes that the object works out itself, in place of signal and configured value.
+        act: for attributes whose writing is a command: changes the board in place of storing the value.
+        keys: entries of the board that change what the tag shows.
+    """
+
+    object: GalaxyObject
+    row: AttributeRow
+    reference: str
+    engine: str
+    platform: str
+    since_ns: int
+    signal: AnySignal | None = None
+    quality: QualityWindows | None = None
+    computed: Callable[[int], Sampled] | None = None
+    act: Callable[[Any, Any, int], None] | None = None
+    keys: frozenset[Key] = frozenset()
+    enum: Sequence[str] = field(default_factory=tuple)
+
+    @property
+    def key(self) -> str:
+        return self.reference.lower()
+
+    @property
+    def data_type(self) -> int:
+        return self.row.data_type
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """A resolved reference: a tag, and what of it is meant.
+
+    Attributes:
+        element: None for a scalar, WHOLE for a whole array, else the 1-based element.
+        aspect: lower-case property name; `value` for the attribute itself.
+    """
+
+    tag: Tag
+    element: int | None = None
+    aspect: str = "value"
+
+    @property
+    def data_type(self) -> int:
+        """The type of what is delivered."""
+        if self.aspect in ("value", "buffer"):
+            return self.tag.data_type
+        return PROPERTY_TYPES.get(self.aspect, DataType.BOOLEAN)
+
+
+PROPERTY_TYPES = {
+    "type": DataType.DATA_TYPE_ENUM,
+    "quality": DataType.DATA_QUALITY_TYPE,
+    "dimension1": DataType.INTEGER,
+    "securityclassification": DataType.SECURITY_CLASSIFICATION_ENUM,
+    "locked": DataType.BOOLEAN,
+    "category": DataType.INTEGER,
+    "time": DataType.TIME,
+    "name": DataType.STRING,
+}
+
+
+class Unresolved(NamedTuple):
+    """A reference that leads nowhere: what its one callback says."""
+
+    status: MxStatus
+    quality: int
+
+
+def failure(category: int, source: int, detail: int) -> MxStatus:
+    return MxStatus(0, category, source, detail)
+
+
+def object_failure(category: Category, detail: int) -> MxStatus:
+    """A failure that the object itself reports."""
+    return MxStatus(0, category, Source.RESPONDING_AUTOMATION_OBJECT, detail)
+
+
+def state_keys(obj: GalaxyObject, engine: str, platform: str) -> frozenset[Key]:
+    """The board entries that decide whether an object runs."""
+    tag = obj.tag_name.lower()
+    names = {tag, engine, platform} - {""}
+    return frozenset({(SCAN, name) for name in names} | {(ENGINE, name) for name in (engine, platform, tag) if name})
+
+
+def value_key(key: str) -> Key:
+    return (VALUE, key)

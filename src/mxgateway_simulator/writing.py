@@ -1,0 +1,169 @@
+"""Writes on their way: what is refused, what is stored, and what the completion says."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+from mxgateway_protocol.backend import EventSink
+from mxgateway_protocol.status import PENDING, Category, Detail, MxStatus, Source
+from mxgateway_protocol.variants import DataType
+from mxgateway_simulator.board import Edit, Key
+from mxgateway_simulator.coercion import CoercionError, coerce, coerce_array
+from mxgateway_simulator.errors import BoardError
+from mxgateway_simulator.items import PendingWrite
+from mxgateway_simulator.plant import Plant
+from mxgateway_simulator.references import WHOLE
+from mxgateway_simulator.schedule import Schedule
+from mxgateway_simulator.subscriptions import Subscriptions
+from mxgateway_simulator.tags import Binding, Tag, failure, object_failure
+from mxgateway_simulator.users import NOT_WRITEABLE, UserDirectory, refusal, secured_refusal
+
+logger = logging.getLogger(__name__)
+
+_MS = 10**6
+_LARGEST_BATCH = 256
+_OUT_OF_RANGE = object_failure(Category.OPERATIONAL_ERROR, Detail.DATA_OUT_OF_RANGE)
+_BAD_INDEX = object_failure(Category.CONFIGURATION_ERROR, Detail.INDEX_OUT_OF_RANGE)
+_NOT_STORED = object_failure(Category.OTHER_ERROR, Detail.UNKNOWN_ERROR)
+_ALREADY_ACKED = object_failure(Category.OPERATIONAL_ERROR, Detail.ALARM_ACKED_ALREADY)
+_NUMBERS = (DataType.INTEGER, DataType.FLOAT, DataType.DOUBLE)
+
+
+class Writes:
+    """Takes accepted writes, carries them out when they are due, in order, and completes them."""
+
+    def __init__(
+        self,
+        plant: Plant,
+        directory: UserDirectory,
+        subscriptions: Subscriptions,
+        schedule: Schedule,
+        sink: EventSink,
+    ) -> None:
+        self._plant = plant
+        self._switches = plant.switches
+        self._directory = directory
+        self._subscriptions = subscriptions
+        self._schedule = schedule
+        self.sink = sink
+        self._due: list[PendingWrite] = []
+        responder = self._switches.write_ok_source == "responding_object"
+        source = Source.RESPONDING_AUTOMATION_OBJECT if responder else Source.REQUESTING_LMX
+        self._ok = MxStatus(-1, Category.OK, source, Detail.SUCCESS)
+
+    def accept(self, write: PendingWrite, now_ns: int) -> None:
+        """Queues a write whose call succeeded."""
+        write.item.pending.append(write)
+        self._schedule.add(now_ns + self._switches.write_latency_ms * _MS, partial(self._fall_due, write))
+        if self._switches.write_pending_completion_first:
+            self.sink.on_write_complete(write.item.server.handle, write.item.handle, (PENDING,))
+
+    def _fall_due(self, write: PendingWrite, now_ns: int) -> None:
+        self._due.append(write)
+
+    def carry_out(self, now_ns: int) -> None:
+        """Stores what is due and delivers completions and echoes, in the order of the writes."""
+        while self._due:
+            batch: list[PendingWrite] = []
+            keys: set[str] = set()
+            while self._due and len(batch) < _LARGEST_BATCH:
+                key = self._due[0].binding.tag.key
+                if key in keys:
+                    break  # so that each write of one attribute shows a value of its own
+                keys.add(key)
+                batch.append(self._due.pop(0))
+            self._carry_out(batch, now_ns)
+
+    def _carry_out(self, batch: list[PendingWrite], now_ns: int) -> None:
+        results: list[tuple[MxStatus, list[Key]]] = []
+
+        def edit_all(edit: Edit) -> None:
+            for write in batch:
+                before = len(edit.made)
+                status = self._perform(edit, write, now_ns)
+                results.append((status, list(edit.made)[before:]))
+
+        try:
+            self._plant.board.change(edit_all)
+        except BoardError:
+            logger.exception("writes could not be stored count=%d", len(batch))
+            results = [(_NOT_STORED, [])] * len(batch)
+        for write, (status, keys) in zip(batch, results, strict=True):
+            self._finish(write, status, keys, now_ns)
+
+    def _finish(self, write: PendingWrite, status: MxStatus, keys: list[Key], now_ns: int) -> None:
+        item = write.item
+        if write in item.pending:
+            item.pending.remove(write)
+        dropped = item.is_removed and self._switches.remove_drops_completions
+        first = self._switches.write_completion_first
+        if first and not dropped:
+            self.sink.on_write_complete(item.server.handle, item.handle, (status,))
+        if status.is_success:
+            for key in keys:
+                self._subscriptions.echo(key, now_ns, equal_too=self._switches.write_equal_value_echoes)
+        if not first and not dropped:
+            self.sink.on_write_complete(item.server.handle, item.handle, (status,))
+
+    def _perform(self, edit: Edit, write: PendingWrite, now_ns: int) -> MxStatus:
+        """Checks in order: reachable, writeable, allowed, of the right type, in range; then stores."""
+        plant, binding = self._plant, write.binding
+        tag = binding.tag
+        if write.item.is_lost:
+            return failure(Category.CONFIGURATION_ERROR, Source.RESPONDING_LMX, self._switches.undeployed_detail)
+        hindrance = plant.condition(tag, now_ns)
+        if hindrance is not None and not hindrance[0].is_success:
+            return hindrance[0]
+        if binding.aspect not in ("value", "buffer") and not binding.aspect.isdigit():
+            return NOT_WRITEABLE
+        refused = self._refusal(write, tag)
+        if refused is not None:
+            return refused
+        try:
+            value = self._coerced(write, binding)
+        except CoercionError as error:
+            return self._misfit(error)
+        if not _in_range(tag, value):
+            return _OUT_OF_RANGE
+        if tag.act is not None and self._switches.ack_again == "fails" and self._is_acked(tag, now_ns):
+            return _ALREADY_ACKED
+        time_ns = now_ns if write.time_ns is None else write.time_ns
+        return self._ok if plant.store(edit, binding, value, time_ns, now_ns) else _BAD_INDEX
+
+    def _refusal(self, write: PendingWrite, tag: Tag) -> MxStatus | None:
+        if write.secured:
+            return secured_refusal(self._directory, tag, write.advise, write.user, write.verifier)
+        return refusal(self._directory, self._switches, tag, write.advise, write.user)
+
+    def _coerced(self, write: PendingWrite, binding: Binding) -> Any:
+        tag = binding.tag
+        if binding.aspect.isdigit():
+            return coerce(write.value, DataType.BOOLEAN)
+        if binding.element == WHOLE:
+            return coerce_array(write.value, tag.data_type, tag.enum)
+        return coerce(write.value, tag.data_type, tag.enum)
+
+    def _misfit(self, error: CoercionError) -> MxStatus:
+        if error.detail == Detail.DATA_OUT_OF_RANGE:
+            return _OUT_OF_RANGE
+        software = self._switches.not_coercible_category == "software"
+        category = Category.SOFTWARE_ERROR if software else Category.OPERATIONAL_ERROR
+        detail = error.detail if self._switches.not_coercible_detail == "specific" else Detail.INCORRECT_DATA_TYPE
+        return object_failure(category, detail)
+
+    def _is_acked(self, tag: Tag, now_ns: int) -> bool:
+        if tag.row.extension != "AlarmExtension":
+            return False
+        alarm = self._plant.anchor_alarm(tag.object, tag.row)
+        return alarm is not None and alarm.state(now_ns).acked
+
+
+def _in_range(tag: Tag, value: Any) -> bool:
+    limits: Sequence[float] | None = tag.row.behaviour.get("range")
+    if limits is None or tag.data_type not in _NUMBERS:
+        return True
+    values = value if isinstance(value, tuple) else (value,)
+    return all(limits[0] <= element <= limits[1] for element in values)

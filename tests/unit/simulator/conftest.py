@@ -1,0 +1,50 @@
+"""A plant, a clock and a recording sink for the tests of the simulator."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import pytest
+from tests.support.clock import ManualClock
+from tests.unit.simulator.plant_session import PlantSession
+
+from mxgateway_simulator.builder import build_galaxy
+from mxgateway_simulator.description_reader import read_description
+
+MakeSession = Callable[..., PlantSession]
+
+
+@pytest.fixture(scope="session")
+def reference_galaxy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The reference Galaxy's database; tests that change it copy it first."""
+    path = tmp_path_factory.mktemp("galaxy") / "reference.db"
+    build_galaxy(read_description("reference"), path)
+    return path
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture
+def make_session(reference_galaxy: Path, clock: ManualClock, tmp_path: Path) -> Iterator[MakeSession]:
+    """Makes sessions of one plant: they share Galaxy, board and clock."""
+    sessions: list[PlantSession] = []
+
+    def make(
+        galaxy: Path | None = None, profile: str = "test", switches: Mapping[str, str] | None = None
+    ) -> PlantSession:
+        session = PlantSession(galaxy or reference_galaxy, tmp_path / "board.db", profile, switches or {}, clock)
+        sessions.append(session)
+        return session
+
+    yield make
+    for session in sessions:
+        session.close()
+
+
+@pytest.fixture
+def session(make_session: MakeSession) -> PlantSession:
+    return make_session()
