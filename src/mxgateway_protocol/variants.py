@@ -10,8 +10,8 @@ from enum import IntEnum
 from typing import TypeAlias
 
 Scalar: TypeAlias = bool | int | float | str | bytes | None
-"""VT_BOOL bool · integers int · VT_R4/VT_R8 float · VT_BSTR str · VT_DATE and VT_FILETIME int, nanoseconds since
-1970-01-01 UTC · VT_RECORD and unknown ones bytes · VT_EMPTY and VT_NULL None."""
+"""VT_BOOL bool · integers int · VT_R4/VT_R8/VT_CY/VT_DECIMAL float · VT_BSTR str · VT_DATE and VT_FILETIME int,
+nanoseconds since 1970-01-01 UTC · VT_RECORD and unknown ones bytes · VT_EMPTY and VT_NULL None."""
 
 VT_ARRAY = 0x2000
 """Flag of an array, combined with the element's VARTYPE."""
@@ -74,11 +74,14 @@ class Variant:
         vartype: a VarType number, with VT_ARRAY for an array.
         value: a Scalar, or a tuple of them for an array.
         data_type: DataType number; UNKNOWN when nothing says what it is.
+        dimensions: lengths of an array with more than one dimension, outermost first, the last index running fastest;
+            empty for scalars and for arrays of one dimension.
     """
 
     vartype: int
     value: Scalar | tuple[Scalar, ...]
     data_type: int = DataType.UNKNOWN
+    dimensions: tuple[int, ...] = ()
 
     @property
     def is_array(self) -> bool:

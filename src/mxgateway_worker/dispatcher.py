@@ -1,28 +1,67 @@
-"""Commands of the contract onto the backend's methods."""
+"""Commands of the contract onto the backend's methods.
+
+Whatever a command holds, it gets a reply: MXAccess failures and bad input are data. Only a lost backend ends the
+worker.
+"""
 
 from __future__ import annotations
 
 import logging
 import os
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
+from mxgateway_protocol import hresults
 from mxgateway_protocol.backend import Backend, BackendInfo
 from mxgateway_protocol.clock import Clock
+from mxgateway_protocol.contract import MAX_FRAME_BYTES
+from mxgateway_protocol.errors import BackendLostError, MxComError
+from mxgateway_protocol.status import MxStatus
+from mxgateway_protocol.values import ValueConversionError, to_wire
+from mxgateway_protocol.variants import EMPTY, DataType, Variant, VarType
+from mxgateway_protocol.wire import NS_PER_SECOND, delimited, key
 from mxgateway_worker import __version__
+from mxgateway_worker.bulk import BulkCommands, describe
+from mxgateway_worker.calls import InvalidCommandError, SessionCalls, variant
+from mxgateway_worker.event_queue import EventQueue
 from mxgateway_worker.executor import Executor
 from mxgateway_worker.faults import WorkerFaults
+from mxgateway_worker.read_bulk import BulkReader
 from mxgateway_worker.replies import kind_name, refusal
 from mxgateway_worker.sink import SessionSink
 
 logger = logging.getLogger(__name__)
 
+Kind = pb.MxCommandKind
+Reply = pb.MxCommandReply
+Handler = Callable[[Any, Reply], None]
+
+_OK = pb.ProtocolStatus(code=pb.PROTOCOL_STATUS_CODE_OK)
+_NULL = to_wire(EMPTY)
+_READ_BULK = key(Reply.READ_BULK_FIELD_NUMBER, 2)
+_DRAIN_EVENTS = key(Reply.DRAIN_EVENTS_FIELD_NUMBER, 2)
+_EVENT = key(1, 2)
+_DRAIN_BYTES = MAX_FRAME_BYTES - 1024 * 1024
+
+# Their texts never tell anything of what was called with: it holds a password.
+_CREDENTIAL_KINDS = frozenset((pb.MX_COMMAND_KIND_AUTHENTICATE_USER, pb.MX_COMMAND_KIND_ARCHESTRA_USER_TO_ID))
+
 
 class Dispatcher:
+    """Executes commands for one session, on the executor thread.
+
+    Args:
+        default_read_timeout: seconds for ReadBulk when the command has none.
+        faults: the process's own faults; None when fault injection is not allowed.
+        on_shutdown: told of a ShutdownWorker command, with its grace period in seconds or 0.
+    """
+
     def __init__(
         self,
         backend: Backend,
         sink: SessionSink,
+        events: EventQueue,
         executor: Executor,
         clock: Clock,
         *,
@@ -31,47 +70,336 @@ class Dispatcher:
         faults: WorkerFaults | None,
         on_shutdown: Callable[[float], None],
     ) -> None:
-        self._backend = backend
+        self.session_id = session_id
+        self._events = events
         self._executor = executor
+        self._default_read_timeout = default_read_timeout
         self._faults = faults
         self._on_shutdown = on_shutdown
-        self.session_id = session_id
+        self._info = backend.info
+        self._backend = backend
+        self._calls = calls = SessionCalls(backend, sink, executor)
+        self._bulk = BulkCommands(calls, sink)
+        self._reader = BulkReader(calls, sink, executor, clock)
+        self._expires: float | None = None
+        # What a handler appends to the reply as bytes.
+        self._extra = b""
+        self._table = self._com_table() | self._bulk_table() | self._control_table()
 
     @property
     def info(self) -> BackendInfo:
-        return self._backend.info
+        return self._info
 
-    def inject(self, fault: str, parameters: Mapping[str, str]) -> None:
-        if self._faults is None or not self._faults.inject(fault, parameters):
-            self._backend.inject_fault(fault, parameters)
+    @property
+    def kinds(self) -> frozenset[int]:
+        """The command kinds that have a handler."""
+        return frozenset(self._table)
+
+    def _com_table(self) -> dict[int, tuple[str, Handler]]:
+        return {
+            Kind.MX_COMMAND_KIND_REGISTER: ("register", self._register),
+            Kind.MX_COMMAND_KIND_UNREGISTER: ("unregister", self._unregister),
+            Kind.MX_COMMAND_KIND_ADD_ITEM: ("add_item", self._add_item),
+            Kind.MX_COMMAND_KIND_ADD_ITEM2: ("add_item2", self._add_item2),
+            Kind.MX_COMMAND_KIND_REMOVE_ITEM: ("remove_item", self._remove_item),
+            Kind.MX_COMMAND_KIND_ADVISE: ("advise", self._advise),
+            Kind.MX_COMMAND_KIND_UN_ADVISE: ("un_advise", self._un_advise),
+            Kind.MX_COMMAND_KIND_ADVISE_SUPERVISORY: ("advise_supervisory", self._advise_supervisory),
+            Kind.MX_COMMAND_KIND_ADD_BUFFERED_ITEM: ("add_buffered_item", self._add_buffered_item),
+            Kind.MX_COMMAND_KIND_SET_BUFFERED_UPDATE_INTERVAL: (
+                "set_buffered_update_interval",
+                self._set_buffered_update_interval,
+            ),
+            Kind.MX_COMMAND_KIND_SUSPEND: ("suspend", self._suspend),
+            Kind.MX_COMMAND_KIND_ACTIVATE: ("activate", self._activate),
+            Kind.MX_COMMAND_KIND_WRITE: ("write", self._write),
+            Kind.MX_COMMAND_KIND_WRITE2: ("write2", self._write2),
+            Kind.MX_COMMAND_KIND_WRITE_SECURED: ("write_secured", self._write_secured),
+            Kind.MX_COMMAND_KIND_WRITE_SECURED2: ("write_secured2", self._write_secured2),
+            Kind.MX_COMMAND_KIND_AUTHENTICATE_USER: ("authenticate_user", self._authenticate_user),
+            Kind.MX_COMMAND_KIND_ARCHESTRA_USER_TO_ID: ("archestra_user_to_id", self._archestra_user_to_id),
+        }
+
+    def _bulk_table(self) -> dict[int, tuple[str, Handler]]:
+        bulk = self._bulk
+        return {
+            Kind.MX_COMMAND_KIND_ADD_ITEM_BULK: (
+                "add_item_bulk",
+                lambda c, r: bulk.add_items(c.server_handle, c.tag_addresses, r.add_item_bulk),
+            ),
+            Kind.MX_COMMAND_KIND_ADVISE_ITEM_BULK: (
+                "advise_item_bulk",
+                lambda c, r: bulk.advise(c.server_handle, c.item_handles, r.advise_item_bulk),
+            ),
+            Kind.MX_COMMAND_KIND_REMOVE_ITEM_BULK: (
+                "remove_item_bulk",
+                lambda c, r: bulk.remove(c.server_handle, c.item_handles, r.remove_item_bulk),
+            ),
+            Kind.MX_COMMAND_KIND_UN_ADVISE_ITEM_BULK: (
+                "un_advise_item_bulk",
+                lambda c, r: bulk.un_advise(c.server_handle, c.item_handles, r.un_advise_item_bulk),
+            ),
+            Kind.MX_COMMAND_KIND_SUBSCRIBE_BULK: (
+                "subscribe_bulk",
+                lambda c, r: bulk.subscribe(c.server_handle, c.tag_addresses, r.subscribe_bulk),
+            ),
+            Kind.MX_COMMAND_KIND_UNSUBSCRIBE_BULK: (
+                "unsubscribe_bulk",
+                lambda c, r: bulk.unsubscribe(c.server_handle, c.item_handles, r.unsubscribe_bulk),
+            ),
+            Kind.MX_COMMAND_KIND_WRITE_BULK: ("write_bulk", lambda c, r: bulk.write(c, r.write_bulk)),
+            Kind.MX_COMMAND_KIND_WRITE2_BULK: ("write2_bulk", lambda c, r: bulk.write2(c, r.write2_bulk)),
+            Kind.MX_COMMAND_KIND_WRITE_SECURED_BULK: (
+                "write_secured_bulk",
+                lambda c, r: bulk.write_secured(c, r.write_secured_bulk),
+            ),
+            Kind.MX_COMMAND_KIND_WRITE_SECURED2_BULK: (
+                "write_secured2_bulk",
+                lambda c, r: bulk.write_secured2(c, r.write_secured2_bulk),
+            ),
+            Kind.MX_COMMAND_KIND_READ_BULK: ("read_bulk", self._read_bulk),
+        }
+
+    def _control_table(self) -> dict[int, tuple[str, Handler]]:
+        table: dict[int, tuple[str, Handler]] = {
+            Kind.MX_COMMAND_KIND_PING: ("ping", self._ping),
+            Kind.MX_COMMAND_KIND_GET_SESSION_STATE: ("get_session_state", self._get_session_state),
+            Kind.MX_COMMAND_KIND_GET_WORKER_INFO: ("get_worker_info", self._get_worker_info),
+            Kind.MX_COMMAND_KIND_DRAIN_EVENTS: ("drain_events", self._drain_events),
+            Kind.MX_COMMAND_KIND_SHUTDOWN_WORKER: ("shutdown_worker", self._shutdown_worker),
+        }
+        if self._faults is not None:
+            table[Kind.MX_COMMAND_KIND_INJECT_FAULT] = ("inject_fault", self._inject_fault)
+        return table
+
+    # ----------------------------------------------------------------------------------------------------- executing
 
     def execute(self, correlation_id: str, command: pb.MxCommand, expires: float | None) -> bytes:
-        """The serialised reply."""
-        self._executor.check_thread()
-        reply = pb.MxCommandReply(
-            session_id=self.session_id,
-            correlation_id=correlation_id,
-            kind=command.kind,
-            protocol_status=pb.ProtocolStatus(code=pb.PROTOCOL_STATUS_CODE_OK),
-        )
+        """Executes a command and returns its serialised reply.
+
+        Args:
+            expires: monotonic time at which the caller stops waiting; None for never.
+
+        Raises:
+            BackendLostError: the backend is gone; the only exception.
+        """
         kind = command.kind
-        if kind == pb.MX_COMMAND_KIND_PING:
-            reply.diagnostic_message = command.ping.message
-        elif kind == pb.MX_COMMAND_KIND_GET_SESSION_STATE:
-            reply.get_session_state.state = pb.SESSION_STATE_READY
-        elif kind == pb.MX_COMMAND_KIND_GET_WORKER_INFO:
-            info = self._backend.info
-            reply.get_worker_info.worker_process_id = os.getpid()
-            reply.get_worker_info.worker_version = __version__
-            reply.get_worker_info.mxaccess_progid = info.prog_id
-            reply.get_worker_info.mxaccess_clsid = info.class_id
-            reply.get_worker_info.backend_name = info.name
-        else:
-            reply = refusal(
-                self.session_id,
-                correlation_id,
-                kind,
-                pb.PROTOCOL_STATUS_CODE_INVALID_REQUEST,
-                f"{kind_name(kind)} is not supported by this worker",
+        entry = self._table.get(kind)
+        if entry is None:
+            return self._refuse(correlation_id, kind, self._why_unsupported(kind))
+        arm, handler = entry
+        given = command.WhichOneof("payload")
+        if given != arm:
+            return self._refuse(
+                correlation_id, kind, f"{kind_name(kind)} needs the payload {arm}, not {given or 'none at all'}"
             )
+        reply = Reply(session_id=self.session_id, correlation_id=correlation_id, kind=kind, protocol_status=_OK)
+        self._expires = expires
+        self._extra = b""
+        try:
+            handler(getattr(command, arm), reply)
+            return reply.SerializeToString() + self._extra
+        except MxComError as error:
+            return self._failure(correlation_id, kind, error)
+        except (InvalidCommandError, ValueConversionError) as error:
+            return self._refuse(correlation_id, kind, f"{arm}: {error}")
+        except BackendLostError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a command never ends the worker; it is logged and answered
+            return self._unexpected(correlation_id, kind, error)
+
+    def _why_unsupported(self, kind: int) -> str:
+        name = kind_name(kind)
+        if kind == Kind.MX_COMMAND_KIND_INJECT_FAULT:
+            return f"{name} is refused: this worker does not allow fault injection"
+        if Kind.MX_COMMAND_KIND_SUBSCRIBE_ALARMS <= kind <= Kind.MX_COMMAND_KIND_ACKNOWLEDGE_ALARM_BY_NAME:
+            return f"{name} is no command of a session: alarms belong to the gateway's alarm monitor"
+        return f"{name} is not supported by this worker"
+
+    def _refuse(self, correlation_id: str, kind: int, message: str) -> bytes:
+        return refusal(
+            self.session_id, correlation_id, kind, pb.PROTOCOL_STATUS_CODE_INVALID_REQUEST, message
+        ).SerializeToString()
+
+    def _failure(self, correlation_id: str, kind: int, error: MxComError) -> bytes:
+        text = hresults.text(error.hresult)
+        message = text if kind in _CREDENTIAL_KINDS else describe(error)
+        reply = refusal(
+            self.session_id,
+            correlation_id,
+            kind,
+            pb.PROTOCOL_STATUS_CODE_MXACCESS_FAILURE,
+            f"{kind_name(kind)} failed with {text}",
+            message,
+        )
+        reply.hresult = error.hresult
+        reply.return_value.CopyFrom(_NULL)
         return reply.SerializeToString()
+
+    def _unexpected(self, correlation_id: str, kind: int, error: Exception) -> bytes:
+        name = type(error).__name__
+        if kind in _CREDENTIAL_KINDS:
+            logger.error("%s failed unexpectedly error=%s", kind_name(kind), name)
+            text = name
+        else:
+            logger.exception("%s failed unexpectedly", kind_name(kind))
+            text = f"{name}: {describe(error)}"
+        return refusal(
+            self.session_id,
+            correlation_id,
+            kind,
+            pb.PROTOCOL_STATUS_CODE_MXACCESS_FAILURE,
+            f"{kind_name(kind)} failed in the worker",
+            text,
+        ).SerializeToString()
+
+    # --------------------------------------------------------------------------------------------------- COM methods
+
+    @staticmethod
+    def _done(reply: Reply, returned: int | None = None) -> None:
+        reply.hresult = 0
+        if returned is None:
+            reply.return_value.CopyFrom(_NULL)
+        else:
+            reply.return_value.CopyFrom(to_wire(Variant(VarType.VT_I4, returned, DataType.INTEGER)))
+
+    def _register(self, command: pb.RegisterCommand, reply: Reply) -> None:
+        handle = self._calls.register(command.client_name)
+        self._done(reply, handle)
+        reply.register.server_handle = handle
+
+    def _unregister(self, command: pb.UnregisterCommand, reply: Reply) -> None:
+        self._calls.unregister(command.server_handle)
+        self._done(reply)
+
+    def _add_item(self, command: pb.AddItemCommand, reply: Reply) -> None:
+        handle = self._calls.add_item(command.server_handle, command.item_definition).item_handle
+        self._done(reply, handle)
+        reply.add_item.item_handle = handle
+
+    def _add_item2(self, command: pb.AddItem2Command, reply: Reply) -> None:
+        item = self._calls.add_item2(command.server_handle, command.item_definition, command.item_context)
+        self._done(reply, item.item_handle)
+        reply.add_item2.item_handle = item.item_handle
+
+    def _add_buffered_item(self, command: pb.AddBufferedItemCommand, reply: Reply) -> None:
+        item = self._calls.add_buffered_item(command.server_handle, command.item_definition, command.item_context)
+        self._done(reply, item.item_handle)
+        reply.add_buffered_item.item_handle = item.item_handle
+
+    def _remove_item(self, command: pb.RemoveItemCommand, reply: Reply) -> None:
+        self._calls.remove_item(command.server_handle, command.item_handle)
+        self._done(reply)
+
+    def _advise(self, command: pb.AdviseCommand, reply: Reply) -> None:
+        self._calls.advise(command.server_handle, command.item_handle)
+        self._done(reply)
+
+    def _un_advise(self, command: pb.UnAdviseCommand, reply: Reply) -> None:
+        self._calls.un_advise(command.server_handle, command.item_handle)
+        self._done(reply)
+
+    def _advise_supervisory(self, command: pb.AdviseSupervisoryCommand, reply: Reply) -> None:
+        self._calls.advise_supervisory(command.server_handle, command.item_handle)
+        self._done(reply)
+
+    def _set_buffered_update_interval(self, command: pb.SetBufferedUpdateIntervalCommand, reply: Reply) -> None:
+        self._calls.backend.set_buffered_update_interval(command.server_handle, command.update_interval_milliseconds)
+        self._done(reply)
+
+    def _suspend(self, command: pb.SuspendCommand, reply: Reply) -> None:
+        status = self._calls.backend.suspend(command.server_handle, command.item_handle)
+        self._done_with_status(reply, reply.suspend.status, status)
+
+    def _activate(self, command: pb.ActivateCommand, reply: Reply) -> None:
+        status = self._calls.backend.activate(command.server_handle, command.item_handle)
+        self._done_with_status(reply, reply.activate.status, status)
+
+    def _done_with_status(self, reply: Reply, target: pb.MxStatusProxy, status: MxStatus) -> None:
+        target.CopyFrom(status.to_proto())
+        reply.statuses.append(target)
+        self._done(reply)
+
+    def _write(self, command: pb.WriteCommand, reply: Reply) -> None:
+        value = variant(command.value, command.HasField("value"), "value")
+        self._calls.backend.write(command.server_handle, command.item_handle, value, command.user_id)
+        self._done(reply)
+
+    def _write2(self, command: pb.Write2Command, reply: Reply) -> None:
+        value = variant(command.value, command.HasField("value"), "value")
+        time = variant(command.timestamp_value, command.HasField("timestamp_value"), "timestamp_value")
+        self._calls.backend.write2(command.server_handle, command.item_handle, value, time, command.user_id)
+        self._done(reply)
+
+    def _write_secured(self, command: pb.WriteSecuredCommand, reply: Reply) -> None:
+        value = variant(command.value, command.HasField("value"), "value")
+        self._calls.backend.write_secured(
+            command.server_handle, command.item_handle, command.current_user_id, command.verifier_user_id, value
+        )
+        self._done(reply)
+
+    def _write_secured2(self, command: pb.WriteSecured2Command, reply: Reply) -> None:
+        value = variant(command.value, command.HasField("value"), "value")
+        time = variant(command.timestamp_value, command.HasField("timestamp_value"), "timestamp_value")
+        self._calls.backend.write_secured2(
+            command.server_handle, command.item_handle, command.current_user_id, command.verifier_user_id, value, time
+        )
+        self._done(reply)
+
+    def _authenticate_user(self, command: pb.AuthenticateUserCommand, reply: Reply) -> None:
+        user_id = self._calls.backend.authenticate_user(
+            command.server_handle, command.verify_user, command.verify_user_password
+        )
+        self._done(reply, user_id)
+        reply.authenticate_user.user_id = user_id
+
+    def _archestra_user_to_id(self, command: pb.ArchestrAUserToIdCommand, reply: Reply) -> None:
+        user_id = self._calls.backend.archestra_user_to_id(command.server_handle, command.user_id_guid)
+        self._done(reply, user_id)
+        reply.archestra_user_to_id.user_id = user_id
+
+    # --------------------------------------------------------------------------------------- ReadBulk and control
+
+    def _read_bulk(self, command: pb.ReadBulkCommand, reply: Reply) -> None:
+        timeout = command.timeout_ms / 1000 or self._default_read_timeout
+        data = self._reader.read(command.server_handle, command.tag_addresses, timeout, self._expires)
+        self._extra = delimited(_READ_BULK, data)
+
+    def _ping(self, command: pb.PingCommand, reply: Reply) -> None:
+        reply.diagnostic_message = command.message
+
+    def _get_session_state(self, command: pb.GetSessionStateCommand, reply: Reply) -> None:
+        reply.get_session_state.state = pb.SESSION_STATE_READY
+
+    def _get_worker_info(self, command: pb.GetWorkerInfoCommand, reply: Reply) -> None:
+        info = reply.get_worker_info
+        info.worker_process_id = os.getpid()
+        info.worker_version = __version__
+        info.mxaccess_progid = self._info.prog_id
+        info.mxaccess_clsid = self._info.class_id
+        info.backend_name = self._info.name
+
+    def _drain_events(self, command: pb.DrainEventsCommand, reply: Reply) -> None:
+        events = self._events.drain(command.max_events, _DRAIN_BYTES)
+        self._extra = delimited(_DRAIN_EVENTS, b"".join([delimited(_EVENT, event) for event in events]))
+
+    def _shutdown_worker(self, command: pb.ShutdownWorkerCommand, reply: Reply) -> None:
+        grace = command.grace_period.ToNanoseconds() / NS_PER_SECOND if command.HasField("grace_period") else 0.0
+        self._on_shutdown(max(0.0, grace))
+
+    def _inject_fault(self, command: pb.InjectFaultCommand, reply: Reply) -> None:
+        try:
+            self.inject(command.fault, dict(command.parameters))
+        except ValueError as error:
+            raise InvalidCommandError(str(error)) from error
+
+    def inject(self, fault: str, parameters: Mapping[str, str]) -> None:
+        """Carries out a fault of the process or of the backend.
+
+        Raises:
+            ValueError: there is none of this name, or it does not take the parameters.
+        """
+        if self._faults is None:
+            raise ValueError("fault injection is not allowed")
+        if not self._faults.inject(fault, parameters):
+            self._backend.inject_fault(fault, parameters)

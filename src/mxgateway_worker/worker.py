@@ -306,6 +306,7 @@ class Worker:
             self._dispatcher = Dispatcher(
                 backend,
                 self._sink,
+                self._events,
                 self._executor,
                 self._clock,
                 session_id=self._session_id,

@@ -1,0 +1,158 @@
+"""Bulk commands: one result per entry, in order; a failed entry never fails the call."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+from mxgateway.generated import mxaccess_gateway_pb2 as pb
+from mxgateway_protocol.errors import BackendLostError, MxComError
+from mxgateway_protocol.values import ValueConversionError
+from mxgateway_worker.calls import InvalidCommandError, SessionCalls, variant
+from mxgateway_worker.sink import SessionSink
+
+logger = logging.getLogger(__name__)
+
+Entry = TypeVar("Entry", pb.WriteBulkEntry, pb.Write2BulkEntry, pb.WriteSecuredBulkEntry, pb.WriteSecured2BulkEntry)
+
+
+def describe(error: Exception) -> str:
+    """What the caller is told of an error; always text that protobuf takes."""
+    return (str(error) or type(error).__name__).encode(errors="replace").decode()
+
+
+def _entry_error(error: Exception) -> tuple[str, int | None]:
+    """Message and HRESULT of a failed entry.
+
+    Raises:
+        BackendLostError: this is no matter of one entry.
+    """
+    if isinstance(error, BackendLostError):
+        raise error
+    if isinstance(error, MxComError):
+        return describe(error), error.hresult
+    if not isinstance(error, (InvalidCommandError, ValueConversionError)):
+        logger.error("a bulk entry failed unexpectedly", exc_info=error)
+        return f"{type(error).__name__}: {describe(error)}", None
+    return describe(error), None
+
+
+class BulkCommands:
+    """The bulk kinds but ReadBulk."""
+
+    def __init__(self, calls: SessionCalls, sink: SessionSink) -> None:
+        self._calls = calls
+        self._items = sink.items
+
+    # ----------------------------------------------------------------------------------------------------- by name
+
+    def add_items(self, server_handle: int, tags: Iterable[str], target: pb.BulkSubscribeReply) -> None:
+        self._by_name(server_handle, tags, target, lambda tag: self._calls.add_item(server_handle, tag).item_handle)
+
+    def subscribe(self, server_handle: int, tags: Iterable[str], target: pb.BulkSubscribeReply) -> None:
+        self._by_name(server_handle, tags, target, lambda tag: self._calls.subscribe(server_handle, tag).item_handle)
+
+    def _by_name(
+        self, server_handle: int, tags: Iterable[str], target: pb.BulkSubscribeReply, call: Callable[[str], int]
+    ) -> None:
+        target.SetInParent()
+        add = target.results.add
+        for tag in tags:
+            try:
+                handle = call(tag)
+            except Exception as error:  # noqa: BLE001 - told apart in _entry_error
+                message, hresult = _entry_error(error)
+                add(server_handle=server_handle, tag_address=tag, error_message=message, hresult=hresult)
+            else:
+                add(server_handle=server_handle, tag_address=tag, item_handle=handle, was_successful=True)
+
+    # --------------------------------------------------------------------------------------------------- by handle
+
+    def advise(self, server_handle: int, handles: Iterable[int], target: pb.BulkSubscribeReply) -> None:
+        self._by_handle(server_handle, handles, target, self._calls.advise)
+
+    def un_advise(self, server_handle: int, handles: Iterable[int], target: pb.BulkSubscribeReply) -> None:
+        self._by_handle(server_handle, handles, target, self._calls.un_advise)
+
+    def remove(self, server_handle: int, handles: Iterable[int], target: pb.BulkSubscribeReply) -> None:
+        self._by_handle(server_handle, handles, target, self._calls.remove_item)
+
+    def unsubscribe(self, server_handle: int, handles: Iterable[int], target: pb.BulkSubscribeReply) -> None:
+        self._by_handle(server_handle, handles, target, self._calls.unsubscribe)
+
+    def _by_handle(
+        self,
+        server_handle: int,
+        handles: Iterable[int],
+        target: pb.BulkSubscribeReply,
+        call: Callable[[int, int], None],
+    ) -> None:
+        target.SetInParent()
+        for handle in handles:
+            result = target.results.add(
+                server_handle=server_handle,
+                item_handle=handle,
+                tag_address=self._items.reference(server_handle, handle),
+            )
+            try:
+                call(server_handle, handle)
+            except Exception as error:  # noqa: BLE001 - told apart in _entry_error
+                result.error_message, hresult = _entry_error(error)
+                if hresult is not None:
+                    result.hresult = hresult
+            else:
+                result.was_successful = True
+
+    # ------------------------------------------------------------------------------------------------------ writes
+
+    def write(self, command: pb.WriteBulkCommand, target: pb.BulkWriteReply) -> None:
+        def call(entry: pb.WriteBulkEntry) -> None:
+            value = variant(entry.value, entry.HasField("value"), "value")
+            self._calls.backend.write(command.server_handle, entry.item_handle, value, entry.user_id)
+
+        self._write(command.server_handle, command.entries, target, call)
+
+    def write2(self, command: pb.Write2BulkCommand, target: pb.BulkWriteReply) -> None:
+        def call(entry: pb.Write2BulkEntry) -> None:
+            value = variant(entry.value, entry.HasField("value"), "value")
+            time = variant(entry.timestamp_value, entry.HasField("timestamp_value"), "timestamp_value")
+            self._calls.backend.write2(command.server_handle, entry.item_handle, value, time, entry.user_id)
+
+        self._write(command.server_handle, command.entries, target, call)
+
+    def write_secured(self, command: pb.WriteSecuredBulkCommand, target: pb.BulkWriteReply) -> None:
+        def call(entry: pb.WriteSecuredBulkEntry) -> None:
+            value = variant(entry.value, entry.HasField("value"), "value")
+            self._calls.backend.write_secured(
+                command.server_handle, entry.item_handle, entry.current_user_id, entry.verifier_user_id, value
+            )
+
+        self._write(command.server_handle, command.entries, target, call)
+
+    def write_secured2(self, command: pb.WriteSecured2BulkCommand, target: pb.BulkWriteReply) -> None:
+        def call(entry: pb.WriteSecured2BulkEntry) -> None:
+            value = variant(entry.value, entry.HasField("value"), "value")
+            time = variant(entry.timestamp_value, entry.HasField("timestamp_value"), "timestamp_value")
+            self._calls.backend.write_secured2(
+                command.server_handle, entry.item_handle, entry.current_user_id, entry.verifier_user_id, value, time
+            )
+
+        self._write(command.server_handle, command.entries, target, call)
+
+    @staticmethod
+    def _write(
+        server_handle: int, entries: Iterable[Entry], target: pb.BulkWriteReply, call: Callable[[Entry], None]
+    ) -> None:
+        target.SetInParent()
+        for entry in entries:
+            result = target.results.add(server_handle=server_handle, item_handle=entry.item_handle)
+            try:
+                call(entry)
+            except Exception as error:  # noqa: BLE001 - told apart in _entry_error
+                result.error_message, hresult = _entry_error(error)
+                if hresult is not None:
+                    result.hresult = hresult
+            else:
+                result.was_successful = True
+                result.hresult = 0

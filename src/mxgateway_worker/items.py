@@ -1,0 +1,111 @@
+"""What a session holds: its items as the worker knows them, with their last data change."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from mxgateway_protocol.events import ItemTemplate
+from mxgateway_protocol.status import MxStatus
+from mxgateway_protocol.variants import Variant
+
+Answer = Callable[[Variant, int, int, Sequence[MxStatus]], None]
+"""Takes value, quality, source time in nanoseconds and statuses of a data change."""
+
+_MOST_RETIRED = 65_536
+
+
+def item_key(server_handle: int, item_handle: int) -> int:
+    """One number for the two handles of an item."""
+    return server_handle << 32 | item_handle & 0xFFFFFFFF
+
+
+class TrackedItem(ItemTemplate):
+    """One item that a command added.
+
+    Attributes:
+        reference: what it was added as; empty when that needs a context to mean something.
+        advised: whether it is advised, in either way.
+        answer: for an item that exists for one read only: takes its data changes away from the event stream.
+    """
+
+    __slots__ = ("advised", "answer", "item_handle", "key", "reference", "server_handle")
+
+    def __init__(self, session_id: str, server_handle: int, item_handle: int, reference: str) -> None:
+        super().__init__(session_id, server_handle, item_handle)
+        self.server_handle = server_handle
+        self.item_handle = item_handle
+        self.key = item_key(server_handle, item_handle)
+        self.reference = reference
+        self.advised = False
+        self.answer: Answer | None = None
+
+    @property
+    def has_value(self) -> bool:
+        """Whether the last data change since the advise carried a value."""
+        return bool(self.value_field) and bool(self.statuses) and self.statuses[0].is_success
+
+    def forget_value(self) -> None:
+        self.value_field = b""
+
+
+class Items:
+    """The items of a session; names are compared as the Galaxy does, without regard to case."""
+
+    def __init__(self) -> None:
+        self.by_key: dict[int, TrackedItem] = {}
+        self._by_reference: dict[tuple[int, str], dict[int, TrackedItem]] = {}
+        self._retired: dict[int, None] = {}
+
+    def add(self, item: TrackedItem) -> None:
+        # A backend may use a handle again; nothing of its old life may serve the new one.
+        self.discard(item.server_handle, item.item_handle)
+        self._retired.pop(item.key, None)
+        self.by_key[item.key] = item
+        if item.reference:
+            self._by_reference.setdefault((item.server_handle, item.reference.casefold()), {})[item.key] = item
+
+    def get(self, server_handle: int, item_handle: int) -> TrackedItem | None:
+        return self.by_key.get(item_key(server_handle, item_handle))
+
+    def reference(self, server_handle: int, item_handle: int) -> str:
+        """What the item was added as; empty when it is not known."""
+        item = self.get(server_handle, item_handle)
+        return item.reference if item is not None else ""
+
+    def discard(self, server_handle: int, item_handle: int) -> None:
+        item = self.by_key.pop(item_key(server_handle, item_handle), None)
+        if item is not None and item.reference:
+            name = server_handle, item.reference.casefold()
+            others = self._by_reference.get(name)
+            if others is not None:
+                others.pop(item.key, None)
+                if not others:
+                    del self._by_reference[name]
+
+    def discard_server(self, server_handle: int) -> None:
+        """Forgets all items of an unregistered server handle."""
+        for item in [item for item in self.by_key.values() if item.server_handle == server_handle]:
+            self.discard(server_handle, item.item_handle)
+
+    def set_advised(self, server_handle: int, item_handle: int, advised: bool) -> None:
+        item = self.get(server_handle, item_handle)
+        if item is not None and item.advised != advised:
+            item.advised = advised
+            # A value from before is not what the item has now.
+            item.forget_value()
+
+    def cached(self, server_handle: int, reference: str) -> TrackedItem | None:
+        """An advised item of this name that has a value."""
+        for item in self._by_reference.get((server_handle, reference.casefold()), {}).values():
+            if item.advised and item.has_value:
+                return item
+        return None
+
+    def retire(self, key: int) -> None:
+        """Notes a temporary item that is gone, so that its late events go nowhere."""
+        self._retired[key] = None
+        if len(self._retired) > _MOST_RETIRED:
+            del self._retired[next(iter(self._retired))]
+
+    def is_retired(self, key: int) -> bool:
+        return key in self._retired

@@ -1,0 +1,208 @@
+"""ReadBulk: the last values of advised items, and for all other tags a short look that leaves no trace.
+
+All tags without a cached value are advised first and awaited together, so that a read costs its slowest tag, not the
+sum of them. The result is written as bytes: reads are the commands that are called most.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+from mxgateway_protocol.clock import Clock
+from mxgateway_protocol.errors import BackendLostError, MxComError
+from mxgateway_protocol.events import EventEncoder
+from mxgateway_protocol.status import Category, MxStatus
+from mxgateway_protocol.variants import Variant
+from mxgateway_protocol.wire import delimited, int_varint, key, timestamp
+from mxgateway_worker.bulk import describe
+from mxgateway_worker.calls import SessionCalls
+from mxgateway_worker.executor import Executor
+from mxgateway_worker.items import TrackedItem
+from mxgateway_worker.sink import SessionSink
+
+logger = logging.getLogger(__name__)
+
+_RESULT = key(1, 2)
+_SERVER = key(1, 0)
+_TAG = key(2, 2)
+_ITEM = key(3, 0)
+_SUCCESSFUL = key(4, 0) + b"\x01"
+_CACHED = key(5, 0) + b"\x01"
+_VALUE = key(6, 2)
+_QUALITY = key(7, 0)
+_SOURCE_TIMESTAMP = key(8, 2)
+_STATUS = key(9, 2)
+_ERROR = key(10, 2)
+
+
+class _Look:
+    """A temporary item on its way to a first value."""
+
+    __slots__ = ("answer", "failure", "item")
+
+    def __init__(self) -> None:
+        self.item: TrackedItem | None = None
+        self.answer: tuple[Variant, int, int, Sequence[MxStatus]] | None = None
+        self.failure = ""
+
+    def take(self, value: Variant, quality: int, timestamp_ns: int, statuses: Sequence[MxStatus]) -> None:
+        # Pending means that the answer is still to come.
+        if self.answer is None and not (statuses and statuses[0].category == Category.PENDING):
+            self.answer = (value, quality, timestamp_ns, tuple(statuses))
+
+    @property
+    def is_done(self) -> bool:
+        return self.answer is not None or bool(self.failure)
+
+
+class BulkReader:
+    """Carries out ReadBulk for one session."""
+
+    def __init__(self, calls: SessionCalls, sink: SessionSink, executor: Executor, clock: Clock) -> None:
+        self._calls = calls
+        self._sink = sink
+        self._items = sink.items
+        self._executor = executor
+        self._clock = clock
+
+    def read(self, server_handle: int, tags: Sequence[str], timeout: float, expires: float | None) -> bytes:
+        """A serialised BulkReadReply, with one result for each tag in order.
+
+        Args:
+            timeout: seconds for tags that have no cached value.
+            expires: monotonic time at which the caller stops waiting; ends the wait early.
+
+        Raises:
+            BackendLostError: the backend is gone.
+        """
+        results: list[bytes | None] = []
+        looks: dict[str, _Look] = {}
+        for tag in tags:
+            cached = self._items.cached(server_handle, tag)
+            results.append(_cached_result(server_handle, tag, cached) if cached is not None else None)
+            if cached is None and tag.casefold() not in looks:
+                looks[tag.casefold()] = _Look()
+        if looks:
+            self._look(server_handle, tags, looks, timeout, expires)
+        encoder = self._sink.encoder
+        return b"".join(
+            delimited(
+                _RESULT,
+                result if result is not None else _result(server_handle, tag, looks[tag.casefold()], timeout, encoder),
+            )
+            for tag, result in zip(tags, results, strict=True)
+        )
+
+    def _look(
+        self, server_handle: int, tags: Sequence[str], looks: dict[str, _Look], timeout: float, expires: float | None
+    ) -> None:
+        deadline = self._clock.monotonic() + timeout
+        if expires is not None:
+            deadline = min(deadline, expires)
+        try:
+            for tag in tags:
+                look = looks.get(tag.casefold())
+                if look is not None and look.item is None and not look.failure:
+                    self._begin(server_handle, tag, look)
+            waiting = [look for look in looks.values() if not look.is_done]
+
+            def all_done() -> bool:
+                while waiting and waiting[-1].is_done:
+                    waiting.pop()
+                return not waiting
+
+            self._executor.pump_until(all_done, deadline)
+        finally:
+            for look in looks.values():
+                if look.item is not None:
+                    self._end(look.item)
+
+    def _begin(self, server_handle: int, tag: str, look: _Look) -> None:
+        try:
+            handle = self._calls.backend.add_item(server_handle, tag)
+            look.item = item = self._sink.track(server_handle, handle, "")
+            item.answer = look.take
+            self._calls.backend.advise(server_handle, handle)
+        except BackendLostError:
+            raise
+        except MxComError as error:
+            look.failure = describe(error)
+        except Exception as error:
+            logger.exception("reading a tag failed unexpectedly")
+            look.failure = f"{type(error).__name__}: {describe(error)}"
+
+    def _end(self, item: TrackedItem) -> None:
+        """Un-advises and removes a temporary item, and lets its late events go nowhere."""
+        for call in (self._calls.backend.un_advise, self._calls.backend.remove_item):
+            try:
+                call(item.server_handle, item.item_handle)
+            except BackendLostError:
+                raise
+            except Exception as error:  # noqa: BLE001 - the read has its answer whatever this says
+                logger.warning("a temporary item cannot be taken away reason=%s", describe(error))
+        self._items.discard(item.server_handle, item.item_handle)
+        self._items.retire(item.key)
+
+
+def _cached_result(server_handle: int, tag: str, item: TrackedItem) -> bytes:
+    # The pieces of the last event hold the same messages under other field numbers.
+    return b"".join(
+        (
+            _SERVER,
+            int_varint(server_handle),
+            delimited(_TAG, tag.encode()),
+            _ITEM,
+            int_varint(item.item_handle),
+            _SUCCESSFUL,
+            _CACHED,
+            _VALUE,
+            item.value_field[1:],
+            _QUALITY,
+            int_varint(item.quality),
+            _SOURCE_TIMESTAMP,
+            item.source_field[1:],
+            _statuses(item.statuses),
+        )
+    )
+
+
+def _result(server_handle: int, tag: str, look: _Look, timeout: float, encoder: EventEncoder) -> bytes:
+    head = _SERVER + int_varint(server_handle) + delimited(_TAG, tag.encode())
+    answer = look.answer
+    if answer is None:
+        reason = look.failure or f"no value within {timeout * 1000:g} ms"
+        return head + delimited(_ERROR, reason.encode(errors="replace"))
+    value, quality, timestamp_ns, statuses = answer
+    if not statuses or not statuses[0].is_success:
+        reason = _refusal(statuses[0]) if statuses else "no status came with the value"
+        return head + _QUALITY + int_varint(quality) + _statuses(statuses) + delimited(_ERROR, reason.encode())
+    return b"".join(
+        (
+            head,
+            _SUCCESSFUL,
+            _VALUE,
+            encoder.value_field(value)[1:],
+            _QUALITY,
+            int_varint(quality),
+            delimited(_SOURCE_TIMESTAMP, timestamp(timestamp_ns)),
+            _statuses(statuses),
+        )
+    )
+
+
+def _refusal(status: MxStatus) -> str:
+    return f"MXAccess refused the reference: category {status.category}, detail {status.detail}"
+
+
+_status_cache: dict[tuple[MxStatus, ...], bytes] = {}
+
+
+def _statuses(statuses: Sequence[MxStatus]) -> bytes:
+    known = tuple(statuses)
+    field = _status_cache.get(known)
+    if field is None:
+        field = b"".join(delimited(_STATUS, status.to_proto().SerializeToString()) for status in known)
+        if len(_status_cache) < 4096:
+            _status_cache[known] = field
+    return field
