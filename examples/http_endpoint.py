@@ -1,0 +1,145 @@
+"""Tags over HTTP, with Starlette: GET /tags/TAG, PUT /tags/TAG, and GET /events?tag=… as server-sent events.
+
+Needs the extra `examples` (Starlette and uvicorn). One session serves all requests; reads of tags that are subscribed
+come from the worker's last value.
+
+python examples/http_endpoint.py --port 8080
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import uvicorn
+from gateway_options import client_options, parser
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, StreamingResponse
+from starlette.routing import Route
+
+from mxgateway import (
+    ClientOptions,
+    GatewayClient,
+    MxAccessError,
+    MxGatewayAuthorizationError,
+    MxGatewayConnectionError,
+    MxGatewayError,
+    MxGatewaySessionError,
+    MxGatewayTimeoutError,
+    MxGatewayWorkerError,
+    from_mx_value,
+    is_status_failure,
+)
+from mxgateway.generated import mxaccess_gateway_pb2 as pb
+
+STATUS = {
+    MxGatewayAuthorizationError: 403,
+    MxAccessError: 422,
+    MxGatewayTimeoutError: 504,
+    MxGatewayConnectionError: 503,
+    MxGatewaySessionError: 503,
+    MxGatewayWorkerError: 503,
+}
+
+
+async def read_tag(request: Request) -> JSONResponse:
+    state, tag = request.state, request.path_params["tag"]
+    [result] = await state.session.read_bulk(state.server, [tag])
+    if not result.was_successful:
+        return JSONResponse({"tag": tag, "error": result.error_message}, status_code=404)
+    return JSONResponse(
+        {
+            "tag": tag,
+            "value": json.loads(json.dumps(from_mx_value(result.value), default=str)),
+            "quality": result.quality,
+            "time": result.source_timestamp.ToJsonString(),
+        }
+    )
+
+
+async def write_tag(request: Request) -> JSONResponse:
+    """Writes the JSON value in the body and answers when the write has completed."""
+    tag, value = request.path_params["tag"], await request.json()
+    # A session of its own: the completion is looked for in a stream that nobody else reads.
+    async with await request.state.client.open_session(client_session_name="http write") as session:
+        server = await session.register("http write")
+        item = await session.add_item(server, tag)
+        async with asyncio.timeout(10), session.stream_events() as events:
+            await session.advise(server, item)
+            async for event in events:
+                failed = next((status for status in event.statuses if is_status_failure(status)), None)
+                if event.family == pb.MX_EVENT_FAMILY_ON_DATA_CHANGE:
+                    if failed is not None:
+                        return JSONResponse({"tag": tag, "error": "no such tag"}, status_code=404)
+                    break
+            await session.write(server, item, value)
+            async for event in events:
+                if event.family == pb.MX_EVENT_FAMILY_ON_WRITE_COMPLETE:
+                    failed = next((status for status in event.statuses if is_status_failure(status)), None)
+                    if failed is not None:
+                        return JSONResponse({"tag": tag, "error": "refused", "detail": failed.detail}, status_code=422)
+                    return JSONResponse({"tag": tag, "value": value, "written": True})
+    return JSONResponse({"tag": tag, "error": "outcome unknown"}, status_code=504)
+
+
+async def stream_tags(request: Request) -> StreamingResponse:
+    tags = request.query_params.getlist("tag")
+
+    async def lines() -> AsyncIterator[str]:
+        async with await request.state.client.open_session(client_session_name="http events") as session:
+            server = await session.register("http events")
+            results = await session.subscribe_bulk(server, tags)
+            names = {result.item_handle: result.tag_address for result in results}
+            async with session.stream_events(backpressure_policy=pb.BACKPRESSURE_POLICY_CONFLATE) as events:
+                async for event in events:
+                    if event.family == pb.MX_EVENT_FAMILY_ON_DATA_CHANGE:
+                        change = {"tag": names[event.item_handle], "value": from_mx_value(event.value)}
+                        yield f"id: {event.worker_sequence}\ndata: {json.dumps(change, default=str)}\n\n"
+
+    return StreamingResponse(lines(), media_type="text/event-stream")
+
+
+async def failed(_: Request, error: Exception) -> JSONResponse:
+    status = next((code for kind, code in STATUS.items() if isinstance(error, kind)), 502)
+    return JSONResponse(
+        {"error": str(error), "correlationId": getattr(error, "correlation_id", "")}, status_code=status
+    )
+
+
+def application(options: ClientOptions) -> Starlette:
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[dict[str, object]]:
+        async with (
+            await GatewayClient.connect(options) as client,
+            await client.open_session(client_session_name="http") as session,
+        ):
+            yield {"client": client, "session": session, "server": await session.register("http")}
+
+    return Starlette(
+        lifespan=lifespan,
+        exception_handlers={MxGatewayError: failed},
+        routes=[
+            Route("/tags/{tag}", read_tag, methods=["GET"]),
+            Route("/tags/{tag}", write_tag, methods=["PUT"]),
+            Route("/events", stream_tags, methods=["GET"]),
+        ],
+    )
+
+
+def serve(arguments: argparse.Namespace) -> None:
+    uvicorn.run(application(client_options(arguments)), host=arguments.host, port=arguments.port, log_level="info")
+
+
+def main() -> None:
+    flags = parser(__doc__)
+    flags.add_argument("--host", default="127.0.0.1")
+    flags.add_argument("--port", type=int, default=8080, help="0 for any free one")
+    serve(flags.parse_args())
+
+
+if __name__ == "__main__":
+    main()
