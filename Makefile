@@ -7,7 +7,7 @@ PIP_RETRY = && exit 0; echo "installing failed (try $$try of 3)" >&2; sleep 5; d
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types layers format protos protos-check bench chaos constraints clean dev
+.PHONY: help demo test lint types layers format protos protos-check bench chaos constraints clean dev docs
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -31,6 +31,11 @@ $(VENV)/.dev-installed: pyproject.toml constraints.txt | $(VENV)/bin/python
 $(VENV)/.protos-installed: tools/protos-requirements.txt | $(VENV)/bin/python
 	@$(PYTHON) -m venv .venv-protos
 	@for try in 1 2 3; do .venv-protos/bin/pip install --quiet --disable-pip-version-check --retries 5 -r tools/protos-requirements.txt $(PIP_RETRY)
+	@touch $@
+
+$(VENV)/.docs-installed: tools/docs-requirements.txt | $(VENV)/bin/python
+	@$(PYTHON) -m venv .venv-docs
+	@for try in 1 2 3; do .venv-docs/bin/pip install --quiet --disable-pip-version-check --retries 5 -r tools/docs-requirements.txt $(PIP_RETRY)
 	@touch $@
 
 dev: $(VENV)/.dev-installed ## Environment for development in .venv
@@ -59,6 +64,10 @@ protos: $(VENV)/.protos-installed ## Generated code from protos/
 protos-check: $(VENV)/.protos-installed ## Whether the generated code is what protos/ gives
 	@.venv-protos/bin/python tools/generate_protos.py --check
 
+docs: $(VENV)/.dev-installed $(VENV)/.docs-installed ## The documentation, as a site in site/
+	@$(BIN)/python tools/generate_docs.py
+	@.venv-docs/bin/zensical build --clean --strict
+
 bench: $(VENV)/.dev-installed ## Speed, as JSON, beside the bare floor of the same run
 	@$(BIN)/python -m benches $(ARGS)
 
@@ -70,4 +79,4 @@ constraints: $(VENV)/.dev-installed ## Renews constraints.txt from .venv
 	  $(BIN)/pip freeze --disable-pip-version-check --exclude-editable | grep -vE '^-e|@'; } > constraints.new && mv constraints.new constraints.txt
 
 clean: ## Removes environments and caches
-	rm -rf $(VENV) .venv-protos build dist site .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .venv-protos .venv-docs build dist site .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

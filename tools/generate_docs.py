@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
 DOCS = ROOT / "docs"
 
 
@@ -41,7 +42,65 @@ def commands_page() -> str:
     )
 
 
-PAGES: dict[str, Callable[[], str]] = {"commands.md": commands_page}
+def cli_page() -> str:
+    """`docs/cli.md`: every command of `mxgw-py`."""
+    from mxgateway_cli.main import main as group
+    from tools.docs_cli import cli_page as page
+
+    intro = "Exit codes: 0 success, 1 failure, 2 wrong usage, 130 interrupted. Errors go to stderr."
+    return page("mxgw-py", group, intro)
+
+
+def gateway_cli_page() -> str:
+    """`docs/gateway-cli.md`: every command of `mxgateway`."""
+    from mxgateway_server.cli import main as group
+    from tools.docs_cli import cli_page as page
+
+    return page("mxgateway", group, "The gateway's own program: runs it, and keeps its keys and Galaxies.")
+
+
+def configuration_page() -> str:
+    """`docs/configuration.md`: every setting of the gateway."""
+    from tools.docs_configuration import configuration_page as page
+
+    return page()
+
+
+def galaxies_page() -> str:
+    """`docs/how-to/galaxies.md`: written by hand but for its marked parts."""
+    from mxgateway_simulator.signal_specs import SIGNAL_KINDS
+
+    rows = []
+    for name, kind in SIGNAL_KINDS.items():
+        keys = ", ".join(f"`{key}`" for key in kind.takes)
+        rows.append(f"| `{name}` | {kind.meaning} | {keys or '–'} |")
+    line = (ROOT / "examples" / "bottling_line" / "line.yaml").read_text(encoding="utf-8")
+    return _filled(
+        "how-to/galaxies.md",
+        signals="| kind | moves | keys |\n|---|---|---|\n" + "\n".join(rows),
+        line=f'```yaml title="line.yaml"\n{line}```',
+    )
+
+
+def _filled(name: str, **parts: str) -> str:
+    """The page with what stands between `<!-- PART -->` and `<!-- /PART -->` replaced."""
+    text = (DOCS / name).read_text(encoding="utf-8")
+    for part, content in parts.items():
+        head, start, rest = text.partition(f"<!-- {part} -->\n")
+        _, end, tail = rest.partition(f"<!-- /{part} -->")
+        if not start or not end:
+            raise ValueError(f"{name} has no part {part}")
+        text = f"{head}{start}\n{content}\n\n{end}{tail}"
+    return text
+
+
+PAGES: dict[str, Callable[[], str]] = {
+    "commands.md": commands_page,
+    "cli.md": cli_page,
+    "gateway-cli.md": gateway_cli_page,
+    "configuration.md": configuration_page,
+    "how-to/galaxies.md": galaxies_page,
+}
 
 
 def stale() -> list[str]:
