@@ -7,6 +7,7 @@ there is neither a gap nor a repetition between them.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from mxgateway_server.core.chunks import EventChunk
 from mxgateway_server.core.event_ring import EventRing, RingLimits
@@ -115,9 +116,11 @@ class EventHub:
         subscriber = Subscriber(policy or self._policy, limits or self._subscriber_limits, wake)
         if after_sequence:
             gap = None
+            chunks = ring.after(after_sequence)
             if ring.has_gap_after(after_sequence):
                 gap = ResumeGap(after_sequence, ring.oldest_available)
-            chunks = ring.after(after_sequence)
+                # What the worker dropped right before the oldest event lies within the gap: not counted twice.
+                chunks[:1] = [replace(chunk, dropped_before=0) for chunk in chunks[:1]]
             ring.mark_delivered()
             subscriber.begin(chunks, after_sequence, sum(chunk.count for chunk in chunks), 0, gap)
         else:

@@ -385,7 +385,7 @@ class WorkerClient:
                 worker_pid=self.pid,
             )
             if self._is_closing:
-                self._settle(error)
+                self._settle(SessionClosedError("the session was closed while the command was under way"))
             else:
                 self._fail(error)
 

@@ -1,0 +1,213 @@
+"""Workers that go wrong while their session is in use: told apart, typed, and no harm to anyone else."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import grpc
+import pytest
+from google.rpc import error_details_pb2
+from grpc_status import rpc_status
+from tests.support.gateway import LiveGateway, fake_settings, live_gateway
+from tests.support.waiting import eventually
+
+from mxgateway.generated import mxaccess_gateway_pb2 as pb
+
+
+@pytest.fixture
+async def gateway(tmp_path: Path) -> AsyncIterator[LiveGateway]:
+    settings = fake_settings(tmp_path, worker__shutdown_timeout_seconds=1.0, worker__terminate_timeout_seconds=0.2)
+    async with live_gateway(settings) as live:
+        yield live
+
+
+def reason(error: grpc.aio.AioRpcError) -> str:
+    status = rpc_status.from_call(error)
+    assert status is not None
+    info = error_details_pb2.ErrorInfo()
+    assert status.details[0].Unpack(info)
+    return str(info.reason)
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "why"),
+    [
+        ("exit 1", grpc.StatusCode.UNAVAILABLE, "WORKER_EXITED"),
+        ("abort", grpc.StatusCode.UNAVAILABLE, "WORKER_EXITED"),
+        ("garbage", grpc.StatusCode.UNAVAILABLE, "WORKER_PROTOCOL_VIOLATION"),
+        ("oversized", grpc.StatusCode.UNAVAILABLE, "WORKER_PROTOCOL_VIOLATION"),
+        ("repeat_sequence", grpc.StatusCode.UNAVAILABLE, "WORKER_PROTOCOL_VIOLATION"),
+        ("bad_body", grpc.StatusCode.UNAVAILABLE, "WORKER_PROTOCOL_VIOLATION"),
+        ("other_session", grpc.StatusCode.UNAVAILABLE, "WORKER_PROTOCOL_VIOLATION"),
+        ("fault hung", grpc.StatusCode.UNAVAILABLE, "WORKER_HUNG"),
+        ("fault overflow", grpc.StatusCode.UNAVAILABLE, "WORKER_FAULTED"),
+        ("fault unexpected", grpc.StatusCode.UNAVAILABLE, "WORKER_FAULTED"),
+    ],
+)
+async def test_each_way_to_go_wrong_has_its_own_reason_and_spares_other_sessions(
+    gateway: LiveGateway, text: str, code: grpc.StatusCode, why: str
+) -> None:
+    bad, good = await gateway.open(), await gateway.open()
+    stream = gateway.stub.StreamEvents(pb.StreamEventsRequest(session_id=bad), metadata=gateway.auth)
+    await stream.initial_metadata()
+    waiting = asyncio.ensure_future(gateway.ping(bad, "silent"))
+    (worker,) = [one.worker for one in gateway.running.manager.sessions if one.session_id == bad]
+    assert worker is not None
+    await eventually(lambda: worker.in_flight == 1)
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await gateway.ping(bad, text)
+    assert (caught.value.code(), reason(caught.value)) == (code, why)
+    with pytest.raises(grpc.aio.AioRpcError) as other:
+        await waiting
+    assert reason(other.value) == why
+    with pytest.raises(grpc.aio.AioRpcError) as ended:
+        await stream.read()
+    assert reason(ended.value) == why
+    assert "sesame" not in (ended.value.details() or "")
+    with pytest.raises(grpc.aio.AioRpcError) as later:
+        await gateway.ping(bad)
+    assert (later.value.code(), reason(later.value)) == (grpc.StatusCode.FAILED_PRECONDITION, "SESSION_FAULTED")
+    assert (await gateway.ping(good, "fine")).diagnostic_message == "fine"
+    assert (await gateway.close(bad)).final_state == pb.SESSION_STATE_CLOSED
+    assert (await gateway.close(good)).final_state == pb.SESSION_STATE_CLOSED
+
+
+async def test_a_command_without_reply_times_out_and_the_session_stays_usable(gateway: LiveGateway) -> None:
+    request = pb.OpenSessionRequest()
+    request.command_timeout.FromMilliseconds(150)
+    session = (await gateway.stub.OpenSession(request, metadata=gateway.auth)).session_id
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await gateway.ping(session, "silent")
+    assert (caught.value.code(), reason(caught.value)) == (grpc.StatusCode.DEADLINE_EXCEEDED, "COMMAND_TIMEOUT")
+    assert (await gateway.ping(session, "late")).diagnostic_message == "late"
+    worker = gateway.running.manager.sessions[0].worker
+    assert worker is not None
+    assert (worker.late_replies, worker.in_flight) == (1, 0)
+    await gateway.close(session)
+
+
+async def test_a_clients_deadline_ends_the_call_and_frees_the_place_when_the_worker_answers(
+    gateway: LiveGateway,
+) -> None:
+    session = await gateway.open()
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await gateway.stub.Invoke(
+            pb.MxCommandRequest(
+                session_id=session,
+                command=pb.MxCommand(kind=pb.MX_COMMAND_KIND_PING, ping=pb.PingCommand(message="silent")),
+            ),
+            metadata=gateway.auth,
+            timeout=0.15,
+        )
+    assert caught.value.code() == grpc.StatusCode.DEADLINE_EXCEEDED
+    await gateway.ping(session, "late")
+    worker = gateway.running.manager.sessions[0].worker
+    assert worker is not None
+    assert worker.in_flight == 0
+    await gateway.close(session)
+
+
+async def test_more_commands_than_the_bound_fail_at_once(tmp_path: Path) -> None:
+    settings = fake_settings(tmp_path, sessions__max_pending_commands_per_session=2)
+    async with live_gateway(settings) as gateway:
+        session = await gateway.open()
+        waiting = [asyncio.ensure_future(gateway.ping(session, "silent")) for _ in range(2)]
+        worker = gateway.running.manager.sessions[0].worker
+        assert worker is not None
+        await eventually(lambda: worker.in_flight == 2)
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await gateway.ping(session)
+        assert (caught.value.code(), reason(caught.value)) == (
+            grpc.StatusCode.RESOURCE_EXHAUSTED,
+            "PENDING_COMMAND_LIMIT",
+        )
+        await gateway.close(session)
+        assert all(
+            isinstance(result, grpc.aio.AioRpcError)
+            for result in await asyncio.gather(*waiting, return_exceptions=True)
+        )
+
+
+async def test_closing_while_a_command_runs_ends_it_with_a_typed_error_and_the_worker_by_force(
+    gateway: LiveGateway,
+) -> None:
+    session = await gateway.open("ignore_shutdown")
+    waiting = asyncio.ensure_future(gateway.ping(session, "silent"))
+    worker = gateway.running.manager.sessions[0].worker
+    assert worker is not None
+    await eventually(lambda: worker.in_flight == 1)
+    closed = await gateway.close(session)
+    assert closed.final_state == pb.SESSION_STATE_CLOSED
+    assert closed.protocol_status.code == pb.PROTOCOL_STATUS_CODE_TIMEOUT
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await waiting
+    assert reason(caught.value) == "SESSION_CLOSED"
+
+
+async def test_many_closes_at_once_share_one_ending(gateway: LiveGateway) -> None:
+    session = await gateway.open()
+    replies = await asyncio.gather(*(gateway.close(session) for _ in range(10)))
+    assert {reply.final_state for reply in replies} == {pb.SESSION_STATE_CLOSED}
+    assert gateway.running.manager.counters.closed == 1
+
+
+@pytest.mark.parametrize("start", ["never_ready", "wrong_nonce", "garbage", "exit:7", "backend_fault"])
+async def test_a_session_whose_worker_does_not_start_leaves_no_trace(tmp_path: Path, start: str) -> None:
+    settings = fake_settings(tmp_path, worker__startup_timeout_seconds=0.8)
+    async with live_gateway(settings) as gateway:
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await gateway.open(start)
+        assert caught.value.code() == grpc.StatusCode.UNAVAILABLE
+        assert len(gateway.running.manager) == 0
+        assert gateway.running.manager.counters.opened == 0
+
+
+async def test_a_slow_reader_with_fail_fast_faults_its_session_and_no_other(tmp_path: Path) -> None:
+    async with live_gateway(fake_settings(tmp_path, events__queue_capacity=50)) as gateway:
+        slow, good = await gateway.open(), await gateway.open()
+        stream = gateway.stub.StreamEvents(pb.StreamEventsRequest(session_id=slow), metadata=gateway.auth)
+        await stream.initial_metadata()
+        session = next(one for one in gateway.running.manager.sessions if one.session_id == slow)
+        for _ in range(40):
+            if session.record.fault is None:
+                try:
+                    await gateway.ping(slow, "flood 40 20000")
+                except grpc.aio.AioRpcError as error:
+                    assert reason(error) in ("SESSION_FAULTED", "SESSION_CLOSED", "WORKER_EXITED")
+        assert session.record.fault is not None
+        assert session.record.fault.reason == "EVENT_QUEUE_OVERFLOW"
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            while True:
+                await stream.read()
+        assert reason(caught.value) == "EVENT_QUEUE_OVERFLOW"
+        await gateway.ping(good)
+        await gateway.close(slow)
+
+
+async def test_a_reader_that_never_reads_costs_bounded_memory_with_drop_oldest(tmp_path: Path) -> None:
+    settings = fake_settings(tmp_path, events__queue_capacity=100, events__backpressure_policy="drop_oldest")
+    async with live_gateway(settings) as gateway:
+        slow = await gateway.open()
+        stream = gateway.stub.StreamEventBatches(pb.StreamEventsRequest(session_id=slow), metadata=gateway.auth)
+        await stream.initial_metadata()
+        session = gateway.running.manager.sessions[0]
+        for _ in range(60):
+            await gateway.ping(slow, "flood 40 20000")
+            (subscriber,) = session.hub.subscribers
+            assert subscriber.waiting <= 100
+            assert session.hub.ring.count <= 1024 + 40
+        seen = dropped = 0
+        at = 0
+        while at < 2400:
+            batch = await stream.read()
+            dropped += batch.dropped_events
+            for event in batch.events:
+                seen += 1
+                assert event.worker_sequence > at
+                at = event.worker_sequence
+        assert dropped > 0
+        assert seen + dropped == 2400
+        stream.cancel()
+        await gateway.close(slow)
