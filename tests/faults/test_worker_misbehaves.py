@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
@@ -21,6 +23,11 @@ async def gateway(tmp_path: Path) -> AsyncIterator[LiveGateway]:
     settings = fake_settings(tmp_path, worker__shutdown_timeout_seconds=1.0, worker__terminate_timeout_seconds=0.2)
     async with live_gateway(settings) as live:
         yield live
+
+
+async def read_all(stream: Any) -> None:
+    while True:
+        await stream.read()
 
 
 def reason(error: grpc.aio.AioRpcError) -> str:
@@ -172,15 +179,13 @@ async def test_a_slow_reader_with_fail_fast_faults_its_session_and_no_other(tmp_
         session = next(one for one in gateway.running.manager.sessions if one.session_id == slow)
         for _ in range(40):
             if session.record.fault is None:
-                try:
+                # The last one may meet the session's end.
+                with contextlib.suppress(grpc.aio.AioRpcError):
                     await gateway.ping(slow, "flood 40 20000")
-                except grpc.aio.AioRpcError as error:
-                    assert reason(error) in ("SESSION_FAULTED", "SESSION_CLOSED", "WORKER_EXITED")
         assert session.record.fault is not None
         assert session.record.fault.reason == "EVENT_QUEUE_OVERFLOW"
         with pytest.raises(grpc.aio.AioRpcError) as caught:
-            while True:
-                await stream.read()
+            await read_all(stream)
         assert reason(caught.value) == "EVENT_QUEUE_OVERFLOW"
         await gateway.ping(good)
         await gateway.close(slow)
