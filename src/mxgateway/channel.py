@@ -110,9 +110,11 @@ class Connection:
         while not self.closed and self.channel is not None:
             before = self.channel.get_state()
             yield _STATES[before]
-            if before is grpc.ChannelConnectivity.SHUTDOWN:
-                return
-            await self.channel.wait_for_state_change(before)
+            try:
+                await self.channel.wait_for_state_change(before)
+            except grpc.aio.UsageError:
+                # The channel was closed in the meantime.
+                break
         yield self.state
 
     async def unary(

@@ -11,6 +11,7 @@ from mxgateway.auth import redact
 from mxgateway.errors import (
     MxGatewayAuthenticationError,
     MxGatewayAuthorizationError,
+    MxGatewayCommandError,
     MxGatewayConnectionError,
     MxGatewayError,
     MxGatewayNotFoundError,
@@ -37,10 +38,19 @@ _BY_REASON: dict[str, type[MxGatewayError]] = {
     "SESSION_NOT_READY": MxGatewaySessionError,
     "SESSION_FAULTED": MxGatewaySessionError,
     "SESSION_CLOSED": MxGatewaySessionError,
-    "WORKER_UNAVAILABLE": MxGatewayWorkerError,
-    "WORKER_FAULTED": MxGatewayWorkerError,
-    "PROTOCOL_VIOLATION": MxGatewayWorkerError,
+    "NO_ALARM_PROVIDER": MxGatewayCommandError,
+    "COMMAND_TIMEOUT": MxGatewayTimeoutError,
+    "COMMAND_CANCELED": MxGatewayCommandError,
 }
+_WORKER_REASONS = "WORKER_"
+
+# Codes that mean different things in the gateway service and in the Galaxy service.
+_OF_SESSIONS: dict[grpc.StatusCode, type[MxGatewayError]] = {
+    grpc.StatusCode.NOT_FOUND: MxGatewaySessionError,
+    grpc.StatusCode.FAILED_PRECONDITION: MxGatewaySessionError,
+    grpc.StatusCode.INVALID_ARGUMENT: MxGatewayCommandError,
+}
+_OF_GALAXY: dict[grpc.StatusCode, type[MxGatewayError]] = {grpc.StatusCode.NOT_FOUND: MxGatewayNotFoundError}
 
 _HINTS = (
     ("CERTIFICATE_VERIFY_FAILED", "trust the gateway's certificate with ca_file (--ca-file)"),
@@ -73,14 +83,16 @@ def map_rpc_error(
     code = _attribute(error, "code") or grpc.StatusCode.UNKNOWN
     details = redact(str(_attribute(error, "details") or ""), *secrets)
     reason, retry_after = _rich_details(_attribute(error, "trailing_metadata") or ())
-    kind = _BY_REASON.get(reason) or _BY_CODE.get(code)
-    if kind is None and code is grpc.StatusCode.NOT_FOUND:
-        kind = MxGatewaySessionError if sessions else MxGatewayNotFoundError
-    if kind is None and code is grpc.StatusCode.FAILED_PRECONDITION and sessions:
-        kind = MxGatewaySessionError
-    kind = kind or MxGatewayTransportError
+    kind = _kind(code, reason, sessions)
     text = f"{what}: {code.name}" + (f": {details}" if details else "") + hint(details)
     return kind(text, correlation_id=correlation_id, grpc_code=code, retry_after=retry_after, reason=reason)
+
+
+def _kind(code: grpc.StatusCode, reason: str, sessions: bool) -> type[MxGatewayError]:
+    if reason.startswith(_WORKER_REASONS):
+        return MxGatewayWorkerError
+    by_service = _OF_SESSIONS if sessions else _OF_GALAXY
+    return _BY_REASON.get(reason) or _BY_CODE.get(code) or by_service.get(code) or MxGatewayTransportError
 
 
 def hint(details: str) -> str:

@@ -1,0 +1,139 @@
+"""ClientOptions, keys, redaction, correlation ids."""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+from typing import Any
+
+import pytest
+
+from mxgateway import ClientOptions, RetryPolicy, next_correlation_id
+from mxgateway.auth import REDACTED, authorization_metadata, redact
+
+SECRET = "mxgw_demo_A1b2C3d4secretTAIL"
+
+
+@pytest.mark.parametrize("endpoint", ["localhost:5001", "10.0.0.1:1", "[::1]:65535", "gateway.example:5001"])
+def test_endpoints(endpoint: str) -> None:
+    """host:port is an endpoint, with brackets for IPv6."""
+    assert ClientOptions(endpoint=endpoint).endpoint == endpoint
+
+
+@pytest.mark.parametrize(
+    "endpoint", ["", "localhost", ":5001", "localhost:", "localhost:0", "localhost:65536", "::1:5001", "https://h:1"]
+)
+def test_what_is_no_endpoint(endpoint: str) -> None:
+    """Anything else is a ValueError that shows the right form."""
+    with pytest.raises(ValueError, match="endpoint"):
+        ClientOptions(endpoint=endpoint)
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        {"call_timeout": 0},
+        {"call_timeout": -1},
+        {"call_timeout": float("nan")},
+        {"connect_timeout": float("inf")},
+        {"stream_timeout": 0},
+        {"shutdown_timeout": 0},
+        {"keepalive_time": -5},
+        {"max_message_bytes": 0},
+        {"plaintext": True, "ca_file": "x.pem"},
+        {"plaintext": True, "server_name_override": "x"},
+    ],
+)
+def test_senseless_settings_are_refused(setting: dict[str, Any]) -> None:
+    """A setting that makes no sense is a ValueError that names it."""
+    with pytest.raises(ValueError, match=next(iter(setting))):
+        ClientOptions(endpoint="localhost:1", **setting)
+
+
+def test_defaults() -> None:
+    """TLS, 30 s a call, 16 MiB messages, unbounded streams, no retry."""
+    options = ClientOptions(endpoint="localhost:1")
+    assert not options.plaintext
+    assert options.call_timeout == 30
+    assert options.stream_timeout is None
+    assert options.max_message_bytes == 16 * 1024 * 1024
+    assert options.retry is None
+
+
+def test_options_are_frozen() -> None:
+    """Options cannot be changed, only replaced."""
+    options = ClientOptions(endpoint="localhost:1")
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        options.plaintext = True  # type: ignore[misc]
+    assert dataclasses.replace(options, plaintext=True).plaintext
+
+
+def test_key_is_in_no_text_of_the_options() -> None:
+    """repr and str show no part of the key, not even its end."""
+    options = ClientOptions(endpoint="localhost:1", api_key=SECRET)
+    for part in (SECRET, "secret", "TAIL", "demo"):
+        assert part not in repr(options) + str(options)
+
+
+@pytest.mark.parametrize("key", ["", " mxgw_a_b", "mxgw_a_b\n", "mxgw_ä_b", "a\x00b"])
+def test_key_that_cannot_travel_is_refused_without_being_shown(key: str) -> None:
+    """A key that no header can carry is refused at once, in words that do not repeat it."""
+    with pytest.raises(ValueError, match="api_key") as caught:
+        ClientOptions(endpoint="localhost:1", api_key=key)
+    assert "mxgw" not in str(caught.value)
+
+
+@pytest.mark.parametrize("settings", [{"max_attempts": 0}, {"initial_delay": -1}, {"initial_delay": 2, "max_delay": 1}])
+def test_senseless_retry_policies(settings: dict[str, Any]) -> None:
+    """A retry policy that makes no sense is a ValueError."""
+    with pytest.raises(ValueError):
+        RetryPolicy(**settings)
+
+
+def test_metadata() -> None:
+    """The key travels as `authorization: Bearer <key>`; without a key nothing does."""
+    assert authorization_metadata("k") == (("authorization", "Bearer k"),)
+    assert authorization_metadata(None) == ()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"key {SECRET} refused",
+        f"key:{SECRET}",
+        f'"{SECRET}"',
+        f"'{SECRET}',",
+        f"({SECRET});",
+        f"authorization: Bearer {SECRET}",
+        f"a={SECRET}&b={SECRET}",
+    ],
+)
+def test_key_shapes_are_redacted_next_to_anything(text: str) -> None:
+    """Anything of a key's shape is removed, whatever stands next to it."""
+    cleaned = redact(text)
+    assert REDACTED in cleaned
+    assert "secret" not in cleaned
+    assert "TAIL" not in cleaned
+
+
+def test_literal_secrets_are_redacted() -> None:
+    """A secret without a key's shape is removed when it is named; the rest of the text stays."""
+    assert redact("the pass-word, twice: pass-word", "pass-word", None) == f"the {REDACTED}, twice: {REDACTED}"
+    assert redact("nothing here") == "nothing here"
+
+
+def test_correlation_ids_are_unique_over_threads() -> None:
+    """100,000 ids of several threads are all different and none is empty."""
+    found: list[list[str]] = [[] for _ in range(4)]
+
+    def make(into: list[str]) -> None:
+        into.extend(next_correlation_id() for _ in range(25_000))
+
+    threads = [threading.Thread(target=make, args=(each,)) for each in found]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    ids = [identifier for each in found for identifier in each]
+    assert len(set(ids)) == 100_000
+    assert all(ids)
