@@ -11,6 +11,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError
 
 _SQLITE_STEPS = 100_000
+_REFUSAL_WORDS = ("login failed", "authentication failed", "no password supplied")
 _TIMEOUT_WORDS = ("timeout", "timed out", "interrupted", "statement timeout", "canceling statement")
 
 
@@ -55,13 +56,24 @@ def connect_arguments(url: URL, timeout: float) -> dict[str, Any]:
         case "postgresql", "psycopg":
             return {"connect_timeout": max(2, seconds), "options": f"-c statement_timeout={round(timeout * 1000)}"}
         case "mssql", "pytds":
-            return {"timeout": timeout, "login_timeout": timeout}
+            return {"timeout": timeout, "login_timeout": timeout, "autocommit": True}
         case "mssql", "pymssql":
             return {"timeout": seconds, "login_timeout": seconds}
         case "mssql", "pyodbc" | "mssqlpython":
             return {"timeout": seconds}
         case _:
             return {}
+
+
+def isolation(url: URL, *, streaming: bool) -> str | None:
+    """Isolation level of a connection that only reads, and so need not hold a transaction open.
+
+    PostgreSQL streams rows inside a transaction only; there it also gives one consistent view. pytds does not know
+    AUTOCOMMIT as a level and takes it as an argument.
+    """
+    if url.get_driver_name() == "pytds":
+        return None
+    return "REPEATABLE READ" if streaming and url.get_backend_name() == "postgresql" else "AUTOCOMMIT"
 
 
 class CommandLimit:
@@ -96,8 +108,20 @@ def place_of(url: URL) -> str:
 
 
 def looks_like_timeout(error: Exception) -> bool:
-    origin = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
-    if isinstance(origin, TimeoutError):
-        return True
-    text = str(origin).casefold()
-    return any(word in text for word in _TIMEOUT_WORDS)
+    """Whether a driver's error says that time ran out."""
+    return isinstance(origin_of(error), TimeoutError) or _says(error, _TIMEOUT_WORDS)
+
+
+def looks_like_refusal(error: Exception) -> bool:
+    """Whether a driver's error says that user or password are wrong."""
+    return _says(error, _REFUSAL_WORDS)
+
+
+def origin_of(error: Exception) -> BaseException:
+    """The driver's own exception inside SQLAlchemy's."""
+    return error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
+
+
+def _says(error: Exception, words: tuple[str, ...]) -> bool:
+    text = str(origin_of(error)).casefold()
+    return any(word in text for word in words)

@@ -12,7 +12,7 @@ from typing import Any
 import structlog
 from sqlalchemy import Connection, create_engine, event
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from mxgateway_server.galaxy import queries
@@ -22,7 +22,10 @@ from mxgateway_server.galaxy.drivers import (
     CommandLimit,
     connect_arguments,
     effective_url,
+    isolation,
+    looks_like_refusal,
     looks_like_timeout,
+    origin_of,
     place_of,
     read_only,
 )
@@ -33,6 +36,7 @@ log = structlog.get_logger(__name__)
 _ROWS_AT_ONCE = 500
 UNREACHABLE = "the Galaxy database cannot be reached"
 UNREADABLE = "the Galaxy database cannot be read"
+REFUSED = "the Galaxy database refused the login"
 TIMED_OUT = "the Galaxy database did not answer in time"
 CLOSED = "the Galaxy source is closed"
 
@@ -84,9 +88,7 @@ class SqlGalaxySource:
 
     def read_galaxy(self) -> GalaxyData:
         names = self._data_type_names()
-        # PostgreSQL streams rows inside a transaction only; there it also gives one consistent view.
-        isolation = "REPEATABLE READ" if self._url.get_backend_name() == "postgresql" else "AUTOCOMMIT"
-        with self._connection(isolation) as connection:
+        with self._connection(streaming=True) as connection:
             return self._read(connection, names)
 
     def close(self) -> None:
@@ -130,17 +132,18 @@ class SqlGalaxySource:
                 yield from chunk
 
     @contextmanager
-    def _connection(self, isolation: str = "AUTOCOMMIT") -> Iterator[Connection]:
+    def _connection(self, *, streaming: bool = False) -> Iterator[Connection]:
         if self._closed:
             raise GalaxySourceError(CLOSED)
         connected = False
         try:
+            level = isolation(self._url, streaming=streaming)
             engine = create_engine(
                 self._url,
                 poolclass=NullPool,
                 hide_parameters=True,
                 connect_args=connect_arguments(self._url, self._timeout),
-                isolation_level=isolation,
+                **({"isolation_level": level} if level else {}),
             )
             limit = CommandLimit(self._url, self._timeout)
             event.listen(engine, "connect", limit.connected)
@@ -178,10 +181,12 @@ def _translated(error: Exception, connected: bool) -> GalaxySourceError:
         return GalaxyTimeoutError(TIMED_OUT, detail)
     if isinstance(error, (ValueError, TypeError, LookupError)):
         return GalaxyDataError("the Galaxy database returned unexpected rows", detail)
+    if looks_like_refusal(error):
+        return GalaxySourceError(REFUSED, detail)
     return GalaxySourceError(UNREADABLE if connected else UNREACHABLE, detail)
 
 
 def _detail(error: Exception) -> str:
     """The driver's own words, without the statement that SQLAlchemy adds."""
-    origin = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
+    origin = origin_of(error)
     return f"{type(origin).__name__}: {origin}".splitlines()[0][:500]
