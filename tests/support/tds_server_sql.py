@@ -88,8 +88,8 @@ def _plain_text(node: exp.Expression) -> exp.Expression:
 
 
 def _concatenation(node: exp.Expression) -> exp.Expression:
-    """`+` between texts joins them; a chain with a text literal in it is such a chain."""
-    if isinstance(node, exp.Add) and any(one.is_string for one in _operands(node)):
+    """`+` between texts joins them; a chain with a text literal or a parameter in it is such a chain here."""
+    if isinstance(node, exp.Add) and any(one.is_string or isinstance(one, exp.Parameter) for one in _operands(node)):
         return exp.DPipe(this=node.this, expression=node.expression, safe=True)
     return node
 
