@@ -79,19 +79,17 @@ def translate(statement: str) -> str:
         tree = sqlglot.parse_one(statement, read="tsql")
     except sqlglot.errors.ParseError as problem:
         raise SqlError(f"Incorrect syntax: {problem}") from problem
-    return tree.transform(_plain_text).transform(_concatenation).sql(dialect="sqlite")
+    for national in list(tree.find_all(exp.National)):
+        national.replace(exp.Literal.string(national.name))
+    # `+` joins texts where an operand is a text literal or a parameter; all parameters in sums are texts here.
+    sums = [one for one in tree.find_all(exp.Add) if any(_is_text(operand) for operand in _operands(one))]
+    for one in sums:
+        one.replace(exp.DPipe(this=one.this, expression=one.expression, safe=True))
+    return tree.sql(dialect="sqlite")
 
 
-def _plain_text(node: exp.Expression) -> exp.Expression:
-    """N'…' is text."""
-    return exp.Literal.string(node.name) if isinstance(node, exp.National) else node
-
-
-def _concatenation(node: exp.Expression) -> exp.Expression:
-    """`+` between texts joins them; a chain with a text literal or a parameter in it is such a chain here."""
-    if isinstance(node, exp.Add) and any(one.is_string or isinstance(one, exp.Parameter) for one in _operands(node)):
-        return exp.DPipe(this=node.this, expression=node.expression, safe=True)
-    return node
+def _is_text(node: exp.Expression) -> bool:
+    return node.is_string or isinstance(node, exp.Parameter)
 
 
 def _operands(node: exp.Expression) -> list[exp.Expression]:

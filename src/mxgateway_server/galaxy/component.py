@@ -177,8 +177,9 @@ class GalaxyComponent:
     async def _run(self) -> None:
         await self._restore()
         while True:
-            await self.refresh()
+            # Before the look, not after: what is wanted while it goes on is another look.
             self._wanted.clear()
+            await self.refresh()
             try:
                 async with asyncio.timeout(self._timing.poll_interval):
                     await self._wanted.wait()
