@@ -20,6 +20,7 @@ from mxgateway_simulator.faults import CallFault, Faults
 from mxgateway_simulator.galaxy_file import GalaxyFile
 from mxgateway_simulator.items import SUPERVISORY, USER
 from mxgateway_simulator.model import LmxProxy
+from mxgateway_simulator.places import board_path
 from mxgateway_simulator.plant import Plant
 from mxgateway_simulator.switches import PROFILES, Switches
 from mxgateway_simulator.users import UserDirectory
@@ -69,11 +70,6 @@ def create_backend(options: Mapping[str, str]) -> SimulatorBackend:
     galaxy = Path(options["galaxy"])
     board = Path(options.get("board") or board_path(galaxy))
     return SimulatorBackend(galaxy, board, profile, switches, faults)
-
-
-def board_path(galaxy: Path) -> Path:
-    """Where a Galaxy's board stands unless told otherwise: NAME.board.db beside NAME.db."""
-    return galaxy.with_name(f"{galaxy.stem}.board.db")
 
 
 class SimulatorBackend:

@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mxgateway_protocol.variants import DataType
-from mxgateway_simulator.description import DATA_TYPES, Category, Security
+from mxgateway_simulator.classifications import Category, Security
+from mxgateway_simulator.description import DATA_TYPES
 
 _CATEGORIES = {
     "const": Category.Constant,
@@ -265,10 +266,6 @@ EXTENSION_ATTRIBUTES = {
 
 EXECUTION_GROUPS = {"HistoryExtension": 18, "AlarmExtension": 16, "InputExtension": 4, "OutputExtension": 20,
                     "InputOutputExtension": 4, "ScriptExtension": 10}  # fmt: skip
-ENGINE_CATEGORIES = (1, 3, 4)
-"""Category ids of objects that host others and have a life of their own: platform, application and view engine."""
-
-AREA_CATEGORY = 13
 
 
 def default_of(attribute: BuiltIn) -> object:

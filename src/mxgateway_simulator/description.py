@@ -4,47 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import IntEnum
 from typing import Any
 
 from mxgateway_protocol.variants import DataType
-
-
-class Category(IntEnum):
-    """MxAttributeCategory; U user, S supervisory, C configuration may write."""
-
-    PackageOnly = 0
-    PackageOnly_Lockable = 1
-    Calculated = 2
-    CalculatedRetentive = 3
-    Writeable_U = 4
-    Writeable_S = 5
-    Writeable_US = 6
-    Writeable_UC = 7
-    Writeable_USC = 8
-    Writeable_UC_Lockable = 9
-    Writeable_USC_Lockable = 10
-    Writeable_C_Lockable = 11
-    SystemSetsOnly = 12
-    SystemInternal = 13
-    SystemWriteable = 14
-    Constant = 15
-    SystemInternal_Browsable = 16
-    CalculatedPackage = 17
-    DeleteAfterStartup = 18
-
-
-class Security(IntEnum):
-    """MxSecurityClassification."""
-
-    FreeAccess = 0
-    Operate = 1
-    SecuredWrite = 2
-    VerifiedWrite = 3
-    Tune = 4
-    Configure = 5
-    ViewOnly = 6
-
+from mxgateway_simulator.classifications import Category, Security
 
 DATA_TYPES = {
     "Boolean": DataType.BOOLEAN,

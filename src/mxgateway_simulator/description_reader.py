@@ -12,18 +12,17 @@ from typing import Any, NoReturn, TypeVar
 
 import yaml
 
+from mxgateway_simulator.classifications import Category, Security
 from mxgateway_simulator.description import (
     DATA_TYPES,
     EXTENSIONS,
     PERMISSIONS,
     SECURITY_MODES,
     AttributeSpec,
-    Category,
     ContainedSpec,
     GalaxyDescription,
     InstanceSpec,
     ScaleSpec,
-    Security,
     TemplateSpec,
     UserSpec,
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +56,7 @@ LOOK_UPS = (
 """Every statement that runs while a reference is resolved; a test checks that none of them scans a table."""
 
 _LONGEST_CHAIN = 64
+_MOST_KNOWN = 50_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +144,8 @@ class GalaxyFile:
             )
         self.last_deploy = row[0] if row else None
         self._chains: dict[int, tuple[int, ...]] = {}
+        self._known: dict[tuple[int, str], AttributeRow | None] = {}
+        self._objects: dict[int, GalaxyObject | None] = {}
 
     def close(self) -> None:
         self._connection.close()
@@ -154,6 +157,8 @@ class GalaxyFile:
     def forget(self) -> None:
         """Drops what is remembered; after a change of the database."""
         self._chains.clear()
+        self._known.clear()
+        self._objects.clear()
         row = self._connection.execute("SELECT time_of_last_deploy FROM galaxy").fetchone()
         self.last_deploy = row[0] if row else None
 
@@ -168,7 +173,13 @@ class GalaxyFile:
         return self._object(SQL_OBJECT_BY_TAG, (tag,))
 
     def object_by_id(self, gobject_id: int) -> GalaxyObject | None:
-        return self._object(SQL_OBJECT_BY_ID, (gobject_id,)) if gobject_id else None
+        if not gobject_id:
+            return None
+        if gobject_id not in self._objects:
+            if len(self._objects) >= _MOST_KNOWN:
+                self._objects.clear()
+            self._objects[gobject_id] = self._object(SQL_OBJECT_BY_ID, (gobject_id,))
+        return self._objects[gobject_id]
 
     def contained_object(self, container_id: int, contained_name: str) -> GalaxyObject | None:
         return self._object(SQL_CONTAINED_OBJECT, (container_id, contained_name))
@@ -185,62 +196,64 @@ class GalaxyFile:
 
     def packages(self, package_id: int) -> tuple[int, ...]:
         """A package and those it derives from, nearest first."""
-        chain = self._chains.get(package_id)
+        row = self._connection.execute(SQL_PARENT_PACKAGE, (package_id,)).fetchone()
+        parent = row[0] if row else 0
+        if not parent:
+            return (package_id,)
+        # Only chains of templates are remembered: there are few of them, and many instances.
+        chain = self._chains.get(parent)
         if chain is None:
-            found: list[int] = []
-            current = package_id
-            while current and len(found) < _LONGEST_CHAIN:
-                found.append(current)
-                row = self._connection.execute(SQL_PARENT_PACKAGE, (current,)).fetchone()
-                current = row[0] if row else 0
-            chain = self._chains[package_id] = tuple(found)
-        return chain
+            chain = self.packages(parent)[:_LONGEST_CHAIN]
+            self._chains[parent] = chain
+        return (package_id, *chain)
 
     def attribute(self, package_id: int, name: str) -> AttributeRow | None:
         """The attribute of that name, the package's own or inherited; configured ones win over built-in ones."""
         chain = self.packages(package_id)
-        for package in chain:
-            row = self._connection.execute(SQL_DYNAMIC, (package, name)).fetchone()
-            if row:
-                return self._row(chain, row[0], row)
+        own, parents = chain[0], chain[1:]
+        inherited = self._inherited(parents, name) if parents else None
+        row = self._connection.execute(SQL_DYNAMIC, (own, name)).fetchone()
+        if row is None and inherited is not None:
+            return self._behaving(own, inherited)
+        if row is None:
+            return self._built_in(own, name)
+        found = _attribute_row(row[0], row)
+        if inherited is not None:
+            found = replace(found, behaviour=inherited.behaviour)
+        return self._behaving(own, found)
+
+    def _inherited(self, chain: tuple[int, ...], name: str) -> AttributeRow | None:
+        """The attribute as templates give it; remembered, because instances of one template share it."""
+        key = (chain[0], name.lower())
+        if key not in self._known:
+            if len(self._known) >= _MOST_KNOWN:
+                self._known.clear()
+            self._known[key] = self.attribute(chain[0], name)
+        return self._known[key]
+
+    def _built_in(self, package: int, name: str) -> AttributeRow | None:
         # `Primitive.Attribute` first, then shorter primitives, then the object's own primitive.
         cut = name.rfind(".")
         while True:
             prefix, leaf = (name[:cut], name[cut + 1 :]) if cut >= 0 else ("", name)
-            for package in chain:
-                row = self._connection.execute(SQL_BUILT_IN, (package, prefix, leaf)).fetchone()
-                if row:
-                    full = f"{row[7]}.{row[0]}" if row[7] else row[0]
-                    return self._row(chain, full, row, row[8], row[7])
+            row = self._connection.execute(SQL_BUILT_IN, (package, prefix, leaf)).fetchone()
+            if row:
+                full = f"{row[7]}.{row[0]}" if row[7] else row[0]
+                return self._behaving(package, _attribute_row(full, row, row[8], row[7], is_user=False))
             if cut < 0:
                 return None
             cut = name.rfind(".", 0, cut)
 
-    def _row(
-        self, chain: tuple[int, ...], name: str, row: tuple[Any, ...], extension: str = "", anchor: str = ""
-    ) -> AttributeRow:
-        behaviour: dict[str, Any] = {}
-        for package in chain:
-            found = self._connection.execute(SQL_BEHAVIOUR, (package, name)).fetchone()
-            if found:
-                behaviour = {**json.loads(found[0]), **behaviour}
-        is_user = len(row) == 7
-        value = mx_value.decode(row[1], row[3], bool(row[2]))
-        if not is_user and "value" in behaviour:
-            value = tuple(behaviour["value"]) if row[2] else behaviour["value"]
-        return AttributeRow(
-            name=name,
-            data_type=row[1],
-            is_array=bool(row[2]),
-            value=value,
-            category=row[4],
-            security=row[5],
-            locked=bool(row[6] and is_user),
-            behaviour=behaviour,
-            extension=extension,
-            anchor=anchor,
-            is_user=is_user,
-        )
+    def _behaving(self, package: int, row: AttributeRow) -> AttributeRow:
+        """The attribute with what the package itself says about its run time."""
+        found = self._connection.execute(SQL_BEHAVIOUR, (package, row.name)).fetchone()
+        if not found:
+            return row
+        behaviour = json.loads(found[0])
+        value = row.value
+        if not row.is_user and "value" in behaviour:
+            value = tuple(behaviour["value"]) if row.is_array else behaviour["value"]
+        return replace(row, behaviour={**row.behaviour, **behaviour}, value=value)
 
     # Security.
 
@@ -256,3 +269,21 @@ class GalaxyFile:
             permissions = frozenset[str]().union(*(roles.get(role.lower(), frozenset()) for role in names.split(",")))
             found.append(UserRow(name, guid, permissions, PasswordHash(salt, digest, rounds) if salt else None))
         return found
+
+
+def _attribute_row(
+    name: str, row: tuple[Any, ...], extension: str = "", anchor: str = "", *, is_user: bool = True
+) -> AttributeRow:
+    return AttributeRow(
+        name=name,
+        data_type=row[1],
+        is_array=bool(row[2]),
+        value=mx_value.decode(row[1], row[3], bool(row[2])),
+        category=row[4],
+        security=row[5],
+        locked=bool(row[6] and is_user),
+        behaviour={},
+        extension=extension,
+        anchor=anchor,
+        is_user=is_user,
+    )

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
-from mxgateway_simulator.base_templates import AREA_CATEGORY
+from mxgateway_simulator.classifications import AREA_CATEGORY
 from mxgateway_simulator.description import AttributeSpec, ContainedSpec, GalaxyDescription, InstanceSpec
 from mxgateway_simulator.errors import GalaxyDescriptionError
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
+from weakref import WeakValueDictionary
 
 from mxgateway_protocol import quality as q
 from mxgateway_protocol.status import OK, Category, Detail, MxStatus, Source
@@ -32,7 +33,8 @@ class Plant:
         self.board = board
         self.switches = switches
         self.resolver = Resolver(galaxy, switches)
-        self._tags: dict[tuple[int, str], Tag] = {}
+        # Tags live as long as an item, or a signal of another tag, needs them.
+        self._tags: WeakValueDictionary[tuple[int, str], Tag] = WeakValueDictionary()
         self._deployed_ns = _deployed_ns(galaxy)
         self._initializing_ns = switches.initializing_ms * 10**6
 

@@ -22,7 +22,7 @@ class Vtq(NamedTuple):
     status: MxStatus = OK
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, weakref_slot=True)
 class Tag:
     """One attribute of one deployed object.
 

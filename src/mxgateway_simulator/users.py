@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from mxgateway_protocol.status import Category, Detail, MxStatus
-from mxgateway_simulator.description import Category as AttributeCategory
-from mxgateway_simulator.description import Security
+from mxgateway_simulator.classifications import Category as AttributeCategory
+from mxgateway_simulator.classifications import Security
 from mxgateway_simulator.galaxy_file import UserRow
 from mxgateway_simulator.items import SUPERVISORY
 from mxgateway_simulator.switches import Switches

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -11,6 +15,17 @@ import click
 @click.group()
 def galaxy() -> None:
     """Make and change simulated Galaxies."""
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """Turns what the simulator refuses into one line on stderr."""
+    from mxgateway_simulator.errors import SimulatorError
+
+    try:
+        yield
+    except SimulatorError as error:
+        raise click.ClickException(str(error)) from error
 
 
 @galaxy.command()
@@ -23,12 +38,10 @@ def build(source: str, output: Path, objects: int, as_json: bool) -> None:
     # SQLAlchemy and YAML are loaded by those commands only that need them.
     from mxgateway_simulator.builder import build_galaxy
     from mxgateway_simulator.description_reader import read_description
-    from mxgateway_simulator.errors import SimulatorError
 
     try:
-        result = build_galaxy(read_description(source), output, objects)
-    except SimulatorError as error:
-        raise click.ClickException(str(error)) from error
+        with _refusals():
+            result = build_galaxy(read_description(source), output, objects)
     except OSError as error:
         raise click.ClickException(f"--output {output} cannot be written: {error.strerror}") from error
     if as_json:
@@ -45,3 +58,95 @@ def build(source: str, output: Path, objects: int, as_json: bool) -> None:
         )
     else:
         click.echo(f"{output}: Galaxy {result.galaxy} with {result.objects} deployed objects")
+
+
+_DATABASE = click.option(
+    "--galaxy",
+    "database",
+    required=True,
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Database of the Galaxy (.db).",
+)
+_BOARD = click.option(
+    "--board",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Board of the plant; the default is NAME.board.db beside NAME.db.",
+)
+_CASCADE = click.option("--cascade", is_flag=True, help="Also what hosts the objects, or what they host.")
+_JSON = click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
+_TAGS = click.argument("tags", nargs=-1, required=True)
+
+
+def _report(what: str, objects: tuple[str, ...], deployed: datetime, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps({"objects": list(objects), "timeOfLastDeploy": f"{deployed.isoformat()}Z"}))
+    else:
+        click.echo(f"{what}: {', '.join(objects)}")
+
+
+@galaxy.command()
+@_DATABASE
+@_CASCADE
+@_JSON
+@_TAGS
+def deploy(database: Path, cascade: bool, as_json: bool, tags: tuple[str, ...]) -> None:
+    """Deploy objects as they are checked in, or deploy them again."""
+    from mxgateway_simulator.deployment import Deployment
+
+    with _refusals():
+        result = Deployment(database, datetime.now(UTC)).deploy(tags, cascade=cascade)
+    _report("deployed", result.objects, result.time_of_last_deploy, as_json)
+
+
+@galaxy.command()
+@_DATABASE
+@_CASCADE
+@_JSON
+@_TAGS
+def undeploy(database: Path, cascade: bool, as_json: bool, tags: tuple[str, ...]) -> None:
+    """Undeploy objects."""
+    from mxgateway_simulator.deployment import Deployment
+
+    with _refusals():
+        result = Deployment(database, datetime.now(UTC)).undeploy(tags, cascade=cascade)
+    _report("undeployed", result.objects, result.time_of_last_deploy, as_json)
+
+
+@galaxy.command()
+@_DATABASE
+@_BOARD
+@click.argument("state", type=click.Choice(["on", "off"]))
+@click.argument("tag")
+def scan(database: Path, board: Path | None, state: str, tag: str) -> None:
+    """Put an object on scan, or take it off."""
+    from mxgateway_simulator.operation import PlantOperation
+
+    with _refusals():
+        name = PlantOperation(database, board).set_scan(tag, state == "on", time.time_ns())
+    click.echo(f"{name} is {state} scan")
+
+
+@galaxy.command()
+@_DATABASE
+@_BOARD
+@click.argument("state", type=click.Choice(["start", "stop"]))
+@click.argument("tag")
+def engine(database: Path, board: Path | None, state: str, tag: str) -> None:
+    """Start or stop an engine or a platform."""
+    from mxgateway_simulator.operation import PlantOperation
+
+    with _refusals():
+        name = PlantOperation(database, board).set_running(tag, state == "start", time.time_ns())
+    click.echo(f"{name} {'runs' if state == 'start' else 'is stopped'}")
+
+
+@galaxy.command()
+@_DATABASE
+@_BOARD
+def reset(database: Path, board: Path | None) -> None:
+    """Forget all that was written to the plant: values, acknowledgements, scan states, stopped engines."""
+    from mxgateway_simulator.operation import PlantOperation
+
+    with _refusals():
+        count = PlantOperation(database, board).reset()
+    click.echo(f"{count} entries forgotten")

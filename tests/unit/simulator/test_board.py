@@ -1,0 +1,144 @@
+"""The board: what one session does to the plant, every other session sees."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from tests.unit.simulator.conftest import MakeSession
+from tests.unit.simulator.plant_session import Change, array, i4, text
+
+from mxgateway_protocol.errors import MxComError
+from mxgateway_protocol.variants import VarType
+from mxgateway_simulator.board import Board
+from mxgateway_simulator.errors import BoardError
+
+
+def test_a_write_reaches_other_sessions_within_100_ms(make_session: MakeSession) -> None:
+    """Session B sees the value that session A wrote after at most 100 ms, stamped with the time of the write."""
+    writer, reader = make_session(), make_session()
+    written, watched = writer.advised("TestChildObject.TestInt"), reader.advised("testchildobject.testint")
+    moment = writer.clock.unix_ns()
+    writer.write(written, i4(99))
+    seen = [event for event in reader.advance(0.1) if isinstance(event, Change) and event.item == watched]
+    assert [(event.value, event.timestamp_ns) for event in seen] == [(99, moment)]
+
+
+def test_writes_survive_a_restart(make_session: MakeSession) -> None:
+    """A session that starts later, alone, reads what an earlier one wrote; arrays keep their new length."""
+    writer = make_session()
+    writer.write(writer.advised("TestChildObject.TestString"), text("kept"))
+    writer.write(writer.advised("TestChildObject.TestIntArray[]"), array(VarType.VT_I4, 7, 8))
+    writer.close()
+    reader = make_session()
+    assert reader.read("TestChildObject.TestString").value == "kept"
+    assert reader.read("TestChildObject.TestIntArray[]").value == (7, 8)
+
+
+def test_an_acknowledgement_is_seen_by_others(make_session: MakeSession) -> None:
+    """Writing AckMsg in one session makes Acked true in another."""
+    one, other = make_session(), make_session()
+    acked = other.advised("TestMachine_001.TestAlarm001.Acked")
+    comment = other.advised("TestMachine_001.TestAlarm001.AckMsg")
+    one.write(one.advised("TestMachine_001.TestAlarm001.AckMsg"), text("seen"))
+    values = {event.item: event.value for event in other.advance(0.1) if isinstance(event, Change)}
+    assert values == {acked: True, comment: "seen"}
+
+
+def test_elements_written_by_two_sessions_do_not_undo_each_other(make_session: MakeSession) -> None:
+    """Each element write starts from the newest array, whoever wrote it."""
+    one, other = make_session(), make_session()
+    first, second = one.advised("TestChildObject.TestIntArray[1]"), other.advised("TestChildObject.TestIntArray[2]")
+    one.write(first, i4(101))
+    other.write(second, i4(102))
+    one.advance(0.1)
+    assert one.read("TestChildObject.TestIntArray[]").value[:3] == (101, 102, 3)
+
+
+def test_the_later_write_wins_in_every_session(make_session: MakeSession) -> None:
+    """Two sessions that write one tag end up with the same value."""
+    one, other = make_session(), make_session()
+    first, second = one.advised("TestChildObject.TestInt"), other.advised("TestChildObject.TestInt")
+    one.write(first, i4(1))
+    other.write(second, i4(2))
+    one.advance(0.1)
+    other.advance(0.1)
+    assert one.read("TestChildObject.TestInt").value == other.read("TestChildObject.TestInt").value == 2
+
+
+def test_a_board_of_another_galaxy_starts_empty(tmp_path: Path) -> None:
+    """Entries belong to the Galaxy that they were made for."""
+    with closing(Board(tmp_path / "b.db", "one")) as board:
+        board.change(lambda edit: edit.put("value", "a.b", {"v": 1}))
+    with closing(Board(tmp_path / "b.db", "one")) as board:
+        assert board.get("value", "a.b") == {"v": 1}
+    with closing(Board(tmp_path / "b.db", "two")) as board:
+        assert board.entries() == {}
+
+
+def test_a_poll_reports_what_others_changed_once(tmp_path: Path) -> None:
+    """Own changes are not reported, others' are, once each, and a removed entry is gone."""
+    with closing(Board(tmp_path / "b.db", "g")) as one, closing(Board(tmp_path / "b.db", "g")) as other:
+        one.change(lambda edit: edit.put("value", "a", 1))
+        assert one.poll() == set()
+        assert other.poll() == {("value", "a")}
+        assert other.poll() == set()
+        other.change(lambda edit: edit.put("value", "a", None))
+        assert one.poll() == {("value", "a")}
+        assert one.get("value", "a") is None
+
+
+def test_a_change_works_on_the_newest_state(tmp_path: Path) -> None:
+    """An edit sees what others committed even before this board has polled, and the next poll still reports it."""
+    with closing(Board(tmp_path / "b.db", "g")) as one, closing(Board(tmp_path / "b.db", "g")) as other:
+        one.change(lambda edit: edit.put("value", "n", 1))
+        other.change(lambda edit: edit.put("value", "n", edit.get("value", "n") + 1))
+        assert other.get("value", "n") == 2
+        assert one.poll() == {("value", "n")}
+        assert one.get("value", "n") == 2
+
+
+def test_a_failed_edit_changes_nothing(tmp_path: Path) -> None:
+    """An exception inside an edit leaves board and mirror as they were."""
+
+    def fail(edit: object) -> None:
+        edit.put("value", "a", 1)  # type: ignore[attr-defined]
+        raise RuntimeError
+
+    with closing(Board(tmp_path / "b.db", "g")) as board:
+        with pytest.raises(RuntimeError):
+            board.change(fail)
+        assert board.entries() == {}
+        board.change(lambda edit: edit.put("value", "b", 1))
+    with closing(Board(tmp_path / "b.db", "g")) as board:
+        assert list(board.entries()) == [("value", "b")]
+
+
+def test_a_corrupt_board_is_named_with_the_remedy(tmp_path: Path, make_session: MakeSession) -> None:
+    """A board that is no database is refused with its path, and with what would be lost by removing it."""
+    (tmp_path / "board.db").write_bytes(b"this is no database at all" * 100)
+    with pytest.raises(MxComError, match=r"board\.db cannot be read: file is not a database; remove it"):
+        make_session()
+
+
+def test_a_locked_board_fails_the_write_and_nothing_else(
+    make_session: MakeSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When the board stays locked the write is completed with a failure, and the session goes on."""
+    monkeypatch.setattr("mxgateway_simulator.board._BUSY_SECONDS", 0.01)
+    session = make_session()
+    handle = session.advised("TestChildObject.TestInt")
+    with closing(sqlite3.connect(tmp_path / "board.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        assert session.outcome(handle, i4(1)) == (0, 8, 5, 1009)
+        other.execute("ROLLBACK")
+    assert session.outcome(handle, i4(1)) == (-1, 0, 5, 0)
+
+
+def test_a_board_in_a_place_that_cannot_be_written(tmp_path: Path) -> None:
+    """The error names the path."""
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(BoardError, match=r"file/b\.db"):
+        Board(tmp_path / "file" / "b.db", "g")

@@ -1,0 +1,166 @@
+"""What clients see when the plant stops, starts, goes off scan, is deployed or undeployed."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from tests.unit.simulator.conftest import MakeSession
+from tests.unit.simulator.plant_session import Change, Completion, PlantSession, boolean, i4
+
+from mxgateway_server.commands.galaxy import galaxy as galaxy_command
+from mxgateway_simulator.deployment import Deployment, DeploymentError
+from mxgateway_simulator.operation import PlantOperation
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+
+@pytest.fixture
+def own_galaxy(reference_galaxy: Path, tmp_path: Path) -> Path:
+    """A copy of the reference Galaxy that the test may change."""
+    return Path(shutil.copy(reference_galaxy, tmp_path / "own.db"))
+
+
+@pytest.fixture
+def operation(reference_galaxy: Path, tmp_path: Path) -> PlantOperation:
+    return PlantOperation(reference_galaxy, tmp_path / "board.db")
+
+
+def changes(events: list[object], handle: int) -> list[Change]:
+    return [event for event in events if isinstance(event, Change) and event.item == handle]
+
+
+def test_off_scan_is_bad_and_on_scan_initializes(session: PlantSession, operation: PlantOperation) -> None:
+    """Off scan: quality bad, value kept, success; on scan: Initializing, then good; writes are taken all the while."""
+    handle = session.advised("TestChildObject.TestInt")
+    operation.set_scan("testchildobject", False, session.clock.unix_ns())
+    (bad,) = changes(session.advance(0.05), handle)
+    assert (bad.quality, bad.value, bad.status.success) == (0, 42, -1)
+    assert session.outcome(handle, i4(8)) == (-1, 0, 5, 0)
+    operation.set_scan("TestChildObject", True, session.clock.unix_ns())
+    waiting, good = changes(session.advance(0.05), handle)
+    assert (waiting.quality, good.quality, good.value) == (32, 192, 8)
+
+
+def test_scan_state_can_be_commanded(session: PlantSession) -> None:
+    """Writing ScanStateCmd takes an object off scan; ScanState tells, with good quality."""
+    state = session.advised("TestChildObject.ScanState")
+    value = session.advised("TestChildObject.TestInt")
+    command = session.advised("TestChildObject.ScanStateCmd")
+    events = session.write(command, boolean(False))
+    assert [event.value for event in changes(events, state)] == [False]
+    assert changes(events, state)[0].quality == 192
+    assert [event.quality for event in changes(events, value)] == [0]
+
+
+def test_engine_stop_and_start(session: PlantSession, operation: PlantOperation) -> None:
+    """A stopped engine: communication error 5, quality 24; its platform still answers; after the start 32, then 192."""
+    handle = session.advised("TestMachine_001.SiteCode")
+    moving = session.advised("TestMachine_001.TestChangingInt")
+    platform = session.advised("DevPlatform.ScanState")
+    operation.set_running("DevAppEngine", False, session.clock.unix_ns())
+    events = session.advance(0.05)
+    (stopped,) = changes(events, handle)
+    assert (tuple(stopped.status), stopped.quality, stopped.value) == ((0, 3, 3, 5), 24, "SITE-1")
+    assert changes(events, platform) == []
+    assert session.outcome(handle, i4(8)) == (0, 3, 3, 5)
+    assert changes(session.advance(5), moving) == []
+    operation.set_running("DevAppEngine", True, session.clock.unix_ns())
+    events = session.advance(0.05)
+    assert [event.quality for event in changes(events, handle)] == [32, 192]
+    assert len(changes(session.advance(5), moving)) == 5
+
+
+def test_platform_stop_is_detail_2(session: PlantSession, operation: PlantOperation) -> None:
+    """A stopped platform is reported as such by all that it hosts."""
+    handle = session.advised("TestMachine_001.SiteCode")
+    operation.set_running("DevPlatform", False, session.clock.unix_ns())
+    assert tuple(changes(session.advance(0.05), handle)[0].status) == (0, 3, 3, 2)
+
+
+def test_initializing_lasts_as_long_as_the_switch_says(make_session: MakeSession, operation: PlantOperation) -> None:
+    """With initializing_ms=500 quality stays 32 for half a second after the start."""
+    session = make_session(switches={"initializing_ms": "500"})
+    handle = session.advised("TestChildObject.TestInt")
+    operation.set_running("DevAppEngine", False, session.clock.unix_ns())
+    session.advance(0.05)
+    operation.set_running("DevAppEngine", True, session.clock.unix_ns())
+    assert [event.quality for event in changes(session.advance(0.4), handle)] == [32]
+    assert [event.quality for event in changes(session.advance(0.2), handle)] == [192]
+
+
+def test_undeploy_and_redeploy_while_advised(make_session: MakeSession, own_galaxy: Path) -> None:
+    """Undeploy: configuration error 6, quality 4, no value; deployed again the item finds its attribute by itself."""
+    session = make_session(own_galaxy)
+    handle = session.advised("TestMachine_002.SiteCode")
+    moving = session.advised("TestMachine_002.TestChangingInt")
+    Deployment(own_galaxy, NOW).undeploy(["TestMachine_002"], cascade=True)
+    events = session.advance(0.25)
+    (gone,) = changes(events, handle)
+    assert (tuple(gone.status), gone.quality, gone.value) == ((0, 4, 1, 6), 4, None)
+    assert len(changes(events, moving)) == 1
+    assert changes(session.advance(3), moving) == []
+    done = [event for event in session.advance(0.1) if isinstance(event, Completion)]
+    assert done == []
+    Deployment(own_galaxy, NOW).deploy(["TestMachine_002"], cascade=True)
+    events = session.advance(0.25)
+    assert changes(events, handle)[-1].value == "SITE-1"
+    assert changes(events, handle)[-1].quality == 192
+    assert len(changes(session.advance(3), moving)) == 3
+
+
+def test_without_rebinding_an_item_stays_lost(make_session: MakeSession, own_galaxy: Path) -> None:
+    """Switch rebind_after_deploy=false: only a new Advise finds the attribute again."""
+    session = make_session(own_galaxy, switches={"rebind_after_deploy": "false"})
+    handle = session.advised("TestMachine_002.SiteCode")
+    Deployment(own_galaxy, NOW).undeploy(["TestMachine_002"])
+    session.advance(0.25)
+    Deployment(own_galaxy, NOW).deploy(["TestMachine_002"])
+    assert session.advance(0.5) == []
+    session.backend.un_advise(1, handle)
+    session.backend.advise(1, handle)
+    assert changes(session.pump(), handle)[0].value == "SITE-1"
+
+
+def test_deploying_makes_the_checked_in_package_run(make_session: MakeSession, own_galaxy: Path) -> None:
+    """An attribute that was only checked in appears once the object is deployed again."""
+    session = make_session(own_galaxy)
+    handle = session.advised("ChangedObject.AddedLater")
+    assert handle
+    assert tuple(session.read("ChangedObject.AddedLater").status) == (0, 4, 1, 6)
+    Deployment(own_galaxy, NOW).deploy(["ChangedObject"])
+    assert changes(session.advance(0.25), handle)[-1].value == 1
+
+
+def test_hosts_and_hosted_objects_are_kept_in_step(own_galaxy: Path) -> None:
+    """Without cascade neither a host goes while it hosts, nor an object comes without its host."""
+    deployment = Deployment(own_galaxy, NOW)
+    with pytest.raises(DeploymentError, match="SpareAppEngine hosts"):
+        deployment.undeploy(["SpareAppEngine"])
+    gone = deployment.undeploy(["SpareAppEngine"], cascade=True).objects
+    assert set(gone) == {"SpareAppEngine", "SpareArea", "SpareChildObject"}
+    with pytest.raises(DeploymentError, match="hosted by SpareAppEngine"):
+        deployment.deploy(["SpareChildObject"])
+    assert "SpareAppEngine" in deployment.deploy(["SpareChildObject"], cascade=True).objects
+    with pytest.raises(DeploymentError, match="no instance 'Nobody'"):
+        deployment.deploy(["Nobody"])
+
+
+def test_commands_change_the_galaxy(own_galaxy: Path) -> None:
+    """mxgateway galaxy deploy, undeploy, scan, engine and reset do what they say, and refuse in one line."""
+
+    def run(*arguments: str) -> str:
+        outcome = CliRunner().invoke(galaxy_command, [*arguments])
+        return f"{outcome.exit_code} {outcome.output.strip()}"
+
+    database = ("--galaxy", str(own_galaxy))
+    assert run("undeploy", *database, "TestMachine_005") == "0 undeployed: TestMachine_005"
+    assert '"objects": ["TestMachine_005"]' in run("deploy", *database, "--json", "testmachine_005")
+    assert run("scan", *database, "off", "testmachine_005") == "0 TestMachine_005 is off scan"
+    assert run("engine", *database, "stop", "DevAppEngine") == "0 DevAppEngine is stopped"
+    assert "is no engine" in run("engine", *database, "stop", "TestMachine_005")
+    assert run("reset", *database) == "0 2 entries forgotten"
+    assert run("deploy", *database, "Nobody").startswith("1 Error: there is no instance 'Nobody'")
