@@ -1,3 +1,9 @@
-"""The gateway: sessions of worker processes behind gRPC."""
+"""The gateway: sessions, keys, events and Galaxy browse over gRPC. Console script `mxgateway`."""
+
+import os
+
+# gRPC's fork handlers crash a child between fork and exec (SIGABRT or SIGSEGV, about one start in sixty under uvloop,
+# which forks). The gateway only ever execs, so it does without them; gRPC reads this when it is first imported.
+os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
 
 __version__ = "0.1.0"
