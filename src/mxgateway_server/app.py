@@ -190,6 +190,8 @@ class Gateway:
                 logger.info("gateway_stopping", sessions=len(manager))
                 await server.not_serving()
                 manager.refuse_new()
+                if galaxy is not None:
+                    galaxy.end_watches()
                 ending = group.create_task(self._end(server, manager, pool, grace), name="end")
                 now = group.create_task(self._stop_now.wait(), name="stop-now")
                 await asyncio.wait((ending, now), return_when=asyncio.FIRST_COMPLETED)

@@ -7,6 +7,7 @@ from typing import Any
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_server.core.commands import BULK_WRITE_KINDS, WRITE_KINDS
 from mxgateway_server.core.constraints import TagLookup
+from mxgateway_server.core.handles import join_reference
 from mxgateway_server.errors import InvalidRequestError
 
 MAX_SPARSE_LENGTH = 100_000
@@ -102,8 +103,10 @@ def complete_array_names(command: pb.MxCommand, lookup: TagLookup) -> pb.MxComma
     kind = command.kind
     if kind in _ADD_ARMS:
         arm = _ADD_ARMS[kind]
-        name = getattr(command, arm).item_definition
-        if not _is_bare_array(name, lookup):
+        request = getattr(command, arm)
+        name = request.item_definition
+        context = "" if kind == pb.MX_COMMAND_KIND_ADD_ITEM else request.item_context
+        if not _is_bare_array(join_reference(context, name), lookup):
             return command
         changed = pb.MxCommand()
         changed.CopyFrom(command)
@@ -122,7 +125,7 @@ def complete_array_names(command: pb.MxCommand, lookup: TagLookup) -> pb.MxComma
 
 
 def _is_bare_array(name: str, lookup: TagLookup) -> bool:
-    if not name or name.endswith("]"):
+    if not name or name.endswith(("]", ")")):
         return False
     facts = lookup.lookup(name)
     return facts is not None and facts.is_array

@@ -84,9 +84,13 @@ class GalaxyComponent:
         """Begins to load and to poll, in a task of the group."""
         self._tasks.append(tasks.create_task(self._run(), name="galaxy-refresh"))
 
+    def end_watches(self) -> None:
+        """Ends every WatchDeployEvents stream, and each that comes later, so that a server can stop in order."""
+        self.notifier.end("the gateway is stopping")
+
     async def stop(self) -> None:
         """Ends polling and every watch. Threads that still read end by themselves."""
-        self.notifier.end("the gateway is stopping")
+        self.end_watches()
         self._source.close()
         for task in self._tasks:
             task.cancel()

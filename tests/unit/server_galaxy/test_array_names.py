@@ -1,0 +1,74 @@
+"""Bare array names, completed from a real Galaxy index."""
+
+from __future__ import annotations
+
+import pytest
+from tests.support.galaxy_rows import edge_rows
+
+from mxgateway.generated import mxaccess_gateway_pb2 as pb
+from mxgateway_server.core.arrays import complete_array_names
+from mxgateway_server.core.constraints import TagFacts
+from mxgateway_server.galaxy import SqlGalaxySource
+from mxgateway_server.galaxy.index import GalaxyIndex
+
+
+class IndexLookup:
+    def __init__(self, index: GalaxyIndex) -> None:
+        self._index = index
+
+    def lookup(self, reference: str) -> TagFacts | None:
+        facts = self._index.lookup(reference)
+        return None if facts is None else TagFacts(facts.contained_path, facts.attribute.is_array)
+
+
+@pytest.fixture(scope="module")
+def lookup(tmp_path_factory: pytest.TempPathFactory) -> IndexLookup:
+    url = edge_rows().write_file(tmp_path_factory.mktemp("arrays") / "edge.db")
+    return IndexLookup(GalaxyIndex(SqlGalaxySource(url).read_galaxy()))
+
+
+@pytest.mark.parametrize(
+    ("name", "sent"),
+    [
+        ("Arrays_001.Long", "Arrays_001.Long[]"),
+        ("arrays_001.LONG", "arrays_001.LONG[]"),
+        ("Arrays_001.Long[]", "Arrays_001.Long[]"),
+        ("Arrays_001.Long[2]", "Arrays_001.Long[2]"),
+        ("Arrays_001.Long.property(buffer)", "Arrays_001.Long.property(buffer)"),
+        ("Arrays_001.Area", "Arrays_001.Area"),
+        ("Nobody.Long", "Nobody.Long"),
+        ("", ""),
+    ],
+)
+def test_add_item(lookup: IndexLookup, name: str, sent: str) -> None:
+    """Only the bare name of a known array gets `[]`."""
+    command = pb.MxCommand(
+        kind=pb.MX_COMMAND_KIND_ADD_ITEM, add_item=pb.AddItemCommand(server_handle=1, item_definition=name)
+    )
+    assert complete_array_names(command, lookup).add_item.item_definition == sent
+
+
+@pytest.mark.parametrize(
+    ("context", "definition", "sent"),
+    [
+        ("Arrays_001", "Long", "Long[]"),
+        ("Arrays_001", "Me.Long", "Me.Long[]"),
+        ("Arrays_001", "Area", "Area"),
+        ("Nobody", "Long", "Long"),
+    ],
+)
+def test_with_context(lookup: IndexLookup, context: str, definition: str, sent: str) -> None:
+    """With a context the attribute is looked up in that object, and only the definition changes."""
+    plain = pb.MxCommand(
+        kind=pb.MX_COMMAND_KIND_ADD_ITEM2,
+        add_item2=pb.AddItem2Command(server_handle=1, item_definition=definition, item_context=context),
+    )
+    buffered = pb.MxCommand(
+        kind=pb.MX_COMMAND_KIND_ADD_BUFFERED_ITEM,
+        add_buffered_item=pb.AddBufferedItemCommand(server_handle=1, item_definition=definition, item_context=context),
+    )
+    for request in (
+        complete_array_names(plain, lookup).add_item2,
+        complete_array_names(buffered, lookup).add_buffered_item,
+    ):
+        assert (request.item_definition, request.item_context) == (sent, context)
