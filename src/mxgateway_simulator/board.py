@@ -82,8 +82,14 @@ class Board:
 
     def _prepare(self, build_id: str) -> None:
         connection = self._connection
+        # Making an empty board need not wait for the disk.
+        connection.execute("PRAGMA synchronous = OFF")
         connection.execute("PRAGMA journal_mode = WAL")
+        self._make(build_id)
         connection.execute("PRAGMA synchronous = NORMAL")
+
+    def _make(self, build_id: str) -> None:
+        connection = self._connection
         row = None
         with suppress(sqlite3.OperationalError):  # no such table: a new board
             row = connection.execute("SELECT value FROM board WHERE name = 'build_id'").fetchone()

@@ -142,7 +142,8 @@ class Plant:
             return Sampled(value, held["t"], NEVER)
         if tag.signal is not None:
             return tag.signal.sample(t_ns)
-        return Sampled(tag.row.value, tag.since_ns, NEVER)
+        # Never newer than now, should the clock stand before the last deploy.
+        return Sampled(tag.row.value, min(tag.since_ns, t_ns), NEVER)
 
     def steps(self, tag: Tag) -> list[tuple[int, Any]]:
         """Writes to a tag with their times, oldest first, and what stood before; empty when it was never written."""

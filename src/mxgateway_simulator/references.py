@@ -71,16 +71,21 @@ def parse_reference(text: str) -> Reference:
     if tail:
         prop = _property_name(tail)
     segments = []
+    ended = False
     for part in _split(body):
         form = _LONG_FORM.fullmatch(part)
+        if ended or not part:
+            raise ReferenceSyntaxError("names are separated by single dots, and nothing follows a property")
         if form and form[1].lower() == "attribute":
             attribute = form[2].strip()
         elif form:
             prop = _property_name(part)
-        elif not part or prop or (attribute and not is_property(part)):
-            raise ReferenceSyntaxError("names are separated by single dots, and nothing follows a property")
+            ended = True
+        elif attribute and not is_property(part):
+            raise ReferenceSyntaxError("after attribute(…) only a property may follow")
         elif attribute:
             prop = part.lower()
+            ended = True
         else:
             segments.append(part)
     if not segments:

@@ -25,7 +25,7 @@ def reference_galaxy(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def clock() -> ManualClock:
-    return ManualClock()
+    return ManualClock(unix_ns=1_750_000_000 * 10**9)
 
 
 @pytest.fixture
@@ -43,6 +43,15 @@ def make_session(reference_galaxy: Path, clock: ManualClock, tmp_path: Path) -> 
     yield make
     for session in sessions:
         session.close()
+
+
+@pytest.fixture(scope="module")
+def reader(reference_galaxy: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[PlantSession]:
+    """One session for all tests of a module that only read."""
+    clock = ManualClock(unix_ns=1_750_000_000 * 10**9)
+    session = PlantSession(reference_galaxy, tmp_path_factory.mktemp("board") / "board.db", "test", {}, clock)
+    yield session
+    session.close()
 
 
 @pytest.fixture
