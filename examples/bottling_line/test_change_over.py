@@ -11,7 +11,6 @@ from mxgateway import GatewayClient
 from mxgateway.testing import LocalGateway
 
 
-@pytest.mark.shares_processes
 async def test_the_filler_reaches_its_set_point(gateway: LocalGateway) -> None:
     async with (
         asyncio.timeout(30),
