@@ -181,8 +181,10 @@ class Dispatcher:
             expires: monotonic time at which the caller stops waiting; None for never.
 
         Raises:
-            BackendLostError: the backend is gone; the only exception.
+            BackendLostError: the backend is gone.
+            ThreadAffinityError: this is not the executor thread.
         """
+        self._executor.check_thread()
         kind = command.kind
         entry = self._table.get(kind)
         if entry is None:

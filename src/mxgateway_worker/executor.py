@@ -178,6 +178,10 @@ class Executor:
                 f"the backend belongs to the executor thread, not to {threading.current_thread().name}"
             )
 
+    def adopt_thread(self) -> None:
+        """Makes the calling thread the executor thread, for an executor that is not started."""
+        self._thread_id = threading.get_ident()
+
     def attach(self, backend: Backend) -> None:
         """From now on pumps this backend, and closes it in the end."""
         self.check_thread()
@@ -207,7 +211,7 @@ class Executor:
             self._wait(min(delay, deadline - self._clock.monotonic()))
 
     def _main(self) -> None:
-        self._thread_id = threading.get_ident()
+        self.adopt_thread()
         try:
             self._loop()
         except BackendLostError as error:

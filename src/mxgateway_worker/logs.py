@@ -7,7 +7,7 @@ import re
 import time
 
 _SECRET = re.compile(
-    r"(?i)\b([\w.-]*(?:nonce|secret|password|passwd|token|credential|api[_-]?key)[\w.-]*)\s*[=:]\s*(\"[^\"]*\"|'[^']*'|[^\s,;}]+)"
+    r"(?i)\b([\w.-]*(?:nonce|secret|password|passwd|token|credential|api[_-]?key)[\w.-]*)[\"']?\s*[=:]\s*(\"[^\"]*\"|'[^']*'|[^\s,;}]+)"
 )
 
 

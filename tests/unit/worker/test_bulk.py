@@ -1,0 +1,216 @@
+"""Bulk commands: one result per entry, in order, and a failed entry fails nothing else."""
+
+from __future__ import annotations
+
+import pytest
+from tests.support.direct_executor import DirectSession
+from tests.support.fake_backend import GOOD, FakeBackend
+
+from mxgateway.generated import mxaccess_gateway_pb2 as pb
+from mxgateway_protocol import hresults
+from mxgateway_protocol.errors import MxComError
+from mxgateway_protocol.variants import DataType, Variant, VarType
+
+OK = pb.PROTOCOL_STATUS_CODE_OK
+
+
+@pytest.fixture
+def backend() -> FakeBackend:
+    return FakeBackend()
+
+
+@pytest.fixture
+def session(backend: FakeBackend) -> DirectSession:
+    session = DirectSession(backend)
+    session.call("register", client_name="test")
+    return session
+
+
+def subscribe(session: DirectSession, *tags: str) -> list[int]:
+    reply = session.call("subscribe_bulk", server_handle=1, tag_addresses=tags)
+    session.pump()
+    return [result.item_handle for result in reply.subscribe_bulk.results]
+
+
+def read(session: DirectSession, *tags: str, timeout_ms: int = 0) -> list[pb.BulkReadResult]:
+    reply = session.call("read_bulk", server_handle=1, tag_addresses=tags, timeout_ms=timeout_ms)
+    assert reply.protocol_status.code == OK
+    return list(reply.read_bulk.results)
+
+
+def test_items_are_added_advised_unadvised_and_removed_in_order(session: DirectSession) -> None:
+    """Each result names handle and tag; an unknown handle fails alone."""
+    reply = session.call("add_item_bulk", server_handle=1, tag_addresses=["Tank.Level", "Tank.Count"])
+    added = reply.add_item_bulk.results
+    assert [(r.item_handle, r.tag_address, r.was_successful) for r in added] == [
+        (1, "Tank.Level", True), (2, "Tank.Count", True),
+    ]  # fmt: skip
+    for arm in ("advise_item_bulk", "un_advise_item_bulk", "remove_item_bulk"):
+        results = getattr(session.call(arm, server_handle=1, item_handles=[2, 99, 1]), arm).results
+        assert [(r.item_handle, r.tag_address, r.was_successful) for r in results] == [
+            (2, "Tank.Count", True), (99, "", False), (1, "Tank.Level", True),
+        ]  # fmt: skip
+        assert results[1].hresult == hresults.E_INVALIDARG
+        assert results[1].error_message
+
+
+def test_a_bad_server_handle_fails_every_entry_but_not_the_call(session: DirectSession) -> None:
+    """The call is OK and each entry says why it failed."""
+    reply = session.call("subscribe_bulk", server_handle=7, tag_addresses=["a", "b"])
+    assert reply.protocol_status.code == OK
+    assert [(r.was_successful, r.item_handle) for r in reply.subscribe_bulk.results] == [(False, 0), (False, 0)]
+
+
+def test_subscribe_that_cannot_advise_leaves_no_item(session: DirectSession, backend: FakeBackend) -> None:
+    """An item whose Advise fails is removed again."""
+    calls = backend.advise
+    backend.advise = lambda *_: (_ for _ in ()).throw(MxComError(-5))  # type: ignore[method-assign]
+    reply = session.call("subscribe_bulk", server_handle=1, tag_addresses=["Tank.Level"])
+    assert not reply.subscribe_bulk.results[0].was_successful
+    assert backend.servers[1].items == {}
+    backend.advise = calls  # type: ignore[method-assign]
+
+
+def test_unsubscribe_removes_the_items(session: DirectSession, backend: FakeBackend) -> None:
+    """UnsubscribeBulk un-advises and removes."""
+    handles = subscribe(session, "Tank.Level", "Tank.Count")
+    reply = session.call("unsubscribe_bulk", server_handle=1, item_handles=handles)
+    assert all(result.was_successful for result in reply.unsubscribe_bulk.results)
+    assert backend.servers[1].items == {}
+
+
+@pytest.mark.parametrize("arm", ["write_bulk", "write2_bulk", "write_secured_bulk", "write_secured2_bulk"])
+def test_bulk_writes_answer_each_entry(session: DirectSession, arm: str) -> None:
+    """Good, unknown, missing and impossible values side by side."""
+    (handle,) = subscribe(session, "Tank.Level")
+    session.call("authenticate_user", server_handle=1, verify_user="a")
+    good = pb.MxValue(double_value=2.0)
+    rest: dict[str, object] = {}
+    if "2" in arm:
+        rest["timestamp_value"] = pb.MxValue(string_value="now")
+    if "secured" in arm:
+        rest |= {"current_user_id": 1, "verifier_user_id": 1}
+    entries = [
+        {"item_handle": handle, "value": good, **rest},
+        {"item_handle": 99, "value": good, **rest},
+        {"item_handle": handle, **rest},
+        {"item_handle": handle, "value": pb.MxValue(raw_value=b"x"), **rest},
+    ]
+    results = getattr(session.call(arm, server_handle=1, entries=entries), arm).results
+    assert [r.was_successful for r in results] == [True, False, False, False]
+    assert [r.item_handle for r in results] == [handle, 99, handle, handle]
+    assert results[0].HasField("hresult")
+    assert results[1].hresult == hresults.E_INVALIDARG
+    assert not results[2].HasField("hresult")
+    assert "missing" in results[2].error_message
+    assert "raw" in results[3].error_message
+    assert len([event for event in session.pump() if event.WhichOneof("body") == "on_write_complete"]) == 1
+
+
+def test_empty_bulk_commands_have_an_empty_result(session: DirectSession) -> None:
+    """No entries give the reply's arm without results."""
+    for arm in ("add_item_bulk", "advise_item_bulk", "write_bulk", "read_bulk"):
+        assert session.call(arm, server_handle=1).WhichOneof("payload") == arm
+
+
+def test_advised_tags_are_read_from_the_last_change(session: DirectSession, backend: FakeBackend) -> None:
+    """was_cached is set, names match without case, and the subscription stays as it was."""
+    (handle,) = subscribe(session, "Tank.Level")
+    backend.change("Tank.Level", Variant(VarType.VT_R8, 9.5, DataType.DOUBLE), quality=64)
+    (event,) = session.pump()
+    before = list(backend.calls)
+    (result,) = read(session, "TANK.level")
+    assert (result.was_successful, result.was_cached, result.item_handle) == (True, True, handle)
+    assert (result.value, result.quality) == (event.value, 64)
+    assert (result.source_timestamp, list(result.statuses)) == (event.source_timestamp, list(event.statuses))
+    assert (result.tag_address, result.server_handle, result.error_message) == ("TANK.level", 1, "")
+    assert backend.calls == before
+
+
+def test_other_tags_are_looked_at_together_and_leave_no_trace(session: DirectSession, backend: FakeBackend) -> None:
+    """All are advised before any is awaited; no item, no event and no sequence remains."""
+    results = read(session, "Tank.Level", "Tank.Count", "Tank.Nothing", "Tank.Name")
+    assert [r.was_successful for r in results] == [True, True, False, True]
+    assert [r.was_cached for r in results] == [False] * 4
+    assert (results[0].value.double_value, results[1].value.int32_value) == (1.5, 7)
+    assert results[3].value.string_value == "T1"
+    failed = results[2]
+    assert (failed.statuses[0].detail, failed.HasField("value"), failed.HasField("source_timestamp")) == (
+        6,
+        False,
+        False,
+    )
+    assert "detail 6" in failed.error_message
+    assert backend.calls.index("un_advise") > max(n for n, call in enumerate(backend.calls) if call == "advise")
+    assert backend.servers[1].items == {}
+    assert session.pump() == []
+    assert session.events.sequence == 0
+
+
+def test_a_tag_may_stand_twice_in_one_read(session: DirectSession, backend: FakeBackend) -> None:
+    """Both entries get the value of one look."""
+    results = read(session, "Tank.Level", "tank.LEVEL", "Tank.Level")
+    assert [(r.tag_address, r.value.double_value) for r in results] == [
+        ("Tank.Level", 1.5), ("tank.LEVEL", 1.5), ("Tank.Level", 1.5),
+    ]  # fmt: skip
+    assert backend.calls.count("add_item") == 1
+
+
+def test_silent_tags_time_out_together(session: DirectSession, backend: FakeBackend) -> None:
+    """The wait is the time given, once for all; without one it is the default; the rest still has its values."""
+    start = session.clock.monotonic()
+    results = read(session, "silent.a", "Tank.Level", "silent.b", timeout_ms=1500)
+    assert session.clock.monotonic() - start == pytest.approx(1.5, abs=0.1)
+    assert [r.was_successful for r in results] == [False, True, False]
+    assert results[0].error_message == "no value within 1500 ms"
+    assert backend.servers[1].items == {}
+    start = session.clock.monotonic()
+    read(session, "silent.a")
+    assert session.clock.monotonic() - start == pytest.approx(5.0, abs=0.1)
+
+
+def test_a_read_does_not_outlast_its_caller(session: DirectSession) -> None:
+    """A caller that stops waiting after one second ends the wait, whatever timeout_ms says."""
+    start = session.clock.monotonic()
+    command = pb.MxCommand(
+        kind=pb.MX_COMMAND_KIND_READ_BULK,
+        read_bulk=pb.ReadBulkCommand(server_handle=1, tag_addresses=["silent.a"], timeout_ms=60_000),
+    )
+    assert not session.command(command, expires=start + 1).read_bulk.results[0].was_successful
+    assert session.clock.monotonic() - start == pytest.approx(1.0, abs=0.1)
+
+
+def test_late_events_of_a_temporary_item_go_nowhere(session: DirectSession) -> None:
+    """What was under way when the look ended does not reach the stream; a new item of the handle's number does."""
+    read(session, "Tank.Level")
+    session.sink.on_data_change(1, 1, Variant(VarType.VT_R8, 1.0), 192, 5, GOOD)
+    session.sink.on_write_complete(1, 1, GOOD)
+    assert session.pump() == []
+    session.sink.track(1, 1, "Again")
+    session.sink.on_data_change(1, 1, Variant(VarType.VT_R8, 1.0), 192, 5, GOOD)
+    assert len(session.pump()) == 1
+
+
+def test_no_value_of_an_old_life_is_served(session: DirectSession, backend: FakeBackend) -> None:
+    """UnAdvise, RemoveItem and Unregister forget the last value; a new advise waits for a new one."""
+    (handle,) = subscribe(session, "Tank.Level")
+    session.call("un_advise", server_handle=1, item_handle=handle)
+    assert not read(session, "Tank.Level")[0].was_cached
+    session.call("advise", server_handle=1, item_handle=handle)
+    assert not read(session, "Tank.Level")[0].was_cached
+    assert read(session, "Tank.Level")[0].was_cached
+    session.call("remove_item", server_handle=1, item_handle=handle)
+    assert not read(session, "Tank.Level")[0].was_cached
+    subscribe(session, "Tank.Level")
+    assert read(session, "Tank.Level")[0].was_cached
+    session.call("unregister", server_handle=1)
+    result = read(session, "Tank.Level")[0]
+    assert (result.was_successful, bool(result.error_message)) == (False, True)
+
+
+def test_an_item_with_a_context_does_not_answer_for_its_bare_name(session: DirectSession) -> None:
+    """Relative references mean nothing without their context."""
+    item = session.call("add_item2", server_handle=1, item_definition="Tank.Level", item_context="Area")
+    session.call("advise", server_handle=1, item_handle=item.add_item2.item_handle)
+    session.pump()
+    assert not read(session, "Tank.Level")[0].was_cached

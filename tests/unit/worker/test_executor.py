@@ -1,0 +1,160 @@
+"""The executor thread: order, cancel, expiry, shutdown, and a backend that fails."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+from tests.support.fake_backend import FakeBackend
+from tests.support.waiting import wait_until
+
+from mxgateway.generated import mxaccess_gateway_pb2 as pb
+from mxgateway_protocol.clock import SystemClock
+from mxgateway_protocol.errors import BackendLostError
+from mxgateway_worker.executor import Executor, Job
+
+
+class NullSink:
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        return lambda *_: None
+
+
+class Rig:
+    """An executor whose commands wait until they are let go."""
+
+    def __init__(self, capacity: int = 10) -> None:
+        self.ran: list[str] = []
+        self.settled: list[tuple[str, int]] = []
+        self.lost: list[Exception] = []
+        self.let_go = threading.Event()
+        self.error: Exception | None = None
+        self.backend = FakeBackend()
+        self.backend.open(NullSink())  # type: ignore[arg-type]
+        self.executor = Executor(
+            SystemClock(), self.run, lambda job, code, _: self.settled.append((job.correlation_id, code)),
+            self.lost.append, capacity,
+        )  # fmt: skip
+
+    def run(self, job: Job) -> None:
+        self.executor.check_thread()
+        if self.error is not None:
+            raise self.error
+        self.let_go.wait(10)
+        self.ran.append(job.correlation_id)
+
+    def submit(self, *names: str, expires: float | None = None) -> None:
+        for name in names:
+            self.executor.submit(Job(name, pb.MxCommand(kind=pb.MX_COMMAND_KIND_PING), expires))
+
+
+@pytest.fixture
+def rig() -> Iterator[Rig]:
+    rig = Rig()
+    rig.executor.call(lambda: rig.executor.attach(rig.backend))
+    rig.executor.start()
+    yield rig
+    rig.let_go.set()
+    assert rig.executor.stop(10)
+
+
+def hold(rig: Rig) -> None:
+    rig.submit("held")
+    wait_until(lambda: rig.executor.running is not None)
+
+
+def test_commands_run_in_order_and_are_seen_while_they_run(rig: Rig) -> None:
+    """The running command has its id, kind and start; the rest is pending."""
+    hold(rig)
+    rig.submit("a", "b")
+    running = rig.executor.running
+    assert running is not None
+    assert (running.correlation_id, running.kind, rig.executor.pending) == ("held", pb.MX_COMMAND_KIND_PING, 2)
+    rig.let_go.set()
+    wait_until(lambda: len(rig.ran) == 3)
+    assert rig.ran == ["held", "a", "b"]
+    wait_until(lambda: rig.executor.running is None)
+
+
+def test_cancel_removes_queued_work_only(rig: Rig) -> None:
+    """A queued command is settled as canceled; the running one is not touched; unknown ids are no error."""
+    hold(rig)
+    rig.submit("a", "b")
+    assert rig.executor.cancel("a", "")
+    assert not rig.executor.cancel("held", "")
+    assert not rig.executor.cancel("never", "")
+    rig.let_go.set()
+    wait_until(lambda: len(rig.ran) == 2)
+    assert rig.ran == ["held", "b"]
+    assert rig.settled == [("a", pb.PROTOCOL_STATUS_CODE_CANCELED)]
+
+
+def test_queued_work_whose_time_is_up_is_dropped_with_timeout(rig: Rig) -> None:
+    """It is answered when its turn comes, without being run."""
+    hold(rig)
+    rig.submit("late", expires=0.0)
+    rig.submit("timely", expires=1e12)
+    rig.let_go.set()
+    wait_until(lambda: len(rig.ran) == 2)
+    assert rig.ran == ["held", "timely"]
+    assert rig.settled == [("late", pb.PROTOCOL_STATUS_CODE_TIMEOUT)]
+
+
+def test_a_full_queue_and_a_used_id_are_refused_at_once(rig: Rig) -> None:
+    """Each refusal has its own status and leaves the queue as it was."""
+    hold(rig)
+    rig.submit(*(str(number) for number in range(10)))
+    rig.submit("3", "more")
+    assert rig.settled == [
+        ("3", pb.PROTOCOL_STATUS_CODE_INVALID_REQUEST),
+        ("more", pb.PROTOCOL_STATUS_CODE_RESOURCE_EXHAUSTED),
+    ]
+    assert rig.executor.pending == 10
+
+
+def test_stop_settles_the_queue_lets_the_running_end_and_closes_the_backend(rig: Rig) -> None:
+    """The backend is closed on its own thread, after the last command."""
+    hold(rig)
+    rig.submit("left")
+    assert not rig.executor.stop(0.01)
+    assert rig.settled == [("left", pb.PROTOCOL_STATUS_CODE_WORKER_UNAVAILABLE)]
+    rig.submit("after")
+    assert rig.settled[1] == ("after", pb.PROTOCOL_STATUS_CODE_WORKER_UNAVAILABLE)
+    assert not rig.backend.closed
+    rig.let_go.set()
+    assert rig.executor.stop(10)
+    assert rig.ran == ["held"]
+    assert rig.backend.closed
+
+
+def test_a_failing_pump_is_survived_and_a_dead_one_ends_the_thread() -> None:
+    """One failure is logged; three in a row mean that the backend is lost."""
+    rig = Rig()
+    pumps: list[int] = []
+
+    def pump() -> float:
+        pumps.append(1)
+        if len(pumps) != 3:
+            raise RuntimeError("no pump")
+        return 0.0
+
+    rig.backend.pump = pump  # type: ignore[method-assign]
+    rig.executor.call(lambda: rig.executor.attach(rig.backend))
+    rig.executor.start()
+    wait_until(lambda: bool(rig.lost))
+    assert len(pumps) == 6
+    assert isinstance(rig.lost[0], BackendLostError)
+    assert rig.executor.stop(10)
+    assert not rig.backend.closed
+
+
+def test_a_lost_backend_ends_the_thread_without_closing_it() -> None:
+    """There is nothing left to close."""
+    rig = Rig()
+    rig.error = BackendLostError("gone")
+    rig.executor.call(lambda: rig.executor.attach(rig.backend))
+    rig.executor.start()
+    rig.submit("a")
+    wait_until(lambda: bool(rig.lost))
+    assert rig.executor.stop(10)
+    assert not rig.backend.closed
