@@ -131,9 +131,13 @@ class GatewayProcess:
         Raises:
             subprocess.TimeoutExpired: it did not end; it has been killed.
         """
+        self.close_input()
+        return self.wait(timeout)
+
+    def close_input(self) -> None:
+        """Asks it to end. Idempotent."""
         if self._popen.stdin and not self._popen.stdin.closed:
             self._popen.stdin.close()
-        return self.wait(timeout)
 
     def wait(self, timeout: float = 30.0) -> int:
         """Waits for its end; returns its exit code.

@@ -142,6 +142,10 @@ class CallOracle:
         elif ending is Ending.TYPED and not self.is_excused(actor, call.begin, now):
             self.journal.violation("unharmed", actor, now, f"{what} failed though no fault touched it: {detail}")
 
+    def forget(self, call: Call) -> None:
+        """The call was given up by whoever made it; it has no outcome to judge."""
+        self._under_way.pop(id(call), None)
+
     def broke(self, actor: str, what: str, now: float, ending: Ending, detail: str) -> None:
         """Something without a deadline ended, such as a stream."""
         self.journal.note(actor, now, f"{what} ended: {detail}")
