@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 from dataclasses import dataclass, field
 from typing import Any
+
+import grpc
 
 from chaos.call_oracle import Ending
 from chaos.event_oracle import Losses, SessionEvents, StreamEvents
@@ -23,11 +26,23 @@ from mxgateway import (
     Session,
 )
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
+from mxgateway.generated.mxaccess_gateway_pb2_grpc import MxAccessGatewayStub
 
 CALL = 3.0
 OPEN = 20.0
 CLOSE = 12.0
 _RETRY = 0.1
+
+# gRPC would take megabytes on behalf of a reader that is slow; here what is not read stays with the gateway.
+_NARROW_CHANNEL = (
+    ("grpc.http2.lookahead_bytes", 16 * 1024),
+    ("grpc.http2.bdp_probe", 0),
+    ("grpc.keepalive_time_ms", 5000),
+    ("grpc.keepalive_timeout_ms", 2000),
+    ("grpc.initial_reconnect_backoff_ms", 200),
+    ("grpc.max_reconnect_backoff_ms", 2000),
+    ("grpc.use_local_subchannel_pool", 1),
+)
 
 _LOSSES = {
     pb.BACKPRESSURE_POLICY_UNSPECIFIED: Losses.NONE,
@@ -156,8 +171,15 @@ class Actor:
             keepalive_time=5.0,
             keepalive_timeout=2.0,
         )
-        client = await self._call("connect", GatewayClient.connect(options))
-        async with client:
+        async with contextlib.AsyncExitStack() as stack:
+            if self.role.read_pause:
+                channel = await stack.enter_async_context(
+                    grpc.aio.insecure_channel(options.endpoint, options=_NARROW_CHANNEL)
+                )
+                client = GatewayClient(options, stub=MxAccessGatewayStub(channel))
+            else:
+                client = await self._call("connect", GatewayClient.connect(options))
+            await stack.enter_async_context(client)
             while not self.stop.is_set():
                 await self._one_session(client)
                 await self._pause(_RETRY)
@@ -175,6 +197,7 @@ class Actor:
             pass
         finally:
             self.session_id, self.worker_pid = "", 0
+            life.events.finish(self._judge.now)
             self.counters.events += life.events.events
             self.counters.dropped += life.events.dropped
             self.counters.gaps += life.events.gaps
@@ -328,7 +351,8 @@ class Actor:
                     trace.dropped(batch.dropped_events, self._judge.now)
                 for event in batch.events:
                     self._take(life, trace, event)
-                await asyncio.sleep(self.role.read_pause)
+                # In the end even a slow reader takes all that waits.
+                await asyncio.sleep(0 if self.stop.is_set() else self.role.read_pause)
 
     def _take(self, life: _Life, trace: StreamEvents, event: Any) -> None:
         now = self._judge.now

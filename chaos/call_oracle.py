@@ -88,20 +88,20 @@ class CallOracle:
         for excuse in self._excuses.get(actor, ()):
             if excuse.over is not None and excuse.end is None:
                 excuse.end = now
-                self.slowest_recovery = max(self.slowest_recovery, now - excuse.over)
+                if all(other.over is not None for other in self._excuses[actor]):
+                    self.slowest_recovery = max(self.slowest_recovery, now - excuse.over)
                 self.journal.note(actor, now, f"recovered from {excuse.fault}")
 
     def check_recovery(self, now: float) -> None:
         """Finds actors that should be at work again."""
         for actor, excuses in self._excuses.items():
             keep = []
+            # Nobody recovers from one fault while another one lasts.
+            last = max((now if excuse.over is None else excuse.over for excuse in excuses), default=now)
             for excuse in excuses:
-                if excuse.over is not None and excuse.end is None and now - excuse.over > self.recovery:
+                if excuse.over is not None and excuse.end is None and now - last > self.recovery:
                     self.journal.violation(
-                        "recovery",
-                        actor,
-                        now,
-                        f"not at work again {now - excuse.over:.1f} s after {excuse.fault} was over",
+                        "recovery", actor, now, f"not at work again {now - last:.1f} s after {excuse.fault} was over"
                     )
                     excuse.end = now
                 if excuse.end is None or now - excuse.end < self.recovery:

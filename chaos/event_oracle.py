@@ -42,6 +42,8 @@ class SessionEvents:
     events: int = 0
     dropped: int = 0
     gaps: int = 0
+    streams: int = 0
+    _first: int = 0
     _digests: OrderedDict[int, int] = field(default_factory=OrderedDict)
 
     def open_stream(self, after: int, losses: Losses, now: float) -> StreamEvents:
@@ -51,7 +53,20 @@ class SessionEvents:
             after: the sequence that it was asked to go on after; 0 for a fresh one.
         """
         self.journal.note(self.actor, now, f"stream opened after {after}, losses {losses.value}")
-        return StreamEvents(self, after, losses, is_first=not self.last)
+        self.streams += 1
+        return StreamEvents(self, after, losses, is_first=self.streams == 1)
+
+    def begins_with(self, sequence: int, announced: int) -> None:
+        """Some stream begins with this event, and so many before it were announced as lost."""
+        first = max(1, sequence - announced)
+        self._first = min(self._first, first) if self._first else first
+
+    def finish(self, now: float) -> None:
+        """The session is over: its first events came to somebody, or were announced."""
+        if self._first > 1:
+            self.journal.violation(
+                "head", self.actor, now, f"the first {self._first - 1} events came to no stream and none was told"
+            )
 
     def agree(self, sequence: int, digest: int) -> bool:
         """Whether every stream saw the same event under this sequence."""
@@ -68,7 +83,7 @@ class StreamEvents:
         self._session = session
         self._losses = losses
         self._after = after
-        # A fresh stream may begin anywhere, unless nothing at all was seen of the session before.
+        # A session's first stream begins with its first event. Later fresh ones begin with what nobody has had yet.
         self._expected = after + 1 if after or is_first else 0
         self._pending = 0
         self._begun = False
@@ -113,6 +128,8 @@ class StreamEvents:
             return
         if not session.agree(sequence, digest):
             self._violation("content", now, f"event {sequence} is another one than an earlier stream had")
+        if not self.last:
+            session.begins_with(sequence, self._pending)
         if self._expected:
             missing = sequence - self._expected
             if missing < 0:

@@ -63,7 +63,7 @@ class Injector:
         while loop.time() < end:
             for step in range(len(self._actors)):
                 actor = self._actors[(target + step) % len(self._actors)]
-                if actor.session_id and self._up.is_set():
+                if actor.session_id and self._up.is_set() and _process(actor.worker_pid) is not None:
                     return actor
             await asyncio.sleep(0.05)
         return None

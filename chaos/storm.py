@@ -80,7 +80,7 @@ class _Storm:
             injector = Injector(site, self._actors, judge)
             async with asyncio.TaskGroup() as group:
                 watch = group.create_task(self._watch())
-                actors = [group.create_task(actor.run()) for actor in self._actors]
+                actors = [group.create_task(actor.run(), name=actor.name) for actor in self._actors]
                 await self._until_at_work()
                 async with asyncio.TaskGroup() as faults:
                     for fault in self._plan.faults:

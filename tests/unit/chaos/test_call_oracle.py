@@ -105,3 +105,16 @@ def test_progress_before_the_end_of_a_fault_is_no_recovery() -> None:
     judge.progress("a", 2.5)
     assert excuse.end == 2.5
     assert judge.slowest_recovery == 0.5
+
+
+def test_nobody_recovers_from_one_fault_while_another_lasts() -> None:
+    """The time to recover begins when the actor's last fault is over."""
+    judge = oracle()
+    first, second = judge.excuse("a", "cut", 0.0), judge.excuse("a", "freeze_worker", 0.0)
+    judge.over(first, 1.0)
+    judge.check_recovery(50.0)
+    judge.over(second, 50.0)
+    judge.check_recovery(59.0)
+    assert rules(judge) == []
+    judge.check_recovery(60.1)
+    assert rules(judge) == ["recovery", "recovery"]

@@ -170,3 +170,19 @@ def test_a_violation_carries_what_led_there() -> None:
     (violation,) = events.journal.violations
     assert "stream opened after 0" in violation.trace[0]
     assert violation.as_json()["rule"] == "lost"
+
+
+def test_the_first_events_have_to_reach_somebody() -> None:
+    """A second fresh stream may begin late, but not when the first one never got anything."""
+    events = session()
+    first = events.open_stream(0, Losses.NONE, 0.0)
+    second = events.open_stream(0, Losses.NONE, 0.0)
+    second.event(57, 0, 0.0)
+    first.event(1, 0, 0.0)
+    events.finish(0.0)
+    assert rules(events) == []
+    alone = session()
+    alone.open_stream(0, Losses.NONE, 0.0)
+    alone.open_stream(0, Losses.NONE, 0.0).event(57, 0, 0.0)
+    alone.finish(0.0)
+    assert rules(alone) == ["head"]
