@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 
 import pytest
-
 from chaos.plan import SHORT_KINDS
 from chaos.storm import StormOptions, storm
 
