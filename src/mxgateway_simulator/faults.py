@@ -1,17 +1,4 @@
-"""Faults of the simulated LMXProxy, for tests of what stands around it.
-
-| fault | parameters | what happens |
-|---|---|---|
-| `hang_call` | `method`, `seconds` (3600), `times` (1) | the next calls of the method block |
-| `slow_call` | `method`, `seconds` (1), `times` (0 = all) | calls of the method take longer |
-| `fail_call` | `method`, `hresult` (0x80004005), `times` (1) | calls of the method fail |
-| `drop_completions` | `count` (0 = all) | OnWriteComplete and OperationComplete are not delivered |
-| `flood_events` | `count` (10000) | so many copies of the next OnDataChange are delivered |
-| `late_events` | `count` (1) | after UnAdvise so many more OnDataChange are delivered |
-| `clear` | | ends all faults |
-
-`method` is a method's name in snake case, for example `add_item`; without it every method is meant.
-"""
+"""Faults of the simulated LMXProxy, for tests of what stands around it."""
 
 from __future__ import annotations
 
@@ -27,16 +14,27 @@ METHODS = (
     "activate", "add_buffered_item", "set_buffered_update_interval",
 )  # fmt: skip
 
-_PARAMETERS: Mapping[str, tuple[str, ...]] = {
-    "hang_call": ("method", "seconds", "times"),
-    "slow_call": ("method", "seconds", "times"),
-    "fail_call": ("method", "hresult", "times"),
-    "drop_completions": ("count",),
-    "flood_events": ("count",),
-    "late_events": ("count",),
-    "clear": (),
+FAULT_NOTES: Mapping[str, tuple[Mapping[str, str], str]] = {
+    "hang_call": (
+        {"method": "", "seconds": "3600", "times": "1"},
+        "the next calls of the method block, as a hung COM call does",
+    ),
+    "slow_call": (
+        {"method": "", "seconds": "1", "times": "0 = all"},
+        "calls of the method take longer",
+    ),
+    "fail_call": (
+        {"method": "", "hresult": "0x80004005", "times": "1"},
+        "calls of the method fail with the HRESULT",
+    ),
+    "drop_completions": ({"count": "0 = all"}, "OnWriteComplete and OperationComplete are not delivered"),
+    "flood_events": ({"count": "10000"}, "so many copies of the next OnDataChange are delivered"),
+    "late_events": ({"count": "1"}, "after the next UnAdvise so many more OnDataChange are delivered"),
+    "clear": ({}, "ends all faults"),
 }
-FAULTS = tuple(_PARAMETERS)
+"""By name of the fault: its parameters with their defaults, and what happens."""
+
+FAULTS = tuple(FAULT_NOTES)
 
 
 @dataclass(slots=True)
@@ -64,13 +62,14 @@ class Faults:
         Raises:
             ValueError: there is no such fault, or it does not take a parameter or its value.
         """
-        if fault not in _PARAMETERS:
+        if fault not in FAULT_NOTES:
             near = difflib.get_close_matches(fault, FAULTS, 1)
             hint = f"did you mean {near[0]}?" if near else f"the simulator has {', '.join(FAULTS)}"
             raise ValueError(f"there is no fault {fault!r}; {hint}")
+        known = FAULT_NOTES[fault][0]
         for name in parameters:
-            if name not in _PARAMETERS[fault]:
-                takes = ", ".join(_PARAMETERS[fault]) or "nothing"
+            if name not in known:
+                takes = ", ".join(known) or "nothing"
                 raise ValueError(f"fault {fault} does not take {name!r}; it takes {takes}")
         if fault == "clear":
             self.calls.clear()
