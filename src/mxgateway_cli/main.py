@@ -64,6 +64,8 @@ COMMANDS = {
     "query-active-alarms": "alarms:query_active_alarms",
     "acknowledge-alarm": "alarms:acknowledge_alarm",
     "batch": "batch:batch",
+    "bench-read-bulk": "bench:bench_read_bulk",
+    "bench-stream-events": "bench:bench_stream_events",
     "smoke": "smoke:smoke",
     "demo": "demo:demo",
     "version": "version:version",

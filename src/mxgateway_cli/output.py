@@ -21,7 +21,25 @@ def proto_dict(message: Message) -> dict[str, Any]:
     integers as strings."""
     from google.protobuf.json_format import MessageToDict
 
-    return dict(MessageToDict(message, always_print_fields_with_no_presence=True))
+    return _in_order(MessageToDict(message, always_print_fields_with_no_presence=True), message.DESCRIPTOR)
+
+
+def _in_order(document: dict[str, Any], descriptor: Any) -> dict[str, Any]:
+    """The keys in the order of the fields: protobuf puts those with default values last."""
+    if descriptor.full_name.startswith("google.protobuf.") or descriptor.GetOptions().map_entry:
+        return document
+    ordered = {}
+    for field in descriptor.fields:
+        if field.json_name not in document:
+            continue
+        value = document[field.json_name]
+        if field.message_type is not None:
+            if isinstance(value, dict):
+                value = _in_order(value, field.message_type)
+            elif isinstance(value, list):
+                value = [_in_order(each, field.message_type) if isinstance(each, dict) else each for each in value]
+        ordered[field.json_name] = value
+    return ordered
 
 
 def emit(payload: Any, output_json: bool, text: str | Iterable[str]) -> None:
@@ -63,7 +81,7 @@ def value_text(value: Any) -> str:
     if isinstance(value, bytes):
         return value.hex()
     if isinstance(value, list | tuple):
-        shown = ", ".join(value_text(each) for each in value[:8])
+        shown = ", ".join(json.dumps(each) if isinstance(each, str) else value_text(each) for each in value[:8])
         return f"[{shown}{', …' if len(value) > 8 else ''}]"
     return str(value)
 

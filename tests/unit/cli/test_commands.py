@@ -305,3 +305,13 @@ def test_unreachable_gateway_is_said_clearly(offline: Cli) -> None:
     outcome = offline("session-state", *SESSION)
     assert outcome.code == 1
     assert "cannot reach localhost:1" in outcome.err
+
+
+def test_keys_stand_in_the_order_of_the_contract(gateway: FakeGateway, cli: Cli) -> None:
+    """Keys come in the order of the contract's fields, whether a field has its default value or not."""
+    gateway.events = [data_change(1)]
+    (event,) = cli("stream-events", *SESSION, "--max-events", "1", "--json").json["events"]
+    assert list(event)[:5] == ["family", "sessionId", "serverHandle", "itemHandle", "value"]
+    assert list(event["value"]) == ["dataType", "variantType", "isNull", "rawDiagnostic", "rawDataType", "int32Value"]
+    names = [field.json_name for field in pb.MxEvent.DESCRIPTOR.fields]
+    assert [name for name in names if name in event] == list(event)

@@ -1,0 +1,172 @@
+"""Library and CLI against a real gateway with the simulator, over TLS."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mxgateway import (
+    GatewayClient,
+    MxGatewayAuthenticationError,
+    MxGatewayAuthorizationError,
+    MxGatewayConnectionError,
+    MxGatewaySessionError,
+    from_mx_value,
+)
+from mxgateway.confirmed_write import write_and_confirm
+from mxgateway.generated import mxaccess_gateway_pb2 as pb
+from mxgateway.testing import LocalGateway
+from mxgateway_cli import profiles
+
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.shares_processes, pytest.mark.timeout(120)]
+
+TAG = "TestMachine_001.TestChangingInt"
+TARGET = "TestChildObject.TestInt"
+
+
+async def cli(gateway: LocalGateway, *arguments: str) -> tuple[int, str, str]:
+    """Runs mxgw-py as a process with a profile of this gateway."""
+    key_file = gateway.state_dir / "cli-key"
+    profiles.write_private(key_file, gateway.api_key)
+    profile = profiles.Profile(gateway.endpoint, ca_file=str(gateway.ca_file), api_key_file=str(key_file))
+    path = profiles.save("default", profile, gateway.state_dir / "cli-profile.json")
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "mxgateway_cli", *arguments, "--profile", str(path)),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    out, err = await process.communicate()
+    return process.returncode or 0, out.decode(), err.decode()
+
+
+async def test_register_advise_and_live_values(local_gateway: LocalGateway) -> None:
+    """The basic round delivers changing good values through batches over TLS, in unbroken order."""
+    async with await local_gateway.connect() as client, await client.open_session() as session:
+        handle = await session.register("test")
+        item = await session.add_item(handle, TAG)
+        async with session.stream_events() as stream:
+            await session.advise(handle, item)
+            events = [await anext(stream) for _ in range(3)]
+        assert "event-batches" in session.capabilities
+        assert [event.worker_sequence for event in events] == [1, 2, 3]
+        assert all(event.quality == 192 and event.item_handle == item for event in events)
+        values = [from_mx_value(event.value) for event in events]
+        assert values == sorted(set(values))
+
+
+async def test_write_is_confirmed_and_seen_by_others(local_gateway: LocalGateway) -> None:
+    """A write is confirmed by OnWriteComplete, and another session reads the written value."""
+    async with await local_gateway.connect() as client, await client.open_session() as session:
+        outcome = await write_and_confirm(session, TARGET, 4711)
+        assert outcome.completion.family == pb.MX_EVENT_FAMILY_ON_WRITE_COMPLETE
+        async with await client.open_session() as other:
+            handle = await other.register("reader")
+            (result,) = await other.read_bulk(handle, [TARGET])
+            assert from_mx_value(result.value) == 4711
+            assert not result.was_cached
+
+
+async def test_read_of_an_advised_tag_is_cached(local_gateway: LocalGateway) -> None:
+    """read_bulk answers an advised tag from its subscription, and a bad reference with its own failure."""
+    async with await local_gateway.connect() as client, await client.open_session() as session:
+        handle = await session.register("test")
+        async with session.stream_events() as stream:
+            await session.subscribe_bulk(handle, [TAG])
+            await anext(stream)
+            cached, fresh, bad = await session.read_bulk(handle, [TAG, TARGET, "Nothing.Here"])
+        assert (cached.was_successful, cached.was_cached) == (True, True)
+        assert (fresh.was_successful, fresh.was_cached) == (True, False)
+        assert (bad.was_successful, bool(bad.error_message)) == (False, True)
+
+
+async def test_refusals_are_typed(local_gateway: LocalGateway) -> None:
+    """A wrong key, a missing key, a missing certificate and a closed session raise their own errors."""
+    for key in (None, "mxgw_local_wrongsecret"):
+        async with await local_gateway.connect(api_key=key) as client:
+            with pytest.raises(MxGatewayAuthenticationError):
+                await client.open_session()
+    with pytest.raises(MxGatewayConnectionError, match="ca_file"):
+        await GatewayClient.connect(endpoint=local_gateway.endpoint, api_key=local_gateway.api_key)
+    async with await local_gateway.connect() as client:
+        session = await client.open_session()
+        await session.close()
+        with pytest.raises(MxGatewaySessionError):
+            await client.attach_session(session.session_id).ping()
+
+
+async def test_missing_scope_is_an_authorization_error() -> None:
+    """A key without a write scope may read but not write."""
+    scopes = ("session:open", "session:close", "invoke:read", "events:read", "metadata:read")
+    async with (
+        LocalGateway.run("reference", scopes=scopes) as gateway,
+        await gateway.connect() as client,
+        await client.open_session() as session,
+    ):
+        with pytest.raises(MxGatewayAuthorizationError):
+            await write_and_confirm(session, TARGET, 1)
+
+
+async def test_galaxy_is_browsed(local_gateway: LocalGateway) -> None:
+    """The Galaxy client sees objects with references that can be advised."""
+    async with await local_gateway.connect_galaxy() as galaxy:
+        assert await galaxy.test_connection()
+        assert await galaxy.get_last_deploy_time() is not None
+        objects = {each.tag_name: each async for each in galaxy.iter_hierarchy(page_size=10)}
+        assert TAG in [a.full_tag_reference for a in objects["TestMachine_001"].attributes]
+        roots = await galaxy.browse(include_attributes=False)
+        assert {"DEV", "TestArea"} <= {node.object.tag_name for node in roots}
+        async with galaxy.watch_deploy_events() as events:
+            assert (await anext(events)).object_count == len(objects)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (("read", TAG, "--json"), '"wasSuccessful": true'),
+        (("write", TARGET, "12"), "-> 12, complete"),
+        (("watch", "TestMachine_00*.TestChangingInt", "--max-events", "3"), "TestMachine_00"),
+        (("browse", "TestArea"), "TestMachine_020"),
+        (("smoke", "--item", TARGET, "--value", "8", "--json"), '"closeStatus": "SESSION_STATE_CLOSED"'),
+        (("galaxy-last-deploy",), "T"),
+        (("tags", "export", "TestMachine_001.TestChangingInt"), TAG),
+        (("bench-read-bulk", "--duration-seconds", "0.5", "--warmup-seconds", "0.1"), '"failedCalls": 0'),
+    ],
+)
+async def test_cli_commands(local_gateway: LocalGateway, arguments: tuple[str, ...], expected: str) -> None:
+    """Commands that people use work against a real gateway through a profile, and never show the key."""
+    code, out, err = await cli(local_gateway, *arguments)
+    assert code == 0, err
+    assert expected in out
+    assert local_gateway.api_key not in out + err
+
+
+async def test_session_over_several_invocations(local_gateway: LocalGateway) -> None:
+    """A session opened by one process is used and closed by others of the same key."""
+
+    async def step(*arguments: str) -> Any:
+        code, out, err = await cli(local_gateway, *arguments, "--json")
+        assert code == 0, err
+        return json.loads(out)
+
+    session = ("--session-id", (await step("open-session"))["sessionId"])
+    server = (*session, "--server-handle", str((await step("register", *session))["serverHandle"]))
+    item = (*server, "--item-handle", str((await step("add-item", *server, "--item", TARGET))["itemHandle"]))
+    await step("advise", *item)
+    assert (await step("stream-events", *session, "--max-events", "1"))["events"][0]["quality"] == 192
+    await step("write", *item, "--type", "int32", "--value", "123")
+    assert (await step("close-session", *session))["finalState"] == "SESSION_STATE_CLOSED"
+
+
+async def test_stopping_the_gateway_is_orderly(tmp_path: Path) -> None:
+    """stop() ends the gateway with 0, also with sessions open, and the folder is gone after the block."""
+    async with LocalGateway.run("reference") as gateway:
+        async with await gateway.connect() as client:
+            await client.open_session()
+            assert await gateway.stop() == 0
+        assert gateway.exit_code == 0
+    assert not gateway.state_dir.exists()
