@@ -68,6 +68,7 @@ COMMANDS = {
     "bench-stream-events": "bench:bench_stream_events",
     "smoke": "smoke:smoke",
     "demo": "demo:demo",
+    "tui": "tui:tui",
     "version": "version:version",
 }
 

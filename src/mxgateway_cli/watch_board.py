@@ -29,6 +29,17 @@ class Row:
     failure: str = ""
     recent: deque[float] = field(default_factory=lambda: deque(maxlen=1000))
 
+    def take(self, event: pb.MxEvent, now: float) -> None:
+        """Takes a data change of this tag."""
+        failed = [status for status in event.statuses if is_status_failure(status)]
+        self.value = from_mx_value(event.value)
+        self.quality = event.quality
+        self.failure = status_text(failed[0]) if failed else ""
+        self.source_timestamp_ns = event.source_timestamp.ToNanoseconds()
+        self.changed_at = now
+        self.changes += 1
+        self.recent.append(now)
+
     @property
     def quality_text(self) -> str:
         if self.quality is None:
@@ -78,14 +89,7 @@ class Board:
         row = self.rows.get(event.item_handle)
         if row is None or event.family != pb.MX_EVENT_FAMILY_ON_DATA_CHANGE:
             return None
-        failed = [status for status in event.statuses if is_status_failure(status)]
-        row.value = from_mx_value(event.value)
-        row.quality = event.quality
-        row.failure = status_text(failed[0]) if failed else ""
-        row.source_timestamp_ns = event.source_timestamp.ToNanoseconds()
-        row.changed_at = now
-        row.changes += 1
-        row.recent.append(now)
+        row.take(event, now)
         return row
 
     @property

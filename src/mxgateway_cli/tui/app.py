@@ -1,0 +1,227 @@
+"""The application: tree on the left, watch list and details on the right, connection at the bottom."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import ClassVar
+
+from rich.text import Text
+from textual.app import App, ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.timer import Timer
+from textual.widgets import ContentSwitcher, Footer, Input, Static
+
+from mxgateway.generated import galaxy_repository_pb2 as galaxy_pb
+from mxgateway.generated import mxaccess_gateway_pb2 as pb
+from mxgateway_cli.tui.details import Details
+from mxgateway_cli.tui.galaxy_tree import GalaxyTree
+from mxgateway_cli.tui.help_screen import HelpScreen
+from mxgateway_cli.tui.plant import Link, Plant
+from mxgateway_cli.tui.text import one_line, rate_text
+from mxgateway_cli.tui.watch_list import WatchList
+from mxgateway_cli.tui.watch_table import WatchTable
+from mxgateway_cli.tui.write_dialog import WriteDialog
+
+REPAINT = 0.25
+"""Seconds between two drawings, however fast values change."""
+FILTER_PAUSE = 0.3
+"""Seconds without a key after which the filter asks the gateway."""
+NO_ALARMS = (
+    "There is no alarm provider yet.\n\n"
+    "This gateway serves data. When it serves alarms, the active ones stand here: state, priority, time, operator."
+)
+_LINK_STYLES = {Link.CONNECTED: "bold green", Link.CONNECTING: "bold yellow", Link.RECONNECTING: "bold red"}
+
+
+class MxGatewayApp(App[None]):
+    """Browse, watch, write. It is the Listener of its plant; whoever runs the application also runs the plant."""
+
+    TITLE = "mxgw-py"
+    CSS_PATH = "app.tcss"
+    ENABLE_COMMAND_PALETTE = False
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide")]  # noqa: RUF012 - the base class says instance variable
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("slash", "filter", "Filter", key_display="/"),
+        Binding("w", "write", "Write"),
+        Binding("delete", "remove", "Remove", key_display="del"),
+        Binding("a", "alarms", "Alarms"),
+        Binding("r", "reload", "Reload"),
+        Binding("question_mark", "help", "Help", key_display="?"),
+        Binding("q", "quit", "Quit"),
+        Binding("escape", "whole_tree", "Whole tree", show=False),
+    ]
+
+    def __init__(self, plant: Plant, tags: Iterable[str] = (), *, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self.plant = plant
+        self.watch_list = WatchList()
+        self._first_tags = tuple(tags)
+        self._clock = clock
+        self._link, self._link_text = Link.CONNECTING, ""
+        self._browsed = False
+        self._filter_timer: Timer | None = None
+
+    def compose(self) -> ComposeResult:
+        with Horizontal(id="main"):
+            with Vertical(id="browse"):
+                yield Input(placeholder="filter (/)", id="filter", compact=True)
+                yield GalaxyTree(self.plant, self.watch_list.__contains__, id="tree")
+            with Vertical(id="right"):
+                yield WatchTable(self.watch_list, self._clock, id="watch")
+                with ContentSwitcher(initial="details", id="lower"):
+                    yield Details(id="details")
+                    yield Static(NO_ALARMS, id="alarms")
+        yield Static(id="status")
+        yield Footer(show_command_palette=False)
+
+    def on_mount(self) -> None:
+        self.query_one("#browse").border_title = "Galaxy"
+        self.query_one("#watch").border_title = "Watch"
+        self.query_one("#lower").border_title = "Details"
+        for tag in self._first_tags:
+            self._watch(tag, None)
+        self.query_one(GalaxyTree).focus()
+        self.set_interval(REPAINT, self.repaint)
+        self.repaint()
+
+    # ----------------------------------------------------------------------------------------------------- listener
+
+    def link_changed(self, link: Link, text: str) -> None:
+        if link is not Link.CONNECTED and self._link is Link.CONNECTED:
+            self.watch_list.link_lost()
+        self._link, self._link_text = link, text
+        if link is Link.CONNECTED and not self._browsed and self.is_running:
+            self._browsed = True
+            self.query_one(GalaxyTree).show_top()
+
+    def values_came(self, changes: Sequence[tuple[str, pb.MxEvent]]) -> None:
+        now = self._clock()
+        for tag, event in changes:
+            self.watch_list.apply(tag, event, now)
+
+    def tag_refused(self, tag: str, reason: str) -> None:
+        self.watch_list.refuse(tag, reason)
+
+    def events_lost(self, count: int) -> None:
+        self.watch_list.lost += max(1, count)
+
+    # ------------------------------------------------------------------------------------------------------ drawing
+
+    def repaint(self) -> None:
+        """Draws what has changed since the last time."""
+        if not self.screen_stack:
+            return
+        main = self.screen_stack[0]
+        main.query_one(WatchTable).repaint()
+        main.query_one("#status", Static).update(self._status())
+        self._show_details()
+
+    def _status(self) -> Text:
+        text = Text(no_wrap=True, overflow="ellipsis")
+        text.append(f" ● {self._link.value} ", _LINK_STYLES[self._link]).append(self.plant.endpoint)
+        if self.plant.read_only:
+            text.append("  READ-ONLY", "bold yellow")
+        if self._link is not Link.CONNECTED:
+            return text.append(f"  {one_line(self._link_text)}" if self._link_text else "  …", "dim")
+        text.append(f"  {len(self.watch_list)} tags  {rate_text(self.watch_list.rate(self._clock()))}")
+        if self.watch_list.lost:
+            text.append(f"  {self.watch_list.lost} events lost", "bold red")
+        return text.append(f"  {self._link_text}", "dim")
+
+    def _show_details(self) -> None:
+        main = self.screen_stack[0]
+        details, tree, table = main.query_one(Details), main.query_one(GalaxyTree), main.query_one(WatchTable)
+        row = table.selected
+        chosen = tree.selected
+        if row is not None and (table.has_focus or chosen is None):
+            details.show_watched(row)
+        elif isinstance(chosen, galaxy_pb.GalaxyAttribute):
+            details.show_attribute(chosen, self.watch_list.get(chosen.full_tag_reference))
+        elif chosen is not None:
+            details.show_object(chosen.object)
+        else:
+            details.show_nothing()
+
+    def on_watch_table_moved(self) -> None:
+        self._show_details()
+
+    def on_tree_node_highlighted(self) -> None:
+        self._show_details()
+
+    # ------------------------------------------------------------------------------------------------------ actions
+
+    def on_galaxy_tree_attribute_chosen(self, event: GalaxyTree.AttributeChosen) -> None:
+        self._watch(event.attribute.full_tag_reference, event.attribute)
+
+    def _watch(self, tag: str, attribute: galaxy_pb.GalaxyAttribute | None) -> None:
+        if self.watch_list.add(tag, attribute):
+            self.plant.watch(tag)
+        self.query_one(WatchTable).select(tag)
+        self.query_one(GalaxyTree).mark_watched()
+        self.repaint()
+
+    def action_remove(self) -> None:
+        row = self.query_one(WatchTable).selected
+        if row is None:
+            return
+        self.watch_list.remove(row.tag)
+        self.plant.unwatch(row.tag)
+        self.query_one(GalaxyTree).mark_watched()
+        self.repaint()
+
+    def action_write(self) -> None:
+        row = self.query_one(WatchTable).selected
+        if self.plant.read_only:
+            self.notify("Started with --read-only: nothing can be written.", severity="warning")
+        elif row is None:
+            self.notify("Watch a tag first: Enter on an attribute in the tree.", severity="warning")
+        elif row.quality is None or row.stale:
+            self.notify(f"{row.tag} has no present value; MXAccess takes no write before that.", severity="warning")
+        else:
+            self.push_screen(WriteDialog(self.plant, row))
+
+    def action_alarms(self) -> None:
+        lower = self.query_one("#lower", ContentSwitcher)
+        lower.current = "details" if lower.current == "alarms" else "alarms"
+        lower.border_title = "Alarms" if lower.current == "alarms" else "Details"
+
+    def action_help(self) -> None:
+        self.push_screen(HelpScreen())
+
+    def action_reload(self) -> None:
+        self._apply_filter()
+
+    def action_filter(self) -> None:
+        self.query_one("#filter", Input).focus()
+
+    def action_whole_tree(self) -> None:
+        entry = self.query_one("#filter", Input)
+        if entry.value:
+            entry.value = ""
+            self._apply_filter()
+        self.query_one(GalaxyTree).focus()
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        if event.input.id != "filter":
+            return
+        if self._filter_timer is not None:
+            self._filter_timer.stop()
+        self._filter_timer = self.set_timer(FILTER_PAUSE, self._apply_filter)
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        if event.input.id == "filter":
+            self._apply_filter()
+            self.query_one(GalaxyTree).focus()
+
+    def _apply_filter(self) -> None:
+        if self._filter_timer is not None:
+            self._filter_timer.stop()
+            self._filter_timer = None
+        text = self.query_one("#filter", Input).value.strip()
+        tree = self.query_one(GalaxyTree)
+        if text:
+            tree.show_found(text)
+        else:
+            tree.show_top()

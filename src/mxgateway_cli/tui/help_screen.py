@@ -1,0 +1,58 @@
+"""The help screen."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from rich.table import Table
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.screen import ModalScreen
+from textual.widgets import Label, Static
+
+KEYS = (
+    ("Tab", "next part of the screen"),
+    ("↑ ↓ ← →", "move; → opens an object, ← closes it"),
+    ("Enter", "watch the attribute under the cursor"),
+    ("Delete", "remove the tag under the cursor from the watch list"),
+    ("w", "write to that tag: value, confirmation, outcome"),
+    ("/", "filter: part of a tag name, or OBJECT.ATTRIBUTE; Esc shows the whole tree"),
+    ("r", "browse the Galaxy anew"),
+    ("a", "alarms, and back to the details"),
+    ("?", "this help"),
+    ("q", "quit"),
+)
+QUALITY = (
+    ("good", "green", "the value is what the field says now"),
+    ("uncertain", "yellow", "usable with care"),
+    ("bad", "red", "not usable; the detail panel says why"),
+    ("stale", "red", "the connection was lost: the value is from before"),
+)
+
+
+class HelpScreen(ModalScreen[None]):
+    """Keys, and what colours mean."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,question_mark,q,enter", "dismiss", "Close")]
+
+    def on_mount(self) -> None:
+        panel = self.query_one("#help")
+        panel.border_title, panel.border_subtitle = "Keys", "Esc closes"
+
+    def compose(self) -> ComposeResult:
+        keys = Table.grid(padding=(0, 2))
+        keys.add_column(style="bold", no_wrap=True)
+        keys.add_column()
+        for key, text in KEYS:
+            keys.add_row(key, text)
+        quality = Table.grid(padding=(0, 2))
+        quality.add_column(no_wrap=True)
+        quality.add_column()
+        for name, colour, text in QUALITY:
+            quality.add_row(Text(name, colour), text)
+        with VerticalScroll(id="help"):
+            yield Static(keys)
+            yield Label("Quality", classes="heading")
+            yield Static(quality)

@@ -1,0 +1,91 @@
+"""The seam between the screens and what they show: the gateway in use, a fake in tests."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol
+
+from mxgateway.generated import galaxy_repository_pb2 as galaxy_pb
+from mxgateway.generated import mxaccess_gateway_pb2 as pb
+
+
+class Link(Enum):
+    """Where the connection stands."""
+
+    CONNECTING = "connecting"
+    CONNECTED = "connected"
+    RECONNECTING = "reconnecting"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a write ended.
+
+    Attributes:
+        succeeded: None when nobody can tell, because the answer did not come.
+        text: the outcome in words.
+    """
+
+    succeeded: bool | None
+    text: str
+
+
+class Listener(Protocol):
+    """What a plant tells."""
+
+    def link_changed(self, link: Link, text: str) -> None:
+        """The connection stands elsewhere; the text is the session, or why there is none."""
+
+    def values_came(self, changes: Sequence[tuple[str, pb.MxEvent]]) -> None:
+        """Data changes of watched tags."""
+
+    def tag_refused(self, tag: str, reason: str) -> None:
+        """A tag cannot be watched."""
+
+    def events_lost(self, count: int) -> None:
+        """The gateway has dropped events; 0 when it does not say how many."""
+
+
+class Branch(Protocol):
+    """An object of the Galaxy whose children are fetched when asked; `mxgateway.BrowseNode` is one."""
+
+    @property
+    def object(self) -> galaxy_pb.GalaxyObject: ...
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def has_children_hint(self) -> bool: ...
+
+    async def expand(self) -> Sequence[Branch]: ...
+
+
+class Plant(Protocol):
+    """Everything that the screens ask for."""
+
+    @property
+    def endpoint(self) -> str: ...
+
+    @property
+    def read_only(self) -> bool: ...
+
+    async def run(self, listener: Listener) -> None:
+        """Keeps the connection up, and what is watched subscribed, until it is cancelled."""
+
+    def watch(self, tag: str) -> None:
+        """From now on data changes of this tag are told."""
+
+    def unwatch(self, tag: str) -> None: ...
+
+    async def write(self, tag: str, value: pb.MxValue) -> Outcome:
+        """Writes to a watched tag and waits for its OnWriteComplete. Never raises for what the plant answers."""
+
+    async def browse(self) -> Sequence[Branch]:
+        """The top of the Galaxy. Raises MxGatewayError."""
+
+    async def search(self, text: str, limit: int) -> tuple[list[galaxy_pb.GalaxyObject], bool]:
+        """Objects whose tag name contains the text, and whether there are more than the limit. Raises
+        MxGatewayError."""

@@ -1,0 +1,34 @@
+"""Runs the application and the connection behind it, and ends both together."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+
+from mxgateway import ClientOptions
+from mxgateway_cli.tui.app import MxGatewayApp
+from mxgateway_cli.tui.gateway_plant import GatewayPlant
+
+
+async def run(options: ClientOptions, tags: Iterable[str], *, read_only: bool) -> None:
+    """Shows the application until the user quits; the session is closed then.
+
+    Raises:
+        ExceptionGroup: the connection failed in a way that trying again cannot mend.
+    """
+    plant = GatewayPlant(options, read_only=read_only)
+    app = MxGatewayApp(plant, tags)
+
+    async def connection() -> None:
+        try:
+            await plant.run(app)
+        finally:
+            # Whatever ends the connection for good gives the terminal back first.
+            app.exit()
+
+    async with asyncio.TaskGroup() as tasks:
+        link = tasks.create_task(connection())
+        try:
+            await app.run_async()
+        finally:
+            link.cancel()

@@ -1,0 +1,66 @@
+"""Values, times and rates as short texts."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from rich.cells import cell_len, set_cell_size
+
+_SECOND = 1_000_000_000
+
+
+def clock_text(unix_ns: int) -> str:
+    """Local time of day with milliseconds; empty for no time."""
+    if not unix_ns:
+        return ""
+    return datetime.fromtimestamp(unix_ns / _SECOND, UTC).astimezone().strftime("%H:%M:%S.%f")[:-3]
+
+
+def moment_text(unix_ns: int) -> str:
+    """Local date and time with its offset, to the millisecond; empty for no time."""
+    if not unix_ns:
+        return ""
+    return datetime.fromtimestamp(unix_ns / _SECOND, UTC).astimezone().isoformat(" ", "milliseconds")
+
+
+def age_text(seconds: float | None) -> str:
+    if seconds is None:
+        return ""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    if seconds < 3600:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.0f} h"
+
+
+def rate_text(per_second: float) -> str:
+    return f"{per_second:.1f}/s" if per_second < 100 else f"{per_second:.0f}/s"
+
+
+def one_line(text: str) -> str:
+    """The text without line breaks and control characters, which would tear a table."""
+    return "".join(char if char.isprintable() else "·" for char in text)
+
+
+def fit(text: str, width: int, *, right: bool = False, keep_end: bool = False) -> str:
+    """The text in exactly `width` cells.
+
+    Args:
+        text: one line.
+        width: cells.
+        right: aligned to the right.
+        keep_end: what does not fit is cut at the front: the ends of references tell them apart.
+    """
+    length = cell_len(text)
+    if length <= width:
+        return " " * (width - length) + text if right else text + " " * (width - length)
+    if width < 1:
+        return ""
+    if not keep_end:
+        return set_cell_size(text, width - 1) + "…"
+    kept = text
+    while cell_len(kept) > width - 1:
+        kept = kept[1:]
+    return "…" + kept + " " * (width - 1 - cell_len(kept))

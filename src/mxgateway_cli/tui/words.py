@@ -1,0 +1,148 @@
+"""Numbers of a Galaxy and of MXAccess in words, and the type that a value is written as."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from mxgateway.generated import galaxy_repository_pb2 as galaxy_pb
+from mxgateway.generated import mxaccess_gateway_pb2 as pb
+from mxgateway.quality import is_status_failure
+
+SECURITY_CLASSES = {
+    -1: "undefined",
+    0: "FreeAccess",
+    1: "Operate",
+    2: "SecuredWrite",
+    3: "VerifiedWrite",
+    4: "Tune",
+    5: "Configure",
+    6: "ViewOnly",
+}
+
+CATEGORIES = {
+    -1: "Undefined",
+    0: "PackageOnly",
+    1: "PackageOnly_Lockable",
+    2: "Calculated",
+    3: "CalculatedRetentive",
+    4: "Writeable_U",
+    5: "Writeable_S",
+    6: "Writeable_US",
+    7: "Writeable_UC",
+    8: "Writeable_USC",
+    9: "Writeable_UC_Lockable",
+    10: "Writeable_USC_Lockable",
+    11: "Writeable_C_Lockable",
+    12: "SystemSetsOnly",
+    13: "SystemInternal",
+    14: "SystemWriteable",
+    15: "Constant",
+    16: "SystemInternalBrowsable",
+    17: "CalculatedPackage",
+    18: "DeleteAfterStartup",
+}
+
+DETAILS = {
+    1: "the request timed out",
+    2: "no communication with the platform",
+    3: "no such platform",
+    4: "no such engine",
+    5: "no communication with the engine",
+    6: "the reference is invalid, or its object is not deployed",
+    7: "the Galaxy repository is not available",
+    8: "no such object",
+    9: "the object was deployed anew; the reference is being resolved again",
+    10: "the attribute was changed by a deployment",
+    11: "the attribute is still being resolved",
+    12: "the object is still being resolved",
+    13: "wrong data type",
+    14: "wrong number of dimensions",
+    15: "invalid index",
+    18: "this conversion is not supported",
+    19: "the text cannot be converted",
+    20: "the value is too large for its type",
+    26: "the engine is overloaded",
+    1001: "no such attribute",
+    1002: "no such property",
+    1003: "the index is out of range",
+    1004: "the value is out of range",
+    1005: "wrong data type",
+    1006: "the attribute cannot be read",
+    1007: "the attribute cannot be written",
+    1008: "write access denied",
+    1009: "unknown error",
+    1010: "the object is initializing",
+    1011: "the engine is initializing",
+    1012: "needs a secured write, with the operator's credentials",
+    1013: "needs a verified write, with the credentials of operator and verifier",
+    1016: "the user has no right to write this",
+    1017: "the verifier has no right to verify this",
+}
+"""Own words for MxStatusDetail numbers that a reader or a writer meets."""
+
+_TYPE_OF_ARM = {
+    "bool_value": "bool",
+    "int32_value": "int32",
+    "int64_value": "int64",
+    "float_value": "float",
+    "double_value": "double",
+    "string_value": "string",
+    "timestamp_value": "timestamp",
+    "bool_values": "bool[]",
+    "int32_values": "int32[]",
+    "int64_values": "int64[]",
+    "float_values": "float[]",
+    "double_values": "double[]",
+    "string_values": "string[]",
+    "timestamp_values": "timestamp[]",
+}
+_TYPE_OF_GALAXY = {1: "bool", 2: "int32", 3: "float", 4: "double", 5: "string", 6: "timestamp", 7: "elapsed"}
+
+
+def status_words(status: pb.MxStatusProxy) -> str:
+    """One MXSTATUS_PROXY for people: category, detail number, and what the number means."""
+    known = status.category in pb.MxStatusCategory.values()
+    name = pb.MxStatusCategory.Name(status.category) if known else f"category {status.category}"
+    words = DETAILS.get(status.detail) or status.diagnostic_text
+    category = name.removeprefix("MX_STATUS_CATEGORY_").replace("_", " ").lower()
+    return f"{category}, detail {status.detail}" + (f": {words}" if words else "")
+
+
+def failures(statuses: Iterable[pb.MxStatusProxy]) -> str:
+    """The failed ones of an event's statuses in words; empty when none has failed."""
+    return "; ".join(status_words(status) for status in statuses if is_status_failure(status))
+
+
+def security_class(number: int) -> str:
+    return SECURITY_CLASSES.get(number, f"class {number}")
+
+
+def category(number: int) -> str:
+    return CATEGORIES.get(number, f"category {number}")
+
+
+def data_type(attribute: galaxy_pb.GalaxyAttribute) -> str:
+    """The data type as the Galaxy names it, with the length of an array."""
+    name = attribute.data_type_name or f"type {attribute.mx_data_type}"
+    if not attribute.is_array:
+        return name
+    return f"{name}[{attribute.array_dimension if attribute.array_dimension_present else ''}]"
+
+
+def write_type(current: pb.MxValue | None, attribute: galaxy_pb.GalaxyAttribute | None) -> str | None:
+    """The type (as `mxgw-py write --type` names it) that a new value has to have, or None when it is not known.
+
+    What came last decides; the Galaxy only speaks for a value that is null or has not come.
+    """
+    if current is not None and (arm := current.WhichOneof("kind")) and not current.is_null:
+        elapsed = pb.MX_DATA_TYPE_ELAPSED_TIME
+        if arm == "array_value":
+            array = current.array_value
+            if elapsed in (array.element_data_type, current.data_type):
+                return "elapsed[]"
+            return _TYPE_OF_ARM.get(array.WhichOneof("values") or "")
+        return "elapsed" if current.data_type == elapsed else _TYPE_OF_ARM.get(arm)
+    if attribute is None:
+        return None
+    name = _TYPE_OF_GALAXY.get(attribute.mx_data_type)
+    return f"{name}[]" if name and attribute.is_array else name
