@@ -81,7 +81,8 @@ class MxGatewayApp(App[None]):
         self.query_one("#watch").border_title = "Watch"
         self.query_one("#lower").border_title = "Details"
         for tag in self._first_tags:
-            self._watch(tag, None)
+            if self.watch_list.add(tag):
+                self.plant.watch(tag)
         self.query_one(GalaxyTree).focus()
         self.set_interval(REPAINT, self.repaint)
         self.repaint()
@@ -92,7 +93,11 @@ class MxGatewayApp(App[None]):
         if link is not Link.CONNECTED and self._link is Link.CONNECTED:
             self.watch_list.link_lost()
         self._link, self._link_text = link, text
-        if link is Link.CONNECTED and not self._browsed and self.is_running:
+        # The plant runs beside the application: what touches widgets is for the application's own task.
+        self.call_later(self._browse_once)
+
+    def _browse_once(self) -> None:
+        if self._link is Link.CONNECTED and not self._browsed:
             self._browsed = True
             self.query_one(GalaxyTree).show_top()
 
@@ -125,7 +130,8 @@ class MxGatewayApp(App[None]):
             text.append("  READ-ONLY", "bold yellow")
         if self._link is not Link.CONNECTED:
             return text.append(f"  {one_line(self._link_text)}" if self._link_text else "  …", "dim")
-        text.append(f"  {len(self.watch_list)} tags  {rate_text(self.watch_list.rate(self._clock()))}")
+        count = len(self.watch_list)
+        text.append(f"  {count} {'tag' if count == 1 else 'tags'}  {rate_text(self.watch_list.rate(self._clock()))}")
         if self.watch_list.lost:
             text.append(f"  {self.watch_list.lost} events lost", "bold red")
         return text.append(f"  {self._link_text}", "dim")
@@ -158,9 +164,9 @@ class MxGatewayApp(App[None]):
     def _watch(self, tag: str, attribute: galaxy_pb.GalaxyAttribute | None) -> None:
         if self.watch_list.add(tag, attribute):
             self.plant.watch(tag)
-        self.query_one(WatchTable).select(tag)
         self.query_one(GalaxyTree).mark_watched()
         self.repaint()
+        self.query_one(WatchTable).select(tag)
 
     def action_remove(self) -> None:
         row = self.query_one(WatchTable).selected
@@ -174,11 +180,15 @@ class MxGatewayApp(App[None]):
     def action_write(self) -> None:
         row = self.query_one(WatchTable).selected
         if self.plant.read_only:
-            self.notify("Started with --read-only: nothing can be written.", severity="warning")
+            self.notify("Started with --read-only: nothing can be written.", severity="warning", markup=False)
         elif row is None:
-            self.notify("Watch a tag first: Enter on an attribute in the tree.", severity="warning")
+            self.notify("Watch a tag first: Enter on an attribute in the tree.", severity="warning", markup=False)
         elif row.quality is None or row.stale:
-            self.notify(f"{row.tag} has no present value; MXAccess takes no write before that.", severity="warning")
+            self.notify(
+                f"{row.tag} has no present value; MXAccess takes no write before that.",
+                severity="warning",
+                markup=False,
+            )
         else:
             self.push_screen(WriteDialog(self.plant, row))
 

@@ -105,8 +105,8 @@ class GalaxyTree(Tree[NodeData]):
                 await work()
             except MxGatewayError as error:
                 self.clear()
-                self.root.add_leaf(Text("no browse; r tries again", "italic"))
-                self.app.notify(one_line(str(error)), title=f"cannot {what}", severity="error")
+                self.root.add_leaf(Text("no tree: r tries again", "italic"))
+                self.app.notify(one_line(str(error)), title=f"cannot {what}", severity="error", markup=False)
             else:
                 self.cursor_line = 0 if self.root.children else -1
 
@@ -123,7 +123,7 @@ class GalaxyTree(Tree[NodeData]):
 
     def _attribute_label(self, attribute: galaxy_pb.GalaxyAttribute) -> Text:
         watched = self._is_watched(attribute.full_tag_reference)
-        label = Text("● " if watched else "· ", "green" if watched else "dim")
+        label = Text().append("● " if watched else "· ", "green" if watched else "dim")
         label.append(one_line(attribute.attribute_name), "cyan")
         return label.append(f"  {data_type(attribute)}", "dim")
 
@@ -150,7 +150,7 @@ class GalaxyTree(Tree[NodeData]):
         except MxGatewayError as error:
             self._fetched.discard(node.id)
             node.collapse()
-            self.app.notify(one_line(str(error)), title=f"cannot open {branch.name}", severity="error")
+            self.app.notify(one_line(str(error)), title=f"cannot open {branch.name}", severity="error", markup=False)
             return
         for child in children:
             self._add_branch(node, child)

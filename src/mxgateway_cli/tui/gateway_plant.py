@@ -94,7 +94,7 @@ class GatewayPlant:
                 try:
                     await self._serve(listener, connected)
                 except* (MxGatewayError, OSError, ValueError) as group:
-                    problem = redact(str(_first(group)), self._options.api_key)
+                    problem = redact(str(first_cause(group)), self._options.api_key)
                 if was_connected:
                     link, pause = Link.RECONNECTING, FIRST_PAUSE
                 listener.link_changed(link, problem)
@@ -242,7 +242,7 @@ def _complete(live: _Live, event: pb.MxEvent) -> None:
             write.set_result(event)
 
 
-def _first(group: BaseExceptionGroup[Exception]) -> BaseException:
+def first_cause(group: BaseExceptionGroup[Exception]) -> BaseException:
     error: BaseException = group
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]

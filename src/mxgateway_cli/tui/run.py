@@ -5,13 +5,23 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 
+from textual.app import AutopilotCallbackType
+
 from mxgateway import ClientOptions
 from mxgateway_cli.tui.app import MxGatewayApp
 from mxgateway_cli.tui.gateway_plant import GatewayPlant
 
 
-async def run(options: ClientOptions, tags: Iterable[str], *, read_only: bool) -> None:
+async def run(
+    options: ClientOptions, tags: Iterable[str], *, read_only: bool, auto_pilot: AutopilotCallbackType | None = None
+) -> None:
     """Shows the application until the user quits; the session is closed then.
+
+    Args:
+        options: the gateway.
+        tags: watched from the start.
+        read_only: refuses every write.
+        auto_pilot: plays the user, without a terminal; for tests.
 
     Raises:
         ExceptionGroup: the connection failed in a way that trying again cannot mend.
@@ -29,6 +39,6 @@ async def run(options: ClientOptions, tags: Iterable[str], *, read_only: bool) -
     async with asyncio.TaskGroup() as tasks:
         link = tasks.create_task(connection())
         try:
-            await app.run_async()
+            await app.run_async(headless=auto_pilot is not None, auto_pilot=auto_pilot)
         finally:
             link.cancel()

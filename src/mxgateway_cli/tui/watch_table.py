@@ -96,6 +96,7 @@ class WatchTable(ScrollView, can_focus=True):
 
     def on_resize(self) -> None:
         self.repaint()
+        self._show_cursor()
 
     def _show_cursor(self) -> None:
         top, room = round(self.scroll_offset.y), max(1, self.size.height - 1)

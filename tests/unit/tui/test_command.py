@@ -1,0 +1,61 @@
+"""`mxgw-py tui` as a command."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+import pytest
+from tests.support.fake_gateway import running_fake
+from tests.support.waiting import eventually
+from textual.pilot import Pilot
+
+from mxgateway import ClientOptions
+from mxgateway_cli.main import main
+from mxgateway_cli.tui.app import MxGatewayApp
+from mxgateway_cli.tui.run import run
+
+
+def test_without_textual_the_error_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A light install gets the pip line and exit code 1, not a traceback."""
+    monkeypatch.setitem(sys.modules, "textual", None)
+    with pytest.raises(SystemExit) as ended:
+        main(["tui", "--endpoint", "localhost:1", "--plaintext"])
+    assert ended.value.code == 1
+    assert "pip install 'mxaccess-gateway[tui]'" in capsys.readouterr().err
+
+
+def test_json_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    """A full-screen command has no document to print."""
+    with pytest.raises(SystemExit) as ended:
+        main(["tui", "--json", "--plaintext"])
+    assert ended.value.code == 2
+    assert "--json" in capsys.readouterr().err
+
+
+def test_help_names_the_options(capsys: pytest.CaptureFixture[str]) -> None:
+    """The command takes tags, the connection options of all commands, and --read-only."""
+    with pytest.raises(SystemExit) as ended:
+        main(["tui", "--help"])
+    assert ended.value.code == 0
+    text = capsys.readouterr().out
+    assert all(option in text for option in ("[TAG]...", "--read-only", "--endpoint", "--profile", "--ca-file"))
+
+
+async def test_quitting_closes_the_session() -> None:
+    """`q` ends the application, the session and the connection."""
+    async with running_fake() as gateway:
+
+        async def user(pilot: Pilot[None]) -> None:
+            app = pilot.app
+            assert isinstance(app, MxGatewayApp)
+            await eventually(lambda: len(gateway.commands_of("advise_item_bulk")) == 1)
+            await pilot.press("q")
+
+        options = ClientOptions(endpoint=gateway.endpoint, plaintext=True)
+        async with asyncio.timeout(30):
+            await run(options, ["A.B"], read_only=False, auto_pilot=user)
+        assert gateway.calls["CloseSession"] == 1
+        assert gateway.streams_open == 0
