@@ -16,7 +16,7 @@ from mxgateway_server.galaxy.index import GalaxyIndex
 from mxgateway_server.galaxy.shapes import Attribute, ShapeTable
 
 _LENGTH_DELIMITED = 2
-_TEMPLATES = 2048
+_TEMPLATES = 1024
 _BODIES = 16_384
 
 
@@ -74,15 +74,20 @@ def attribute_pieces(shapes: ShapeTable, shape: int, name_length: int) -> Sequen
     pieces: list[bytes] = []
     pending = b""
     for attribute in shapes.get(shape).attributes:
-        body = _attribute_body(attribute)
-        suffix = attribute.reference("").encode()
-        reference_length = name_length + len(suffix)
-        head = body + _REFERENCE_KEY + varint(reference_length)
-        pieces.append(pending + _ATTRIBUTE_KEY + varint(len(head) + reference_length) + head)
+        head, suffix = _around_name(attribute, name_length)
+        pieces.append(pending + head)
         pending = suffix
     if pieces:
         pieces.append(pending)
     return pieces
+
+
+@lru_cache(maxsize=_BODIES)
+def _around_name(attribute: Attribute, name_length: int) -> tuple[bytes, bytes]:
+    """The bytes of one attribute before and after the object's name."""
+    suffix = attribute.reference("").encode()
+    body = _attribute_body(attribute) + _REFERENCE_KEY + varint(name_length + len(suffix))
+    return _ATTRIBUTE_KEY + varint(len(body) + name_length + len(suffix)) + body, suffix
 
 
 @lru_cache(maxsize=_BODIES)

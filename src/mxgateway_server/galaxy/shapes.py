@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator
-from dataclasses import dataclass
+from bisect import bisect_left
+from collections.abc import Callable
 from functools import lru_cache, partial
 from typing import NamedTuple
 
@@ -12,6 +12,8 @@ from mxgateway_server.galaxy.codes import ALARM_EXTENSION, HISTORY_EXTENSION
 from mxgateway_server.galaxy.data import AttributeDefinition, GalaxyData
 
 _EXPANDED_SHAPES = 1024
+_SHARED_PARTS = 2048
+_FLAGGED = 16_384
 
 
 class Attribute(NamedTuple):
@@ -32,94 +34,143 @@ class Attribute(NamedTuple):
         return f"{tag_name}.{self.name}[]" if self.is_array else f"{tag_name}.{self.name}"
 
 
-@dataclass(frozen=True, slots=True)
 class Shape:
-    """The attributes of all objects of one shape, by name without case, and the place of each folded name."""
+    """The attributes of all objects of one shape, in the order of their names without case."""
 
-    attributes: tuple[Attribute, ...]
-    by_name: dict[str, int]
+    __slots__ = ("attributes",)
+
+    def __init__(self, attributes: tuple[Attribute, ...]) -> None:
+        self.attributes = attributes
 
     def find(self, folded_name: str) -> Attribute | None:
-        position = self.by_name.get(folded_name)
-        return None if position is None else self.attributes[position]
-
-
-class ShapeFacts(NamedTuple):
-    """What filters and counts need of a shape, without expanding it."""
-
-    attribute_count: int
-    is_alarm: bool
-    is_historized: bool
+        place = bisect_left(self.attributes, folded_name, key=_folded_name)
+        if place < len(self.attributes) and _folded_name(self.attributes[place]) == folded_name:
+            return self.attributes[place]
+        return None
 
 
 class ShapeTable:
-    """The shapes of one Galaxy: facts of all of them, attributes of those in use lately. Threads may share it."""
+    """The shapes of one Galaxy: facts of all of them, attributes of those in use lately. Threads may share it.
+
+    A Galaxy in which every object differs has as many shapes as objects, so everything but three numbers a shape is
+    kept in bounded caches, and put together from parts that many shapes share.
+
+    Attributes:
+        attribute_counts, alarm_bearing, historized: by index of the shape.
+    """
 
     def __init__(self, data: GalaxyData) -> None:
+        # Functions bound to data, not methods bound to self: a cycle would keep a replaced Galaxy in memory until the
+        # next full collection.
+        parts = _Parts(
+            configured=lru_cache(maxsize=_SHARED_PARTS)(partial(_configured, data)),
+            built_in=lru_cache(maxsize=_SHARED_PARTS)(
+                partial(_built_in, lru_cache(maxsize=4 * _SHARED_PARTS)(partial(_of_primitive, data)))
+            ),
+            extended=lru_cache(maxsize=_SHARED_PARTS)(partial(_extended, data)),
+        )
+        self.get = lru_cache(maxsize=_EXPANDED_SHAPES)(partial(_expand, data, parts))
         self.attribute_counts = array("i")
         self.alarm_bearing = bytearray()
         self.historized = bytearray()
         for shape in range(len(data.shapes)):
-            facts = _facts(data, shape)
-            self.attribute_counts.append(facts.attribute_count)
-            self.alarm_bearing.append(facts.is_alarm)
-            self.historized.append(facts.is_historized)
-        # Bound to the data, not to self: a cycle would keep a replaced Galaxy in memory until the next full collection.
-        self.get = lru_cache(maxsize=_EXPANDED_SHAPES)(partial(expand_shape, data))
+            chosen, alarms, histories = _choose(data, parts, shape)
+            self.attribute_counts.append(len(chosen))
+            self.alarm_bearing.append(bool(alarms))
+            self.historized.append(bool(histories))
 
 
-def expand_shape(data: GalaxyData, shape: int) -> Shape:
-    """One attribute per name without case: configured before built-in, then the nearest package."""
-    alarms, histories = _extended_names(data, shape, ALARM_EXTENSION), _extended_names(data, shape, HISTORY_EXTENSION)
-    chosen: dict[str, Attribute] = {}
-    for folded, name, definition, configured in _definitions(data, shape):
-        if folded in chosen:
-            continue
-        chosen[folded] = Attribute(
-            name=name,
-            mx_data_type=definition.mx_data_type,
-            data_type_name=data.data_type_names.get(definition.mx_data_type, ""),
-            is_array=definition.is_array,
-            array_dimension=definition.array_dimension,
-            mx_attribute_category=definition.mx_attribute_category,
-            security_classification=definition.security_classification,
-            is_historized=configured and folded in histories,
-            is_alarm=configured and folded in alarms,
-        )
-    names = sorted(chosen)
-    return Shape(tuple(chosen[name] for name in names), {name: place for place, name in enumerate(names)})
+_ByName = dict[str, Attribute]
+"""Attributes by name without case."""
 
 
-def _definitions(data: GalaxyData, shape: int) -> Iterator[tuple[str, str, AttributeDefinition, bool]]:
-    layers = [data.layers[layer] for layer in data.shapes[shape]]
-    for layer in layers:
-        for index in layer[0]:
-            definition = data.definitions[index]
-            yield definition.name.casefold(), definition.name, definition, True
-    for layer in layers:
-        for index in layer[1]:
-            use = data.primitive_uses[index]
-            for attribute in data.primitive_definitions[use.definition].attributes:
-                definition = data.definitions[attribute]
-                name = f"{use.name}.{definition.name}" if use.name else definition.name
-                yield name.casefold(), name, definition, False
+class _Parts(NamedTuple):
+    """What layers are made of, from caches."""
+
+    configured: Callable[[tuple[int, ...]], _ByName]
+    built_in: Callable[[tuple[int, ...]], _ByName]
+    extended: Callable[[tuple[int, ...]], tuple[frozenset[str], frozenset[str]]]
 
 
-def _extended_names(data: GalaxyData, shape: int, extension: str) -> set[str]:
-    wanted = extension.casefold()
-    uses = (data.primitive_uses[index] for layer in data.shapes[shape] for index in data.layers[layer][1])
-    return {use.name.casefold() for use in uses if data.primitive_definitions[use.definition].name.casefold() == wanted}
+def _folded_name(attribute: Attribute) -> str:
+    return attribute.name.casefold()
 
 
-def _facts(data: GalaxyData, shape: int) -> ShapeFacts:
-    names: set[str] = set()
-    configured_names: set[str] = set()
-    for folded, _, _, configured in _definitions(data, shape):
-        names.add(folded)
-        if configured:
-            configured_names.add(folded)
-    return ShapeFacts(
-        attribute_count=len(names),
-        is_alarm=not configured_names.isdisjoint(_extended_names(data, shape, ALARM_EXTENSION)),
-        is_historized=not configured_names.isdisjoint(_extended_names(data, shape, HISTORY_EXTENSION)),
+def _expand(data: GalaxyData, parts: _Parts, shape: int) -> Shape:
+    chosen, alarms, histories = _choose(data, parts, shape)
+    for name in alarms | histories:
+        chosen[name] = _flagged(chosen[name], name in histories, name in alarms)
+    return Shape(tuple(map(chosen.__getitem__, sorted(chosen))))
+
+
+def _choose(data: GalaxyData, parts: _Parts, shape: int) -> tuple[_ByName, set[str], set[str]]:
+    """One attribute per name: configured before built-in, then the nearest package; and which of them are extended."""
+    layers = [data.layers[layer] for layer in reversed(data.shapes[shape])]
+    chosen: _ByName = {}
+    configured: _ByName = {}
+    alarms: set[str] = set()
+    histories: set[str] = set()
+    for own, primitives in layers:
+        chosen.update(parts.built_in(primitives))
+        configured.update(parts.configured(own))
+        more_alarms, more_histories = parts.extended(primitives)
+        alarms |= more_alarms
+        histories |= more_histories
+    chosen.update(configured)
+    return chosen, alarms & configured.keys(), histories & configured.keys()
+
+
+def _configured(data: GalaxyData, definitions: tuple[int, ...]) -> _ByName:
+    found: _ByName = {}
+    for index in definitions:
+        definition = data.definitions[index]
+        found.setdefault(definition.name.casefold(), _attribute(data, definition.name, definition))
+    return found
+
+
+def _built_in(of_primitive: Callable[[int], _ByName], primitives: tuple[int, ...]) -> _ByName:
+    found: _ByName = {}
+    for index in reversed(primitives):
+        found.update(of_primitive(index))
+    return found
+
+
+def _of_primitive(data: GalaxyData, index: int) -> _ByName:
+    use = data.primitive_uses[index]
+    found: _ByName = {}
+    for attribute in data.primitive_definitions[use.definition].attributes:
+        definition = data.definitions[attribute]
+        name = f"{use.name}.{definition.name}" if use.name else definition.name
+        found.setdefault(name.casefold(), _attribute(data, name, definition))
+    return found
+
+
+def _extended(data: GalaxyData, primitives: tuple[int, ...]) -> tuple[frozenset[str], frozenset[str]]:
+    """Names that carry an alarm extension, and those that carry a history extension."""
+    names: dict[str, set[str]] = {ALARM_EXTENSION.casefold(): set(), HISTORY_EXTENSION.casefold(): set()}
+    for index in primitives:
+        use = data.primitive_uses[index]
+        kind = data.primitive_definitions[use.definition].name.casefold()
+        if kind in names:
+            names[kind].add(use.name.casefold())
+    alarms, histories = names.values()
+    return frozenset(alarms), frozenset(histories)
+
+
+def _attribute(data: GalaxyData, name: str, definition: AttributeDefinition) -> Attribute:
+    return Attribute(
+        name=name,
+        mx_data_type=definition.mx_data_type,
+        data_type_name=data.data_type_names.get(definition.mx_data_type, ""),
+        is_array=definition.is_array,
+        array_dimension=definition.array_dimension,
+        mx_attribute_category=definition.mx_attribute_category,
+        security_classification=definition.security_classification,
+        is_historized=False,
+        is_alarm=False,
     )
+
+
+@lru_cache(maxsize=_FLAGGED)
+def _flagged(attribute: Attribute, is_historized: bool, is_alarm: bool) -> Attribute:
+    return attribute._replace(is_historized=is_historized, is_alarm=is_alarm)
