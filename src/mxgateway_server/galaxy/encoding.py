@@ -79,7 +79,8 @@ def attribute_pieces(shapes: ShapeTable, shape: int, name_length: int) -> Sequen
         pending = suffix
     if pieces:
         pieces.append(pending)
-    return pieces
+    # A tuple of bytes costs the garbage collector nothing, a list of them does.
+    return tuple(pieces)
 
 
 @lru_cache(maxsize=_BODIES)

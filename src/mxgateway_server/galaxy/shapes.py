@@ -11,7 +11,7 @@ from typing import NamedTuple
 from mxgateway_server.galaxy.codes import ALARM_EXTENSION, HISTORY_EXTENSION
 from mxgateway_server.galaxy.data import AttributeDefinition, GalaxyData
 
-_EXPANDED_SHAPES = 1024
+_EXPANDED_SHAPES = 256
 _SHARED_PARTS = 2048
 _FLAGGED = 16_384
 

@@ -60,7 +60,7 @@ class SqlGalaxySource:
             raise GalaxySourceError("the Galaxy's command timeout must be more than 0 seconds")
         try:
             named = effective_url(url)
-        except ArgumentError:
+        except (ArgumentError, ValueError):
             raise GalaxySourceError(
                 "the Galaxy's connection string is no SQLAlchemy URL; say e.g. mssql+pytds://user:password@host/ZB"
             ) from None
