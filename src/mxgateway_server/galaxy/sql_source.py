@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -107,19 +107,21 @@ class SqlGalaxySource:
 
     def _read(self, connection: Connection, data_types: Sequence[Sequence[Any]] | None) -> GalaxyData:
         assembly = Assembly(_deploy_time(connection))
-        rows = self._rows
         if data_types is not None:
             assembly.data_types(data_types)
-        assembly.primitive_definitions(
-            list(rows(connection, queries.primitive_definition_rows)), rows(connection, queries.definition_rows)
-        )
-        assembly.packages(rows(connection, queries.package_rows))
-        assembly.configured(rows(connection, queries.configured_rows))
-        assembly.primitives(rows(connection, queries.primitive_rows))
-        assembly.templates(rows(connection, queries.template_rows))
-        return assembly.objects(rows(connection, queries.object_rows))
+        with ExitStack() as results:
+            # Closed before the connection is, also when the rows turn out to be rubbish half-way.
+            def rows(query: Callable[[], queries.Query]) -> Iterator[Sequence[Any]]:
+                return results.enter_context(closing(self._rows(connection, query)))
 
-    def _rows(self, connection: Connection, query: Callable[[], queries.Query]) -> Iterator[Sequence[Any]]:
+            assembly.primitive_definitions(list(rows(queries.primitive_definition_rows)), rows(queries.definition_rows))
+            assembly.packages(rows(queries.package_rows))
+            assembly.configured(rows(queries.configured_rows))
+            assembly.primitives(rows(queries.primitive_rows))
+            assembly.templates(rows(queries.template_rows))
+            return assembly.objects(rows(queries.object_rows))
+
+    def _rows(self, connection: Connection, query: Callable[[], queries.Query]) -> Generator[Sequence[Any]]:
         # Only PostgreSQL's driver needs to be told to stream; pytds would then fetch by a round trip a row.
         stream = self._url.get_backend_name() == "postgresql"
         options = {"stream_results": stream, "max_row_buffer": _ROWS_AT_ONCE}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sqlite3
 import subprocess
 import sys
@@ -163,7 +164,7 @@ def test_close_ends_a_read(database: Path, monkeypatch: pytest.MonkeyPatch) -> N
         ("UPDATE gobject SET tag_name = CAST(x'FF41' AS TEXT) WHERE gobject_id = 105", ""),
     ],
 )
-def test_rubbish(database: Path, change: str, detail: str | None) -> None:
+def test_rubbish(database: Path, change: str, detail: str | None, caplog: pytest.LogCaptureFixture) -> None:
     """Rows that cannot be a Galaxy's fail the read as a whole, with the column in the log's detail."""
     raw = sqlite3.connect(database)
     with raw:
@@ -179,6 +180,8 @@ def test_rubbish(database: Path, change: str, detail: str | None) -> None:
     assert isinstance(caught.value, GalaxyDataError) or "cannot be read" in caught.value.reason
     assert detail in caught.value.detail
     assert "SELECT" not in f"{caught.value.reason} {caught.value.detail}"
+    gc.collect()
+    assert not caplog.records, "a result was left open"
 
 
 def test_deploy_time(database: Path) -> None:
