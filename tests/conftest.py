@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import os
+import signal
 import sys
 import threading
 from collections.abc import AsyncIterator, Iterator
@@ -15,6 +16,10 @@ import pytest
 from tests.support.waiting import wait_until
 
 pytest_plugins: list[str] = []
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A background job inherits an ignored SIGINT and hands it on; here and in children Ctrl+C has to work.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Threads of libraries that live as long as the process does.
 _LASTING_THREADS = (

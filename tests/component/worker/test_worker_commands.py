@@ -99,12 +99,13 @@ def test_heartbeats_come_while_a_call_hangs() -> None:
 
 def test_queued_commands_are_cancelled_expired_and_settled() -> None:
     """Behind a hanging call, a queued command can be canceled, and shutdown answers what is left."""
-    with WorkerProcess(arguments=["--allow-fault-injection"]) as worker:
+    with WorkerProcess(arguments=["--allow-fault-injection", "--heartbeat-interval", "0.02"]) as worker:
         worker.make_ready()
         worker.command(inject(worker, "hang_call"))
         ping = pb.MxCommand(kind=pb.MX_COMMAND_KIND_PING, ping=pb.PingCommand(message="x"))
         register = pb.MxCommand(kind=pb.MX_COMMAND_KIND_REGISTER, register=pb.RegisterCommand(client_name="x"))
         worker.send_command(register, "running")
+        worker.wait_for(lambda: worker.heartbeats[-1].current_command_correlation_id == "running")
         worker.send_command(ping, "cancelled")
         worker.send_command(ping, "left")
         worker.send(wpb.WorkerEnvelope(correlation_id="cancelled", worker_cancel=wpb.WorkerCancel(reason="bored")))

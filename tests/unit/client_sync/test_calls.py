@@ -9,7 +9,6 @@ import subprocess
 import sys
 import threading
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
 
 import grpc
@@ -129,15 +128,6 @@ def test_threads_share_one_session(session: Session) -> None:
     assert len(background_threads()) == 1
 
 
-@pytest.fixture
-def interruptible() -> Iterator[None]:
-    """Ctrl+C raises KeyboardInterrupt even when the tests run as a background job, where SIGINT is ignored."""
-    previous = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, previous)
-
-
-@pytest.mark.usefixtures("interruptible")
 def test_an_interrupt_cancels_the_call(gateway: FakeGateway, client: GatewayClient) -> None:
     """Ctrl+C in the waiting thread cancels the call at the gateway and is raised; the client goes on working."""
     gateway.script("OpenSession", "hold")
@@ -158,7 +148,6 @@ def test_an_interrupt_cancels_the_call(gateway: FakeGateway, client: GatewayClie
         assert session.ping("still") == "still"
 
 
-@pytest.mark.usefixtures("interruptible")
 def test_what_an_interrupted_call_made_is_closed(gateway: FakeGateway, client: GatewayClient) -> None:
     """A session that the gateway opened although its caller was interrupted is closed again."""
     made: list[object] = []
