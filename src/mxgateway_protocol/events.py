@@ -228,7 +228,7 @@ class EventEncoder:
         self.session_id = session_id
         self._encoders: dict[tuple[int, int], ValueEncoder] = {}
         self._status_fields: dict[tuple[MxStatus, ...], bytes] = {}
-        self._source_second = self._worker_second = _NEVER
+        self._source_base = self._worker_base = _NEVER
         self._source_prefix = self._worker_prefix = b""
         self._source_ns = _NEVER
         self._source_field = b""
@@ -259,8 +259,8 @@ class EventEncoder:
         template.value_field = value_field = template._encode(value)
         if timestamp_ns != self._source_ns:
             self._source_ns = timestamp_ns
-            seconds, nanos = divmod(timestamp_ns, NS_PER_SECOND)
-            if seconds == self._source_second and nanos >= _NANOS_FIVE_BYTES:
+            nanos = timestamp_ns - self._source_base
+            if _NANOS_FIVE_BYTES <= nanos < NS_PER_SECOND:
                 self._source_field = (
                     self._source_prefix
                     + PAIRS[nanos & _LOW]
@@ -269,9 +269,7 @@ class EventEncoder:
                 )
             else:
                 self._source_field = delimited(_SOURCE_TIMESTAMP, timestamp(timestamp_ns))
-                if seconds > 0:
-                    self._source_second = seconds
-                    self._source_prefix = _long_prefix(_SOURCE_TIMESTAMP, seconds)
+                self._source_base, self._source_prefix = _second(_SOURCE_TIMESTAMP, timestamp_ns)
         template.source_field = source_field = self._source_field
         return b"".join((template._head, value_field, template._tail, source_field, self._worker_field(now_ns)))
 
@@ -351,24 +349,23 @@ class EventEncoder:
         )
 
     def _worker_field(self, now_ns: int) -> bytes:
-        seconds, nanos = divmod(now_ns, NS_PER_SECOND)
-        if seconds == self._worker_second and nanos >= _NANOS_FIVE_BYTES:
+        nanos = now_ns - self._worker_base
+        if _NANOS_FIVE_BYTES <= nanos < NS_PER_SECOND:
             return (
                 self._worker_prefix
                 + PAIRS[nanos & _LOW]
                 + PAIRS[nanos >> PAIR_BITS & _LOW]
                 + _ONE_TO_THREE[nanos >> 28]
             )
-        if seconds > 0:
-            self._worker_second = seconds
-            self._worker_prefix = _long_prefix(_WORKER_TIMESTAMP, seconds)
+        self._worker_base, self._worker_prefix = _second(_WORKER_TIMESTAMP, now_ns)
         return delimited(_WORKER_TIMESTAMP, timestamp(now_ns))
 
 
-def _long_prefix(field: bytes, seconds: int) -> bytes:
-    """A Timestamp field up to its nanoseconds, for those of five bytes."""
-    start = b"\x08" + int_varint(seconds) + b"\x10"
-    return field + uvarint(len(start) + 5) + start
+def _second(field: bytes, unix_ns: int) -> tuple[int, bytes]:
+    """A second in nanoseconds, and the Timestamp field for it up to its nanoseconds when those take five bytes."""
+    seconds = unix_ns // NS_PER_SECOND
+    start = (b"\x08" + int_varint(seconds) if seconds else b"") + b"\x10"
+    return seconds * NS_PER_SECOND, field + uvarint(len(start) + 5) + start
 
 
 def _joined(data_type: int, samples: Sequence[Sample]) -> Variant:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -19,6 +19,7 @@ from mxgateway_protocol.wire import PAIR_BITS, PAIRS, uvarint
 # Field 9 of MxEvent, worker_sequence.
 _SEQUENCE_KEY = b"\x48"
 _LOW = (1 << PAIR_BITS) - 1
+_HEADS = tuple(EVENT_TAG + varint(length) for length in range(0x800))
 _CAPACITY_BYTES = 64 * 1024 * 1024
 
 
@@ -85,6 +86,8 @@ class EventQueue:
         self._sequence = 0
         self._dropped = 0
         self._overflowed = False
+        # Whether an event is simply appended while there is room.
+        self._takes_all = policy is not Policy.CONFLATE
         self.dropped_total = 0
         self.refused_total = 0
 
@@ -98,6 +101,7 @@ class EventQueue:
             if self._sequence or self.depth:
                 raise RuntimeError("the policy of a queue in use does not change")
             self._policy = policy
+            self._takes_all = policy is not Policy.CONFLATE
 
     @property
     def depth(self) -> int:
@@ -121,33 +125,45 @@ class EventQueue:
             item: anything that stands for the event's item, the same for all its events.
             is_data_change: whether a later event of this kind replaces it under `conflate`.
         """
+        length = len(body)
+        overflow = ""
         with self._lock:
-            if self._overflowed:
-                self.refused_total += 1
-                return
             waiting = self._waiting
-            if self._policy is Policy.CONFLATE:
-                was_empty, overflow = self._put_conflated(body, item, is_data_change)
+            depth = len(waiting)
+            size = self._bytes + length
+            if self._takes_all and depth < self._capacity and size <= self._capacity_bytes:
+                waiting.append(body)
+                self._bytes = size
+                was_empty = not depth
             else:
-                was_empty = not waiting
-                overflow = len(waiting) >= self._capacity or self._bytes + len(body) > self._capacity_bytes
-                if overflow and self._policy is Policy.DROP_OLDEST:
-                    self._make_room(len(body))
-                    overflow = False
-                if not overflow:
-                    waiting.append(body)
-                    self._bytes += len(body)
-            if overflow:
-                self._overflowed = True
-                self.refused_total += 1
-                reason = (
-                    f"the event queue is full: {self.depth} events, {self._bytes} bytes waiting; "
-                    f"policy {self._policy.value}"
-                )
+                was_empty, overflow = self._put_slowly(body, item, is_data_change)
         if overflow:
-            self._on_overflow(reason)
+            self._on_overflow(overflow)
         elif was_empty:
             self._on_waiting()
+
+    def _put_slowly(self, body: bytes, item: int, is_data_change: bool) -> tuple[bool, str]:
+        """All but the common case; whether the queue was empty, and why it overflows now."""
+        if self._overflowed:
+            self.refused_total += 1
+            return False, ""
+        if self._policy is Policy.CONFLATE:
+            was_empty, is_full = self._put_conflated(body, item, is_data_change)
+        else:
+            was_empty, is_full = False, self._policy is Policy.FAIL_FAST
+            if not is_full:
+                self._make_room(len(body))
+                was_empty = not self._waiting
+                self._waiting.append(body)
+                self._bytes += len(body)
+        if not is_full:
+            return was_empty, ""
+        self._overflowed = True
+        self._takes_all = False
+        self.refused_total += 1
+        return False, (
+            f"the event queue is full: {self.depth} events, {self._bytes} bytes waiting; policy {self._policy.value}"
+        )
 
     def _make_room(self, length: int) -> None:
         waiting = self._waiting
@@ -171,13 +187,15 @@ class EventQueue:
         else:
             # Later data changes of the item stay behind this event.
             latest.pop(item, None)
+        if self._bytes + len(body) > self._capacity_bytes:
+            return False, True
         was_empty = not waiting
         entry = _Waiting(body, item)
         waiting.append(entry)
         self._bytes += len(body)
         if is_data_change:
             latest[item] = entry
-        return was_empty, self._bytes > self._capacity_bytes
+        return was_empty, False
 
     def _take(self, max_events: int, max_bytes: int) -> list[bytes]:
         if self._policy is Policy.CONFLATE:
@@ -229,19 +247,29 @@ class EventQueue:
         return [body + _SEQUENCE_KEY + varint(first + index) for index, body in enumerate(bodies)]
 
 
-def join_numbered(bodies: list[bytes], first: int) -> bytes:
+def join_numbered(bodies: Sequence[bytes], first: int) -> bytes:
     """The bodies as a serialised MxEventBatch, with the sequences from `first` on."""
     parts: list[bytes] = []
     extend = parts.extend
-    sequence = first
-    for body in bodies:
-        if sequence <= _LOW:
+    position, count = 0, len(bodies)
+    while position < count:
+        sequence = first + position
+        low = sequence & _LOW
+        if sequence == low:
             number = varint(sequence)
-            extend((EVENT_TAG, uvarint(len(body) + 1 + len(number)), body, _SEQUENCE_KEY, number))
-        else:
-            if sequence & _LOW == 0 or sequence == first or not parts:
-                high = uvarint(sequence >> PAIR_BITS)
-                extra = 3 + len(high)
-            extend((EVENT_TAG, uvarint(len(body) + extra), body, _SEQUENCE_KEY, PAIRS[sequence & _LOW], high))
-        sequence += 1
+            extend((_head(len(bodies[position]) + 1 + len(number)), bodies[position], _SEQUENCE_KEY, number))
+            position += 1
+            continue
+        # As long as only the low bits of the sequence change, its high bytes are the same.
+        high = uvarint(sequence >> PAIR_BITS)
+        extra = 3 + len(high)
+        end = min(count, position + _LOW + 1 - low)
+        for body, pair in zip(bodies[position:end], PAIRS[low : low + end - position], strict=True):
+            length = len(body) + extra
+            extend((_HEADS[length] if length < 0x800 else _head(length), body, _SEQUENCE_KEY, pair, high))
+        position = end
     return b"".join(parts)
+
+
+def _head(length: int) -> bytes:
+    return EVENT_TAG + uvarint(length)

@@ -66,7 +66,8 @@ class SessionSink:
         timestamp_ns: int,
         statuses: Sequence[MxStatus],
     ) -> None:
-        key = item_key(server_handle, item_handle)
+        # As item_key does, without the call.
+        key = server_handle << 32 | item_handle & 0xFFFFFFFF
         item = self._by_key.get(key)
         template: ItemTemplate
         if item is None:

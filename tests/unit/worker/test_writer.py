@@ -1,0 +1,138 @@
+"""The writer's lanes: control first, replies next, then one batch of events a turn."""
+
+from __future__ import annotations
+
+import pytest
+from tests.support.clock import ManualClock
+
+from mxgateway.generated import mxaccess_gateway_pb2 as pb
+from mxgateway.generated import mxaccess_worker_pb2 as wpb
+from mxgateway_protocol.batches import count_events
+from mxgateway_protocol.envelopes import EnvelopeReader, EnvelopeWriter
+from mxgateway_protocol.frames import FrameDecoder
+from mxgateway_worker.event_queue import EventQueue, Policy
+from mxgateway_worker.writer import BATCH_EVENTS, RawFrame, SessionChange, Writer
+
+SESSION = "session-x"
+
+
+class Beat:
+    """A pulse with a heartbeat each second."""
+
+    def __init__(self, now: float) -> None:
+        self.next = now
+
+    def next_due(self) -> float:
+        return self.next
+
+    def due(self, now: float) -> list[wpb.WorkerEnvelope]:
+        self.next = now + 1
+        return [wpb.WorkerEnvelope(worker_heartbeat=wpb.WorkerHeartbeat(worker_process_id=1))]
+
+
+class Rig:
+    def __init__(self) -> None:
+        self.clock = ManualClock()
+        self.writes: list[bytes] = []
+        self.broken: list[Exception] = []
+        self.writer = Writer(self.writes.append, EnvelopeWriter(SESSION), self.clock, self.broken.append)
+        self.events = EventQueue(Policy.FAIL_FAST, self.writer.events_waiting, lambda _: None, 10**6)
+        self.reader = EnvelopeReader(SESSION)
+        self.decoder = FrameDecoder()
+
+    def turn(self) -> list[wpb.WorkerEnvelope]:
+        """One turn; what it wrote, which is one write."""
+        self.writes.clear()
+        self.writer._turn()
+        assert len(self.writes) <= 1
+        return [self.reader.parse(payload) for data in self.writes for payload in self.decoder.feed(data)]
+
+
+def bodies(envelopes: list[wpb.WorkerEnvelope]) -> list[str | None]:
+    return [envelope.WhichOneof("body") for envelope in envelopes]
+
+
+def test_each_turn_sends_control_beats_replies_and_one_batch_in_one_write() -> None:
+    """A flood of events leaves a turn for what matters more after each batch."""
+    rig = Rig()
+    for number in range(BATCH_EVENTS * 3):
+        rig.events.put(b"\x18\x01", number, True)
+    rig.writer.start_events(rig.events)
+    rig.writer.start_pulse(Beat(rig.clock.monotonic()))
+    rig.writer.reply("c1", pb.MxCommandReply(correlation_id="c1").SerializeToString())
+    rig.writer.send(wpb.WorkerEnvelope(worker_ready=wpb.WorkerReady()))
+    assert bodies(rig.turn()) == ["worker_ready", "worker_heartbeat", "worker_command_reply", "worker_event_batch"]
+    rig.clock.advance(1)
+    assert bodies(rig.turn()) == ["worker_heartbeat", "worker_event_batch"]
+    rig.writer.reply("c2", b"")
+    third = rig.turn()
+    assert bodies(third) == ["worker_command_reply", "worker_event_batch"]
+    assert third[0].correlation_id == "c2"
+    assert third[0].worker_command_reply.completed_timestamp.ToNanoseconds() == rig.clock.unix_ns()
+    batch = third[1].worker_event_batch
+    assert (batch.first_sequence, batch.event_count) == (2 * BATCH_EVENTS + 1, BATCH_EVENTS)
+    assert count_events(batch.batch) == BATCH_EVENTS
+
+
+def test_drops_are_told_with_the_batch_after_them() -> None:
+    """`dropped_events` is set exactly when something was dropped."""
+    rig = Rig()
+    events = EventQueue(Policy.DROP_OLDEST, rig.writer.events_waiting, lambda _: None, 2)
+    for number in range(5):
+        events.put(b"\x18\x01", number, True)
+    rig.writer.start_events(events)
+    (envelope,) = rig.turn()
+    assert (envelope.worker_event_batch.event_count, envelope.worker_event_batch.dropped_events) == (2, 3)
+
+
+def test_the_session_changes_between_two_frames() -> None:
+    """What was put before the change carries the old id, what comes after it the new one."""
+    rig = Rig()
+    rig.writer.send(wpb.WorkerEnvelope(worker_assigned=wpb.WorkerAssigned()), SessionChange("session-y"))
+    rig.writer.reply("c1", b"")
+    rig.writer._turn()
+    payloads = list(rig.decoder.feed(rig.writes[0]))
+    assert rig.reader.parse(payloads[0]).session_id == SESSION
+    rig.reader.session_id = "session-y"
+    assert rig.reader.parse(payloads[1]).session_id == "session-y"
+
+
+def test_the_last_words_come_after_all_that_waited() -> None:
+    """`finish` empties the lanes and the queue, then sends the acknowledgement and ends the thread."""
+    rig = Rig()
+    for number in range(BATCH_EVENTS + 1):
+        rig.events.put(b"\x18\x01", number, True)
+    rig.writer.start_events(rig.events)
+    rig.writer.reply("c1", b"")
+    rig.writer.start()
+    assert rig.writer.finish(wpb.WorkerEnvelope(worker_shutdown_ack=wpb.WorkerShutdownAck()), 10)
+    envelopes = [rig.reader.parse(payload) for data in rig.writes for payload in rig.decoder.feed(data)]
+    assert bodies(envelopes) == [
+        "worker_command_reply", "worker_event_batch", "worker_event_batch", "worker_shutdown_ack",
+    ]  # fmt: skip
+    assert rig.broken == []
+
+
+def test_a_broken_pipe_is_told_once() -> None:
+    """When writing fails the thread ends and says why."""
+    rig = Rig()
+
+    def fail(data: bytes) -> None:
+        raise BrokenPipeError
+
+    rig.writer._write = fail  # type: ignore[method-assign]
+    rig.writer.send(RawFrame(b"x"))
+    rig.writer.start()
+    assert rig.writer.finish(None, 10)
+    assert [type(error) for error in rig.broken] == [BrokenPipeError]
+
+
+@pytest.mark.parametrize("correlation_id", ["", "c1", "x" * 200])
+def test_replies_written_by_hand_are_the_envelopes_of_protobuf(correlation_id: str) -> None:
+    """`frame_body` gives the very bytes of an envelope that protobuf serialises."""
+    reply = pb.MxCommandReply(diagnostic_message="y" * 300).SerializeToString()
+    body = wpb.WorkerCommandReply(reply=pb.MxCommandReply.FromString(reply)).SerializeToString()
+    by_hand = EnvelopeWriter(SESSION).frame_body(14, body, correlation_id)
+    envelope = wpb.WorkerEnvelope(correlation_id=correlation_id)
+    envelope.worker_command_reply.reply.ParseFromString(reply)
+    assert by_hand == EnvelopeWriter(SESSION).frame(envelope)
