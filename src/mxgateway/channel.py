@@ -57,7 +57,7 @@ class Connection:
         self.options = options
         self.channel = channel
         self.closed = False
-        self._metadata = authorization_metadata(options.api_key)
+        self.metadata = authorization_metadata(options.api_key)
         self._sleep = sleep
         self._jitter = jitter
 
@@ -142,7 +142,7 @@ class Connection:
             self._check_open(what)
             try:
                 return await method(
-                    request, timeout=None if end is None else max(end - clock(), 0.001), metadata=self._metadata
+                    request, timeout=None if end is None else max(end - clock(), 0.001), metadata=self.metadata
                 )
             except grpc.RpcError as error:
                 mapped = map_rpc_error(
@@ -180,7 +180,7 @@ class Connection:
         """
         self._check_open(what)
         limit = self.options.stream_timeout if timeout is None else timeout
-        call = method(request, timeout=limit, metadata=self._metadata)
+        call = method(request, timeout=limit, metadata=self.metadata)
         return ServerStream(call, what, self, correlation_id, sessions)
 
     def map_error(self, error: grpc.RpcError, what: str, correlation_id: str, sessions: bool) -> MxGatewayError:

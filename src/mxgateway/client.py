@@ -9,6 +9,7 @@ from typing import Any
 from google.protobuf.duration_pb2 import Duration
 
 from mxgateway.channel import Connection, ConnectionState, ServerStream, open_channel
+from mxgateway.command_stream import CommandStream
 from mxgateway.commands import IDEMPOTENT_KINDS, what
 from mxgateway.correlation import next_correlation_id
 from mxgateway.errors import MxGatewayError
@@ -200,6 +201,10 @@ class GatewayClient:
     ) -> ServerStream[pb.MxEventBatch]:
         """StreamEventBatches with the generated messages; only where `event-batches` is announced."""
         return self._connection.stream(self._stub.StreamEventBatches, request, "StreamEventBatches", timeout=timeout)
+
+    def command_stream(self, session_id: str) -> CommandStream:
+        """A stream for one session's commands; `Session` uses it by itself where `command-stream` is announced."""
+        return CommandStream(self._connection, self._stub.InvokeStream, session_id)
 
     # ------------------------------------------------------------------------------------------------------- alarms
 

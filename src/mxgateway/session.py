@@ -7,12 +7,12 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from mxgateway import contract
-from mxgateway.commands import what
+from mxgateway.commands import IDEMPOTENT_KINDS, what
 from mxgateway.correlation import next_correlation_id
 from mxgateway.errors import MxGatewayError
 from mxgateway.events import EventStream
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
-from mxgateway.replies import check_mxaccess
+from mxgateway.replies import check_mxaccess, check_protocol
 from mxgateway.session_bulk import BulkCommands
 
 if TYPE_CHECKING:
@@ -30,6 +30,8 @@ class Session(BulkCommands):
         self._client = client
         self._reply = reply
         self._close_task: asyncio.Future[pb.CloseSessionReply] | None = None
+        streams = contract.CAPABILITY_COMMAND_STREAM in reply.capabilities
+        self._commands = client.command_stream(reply.session_id) if streams else None
 
     @property
     def session_id(self) -> str:
@@ -81,12 +83,18 @@ class Session(BulkCommands):
         Raises:
             MxGatewayError: the gateway could not run it. Never MxAccessError.
         """
-        request = pb.MxCommandRequest(
-            session_id=self.session_id,
-            client_correlation_id=correlation_id or next_correlation_id(),
-            command=command,
-        )
-        return await self._client.invoke_raw(request, timeout=timeout)
+        correlation_id = correlation_id or next_correlation_id()
+        stream = self._commands
+        retried = self._client.options.retry is not None and command.kind in IDEMPOTENT_KINDS
+        if stream is None or retried or not stream.takes(correlation_id):
+            request = pb.MxCommandRequest(
+                session_id=self.session_id, client_correlation_id=correlation_id, command=command
+            )
+            return await self._client.invoke_raw(request, timeout=timeout)
+        limit = self._client.options.call_timeout if timeout is None else timeout
+        reply = await stream.invoke(command, correlation_id, limit)
+        check_protocol(reply, what(command.kind), correlation_id)
+        return reply
 
     def stream_events(
         self,
@@ -133,6 +141,8 @@ class Session(BulkCommands):
         outcome: asyncio.Future[pb.CloseSessionReply] = asyncio.get_running_loop().create_future()
         self._close_task = outcome
         try:
+            if self._commands is not None:
+                await self._commands.close()
             reply = await self._client.close_session_raw(
                 pb.CloseSessionRequest(session_id=self.session_id, client_correlation_id=next_correlation_id()),
                 timeout=self._client.options.shutdown_timeout,

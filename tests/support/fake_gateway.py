@@ -95,6 +95,7 @@ class FakeGateway(MxAccessGatewayServicer, GalaxyRepositoryServicer):
         self.streams_open = 0
         self.cancelled: list[str] = []
         self.hold = asyncio.Event()
+        self.batches: list[pb.MxCommandBatch] = []
         self.deploy_events: list[galaxy_pb.DeployEvent] = []
         self.items: dict[int, str] = {}
         self._next_item = 1
@@ -163,6 +164,34 @@ class FakeGateway(MxAccessGatewayServicer, GalaxyRepositoryServicer):
                 answered.correlation_id = answered.correlation_id or request.client_correlation_id
                 return answered
         return self.reply(request)
+
+    async def InvokeStream(self, requests: Any, context: Any) -> AsyncIterator[Any]:
+        session_id = ""
+        self.streams_open += 1
+        try:
+            async for batch in requests:
+                self.batches.append(batch)
+                if not session_id:
+                    await self._begin("InvokeStream", batch, context)
+                session_id = session_id or batch.session_id
+                replies = [
+                    reply for each in batch.commands if (reply := await self._streamed(session_id, each, context))
+                ]
+                if replies:
+                    yield pb.MxCommandReplyBatch(replies=replies)
+        finally:
+            self.streams_open -= 1
+
+    async def _streamed(self, session_id: str, each: Any, context: Any) -> Any:
+        request = pb.MxCommandRequest(
+            session_id=session_id, client_correlation_id=each.correlation_id, command=each.command
+        )
+        self.commands.append(request)
+        arm = str(each.command.WhichOneof("payload"))
+        answered = await _resolve(self.answers[arm](request), context) if arm in self.answers else self.reply(request)
+        if answered is not None:
+            answered.correlation_id = each.correlation_id
+        return answered
 
     def reply(self, request: pb.MxCommandRequest) -> pb.MxCommandReply:
         """The plain answer to a command."""

@@ -14,6 +14,7 @@ from mxgateway._sync.facade import ConnectionFacade
 from mxgateway._sync.session import Session
 from mxgateway._sync.streams import BlockingIterator, ServerStream
 from mxgateway.channel import ConnectionState
+from mxgateway.command_stream import CommandStream
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway.options import ClientOptions
 
@@ -149,6 +150,13 @@ class GatewayClient(ConnectionFacade[aio.GatewayClient]):
         The blocking form of `mxgateway.GatewayClient.stream_event_batches_raw`, see there.
         """
         return ServerStream._of(self._call(lambda: self._async.stream_event_batches_raw(request, timeout=timeout)))
+
+    def command_stream(self, session_id: str) -> CommandStream:
+        """A stream for one session's commands; `Session` uses it by itself where `command-stream` is announced.
+
+        The blocking form of `mxgateway.GatewayClient.command_stream`, see there.
+        """
+        return self._call(lambda: self._async.command_stream(session_id))
 
     def acknowledge_alarm(
         self, request: pb.AcknowledgeAlarmRequest, *, timeout: float | None = None

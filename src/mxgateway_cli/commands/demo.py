@@ -234,9 +234,11 @@ class _Demo:
     def _judge(self, exit_code: int | None) -> None:
         """What did not work; the exit code of the demo is 0 only when nothing is listed."""
         rows = self._board.rows.values()
+        # Who ends the demo by hand may do so before each tag has its first value.
+        in_full = self._duration is not None and self._elapsed >= self._duration * 0.9
         for wrong, text in (
             (not self._board.rows, "no tag was subscribed"),
-            (self._board.waiting > 0, f"{self._board.waiting} tags never got a value"),
+            (in_full and self._board.waiting > 0, f"{self._board.waiting} tags never got a value"),
             (any(row.failure for row in rows), f"{sum(bool(row.failure) for row in rows)} tags failed"),
             (self._board.good == 0, "no tag is good"),
             (not self._plan.set_point, "the Galaxy has no set point to write"),

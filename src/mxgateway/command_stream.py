@@ -1,0 +1,202 @@
+"""Commands of one session over one bidirectional stream (InvokeStream).
+
+Whatever waits travels in one message, so concurrent calls pipeline by themselves and a lone call costs half the
+latency of a unary one. What a caller sees is the same as with Invoke.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator
+from typing import Any
+
+import grpc
+import grpc.aio
+from google.protobuf.duration_pb2 import Duration
+
+from mxgateway.channel import Connection
+from mxgateway.commands import what
+from mxgateway.errors import MxGatewayError, MxGatewaySessionError, MxGatewayTimeoutError, MxGatewayTransportError
+from mxgateway.generated import mxaccess_gateway_pb2 as pb
+from mxgateway.owned_task import OwnedTask
+
+WINDOW = 100
+"""Most commands under way; more wait here. The gateway's own limit is 128 a session by default."""
+
+_MAX_COMMANDS = 500
+_MAX_BYTES = 1024 * 1024
+
+
+class _Pending:
+    """A command that somebody waits for."""
+
+    __slots__ = ("future", "message", "sent")
+
+    def __init__(self, message: pb.MxStreamCommand, future: asyncio.Future[pb.MxCommandReply]) -> None:
+        self.message = message
+        self.future = future
+        self.sent = False
+
+
+class CommandStream:
+    """The command stream of a session: opened by its first command, reopened after a failure by the next one."""
+
+    def __init__(self, connection: Connection, method: Any, session_id: str) -> None:
+        self._connection = connection
+        self._method = method
+        self._session_id = session_id
+        self._under_way: dict[str, _Pending] = {}
+        self._waiting: deque[_Pending] = deque()
+        self._cancels: list[str] = []
+        self._in_window = 0
+        self._wake = asyncio.Event()
+        self._reader = OwnedTask()
+        self._current: object | None = None
+        self._closed = False
+        self._unsupported = False
+
+    def takes(self, correlation_id: str) -> bool:
+        """Whether a command with this id can go over the stream; otherwise it has to go as a unary call."""
+        return not self._closed and not self._unsupported and correlation_id not in self._under_way
+
+    async def invoke(self, command: pb.MxCommand, correlation_id: str, timeout: float | None) -> pb.MxCommandReply:
+        """Sends a command and returns its reply, whatever that says.
+
+        Raises:
+            MxGatewayTimeoutError: no reply within `timeout` seconds.
+            MxGatewayError: the stream failed; whether the command ran is unknown.
+        """
+        loop = asyncio.get_running_loop()
+        message = pb.MxStreamCommand(correlation_id=correlation_id, command=command)
+        if timeout is not None:
+            message.timeout.CopyFrom(_duration(timeout))
+        pending = _Pending(message, loop.create_future())
+        self._under_way[correlation_id] = pending
+        self._waiting.append(pending)
+        self._wake.set()
+        if not self._reader.running:
+            self._reader.start(self._run(), f"command stream of {self._session_id}")
+        timer = loop.call_later(timeout, self._expire, pending, timeout) if timeout is not None else None
+        try:
+            return await pending.future
+        except asyncio.CancelledError:
+            self._forget(pending)
+            raise
+        finally:
+            if timer is not None:
+                timer.cancel()
+
+    async def close(self) -> None:
+        """Ends the stream; commands that still wait fail. Idempotent."""
+        self._closed = True
+        self._fail(MxGatewaySessionError("the session was closed during the call"))
+        await self._reader.stop()
+
+    def _expire(self, pending: _Pending, timeout: float) -> None:
+        if not pending.future.done():
+            name = what(pending.message.command.kind)
+            pending.future.set_exception(
+                MxGatewayTimeoutError(
+                    f"{name}: DEADLINE_EXCEEDED: no reply within {timeout:g} s",
+                    correlation_id=pending.message.correlation_id,
+                    grpc_code=grpc.StatusCode.DEADLINE_EXCEEDED,
+                )
+            )
+        self._forget(pending)
+
+    def _forget(self, pending: _Pending) -> None:
+        """Nobody waits for this command any more: it is not sent, or the gateway is told to drop it from its queue."""
+        if self._under_way.pop(pending.message.correlation_id, None) is None:
+            return
+        if pending.sent:
+            self._in_window -= 1
+            self._cancels.append(pending.message.correlation_id)
+            self._wake.set()
+
+    async def _run(self) -> None:
+        # A call that has failed may leave its request iterator waiting; the mark tells it that its time is over.
+        mark = self._current = object()
+        call: Any = self._method(
+            self._requests(mark), metadata=self._connection.metadata, timeout=options.stream_timeout
+        )
+        try:
+            while (batch := await call.read()) is not grpc.aio.EOF:
+                for reply in batch.replies:
+                    self._settle(reply)
+            self._fail(MxGatewayTransportError("the gateway ended the command stream"))
+        except grpc.RpcError as error:
+            mapped = self._connection.map_error(error, "InvokeStream", "", True)
+            self._unsupported = mapped.grpc_code is grpc.StatusCode.UNIMPLEMENTED
+            self._fail(mapped)
+        except asyncio.CancelledError:
+            self._fail(MxGatewayTransportError("the client was closed during the call"))
+            raise
+        finally:
+            self._current = None
+            self._wake.set()
+            call.cancel()
+
+    async def _requests(self, mark: object) -> AsyncIterator[pb.MxCommandBatch]:
+        first = True
+        while self._current is mark:
+            batch = self._next_batch()
+            if first:
+                batch.session_id = self._session_id
+                first = False
+            elif not batch.commands and not batch.cancel_correlation_ids:
+                self._wake.clear()
+                await self._wake.wait()
+                continue
+            yield batch
+
+    def _next_batch(self) -> pb.MxCommandBatch:
+        """Everything that waits, within the window and the size of a message."""
+        batch = pb.MxCommandBatch(cancel_correlation_ids=self._cancels)
+        self._cancels = []
+        size = 0
+        while self._waiting and self._in_window < WINDOW and len(batch.commands) < _MAX_COMMANDS and size < _MAX_BYTES:
+            pending = self._waiting.popleft()
+            if self._under_way.get(pending.message.correlation_id) is not pending:
+                continue
+            pending.sent = True
+            self._in_window += 1
+            batch.commands.append(pending.message)
+            size += pending.message.ByteSize()
+        return batch
+
+    def _settle(self, reply: pb.MxCommandReply) -> None:
+        pending = self._under_way.pop(reply.correlation_id, None)
+        if pending is None:
+            # The reply to a command that timed out or was cancelled.
+            return
+        self._in_window -= 1
+        if self._waiting:
+            self._wake.set()
+        if not pending.future.done():
+            pending.future.set_result(reply)
+
+    def _fail(self, error: MxGatewayError) -> None:
+        pendings, self._under_way = self._under_way, {}
+        self._waiting.clear()
+        self._cancels.clear()
+        self._in_window = 0
+        for pending in pendings.values():
+            if pending.future.done():
+                continue
+            failure = type(error)(
+                f"{what(pending.message.command.kind)}: {error.message}",
+                correlation_id=pending.message.correlation_id,
+                grpc_code=error.grpc_code,
+                retry_after=error.retry_after,
+                reason=error.reason,
+            )
+            pending.future.set_exception(failure)
+            # Whoever waited may have been cancelled in the same turn.
+            pending.future.exception()
+
+
+def _duration(seconds: float) -> Duration:
+    duration = Duration()
+    duration.FromNanoseconds(round(seconds * 1e9))
+    return duration

@@ -1,0 +1,155 @@
+"""The command stream: what waits travels together, and every outcome is the one of a unary call."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import grpc
+import pytest
+from tests.support.fake_gateway import Abort, FakeGateway, failed, ok, running_fake
+from tests.support.waiting import eventually
+
+from mxgateway import (
+    GatewayClient,
+    MxAccessError,
+    MxGatewayAuthorizationError,
+    MxGatewayConnectionError,
+    MxGatewaySessionError,
+    MxGatewayTimeoutError,
+    MxGatewayTransportError,
+    Session,
+)
+from mxgateway.command_stream import WINDOW
+from mxgateway.generated import mxaccess_gateway_pb2 as pb
+
+
+@pytest.fixture
+async def gateway() -> AsyncIterator[FakeGateway]:
+    async with running_fake(FakeGateway(capabilities=("event-batches", "command-stream"))) as fake:
+        yield fake
+
+
+async def test_announced_stream_is_used(gateway: FakeGateway, session: Session) -> None:
+    """With the capability commands go over one stream that names its session once; Invoke is not called."""
+    assert await session.register("n") == 1
+    assert await session.add_item(1, "A.B") == 1
+    assert (gateway.calls["InvokeStream"], gateway.calls.get("Invoke", 0)) == (1, 0)
+    assert [batch.session_id for batch in gateway.batches if batch.session_id] == [session.session_id]
+    assert gateway.metadata[-1]["authorization"].startswith("Bearer ")
+
+
+async def test_concurrent_calls_travel_together(gateway: FakeGateway, session: Session) -> None:
+    """Calls made at once share messages, keep their order, and each gets its own reply."""
+    answers = await asyncio.gather(*(session.ping(str(n)) for n in range(50)))
+    assert answers == [str(n) for n in range(50)]
+    assert [sent.message for sent in gateway.commands_of("ping")] == answers
+    assert len(gateway.batches) <= 5
+
+
+async def test_window_bounds_what_is_under_way(gateway: FakeGateway, session: Session) -> None:
+    """More commands than the window wait here, and all are answered in the end."""
+    gateway.answer("ping", lambda request: None)
+    tasks = [asyncio.ensure_future(session.ping(str(n))) for n in range(WINDOW + 20)]
+    await eventually(lambda: len(gateway.commands) == WINDOW)
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert len(gateway.commands) == WINDOW
+    for task in tasks[:20]:
+        task.cancel()
+    await eventually(lambda: len(gateway.commands) == WINDOW + 20)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def test_failures_are_those_of_a_unary_call(gateway: FakeGateway, session: Session) -> None:
+    """Protocol statuses and MXAccess failures raise the same errors as over Invoke."""
+    gateway.answer("write", pb.MxCommandReply(protocol_status=ok(), hresult=-2147024809))
+    with pytest.raises(MxAccessError):
+        await session.write(1, 2, 3)
+    gateway.answer("advise", pb.MxCommandReply(protocol_status=failed(pb.PROTOCOL_STATUS_CODE_PERMISSION_DENIED, "no")))
+    with pytest.raises(MxGatewayAuthorizationError, match="Advise: no"):
+        await session.advise(1, 2)
+
+
+async def test_deadline_cancels_in_the_gateway(gateway: FakeGateway, session: Session) -> None:
+    """A call that times out raises, tells the gateway, and a late reply is ignored; the stream goes on."""
+    gateway.answer("ping", lambda request: None)
+    with pytest.raises(MxGatewayTimeoutError):
+        await session.invoke(pb.MxCommand(kind=pb.MX_COMMAND_KIND_PING, ping=pb.PingCommand()), timeout=0.05)
+    late = gateway.commands[-1].client_correlation_id
+    await eventually(lambda: late in [i for b in gateway.batches for i in b.cancel_correlation_ids])
+    del gateway.answers["ping"]
+    assert await session.ping("x") == "x"
+    sent = next(c for b in gateway.batches for c in b.commands)
+    assert sent.timeout.ToMilliseconds() == 50
+
+
+async def test_cancelling_a_task_cancels_its_command(gateway: FakeGateway, session: Session) -> None:
+    """Cancelling the waiting task tells the gateway and leaves other calls alone."""
+    gateway.answer("ping", lambda request: None)
+    task = asyncio.ensure_future(session.ping())
+    await eventually(lambda: len(gateway.commands) == 1)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await eventually(lambda: any(batch.cancel_correlation_ids for batch in gateway.batches))
+    assert await session.register("n") == 1
+
+
+async def test_broken_stream_fails_what_waits_and_is_reopened(gateway: FakeGateway, session: Session) -> None:
+    """A stream that breaks fails its calls with the typed error, once each; the next call opens a new one."""
+    gateway.answer("ping", lambda request: Abort(grpc.StatusCode.UNAVAILABLE, "going away"))
+    results = await asyncio.gather(*(session.ping() for _ in range(3)), return_exceptions=True)
+    assert all(isinstance(result, MxGatewayConnectionError) for result in results)
+    assert len({result.correlation_id for result in results}) == 3  # type: ignore[union-attr]
+    sent = len(gateway.commands)
+    del gateway.answers["ping"]
+    assert await session.ping("again") == "again"
+    assert len(gateway.commands) == sent + 1
+    assert gateway.calls["InvokeStream"] == 2
+
+
+async def test_gateway_without_the_rpc_gets_unary_calls(gateway: FakeGateway, session: Session) -> None:
+    """UNIMPLEMENTED switches this session to unary calls for good."""
+    gateway.script("InvokeStream", Abort(grpc.StatusCode.UNIMPLEMENTED, "no"))
+    with pytest.raises(MxGatewayTransportError):
+        await session.ping()
+    assert await session.ping("x") == "x"
+    assert gateway.calls["Invoke"] == 1
+
+
+async def test_same_correlation_id_twice_goes_unary(gateway: FakeGateway, session: Session) -> None:
+    """A caller's own correlation id that is under way already cannot go over the stream, so it goes as a unary call."""
+    gateway.answer("advise", lambda request: None if len(gateway.commands) == 1 else gateway.reply(request))
+    command = pb.MxCommand(kind=pb.MX_COMMAND_KIND_ADVISE, advise=pb.AdviseCommand())
+    first = asyncio.ensure_future(session.invoke(command, correlation_id="mine"))
+    await eventually(lambda: len(gateway.commands) == 1)
+    await session.invoke(command, correlation_id="mine")
+    assert gateway.calls["Invoke"] == 1
+    first.cancel()
+    await asyncio.gather(first, return_exceptions=True)
+
+
+async def test_close_fails_what_still_waits(gateway: FakeGateway, client: GatewayClient) -> None:
+    """Closing the session ends the stream, and a call that still waits raises a session error."""
+    session = await client.open_session()
+    gateway.answer("ping", lambda request: None)
+    call = asyncio.ensure_future(session.ping())
+    await eventually(lambda: len(gateway.commands) == 1)
+    await session.close()
+    with pytest.raises(MxGatewaySessionError):
+        await call
+    await eventually(lambda: gateway.streams_open == 0)
+
+
+async def test_closing_the_client_fails_what_still_waits(gateway: FakeGateway, client: GatewayClient) -> None:
+    """Closing the client under a session fails its calls with a transport error and leaves no task."""
+    session = await client.open_session()
+    gateway.answer("ping", lambda request: None)
+    call = asyncio.ensure_future(session.ping())
+    await eventually(lambda: len(gateway.commands) == 1)
+    await client.close()
+    with pytest.raises(MxGatewayTransportError):
+        await call
