@@ -117,10 +117,13 @@ class CommandStream:
     async def _run(self) -> None:
         # A call that has failed may leave its request iterator waiting; the mark tells it that its time is over.
         mark = self._current = object()
-        call: Any = self._method(
-            self._requests(mark), metadata=self._connection.metadata, timeout=options.stream_timeout
-        )
+        call: Any = None
         try:
+            call = self._method(
+                self._requests(mark),
+                metadata=self._connection.metadata,
+                timeout=self._connection.options.stream_timeout,
+            )
             while (batch := await call.read()) is not grpc.aio.EOF:
                 for reply in batch.replies:
                     self._settle(reply)
@@ -132,10 +135,15 @@ class CommandStream:
         except asyncio.CancelledError:
             self._fail(MxGatewayTransportError("the client was closed during the call"))
             raise
+        except Exception as error:
+            # Whatever it is, nobody may be left waiting for replies that cannot come.
+            self._fail(MxGatewayTransportError(f"the command stream failed: {type(error).__name__}"))
+            raise
         finally:
             self._current = None
             self._wake.set()
-            call.cancel()
+            if call is not None:
+                call.cancel()
 
     async def _requests(self, mark: object) -> AsyncIterator[pb.MxCommandBatch]:
         first = True
