@@ -73,7 +73,9 @@ class GalaxyLookup:
         if facts is None:
             return None
         attribute = facts.attribute
-        return TagFacts(facts.contained_path, attribute.is_array, attribute.security_classification)
+        return TagFacts(
+            facts.contained_path, attribute.is_array, attribute.security_classification, facts.full_tag_reference
+        )
 
 
 class Gateway:

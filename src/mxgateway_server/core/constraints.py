@@ -6,6 +6,7 @@ such as a handle this session did not make or a tag that the Galaxy does not kno
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Protocol
@@ -27,11 +28,13 @@ class TagFacts:
         contained_path: path of the owning object by contained names, such as `Plant/Line1/Mixer`.
         is_array: whether the attribute is an array.
         security_classification: 0 to 6; None when unknown.
+        full_reference: the tag by its object's own name, such as `Mixer_001.Speed`; empty when unknown.
     """
 
     contained_path: str
     is_array: bool = False
     security_classification: int | None = None
+    full_reference: str = ""
 
 
 class TagLookup(Protocol):
@@ -105,11 +108,18 @@ class Constraints:
 FREE = Constraints()
 
 
+_RELATIVE = frozenset({"me", "mycontainer", "myarea", "myhost", "myengine", "myplatform"})
+_SUFFIX = re.compile(r"\[-?\d*\]\Z")
+
+
 def _passes(reference: str, facts: TagFacts | None, subtrees: Sequence[str], globs: Sequence[str]) -> bool:
     if not subtrees and not globs:
         return True
-    if any(matches(glob, reference) for glob in globs):
-        return True
+    # One tag has many names (contained paths, an array's element); the Galaxy's own name of it is what counts.
+    name = _SUFFIX.sub("", (facts.full_reference if facts is not None else "") or reference)
+    if any(matches(glob, name) or matches(glob, f"{name}[]") for glob in globs):
+        # A relative word leads to another object than the text shows.
+        return facts is not None or _RELATIVE.isdisjoint(reference.casefold().split("."))
     if facts is None:
         return False
     path = facts.contained_path
@@ -120,8 +130,7 @@ def read_denial(constraints: Constraints, reference: str, lookup: TagLookup) -> 
     """Why the key may not read or subscribe this reference; None when it may."""
     if not constraints.limits_reads:
         return None
-    facts = lookup.lookup(reference) if constraints.read_subtrees else None
-    if _passes(reference, facts, constraints.read_subtrees, constraints.read_tag_globs):
+    if _passes(reference, lookup.lookup(reference), constraints.read_subtrees, constraints.read_tag_globs):
         return None
     return "the API key may not read this tag"
 
@@ -133,8 +142,7 @@ def write_denial(constraints: Constraints, reference: str | None, lookup: TagLoo
     if reference is None:
         return "the API key is limited to certain tags and this handle is not one that the session made"
     limit = constraints.max_write_classification
-    needs_facts = limit is not None or constraints.write_subtrees
-    facts = lookup.lookup(reference) if needs_facts else None
+    facts = lookup.lookup(reference)
     if not _passes(reference, facts, constraints.write_subtrees, constraints.write_tag_globs):
         return "the API key may not write this tag"
     if limit is not None:
