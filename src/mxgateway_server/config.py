@@ -53,9 +53,9 @@ class AuthenticationSettings(_Section):
     cache_seconds: float = Field(default=2.0, ge=0, le=60)
     """How long a checked key is trusted without asking the store: a revocation by another process is seen after it."""
     failures_before_throttle: int = Field(default=10, ge=1)
-    """Failed keys from one address before it has to wait."""
+    """Failures of one key id from one address before both together have to wait."""
     throttle_seconds: float = Field(default=5.0, ge=0)
-    """How long it has to wait, doubling with each further failure up to a minute; 0 for no throttle."""
+    """How long they have to wait, doubling with each further failure up to a minute; 0 for no throttle."""
     audit_writes: bool = True
     """Records every write: who, which tag, outcome; never the value."""
     audit_retention_days: int = Field(default=400, ge=0)

@@ -1,4 +1,4 @@
-"""Callers that fail to authenticate have to wait, longer each time; memory for them is bounded."""
+"""Whoever fails to authenticate has to wait, longer each time; memory for them is bounded."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class _Failures:
 
 
 class Throttle:
-    """Failed attempts by address; `now` is a monotonic time in seconds."""
+    """Failed attempts by whoever makes them (address and key id); `now` is a monotonic time in seconds."""
 
     def __init__(self, failures_before: int, wait: float) -> None:
         self._before = failures_before

@@ -10,7 +10,7 @@ from mxgateway_server.core.constraints import FREE, Constraints
 from mxgateway_server.core.scopes import Scope
 from mxgateway_server.core.throttle import Throttle
 from mxgateway_server.errors import AuthenticationError
-from mxgateway_server.security.keys import Pepper, parse_authorization
+from mxgateway_server.security.keys import Pepper, PresentedKey, parse_authorization
 from mxgateway_server.security.store import KeyRecord, KeyStore
 
 MAX_CACHED_KEYS = 1024
@@ -56,39 +56,45 @@ class Authenticator:
             AuthenticationError: no valid key; its text never says which part was wrong.
         """
         now = self._clock.monotonic()
-        if self._throttle.blocked_for(address, now):
-            raise AuthenticationError("Throttled")
         presented = parse_authorization(header)
+        # By address and key: callers behind one address (a proxy, this machine) do not lock each other out, and
+        # guessing ids is hopeless anyway.
+        guesser = f"{address} {presented.key_id if presented is not None else ''}"
+        if self._throttle.blocked_for(guesser, now):
+            raise AuthenticationError("Throttled", presented.key_id if presented is not None else "")
         if presented is None:
-            self._throttle.failed(address, now)
+            self._throttle.failed(guesser, now)
             raise AuthenticationError("MissingOrMalformedCredentials")
         cached = self._cache.get(presented.key_id)
         if cached is not None and now - cached[0] < self._cache_seconds:
             _, record, caller = cached
+            # Another secret than the remembered one may be the new one of a key that was rotated meanwhile.
+            if not self._pepper.verify(presented.secret, record.secret_hash):
+                record, caller = await self._check(presented, guesser, now)
         else:
-            found = await self._store.get(presented.key_id)
-            if found is None:
-                # The same work as for a known key, so that time does not tell which ids exist.
-                self._pepper.verify(presented.secret, _NO_HASH)
-                self._throttle.failed(address, now)
-                raise AuthenticationError("KeyNotFound", presented.key_id)
-            record = found
-            caller = Caller(record.key_id, frozenset(record.scopes), record.constraints, record.display_name)
-            self._cache[record.key_id] = (now, record, caller)
-            self._cache.move_to_end(record.key_id)
-            while len(self._cache) > MAX_CACHED_KEYS:
-                self._cache.popitem(last=False)
-        if not self._pepper.verify(presented.secret, record.secret_hash):
-            self._throttle.failed(address, now)
-            raise AuthenticationError("SecretMismatch", record.key_id)
+            record, caller = await self._check(presented, guesser, now)
         now_ns = self._clock.unix_ns()
         refusal = record.refusal(now_ns)
         if refusal is not None:
-            self._throttle.failed(address, now)
+            self._throttle.failed(guesser, now)
             raise AuthenticationError(refusal, record.key_id)
-        self._throttle.succeeded(address)
+        self._throttle.succeeded(guesser)
         self._used[record.key_id] = now_ns
         return caller
+
+    async def _check(self, presented: PresentedKey, guesser: str, now: float) -> tuple[KeyRecord, Caller]:
+        record = await self._store.get(presented.key_id)
+        # The same work for an unknown key as for a known one, so that time does not tell which ids exist.
+        is_right = self._pepper.verify(presented.secret, _NO_HASH if record is None else record.secret_hash)
+        if record is None or not is_right:
+            self._throttle.failed(guesser, now)
+            raise AuthenticationError("KeyNotFound" if record is None else "SecretMismatch", presented.key_id)
+        caller = Caller(record.key_id, frozenset(record.scopes), record.constraints, record.display_name)
+        self._cache[record.key_id] = (now, record, caller)
+        self._cache.move_to_end(record.key_id)
+        while len(self._cache) > MAX_CACHED_KEYS:
+            self._cache.popitem(last=False)
+        return record, caller
 
     async def is_still_valid(self, key_id: str) -> bool:
         """Whether a key that was valid when a stream began still is."""

@@ -25,6 +25,7 @@ from mxgateway_server.security import tables
 from mxgateway_server.security.keys import Pepper, check_key_id, format_key, new_secret
 
 BUSY_TIMEOUT_MS = 5000
+_WRITES = "mxgateway_writes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,8 @@ class KeyStore:
 
     def __init__(self, engine: AsyncEngine, pepper: Pepper, clock: Clock) -> None:
         self._engine = engine
+        # Writers take the lock at once, so that none dies half-way of another's; readers never wait for it.
+        self._writer = engine.execution_options(**{_WRITES: True})
         self._pepper = pepper
         self._clock = clock
 
@@ -118,7 +121,7 @@ class KeyStore:
                 )
             return
         while True:
-            async with self._engine.begin() as connection:
+            async with self._writer.begin() as connection:
                 if not await connection.run_sync(tables.migrate_one):
                     return
 
@@ -149,7 +152,7 @@ class KeyStore:
         secret = new_secret()
         now = self._clock.unix_ns()
         try:
-            async with self._engine.begin() as connection:
+            async with self._writer.begin() as connection:
                 await connection.execute(
                     sa.insert(tables.api_keys).values(
                         key_id=key_id,
@@ -189,7 +192,7 @@ class KeyStore:
             KeyNotFoundError: no such key.
         """
         keys = tables.api_keys
-        async with self._engine.begin() as connection:
+        async with self._writer.begin() as connection:
             changed = await connection.execute(
                 sa.update(keys)
                 .where(keys.c.key_id == key_id, keys.c.revoked_ns.is_(None))
@@ -210,7 +213,7 @@ class KeyStore:
         """
         secret = new_secret()
         keys = tables.api_keys
-        async with self._engine.begin() as connection:
+        async with self._writer.begin() as connection:
             changed = await connection.execute(
                 sa.update(keys)
                 .where(keys.c.key_id == key_id, keys.c.revoked_ns.is_(None))
@@ -230,7 +233,7 @@ class KeyStore:
             KeyStateError: it is not revoked.
         """
         keys = tables.api_keys
-        async with self._engine.begin() as connection:
+        async with self._writer.begin() as connection:
             changed = await connection.execute(
                 sa.delete(keys).where(keys.c.key_id == key_id, keys.c.revoked_ns.is_not(None))
             )
@@ -242,7 +245,7 @@ class KeyStore:
     async def mark_used(self, used: dict[str, int]) -> None:
         """Notes when keys were last used; later times win."""
         keys = tables.api_keys
-        async with self._engine.begin() as connection:
+        async with self._writer.begin() as connection:
             for key_id, at_ns in used.items():
                 await connection.execute(
                     sa.update(keys)
@@ -261,7 +264,7 @@ class KeyStore:
     async def record(self, records: Sequence[AuditRecord]) -> None:
         """Appends to the audit, all or none."""
         if records:
-            async with self._engine.begin() as connection:
+            async with self._writer.begin() as connection:
                 await self._record(connection, records)
 
     async def read_audit(
@@ -293,7 +296,7 @@ class KeyStore:
 
     async def prune_audit(self, before_ns: int) -> int:
         """Removes older records; returns how many."""
-        async with self._engine.begin() as connection:
+        async with self._writer.begin() as connection:
             result = await connection.execute(sa.delete(tables.audit).where(tables.audit.c.at_ns < before_ns))
         return int(result.rowcount)
 
@@ -332,7 +335,7 @@ def _engine(database: str) -> AsyncEngine:
     engine = create_async_engine(url, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000} if _is_sqlite(url) else {})
     if _is_sqlite(url):
         sa.event.listen(engine.sync_engine, "connect", _set_pragmas)
-        sa.event.listen(engine.sync_engine, "begin", _begin_immediate)
+        sa.event.listen(engine.sync_engine, "begin", _begin)
     return engine
 
 
@@ -341,7 +344,7 @@ def _is_sqlite(url: sa.URL) -> bool:
 
 
 def _set_pragmas(connection: Any, _: Any) -> None:
-    # The driver must not begin transactions by itself: ours begin as writers, so that none dies half-way of a lock.
+    # The driver must not begin transactions by itself.
     connection.isolation_level = None
     cursor = connection.cursor()
     cursor.execute("PRAGMA journal_mode=WAL")
@@ -351,8 +354,9 @@ def _set_pragmas(connection: Any, _: Any) -> None:
     cursor.close()
 
 
-def _begin_immediate(connection: sa.Connection) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+def _begin(connection: sa.Connection) -> None:
+    is_writer = connection.get_execution_options().get(_WRITES, False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if is_writer else "BEGIN")
 
 
 def _key(row: Any) -> KeyRecord:

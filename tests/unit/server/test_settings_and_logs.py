@@ -1,0 +1,188 @@
+"""Settings tell what is wrong and how to mend it; logs tell no secret."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import structlog
+
+from mxgateway_server import logs
+from mxgateway_server.config import Settings, load, split_address
+from mxgateway_server.errors import ConfigurationError
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    import os
+
+    for name in [name for name in os.environ if name.startswith("MXGATEWAY__")]:
+        monkeypatch.delenv(name)
+
+
+def test_the_defaults_are_the_documented_ones() -> None:
+    settings = load()
+    assert (settings.listen, settings.listen_plaintext) == ("localhost:5001", "")
+    assert settings.worker.startup_timeout_seconds == 30
+    assert settings.worker.shutdown_timeout_seconds == 10
+    assert (settings.worker.heartbeat_grace_seconds, settings.worker.heartbeat_stuck_ceiling_seconds) == (15, 75)
+    assert settings.worker.pool_size == 2
+    sessions = settings.sessions
+    assert (sessions.max_sessions, sessions.max_pending_commands_per_session) == (64, 128)
+    assert (sessions.default_lease_seconds, sessions.lease_sweep_interval_seconds) == (1800, 30)
+    assert (sessions.detach_grace_seconds, sessions.max_event_subscribers_per_session) == (30, 8)
+    assert sessions.default_command_timeout_seconds == 30
+    events = settings.events
+    assert (events.queue_capacity, events.backpressure_policy) == (10_000, "fail_fast")
+    assert (events.replay_buffer_capacity, events.replay_retention_seconds) == (1024, 300)
+    assert settings.protocol.max_grpc_message_bytes == 16 * 1024 * 1024
+    assert settings.tls.validity_years == 10
+    assert not settings.alarms.enabled
+
+
+def test_flags_beat_environment_beats_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "gateway.toml"
+    file.write_text(
+        '[sessions]\nmax_sessions = 1\ndefault_lease_seconds = 60\n[worker]\nbackend_options = {profile = "test"}\n'
+    )
+    monkeypatch.setenv("MXGATEWAY__SESSIONS__MAX_SESSIONS", "2")
+    monkeypatch.setenv("MXGATEWAY__WORKER__ALLOWED_BACKENDS", '["com", "replay"]')
+    monkeypatch.setenv("MXGATEWAY__EVENTS__REQUIRE_SUBSCRIBER", "true")
+    settings = load(file)
+    assert (settings.sessions.max_sessions, settings.sessions.default_lease_seconds) == (2, 60)
+    assert settings.worker.allowed_backends == ("com", "replay")
+    assert settings.worker.backend_options == {"profile": "test"}
+    assert settings.events.require_subscriber
+    assert load(file, {"sessions.max_sessions": 3}).sessions.max_sessions == 3
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        ({"sessions.max_sessions": 0}, ["sessions.max_sessions", "MXGATEWAY__SESSIONS__MAX_SESSIONS", "greater"]),
+        ({"sessions.max_sesions": 1}, ["sessions.max_sesions", "no such setting"]),
+        ({"events.backpressure_policy": "panic"}, ["events.backpressure_policy", "drop_oldest"]),
+        ({"listen": "nowhere"}, ["listen", "HOST:PORT"]),
+        ({"listen": "::1:5001"}, ["brackets"]),
+        ({"listen": "", "listen_plaintext": ""}, ["nothing to listen on"]),
+        ({"tls.certificate_file": "a.pem"}, ["tls.certificate_file", "tls.key_file", "together"]),
+        ({"authentication.mode": "disabled", "listen": "0.0.0.0:5001"}, ["loopback", "api_key"]),
+        ({"worker.heartbeat_stuck_ceiling_seconds": 1}, ["heartbeat_stuck_ceiling_seconds", "raise"]),
+        ({"sessions.max_command_timeout_seconds": 1}, ["max_command_timeout_seconds", "raise"]),
+        ({"alarms.subscription_expression": "area"}, ["alarms.subscription_expression", "machine"]),
+        ({"alarms.fallback.mode": "never"}, ["alarms.fallback.mode"]),
+        ({"protocol.worker_protocol_version": 2}, ["protocol.worker_protocol_version"]),
+    ],
+)
+def test_a_wrong_setting_is_named_with_the_remedy(flags: dict[str, object], words: list[str]) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        load(None, flags)
+    for word in words:
+        assert word in str(caught.value)
+
+
+def test_a_wrong_value_is_not_repeated_since_it_may_be_a_secret() -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        load(None, {"sessions.max_sessions": "hunter2"})
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"), [(None, "no such file"), (b"listen = ", "not TOML"), (b"\xff\xfe", "not TOML")]
+)
+def test_a_settings_file_that_cannot_be_read_says_why(tmp_path: Path, content: bytes | None, words: str) -> None:
+    file = tmp_path / "gateway.toml"
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(ConfigurationError, match=words):
+        load(file)
+
+
+def test_settings_do_not_change_after_the_start() -> None:
+    with pytest.raises(Exception, match="frozen"):
+        Settings().listen = "x:1"  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("address", "parts"),
+    [("localhost:0", ("localhost", 0)), ("[::1]:5001", ("::1", 5001)), ("0.0.0.0:1", ("0.0.0.0", 1))],
+)
+def test_addresses_are_split(address: str, parts: tuple[str, int]) -> None:
+    assert split_address(address) == parts
+
+
+# --------------------------------------------------------------------------------------------------------------- logs
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "key mxgw_demo_SENTINELSENTINELSENTINEL refused",
+        "password=SENTINEL next=1",
+        'nonce: "SENTINEL"',
+        "MXGATEWAY_WORKER_NONCE=SENTINEL",
+        "token='SENTINEL'",
+        "authorization: Bearer SENTINEL",
+        "api_key=SENTINEL",
+        "api-key: SENTINEL",
+        "secret = SENTINEL",
+        "mssql+pytds://sa:SENTINEL@host/ZB",
+        "client_credential=SENTINEL;other",
+    ],
+)
+def test_nothing_that_looks_like_a_secret_passes(text: str) -> None:
+    assert "SENTINEL" not in logs.redact(text)
+
+
+@pytest.mark.parametrize("text", ["item=TestMachine_001.Speed value=3", "key_id=demo scopes=invoke:read"])
+def test_ordinary_text_is_left_alone(text: str) -> None:
+    assert logs.redact(text) == text
+
+
+@pytest.fixture
+def stream() -> Iterator[io.StringIO]:
+    root = logging.getLogger()
+    before, level = list(root.handlers), root.level
+    yield io.StringIO()
+    root.handlers[:] = before
+    root.setLevel(level)
+    structlog.reset_defaults()
+
+
+@pytest.mark.parametrize("style", ["json", "console"])
+def test_records_of_both_loggers_are_redacted_tracebacks_and_nested_data_included(
+    stream: io.StringIO, style: str
+) -> None:
+    logs.configure("info", style, stream)
+    logs.get_logger("a").info("event", password="SENTINEL", data={"token": "SENTINEL", "x": ["secret=SENTINEL"]})
+    logs.get_logger("a").error("failed", error=ValueError("nonce=SENTINEL"))
+    logging.getLogger("b").warning("api_key=%s", "SENTINEL")
+    try:
+        raise RuntimeError("password=SENTINEL")
+    except RuntimeError:
+        logs.get_logger("a").exception("crashed")
+    text = stream.getvalue()
+    assert "SENTINEL" not in text
+    assert text.count("[redacted]") >= 5
+    assert "crashed" in text
+
+
+def test_json_records_have_fixed_keys(stream: io.StringIO) -> None:
+    logs.configure("info", "json", stream)
+    logs.get_logger("a").info("session_opened", session_id="s", worker_pid=1)
+    logs.get_logger("a").debug("not this")
+    (line,) = stream.getvalue().splitlines()
+    record = json.loads(line)
+    assert (record["event"], record["level"], record["session_id"]) == ("session_opened", "info", "s")
+    assert record["timestamp"].endswith("Z")
+
+
+def test_configuring_again_replaces_the_handler(stream: io.StringIO) -> None:
+    logs.configure("info", "json", stream)
+    logs.configure("info", "json", stream)
+    logs.get_logger("a").info("once")
+    assert len(stream.getvalue().splitlines()) == 1
