@@ -89,6 +89,8 @@ class Gateway:
     def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
         self._settings = settings
         self._clock = clock or SystemClock()
+        self._authenticator: Authenticator | None = None
+        self._streams = LiveStreams()
         self._stop = asyncio.Event()
         self._stop_now = asyncio.Event()
 
@@ -119,7 +121,7 @@ class Gateway:
             containment = create_containment()
             stack.callback(containment.close)
             audit = AuditLog(store, self._clock)
-            authenticator = self._authenticator(store, pepper)
+            authenticator = self._authenticator = self._make_authenticator(store, pepper)
             launcher = Launcher(
                 self._worker_limits(), self._clock, containment, __version__, settings.worker.simultaneous_starts
             )
@@ -136,14 +138,13 @@ class Gateway:
                 audits_writes=settings.authentication.audit_writes,
             )
             servicer = GatewayServicer(manager, gate, settings, plan, self._clock)
-            streams = LiveStreams()
             handlers: list[tuple[str, Any]] = [(SERVICE, servicer.handler())]
             if galaxy is not None:
                 service = GalaxyRepositoryService(
                     galaxy, scope=lambda _: current_call().caller.constraints.browse_subtrees
                 )
                 handlers.append(("galaxy_repository.v1.GalaxyRepository", service.handlers()))
-            server = RpcServer(settings, AuthInterceptor(authenticator, audit, streams), handlers)
+            server = RpcServer(settings, AuthInterceptor(authenticator, audit, self._streams), handlers)
             await self._serve(
                 server,
                 certificate,
@@ -153,7 +154,6 @@ class Gateway:
                 audit,
                 store,
                 authenticator,
-                streams,
                 galaxy,
                 galaxy_place,
                 on_running,
@@ -169,7 +169,6 @@ class Gateway:
         audit: AuditLog,
         store: KeyStore,
         authenticator: Authenticator | None,
-        streams: LiveStreams,
         galaxy: GalaxyComponent | None,
         place: GalaxyPlace,
         on_running: Callable[[Running], None],
@@ -181,7 +180,7 @@ class Gateway:
                 group.create_task(audit.run(), name="audit")
                 group.create_task(manager.run(), name="sessions")
                 group.create_task(pool.run(), name="pool")
-                upkeep = group.create_task(self._upkeep(manager, pool, store, authenticator, streams), name="upkeep")
+                upkeep = group.create_task(self._upkeep(manager, pool, store, authenticator), name="upkeep")
                 if galaxy is not None:
                     await galaxy.start(group)
                 await server.serving()
@@ -220,13 +219,22 @@ class Gateway:
             group.create_task(pool.stop())
             group.create_task(server.stop(grace))
 
+    async def revalidate_streams(self) -> None:
+        """Ends the streams of keys that are not valid any more; done every few seconds."""
+        authenticator, streams = self._authenticator, self._streams
+        if authenticator is None:
+            return
+        for key_id in streams.keys:
+            if not await authenticator.is_still_valid(key_id):
+                authenticator.forget(key_id)
+                streams.end(key_id)
+
     async def _upkeep(
         self,
         manager: SessionManager,
         pool: WorkerPool,
         store: KeyStore,
         authenticator: Authenticator | None,
-        streams: LiveStreams,
     ) -> None:
         """Everything that happens because time passes."""
         sweep_at = validate_at = self._clock.monotonic()
@@ -242,10 +250,7 @@ class Gateway:
                     await manager.sweep()
                 if authenticator is not None and now >= validate_at:
                     validate_at = now + _REVALIDATE_SECONDS
-                    for key_id in streams.keys:
-                        if not await authenticator.is_still_valid(key_id):
-                            authenticator.forget(key_id)
-                            streams.end(key_id)
+                    await self.revalidate_streams()
                     await _save_used(store, authenticator)
                 if now >= prune_at:
                     prune_at = now + 3600.0
@@ -283,7 +288,7 @@ class Gateway:
         )
         return certificate
 
-    def _authenticator(self, store: KeyStore, pepper: Pepper) -> Authenticator | None:
+    def _make_authenticator(self, store: KeyStore, pepper: Pepper) -> Authenticator | None:
         settings = self._settings.authentication
         if settings.mode == "disabled":
             logger.warning("authentication_is_disabled", remedy="set authentication.mode = api_key")

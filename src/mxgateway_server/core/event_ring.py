@@ -33,6 +33,7 @@ class EventRing:
         self._limits = limits
         self._chunks: deque[tuple[float, EventChunk]] = deque()
         self._count = 0
+        self._delivered_count = 0
         self._bytes = 0
         self._last_sequence = 0
         self._delivered_through = 0
@@ -78,6 +79,7 @@ class EventRing:
         self._last_sequence = chunk.last_sequence
         if delivered:
             self._delivered_through = chunk.last_sequence
+            self._delivered_count = self._count
         before = self._lost
         self._trim(now)
         return self._lost - before
@@ -85,6 +87,7 @@ class EventRing:
     def mark_delivered(self) -> int:
         """Everything kept was handed to a stream; returns how many undelivered events had been lost before."""
         self._delivered_through = self._last_sequence
+        self._delivered_count = self._count
         lost, self._lost = self._lost, 0
         return lost
 
@@ -114,7 +117,7 @@ class EventRing:
             at, chunk = self._chunks[0]
             delivered = chunk.last_sequence <= self._delivered_through
             if delivered:
-                is_beyond = self._count - chunk.count >= limits.delivered_events or (
+                is_beyond = self._delivered_count - chunk.count >= limits.delivered_events or (
                     limits.retention > 0 and now - at > limits.retention
                 )
             else:
@@ -125,6 +128,8 @@ class EventRing:
             self._count -= chunk.count
             self._bytes -= len(chunk.data)
             self._evicted_through = chunk.last_sequence
-            if not delivered:
+            if delivered:
+                self._delivered_count -= chunk.count
+            else:
                 self._lost += chunk.count + chunk.dropped_before
                 self._delivered_through = chunk.last_sequence

@@ -1,0 +1,264 @@
+"""Who may do what: every method and kind with the wrong scope, other people's sessions, limited keys, the audit."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+from google.rpc import error_details_pb2
+from grpc_status import rpc_status
+from tests.support.gateway import (
+    ALL_SCOPES,
+    LiveGateway,
+    bearer,
+    command,
+    create_key,
+    fake_settings,
+    live_gateway,
+    open_store,
+)
+from tests.support.waiting import eventually
+
+from mxgateway.generated import galaxy_repository_pb2 as gpb
+from mxgateway.generated import galaxy_repository_pb2_grpc as gpb_grpc
+from mxgateway.generated import mxaccess_gateway_pb2 as pb
+from mxgateway_protocol.commands import COMMANDS, Scope
+from mxgateway_server.core.constraints import Constraints
+from mxgateway_server.core.scopes import PER_COMMAND, RPC_SCOPES
+from mxgateway_server.security.authenticator import ANYONE
+
+OURS = sorted(method for method in RPC_SCOPES if not method.startswith("/grpc."))
+STREAMED = {"StreamEvents", "StreamEventBatches", "StreamAlarms", "QueryActiveAlarms", "WatchDeployEvents"}
+
+
+@pytest.fixture
+async def gateway(tmp_path: Path) -> AsyncIterator[LiveGateway]:
+    async with live_gateway(fake_settings(tmp_path)) as live:
+        yield live
+
+
+def call_of(gateway: LiveGateway, method: str) -> Any:
+    service, _, name = method[1:].partition("/")
+    if service.startswith("galaxy"):
+        return getattr(gpb_grpc.GalaxyRepositoryStub(gateway.channel), name)  # type: ignore[no-untyped-call]
+    return getattr(gateway.stub, name)
+
+
+def request_of(method: str) -> Any:
+    service, _, name = method[1:].partition("/")
+    if name == "InvokeStream":
+        return iter([pb.MxCommandBatch(session_id="session-" + "0" * 32)])
+    if name == "Invoke":
+        return pb.MxCommandRequest(session_id="session-" + "0" * 32, command=command("PING"))
+    if name == "StreamEventBatches":
+        return pb.StreamEventsRequest()
+    module = gpb if service.startswith("galaxy") else pb
+    return getattr(module, f"{name}Request")()
+
+
+async def outcome(gateway: LiveGateway, method: str, metadata: Any) -> grpc.StatusCode:
+    """The status that a method ends with, or OK."""
+    # A watch of a Galaxy that says nothing stays open, which is answer enough.
+    limit = {"timeout": 0.3} if method.endswith("WatchDeployEvents") else {}
+    call = call_of(gateway, method)(request_of(method), metadata=metadata, **limit)
+    try:
+        if method.rpartition("/")[2] in STREAMED | {"InvokeStream"}:
+            await call.read()
+            call.cancel()
+        else:
+            await call
+    except grpc.aio.AioRpcError as error:
+        return error.code()
+    return grpc.StatusCode.OK
+
+
+async def test_every_method_refuses_a_missing_and_a_wrong_key(gateway: LiveGateway) -> None:
+    for method in OURS:
+        for metadata in ((), bearer("mxgw_tester_" + "x" * 43), (("authorization", "Basic x"),)):
+            assert await outcome(gateway, method, metadata) == grpc.StatusCode.UNAUTHENTICATED, method
+
+
+@pytest.fixture
+async def narrow_keys(gateway: LiveGateway) -> dict[str, str]:
+    """One key for each scope."""
+    return {
+        str(scope): await create_key(gateway.settings, str(scope).replace(":", "-"), [str(scope)]) for scope in Scope
+    }
+
+
+async def test_every_method_refuses_keys_without_its_scope_and_takes_those_with_it(
+    gateway: LiveGateway, narrow_keys: dict[str, str]
+) -> None:
+    for method in OURS:
+        needed = RPC_SCOPES[method]
+        for scope, key in narrow_keys.items():
+            code = await outcome(gateway, method, bearer(key))
+            if scope not in needed:
+                assert code == grpc.StatusCode.PERMISSION_DENIED, (method, scope)
+            elif needed != PER_COMMAND:
+                refused = (grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.UNAUTHENTICATED)
+                assert code not in refused, (method, scope)
+
+
+async def test_every_kind_asks_for_its_scope_before_anything_else_is_told(
+    gateway: LiveGateway, narrow_keys: dict[str, str]
+) -> None:
+    for facts in COMMANDS.values():
+        made = command(facts.name)
+        arm = getattr(made, facts.payload)
+        for field in ("value", "timestamp_value"):
+            if field in arm.DESCRIPTOR.fields_by_name:
+                getattr(arm, field).int32_value = 1
+        request = pb.MxCommandRequest(session_id="session-" + "0" * 32, command=made)
+        for scope, key in narrow_keys.items():
+            with pytest.raises(grpc.aio.AioRpcError) as caught:
+                await gateway.stub.Invoke(request, metadata=bearer(key))
+            expected = grpc.StatusCode.NOT_FOUND if scope == facts.scope else grpc.StatusCode.PERMISSION_DENIED
+            assert caught.value.code() == expected, (facts.name, scope)
+
+
+def reason(error: grpc.aio.AioRpcError) -> str:
+    status = rpc_status.from_call(error)
+    info = error_details_pb2.ErrorInfo()
+    assert status is not None
+    assert status.details[0].Unpack(info)
+    return str(info.reason)
+
+
+async def test_another_key_can_neither_use_nor_resume_nor_close_a_session_but_an_admin_can(
+    gateway: LiveGateway,
+) -> None:
+    everything_but_admin = [scope for scope in ALL_SCOPES if scope != "admin"]
+    owner = bearer(await create_key(gateway.settings, "owner", everything_but_admin))
+    other = bearer(await create_key(gateway.settings, "other", everything_but_admin))
+    session = (await gateway.stub.OpenSession(pb.OpenSessionRequest(), metadata=owner)).session_id
+    ping = pb.MxCommandRequest(session_id=session, command=command("PING"))
+    for attempt in (
+        lambda: gateway.stub.Invoke(ping, metadata=other),
+        lambda: gateway.stub.CloseSession(pb.CloseSessionRequest(session_id=session), metadata=other),
+        lambda: gateway.stub.StreamEvents(
+            pb.StreamEventsRequest(session_id=session, after_worker_sequence=1), metadata=other
+        ).read(),
+        lambda: gateway.stub.InvokeStream(iter([pb.MxCommandBatch(session_id=session)]), metadata=other).read(),
+    ):
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await attempt()
+        assert (caught.value.code(), reason(caught.value)) == (
+            grpc.StatusCode.PERMISSION_DENIED,
+            "SESSION_OWNER_MISMATCH",
+        )
+    await gateway.stub.Invoke(ping, metadata=gateway.auth)
+    await gateway.stub.CloseSession(pb.CloseSessionRequest(session_id=session), metadata=owner)
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await gateway.stub.CloseSession(pb.CloseSessionRequest(session_id=session), metadata=other)
+    assert caught.value.code() == grpc.StatusCode.NOT_FOUND
+
+
+async def test_a_limited_key_reads_and_writes_its_tags_only_and_all_of_it_is_in_the_audit(
+    gateway: LiveGateway,
+) -> None:
+    limits = Constraints(read_tag_globs=("Tank*", "Oven*"), write_tag_globs=("Tank*",))
+    scopes = ["session:open", "session:close", "invoke:read", "invoke:write"]
+    key = bearer(await create_key(gateway.settings, "limited", scopes, limits))
+    session = (await gateway.stub.OpenSession(pb.OpenSessionRequest(), metadata=key)).session_id
+
+    async def invoke(kind: str, **payload: Any) -> pb.MxCommandReply:
+        request = pb.MxCommandRequest(session_id=session, command=command(kind, **payload))
+        reply: pb.MxCommandReply = await gateway.stub.Invoke(request, metadata=(*key, ("x-correlation-id", "c-1")))
+        return reply
+
+    tank = (await invoke("ADD_ITEM", server_handle=1, item_definition="Tank1.PV")).add_item.item_handle
+    oven = (await invoke("ADD_ITEM", server_handle=1, item_definition="Oven1.PV")).add_item.item_handle
+    value = pb.MxValue(string_value="SENTINEL-VALUE")
+    await invoke("WRITE", server_handle=1, item_handle=tank, value=value)
+    for kind, payload in (
+        ("ADD_ITEM", {"item_definition": "Secret.PV"}),
+        ("WRITE", {"item_handle": oven, "value": value}),
+        ("WRITE", {"item_handle": 999, "value": value}),
+    ):
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await invoke(kind, server_handle=1, **payload)
+        assert caught.value.code() == grpc.StatusCode.PERMISSION_DENIED
+    reply = await invoke("SUBSCRIBE_BULK", server_handle=1, tag_addresses=["Secret.A", "Tank2.PV", "Secret.B"])
+    assert [(r.tag_address, r.was_successful) for r in reply.subscribe_bulk.results] == [
+        ("Secret.A", False),
+        ("Tank2.PV", True),
+        ("Secret.B", False),
+    ]
+    tank2 = reply.subscribe_bulk.results[1].item_handle
+    entries = [pb.WriteBulkEntry(item_handle=handle, value=value) for handle in (oven, tank2)]
+    reply = await invoke("WRITE_BULK", server_handle=1, entries=entries)
+    assert [result.was_successful for result in reply.write_bulk.results] == [False, True]
+    reply = await invoke("READ_BULK", server_handle=1, tag_addresses=["Secret.A"])
+    assert "may not read" in reply.read_bulk.results[0].error_message
+    await gateway.stub.CloseSession(pb.CloseSessionRequest(session_id=session), metadata=key)
+
+    store = await open_store(gateway.settings)
+    try:
+        records = []
+
+        async def written() -> bool:
+            records[:] = await store.read_audit(key_id="limited", limit=1000)
+            return len(records) >= 10
+
+        for _ in range(500):
+            if await written():
+                break
+        seen = [(record.event, record.target, record.outcome) for record in records[1:]]
+        assert seen == [
+            ("write", "Tank1.PV", "accepted"),
+            ("denied", "Secret.PV", "permission-denied"),
+            ("denied", "Oven1.PV", "permission-denied"),
+            ("denied", "?", "permission-denied"),
+            ("denied", "Secret.A", "permission-denied"),
+            ("denied", "Secret.B", "permission-denied"),
+            ("denied", "Oven1.PV", "permission-denied"),
+            ("write", "Tank2.PV", "accepted"),
+            ("denied", "Secret.A", "permission-denied"),
+        ]
+        assert {record.correlation_id for record in records[1:]} == {"c-1"}
+        assert {record.session_id for record in records[1:]} == {session}
+        assert "SENTINEL-VALUE" not in repr(records)
+    finally:
+        await store.close()
+
+
+async def test_the_correlation_id_comes_back_on_success_and_on_failure(gateway: LiveGateway) -> None:
+    call = gateway.stub.OpenSession(pb.OpenSessionRequest(), metadata=(*gateway.auth, ("x-correlation-id", "mine")))
+    session = (await call).session_id
+    assert ("x-correlation-id", "mine") in tuple(await call.trailing_metadata())
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await gateway.stub.CloseSession(pb.CloseSessionRequest(), metadata=(*gateway.auth, ("x-correlation-id", "my")))
+    assert ("x-correlation-id", "my") in tuple(caught.value.trailing_metadata())
+    await gateway.close(session)
+
+
+async def test_a_revoked_key_ends_its_streams_too(tmp_path: Path) -> None:
+    async with live_gateway(fake_settings(tmp_path)) as gateway:
+        key = bearer(await create_key(gateway.settings, "leaving", ALL_SCOPES))
+        session = (await gateway.stub.OpenSession(pb.OpenSessionRequest(), metadata=key)).session_id
+        stream = gateway.stub.StreamEvents(pb.StreamEventsRequest(session_id=session), metadata=key)
+        await stream.initial_metadata()
+        commands = gateway.stub.InvokeStream(metadata=key)
+        await commands.write(pb.MxCommandBatch(session_id=session))
+        await commands.initial_metadata()
+        store = await open_store(gateway.settings)
+        await store.revoke("leaving")
+        await store.close()
+        await gateway.gateway.revalidate_streams()
+        for call in (stream, commands):
+            with pytest.raises(grpc.aio.AioRpcError) as caught:
+                await call.read()
+            assert caught.value.code() == grpc.StatusCode.UNAUTHENTICATED
+        (one,) = gateway.running.manager.sessions
+        await eventually(lambda: one.record.attached_streams == 0)
+
+
+async def test_without_authentication_everybody_is_everyone_on_loopback_only(tmp_path: Path) -> None:
+    async with live_gateway(fake_settings(tmp_path, authentication__mode="disabled")) as gateway:
+        reply = await gateway.stub.OpenSession(pb.OpenSessionRequest())
+        assert gateway.running.manager.sessions[0].record.owner_key_id == ANYONE.key_id
+        await gateway.stub.CloseSession(pb.CloseSessionRequest(session_id=reply.session_id))
