@@ -1,0 +1,234 @@
+"""`mxgateway serve` as a process: TLS, announcement, health, orderly and disorderly ends. No worker is ever left."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import grpc
+import psutil
+import pytest
+from click.testing import CliRunner, Result
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from tests.support.gateway import ROOT
+from tests.support.waiting import wait_until
+
+from mxgateway.generated import mxaccess_gateway_pb2 as pb
+from mxgateway.generated import mxaccess_gateway_pb2_grpc as pb_grpc
+from mxgateway_server.cli import main
+
+CONFIG = """
+[worker]
+command = ["{python}", "-m", "tests.support.fake_worker"]
+working_directory = "{root}"
+backend = "fake"
+pool_size = {pool}
+shutdown_timeout_seconds = {shutdown}
+terminate_timeout_seconds = 30.0
+allowed_backend_options = ["start"]
+[galaxy]
+connection_string = "{state}/empty.db"
+"""
+
+
+def mxgateway(*arguments: str) -> Result:
+    """A command of `mxgateway`, in this process."""
+    return CliRunner().invoke(main, arguments, env={"MXGATEWAY_CONFIG": None})
+
+
+class Served:
+    """A gateway process and a client of it."""
+
+    def __init__(
+        self, state: Path, *flags: str, pool: int = 1, shutdown: float = 5.0, listen: str = "localhost:0"
+    ) -> None:
+        (state / "empty.db").touch()
+        config = state / "gateway.toml"
+        config.write_text(CONFIG.format(python=sys.executable, root=ROOT, pool=pool, shutdown=shutdown, state=state))
+        created = mxgateway("apikey", "create", "--state-dir", str(state), "--key-id", "k", "--scopes", "all", "--json")
+        self.key = json.loads(created.stdout)["apiKey"]
+        self.log = (state / "log.txt").open("w+")
+        self.process = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "mxgateway_server", "serve", "--announce", "--stop-on-stdin-close"),
+                *("--config", str(config), "--state-dir", str(state), "--listen", listen, *flags),
+            ],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self.log,
+            text=True,
+            cwd=ROOT,
+        )
+        assert self.process.stdout is not None
+        self.ready: dict[str, Any] = json.loads(self.process.stdout.readline() or "{}")
+
+    @property
+    def auth(self) -> tuple[tuple[str, str], ...]:
+        return (("authorization", f"Bearer {self.key}"),)
+
+    def channel(self) -> grpc.Channel:
+        endpoint = self.ready["endpoints"][0]
+        credentials = grpc.ssl_channel_credentials(Path(endpoint["caFile"]).read_bytes())
+        return grpc.secure_channel(endpoint["address"], credentials)
+
+    def workers(self) -> list[psutil.Process]:
+        return psutil.Process(self.process.pid).children(recursive=True)
+
+    def text(self) -> str:
+        self.log.seek(0)
+        return self.log.read()
+
+    def end(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            self.process.kill()
+        self.process.wait(20)
+        for stream in (self.process.stdin, self.process.stdout, self.log):
+            if stream is not None:
+                stream.close()
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[Served]:
+    gateway = Served(tmp_path)
+    yield gateway
+    gateway.end()
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    gateway = Served(tmp_path_factory.mktemp("gateway"))
+    yield gateway
+    gateway.end()
+
+
+def open_session(gateway: Served, channel: grpc.Channel, **request: Any) -> Any:
+    stub = pb_grpc.MxAccessGatewayStub(channel)  # type: ignore[no-untyped-call]
+    return stub.OpenSession(pb.OpenSessionRequest(**request), metadata=gateway.auth)
+
+
+def gone(processes: list[psutil.Process]) -> None:
+    def all_gone() -> bool:
+        return not [p for p in processes if p.is_running() and p.status() != psutil.STATUS_ZOMBIE]
+
+    wait_until(all_gone, 10, lambda: f"left behind: {processes}")
+
+
+@pytest.mark.shares_processes
+def test_tls_with_the_announced_ca_file_serves_and_a_stranger_ca_does_not(shared: Served) -> None:
+    endpoint = shared.ready["endpoints"][0]
+    assert (shared.ready["event"], shared.ready["pid"], endpoint["tls"]) == ("ready", shared.process.pid, True)
+    with shared.channel() as channel:
+        assert open_session(shared, channel).backend_name == "fake"
+        health = health_pb2_grpc.HealthStub(channel)
+        answer = health.Check(health_pb2.HealthCheckRequest(service="mxaccess_gateway.v1.MxAccessGateway"))
+        assert answer.status == health_pb2.HealthCheckResponse.SERVING
+    with grpc.secure_channel(endpoint["address"], grpc.ssl_channel_credentials()) as channel:
+        with pytest.raises(grpc.RpcError) as caught:
+            open_session(shared, channel)
+        assert caught.value.code() == grpc.StatusCode.UNAVAILABLE
+
+
+@pytest.mark.parametrize("how", ["term", "stdin"])
+def test_asked_to_stop_it_ends_in_order_with_code_0_and_without_workers(served: Served, how: str) -> None:
+    with served.channel() as channel:
+        session = open_session(served, channel).session_id
+        stub = pb_grpc.MxAccessGatewayStub(channel)  # type: ignore[no-untyped-call]
+        stream = stub.StreamEvents(pb.StreamEventsRequest(session_id=session), metadata=served.auth)
+        stream.initial_metadata()
+        workers = served.workers()
+        assert workers
+        if how == "stdin":
+            assert served.process.stdin is not None
+            served.process.stdin.close()
+        else:
+            served.process.send_signal(signal.SIGTERM)
+        with pytest.raises(grpc.RpcError) as caught:
+            next(stream)
+        assert caught.value.code() == grpc.StatusCode.UNAVAILABLE
+    assert served.process.wait(20) == 0
+    gone(workers)
+    assert "gateway_stopped" in served.text()
+
+
+def test_killed_it_leaves_no_worker_behind(served: Served) -> None:
+    with served.channel() as channel:
+        open_session(served, channel)
+        workers = served.workers()
+        assert workers
+        served.process.kill()
+        served.process.wait(20)
+        gone(workers)
+
+
+def test_a_second_signal_ends_workers_that_do_not_want_to(tmp_path: Path) -> None:
+    gateway = Served(tmp_path, pool=0, shutdown=60.0)
+    try:
+        with gateway.channel() as channel:
+            open_session(gateway, channel, backend_options={"start": "ignore_shutdown"})
+            workers = gateway.workers()
+            gateway.process.send_signal(signal.SIGTERM)
+            wait_until(lambda: "gateway_stopping" in gateway.text())
+            gateway.process.send_signal(signal.SIGTERM)
+            assert gateway.process.wait(20) == 0
+            gone(workers)
+            assert "gateway_stopping_now" in gateway.text()
+    finally:
+        gateway.end()
+
+
+@pytest.mark.shares_processes
+def test_the_key_is_in_no_log_and_on_no_command_line(shared: Served) -> None:
+    with shared.channel() as channel:
+        open_session(shared, channel)
+        lines = [" ".join(process.cmdline()) for process in shared.workers()]
+    secret = shared.key.rpartition("_")[2]
+    assert secret not in shared.text()
+    assert not [line for line in lines if "nonce" in line.lower()]
+
+
+@pytest.mark.shares_processes
+def test_a_port_in_use_is_told_by_setting(shared: Served, tmp_path: Path) -> None:
+    address = shared.ready["endpoints"][0]["address"]
+    (tmp_path / "second").mkdir()
+    second = Served(tmp_path / "second", listen=address)
+    try:
+        assert second.process.wait(20) == 1
+        assert f"listen = {address} cannot be bound" in second.text()
+    finally:
+        second.end()
+
+
+def test_keys_are_managed_from_the_command_line(tmp_path: Path) -> None:
+    state = ("--state-dir", str(tmp_path))
+    created = mxgateway(
+        "apikey", "create", *state, "--key-id", "a", "--scopes", "invoke:read", "--expires", "90d", "--json"
+    )
+    assert json.loads(created.stdout)["apiKey"].startswith("mxgw_a_")
+    listed = mxgateway("apikey", "list", *state, "--json")
+    assert json.loads(listed.stdout)[0]["state"] == "active"
+    assert "mxgw_" not in listed.stdout
+    refused = mxgateway("apikey", "create", *state, "--key-id", "b", "--scopes", "everything")
+    assert refused.exit_code == 1
+    assert "unknown scope" in refused.stderr
+    assert mxgateway("apikey", "revoke", *state, "--key-id", "a").exit_code == 0
+    again = mxgateway("apikey", "rotate", *state, "--key-id", "a")
+    assert (again.exit_code, "revoked" in again.stderr) == (1, True)
+    audit = mxgateway("apikey", "audit", *state, "--json")
+    assert [record["event"] for record in json.loads(audit.stdout)] == ["key-created", "key-revoked"]
+
+
+def test_settings_can_be_checked_without_starting(tmp_path: Path) -> None:
+    good, bad = tmp_path / "good.toml", tmp_path / "bad.toml"
+    good.write_text("[sessions]\nmax_sessions = 5\n")
+    bad.write_text("[sessions]\nmax_sessions = -5\n")
+    assert mxgateway("check-config", "--config", str(good)).exit_code == 0
+    refused = mxgateway("check-config", "--config", str(bad))
+    assert refused.exit_code == 1
+    assert "sessions.max_sessions" in refused.stderr
+    assert "Traceback" not in refused.stderr
