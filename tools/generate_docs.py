@@ -68,16 +68,9 @@ def configuration_page() -> str:
 
 def galaxies_page() -> str:
     """`docs/how-to/galaxies.md`: written by hand but for its marked parts."""
-    from mxgateway_simulator.signal_specs import SIGNAL_KINDS
-
-    rows = []
-    for name, kind in SIGNAL_KINDS.items():
-        keys = ", ".join(f"`{key}`" for key in kind.takes)
-        rows.append(f"| `{name}` | {kind.meaning} | {keys or '–'} |")
     line = (ROOT / "examples" / "bottling_line" / "line.yaml").read_text(encoding="utf-8")
     return _filled(
         "how-to/galaxies.md",
-        signals="| kind | moves | keys |\n|---|---|---|\n" + "\n".join(rows),
         line=f'```yaml title="line.yaml"\n{line}```',
     )
 

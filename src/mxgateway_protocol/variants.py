@@ -5,8 +5,9 @@ A value is kept with the VARTYPE that COM delivers and the Galaxy's own data typ
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import IntEnum
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 Scalar: TypeAlias = bool | int | float | str | bytes | None
 """VT_BOOL bool · integers int · VT_R4/VT_R8/VT_CY/VT_DECIMAL float · VT_BSTR str · VT_DATE and VT_FILETIME int,
@@ -65,8 +66,9 @@ class DataType(IntEnum):
     BIG_STRING = 16
 
 
-class Variant(NamedTuple):
-    """A value with its COM and Galaxy types. A tuple, because one is made for every event.
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """A value with its COM and Galaxy types.
 
     Attributes:
         vartype: a VarType number, with VT_ARRAY for an array.

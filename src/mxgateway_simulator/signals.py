@@ -6,7 +6,6 @@ looked at when it changes. Times are nanoseconds since 1970-01-01 UTC.
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from hashlib import blake2b
@@ -286,10 +285,8 @@ def make_signal(
     if kind == "constant":
         return None
     if kind == "flood":
-        # Whole numbers need no rounding; what they become is all that matters of the type.
-        whole = float if isinstance(convert(0), float) else convert
-        following = map(whole, map((0x7FFFFFFF).__and__, itertools.count(1))).__next__
-        return Signal(duration_ns(p["every"]), 0, lambda k, t: following())
+        counts = iter(range(1, NEVER))
+        return Signal(duration_ns(p["every"]), 0, lambda k, t: convert(next(counts) & 0x7FFFFFFF))
     if kind in ("toggle", "states"):
         return _cycle(kind, p, seed, convert, elements)
     interval = duration_ns(p["every"])

@@ -335,14 +335,11 @@ class Subscriptions:
     def flood(self, now_ns: int) -> None:
         """One burst of the items that change as fast as they are looked at."""
         send = self.sink.on_data_change
-        items = [
-            (item.server_handle, item.handle, item.vartype, item.data_type, item.step)
-            for item in self._floods
-            if not item.is_suspended
-        ]
+        items = [item for item in self._floods if not item.is_suspended]
         for _ in range(_FLOOD_BURST // len(items) if items else 0):
-            for server_handle, handle, vartype, data_type, step in items:
-                send(server_handle, handle, Variant(vartype, step(0, 0), data_type), 192, now_ns, _OK)  # type: ignore[misc]
+            for item in items:
+                shown = Variant(item.vartype, item.step(0, 0), item.data_type)  # type: ignore[misc]
+                send(item.server_handle, item.handle, shown, 192, now_ns, _OK)
 
 
 def _untimed(vtq: Vtq) -> tuple[object, int, MxStatus]:

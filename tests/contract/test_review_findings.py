@@ -21,7 +21,7 @@ from mxgateway_cli.main import COMMANDS, main
 ROOT = Path(__file__).resolve().parents[2]
 LONG_RUNNING = {
     *("stream-events", "watch", "record", "galaxy-watch", "stream-alarms"),
-    *("bench-read-bulk", "bench-stream-events"),
+    *("bench-read-bulk", "bench-stream-events", "tui"),
 }
 
 

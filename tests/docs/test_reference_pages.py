@@ -1,0 +1,92 @@
+"""The pages that list things list all of them, and what they point to exists."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from tests.support.code_blocks import ROOT
+
+import mxgateway
+from mxgateway_server import errors
+
+DOCS = ROOT / "docs"
+TEST_ID = re.compile(r"`(tests/[\w/]+\.py::\w+)`")
+
+
+def pages(folder: Path) -> str:
+    return "\n".join(path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.md")))
+
+
+def test_every_public_name_of_the_library_is_in_the_reference() -> None:
+    reference = pages(DOCS / "api")
+    directives = set(re.findall(r"^::: ([\w.]+)", reference, re.MULTILINE))
+    missing = []
+    for name in mxgateway.__all__:
+        public = getattr(mxgateway, name)
+        home = f"{getattr(public, '__module__', '')}.{name}"
+        if not {home, home.rpartition(".")[0]} & directives and f"`{name}`" not in reference:
+            missing.append(name)
+    assert missing == []
+
+
+def test_what_the_reference_points_to_exists() -> None:
+    for path in re.findall(r"^::: ([\w.]+)", pages(DOCS / "api"), re.MULTILINE):
+        module, _, name = path.rpartition(".")
+        try:
+            found = importlib.import_module(path)
+        except ModuleNotFoundError:
+            found = getattr(importlib.import_module(module), name)
+        assert inspect.getdoc(found), f"{path} has no docstring"
+
+
+def test_every_error_of_the_library_is_in_the_troubleshooting() -> None:
+    page = (DOCS / "troubleshooting.md").read_text(encoding="utf-8")
+    names = [name for name in mxgateway.__all__ if name.endswith("Error")]
+    assert [name for name in names if f"`{name}`" not in page] == []
+
+
+def test_every_reason_of_the_gateway_is_in_the_troubleshooting() -> None:
+    page = (DOCS / "troubleshooting.md").read_text(encoding="utf-8")
+    reasons = {
+        each.reason for _, each in inspect.getmembers(errors, inspect.isclass) if issubclass(each, errors.GatewayError)
+    }
+    assert {reason for reason in reasons if f"`{reason}`" not in page} == set()
+
+
+def test_the_page_of_findings_has_all_48() -> None:
+    rows = re.findall(r"^\| (\d+) \| ([\w.]+-\d{3})", (DOCS / "findings.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert [int(number) for number, _ in rows] == list(range(1, 49))
+    assert len({name for _, name in rows}) == 48
+
+
+@pytest.mark.slow
+def test_every_test_that_the_documentation_names_can_be_collected() -> None:
+    named: set[str] = set()
+    for page in ("findings.md", "compatibility.md"):
+        for line in (DOCS / page).read_text(encoding="utf-8").splitlines():
+            found = TEST_ID.findall(line)
+            assert found or not re.match(r"\| \d+ \|", line) or "later" in line, f"{page}: no test in {line}"
+            named.update(found)
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "--collect-only", "-p", "no:cacheprovider", *sorted(named)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=50,
+    )
+    assert done.returncode == 0, "\n".join(line for line in (done.stdout + done.stderr).splitlines() if "ERROR" in line)
+    collected = {line.partition("[")[0] for line in done.stdout.splitlines() if "::" in line}
+    assert named <= collected
+
+
+def test_every_page_is_in_the_navigation() -> None:
+    config = yaml.safe_load((ROOT / "mkdocs.yml").read_text(encoding="utf-8"))
+    listed = set(re.findall(r"[\w/-]+\.md", yaml.safe_dump(config["nav"])))
+    assert {path.relative_to(DOCS).as_posix() for path in DOCS.rglob("*.md")} == listed
