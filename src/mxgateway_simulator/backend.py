@@ -26,9 +26,8 @@ from mxgateway_simulator.switches import PROFILES, Switches
 from mxgateway_simulator.users import UserDirectory
 
 POLL_SECONDS = 0.025
-"""How often the board is looked at while something is advised."""
+"""How often board and Galaxy are looked at while something is advised."""
 
-_GALAXY_POLLS = 8
 _IDLE_SECONDS = 1.0
 _CLOCK_SET_NS = 500_000_000
 _OPTIONS = ("galaxy", "board", "profile")
@@ -94,7 +93,6 @@ class SimulatorBackend:
         self._galaxy: GalaxyFile | None = None
         self._board: Board | None = None
         self._galaxy_version = 0
-        self._polls = 0
         self._next_poll = 0.0
         self._offset_ns = 0
         self._sink: EventSink | None = None
@@ -184,12 +182,10 @@ class SimulatorBackend:
         keys = self._board.poll()
         if keys:
             model.board_changed(keys, now)
-        self._polls += 1
-        if self._polls % _GALAXY_POLLS == 0:
-            version = self._galaxy.data_version()
-            if version != self._galaxy_version:
-                self._galaxy_version = version
-                model.galaxy_changed(now)
+        version = self._galaxy.data_version()
+        if version != self._galaxy_version:
+            self._galaxy_version = version
+            model.galaxy_changed(now)
 
     def _call(self, method: str) -> LmxProxy:
         """The model, after the faults that a call meets."""
@@ -199,7 +195,7 @@ class SimulatorBackend:
                 self._suffer(fault)
         model = self._lmx
         if method != "register" and model.is_idle:
-            # Nothing was advised, so nobody has looked at the board for a while.
+            # Nothing was advised, so nobody has looked at board and Galaxy for a while.
             self._poll(model, self._now())
         return model
 

@@ -5,6 +5,8 @@ It holds no clock: whoever asks says what time it is. What is not on the board i
 
 from __future__ import annotations
 
+import logging
+import sqlite3
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -23,8 +25,15 @@ from mxgateway_simulator.signals import NEVER, QualityWindows, Sampled, make_sig
 from mxgateway_simulator.switches import Switches
 from mxgateway_simulator.tags import Binding, Tag, Unresolved, Vtq, failure, state_keys, value_key
 
+logger = logging.getLogger(__name__)
+
 STEPS_KEPT = 8
 """How many writes of a number the board remembers, for attributes that follow it with a lag."""
+
+_NO_REPOSITORY = Unresolved(
+    failure(Category.COMMUNICATION_ERROR, Source.REQUESTING_LMX, 7), q.BAD_COMMUNICATION_FAILURE
+)
+"""MX_E_NoGalaxyRepository."""
 
 
 class Plant:
@@ -42,7 +51,11 @@ class Plant:
 
     def resolve(self, reference: str, context: str = "") -> Binding | Unresolved:
         """What a reference stands for now."""
-        found = self.resolver.resolve(reference, context)
+        try:
+            found = self.resolver.resolve(reference, context)
+        except sqlite3.Error:
+            logger.exception("the Galaxy database cannot be read path=%s", self.galaxy.path)
+            return _NO_REPOSITORY
         if isinstance(found, Unresolved):
             return found
         binding = Binding(self._tag(found.object, found.row), found.index, found.property)

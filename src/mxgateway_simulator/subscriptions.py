@@ -143,9 +143,10 @@ class Subscriptions:
         """Shows a write to everybody who looks at what was written."""
         for item in list(self._watchers.get(key, ())):
             if self._latency_ns:
-                self._schedule.add(now_ns + self._latency_ns, partial(self._show_later, item, item.generation))
+                again = partial(self._show_later, item, item.generation)
+                self._schedule.add(now_ns + self._latency_ns, again)
             else:
-                self._show(item, now_ns, equal_too=equal_too)
+                self._show(item, now_ns, force=equal_too, timed=equal_too)
 
     def galaxy_changed(self, now_ns: int) -> None:
         """Resolves all advised items anew, after objects were deployed or undeployed."""
@@ -189,7 +190,7 @@ class Subscriptions:
 
     # Showing.
 
-    def _show(self, item: Item, now_ns: int, *, force: bool = False, equal_too: bool = True) -> None:
+    def _show(self, item: Item, now_ns: int, *, force: bool = False, timed: bool = True) -> None:
         """Delivers what the item sees now, when that is news, and arranges for the next time."""
         binding = item.binding
         if binding is None or item.is_lost:
@@ -205,7 +206,7 @@ class Subscriptions:
         item.is_down = is_down
         before = item.last
         # A property is news when it changes, whatever the attribute's time does.
-        timed = equal_too and binding.aspect in ("value", "buffer")
+        timed = timed and binding.aspect in ("value", "buffer")
         if force or before is None or (vtq != before if timed else _untimed(vtq) != _untimed(before)):
             self._deliver(item, vtq, now_ns)
         self._arrange(item, binding, vtq, following)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -164,3 +165,27 @@ def test_commands_change_the_galaxy(own_galaxy: Path) -> None:
     assert "is no engine" in run("engine", *database, "stop", "TestMachine_005")
     assert run("reset", *database) == "0 2 entries forgotten"
     assert run("deploy", *database, "Nobody").startswith("1 Error: there is no instance 'Nobody'")
+
+
+def test_a_snapshot_after_an_undeploy_is_fresh(make_session: MakeSession, own_galaxy: Path) -> None:
+    """A session that had nothing advised sees a change of deployment with its next call."""
+    session = make_session(own_galaxy)
+    assert session.read("TestMachine_002.SiteCode").value == "SITE-1"
+    Deployment(own_galaxy, NOW).undeploy(["TestMachine_002"])
+    session.clock.advance(0.05)
+    assert tuple(session.read("TestMachine_002.SiteCode").status) == (0, 4, 1, 6)
+
+
+def test_a_galaxy_that_cannot_be_read_is_a_failed_status(
+    make_session: MakeSession, own_galaxy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When the database fails the item gets a communication error with detail 7, and the session goes on."""
+    session = make_session(own_galaxy)
+
+    def fail(tag: str) -> None:
+        raise sqlite3.OperationalError("disk I/O error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(session.backend._galaxy, "object_by_tag", fail)
+        assert tuple(session.read("TestMachine_002.SiteCode").status) == (0, 3, 0, 7)
+    assert session.read("TestMachine_002.SiteCode").value == "SITE-1"
