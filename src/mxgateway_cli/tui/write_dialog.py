@@ -15,7 +15,7 @@ from textual.widgets import Button, Input, Label, Static
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway.values import from_mx_value
 from mxgateway_cli.output import value_text
-from mxgateway_cli.tui.plant import Plant
+from mxgateway_cli.tui.plant import Outcome, Plant
 from mxgateway_cli.tui.text import one_line
 from mxgateway_cli.tui.watch_list import WatchedTag
 from mxgateway_cli.tui.words import security_class, write_type
@@ -46,6 +46,7 @@ class WriteDialog(ModalScreen[None]):
         self._type = write_type(row.raw, row.attribute) or "string"
         self._value: pb.MxValue | None = None
         self._under_way = False
+        self.outcome: Outcome | None = None
 
     def compose(self) -> ComposeResult:
         with Vertical(id="dialog"):
@@ -129,7 +130,7 @@ class WriteDialog(ModalScreen[None]):
 
     async def _finish(self, value: pb.MxValue) -> None:
         try:
-            outcome = await self._plant.write(self._row.tag, value)
+            outcome = self.outcome = await self._plant.write(self._row.tag, value)
         finally:
             self._under_way = False
         mark, style = {True: ("✔ ", "green"), False: ("✘ ", "red"), None: ("? ", "yellow")}[outcome.succeeded]
