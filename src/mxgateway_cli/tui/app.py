@@ -50,6 +50,8 @@ class MxGatewayApp(App[None]):
         Binding("r", "reload", "Reload"),
         Binding("question_mark", "help", "Help", key_display="?"),
         Binding("q", "quit", "Quit"),
+        # As in every program of a terminal; in place of the library's hint at another key.
+        Binding("ctrl+c", "quit", "Quit", show=False, priority=True),
         Binding("escape", "whole_tree", "Whole tree", show=False),
     ]
 

@@ -22,7 +22,7 @@ KEYS = (
     ("r", "browse the Galaxy anew"),
     ("a", "alarms, and back to the details"),
     ("?", "this help"),
-    ("q", "quit"),
+    ("q, Ctrl+C", "quit"),
 )
 QUALITY = (
     ("good", "green", "the value is what the field says now"),

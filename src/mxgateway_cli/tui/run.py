@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+import signal
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 from textual.app import AutopilotCallbackType
 
@@ -39,6 +42,23 @@ async def run(
     async with asyncio.TaskGroup() as tasks:
         link = tasks.create_task(connection())
         try:
-            await app.run_async(headless=auto_pilot is not None, auto_pilot=auto_pilot)
+            with ended_by_signals(app):
+                await app.run_async(headless=auto_pilot is not None, auto_pilot=auto_pilot)
         finally:
             link.cancel()
+
+
+@contextmanager
+def ended_by_signals(app: MxGatewayApp) -> Iterator[None]:
+    """Within it SIGTERM, and the hang-up of a closed terminal, quit: the terminal is restored, the session closed."""
+    if sys.platform == "win32":
+        yield
+        return
+    loop, signals = asyncio.get_running_loop(), (signal.SIGTERM, signal.SIGHUP)
+    for each in signals:
+        loop.add_signal_handler(each, app.exit)
+    try:
+        yield
+    finally:
+        for each in signals:
+            loop.remove_signal_handler(each)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import sys
+from collections.abc import Awaitable, Callable
 
 import pytest
 from tests.support.fake_gateway import running_fake
@@ -12,7 +15,6 @@ from textual.pilot import Pilot
 
 from mxgateway import ClientOptions
 from mxgateway_cli.main import main
-from mxgateway_cli.tui.app import MxGatewayApp
 from mxgateway_cli.tui.run import run
 
 
@@ -44,15 +46,27 @@ def test_help_names_the_options(capsys: pytest.CaptureFixture[str]) -> None:
     assert all(option in text for option in ("[TAG]...", "--read-only", "--endpoint", "--profile", "--ca-file"))
 
 
-async def test_quitting_closes_the_session() -> None:
-    """`q` ends the application, the session and the connection."""
+async def by_key(pilot: Pilot[None], key: str) -> None:
+    await pilot.press(key)
+
+
+async def by_signal(_pilot: Pilot[None], number: str) -> None:
+    os.kill(os.getpid(), getattr(signal, number))
+
+
+@pytest.mark.parametrize(
+    ("end", "how"),
+    [(by_key, "q"), (by_key, "ctrl+c"), (by_signal, "SIGTERM"), (by_signal, "SIGHUP")],
+    ids=["q", "ctrl+c", "SIGTERM", "SIGHUP"],
+)
+async def test_every_way_out_closes_the_session(end: Callable[[Pilot[None], str], Awaitable[None]], how: str) -> None:
+    """Keys and signals end the application, the session and the connection alike."""
     async with running_fake() as gateway:
 
         async def user(pilot: Pilot[None]) -> None:
-            app = pilot.app
-            assert isinstance(app, MxGatewayApp)
             await eventually(lambda: len(gateway.commands_of("advise_item_bulk")) == 1)
-            await pilot.press("q")
+            await end(pilot, how)
+            await eventually(lambda: not pilot.app.is_running)
 
         options = ClientOptions(endpoint=gateway.endpoint, plaintext=True)
         async with asyncio.timeout(30):
