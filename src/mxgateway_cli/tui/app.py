@@ -64,18 +64,22 @@ class MxGatewayApp(App[None]):
         self._link, self._link_text = Link.CONNECTING, ""
         self._browsed = False
         self._filter_timer: Timer | None = None
+        self._tree = GalaxyTree(plant, self.watch_list.__contains__, id="tree")
+        self._table = WatchTable(self.watch_list, clock, id="watch")
+        self._details = Details(id="details")
+        self._status_line = Static(id="status")
 
     def compose(self) -> ComposeResult:
         with Horizontal(id="main"):
             with Vertical(id="browse"):
                 yield Input(placeholder="filter (/)", id="filter", compact=True)
-                yield GalaxyTree(self.plant, self.watch_list.__contains__, id="tree")
+                yield self._tree
             with Vertical(id="right"):
-                yield WatchTable(self.watch_list, self._clock, id="watch")
+                yield self._table
                 with ContentSwitcher(initial="details", id="lower"):
-                    yield Details(id="details")
+                    yield self._details
                     yield Static(NO_ALARMS, id="alarms")
-        yield Static(id="status")
+        yield self._status_line
         yield Footer(show_command_palette=False)
 
     def on_mount(self) -> None:
@@ -85,7 +89,7 @@ class MxGatewayApp(App[None]):
         for tag in self._first_tags:
             if self.watch_list.add(tag):
                 self.plant.watch(tag)
-        self.query_one(GalaxyTree).focus()
+        self._tree.focus()
         self.set_interval(REPAINT, self.repaint)
         self.repaint()
 
@@ -101,7 +105,7 @@ class MxGatewayApp(App[None]):
     def _browse_once(self) -> None:
         if self._link is Link.CONNECTED and not self._browsed:
             self._browsed = True
-            self.query_one(GalaxyTree).show_top()
+            self._tree.show_top()
 
     def values_came(self, changes: Sequence[tuple[str, pb.MxEvent]]) -> None:
         now = self._clock()
@@ -118,11 +122,11 @@ class MxGatewayApp(App[None]):
 
     def repaint(self) -> None:
         """Draws what has changed since the last time."""
-        if not self.screen_stack:
+        # The timer may still fire while the screen is taken down.
+        if not (self._table.is_attached and self._details.is_attached):
             return
-        main = self.screen_stack[0]
-        main.query_one(WatchTable).repaint()
-        main.query_one("#status", Static).update(self._status())
+        self._table.repaint()
+        self._status_line.update(self._status())
         self._show_details()
 
     def _status(self) -> Text:
@@ -139,8 +143,7 @@ class MxGatewayApp(App[None]):
         return text.append(f"  {self._link_text}", "dim")
 
     def _show_details(self) -> None:
-        main = self.screen_stack[0]
-        details, tree, table = main.query_one(Details), main.query_one(GalaxyTree), main.query_one(WatchTable)
+        details, tree, table = self._details, self._tree, self._table
         row = table.selected
         chosen = tree.selected
         if row is not None and (table.has_focus or chosen is None):
@@ -166,21 +169,21 @@ class MxGatewayApp(App[None]):
     def _watch(self, tag: str, attribute: galaxy_pb.GalaxyAttribute | None) -> None:
         if self.watch_list.add(tag, attribute):
             self.plant.watch(tag)
-        self.query_one(GalaxyTree).mark_watched()
+        self._tree.mark_watched()
         self.repaint()
-        self.query_one(WatchTable).select(tag)
+        self._table.select(tag)
 
     def action_remove(self) -> None:
-        row = self.query_one(WatchTable).selected
+        row = self._table.selected
         if row is None:
             return
         self.watch_list.remove(row.tag)
         self.plant.unwatch(row.tag)
-        self.query_one(GalaxyTree).mark_watched()
+        self._tree.mark_watched()
         self.repaint()
 
     def action_write(self) -> None:
-        row = self.query_one(WatchTable).selected
+        row = self._table.selected
         if self.plant.read_only:
             self.notify("Started with --read-only: nothing can be written.", severity="warning", markup=False)
         elif row is None:
@@ -213,7 +216,7 @@ class MxGatewayApp(App[None]):
         if entry.value:
             entry.value = ""
             self._apply_filter()
-        self.query_one(GalaxyTree).focus()
+        self._tree.focus()
 
     def on_input_changed(self, event: Input.Changed) -> None:
         if event.input.id != "filter":
@@ -225,15 +228,14 @@ class MxGatewayApp(App[None]):
     def on_input_submitted(self, event: Input.Submitted) -> None:
         if event.input.id == "filter":
             self._apply_filter()
-            self.query_one(GalaxyTree).focus()
+            self._tree.focus()
 
     def _apply_filter(self) -> None:
         if self._filter_timer is not None:
             self._filter_timer.stop()
             self._filter_timer = None
         text = self.query_one("#filter", Input).value.strip()
-        tree = self.query_one(GalaxyTree)
         if text:
-            tree.show_found(text)
+            self._tree.show_found(text)
         else:
-            tree.show_top()
+            self._tree.show_top()
