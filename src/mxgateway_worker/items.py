@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from mxgateway_protocol.events import ItemTemplate
-from mxgateway_protocol.status import MxStatus
+from mxgateway_protocol.status import Category, MxStatus
 from mxgateway_protocol.variants import Variant
 
 Answer = Callable[[Variant, int, int, Sequence[MxStatus]], None]
@@ -40,9 +40,14 @@ class TrackedItem(ItemTemplate):
         self.answer: Answer | None = None
 
     @property
+    def has_answer(self) -> bool:
+        """Whether a data change since the advise said what the tag has, or why it has nothing; "pending" does not."""
+        return bool(self.value_field) and bool(self.statuses) and self.statuses[0].category != Category.PENDING
+
+    @property
     def has_value(self) -> bool:
-        """Whether the last data change since the advise carried a value."""
-        return bool(self.value_field) and bool(self.statuses) and self.statuses[0].is_success
+        """Whether that data change carried a value."""
+        return self.has_answer and self.statuses[0].is_success
 
     def forget_value(self) -> None:
         self.value_field = b""
@@ -95,11 +100,14 @@ class Items:
             item.forget_value()
 
     def cached(self, server_handle: int, reference: str) -> TrackedItem | None:
-        """An advised item of this name that has a value."""
+        """An advised item of this name whose last data change answers a read; rather one with a value."""
+        found = None
         for item in self._by_reference.get((server_handle, reference.casefold()), {}).values():
-            if item.advised and item.has_value:
-                return item
-        return None
+            if item.advised and item.has_answer:
+                if item.has_value:
+                    return item
+                found = item
+        return found
 
     def retire(self, key: int) -> None:
         """Notes a temporary item that is gone, so that its late events go nowhere."""

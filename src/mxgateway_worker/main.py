@@ -6,6 +6,7 @@ import logging
 import os
 import signal
 import sys
+import threading
 from collections.abc import Sequence
 
 from mxgateway_protocol.clock import SystemClock
@@ -38,7 +39,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     formatter = logs.configure(settings.session_id, settings.log_level)
     worker = Worker(settings, read_fd, write_fd, SystemClock(), formatter)
     if hasattr(signal, "SIGTERM"):
-        signal.signal(signal.SIGTERM, lambda *_: worker.request_stop("SIGTERM"))
+        # On a thread of its own: a handler may interrupt the main thread while it holds the very lock that this needs.
+        signal.signal(
+            signal.SIGTERM,
+            lambda *_: threading.Thread(target=worker.request_stop, args=("SIGTERM",), daemon=True).start(),
+        )
     code = worker.run()
     logger.info("worker ends exit=%d", code)
     if not worker.threads_ended:

@@ -146,14 +146,15 @@ class BulkReader:
 
 
 def _cached_result(server_handle: int, tag: str, item: TrackedItem) -> bytes:
+    head = b"".join(
+        (_SERVER, int_varint(server_handle), delimited(_TAG, tag.encode()), _ITEM, int_varint(item.item_handle))
+    )
+    if not item.has_value:
+        return head + _failed(item.quality, item.statuses)
     # The pieces of the last event hold the same messages under other field numbers.
     return b"".join(
         (
-            _SERVER,
-            int_varint(server_handle),
-            delimited(_TAG, tag.encode()),
-            _ITEM,
-            int_varint(item.item_handle),
+            head,
             _SUCCESSFUL,
             _CACHED,
             _VALUE,
@@ -175,8 +176,7 @@ def _result(server_handle: int, tag: str, look: _Look, timeout: float, encoder: 
         return head + delimited(_ERROR, reason.encode(errors="replace"))
     value, quality, timestamp_ns, statuses = answer
     if not statuses or not statuses[0].is_success:
-        reason = _refusal(statuses[0]) if statuses else "no status came with the value"
-        return head + _QUALITY + int_varint(quality) + _statuses(statuses) + delimited(_ERROR, reason.encode())
+        return head + _failed(quality, statuses)
     return b"".join(
         (
             head,
@@ -189,6 +189,11 @@ def _result(server_handle: int, tag: str, look: _Look, timeout: float, encoder: 
             _statuses(statuses),
         )
     )
+
+
+def _failed(quality: int, statuses: Sequence[MxStatus]) -> bytes:
+    reason = _refusal(statuses[0]) if statuses else "no status came with the value"
+    return _QUALITY + int_varint(quality) + _statuses(statuses) + delimited(_ERROR, reason.encode())
 
 
 def _refusal(status: MxStatus) -> str:

@@ -76,17 +76,26 @@ class WorkerProcess:
         self.ended = False
         self.log = ""
 
-    def __enter__(self) -> WorkerProcess:
+    @property
+    def command_line(self) -> list[str]:
+        """Arguments of the Python that runs the worker."""
+        return [*self._start, *self._arguments]
+
+    @property
+    def environment(self) -> dict[str, str]:
         environment = {name: value for name, value in os.environ.items() if name != NONCE_VARIABLE}
         environment["PYTHONPATH"] = str(ROOT)
         if self._nonce is not None:
             environment[NONCE_VARIABLE] = self._nonce
+        return environment
+
+    def __enter__(self) -> WorkerProcess:
         self.process = subprocess.Popen(
-            [sys.executable, *self._start, *self._arguments],
+            [sys.executable, *self.command_line],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env=environment,
+            env=self.environment,
             bufsize=0,
         )
         self._stdin, self._stdout, self._stderr = self.process.stdin, self.process.stdout, self.process.stderr

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import subprocess
 import sys
 
+import psutil
 import pytest
+from tests.support.waiting import wait_until
 from tests.support.worker_process import NONCE, SESSION_ID, WorkerProcess
 
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway.generated import mxaccess_worker_pb2 as wpb
 from mxgateway_protocol.contract import CLASS_ID, PROG_ID, WorkerExit
+from mxgateway_protocol.envelopes import EnvelopeWriter
 
 
 def test_handshake_gives_hello_then_ready_then_a_heartbeat_at_once() -> None:
@@ -130,11 +135,57 @@ def test_pooled_worker_takes_the_session_of_its_assignment() -> None:
         assert worker.envelopes[-1].session_id == session_id
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="the parent-death signal is Linux's")
+def test_a_worker_dies_with_its_parent_even_when_its_pipe_stays_open() -> None:
+    """The parent is killed while someone else holds the pipe: the parent-death signal ends the worker."""
+    script = (
+        "import subprocess, sys\n"
+        "worker = subprocess.Popen(sys.argv[1:], stdin=0, stdout=subprocess.PIPE)\n"
+        "worker.stdout.read(4)\n"
+        "print(worker.pid, flush=True)\n"
+        "sys.stdin.close()\n"
+        "worker.wait()\n"
+    )
+    read_end, write_end = os.pipe()
+    worker = WorkerProcess()
+    parent = subprocess.Popen(
+        [sys.executable, "-c", script, sys.executable, *worker.command_line],
+        stdin=read_end,
+        stdout=subprocess.PIPE,
+        env=worker.environment,
+    )
+    try:
+        os.close(read_end)
+        hello = wpb.GatewayHello(supported_protocol_version=1, nonce=NONCE)
+        os.write(write_end, EnvelopeWriter(SESSION_ID).frame(wpb.WorkerEnvelope(gateway_hello=hello)))
+        assert parent.stdout is not None
+        child = psutil.Process(int(parent.stdout.readline()))
+        parent.kill()
+        parent.wait(10)
+        wait_until(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE)
+    finally:
+        parent.kill()
+        parent.wait(10)
+        if parent.stdout is not None:
+            parent.stdout.close()
+        os.close(write_end)
+
+
 def test_stray_prints_do_not_reach_the_pipe() -> None:
     """What anything prints to stdout goes to the log."""
-    with WorkerProcess(preload="import os, threading; threading.Timer(0, lambda: os.write(1, b'')).run()") as worker:
+    preload = (
+        "import mxgateway_worker.stdio as stdio\n"
+        "take_over = stdio.take_over\n"
+        "def noisy():\n"
+        "    fds = take_over()\n"
+        "    print('stray text', flush=True)\n"
+        "    return fds\n"
+        "stdio.take_over = noisy"
+    )
+    with WorkerProcess(preload=preload) as worker:
         worker.make_ready()
-        worker.shutdown()
+        assert worker.shutdown() == WorkerExit.SUCCESS
+        assert "stray text" in worker.log
 
 
 def test_worker_starts_without_grpc_sqlalchemy_yaml_and_asyncio() -> None:

@@ -9,7 +9,8 @@ from tests.support.fake_backend import GOOD, FakeBackend
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_protocol import hresults
 from mxgateway_protocol.errors import MxComError
-from mxgateway_protocol.variants import DataType, Variant, VarType
+from mxgateway_protocol.status import PENDING
+from mxgateway_protocol.variants import EMPTY, DataType, Variant, VarType
 
 OK = pb.PROTOCOL_STATUS_CODE_OK
 
@@ -125,6 +126,27 @@ def test_advised_tags_are_read_from_the_last_change(session: DirectSession, back
     assert (result.source_timestamp, list(result.statuses)) == (event.source_timestamp, list(event.statuses))
     assert (result.tag_address, result.server_handle, result.error_message) == ("TANK.level", 1, "")
     assert backend.calls == before
+
+
+def test_an_advised_tag_that_failed_is_answered_from_its_failure(session: DirectSession, backend: FakeBackend) -> None:
+    """The last OnDataChange said why there is no value; another look would say the same."""
+    (handle,) = subscribe(session, "Tank.Nothing")
+    before = list(backend.calls)
+    (result,) = read(session, "Tank.Nothing")
+    assert (result.was_successful, result.was_cached, result.item_handle) == (False, False, handle)
+    assert (result.HasField("value"), result.quality, result.statuses[0].detail) == (False, 4, 6)
+    assert "detail 6" in result.error_message
+    assert backend.calls == before
+
+
+def test_a_pending_change_is_no_answer(session: DirectSession, backend: FakeBackend) -> None:
+    """While an advised item only says "pending", a read looks for itself."""
+    handle = session.call("add_item", server_handle=1, item_definition="Tank.Level").add_item.item_handle
+    session.call("advise", server_handle=1, item_handle=handle)
+    backend.queue.clear()
+    session.sink.on_data_change(1, handle, EMPTY, 32, 5, (PENDING,))
+    (result,) = read(session, "Tank.Level")
+    assert (result.was_successful, result.was_cached, result.value.double_value) == (True, False, 1.5)
 
 
 def test_other_tags_are_looked_at_together_and_leave_no_trace(session: DirectSession, backend: FakeBackend) -> None:
