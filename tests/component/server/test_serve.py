@@ -102,7 +102,7 @@ def served(tmp_path: Path) -> Iterator[Served]:
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    gateway = Served(tmp_path_factory.mktemp("gateway"))
+    gateway = Served(tmp_path_factory.mktemp("gateway"), pool=0)
     yield gateway
     gateway.end()
 
