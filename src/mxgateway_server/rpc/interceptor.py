@@ -68,6 +68,8 @@ class AuthInterceptor(grpc.aio.ServerInterceptor):
         self._authenticator = authenticator
         self._audit = audit
         self._streams = streams
+        # Methods that exist are few; unknown ones have no handler and never get here.
+        self._wrapped: dict[str, grpc.RpcMethodHandler[Any, Any]] = {}
 
     async def intercept_service(
         self,
@@ -77,13 +79,13 @@ class AuthInterceptor(grpc.aio.ServerInterceptor):
         handler = await continuation(handler_call_details)
         if handler is None:
             return handler
-        method: str = handler_call_details.method
-        metadata = dict(handler_call_details.invocation_metadata or ())
-        return self._wrap(handler, method, metadata)
+        method = handler_call_details.method
+        wrapped = self._wrapped.get(method)
+        if wrapped is None:
+            wrapped = self._wrapped[method] = self._wrap(handler, method)
+        return wrapped
 
-    def _wrap(
-        self, handler: grpc.RpcMethodHandler[Any, Any], method: str, metadata: dict[str, Any]
-    ) -> grpc.RpcMethodHandler[Any, Any]:
+    def _wrap(self, handler: grpc.RpcMethodHandler[Any, Any], method: str) -> grpc.RpcMethodHandler[Any, Any]:
         needed = scopes_of_rpc(method)
         codecs = (handler.request_deserializer, handler.response_serializer)
 
@@ -91,7 +93,7 @@ class AuthInterceptor(grpc.aio.ServerInterceptor):
             unary: Any = handler.stream_unary if handler.request_streaming else handler.unary_unary
 
             async def answer(request: Any, context: Context) -> Any:
-                call = await self._enter(context, method, metadata, needed)
+                call = await self._enter(context, method, needed)
                 try:
                     return await unary(request, context)
                 except GatewayError as error:
@@ -109,7 +111,7 @@ class AuthInterceptor(grpc.aio.ServerInterceptor):
         streaming: Any = handler.stream_stream if handler.request_streaming else handler.unary_stream
 
         async def stream(request: Any, context: Context) -> None:
-            call = await self._enter(context, method, metadata, needed)
+            call = await self._enter(context, method, needed)
             task = self._streams.enter(call.caller.key_id)
             try:
                 produced = streaming(request, context)
@@ -134,7 +136,8 @@ class AuthInterceptor(grpc.aio.ServerInterceptor):
         )
         return make(stream, *codecs)  # type: ignore[no-any-return]
 
-    async def _enter(self, context: Context, method: str, metadata: dict[str, Any], needed: ScopeSet) -> CallInfo:
+    async def _enter(self, context: Context, method: str, needed: ScopeSet) -> CallInfo:
+        metadata = dict(context.invocation_metadata() or ())
         correlation_id = _correlation_id(metadata)
         address = peer_host(context.peer())
         context.set_trailing_metadata(((CORRELATION_KEY, correlation_id),))

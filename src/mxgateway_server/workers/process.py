@@ -44,6 +44,8 @@ class WorkerProcess(asyncio.SubprocessProtocol):
         self._stdin: Any = None
         self._open_pipes = {STDOUT, STDERR}
         self._has_exited = False
+        self._gathered: list[bytes] = []
+        self._gathered_bytes = 0
         self._line = b""
         self._line_window = (0.0, 0)
         self.ended: asyncio.Future[int | None] = asyncio.get_running_loop().create_future()
@@ -102,10 +104,10 @@ class WorkerProcess(asyncio.SubprocessProtocol):
 
     @property
     def unsent_bytes(self) -> int:
-        return 0 if self._stdin is None else int(self._stdin.get_write_buffer_size())
+        return self._gathered_bytes + (0 if self._stdin is None else int(self._stdin.get_write_buffer_size()))
 
     def write(self, frame: bytes) -> None:
-        """Sends a frame.
+        """Sends a frame, together with all others of this turn of the loop: one system call for many commands.
 
         Raises:
             PendingLimitError: too much waits for this worker already.
@@ -114,11 +116,23 @@ class WorkerProcess(asyncio.SubprocessProtocol):
             return
         if self.unsent_bytes + len(frame) > MAX_UNSENT:
             raise PendingLimitError("too many bytes wait for the session's worker; wait for replies", retry_after=0.5)
-        self._stdin.write(frame)
+        if not self._gathered:
+            asyncio.get_running_loop().call_soon(self._flush)
+        self._gathered.append(frame)
+        self._gathered_bytes += len(frame)
+
+    def _flush(self) -> None:
+        if self._gathered:
+            data = b"".join(self._gathered)
+            self._gathered.clear()
+            self._gathered_bytes = 0
+            if not self._stdin.is_closing():
+                self._stdin.write(data)
 
     def close_input(self) -> None:
         """Ends the worker's input, which ends a healthy worker."""
         if self._stdin is not None:
+            self._flush()
             self._stdin.close()
 
     def stop_reading(self) -> None:
