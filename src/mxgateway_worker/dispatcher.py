@@ -42,7 +42,9 @@ _NULL = to_wire(EMPTY)
 _READ_BULK = key(Reply.READ_BULK_FIELD_NUMBER, 2)
 _DRAIN_EVENTS = key(Reply.DRAIN_EVENTS_FIELD_NUMBER, 2)
 _EVENT = key(1, 2)
+# What one frame holds, with what each event adds to its bytes.
 _DRAIN_BYTES = MAX_FRAME_BYTES - 1024 * 1024
+_DRAIN_EVENTS_MOST = 50_000
 
 # Their texts never tell anything of what was called with: it holds a password.
 _CREDENTIAL_KINDS = frozenset((pb.MX_COMMAND_KIND_AUTHENTICATE_USER, pb.MX_COMMAND_KIND_ARCHESTRA_USER_TO_ID))
@@ -382,7 +384,7 @@ class Dispatcher:
         info.backend_name = self._info.name
 
     def _drain_events(self, command: pb.DrainEventsCommand, reply: Reply) -> None:
-        events = self._events.drain(command.max_events, _DRAIN_BYTES)
+        events = self._events.drain(min(command.max_events or _DRAIN_EVENTS_MOST, _DRAIN_EVENTS_MOST), _DRAIN_BYTES)
         self._extra = delimited(_DRAIN_EVENTS, b"".join([delimited(_EVENT, event) for event in events]))
 
     def _shutdown_worker(self, command: pb.ShutdownWorkerCommand, reply: Reply) -> None:

@@ -107,7 +107,11 @@ class SessionSink:
         if template is None:
             return
         body = self._encoder.buffered_data_change(template, data_type, samples, statuses, self._unix_ns())
-        if len(body) > MOST_EVENT_BYTES and len(samples) > 1:
+        if len(body) > MOST_EVENT_BYTES and len(samples) == 1:
+            (sample,) = samples
+            stand_in = Sample(_too_long(sample.value, len(body)), sample.quality, sample.timestamp_ns)
+            body = self._encoder.buffered_data_change(template, data_type, [stand_in], statuses, self._unix_ns())
+        elif len(body) > MOST_EVENT_BYTES:
             half = len(samples) // 2
             self.on_buffered_data_change(server_handle, item_handle, data_type, samples[:half], statuses)
             self.on_buffered_data_change(server_handle, item_handle, data_type, samples[half:], statuses)

@@ -47,6 +47,8 @@ _GATEWAY_GONE_SECONDS = 5.0
 # Room for what surrounds a reply in its frame.
 _REPLY_LIMIT = MAX_FRAME_BYTES - 4096
 
+_LONGEST_CORRELATION_ID = 256
+
 _POLICIES = {
     pb.BACKPRESSURE_POLICY_FAIL_FAST: Policy.FAIL_FAST,
     # Which subscriber is slow is known at the gateway only; towards the gateway it is fail-fast.
@@ -244,6 +246,8 @@ class Worker:
         self._executor.call(self._start_backend)
 
     def _take_command(self, correlation_id: str, command: wpb.WorkerCommand) -> None:
+        if len(correlation_id) > _LONGEST_CORRELATION_ID:
+            raise BodyError(f"a correlation id of {len(correlation_id)} characters")
         self._used = True
         expires = None
         if command.HasField("time_left"):

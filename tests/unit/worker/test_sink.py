@@ -1,0 +1,67 @@
+"""Events that are longer than a frame, and handles that no command added."""
+
+from __future__ import annotations
+
+import pytest
+from tests.support.direct_executor import DirectSession
+from tests.support.fake_backend import GOOD, FakeBackend
+
+from mxgateway.generated import mxaccess_gateway_pb2 as pb
+from mxgateway_protocol.backend import Sample
+from mxgateway_protocol.variants import DataType, Variant, VarType
+from mxgateway_worker import sink
+
+TEXT = DataType.STRING
+
+
+@pytest.fixture
+def session(monkeypatch: pytest.MonkeyPatch) -> DirectSession:
+    monkeypatch.setattr(sink, "MOST_EVENT_BYTES", 1000)
+    return DirectSession(FakeBackend())
+
+
+def text(length: int) -> Variant:
+    return Variant(VarType.VT_BSTR, "x" * length, TEXT)
+
+
+def test_a_value_that_no_frame_holds_is_replaced_and_says_so(session: DirectSession) -> None:
+    """The event comes, with quality, time and status, and a raw value that tells what was left out."""
+    session.sink.on_data_change(1, 1, text(2000), 192, 5, GOOD)
+    (event,) = session.pump()
+    assert event.value.raw_value.startswith(b"VT_BSTR left out")
+    assert event.value.raw_diagnostic
+    assert (event.quality, event.value.raw_data_type) == (192, TEXT)
+
+
+def test_long_buffers_are_split(session: DirectSession) -> None:
+    """Samples that do not fit one event come in several, in order; a sample that fits none is replaced."""
+    samples = [Sample(text(300), number, number) for number in range(5)]
+    session.sink.on_buffered_data_change(1, 1, TEXT, samples, GOOD)
+    qualities = [
+        quality
+        for event in session.pump()
+        for quality in event.on_buffered_data_change.quality_values.int32_values.values
+    ]
+    assert qualities == [0, 1, 2, 3, 4]
+    session.sink.on_buffered_data_change(1, 1, TEXT, [Sample(text(2000), 192, 5)], GOOD)
+    (event,) = session.pump()
+    assert event.value.array_value.raw_values.values[0].startswith(b"VT_BSTR left out")
+
+
+def test_events_of_handles_that_no_command_added_are_delivered(session: DirectSession) -> None:
+    """A late event after RemoveItem is still an event of the stream."""
+    session.sink.on_data_change(3, 7, text(5), 192, 5, GOOD)
+    session.sink.on_write_complete(3, 7, GOOD)
+    change, write = session.pump()
+    assert (change.server_handle, change.item_handle, change.value.string_value) == (3, 7, "xxxxx")
+    assert write.family == pb.MX_EVENT_FAMILY_ON_WRITE_COMPLETE
+
+
+def test_the_session_id_changes_only_before_the_first_item(session: DirectSession) -> None:
+    """An assigned session's id is in every event; later it can not change any more."""
+    session.sink.session_id = "session-new"
+    session.sink.track(1, 1, "x")
+    session.sink.on_data_change(1, 1, text(5), 192, 5, GOOD)
+    assert session.pump()[0].session_id == "session-new"
+    with pytest.raises(RuntimeError):
+        session.sink.session_id = "session-other"
