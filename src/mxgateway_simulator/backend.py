@@ -59,16 +59,21 @@ def create_backend(options: Mapping[str, str]) -> SimulatorBackend:
     switches = {name[7:]: value for name, value in options.items() if name.startswith("switch.")}
     Switches.parse(switches)
     faults = Faults()
-    for name, text in options.items():
+    _set_faults(faults, options)
+    galaxy = Path(options["galaxy"])
+    board = Path(options.get("board") or board_path(galaxy))
+    return SimulatorBackend(galaxy, board, profile, switches, faults)
+
+
+def _set_faults(faults: Faults, settings: Mapping[str, str]) -> None:
+    """Sets the faults among settings, `fault.NAME` = `key=value,…`."""
+    for name, text in settings.items():
         if name.startswith("fault."):
             pairs = [pair.partition("=") for pair in text.split(",") if pair]
             try:
                 faults.set(name[6:], {key.strip(): value for key, _, value in pairs})
             except ValueError as error:
                 raise OptionError(str(error)) from None
-    galaxy = Path(options["galaxy"])
-    board = Path(options.get("board") or board_path(galaxy))
-    return SimulatorBackend(galaxy, board, profile, switches, faults)
 
 
 class SimulatorBackend:
@@ -113,6 +118,7 @@ class SimulatorBackend:
             configured = {name[7:]: value for name, value in galaxy.settings.items() if name.startswith("switch.")}
             switches = Switches.parse(PROFILES.get(self._profile, {}), Switches.parse(configured))
             switches = Switches.parse(self._switches, switches)
+            _set_faults(self._faults, galaxy.settings)
             self._board = Board(self._board_path, galaxy.settings.get("build_id", ""))
             directory = UserDirectory(galaxy.settings.get("security", "none"), galaxy.users())
         except SimulatorError as error:

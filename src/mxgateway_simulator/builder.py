@@ -353,6 +353,7 @@ class _Builder:
             "build_id": str(build_id),
             "security": description.security,
             **{f"switch.{name}": value for name, value in description.switches.items()},
+            **{f"fault.{name}": value for name, value in description.faults.items()},
         }
         for name, value in settings.items():
             self._rows.add(zb.sim_setting, name=name, value=value)

@@ -103,6 +103,8 @@ def coerce_array(variant: Variant, data_type: int, enum: Sequence[str] = ()) -> 
     element = variant.vartype & ~VT_ARRAY
     if not variant.is_array or not isinstance(variant.value, tuple) or element == VarType.VT_VARIANT:
         raise CoercionError(Detail.INCORRECT_DATA_TYPE)
+    if len(variant.dimensions) > 1:  # attributes have one dimension
+        raise CoercionError(Detail.INCORRECT_DATA_TYPE)
     if variant.value and not _same_family(element, data_type):
         raise CoercionError(Detail.INCORRECT_DATA_TYPE)
     return tuple(coerce(Variant(element, value), data_type, enum) for value in variant.value)

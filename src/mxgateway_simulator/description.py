@@ -151,6 +151,7 @@ class GalaxyDescription:
     name: str
     security: str = "none"
     switches: Mapping[str, str] = field(default_factory=dict)
+    faults: Mapping[str, str] = field(default_factory=dict)
     roles: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     users: tuple[UserSpec, ...] = ()
     templates: Mapping[str, TemplateSpec] = field(default_factory=dict)

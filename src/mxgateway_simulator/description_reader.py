@@ -6,6 +6,7 @@ import difflib
 import re
 from collections.abc import Callable, Iterator, Mapping
 from enum import IntEnum
+from functools import partial
 from importlib import resources
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
@@ -27,7 +28,8 @@ from mxgateway_simulator.description import (
     UserSpec,
 )
 from mxgateway_simulator.errors import GalaxyDescriptionError, SimulatorError
-from mxgateway_simulator.signal_specs import SignalSpecError, check_quality, check_signal
+from mxgateway_simulator.faults import Faults
+from mxgateway_simulator.signal_specs import check_quality, check_signal
 
 _E = TypeVar("_E", bound=IntEnum)
 _IDENTIFIER = re.compile(r"[^\W\d]\w*|_\w+")
@@ -153,7 +155,17 @@ def parse_description(text: str, file: str) -> GalaxyDescription:
         raise GalaxyDescriptionError(file, place, f"is no YAML: {getattr(error, 'problem', error)}") from error
     root = _Node(file, "", document)
     root.mapping(
-        "format", "galaxy", "lastDeploy", "security", "switches", "roles", "users", "templates", "instances", "scale"
+        "format",
+        "galaxy",
+        "lastDeploy",
+        "security",
+        "switches",
+        "faults",
+        "roles",
+        "users",
+        "templates",
+        "instances",
+        "scale",
     )
     root.child("format").number(1, 1, 1)
     roles = {
@@ -166,6 +178,7 @@ def parse_description(text: str, file: str) -> GalaxyDescription:
         last_deploy=root.child("lastDeploy").text("") or None,
         security=root.child("security").choice(SECURITY_MODES, "none"),
         switches=_switches(root.child("switches")),
+        faults=_faults(root.child("faults")),
         roles=roles,
         users=tuple(_user(name, node, roles) for name, node in root.child("users").items()),
         templates={name: _template(name, node) for name, node in root.child("templates").items()},
@@ -185,10 +198,19 @@ def _switches(node: _Node) -> dict[str, str]:
     return values
 
 
+def _faults(node: _Node) -> dict[str, str]:
+    values = {}
+    for name, child in node.items():
+        parameters = {key: str(value.value) for key, value in child.items()}
+        _checked(child, partial(Faults().set, name, parameters))
+        values[name] = ",".join(f"{key}={value}" for key, value in parameters.items())
+    return values
+
+
 def _checked(node: _Node, check: Callable[[], object]) -> None:
     try:
         check()
-    except (SimulatorError, SignalSpecError) as error:
+    except (SimulatorError, ValueError) as error:
         node.fail(str(error))
 
 

@@ -59,7 +59,13 @@ class Subscriptions:
         item.flush_due_ns = None
         item.server_handle = item.server.handle
         self._advised[item] = None
+        if self._switches.waiting_callback_first:
+            self._schedule.add(now_ns, partial(self._say_waiting, item, item.generation))
         self._schedule.add(now_ns + self._first_delay_ns(item), partial(self._bind, item, item.generation))
+
+    def _say_waiting(self, item: Item, generation: int, now_ns: int) -> None:
+        if generation == item.generation:
+            self._deliver_raw(item, EMPTY, q.INITIALIZING, now_ns, (_WAITING,))
 
     def _first_delay_ns(self, item: Item) -> int:
         switches = self._switches
@@ -80,11 +86,8 @@ class Subscriptions:
         item.samples.clear()
 
     def _bind(self, item: Item, generation: int, now_ns: int) -> None:
-        if generation != item.generation:
-            return
-        if self._switches.waiting_callback_first:
-            self._deliver_raw(item, EMPTY, q.INITIALIZING, now_ns, (_WAITING,))
-        self._connect(item, now_ns)
+        if generation == item.generation:
+            self._connect(item, now_ns)
 
     def _connect(self, item: Item, now_ns: int) -> bool:
         found = self._plant.resolve(item.reference, item.context)

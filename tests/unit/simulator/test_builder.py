@@ -10,10 +10,13 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from tests.unit.simulator.plant_session import RecordingSink
 
+from mxgateway_protocol.errors import MxComError
 from mxgateway_protocol.variants import DataType
 from mxgateway_server.commands.galaxy import galaxy
 from mxgateway_simulator import mx_value
+from mxgateway_simulator.backend import create_backend
 from mxgateway_simulator.builder import build_galaxy
 from mxgateway_simulator.description_reader import parse_description, read_description
 from mxgateway_simulator.errors import GalaxyDescriptionError
@@ -212,3 +215,32 @@ def test_configured_values_survive_the_hex_dump(data_type: DataType, value: Any)
 def test_the_empty_string_is_written_as_the_product_writes_it() -> None:
     """The hex dump of an empty string is the one known from real databases."""
     assert mx_value.encode(DataType.STRING, "") == "0x0506000000020000000000"
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("reference", {"gobject": 112, "package": 112, "dynamic_attribute": 127, "attribute_definition": 321,
+                       "primitive_instance": 253, "primitive_definition": 10, "instance": 82, "sim_user": 5}),
+        ("plant", {"gobject": 340, "package": 340, "dynamic_attribute": 123, "attribute_definition": 230,
+                   "primitive_instance": 881, "primitive_definition": 6, "instance": 301, "sim_user": 2}),
+    ],
+)  # fmt: skip
+def test_shipped_galaxies_have_these_rows(tmp_path: Path, name: str, expected: dict[str, int]) -> None:
+    """The shipped Galaxies change on purpose only."""
+    rows = build_galaxy(read_description(name), tmp_path / "g.db").rows
+    assert {table: rows[table] for table in expected} == expected
+
+
+def test_faults_of_a_description_strike_every_session(tmp_path: Path) -> None:
+    """`faults:` is checked when it is read, and set when a session opens the Galaxy."""
+    with pytest.raises(GalaxyDescriptionError, match=r"g\.yaml: faults\.hang_cal: .*did you mean hang_call"):
+        parse_description("galaxy: G\nfaults: {hang_cal: {}}", "g.yaml")
+    text = "galaxy: G\nfaults: {fail_call: {method: register, hresult: 0x80070005, times: 1}}"
+    build_galaxy(parse_description(text, "g.yaml"), tmp_path / "g.db")
+    backend = create_backend({"galaxy": str(tmp_path / "g.db")})
+    backend.open(RecordingSink())
+    with pytest.raises(MxComError):
+        backend.register("x")
+    assert backend.register("x") == 1
+    backend.close()

@@ -201,3 +201,45 @@ def test_unregister_silences_everything(session: PlantSession) -> None:
 def test_an_empty_client_name_is_refused(session: PlantSession) -> None:
     """Register needs a name."""
     assert hresult(session.backend.register, "") == hresults.E_INVALIDARG
+
+
+def test_a_waiting_callback_may_come_first(make_session: MakeSession) -> None:
+    """Switch waiting_callback_first=true: an empty callback, pending with detail 11, quality 32, then the value."""
+    session = make_session(switches={"waiting_callback_first": "true", "first_callback_cold_max_ms": "1000",
+                                     "first_callback_cold_min_ms": "1000"})  # fmt: skip
+    session.backend.advise(1, session.item("TestChildObject.TestInt"))
+    (waiting,) = session.pump()
+    assert (tuple(waiting.status), waiting.quality, waiting.value) == ((-1, 1, 1, 11), 32, None)
+    assert [event.value for event in session.advance(1.1)] == [42]
+
+
+@pytest.mark.parametrize(
+    ("switch", "value", "call"),
+    [("double_advise", "e_invalidarg", "advise"), ("remove_advised", "e_invalidarg", "remove_item")],
+)
+def test_strict_choices_refuse_by_switch(make_session: MakeSession, switch: str, value: str, call: str) -> None:
+    """What the default takes, the other choice of the switch answers with E_INVALIDARG."""
+    session = make_session(switches={switch: value})
+    handle = session.advised("TestChildObject.TestInt")
+    assert hresult(getattr(session.backend, call), 1, handle) == hresults.E_INVALIDARG
+
+
+def test_a_pending_completion_may_come_first(make_session: MakeSession) -> None:
+    """Switch write_pending_completion_first=true: pending, then the outcome."""
+    session = make_session(switches={"write_pending_completion_first": "true"})
+    handle = session.advised("TestChildObject.TestInt")
+    done = [event for event in session.write(handle, i4(1)) if isinstance(event, Completion)]
+    assert [tuple(event.status) for event in done] == [(-1, 1, 0, 0), OK_WRITE]
+
+
+def test_equal_references_may_share_a_handle(make_session: MakeSession) -> None:
+    """Switch equal_references_share_handle=true."""
+    session = make_session(switches={"equal_references_share_handle": "true"})
+    assert session.item("A.B") == session.item("A.B") == 1
+    assert session.item("A.B", "Context") == 2
+
+
+def test_bare_arrays_may_be_a_communication_error(make_session: MakeSession) -> None:
+    """Switch bare_array_category chooses between what two sources report; the detail is 1003 in both."""
+    session = make_session(switches={"bare_array_category": "communication"})
+    assert tuple(session.read("TestChildObject.TestIntArray").status) == (0, 3, 1, 1003)
