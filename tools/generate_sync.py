@@ -29,7 +29,7 @@ GENERATED = {
     "GatewayClient": "client",
 }
 """Generated class → module, the same name in `mxgateway` and in `mxgateway._sync`."""
-BY_HAND = {"EventStream": "events", "ServerStream": "channel"}
+BY_HAND = {"EventStream": "events", "ServerStream": "channel", "Subscription": "subscription"}
 """Class of `mxgateway._sync.streams` → module of the asynchronous one."""
 FACES = GENERATED.keys() | BY_HAND.keys()
 ON_LOOP = {"connection_state"}

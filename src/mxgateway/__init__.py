@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mxgateway.browse import BrowseNode
+    from mxgateway.change_queue import DataChange, OverflowPolicy
     from mxgateway.channel import ConnectionState, ServerStream
     from mxgateway.client import GatewayClient
+    from mxgateway.confirmed_write import WriteOutcome, write_and_confirm
     from mxgateway.contract import GATEWAY_PROTOCOL_VERSION, MAX_BULK_ITEMS, WORKER_PROTOCOL_VERSION
     from mxgateway.correlation import next_correlation_id
     from mxgateway.errors import (
@@ -37,13 +39,16 @@ if TYPE_CHECKING:
     from mxgateway.options import ClientOptions, RetryPolicy
     from mxgateway.quality import is_bad, is_good, is_status_failure, is_uncertain, quality_name
     from mxgateway.session import Session
+    from mxgateway.subscription import Subscription, SubscriptionState
     from mxgateway.values import from_mx_value, to_mx_value
     from mxgateway.version import __version__
 
 _HOMES = {
     "mxgateway.browse": ("BrowseNode",),
     "mxgateway.channel": ("ConnectionState", "ServerStream"),
+    "mxgateway.change_queue": ("DataChange", "OverflowPolicy"),
     "mxgateway.client": ("GatewayClient",),
+    "mxgateway.confirmed_write": ("WriteOutcome", "write_and_confirm"),
     "mxgateway.contract": ("GATEWAY_PROTOCOL_VERSION", "MAX_BULK_ITEMS", "WORKER_PROTOCOL_VERSION"),
     "mxgateway.correlation": ("next_correlation_id",),
     "mxgateway.errors": (
@@ -68,6 +73,7 @@ _HOMES = {
     "mxgateway.options": ("ClientOptions", "RetryPolicy"),
     "mxgateway.quality": ("is_bad", "is_good", "is_status_failure", "is_uncertain", "quality_name"),
     "mxgateway.session": ("Session",),
+    "mxgateway.subscription": ("Subscription", "SubscriptionState"),
     "mxgateway.values": ("from_mx_value", "to_mx_value"),
     "mxgateway.version": ("__version__",),
 }
@@ -80,6 +86,7 @@ __all__ = [
     "BrowseNode",
     "ClientOptions",
     "ConnectionState",
+    "DataChange",
     "DeployEvent",
     "EventStream",
     "GalaxyAttribute",
@@ -100,9 +107,13 @@ __all__ = [
     "MxGatewayTimeoutError",
     "MxGatewayTransportError",
     "MxGatewayWorkerError",
+    "OverflowPolicy",
     "RetryPolicy",
     "ServerStream",
     "Session",
+    "Subscription",
+    "SubscriptionState",
+    "WriteOutcome",
     "__version__",
     "from_mx_value",
     "is_bad",
@@ -112,6 +123,7 @@ __all__ = [
     "next_correlation_id",
     "quality_name",
     "to_mx_value",
+    "write_and_confirm",
 ]
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from datetime import timedelta
 from typing import Any
 
 from google.protobuf.duration_pb2 import Duration
 
+from mxgateway.change_queue import OverflowPolicy
 from mxgateway.channel import Connection, ConnectionState, ServerStream, open_channel
 from mxgateway.command_stream import CommandStream
 from mxgateway.commands import IDEMPOTENT_KINDS, what
@@ -18,6 +19,7 @@ from mxgateway.generated.mxaccess_gateway_pb2_grpc import MxAccessGatewayStub
 from mxgateway.options import ClientOptions
 from mxgateway.replies import check_mxaccess, check_protocol, check_versions
 from mxgateway.session import Session
+from mxgateway.subscription import ChangeHandler, Subscription
 
 
 class GatewayClient:
@@ -137,6 +139,39 @@ class GatewayClient:
         Nothing is sent. `capabilities` are those of the reply that opened it, where they are known.
         """
         return Session(self, pb.OpenSessionReply(session_id=session_id, capabilities=capabilities))
+
+    def subscribe(
+        self,
+        tags: Iterable[str],
+        *,
+        client_session_name: str = "",
+        queue_size: int = 10_000,
+        overflow: OverflowPolicy = OverflowPolicy.DROP_OLDEST,
+        handler: ChangeHandler | None = None,
+        supervisory: bool = False,
+    ) -> Subscription:
+        """Changes of some tags in a session of their own, which is opened anew when it is lost.
+
+        So this subscription survives also a restart of the gateway and the end of its worker; values after that are
+        marked `recovered`. Otherwise it is the one of `Session.subscribe`.
+
+        Args:
+            tags: references.
+            client_session_name: a name for the gateway's logs and dashboard.
+            queue_size: see `Session.subscribe`, likewise the others.
+            overflow: see there.
+            handler: see there.
+            supervisory: see there.
+        """
+        return Subscription(
+            lambda: self.open_session(client_session_name=client_session_name),
+            tags,
+            owns_sessions=True,
+            queue_size=queue_size,
+            overflow=overflow,
+            handler=handler,
+            supervisory=supervisory,
+        )
 
     # ---------------------------------------------------------------------------------------------------- raw calls
 

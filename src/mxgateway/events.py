@@ -29,6 +29,7 @@ class EventStream:
         self._position = 0
         self._last_sequence = 0
         self._dropped = 0
+        self._replayed = 0
 
     def __aiter__(self) -> EventStream:
         return self
@@ -67,6 +68,14 @@ class EventStream:
         """Events of this stream that a backpressure policy dropped or replaced, as far as the gateway has said."""
         return self._dropped
 
+    @property
+    def replayed_events(self) -> int:
+        """How many events at the head of what was received last come from the gateway's replay ring.
+
+        Known only where the gateway sends batches.
+        """
+        return self._replayed
+
     def cancel(self) -> None:
         """Ends the stream at once. Idempotent."""
         self._stream.cancel()
@@ -87,6 +96,7 @@ class EventStream:
             self._dropped += message.replay_gap.dropped_events
             return [message]
         events = list(message.events)
+        self._replayed = message.replayed_events
         if message.HasField("gateway_receive_timestamp"):
             received = message.gateway_receive_timestamp
             for event in events:
@@ -94,5 +104,6 @@ class EventStream:
         if message.dropped_events:
             self._dropped += message.dropped_events
             # The single-event stream has a marker at this place; a gap is as visible here.
+            self._replayed += 1 if self._replayed else 0
             events.insert(0, pb.MxEvent(replay_gap=pb.ReplayGap(dropped_events=message.dropped_events)))
         return events

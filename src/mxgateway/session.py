@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING
 
 from mxgateway import contract
+from mxgateway.change_queue import OverflowPolicy
 from mxgateway.commands import IDEMPOTENT_KINDS, what
 from mxgateway.correlation import next_correlation_id
 from mxgateway.errors import MxGatewayError
@@ -14,6 +16,7 @@ from mxgateway.events import EventStream
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway.replies import check_mxaccess, check_protocol
 from mxgateway.session_bulk import BulkCommands
+from mxgateway.subscription import ChangeHandler, Subscription
 
 if TYPE_CHECKING:
     from mxgateway.client import GatewayClient
@@ -30,6 +33,7 @@ class Session(BulkCommands):
         self._client = client
         self._reply = reply
         self._close_task: asyncio.Future[pb.CloseSessionReply] | None = None
+        self._subscriptions: set[Subscription] = set()
         streams = contract.CAPABILITY_COMMAND_STREAM in reply.capabilities
         self._commands = client.command_stream(reply.session_id) if streams else None
 
@@ -127,6 +131,47 @@ class Session(BulkCommands):
             return EventStream(self._client.stream_event_batches_raw(request, timeout=timeout), batched=True)
         return EventStream(self._client.stream_events_raw(request, timeout=timeout), batched=False)
 
+    def subscribe(
+        self,
+        tags: Iterable[str],
+        *,
+        queue_size: int = 10_000,
+        overflow: OverflowPolicy = OverflowPolicy.DROP_OLDEST,
+        handler: ChangeHandler | None = None,
+        supervisory: bool = False,
+    ) -> Subscription:
+        """Changes of some tags, over interruptions of the connection. Use it with `async with`, or just iterate.
+
+        It takes a stream of events of its own, and lives at most as long as this session.
+
+        Args:
+            tags: references.
+            queue_size: changes that may wait for the consumer.
+            overflow: what happens when more do.
+            handler: called with each change, in place of iterating; may be a coroutine function.
+            supervisory: AdviseSupervisory in place of Advise.
+
+        Raises:
+            TypeError: one string in place of a list.
+            ValueError: a queue without room.
+        """
+
+        async def this_session() -> Session:
+            return self
+
+        subscription = Subscription(
+            this_session,
+            tags,
+            owns_sessions=False,
+            queue_size=queue_size,
+            overflow=overflow,
+            handler=handler,
+            supervisory=supervisory,
+            on_closed=self._subscriptions.discard,
+        )
+        self._subscriptions.add(subscription)
+        return subscription
+
     async def close(self) -> pb.CloseSessionReply:
         """Ends the session and its worker. Idempotent: later and concurrent calls get the first reply again.
 
@@ -141,6 +186,8 @@ class Session(BulkCommands):
         outcome: asyncio.Future[pb.CloseSessionReply] = asyncio.get_running_loop().create_future()
         self._close_task = outcome
         try:
+            for subscription in tuple(self._subscriptions):
+                await subscription.aclose()
             if self._commands is not None:
                 await self._commands.close()
             reply = await self._client.close_session_raw(

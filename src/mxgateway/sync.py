@@ -18,8 +18,10 @@ from mxgateway._sync.browse import BrowseNode
 from mxgateway._sync.client import GatewayClient
 from mxgateway._sync.galaxy import GalaxyRepositoryClient
 from mxgateway._sync.session import Session
-from mxgateway._sync.streams import EventStream, ServerStream
+from mxgateway._sync.streams import EventStream, ServerStream, Subscription
+from mxgateway.change_queue import DataChange, OverflowPolicy
 from mxgateway.channel import ConnectionState
+from mxgateway.confirmed_write import WriteOutcome, write_and_confirm
 from mxgateway.contract import GATEWAY_PROTOCOL_VERSION, MAX_BULK_ITEMS, WORKER_PROTOCOL_VERSION
 from mxgateway.correlation import next_correlation_id
 from mxgateway.errors import (
@@ -41,6 +43,7 @@ from mxgateway.errors import (
 from mxgateway.generated.galaxy_repository_pb2 import DeployEvent, GalaxyAttribute, GalaxyObject
 from mxgateway.options import ClientOptions, RetryPolicy
 from mxgateway.quality import is_bad, is_good, is_status_failure, is_uncertain, quality_name
+from mxgateway.subscription import SubscriptionState
 from mxgateway.values import from_mx_value, to_mx_value
 from mxgateway.version import __version__
 
@@ -51,6 +54,7 @@ __all__ = [
     "BrowseNode",
     "ClientOptions",
     "ConnectionState",
+    "DataChange",
     "DeployEvent",
     "EventStream",
     "GalaxyAttribute",
@@ -71,9 +75,13 @@ __all__ = [
     "MxGatewayTimeoutError",
     "MxGatewayTransportError",
     "MxGatewayWorkerError",
+    "OverflowPolicy",
     "RetryPolicy",
     "ServerStream",
     "Session",
+    "Subscription",
+    "SubscriptionState",
+    "WriteOutcome",
     "__version__",
     "from_mx_value",
     "is_bad",
@@ -83,4 +91,5 @@ __all__ = [
     "next_correlation_id",
     "quality_name",
     "to_mx_value",
+    "write_and_confirm",
 ]

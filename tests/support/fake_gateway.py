@@ -276,7 +276,7 @@ class FakeGateway(MxAccessGatewayServicer, GalaxyRepositoryServicer):
         self.streams_open += 1
         try:
             for event in list(self.events):
-                if isinstance(event, pb.MxEvent) and event.worker_sequence <= request.after_worker_sequence:
+                if isinstance(event, pb.MxEvent) and 0 < event.worker_sequence <= request.after_worker_sequence:
                     continue
                 yield await _resolve(event, context)
             while True:

@@ -11,9 +11,11 @@ from types import TracebackType
 
 from mxgateway import session as aio
 from mxgateway._sync.facade import Facade
-from mxgateway._sync.streams import EventStream
+from mxgateway._sync.streams import EventStream, Subscription
+from mxgateway.change_queue import OverflowPolicy
 from mxgateway.commands import MomentLike, Write2Entry, WriteEntry, WriteSecured2Entry, WriteSecuredEntry
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
+from mxgateway.subscription import ChangeHandler
 from mxgateway.values import MxPython
 
 
@@ -89,6 +91,27 @@ class Session(Facade[aio.Session]):
             self._call(
                 lambda: self._async.stream_events(
                     after_worker_sequence, backpressure_policy=backpressure_policy, timeout=timeout
+                )
+            )
+        )
+
+    def subscribe(
+        self,
+        tags: Iterable[str],
+        *,
+        queue_size: int = 10000,
+        overflow: OverflowPolicy = OverflowPolicy.DROP_OLDEST,
+        handler: ChangeHandler | None = None,
+        supervisory: bool = False,
+    ) -> Subscription:
+        """Changes of some tags, over interruptions of the connection. Use it with `async with`, or just iterate.
+
+        The blocking form of `mxgateway.Session.subscribe`, see there.
+        """
+        return Subscription._of(
+            self._call(
+                lambda: self._async.subscribe(
+                    tags, queue_size=queue_size, overflow=overflow, handler=handler, supervisory=supervisory
                 )
             )
         )

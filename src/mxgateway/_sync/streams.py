@@ -10,8 +10,10 @@ from mxgateway._sync.facade import Facade
 from mxgateway._sync.loop_thread import LOOP
 
 if TYPE_CHECKING:
-    from mxgateway import channel, events
+    from mxgateway import channel, events, subscription
+    from mxgateway.change_queue import DataChange
     from mxgateway.generated import mxaccess_gateway_pb2 as pb
+    from mxgateway.subscription import SubscriptionState
 
 T = TypeVar("T")
 MessageT = TypeVar("MessageT")
@@ -151,6 +153,88 @@ class EventStream(_Stream):
         return self._last_sequence
 
     @property
+    def replayed_events(self) -> int:
+        """How many events at the head of what was received last come from the gateway's replay ring."""
+        return self._async.replayed_events
+
+    @property
     def dropped_events(self) -> int:
         """Events of this stream that a backpressure policy dropped or replaced, as far as the gateway has said."""
         return self._async.dropped_events
+
+
+class Subscription(Facade[Any]):
+    """Changes of some tags as a plain iterator: the blocking form of `mxgateway.Subscription`, see there.
+
+    A handler runs on the background thread of the library.
+    """
+
+    if TYPE_CHECKING:
+        _async: subscription.Subscription
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """The references, each once."""
+        return self._async.tags
+
+    @property
+    def state(self) -> SubscriptionState:
+        """Where the subscription stands now."""
+        return self._async.state
+
+    @property
+    def failures(self) -> dict[str, str]:
+        """Tags that could not be subscribed, with the reason."""
+        return self._async.failures
+
+    @property
+    def gaps(self) -> int:
+        """How often changes were lost between plant and queue."""
+        return self._async.gaps
+
+    @property
+    def dropped(self) -> int:
+        """Changes that the overflow policy dropped."""
+        return self._async.dropped
+
+    @property
+    def waiting(self) -> int:
+        """Changes in the queue now."""
+        return self._async.waiting
+
+    def states(self) -> Iterator[SubscriptionState]:
+        """The state now and each later one, until CLOSED."""
+        return BlockingIterator(self._async.states)
+
+    def start(self) -> None:
+        """Subscribes the tags; `with` and the first iteration do it by themselves."""
+        self._run(self._async.start)
+
+    def next_change(self, timeout: float | None = None) -> DataChange:
+        """The next change, waiting at most `timeout` seconds."""
+        try:
+            return self._run(lambda: self._async.next_change(timeout))
+        except StopAsyncIteration:
+            raise StopIteration from None
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> DataChange:
+        try:
+            return self._run(self._async.__anext__)
+        except StopAsyncIteration:
+            raise StopIteration from None
+
+    def close(self) -> None:
+        """Ends the subscription and removes its items. Idempotent."""
+        self._run(self._async.aclose)
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

@@ -14,6 +14,12 @@ from mxgateway_protocol import contract as pipe_contract
 from mxgateway_protocol import quality as pipe_quality
 
 NAMES = [
+    "SubscriptionState",
+    "Subscription",
+    "write_and_confirm",
+    "WriteOutcome",
+    "OverflowPolicy",
+    "DataChange",
     "BrowseNode",
     "ClientOptions",
     "ConnectionState",

@@ -1,0 +1,98 @@
+"""The queue of a subscription: each overflow policy, and no loss without a trace."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.support.fake_gateway import data_change
+
+from mxgateway import MxGatewayOverflowError, OverflowPolicy
+from mxgateway.change_queue import ChangeQueue, DataChange, change_of
+
+
+def change(number: int) -> DataChange:
+    return change_of("A.B", data_change(number), sequence=number)
+
+
+def drained(queue: ChangeQueue) -> list[tuple[int, int]]:
+    """Value and lost_before of all that waits."""
+    found = []
+    while (each := queue.take()) is not None:
+        found.append((each.value, each.lost_before))
+    return found
+
+
+def test_drop_oldest_marks_the_place() -> None:
+    """The change after the dropped ones says how many were lost before it."""
+    queue = ChangeQueue(2, OverflowPolicy.DROP_OLDEST)
+    for number in range(1, 6):
+        queue.put(change(number))
+    assert drained(queue) == [(4, 3), (5, 0)]
+    assert queue.dropped == 3
+
+
+def test_drop_newest_marks_the_next_that_is_kept() -> None:
+    """What is dropped is counted on the next change that finds room."""
+    queue = ChangeQueue(2, OverflowPolicy.DROP_NEWEST)
+    for number in range(1, 5):
+        queue.put(change(number))
+    assert queue.take() is not None
+    queue.put(change(5))
+    assert drained(queue) == [(2, 0), (5, 2)]
+
+
+def test_warn_keeps_all_and_warns_at_each_doubling() -> None:
+    """Nothing is dropped; a warning comes when the length passes the capacity and each doubling of it."""
+    queue = ChangeQueue(2, OverflowPolicy.WARN)
+    warned = [number for number in range(1, 20) if queue.put(change(number))]
+    assert warned == [3, 5, 9, 17]
+    assert len(queue) == 19
+    assert queue.dropped == 0
+
+
+def test_disconnect_raises() -> None:
+    """A full queue raises, and keeps what it has."""
+    queue = ChangeQueue(1, OverflowPolicy.DISCONNECT)
+    queue.put(change(1))
+    with pytest.raises(MxGatewayOverflowError, match="DISCONNECT"):
+        queue.put(change(2))
+    assert drained(queue) == [(1, 0)]
+
+
+def test_a_queue_needs_room() -> None:
+    """A capacity below one is refused."""
+    with pytest.raises(ValueError, match="queue_size"):
+        ChangeQueue(0, OverflowPolicy.WARN)
+
+
+@given(
+    st.sampled_from([OverflowPolicy.DROP_OLDEST, OverflowPolicy.DROP_NEWEST]),
+    st.integers(1, 4),
+    st.lists(st.sampled_from(["put", "put", "take", "lose"]), max_size=60),
+)
+def test_every_change_is_delivered_or_counted(policy: OverflowPolicy, capacity: int, steps: list[str]) -> None:
+    """Whatever the order of puts and takes: what came in is what came out plus what lost_before counts."""
+    queue = ChangeQueue(capacity, policy)
+    came = 0
+    out: list[tuple[int, int]] = []
+    for step in steps:
+        if step == "put":
+            came += 1
+            queue.put(change(came))
+        elif step == "lose":
+            came += 1
+            queue.lose(1)
+        elif (taken := queue.take()) is not None:
+            out.append((taken.value, taken.lost_before))
+    out += drained(queue)
+    came += 1
+    queue.put(change(came))
+    out += drained(queue)
+    assert len(out) + sum(lost for _, lost in out) == came
+    assert [value for value, _ in out] == sorted(value for value, _ in out)
+    position = 0
+    for value, lost in out:
+        position += lost + 1
+        assert value <= came
+    assert position == came
