@@ -19,7 +19,6 @@ class WorkerPulse:
     Args:
         interval: seconds between heartbeats.
         is_faulted: whether the worker has reported a fault.
-        on_hang: told the reason when the watchdog reports.
     """
 
     def __init__(
