@@ -22,6 +22,7 @@ from tests.support.tds_server_sql import Answer, SqlError, answer
 PRELOGIN, BATCH, CALL, REPLY, ATTENTION, LOGIN, TRANSACTION = 0x12, 0x01, 0x03, 0x04, 0x06, 0x10, 0x0E
 _EXECUTE_SQL, _PREPARE_EXECUTE, _EXECUTE, _UNPREPARE = 10, 13, 12, 15
 _PACKET = 4096
+_OPTIONS = {"pyodbc": "?driver=FreeTDS&TDS_Version=7.4", "mssqlpython": "?Encrypt=no"}
 _ENVIRONMENTS = {5: tds.BEGIN, 7: tds.COMMIT, 8: tds.ROLLBACK}
 
 
@@ -62,7 +63,7 @@ class TdsServer:
 
     def url(self, driver: str = "pytds", user: str = "reader", password: str | None = None) -> str:
         secret = (self.users.get(user, "") if password is None else password).replace("#", "%23")
-        return f"mssql+{driver}://{user}:{secret}@127.0.0.1:{self.port}/ZB"
+        return f"mssql+{driver}://{user}:{secret}@127.0.0.1:{self.port}/ZB{_OPTIONS.get(driver, '')}"
 
     async def serve(self, ready: threading.Event, stop: asyncio.Event) -> None:
         server = await asyncio.start_server(self._connected, "127.0.0.1", 0)

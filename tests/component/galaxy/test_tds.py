@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import sqlite3
+import sys
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -19,8 +21,21 @@ from mxgateway_server.galaxy import GalaxyComponent, GalaxyTiming, SqlGalaxySour
 from mxgateway_server.galaxy.cache import CacheStatus
 from mxgateway_server.galaxy.errors import GalaxyDataError, GalaxySourceError, GalaxyTimeoutError
 
-DRIVERS = ("pytds", "pymssql")
-OPTIONAL_DRIVERS = ("pyodbc", "mssqlpython")
+OPTIONAL_DRIVERS = {"pyodbc": "pyodbc", "mssqlpython": "mssql_python"}
+"""Drivers that need system libraries, and their modules: tested where they are installed."""
+
+
+def _works(module: str) -> bool:
+    if importlib.util.find_spec(module) is None:
+        return False
+    try:
+        loaded = importlib.import_module(module)
+    except ImportError:
+        return False
+    return module != "pyodbc" or "FreeTDS" in loaded.drivers()
+
+
+DRIVERS = ("pytds", "pymssql", *(name for name, module in OPTIONAL_DRIVERS.items() if _works(module)))
 
 
 @pytest.fixture
@@ -148,11 +163,12 @@ async def test_states_over_tds(server: TdsServer, database: Path) -> None:
     assert await galaxy.test_connection()
 
 
-@pytest.mark.parametrize("name", OPTIONAL_DRIVERS)
-def test_drivers_that_are_not_installed(server: TdsServer, name: str) -> None:
+@pytest.mark.parametrize(("name", "module"), OPTIONAL_DRIVERS.items())
+def test_driver_that_is_not_installed(
+    server: TdsServer, name: str, module: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A driver that the URL names and the machine lacks is said so, with its name."""
-    if importlib.util.find_spec({"mssqlpython": "mssql_python"}.get(name, name)):
-        pytest.skip(f"{name} is installed here")
+    monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(GalaxySourceError, match=f"driver of mssql\\+{name} is not installed"):
         source(server, name).test_connection()
 
@@ -170,5 +186,7 @@ def test_rubbish_rows(server: TdsServer, database: Path) -> None:
 def test_only_reads(server: TdsServer, driver: str) -> None:
     """Whatever the driver adds: nothing but SELECT and settings reaches the server."""
     source(server, driver).read_galaxy()
+    catalogue = "SP_DATATYPE_INFO"  # an ODBC driver's own question about types
     first_words = {statement.split()[0].upper() for statement in server.statements}
+    first_words = {word for word in first_words if not word.startswith(catalogue)}
     assert first_words <= {"SELECT", "WITH", "SET", "IF", "USE", "BEGIN", "ROLLBACK", "COMMIT"}
