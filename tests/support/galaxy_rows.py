@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, insert, update
+from sqlalchemy import Engine, create_engine, event, insert, update
 from sqlalchemy.pool import NullPool
 
 from mxgateway_simulator import zb_schema as zb
@@ -166,6 +168,8 @@ class GalaxyRows:
     def write_file(self, path: Path) -> str:
         """An SQLite file; returns its URL."""
         engine = create_engine(f"sqlite:///{path}", poolclass=NullPool)
+        # Nobody needs these files after a crash.
+        event.listen(engine, "connect", lambda raw, _: raw.execute("PRAGMA synchronous = OFF"))
         self.write(engine)
         engine.dispose()
         return f"sqlite:///{path}"
@@ -312,6 +316,19 @@ def edge_rows() -> GalaxyRows:
     # A deployed package that is not there.
     rows.gobject(121, "NoPackage_001", USER_DEFINED, derived_from_gobject_id=USER_DEFINED, package=9999)
     return rows
+
+
+@lru_cache(maxsize=1)
+def _edge_file() -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        edge_rows().write_file(Path(folder) / "edge.db")
+        return (Path(folder) / "edge.db").read_bytes()
+
+
+def edge_database(path: Path) -> str:
+    """A fresh file with `edge_rows`, made from scratch only once; returns its URL."""
+    path.write_bytes(_edge_file())
+    return f"sqlite:///{path}"
 
 
 EXPECTED_OBJECTS = {

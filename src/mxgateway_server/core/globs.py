@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from mxgateway_protocol.globs import compile_glob
+
 MAX_GLOB_CHARACTERS = 256
 
 
@@ -12,20 +14,5 @@ def check_glob(glob: str) -> None:
 
 
 def matches(glob: str, text: str) -> bool:
-    """Whether the whole text matches; at most len(glob) × len(text) steps, whatever the glob."""
-    glob, text = glob.casefold(), text.casefold()
-    i = j = mark = 0
-    star = -1
-    while j < len(text):
-        if i < len(glob) and glob[i] != "*" and (glob[i] == "?" or glob[i] == text[j]):
-            i += 1
-            j += 1
-        elif i < len(glob) and glob[i] == "*":
-            star, mark = i, j
-            i += 1
-        elif star >= 0:
-            mark += 1
-            i, j = star + 1, mark
-        else:
-            return False
-    return all(c == "*" for c in glob[i:])
+    """Whether the whole text matches; linear in the text, whatever the glob."""
+    return compile_glob(glob).matches(text)

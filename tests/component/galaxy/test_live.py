@@ -19,7 +19,7 @@ from tests.support.galaxy_answers import (
     expanded_hierarchy,
     hierarchy_answers,
 )
-from tests.support.galaxy_rows import edge_rows
+from tests.support.galaxy_rows import edge_database
 from tests.support.tds_server import running_tds_server
 
 from mxgateway_server.galaxy import SqlGalaxySource
@@ -39,7 +39,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     if request.param == "live":
         yield os.environ[VARIABLE]
         return
-    edge_rows().write_file(tmp_path / "edge.db")
+    edge_database(tmp_path / "edge.db")
     with running_tds_server(tmp_path / "edge.db") as server:
         yield server.url()
 

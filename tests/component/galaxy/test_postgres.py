@@ -14,7 +14,7 @@ from tests.support.galaxy_answers import (
     expanded_hierarchy,
     hierarchy_answers,
 )
-from tests.support.galaxy_rows import DEPLOYED, edge_rows
+from tests.support.galaxy_rows import DEPLOYED, edge_database, edge_rows
 from tests.support.postgres import running_postgres
 
 from mxgateway_server.galaxy import SqlGalaxySource, queries
@@ -48,7 +48,7 @@ def copy_galaxy(source: Engine, target: Engine) -> None:
 def both(request: pytest.FixtureRequest, tmp_path: Path, postgres: str) -> Iterator[tuple[Engine, Engine]]:
     path = tmp_path / "galaxy.db"
     if request.param == "edge":
-        edge_rows().write_file(path)
+        edge_database(path)
     else:
         build_galaxy(read_description("plant"), path, 0)
     lite = create_engine(f"sqlite:///{path}", poolclass=NullPool)

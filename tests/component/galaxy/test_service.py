@@ -13,7 +13,7 @@ import grpc
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 from google.protobuf.wrappers_pb2 import Int32Value
-from tests.support.galaxy_rows import DEPLOYED, EXPECTED_ATTRIBUTES, EXPECTED_OBJECTS, edge_rows, set_deploy_time
+from tests.support.galaxy_rows import DEPLOYED, EXPECTED_ATTRIBUTES, EXPECTED_OBJECTS, edge_database, set_deploy_time
 from tests.support.galaxy_source import SteeredSource, galaxy_data
 from tests.support.waiting import eventually
 
@@ -43,7 +43,7 @@ async def serving(
 
 @pytest.fixture
 def edge_source(tmp_path: Path) -> SqlGalaxySource:
-    return SqlGalaxySource(edge_rows().write_file(tmp_path / "edge.db"))
+    return SqlGalaxySource(edge_database(tmp_path / "edge.db"))
 
 
 async def test_discovers_everything_page_by_page(edge_source: SqlGalaxySource) -> None:

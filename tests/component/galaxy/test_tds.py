@@ -14,7 +14,7 @@ import pytds
 import pytest
 from structlog.testing import capture_logs
 from tests.support.galaxy_answers import expanded_attributes, expanded_hierarchy
-from tests.support.galaxy_rows import DEPLOYED, edge_rows, set_deploy_time
+from tests.support.galaxy_rows import DEPLOYED, edge_database, set_deploy_time
 from tests.support.tds_server import Fault, TdsServer, running_tds_server
 
 from mxgateway_server.galaxy import GalaxyComponent, GalaxyTiming, SqlGalaxySource
@@ -40,7 +40,7 @@ DRIVERS = ("pytds", "pymssql", *(name for name, module in OPTIONAL_DRIVERS.items
 
 @pytest.fixture
 def database(tmp_path: Path) -> Path:
-    edge_rows().write_file(tmp_path / "edge.db")
+    edge_database(tmp_path / "edge.db")
     return tmp_path / "edge.db"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.support.galaxy_rows import edge_rows
+from tests.support.galaxy_rows import edge_database
 
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_server.core.arrays import complete_array_names
@@ -23,7 +23,7 @@ class IndexLookup:
 
 @pytest.fixture(scope="module")
 def lookup(tmp_path_factory: pytest.TempPathFactory) -> IndexLookup:
-    url = edge_rows().write_file(tmp_path_factory.mktemp("arrays") / "edge.db")
+    url = edge_database(tmp_path_factory.mktemp("arrays") / "edge.db")
     return IndexLookup(GalaxyIndex(SqlGalaxySource(url).read_galaxy()))
 
 

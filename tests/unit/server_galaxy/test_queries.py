@@ -16,7 +16,7 @@ from tests.support.galaxy_answers import (
     expanded_hierarchy,
     hierarchy_answers,
 )
-from tests.support.galaxy_rows import edge_rows
+from tests.support.galaxy_rows import edge_database
 
 from mxgateway_server.galaxy import SqlGalaxySource, queries
 from mxgateway_simulator.builder import build_galaxy
@@ -71,7 +71,7 @@ def test_only_reads() -> None:
 def database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     path = tmp_path_factory.mktemp("queries") / f"{request.param}.db"
     if request.param == "edge":
-        edge_rows().write_file(path)
+        edge_database(path)
     else:
         build_galaxy(read_description(request.param), path, 0)
     engine = create_engine(f"sqlite:///{path}", poolclass=NullPool)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from tests.support.galaxy_answers import expanded_attributes, expanded_hierarchy
-from tests.support.galaxy_rows import edge_rows
+from tests.support.galaxy_rows import edge_database
 
 from mxgateway_server.galaxy import SqlGalaxySource
 from mxgateway_server.galaxy.data import GalaxyData
@@ -18,7 +18,7 @@ from mxgateway_server.galaxy.snapshot import SnapshotFile
 
 @pytest.fixture(scope="module")
 def edge(tmp_path_factory: pytest.TempPathFactory) -> GalaxyData:
-    return SqlGalaxySource(edge_rows().write_file(tmp_path_factory.mktemp("snapshot") / "edge.db")).read_galaxy()
+    return SqlGalaxySource(edge_database(tmp_path_factory.mktemp("snapshot") / "edge.db")).read_galaxy()
 
 
 @pytest.fixture

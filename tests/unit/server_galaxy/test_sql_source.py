@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import literal_column, select
 from sqlalchemy.engine import make_url
-from tests.support.galaxy_rows import DEPLOYED, array_value, edge_rows
+from tests.support.galaxy_rows import DEPLOYED, array_value, edge_database
 
 from mxgateway_server.galaxy import SqlGalaxySource, queries
 from mxgateway_server.galaxy.drivers import connect_arguments, effective_url, place_of, read_only
@@ -24,7 +24,7 @@ ODD_TIME = datetime(1999, 12, 31, 23, 59, 59, 997_000)
 
 @pytest.fixture
 def database(tmp_path: Path) -> Path:
-    edge_rows().write_file(tmp_path / "edge.db")
+    edge_database(tmp_path / "edge.db")
     return tmp_path / "edge.db"
 
 
