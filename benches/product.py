@@ -18,6 +18,9 @@ Figures = dict[str, Any]
 
 FLOOD_TAGS = [f"Flood_{n:02d}.Value" for n in range(1, 11)]
 QUIET_TAGS = [f"Quiet_{n:03d}.Value" for n in range(1, 101)]
+DROPPING = pb.BACKPRESSURE_POLICY_DROP_OLDEST
+"""What saturates must be free to drop: under `fail_fast` a flood that nobody keeps up with ends its session."""
+
 RATES = {"1k": ("Tick100", 100), "20k": ("Tick10", 200), "100k": ("Tick10", 1000)}
 """Name of a rate: template and number of its tags."""
 
@@ -32,7 +35,7 @@ async def subscribe(session: Session, tags: list[str]) -> int:
 
 
 class Counter:
-    """Counts events from the second message on, for so many seconds, and looks at their sequence."""
+    """Counts events from the second message on, for so many seconds, and those that are missing."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
@@ -54,14 +57,23 @@ class Counter:
         return self._end - self._begin > self._seconds
 
     def figures(self) -> Figures:
-        return {"eventsPerSecond": round(self._count / (self._end - self._begin)), "lost": self._lost}
+        return {
+            "eventsPerSecond": round(self._count / (self._end - self._begin)),
+            "events": self._count,
+            "missing": self._lost,
+        }
 
 
 async def _batches(session: Session, seconds: float, fields: bool) -> Figures:
     """Flooding tags, taken batch by batch, each event decoded; with `fields`, what a client wants of it is read too."""
     counter = Counter(seconds)
-    async with session.stream_events() as stream, aclosing(stream.batches()) as batches:  # type: ignore[type-var]
+    async with (
+        session.stream_events(backpressure_policy=DROPPING) as stream,
+        aclosing(stream.batches()) as batches,  # type: ignore[type-var]
+    ):
         async for events in batches:
+            if not events[0].worker_sequence:
+                del events[0]
             if fields:
                 for event in events:
                     _ = (event.item_handle, event.quality, event.value.double_value, event.worker_sequence)
@@ -73,9 +85,9 @@ async def _batches(session: Session, seconds: float, fields: bool) -> Figures:
 async def _one_by_one(session: Session, seconds: float) -> Figures:
     """The same by `async for`, as most programs do."""
     counter = Counter(seconds)
-    async with session.stream_events() as stream:
+    async with session.stream_events(backpressure_policy=DROPPING) as stream:
         async for event in stream:
-            if counter.add(event.worker_sequence, event.worker_sequence, 1):
+            if event.worker_sequence and counter.add(event.worker_sequence, event.worker_sequence, 1):
                 break
     return counter.figures()
 
@@ -83,10 +95,10 @@ async def _one_by_one(session: Session, seconds: float) -> Figures:
 async def _single_messages(client: GatewayClient, session: Session, seconds: float) -> Figures:
     """StreamEvents: a message for each event, for clients that know nothing else."""
     counter = Counter(seconds)
-    request = pb.StreamEventsRequest(session_id=session.session_id)
+    request = pb.StreamEventsRequest(session_id=session.session_id, backpressure_policy=DROPPING)
     async with client.stream_events_raw(request) as stream:
         async for event in stream:
-            if counter.add(event.worker_sequence, event.worker_sequence, 1):
+            if event.worker_sequence and counter.add(event.worker_sequence, event.worker_sequence, 1):
                 break
     return counter.figures()
 
@@ -95,15 +107,19 @@ async def measure_events(running: GatewayProcess, seconds: float) -> Figures:
     """Saturated: the simulator makes events as fast as they are taken."""
     figures: Figures = {}
     async with await running.client() as client:
-        ways: dict[str, Callable[[Session], Awaitable[Figures]]] = {
-            "batches": lambda session: _batches(session, seconds, fields=False),
-            "batchesFieldsRead": lambda session: _batches(session, seconds, fields=True),
-            "oneByOne": lambda session: _one_by_one(session, seconds),
-            "singleMessages": lambda session: _single_messages(client, session, seconds),
+        ways: dict[str, tuple[list[str], Callable[[Session], Awaitable[Figures]]]] = {
+            "batches": (FLOOD_TAGS, lambda session: _batches(session, seconds, fields=False)),
+            "batchesFieldsRead": (FLOOD_TAGS, lambda session: _batches(session, seconds, fields=True)),
+            "oneByOne": (FLOOD_TAGS, lambda session: _one_by_one(session, seconds)),
+            # 40,000 changes a second: more than can go by single messages, without a core spent on making them.
+            "singleMessages": (
+                [f"Tick10_{n:04d}.Value" for n in range(1, 401)],
+                lambda session: _single_messages(client, session, seconds),
+            ),
         }
-        for name, way in ways.items():
-            async with await client.open_session() as session:
-                await subscribe(session, FLOOD_TAGS)
+        for name, (tags, way) in ways.items():
+            async with await client.open_session(backpressure_policy=DROPPING) as session:
+                await subscribe(session, tags)
                 figures[name] = await way(session)
     return figures
 

@@ -35,4 +35,4 @@ def test_a_counter_leaves_the_first_message_out_and_finds_holes() -> None:
     assert not counter.add(1, 10, 10)
     assert counter.add(11, 20, 10)
     counter.add(23, 24, 2)
-    assert counter.figures()["lost"] == 2
+    assert counter.figures()["missing"] == 2
