@@ -11,6 +11,7 @@ import json
 import sys
 
 from chaos.actors import ROLES
+from chaos.flood import flood
 from chaos.plan import KINDS
 from chaos.storm import StormOptions, storm
 
@@ -35,6 +36,9 @@ def main() -> int:
         help=f"a client of this kind; repeatable: {', '.join(ROLES)} (default: {', '.join(defaults.roles)})",
     )
     parser.add_argument("--pause", type=float, default=defaults.pauses[1], help="longest seconds between two faults")
+    parser.add_argument(
+        "--flood", type=float, metavar="SECONDS", help="instead of a storm, flood readers that never read"
+    )
     parser.add_argument("--plan", action="store_true", help="print the plan only")
     arguments = parser.parse_args()
     options = StormOptions(
@@ -48,7 +52,7 @@ def main() -> int:
         json.dump(options.plan().as_json(), sys.stdout, indent=2)
         print()
         return 0
-    report = asyncio.run(storm(options))
+    report = asyncio.run(flood(arguments.flood) if arguments.flood else storm(options))
     json.dump(report, sys.stdout, indent=2)
     print()
     return 1 if report["violationCount"] else 0
