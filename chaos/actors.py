@@ -306,7 +306,8 @@ class Actor:
         """Reads a stream, and goes on behind the last event whenever it breaks."""
         facet, last = f"stream {number}", 0
         while True:
-            trace = life.events.open_stream(last, _LOSSES[self.role.policy], self._judge.now)
+            # A stream that broke before its first event begins anew from the beginning, as the first one does.
+            trace = life.events.open_stream(last, _LOSSES[self.role.policy], self._judge.now, from_beginning=not last)
             life.streams.append(trace)
             self.counters.streams += 1
             self.counters.resumed += bool(last)
@@ -329,7 +330,9 @@ class Actor:
             await asyncio.sleep(_RETRY)
 
     async def _read_fast(self, life: _Life, trace: StreamEvents, last: int, facet: str) -> None:
-        async with life.session.stream_events(last, backpressure_policy=self.role.policy) as stream:
+        async with life.session.stream_events(
+            last, backpressure_policy=self.role.policy, from_beginning=not last
+        ) as stream:
             # A stream that only waits is at work, too.
             self._broken.discard(facet)
             async for event in stream:
@@ -341,6 +344,7 @@ class Actor:
             after_worker_sequence=last,
             backpressure_policy=self.role.policy,
             max_batch_events=25,
+            from_beginning=not last,
         )
         async with client.stream_event_batches_raw(request) as stream:
             if self.role.read_pause < 0:

@@ -46,15 +46,16 @@ class SessionEvents:
     _first: int = 0
     _digests: OrderedDict[int, int] = field(default_factory=OrderedDict)
 
-    def open_stream(self, after: int, losses: Losses, now: float) -> StreamEvents:
+    def open_stream(self, after: int, losses: Losses, now: float, *, from_beginning: bool = False) -> StreamEvents:
         """Begins a stream.
 
         Args:
             after: the sequence that it was asked to go on after; 0 for a fresh one.
+            from_beginning: it was asked to begin with the session's first event.
         """
         self.journal.note(self.actor, now, f"stream opened after {after}, losses {losses.value}")
         self.streams += 1
-        return StreamEvents(self, after, losses, is_first=self.streams == 1)
+        return StreamEvents(self, after, losses, from_first=from_beginning or self.streams == 1)
 
     def begins_with(self, sequence: int, announced: int) -> None:
         """Some stream begins with this event, and so many before it were announced as lost."""
@@ -79,12 +80,12 @@ class SessionEvents:
 class StreamEvents:
     """Judges one stream. Feed it in the order of arrival."""
 
-    def __init__(self, session: SessionEvents, after: int, losses: Losses, *, is_first: bool) -> None:
+    def __init__(self, session: SessionEvents, after: int, losses: Losses, *, from_first: bool) -> None:
         self._session = session
         self._losses = losses
         self._after = after
         # A session's first stream begins with its first event. Later fresh ones begin with what nobody has had yet.
-        self._expected = after + 1 if after or is_first else 0
+        self._expected = after + 1 if after or from_first else 0
         self._pending = 0
         self._begun = False
         self.last = after
@@ -108,7 +109,7 @@ class StreamEvents:
             self._session.actor, now, f"replay gap: asked after {requested_after}, oldest {oldest_available}"
         )
         self._session.gaps += 1
-        if self._begun or not self._after:
+        if self._begun or not self._expected:
             self._violation("gap", now, "a replay gap came where no resumed stream begins")
         elif requested_after != self._after:
             self._violation("gap", now, f"the replay gap repeats {requested_after}, but {self._after} was asked for")

@@ -106,6 +106,7 @@ class Session(BulkCommands):
         *,
         backpressure_policy: pb.BackpressurePolicy.ValueType = pb.BACKPRESSURE_POLICY_UNSPECIFIED,
         timeout: float | None = None,
+        from_beginning: bool = False,
     ) -> EventStream:
         """The session's events, one by one, without end. The stream is open when this returns.
 
@@ -116,16 +117,22 @@ class Session(BulkCommands):
                 stream goes on after it, or begins with an event whose `replay_gap` is set when that is too long ago.
             backpressure_policy: what the gateway does when this stream is not read fast enough.
             timeout: deadline of the stream in seconds; None for the options' `stream_timeout`.
+            from_beginning: begins with the session's first event (or with an event whose `replay_gap` is set), even
+                when another stream had it. For going on after a stream that broke before its first event arrived;
+                a fresh stream without it gets what no stream has been given yet.
 
         Raises:
-            ValueError: `after_worker_sequence` is negative.
+            ValueError: `after_worker_sequence` is negative, or given together with `from_beginning`.
         """
         if after_worker_sequence < 0:
             raise ValueError(f"after_worker_sequence is {after_worker_sequence}; 0 is the start")
+        if after_worker_sequence and from_beginning:
+            raise ValueError("give either after_worker_sequence or from_beginning")
         request = pb.StreamEventsRequest(
             session_id=self.session_id,
             after_worker_sequence=after_worker_sequence,
             backpressure_policy=backpressure_policy,
+            from_beginning=from_beginning,
         )
         if contract.CAPABILITY_EVENT_BATCHES in self.capabilities:
             return EventStream(self._client.stream_event_batches_raw(request, timeout=timeout), batched=True)

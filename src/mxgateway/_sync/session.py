@@ -82,6 +82,7 @@ class Session(Facade[aio.Session]):
         *,
         backpressure_policy: pb.BackpressurePolicy.ValueType = pb.BACKPRESSURE_POLICY_UNSPECIFIED,
         timeout: float | None = None,
+        from_beginning: bool = False,
     ) -> EventStream:
         """The session's events, one by one, without end. The stream is open when this returns.
 
@@ -90,7 +91,10 @@ class Session(Facade[aio.Session]):
         return EventStream._of(
             self._call(
                 lambda: self._async.stream_events(
-                    after_worker_sequence, backpressure_policy=backpressure_policy, timeout=timeout
+                    after_worker_sequence,
+                    backpressure_policy=backpressure_policy,
+                    timeout=timeout,
+                    from_beginning=from_beginning,
                 )
             )
         )

@@ -577,6 +577,7 @@ class StreamEventsRequest(_message.Message):
     BACKPRESSURE_POLICY_FIELD_NUMBER: _builtins.int
     MAX_BATCH_EVENTS_FIELD_NUMBER: _builtins.int
     MAX_BATCH_BYTES_FIELD_NUMBER: _builtins.int
+    FROM_BEGINNING_FIELD_NUMBER: _builtins.int
     session_id: _builtins.str
     after_worker_sequence: _builtins.int
     """0 for a fresh stream; else the worker_sequence of the last event that the caller has: the stream resumes after it."""
@@ -585,6 +586,11 @@ class StreamEventsRequest(_message.Message):
     max_batch_events: _builtins.int
     """Bounds of one batch; 0 for the gateway's defaults. StreamEventBatches only."""
     max_batch_bytes: _builtins.int
+    from_beginning: _builtins.bool
+    """The caller has no event of this session yet and wants every one: the stream begins with the oldest event that is
+    kept, whether another stream had it or not, after a gap sentinel when older ones are gone. For a first stream that
+    broke before its first event arrived. after_worker_sequence must be 0 then.
+    """
     def __init__(
         self,
         *,
@@ -593,10 +599,11 @@ class StreamEventsRequest(_message.Message):
         backpressure_policy: Global___BackpressurePolicy.ValueType = ...,
         max_batch_events: _builtins.int = ...,
         max_batch_bytes: _builtins.int = ...,
+        from_beginning: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_worker_sequence", b"after_worker_sequence", "backpressure_policy", b"backpressure_policy", "max_batch_bytes", b"max_batch_bytes", "max_batch_events", b"max_batch_events", "session_id", b"session_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_worker_sequence", b"after_worker_sequence", "backpressure_policy", b"backpressure_policy", "from_beginning", b"from_beginning", "max_batch_bytes", b"max_batch_bytes", "max_batch_events", b"max_batch_events", "session_id", b"session_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

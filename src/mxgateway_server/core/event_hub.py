@@ -87,7 +87,13 @@ class EventHub:
         return None
 
     def join(
-        self, after_sequence: int, policy: Policy, wake: Callable[[], None], limits: SubscriberLimits | None = None
+        self,
+        after_sequence: int,
+        policy: Policy,
+        wake: Callable[[], None],
+        limits: SubscriberLimits | None = None,
+        *,
+        from_beginning: bool = False,
     ) -> Subscriber:
         """Begins a stream.
 
@@ -97,6 +103,7 @@ class EventHub:
             policy: what happens when it is slow; 0 for the session's.
             wake: see Subscriber.
             limits: bounds of its queue, when not the session's.
+            from_beginning: resumes before the first event; `after_sequence` is 0 then.
 
         Raises:
             SubscriberLimitError: the session has its number of streams.
@@ -114,15 +121,20 @@ class EventHub:
                 f"after_worker_sequence {after_sequence} lies beyond the session's last event, {ring.last_sequence}"
             )
         subscriber = Subscriber(policy or self._policy, limits or self._subscriber_limits, wake)
-        if after_sequence:
+        if after_sequence or from_beginning:
             gap = None
             chunks = ring.after(after_sequence)
             if ring.has_gap_after(after_sequence):
                 gap = ResumeGap(after_sequence, ring.oldest_available)
                 # What the worker dropped right before the oldest event lies within the gap: not counted twice.
                 chunks[:1] = [replace(chunk, dropped_before=0) for chunk in chunks[:1]]
+            replayed = sum(chunk.count for chunk in chunks)
+            if from_beginning:
+                # What no stream had before is no repetition.
+                had = ring.delivered_through
+                replayed = sum(max(0, min(chunk.count, had - chunk.first_sequence + 1)) for chunk in chunks)
             ring.mark_delivered()
-            subscriber.begin(chunks, after_sequence, sum(chunk.count for chunk in chunks), 0, gap)
+            subscriber.begin(chunks, after_sequence, replayed, 0, gap)
         else:
             after = ring.delivered_through
             chunks = ring.after(after)

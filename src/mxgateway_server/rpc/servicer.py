@@ -159,6 +159,8 @@ class GatewayServicer:
         check_session_id(request.session_id)
         if request.backpressure_policy not in pb.BackpressurePolicy.values():
             raise InvalidRequestError(f"backpressure_policy {request.backpressure_policy} is unknown")
+        if request.from_beginning and request.after_worker_sequence:
+            raise InvalidRequestError("from_beginning and after_worker_sequence exclude each other")
         session = self._manager.find(request.session_id, current_call().caller)
         session.record.require_ready()
         events = self._settings.events
@@ -166,7 +168,13 @@ class GatewayServicer:
         max_bytes = min(request.max_batch_bytes or events.max_batch_bytes, events.max_batch_bytes)
         waker = Waker()
         limits = SubscriberLimits(events.queue_capacity, events.queue_max_bytes)
-        subscriber = session.hub.join(request.after_worker_sequence, request.backpressure_policy, waker, limits)
+        subscriber = session.hub.join(
+            request.after_worker_sequence,
+            request.backpressure_policy,
+            waker,
+            limits,
+            from_beginning=request.from_beginning,
+        )
         session.record.attach(self._clock.monotonic())
         session_id, clock = session.session_id, self._clock
         try:

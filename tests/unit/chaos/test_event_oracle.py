@@ -96,8 +96,24 @@ def test_a_replay_gap_in_the_middle_is_found() -> None:
     """The sentinel stands at the head of a resumed stream only."""
     events = session()
     stream = events.open_stream(0, Losses.NONE, 0.0)
-    stream.gap(0, 5, 0.0)
+    stream.event(1, 7, 0.0)
+    stream.gap(1, 5, 0.0)
     assert rules(events) == ["gap"]
+    fresh = events.open_stream(0, Losses.NONE, 0.0)
+    fresh.gap(0, 5, 0.0)
+    assert rules(events) == ["gap", "gap"]
+
+
+def test_a_stream_from_the_beginning_begins_there_or_says_what_is_gone() -> None:
+    """Whoever has nothing yet and asks for everything gets it, or the sentinel."""
+    events = session()
+    feed(events, 0, 1, 2)
+    again = events.open_stream(0, Losses.NONE, 0.0, from_beginning=True)
+    again.gap(0, 2, 0.0)
+    again.event(2, 14, 0.0)
+    assert rules(events) == []
+    events.open_stream(0, Losses.NONE, 0.0, from_beginning=True).event(2, 14, 0.0)
+    assert rules(events) == ["lost"]
 
 
 def test_a_count_that_fits_its_hole_is_right() -> None:

@@ -82,6 +82,16 @@ async def test_resume_position_is_sent(gateway: FakeGateway, session: Session) -
         session.stream_events(-1)
 
 
+async def test_beginning_is_asked_for(gateway: FakeGateway, session: Session) -> None:
+    """from_beginning travels in the request, and excludes a position."""
+    gateway.events = [data_change(1)]
+    async with session.stream_events(from_beginning=True) as stream:
+        assert (await anext(stream)).worker_sequence == 1
+    assert gateway.stream_requests[0].from_beginning
+    with pytest.raises(ValueError, match="from_beginning"):
+        session.stream_events(3, from_beginning=True)
+
+
 async def test_sequence_beyond_63_bits(gateway: FakeGateway, session: Session) -> None:
     """worker_sequence is unsigned: 2⁶³+1 arrives as it is."""
     gateway.events = [data_change(2**63 + 1)]

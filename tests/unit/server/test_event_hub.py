@@ -112,6 +112,28 @@ def test_a_resumed_stream_goes_on_after_the_event_it_has_without_gap_or_repetiti
     assert delivery.gap is None
 
 
+def test_from_the_beginning_a_stream_gets_what_another_had_but_maybe_never_received() -> None:
+    events = hub()
+    broken = join(events)
+    events.publish(chunk(1, 3), 0.0)
+    events.leave(broken)
+    events.publish(chunk(4, 2), 0.0)
+    delivery = take(events.join(0, FAIL_FAST, Woken(), from_beginning=True))
+    assert sequences(delivery.chunks) == [1, 2, 3, 4, 5]
+    assert (delivery.replayed, delivery.gap) == (3, None)
+
+
+def test_a_beginning_that_the_ring_no_longer_has_gives_the_sentinel() -> None:
+    events = hub(ring=3)
+    join(events)
+    for n in range(1, 11):
+        events.publish(chunk(n), 0.0)
+    delivery = take(events.join(0, FAIL_FAST, Woken(), from_beginning=True))
+    assert delivery.gap is not None
+    assert (delivery.gap.requested_after, delivery.gap.oldest_available) == (0, 8)
+    assert sequences(delivery.chunks) == [8, 9, 10]
+
+
 def test_a_position_older_than_the_ring_gives_the_sentinel_and_then_all_that_is_left() -> None:
     events = hub(ring=3)
     join(events)
