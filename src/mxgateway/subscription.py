@@ -295,7 +295,8 @@ class Subscription:
         assert session is not None
         # Asks first: a stream alone would only fail with its first event.
         await session.state()
-        return session.stream_events(self._last_sequence)
+        # Before its first event there is no position to go on from, only the beginning.
+        return session.stream_events(self._last_sequence, from_beginning=not self._last_sequence)
 
     async def _replace_session(self) -> EventStream:
         if self._session is not None:

@@ -83,6 +83,15 @@ async def test_interrupted_stream_is_resumed(gateway: FakeGateway, session: Sess
     assert len(gateway.commands_of("subscribe_bulk")) == 1
 
 
+async def test_stream_that_broke_before_its_first_event_begins_anew(gateway: FakeGateway, session: Session) -> None:
+    """Without a position to go on from, the whole beginning is asked for: a fresh stream might lack what was sent."""
+    async with session.subscribe(["A.B"]) as subscription:
+        gateway.events = [data_change(1, 1)]
+        gateway.put(BREAK)
+        assert (await anext(subscription)).value == 1
+    assert [request.from_beginning for request in gateway.stream_requests] == [False, True]
+
+
 async def test_gap_is_recovered_and_counted(gateway: FakeGateway, session: Session) -> None:
     """When the gateway has lost the position, current values are read, marked, and the loss is counted."""
     gateway.events = [data_change(1, 1)]
