@@ -371,7 +371,7 @@ class Gateway:
             raise ConfigurationError(f"galaxy.connection_string (--galaxy): {error}") from error
         snapshots = None
         if settings.persist_snapshot:
-            snapshots = SnapshotFile(_path(settings.snapshot_cache_path, self._settings, "galaxy-snapshot.json"))
+            snapshots = SnapshotFile(_path(settings.snapshot_cache_path, self._settings, "galaxy-snapshot.jsonl.gz"))
         timing = GalaxyTiming(
             poll_interval=settings.dashboard_refresh_interval_seconds, probe=settings.command_timeout_seconds
         )

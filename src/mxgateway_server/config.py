@@ -153,7 +153,7 @@ class GalaxySettings(_Section):
     """How often the time of the last deployment is looked at."""
     persist_snapshot: bool = True
     snapshot_cache_path: str = ""
-    """File of the last good hierarchy; empty for `galaxy-snapshot.json` in the state directory."""
+    """File of the last good hierarchy; empty for `galaxy-snapshot.jsonl.gz` in the state directory."""
 
 
 class AlarmFallbackSettings(_Section):
