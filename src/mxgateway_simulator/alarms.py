@@ -57,6 +57,8 @@ class Alarm:
         self._sample = sample
         self._steps = steps
         self._active = active
+        self._state: tuple[int, int, AlarmState] | None = None
+        self._history: tuple[int, Sampled] | None = None
 
     @property
     def keys(self) -> frozenset[tuple[str, str]]:
@@ -71,6 +73,15 @@ class Alarm:
         return not (inhibit and inhibit["v"]) and not (mode and mode["v"] == 2)
 
     def state(self, t_ns: int) -> AlarmState:
+        """The alarm at a time; its sub-attributes ask for the same time one after the other."""
+        known = self._state
+        if known is not None and known[:2] == (t_ns, self._board.revision):
+            return known[2]
+        state = self._worked_out(t_ns)
+        self._state = (t_ns, self._board.revision, state)
+        return state
+
+    def _worked_out(self, t_ns: int) -> AlarmState:
         now = self._sample(t_ns)
         in_alarm = bool(now.value) == self._active
         ack = self._board.get(ACK, self._anchor) or {"t": 0, "m": ""}
@@ -88,7 +99,7 @@ class Alarm:
         if steps:
             previous = [at for at, value in steps[:-1] if bool(value) == self._active]
             return (previous[-1], changed_ns) if previous else (0, 0)
-        before = self._sample(changed_ns - 1)
+        before = self._before(changed_ns)
         if before.next_ns == NEVER or bool(before.value) != self._active:
             return 0, 0
         return before.changed_ns, changed_ns
@@ -96,8 +107,14 @@ class Alarm:
     def _previous_end(self, changed_ns: int) -> int:
         if self._steps():
             return 0
-        before = self._sample(changed_ns - 1)
+        before = self._before(changed_ns)
         return 0 if bool(before.value) == self._active else before.changed_ns
+
+    def _before(self, changed_ns: int) -> Sampled:
+        """What stood before a change; the past of a signal does not change."""
+        if self._history is None or self._history[0] != changed_ns:
+            self._history = (changed_ns, self._sample(changed_ns - 1))
+        return self._history[1]
 
     def read(self, name: str) -> Callable[[int], Sampled] | None:
         """How to work out a sub-attribute; None for one that is simply configured."""

@@ -55,6 +55,8 @@ class Board:
     def __init__(self, path: str | Path, build_id: str) -> None:
         self.path = Path(path)
         self._entries: dict[Key, Any] = {}
+        self.revision = 0
+        """Counts what has changed since the board was opened."""
         self._seen = 0
         self._unreported: set[Key] = set()
         try:
@@ -184,6 +186,7 @@ class Board:
             self._unreported.add((kind, name))
 
     def _mirror(self, key: Key, payload: Any) -> None:
+        self.revision += 1
         if payload is None:
             self._entries.pop(key, None)
         else:

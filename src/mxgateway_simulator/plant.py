@@ -9,6 +9,7 @@ import logging
 import sqlite3
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -44,6 +45,7 @@ class Plant:
         self.resolver = Resolver(galaxy, switches)
         # Tags live as long as an item, or a signal of another tag, needs them.
         self._tags: WeakValueDictionary[tuple[int, str], Tag] = WeakValueDictionary()
+        self._alarms: WeakValueDictionary[str, Alarm] = WeakValueDictionary()
         self._deployed_ns = _deployed_ns(galaxy)
         self._initializing_ns = switches.initializing_ms * 10**6
 
@@ -68,6 +70,7 @@ class Plant:
         """Forgets what was resolved: objects may have been deployed or undeployed."""
         self.galaxy.forget()
         self._tags.clear()
+        self._alarms.clear()
         self._deployed_ns = _deployed_ns(self.galaxy)
 
     def _array(self, tag: Tag) -> tuple[Any, ...]:
@@ -112,6 +115,7 @@ class Plant:
             tag.computed, tag.act = special.computed, special.act
             keys |= special.keys
         tag.keys = frozenset(keys)
+        tag.looks_around = bool(sources)
         if sources:
             # Looked up after the tag is known, so that attributes may point at each other.
             self._tags[obj.gobject_id, row.name.lower()] = tag
@@ -133,15 +137,17 @@ class Plant:
         anchor = self.related(obj, row.anchor)
         if anchor is None:
             return None
-        active = self.galaxy.attribute(obj.package_id, f"{row.anchor}.ActiveAlarmState")
-        tag = anchor
-        return Alarm(
-            self.board,
-            tag.key,
-            lambda t: self.sample(tag, t),
-            lambda: self.steps(tag),
-            bool(active.value) if active else True,
-        )
+        alarm = self._alarms.get(anchor.key)
+        if alarm is None:
+            active = self.galaxy.attribute(obj.package_id, f"{row.anchor}.ActiveAlarmState")
+            alarm = self._alarms[anchor.key] = Alarm(
+                self.board,
+                anchor.key,
+                partial(self.sample, anchor),
+                partial(self.steps, anchor),
+                bool(active.value) if active else True,
+            )
+        return alarm
 
     # Seeing.
 
@@ -154,9 +160,20 @@ class Plant:
             value = tuple(held["v"]) if tag.row.is_array else held["v"]
             return Sampled(value, held["t"], NEVER)
         if tag.signal is not None:
-            return tag.signal.sample(t_ns)
+            return tag.signal.sample(t_ns, self.board.revision if tag.looks_around else 0)
         # Never newer than now, should the clock stand before the last deploy.
         return Sampled(tag.row.value, min(tag.since_ns, t_ns), NEVER)
+
+    def value_at(self, tag: Tag, t_ns: int) -> Any:
+        """The value of an attribute at a time that may have passed: before a write, what stood there then."""
+        held = self.board.get(VALUE, tag.key) if tag.computed is None else None
+        if held is None or t_ns >= held["w"] or "h" not in held:
+            return self.sample(tag, t_ns).value
+        value = held["h"][0][1]
+        for at, written in held["h"]:
+            if at <= t_ns:
+                value = written
+        return value
 
     def steps(self, tag: Tag) -> list[tuple[int, Any]]:
         """Writes to a tag with their times, oldest first, and what stood before; empty when it was never written."""
@@ -298,7 +315,7 @@ class _TagSource:
             return 0
         self._busy = True
         try:
-            return self._plant.sample(self.tag, t_ns).value
+            return self._plant.value_at(self.tag, t_ns)
         finally:
             self._busy = False
 

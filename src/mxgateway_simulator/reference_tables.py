@@ -63,9 +63,8 @@ def switches_page() -> str:
         "",
         "## Faults",
         "",
-        "Faults make the simulated LMXProxy misbehave: worker option"
-        " `fault.NAME=key=value,…`, or the fault command of a"
-        " gateway that was started with fault injection allowed.",
+        "Faults make the simulated LMXProxy misbehave. They are set by `faults:` of a Galaxy description, by the worker"
+        " option `fault.NAME=key=value,…`, or by the fault command of a gateway that allows fault injection.",
         "",
         "| fault | parameters | what happens |",
         "|---|---|---|",

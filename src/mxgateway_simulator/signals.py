@@ -64,12 +64,13 @@ class Signal:
         offset_ns: tags of the same interval are spread over a few offsets, so that they do not all change at once.
     """
 
-    __slots__ = ("interval_ns", "offset_ns", "step")
+    __slots__ = ("_seen", "interval_ns", "offset_ns", "step")
 
     def __init__(self, interval_ns: int, offset_ns: int, step: Step) -> None:
         self.interval_ns = interval_ns
         self.offset_ns = offset_ns
         self.step = step
+        self._seen: tuple[int, int, Value, int] | None = None
 
     def value_at(self, t_ns: int) -> Value:
         interval = self.interval_ns
@@ -78,19 +79,34 @@ class Signal:
         k = (t_ns - self.offset_ns) // interval
         return self.step(k, self.offset_ns + k * interval)
 
-    def sample(self, t_ns: int) -> Sampled:
+    def sample(self, t_ns: int, revision: int = 0) -> Sampled:
+        """The value with the instant of its last change, which is looked for in the last two minutes of steps.
+
+        Args:
+            revision: differs when something other than time has changed what the signal looks at.
+        """
         interval, offset, step = self.interval_ns, self.offset_ns, self.step
         if not interval:
             return Sampled(step(t_ns, t_ns), t_ns, t_ns)
         k = (t_ns - offset) // interval
-        at = offset + k * interval
-        value = step(k, at)
-        following = at + interval
-        for back in range(1, _BACK_STEPS):
-            if step(k - back, offset + (k - back) * interval) != value:
-                break
-            at -= interval
-        return Sampled(value, at, following)
+        now = offset + k * interval
+        seen = self._seen
+        if seen is not None and seen[0] == revision and 0 <= k - seen[1] < _BACK_STEPS:
+            # Going on from the last look gives what looking back would, and costs one step instead of many.
+            _, before, value, at = seen
+            for n in range(before + 1, k + 1):
+                fresh = step(n, offset + n * interval)
+                if fresh != value:
+                    value, at = fresh, offset + n * interval
+        else:
+            value, at = step(k, now), now
+            for back in range(1, _BACK_STEPS):
+                if step(k - back, now - back * interval) != value:
+                    break
+                at -= interval
+        if seen is None or seen[0] != revision or k >= seen[1]:
+            self._seen = (revision, k, value, at)
+        return Sampled(value, max(at, now - (_BACK_STEPS - 1) * interval), now + interval)
 
 
 class CycleSignal:
@@ -112,7 +128,7 @@ class CycleSignal:
     def value_at(self, t_ns: int) -> Value:
         return self.sample(t_ns).value
 
-    def sample(self, t_ns: int) -> Sampled:
+    def sample(self, t_ns: int, revision: int = 0) -> Sampled:
         position = (t_ns - self._offset) % self._period
         base = t_ns - position
         for i, value in enumerate(self._values):

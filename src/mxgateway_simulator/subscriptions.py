@@ -231,7 +231,8 @@ class Subscriptions:
 
     def _tick(self, item: Item, timer: int, now_ns: int) -> None:
         if timer == item.timer:
-            self._show(item, now_ns)
+            # A signal's step to the same value is no news; a write of the same value is.
+            self._show(item, now_ns, timed=False)
 
     def _deliver(self, item: Item, vtq: Vtq, now_ns: int) -> None:
         item.last = vtq

@@ -33,6 +33,7 @@ class Tag:
         computed: for attributes that the object works out itself, in place of signal and configured value.
         act: for attributes whose writing is a command: changes the board in place of storing the value.
         keys: entries of the board that change what the tag shows.
+        looks_around: its signal looks at other attributes.
     """
 
     object: GalaxyObject
@@ -47,6 +48,7 @@ class Tag:
     act: Callable[[Any, Any, int], None] | None = None
     keys: frozenset[Key] = frozenset()
     enum: Sequence[str] = field(default_factory=tuple)
+    looks_around: bool = False
 
     @property
     def key(self) -> str:

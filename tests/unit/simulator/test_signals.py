@@ -134,3 +134,19 @@ def test_every_kind_is_checked_and_made() -> None:
     """No kind is known to the check alone."""
     given = {spec["kind"] for spec in SPECS.values()} | {"constant", "follow", "limit", "flood"}
     assert given == set(SIGNAL_KINDS)
+
+
+@settings(max_examples=40, deadline=None, derandomize=True)
+@given(offsets=st.lists(st.integers(0, 400), min_size=2, max_size=30))
+def test_looking_on_gives_what_looking_back_gives(offsets: list[int]) -> None:
+    """A signal that was looked at before answers as one that never was, in any order of looks."""
+    spec = {"kind": "limit", "source": "X", "above": 50}
+    noisy = {"kind": "noise", "low": 0, "high": 2, "every": "1s"}
+    for shape, convert in ((spec, bool), (noisy, round)):
+        used = make_signal(shape, 1, convert, lambda name: Written())
+        for offset in offsets:
+            fresh = make_signal(shape, 1, convert, lambda name: Written())
+            assert used is not None
+            assert fresh is not None
+            t = T0 - 100 * S + offset * S
+            assert used.sample(t) == fresh.sample(t)
