@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -202,7 +203,10 @@ class SimulatorBackend:
         model = self._lmx
         if method != "register" and model.is_idle:
             # Nothing was advised, so nobody has looked at board and Galaxy for a while.
-            self._poll(model, self._now())
+            try:
+                self._poll(model, self._now())
+            except (SimulatorError, sqlite3.Error) as error:
+                raise MxComError(hresults.E_FAIL, str(error)) from error
         return model
 
     @staticmethod

@@ -10,6 +10,7 @@ import pytest
 from tests.unit.simulator.conftest import MakeSession
 from tests.unit.simulator.plant_session import Change, array, i4, text
 
+from mxgateway_protocol import hresults
 from mxgateway_protocol.errors import MxComError
 from mxgateway_protocol.variants import VarType
 from mxgateway_simulator.board import Board
@@ -142,3 +143,16 @@ def test_a_board_in_a_place_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     with pytest.raises(BoardError, match=r"file/b\.db"):
         Board(tmp_path / "file" / "b.db", "g")
+
+
+def test_a_board_that_breaks_later_fails_the_call(make_session: MakeSession, tmp_path: Path) -> None:
+    """When the file turns to rubbish under a running session, calls fail with E_FAIL and the path."""
+    session = make_session()
+    other = Board(tmp_path / "board.db", session.backend._galaxy.settings["build_id"])  # type: ignore[union-attr]
+    other.change(lambda edit: edit.put("value", "a.b", {"v": 1}))
+    other._connection.execute("DROP TABLE entry")
+    session.clock.advance(0.05)
+    with pytest.raises(MxComError, match=r"board\.db cannot be read") as caught:
+        session.backend.add_item(1, "A.B")
+    assert caught.value.hresult == hresults.E_FAIL
+    other.close()
