@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from mxgateway.change_queue import DataChange, OverflowPolicy
     from mxgateway.channel import ConnectionState, ServerStream
     from mxgateway.client import GatewayClient
-    from mxgateway.confirmed_write import WriteOutcome, write_and_confirm
+    from mxgateway.confirmed_write import WriteOutcome
     from mxgateway.contract import GATEWAY_PROTOCOL_VERSION, MAX_BULK_ITEMS, WORKER_PROTOCOL_VERSION
     from mxgateway.correlation import next_correlation_id
     from mxgateway.errors import (
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         MxGatewayWorkerError,
     )
     from mxgateway.events import EventStream
+    from mxgateway.frames import to_dataframe
     from mxgateway.galaxy import GalaxyRepositoryClient
     from mxgateway.generated.galaxy_repository_pb2 import DeployEvent, GalaxyAttribute, GalaxyObject
     from mxgateway.options import ClientOptions, RetryPolicy
@@ -48,7 +49,8 @@ _HOMES = {
     "mxgateway.channel": ("ConnectionState", "ServerStream"),
     "mxgateway.change_queue": ("DataChange", "OverflowPolicy"),
     "mxgateway.client": ("GatewayClient",),
-    "mxgateway.confirmed_write": ("WriteOutcome", "write_and_confirm"),
+    "mxgateway.confirmed_write": ("WriteOutcome",),
+    "mxgateway.frames": ("to_dataframe",),
     "mxgateway.contract": ("GATEWAY_PROTOCOL_VERSION", "MAX_BULK_ITEMS", "WORKER_PROTOCOL_VERSION"),
     "mxgateway.correlation": ("next_correlation_id",),
     "mxgateway.errors": (
@@ -122,8 +124,8 @@ __all__ = [
     "is_uncertain",
     "next_correlation_id",
     "quality_name",
+    "to_dataframe",
     "to_mx_value",
-    "write_and_confirm",
 ]
 
 

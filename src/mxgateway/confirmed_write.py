@@ -43,26 +43,7 @@ async def write_and_confirm(
     supervisory: bool = False,
     timeout: float = 15.0,
 ) -> WriteOutcome:
-    """Adds and advises a tag, writes once its type is known, waits for OnWriteComplete, and removes the item again.
-
-    Opens an event stream of its own, so it is for sessions whose events nobody else takes.
-
-    Args:
-        session: an open session.
-        tag: reference to write to.
-        value: what to write, see `to_mx_value`; or a function of the first OnDataChange that returns it, for a value
-            whose type depends on the tag's.
-        server_handle: from `register`; None registers, and unregisters at the end.
-        user_id: from `authenticate_user`; 0 is no user.
-        supervisory: AdviseSupervisory in place of Advise: secured attributes then take the write without a user.
-        timeout: seconds for all of it.
-
-    Raises:
-        MxAccessError: the reference does not exist, or MXAccess refused or failed the write; `raw_reply` is the event
-            or reply that says so.
-        MxGatewayTimeoutError: no value, or no completion, in time. After the write was sent its outcome is unknown.
-        MxGatewayError: the gateway failed.
-    """
+    """What `Session.write_and_confirm` does, see there."""
     sent = False
     own_handle = server_handle is None
     handle = server_handle if server_handle is not None else await session.register(f"write {tag}")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mxgateway import contract
 from mxgateway.change_queue import OverflowPolicy
 from mxgateway.commands import IDEMPOTENT_KINDS, what
+from mxgateway.confirmed_write import WriteOutcome, write_and_confirm
 from mxgateway.correlation import next_correlation_id
 from mxgateway.errors import MxGatewayError
 from mxgateway.events import EventStream
@@ -17,6 +18,7 @@ from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway.replies import check_mxaccess, check_protocol
 from mxgateway.session_bulk import BulkCommands
 from mxgateway.subscription import ChangeHandler, Subscription
+from mxgateway.values import MxPython
 
 if TYPE_CHECKING:
     from mxgateway.client import GatewayClient
@@ -178,6 +180,73 @@ class Session(BulkCommands):
         )
         self._subscriptions.add(subscription)
         return subscription
+
+    async def write_and_confirm(
+        self,
+        tag: str,
+        value: MxPython | Callable[[pb.MxEvent], MxPython],
+        *,
+        server_handle: int | None = None,
+        user_id: int = 0,
+        supervisory: bool = False,
+        timeout: float = 15.0,
+    ) -> WriteOutcome:
+        """Writes a tag by name and waits for the outcome: adds, advises, writes once the type is known, waits for
+        OnWriteComplete, and removes the item again.
+
+        Opens an event stream of its own.
+
+        Args:
+            tag: reference to write to.
+            value: what to write, see `to_mx_value`; or a function of the first OnDataChange that returns it, for a
+                value whose type depends on the tag's.
+            server_handle: from `register`; None registers, and unregisters at the end.
+            user_id: from `authenticate_user`; 0 is no user.
+            supervisory: AdviseSupervisory in place of Advise: secured attributes then take the write without a user.
+            timeout: seconds for all of it.
+
+        Raises:
+            MxAccessError: the reference does not exist, or MXAccess refused or failed the write; `raw_reply` is the
+                event or reply that says so.
+            MxGatewayTimeoutError: no value, or no completion, in time. After the write was sent its outcome is
+                unknown.
+            MxGatewayError: the gateway failed.
+        """
+        return await write_and_confirm(
+            self,
+            tag,
+            value,
+            server_handle=server_handle,
+            user_id=user_id,
+            supervisory=supervisory,
+            timeout=timeout,
+        )
+
+    async def read_dataframe(self, tags: Iterable[str], *, timeout_ms: int = 0) -> Any:
+        """Reads any number of tags once, as a pandas.DataFrame with a row for each (see `to_dataframe`).
+
+        A tag that cannot be read has no value, and `good` is False; the column `error` says why.
+
+        Args:
+            tags: references.
+            timeout_ms: limit for each tag without a cached value, in milliseconds; 0 for the worker's default.
+
+        Raises:
+            ModuleNotFoundError: pandas is not installed: pip install 'mxaccess-gateway[pandas]'.
+            MxGatewayError: the read failed as a whole.
+        """
+        from mxgateway.frames import to_dataframe
+
+        wanted = list(tags)
+        handle = await self.register("read_dataframe")
+        results: list[pb.BulkReadResult] = []
+        for start in range(0, len(wanted), contract.MAX_BULK_ITEMS):
+            chunk = wanted[start : start + contract.MAX_BULK_ITEMS]
+            results.extend(await self.read_bulk(handle, chunk, timeout_ms=timeout_ms))
+        await self.unregister(handle)
+        frame = to_dataframe(results)
+        frame["error"] = [result.error_message for result in results]
+        return frame
 
     async def close(self) -> pb.CloseSessionReply:
         """Ends the session and its worker. Idempotent: later and concurrent calls get the first reply again.

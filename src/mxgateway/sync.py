@@ -21,7 +21,7 @@ from mxgateway._sync.session import Session
 from mxgateway._sync.streams import EventStream, ServerStream, Subscription
 from mxgateway.change_queue import DataChange, OverflowPolicy
 from mxgateway.channel import ConnectionState
-from mxgateway.confirmed_write import WriteOutcome, write_and_confirm
+from mxgateway.confirmed_write import WriteOutcome
 from mxgateway.contract import GATEWAY_PROTOCOL_VERSION, MAX_BULK_ITEMS, WORKER_PROTOCOL_VERSION
 from mxgateway.correlation import next_correlation_id
 from mxgateway.errors import (
@@ -40,6 +40,7 @@ from mxgateway.errors import (
     MxGatewayTransportError,
     MxGatewayWorkerError,
 )
+from mxgateway.frames import to_dataframe
 from mxgateway.generated.galaxy_repository_pb2 import DeployEvent, GalaxyAttribute, GalaxyObject
 from mxgateway.options import ClientOptions, RetryPolicy
 from mxgateway.quality import is_bad, is_good, is_status_failure, is_uncertain, quality_name
@@ -90,6 +91,6 @@ __all__ = [
     "is_uncertain",
     "next_correlation_id",
     "quality_name",
+    "to_dataframe",
     "to_mx_value",
-    "write_and_confirm",
 ]

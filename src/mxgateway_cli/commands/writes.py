@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from mxgateway import GatewayClient
+from mxgateway import GatewayClient, Session, WriteOutcome, from_mx_value
 from mxgateway.commands import command
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_cli import session_options as options
@@ -99,18 +99,15 @@ def _write_tag(
     user_id: int,
     supervisory: bool,
 ) -> None:
-    from mxgateway import from_mx_value
-    from mxgateway.confirmed_write import WriteOutcome, write_and_confirm
 
     ready = parse_value(text, type_name, "VALUE") if type_name is not None else None
 
     def converted(before: pb.MxEvent) -> pb.MxValue:
         return ready if ready is not None else parse_value(text, type_of(before.value), "VALUE")
 
-    async def in_session(session: Any) -> WriteOutcome:
+    async def in_session(session: Session) -> WriteOutcome:
         limit = 0.8 * (connection.options.call_timeout or 30.0)
-        return await write_and_confirm(
-            session,
+        return await session.write_and_confirm(
             tag,
             converted,
             server_handle=server_handle,

@@ -18,7 +18,6 @@ from mxgateway import (
     MxGatewaySessionError,
     from_mx_value,
 )
-from mxgateway.confirmed_write import write_and_confirm
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway.testing import LocalGateway
 from mxgateway_cli import profiles
@@ -62,7 +61,7 @@ async def test_register_advise_and_live_values(local_gateway: LocalGateway) -> N
 async def test_write_is_confirmed_and_seen_by_others(local_gateway: LocalGateway) -> None:
     """A write is confirmed by OnWriteComplete, and another session reads the written value."""
     async with await local_gateway.connect() as client, await client.open_session() as session:
-        outcome = await write_and_confirm(session, TARGET, 4711)
+        outcome = await session.write_and_confirm(TARGET, 4711)
         assert outcome.completion.family == pb.MX_EVENT_FAMILY_ON_WRITE_COMPLETE
         async with await client.open_session() as other:
             handle = await other.register("reader")
@@ -108,7 +107,7 @@ async def test_missing_scope_is_an_authorization_error() -> None:
         await client.open_session() as session,
     ):
         with pytest.raises(MxGatewayAuthorizationError):
-            await write_and_confirm(session, TARGET, 1)
+            await session.write_and_confirm(TARGET, 1)
 
 
 async def test_galaxy_is_browsed(local_gateway: LocalGateway) -> None:

@@ -16,7 +16,7 @@ from mxgateway_protocol import quality as pipe_quality
 NAMES = [
     "SubscriptionState",
     "Subscription",
-    "write_and_confirm",
+    "to_dataframe",
     "WriteOutcome",
     "OverflowPolicy",
     "DataChange",
