@@ -32,7 +32,7 @@ def to_dataframe(values: Iterable[Valued], *, tags: Mapping[int, str] | None = N
     Raises:
         ModuleNotFoundError: pandas is not installed: pip install 'mxaccess-gateway[pandas]'.
     """
-    import pandas
+    import pandas  # type: ignore[import-untyped]
 
     rows = [row for each in values if (row := _row(each, tags or {})) is not None]
     frame = pandas.DataFrame(rows, columns=list(COLUMNS))

@@ -6,12 +6,17 @@ import pytest
 from chaos.proxy import TcpProxy
 from tests.support.waiting import eventually
 
-from mxgateway import GatewayClient, MxGatewaySessionError, SubscriptionState
+from mxgateway import DataChange, GatewayClient, MxGatewaySessionError, Subscription, SubscriptionState
 from mxgateway.testing import LocalGateway
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.shares_processes, pytest.mark.timeout(120)]
 
 TAGS = [f"TestMachine_{number:03}.TestChangingInt" for number in range(1, 21)]
+
+
+async def collect(subscription: Subscription) -> list[DataChange]:
+    """All changes up to the end."""
+    return [change async for change in subscription]
 
 
 async def test_cut_connection_loses_nothing(local_gateway: LocalGateway) -> None:
@@ -20,16 +25,19 @@ async def test_cut_connection_loses_nothing(local_gateway: LocalGateway) -> None
     async with TcpProxy((host, int(port))) as proxy:
         endpoint = f"localhost:{proxy.address.rpartition(':')[2]}"
         options = local_gateway.options(endpoint=endpoint)
-        async with await GatewayClient.connect(options) as client, await client.open_session() as session:
-            async with session.subscribe(TAGS) as subscription:
-                sequences = [(await subscription.next_change(20)).worker_sequence for _ in range(30)]
-                for _ in range(2):
-                    proxy.cut()
-                    await eventually(lambda: subscription.state is SubscriptionState.RECONNECTING, 20)
-                    await eventually(lambda: subscription.state is SubscriptionState.RECOVERED, 30)
-                    sequences += [(await subscription.next_change(20)).worker_sequence for _ in range(30)]
-                assert sequences == list(range(1, 91))
-                assert (subscription.gaps, subscription.dropped) == (0, 0)
+        async with (
+            await GatewayClient.connect(options) as client,
+            await client.open_session() as session,
+            session.subscribe(TAGS) as subscription,
+        ):
+            sequences = [(await subscription.next_change(20)).worker_sequence for _ in range(30)]
+            for _ in range(2):
+                proxy.cut()
+                await eventually(lambda: subscription.state is SubscriptionState.RECONNECTING, 20)
+                await eventually(lambda: subscription.state is SubscriptionState.RECOVERED, 30)
+                sequences += [(await subscription.next_change(20)).worker_sequence for _ in range(30)]
+            assert sequences == list(range(1, 91))
+            assert (subscription.gaps, subscription.dropped) == (0, 0)
 
 
 async def test_lost_session_is_replaced_or_reported(local_gateway: LocalGateway) -> None:
@@ -39,9 +47,9 @@ async def test_lost_session_is_replaced_or_reported(local_gateway: LocalGateway)
             subscription = session.subscribe(TAGS[:1])
             await subscription.next_change(20)
             await client.attach_session(session.session_id).close()
+            await eventually(lambda: subscription.state is SubscriptionState.CLOSED, 20)
             with pytest.raises(MxGatewaySessionError):
-                while True:
-                    await subscription.next_change(20)
+                await collect(subscription)
         async with client.subscribe(TAGS[:1]) as surviving:
             await surviving.next_change(20)
             own = surviving._session

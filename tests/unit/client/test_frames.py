@@ -15,7 +15,7 @@ pandas: Any = pytest.importorskip("pandas")
 
 
 def test_events_become_rows() -> None:
-    """OnDataChange events become rows with their tag, UTC time in nanoseconds, value and quality; others are left out."""
+    """OnDataChange events become rows with tag, UTC nanoseconds, value and quality; other events are left out."""
     frame = to_dataframe([data_change(1, 7), write_complete(2, 7), data_change(3, 8, quality=0)], tags={7: "A.B"})
     assert list(frame.columns) == ["tag", "time", "value", "quality", "good"]
     assert list(frame["tag"]) == ["A.B", 8]
