@@ -142,6 +142,11 @@ class CallOracle:
         elif ending is Ending.TYPED and not self.is_excused(actor, call.begin, now):
             self.journal.violation("unharmed", actor, now, f"{what} failed though no fault touched it: {detail}")
 
+    def put_off(self, seconds: float) -> None:
+        """Calls under way get so much longer: the judge itself did not run meanwhile."""
+        for call in self._under_way.values():
+            call.deadline += seconds
+
     def forget(self, call: Call) -> None:
         """The call was given up by whoever made it; it has no outcome to judge."""
         self._under_way.pop(id(call), None)

@@ -16,7 +16,11 @@ T = TypeVar("T")
 
 # An exception that a servicer did not expect reaches the caller under these codes: typed in name only.
 _UNTYPED_CODES = (grpc.StatusCode.UNKNOWN, grpc.StatusCode.INTERNAL)
-_UNEXPECTED = ("Unexpected <class", "Internal error", "Exception calling application")
+_UNEXPECTED = ("Unexpected <class", "Exception calling application")
+_STALL = 0.5
+
+TICK = 0.25
+"""Seconds between two turns of the watch that each storm has."""
 
 
 class Judge:
@@ -26,6 +30,21 @@ class Judge:
         self._begin = asyncio.get_running_loop().time()
         self.journal = Journal()
         self.calls = CallOracle(self.journal)
+        self._ticked = 0.0
+        self.stalls: list[float] = []
+
+    def tick(self, interval: float) -> None:
+        """To be called at this interval, first of all in each turn; what comes late was held up here, not there."""
+        self.admit_stall(interval)
+        self._ticked = self.now
+
+    def admit_stall(self, interval: float) -> None:
+        """Puts off the deadlines of calls under way by the time for which this very process did not run."""
+        late = self.now - self._ticked - interval
+        if self._ticked and late > _STALL:
+            self.stalls.append(round(late, 2))
+            self.calls.put_off(late)
+            self._ticked = self.now
 
     @property
     def now(self) -> float:
@@ -36,11 +55,13 @@ class Judge:
         call = self.calls.begin(actor, what, self.now, timeout)
         try:
             result = await work
+            self.admit_stall(TICK)
         except asyncio.CancelledError:
             # The storm itself gave it up.
             self.calls.forget(call)
             raise
         except BaseException as error:
+            self.admit_stall(TICK)
             self.calls.end(call, self.now, ending_of(error), describe(error))
             raise
         self.calls.end(call, self.now, Ending.OK)

@@ -15,13 +15,12 @@ from benches.figures import machine
 
 from chaos.actors import ROLES, Actor
 from chaos.faults import Injector
-from chaos.judge import Judge
+from chaos.judge import TICK, Judge
 from chaos.plan import KINDS, Plan, make_plan
 from chaos.proxy import TcpProxy
 from chaos.site import StormSite
 from chaos.write_oracle import Register
 
-_TICK = 0.25
 _CALM = 1.0
 _END = 60.0
 _SPARE_FILES = 12
@@ -104,7 +103,8 @@ class _Storm:
 
     async def _watch(self) -> None:
         while True:
-            await asyncio.sleep(_TICK)
+            await asyncio.sleep(TICK)
+            self._judge.tick(TICK)
             now = self._judge.now
             self._judge.calls.check_overdue(now)
             self._judge.calls.check_recovery(now)
@@ -167,6 +167,7 @@ class _Storm:
             "replayGaps": sum(actor.counters.gaps for actor in self._actors),
             "writesConfirmed": sum(actor.counters.writes_confirmed for actor in self._actors),
             "slowestRecoverySeconds": round(judge.calls.slowest_recovery, 2),
+            "ownStallsSeconds": judge.stalls,
             "gatewayRestarts": self._site.restarts,
             "gatewayExitCodes": self._site.exits,
             "actors": actors,

@@ -44,6 +44,9 @@ _BY_REASON: dict[str, type[MxGatewayError]] = {
 }
 _WORKER_REASONS = "WORKER_"
 
+# What grpc.aio says when a message is to be sent over a connection that has just gone.
+_CONNECTION_GONE = "Internal error from Core"
+
 # Codes that mean different things in the gateway service and in the Galaxy service.
 _OF_SESSIONS: dict[grpc.StatusCode, type[MxGatewayError]] = {
     grpc.StatusCode.NOT_FOUND: MxGatewaySessionError,
@@ -84,6 +87,8 @@ def map_rpc_error(
     details = redact(str(_attribute(error, "details") or ""), *secrets)
     reason, retry_after = _rich_details(_attribute(error, "trailing_metadata") or ())
     kind = _kind(code, reason, sessions)
+    if code is grpc.StatusCode.INTERNAL and details.startswith(_CONNECTION_GONE):
+        kind = MxGatewayConnectionError
     text = f"{what}: {code.name}" + (f": {details}" if details else "") + hint(details)
     return kind(text, correlation_id=correlation_id, grpc_code=code, retry_after=retry_after, reason=reason)
 

@@ -118,3 +118,13 @@ def test_nobody_recovers_from_one_fault_while_another_lasts() -> None:
     assert rules(judge) == []
     judge.check_recovery(60.1)
     assert rules(judge) == ["recovery", "recovery"]
+
+
+def test_deadlines_are_put_off_while_the_judge_does_not_run() -> None:
+    """What was held up here is not held against the gateway; later calls have their usual time."""
+    judge = oracle()
+    call = judge.begin("a", "Ping", 0.0, 3.0)
+    judge.put_off(10.0)
+    judge.end(call, 13.9, Ending.OK)
+    judge.end(judge.begin("a", "Ping", 20.0, 3.0), 24.1, Ending.OK)
+    assert rules(judge) == ["deadline"]

@@ -97,6 +97,19 @@ async def test_reason_tells_apart_what_shares_a_code(
     assert (caught.value.reason, caught.value.retry_after) == (reason, 1.5)
 
 
+async def test_message_for_a_connection_that_has_gone_is_a_connection_error(
+    gateway: FakeGateway, session: Session
+) -> None:
+    """gRPC calls it an internal error when a message meets a broken connection; another internal error stays one."""
+    gateway.script("Invoke", Abort(grpc.StatusCode.INTERNAL, "Internal error from Core"))
+    with pytest.raises(MxGatewayConnectionError):
+        await session.ping()
+    gateway.script("Invoke", Abort(grpc.StatusCode.INTERNAL, "something else"))
+    with pytest.raises(MxGatewayTransportError) as caught:
+        await session.ping()
+    assert type(caught.value) is MxGatewayTransportError
+
+
 async def test_damaged_details_are_ignored(gateway: FakeGateway, session: Session) -> None:
     """Trailers that are no google.rpc.Status leave the class to the gRPC code."""
     gateway.script("Invoke", Abort(grpc.StatusCode.UNAVAILABLE, "why", (("grpc-status-details-bin", b"\xff\xff"),)))
