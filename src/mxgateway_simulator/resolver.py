@@ -40,7 +40,8 @@ class Resolver:
         """Finds the attribute; `context` is the object that relative references start from."""
         try:
             reference = parse_reference(text)
-        except ReferenceSyntaxError:
+            f"{text}{context}".encode()
+        except (ReferenceSyntaxError, UnicodeEncodeError):  # half a surrogate pair can be no name either
             return self._nowhere()
         start = self._start(reference, context)
         if start is None:

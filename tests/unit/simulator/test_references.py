@@ -6,6 +6,8 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from tests.unit.simulator.plant_session import PlantSession, boolean
 
 from mxgateway_protocol.variants import DataType, VarType
@@ -135,3 +137,36 @@ def test_look_ups_use_indices_only(reference_galaxy: Path) -> None:
             assert not [step for step in plan if step.startswith("SCAN")], (sql, plan)
             names = [step for step in plan if "tag_name=?" in step or "attribute_name=?" in step]
             assert "tag_name = ?" not in sql or names, (sql, plan)
+
+
+PIECES = st.sampled_from(
+    [
+        *[
+            "TestChildObject",
+            "TestInt",
+            "TestIntArray",
+            "Me",
+            "MyArea",
+            "MyContainer",
+            ".",
+            "..",
+            "[",
+            "]",
+            "[]",
+            "[1]",
+        ],
+        *["[-1]", "[99999999999]", ".Quality", ".31", ".32", "property(", ")", "attribute(", "$", "%", "_", "'", '"'],
+        *["\0", "\ud800", "ß"],
+    ]
+)
+
+
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(
+    reference=st.lists(PIECES, max_size=8).map("".join) | st.text(max_size=30),
+    context=st.lists(PIECES, max_size=3).map("".join),
+)
+def test_any_text_ends_in_one_callback(reader: PlantSession, reference: str, context: str) -> None:
+    """Whatever the text, AddItem takes it, and one callback says what it leads to."""
+    found = reader.read(reference, context)
+    assert (found.status.success == 0) == (found.variant.vartype == VarType.VT_EMPTY)
