@@ -101,6 +101,7 @@ class Subscription:
         self._fresh: set[str] = set()
         self._failures: dict[str, str] = {}
         self._gaps = 0
+        self._interruptions = 0
 
     # ---------------------------------------------------------------------------------------------------- observing
 
@@ -123,6 +124,11 @@ class Subscription:
     def gaps(self) -> int:
         """How often changes were lost between plant and queue."""
         return self._gaps
+
+    @property
+    def interruptions(self) -> int:
+        """How often the stream broke."""
+        return self._interruptions
 
     @property
     def dropped(self) -> int:
@@ -268,6 +274,7 @@ class Subscription:
             finally:
                 stream.cancel()
             interrupted = True
+            self._interruptions += 1
             reopened = await self._reconnect(failure)
             if reopened is None:
                 return

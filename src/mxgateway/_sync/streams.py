@@ -193,6 +193,11 @@ class Subscription(Facade[Any]):
         return self._async.gaps
 
     @property
+    def interruptions(self) -> int:
+        """How often the stream broke."""
+        return self._async.interruptions
+
+    @property
     def dropped(self) -> int:
         """Changes that the overflow policy dropped."""
         return self._async.dropped
