@@ -217,7 +217,9 @@ class Gateway:
         async with asyncio.TaskGroup() as group:
             group.create_task(manager.stop())
             group.create_task(pool.stop())
-            group.create_task(server.stop(grace))
+        # Streams of commands have their last replies by now; nobody ends a watch by himself.
+        self._streams.end_all()
+        await server.stop(grace)
 
     async def revalidate_streams(self) -> None:
         """Ends the streams of keys that are not valid any more; done every few seconds."""
@@ -247,7 +249,7 @@ class Gateway:
                 pool.check()
                 if now >= sweep_at:
                     sweep_at = now + self._settings.sessions.lease_sweep_interval_seconds
-                    await manager.sweep()
+                    manager.sweep()
                 if authenticator is not None and now >= validate_at:
                     validate_at = now + _REVALIDATE_SECONDS
                     await self.revalidate_streams()

@@ -39,7 +39,10 @@ def fake_settings(state: Path, **flags: Any) -> Settings:
         "worker.backend": "fake",
         "worker.allowed_backend_options": ("start",),
         "worker.pool_size": 0,
-        "worker.startup_timeout_seconds": 20.0,
+        "worker.startup_timeout_seconds": 30.0,
+        # Scripted workers send one heartbeat only; tests of hangs set their own limits.
+        "worker.heartbeat_grace_seconds": 300.0,
+        "worker.heartbeat_stuck_ceiling_seconds": 600.0,
     }
     base.update({name.replace("__", "."): value for name, value in flags.items()})
     (state / "empty.db").touch()

@@ -39,7 +39,7 @@ class EventHub:
         self._max_subscribers = max_subscribers
         self._requires_subscriber = requires_subscriber
         self._subscribers: list[Subscriber] = []
-        self._ended: tuple[GatewayError | None] | None = None
+        self._ended: tuple[GatewayError | None, bool] | None = None
 
     @property
     def ring(self) -> EventRing:
@@ -140,7 +140,7 @@ class EventHub:
             chunks = ring.after(after)
             subscriber.begin(chunks, after, 0, ring.mark_delivered(), None)
         if self._ended is not None:
-            subscriber.end(self._ended[0])
+            subscriber.end(self._ended[0], drains=self._ended[1])
         else:
             self._subscribers.append(subscriber)
         return subscriber
@@ -150,14 +150,14 @@ class EventHub:
         if subscriber in self._subscribers:
             self._subscribers.remove(subscriber)
 
-    def end(self, error: GatewayError | None) -> None:
-        """The session is over: every stream ends, with the error at once or without one after what waits."""
+    def end(self, error: GatewayError | None, *, drains: bool = False) -> None:
+        """The session is over: every stream ends, see Subscriber.end."""
         if self._ended is not None:
             return
-        self._ended = (error,)
+        self._ended = (error, drains)
         subscribers, self._subscribers = self._subscribers, []
         for subscriber in subscribers:
-            subscriber.end(error)
+            subscriber.end(error, drains=drains)
 
     def expire(self, now: float) -> None:
         """Lets old events go."""

@@ -92,7 +92,9 @@ class Subscriber:
         self._replay_left = 0
         self._gap: ResumeGap | None = None
         self._last_taken = 0
+        # What ends the stream now, and what ends it once nothing waits any more.
         self.error: GatewayError | None = None
+        self.final_error: GatewayError | None = None
         self.is_ended = False
 
     @property
@@ -140,12 +142,14 @@ class Subscriber:
             self._wake()
         return True
 
-    def end(self, error: GatewayError | None) -> None:
-        """Ends the stream: with an error at once, without one after what waits."""
+    def end(self, error: GatewayError | None, *, drains: bool = False) -> None:
+        """Ends the stream: with an error at once, without one or with `drains` after what waits."""
         if self.is_ended:
             return
         self.is_ended = True
-        self.error = error
+        self.final_error = error
+        if not drains:
+            self.error = error
         self._wake()
 
     def overflow(self) -> EventQueueOverflowError:

@@ -86,7 +86,7 @@ async def deliveries(subscriber: Subscriber, waker: Waker, max_events: int, max_
     """What the subscriber has, as it comes, everything that waits at once.
 
     Raises:
-        GatewayError: the stream was ended with an error; at once, whatever still waits.
+        GatewayError: the stream was ended with an error.
     """
     while True:
         if subscriber.error is not None:
@@ -95,6 +95,8 @@ async def deliveries(subscriber: Subscriber, waker: Waker, max_events: int, max_
         if delivery is not None:
             yield delivery
         elif subscriber.is_ended:
+            if subscriber.final_error is not None:
+                raise subscriber.final_error
             return
         else:
             await waker.wait()

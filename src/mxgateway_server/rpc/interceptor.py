@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from typing import Any, NoReturn
 from urllib.parse import unquote
 
@@ -14,7 +14,13 @@ import grpc.aio
 
 from mxgateway_server.core.commands import MAX_CORRELATION_CHARACTERS
 from mxgateway_server.core.scopes import PUBLIC, ScopeSet, allows, scopes_of_rpc
-from mxgateway_server.errors import AuthenticationError, GatewayError, KeyStoreUnavailableError, PermissionDeniedError
+from mxgateway_server.errors import (
+    AuthenticationError,
+    GatewayError,
+    GatewayStoppingError,
+    KeyStoreUnavailableError,
+    PermissionDeniedError,
+)
 from mxgateway_server.logs import get_logger
 from mxgateway_server.rpc.callers import CallInfo, set_current_call
 from mxgateway_server.rpc.errors import CORRELATION_KEY, Context, abort
@@ -26,11 +32,11 @@ logger = get_logger(__name__)
 
 
 class LiveStreams:
-    """The streams that run now, by key: a revoked key's streams must end, not only its next calls fail."""
+    """The streams that run now, by key: those of a revoked key must end, and all when the gateway stops."""
 
     def __init__(self) -> None:
         self._tasks: dict[str, set[asyncio.Task[Any]]] = {}
-        self._revoked: set[asyncio.Task[Any]] = set()
+        self._ended: dict[asyncio.Task[Any], GatewayError] = {}
 
     def enter(self, key_id: str) -> asyncio.Task[Any]:
         task = asyncio.current_task()
@@ -38,26 +44,32 @@ class LiveStreams:
         self._tasks.setdefault(key_id, set()).add(task)
         return task
 
-    def leave(self, key_id: str, task: asyncio.Task[Any]) -> bool:
-        """Whether the stream was ended because its key is no longer valid."""
+    def leave(self, key_id: str, task: asyncio.Task[Any]) -> GatewayError | None:
+        """Why the stream was ended from here; None when it was not."""
         tasks = self._tasks.get(key_id)
         if tasks is not None:
             tasks.discard(task)
             if not tasks:
                 del self._tasks[key_id]
-        was_revoked = task in self._revoked
-        self._revoked.discard(task)
-        return was_revoked
+        return self._ended.pop(task, None)
 
     @property
     def keys(self) -> tuple[str, ...]:
         return tuple(self._tasks)
 
     def end(self, key_id: str) -> None:
-        """Ends every stream of a key."""
-        for task in self._tasks.get(key_id, ()):
-            if task not in self._revoked:
-                self._revoked.add(task)
+        """Ends every stream of a key that is not valid any more."""
+        self._end(self._tasks.get(key_id, ()), AuthenticationError("KeyRevoked", key_id))
+
+    def end_all(self) -> None:
+        """Ends every stream: the gateway stops."""
+        for tasks in self._tasks.values():
+            self._end(tasks, GatewayStoppingError("the gateway is stopping", retry_after=5.0))
+
+    def _end(self, tasks: Iterable[asyncio.Task[Any]], error: GatewayError) -> None:
+        for task in tasks:
+            if task not in self._ended:
+                self._ended[task] = error
                 task.cancel()
 
 
@@ -122,9 +134,10 @@ class AuthInterceptor(grpc.aio.ServerInterceptor):
             except GatewayError as error:
                 await abort(context, error, call.correlation_id)
             except asyncio.CancelledError:
-                if self._streams.leave(call.caller.key_id, task):
+                ended = self._streams.leave(call.caller.key_id, task)
+                if ended is not None:
                     task.uncancel()
-                    await abort(context, AuthenticationError("KeyRevoked"), call.correlation_id)
+                    await abort(context, ended, call.correlation_id)
                 raise
             except Exception as error:  # noqa: BLE001 — as above
                 await self._unexpected(context, error, call)

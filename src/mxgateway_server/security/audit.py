@@ -60,6 +60,7 @@ class AuditLog:
             while self._waiting:
                 if not await self._store_some():
                     if self._is_closing:
+                        logger.error("audit_records_lost", lost=self.lost + len(self._waiting))
                         return
                     # The store is not well; the next record or the retry below tries again.
                     asyncio.get_running_loop().call_later(1.0, self._wake.set)

@@ -325,8 +325,8 @@ class SessionManager:
             if session.worker is not None:
                 session.worker.check()
 
-    async def sweep(self) -> None:
-        """Closes sessions whose lease or grace is over, and faulted ones that nobody closed for a lease's time."""
+    def sweep(self) -> None:
+        """Begins to close sessions whose lease or grace is over, and faulted ones that nobody closed for a while."""
         now = self._clock.monotonic()
         for session in self.sessions:
             session.hub.expire(now)
@@ -335,9 +335,8 @@ class SessionManager:
             if session_or_none is None:
                 continue
             logger.info("session_expired", session_id=record.session_id, reason=str(reason))
-            problem = await self._end(session_or_none, reason, by_force=False)
-            if problem is not None:
-                logger.warning("session_close_was_forced", session_id=record.session_id)
+            if self._group is not None:
+                self._group.create_task(self._end(session_or_none, reason, by_force=False))
 
     def refuse_new(self) -> None:
         """From now on no session opens, and every stream ends."""

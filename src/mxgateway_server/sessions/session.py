@@ -12,7 +12,7 @@ from mxgateway_server.core.chunks import EventChunk
 from mxgateway_server.core.event_hub import EventHub
 from mxgateway_server.core.handles import HandleTracker
 from mxgateway_server.core.session_state import SessionRecord
-from mxgateway_server.errors import GatewayError, WorkerProtocolError
+from mxgateway_server.errors import EventQueueOverflowError, GatewayError, WorkerProtocolError
 from mxgateway_server.workers.client import WorkerClient
 
 
@@ -60,9 +60,10 @@ class Session:
         self.record.touch(self._clock.monotonic())
 
     def fail(self, error: GatewayError) -> None:
-        """Faults the session; its streams end with the error at once."""
+        """Faults the session; its streams end with the error, after the events that came before it."""
         if self.record.fail(error, self._clock.monotonic()):
-            self.hub.end(error)
+            # What overflowed is not worth waiting for: its reader is too slow.
+            self.hub.end(error, drains=not isinstance(error, EventQueueOverflowError))
             self._on_fault(self)
 
     def _take_events(self, chunk: EventChunk) -> None:

@@ -8,8 +8,11 @@ from pathlib import Path
 
 import grpc
 import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 from tests.support.gateway import LiveGateway, fake_settings, live_gateway
 
+from mxgateway.generated import galaxy_repository_pb2 as gpb
+from mxgateway.generated import galaxy_repository_pb2_grpc as gpb_grpc
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
 
 
@@ -100,3 +103,35 @@ async def test_stopping_ends_streams_with_unavailable_and_leaves_no_worker(tmp_p
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await asyncio.wait_for(call.read(), 10)
         assert caught.value.code() == grpc.StatusCode.UNAVAILABLE
+
+
+async def test_stopping_does_not_wait_for_streams_that_nobody_ends(tmp_path: Path) -> None:
+    async with live_gateway(fake_settings(tmp_path, protocol__shutdown_grace_seconds=600.0)) as live:
+        session = await live.open()
+        commands = live.stub.InvokeStream(metadata=live.auth)
+        await commands.write(pb.MxCommandBatch(session_id=session))
+        await commands.initial_metadata()
+        watch = health_pb2_grpc.HealthStub(live.channel).Watch(health_pb2.HealthCheckRequest())
+        assert (await watch.read()).status == health_pb2.HealthCheckResponse.SERVING
+        deploys = gpb_grpc.GalaxyRepositoryStub(live.channel).WatchDeployEvents(  # type: ignore[no-untyped-call]
+            gpb.WatchDeployEventsRequest(), metadata=live.auth
+        )
+        live.gateway.request_stop()
+        assert (await watch.read()).status == health_pb2.HealthCheckResponse.NOT_SERVING
+        for call in (commands, watch, deploys):
+            with pytest.raises(grpc.aio.AioRpcError) as caught:
+                await asyncio.wait_for(call.read(), 10)
+            assert caught.value.code() == grpc.StatusCode.UNAVAILABLE
+
+
+async def test_what_came_before_a_workers_death_is_delivered_before_the_error(gateway: LiveGateway) -> None:
+    session = await gateway.open()
+    await gateway.ping(session, "emit 5")
+    call = gateway.stub.StreamEvents(pb.StreamEventsRequest(session_id=session), metadata=gateway.auth)
+    await call.initial_metadata()
+    with pytest.raises(grpc.aio.AioRpcError):
+        await gateway.ping(session, "exit 1")
+    assert [(await call.read()).worker_sequence for _ in range(5)] == [1, 2, 3, 4, 5]
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await call.read()
+    assert caught.value.code() == grpc.StatusCode.UNAVAILABLE
