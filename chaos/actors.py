@@ -89,6 +89,7 @@ ROLES: dict[str, Role] = {
     "idle": Role("idle", _tags("Quiet", 3, 20), call_pause=0.5),
     "conflater": Role("conflater", _tags("Tick10", 4, 20), pb.BACKPRESSURE_POLICY_CONFLATE, read_pause=0.1),
     "twin": Role("twin", _tags("Tick100", 4, 50), streams=2),
+    "subscriber": Role("subscriber", _tags("Tick100", 4, 50)),
     "deaf": Role("deaf", _tags("Tick10", 4, 20), pb.BACKPRESSURE_POLICY_DROP_OLDEST, read_pause=-1.0),
     "flood": Role("flood", ("Flood_01.Value",), call_pause=0.2),
 }

@@ -19,6 +19,7 @@ from chaos.judge import TICK, Judge
 from chaos.plan import KINDS, Plan, make_plan
 from chaos.proxy import TcpProxy
 from chaos.site import StormSite
+from chaos.subscriber import Subscriber
 from chaos.write_oracle import Register
 
 _CALM = 1.0
@@ -37,7 +38,7 @@ class StormOptions:
 
     seed: int = 1
     faults: int = 50
-    roles: Sequence[str] = ("reader", "dropper", "writer", "idle", "conflater", "twin", "deaf", "writer")
+    roles: Sequence[str] = ("reader", "dropper", "writer", "idle", "conflater", "twin", "deaf", "subscriber")
     kinds: Sequence[str] = tuple(KINDS)
     pauses: tuple[float, float] = (0.1, 1.2)
 
@@ -75,7 +76,8 @@ class _Storm:
                 proxy = await stack.enter_async_context(TcpProxy(site.target))
                 name = f"{role}-{index}"
                 register = Register(name, f"Setpoint_{index + 1:03d}.Value", judge.journal)
-                self._actors.append(Actor(ROLES[role], name, proxy, site.api_key, judge, register))
+                kind = Subscriber if role == "subscriber" else Actor
+                self._actors.append(kind(ROLES[role], name, proxy, site.api_key, judge, register))
             injector = Injector(site, self._actors, judge)
             async with asyncio.TaskGroup() as group:
                 watch = group.create_task(self._watch())
