@@ -15,6 +15,9 @@ from mxgateway.values import from_mx_value
 RATE_WINDOW = 10.0
 """Seconds that the rate of a tag looks back."""
 
+MAX_EARLY = 10_000
+"""Items whose values are kept before the reply that names them."""
+
 
 @dataclass
 class Row:
@@ -68,9 +71,13 @@ class Board:
         self.rows: dict[int, Row] = {}
         self.events = 0
         self.lost = 0
+        self._early: dict[int, tuple[pb.MxEvent, float]] = {}
 
     def subscribe(self, results: Sequence[pb.SubscribeResult]) -> None:
-        """Adds a row for each subscribed tag; a refused one keeps its reason."""
+        """Adds a row for each subscribed tag; a refused one keeps its reason.
+
+        A first value may come before the reply that tells its handle: it was kept, and is taken here.
+        """
         for index, result in enumerate(results):
             row = Row(result.tag_address)
             key = result.item_handle
@@ -79,6 +86,9 @@ class Board:
                 row.quality = 0
                 key = -(len(self.rows) + index + 1)
             self.rows[key] = row
+            early = self._early.pop(key, None)
+            if early is not None:
+                row.take(*early)
 
     def apply(self, event: pb.MxEvent, now: float) -> Row | None:
         """Takes an event; the row when it was a data change of a subscribed tag."""
@@ -86,8 +96,12 @@ class Board:
             self.lost += event.replay_gap.dropped_events
             return None
         self.events += 1
+        if event.family != pb.MX_EVENT_FAMILY_ON_DATA_CHANGE:
+            return None
         row = self.rows.get(event.item_handle)
-        if row is None or event.family != pb.MX_EVENT_FAMILY_ON_DATA_CHANGE:
+        if row is None:
+            if event.item_handle in self._early or len(self._early) < MAX_EARLY:
+                self._early[event.item_handle] = (event, now)
             return None
         row.take(event, now)
         return row

@@ -128,6 +128,8 @@ class _Demo:
                 async with asyncio.timeout(self._duration), asyncio.TaskGroup() as group:
                     group.create_task(self._read(stream))
                     self._board.subscribe(await session.subscribe_bulk(server_handle, self._plan.tags))
+                    if any(row.tag == self._plan.set_point and row.changes for row in self._board.rows.values()):
+                        self._set_point_seen.set()
                     group.create_task(self._write_set_point(session, server_handle))
                     await self._draw()
         finally:
