@@ -1,7 +1,7 @@
 """A bridge that does not give up: changes as JSON Lines on standard output, across failures of network and gateway.
 
-A stream that breaks is resumed where it was; when the session is gone, a new one is opened and the tags are subscribed
-again. Whatever may have been missed is said in the output, as a line with "gap".
+The subscription resumes after each interruption. What comes late, what had to be read again and what is known to be
+lost is marked in the lines, so that whoever reads them never mistakes a gap for silence. States go to standard error.
 
 python examples/bridge_jsonl.py TestMachine_001.TestChangingInt | your-consumer
 """
@@ -11,105 +11,59 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import random
 import sys
-from typing import Any
 
 from gateway_options import client_options, parser
 
-from mxgateway import (
-    GatewayClient,
-    MxGatewayConnectionError,
-    MxGatewayError,
-    MxGatewayResourceError,
-    MxGatewaySessionError,
-    MxGatewayTimeoutError,
-    MxGatewayWorkerError,
-    Session,
-    from_mx_value,
-)
-from mxgateway.generated import mxaccess_gateway_pb2 as pb
-
-# What a while later may be well again. A refused key is not among them.
-PASSING = (MxGatewayConnectionError, MxGatewayTimeoutError, MxGatewayResourceError)
-SESSION_GONE = (MxGatewaySessionError, MxGatewayWorkerError)
+from mxgateway import DataChange, GatewayClient, OverflowPolicy, Subscription
 
 
-class Bridge:
-    def __init__(self, arguments: argparse.Namespace) -> None:
-        self.tags: list[str] = arguments.tags
-        self.left: int | None = arguments.count
-        self.longest_pause: float = arguments.longest_pause
-        self.pause = 0.0
+def line_of(change: DataChange) -> str:
+    """One JSON object without line breaks; marks stand in it only when they say something."""
+    fields = {
+        "tag": change.tag,
+        "value": change.value,
+        "good": change.is_good,
+        "quality": change.quality,
+        "time": change.source_timestamp.isoformat() if change.source_timestamp else None,
+    }
+    marks = {"replayed": change.replayed, "recovered": change.recovered, "lostBefore": change.lost_before}
+    return json.dumps(fields | {name: mark for name, mark in marks.items() if mark}, default=str)
 
-    def put(self, **line: Any) -> None:
-        print(json.dumps(line, default=str), flush=True)
 
-    async def run(self, client: GatewayClient) -> None:
-        first = True
-        while self.left != 0:
-            try:
-                async with await client.open_session(client_session_name="bridge") as session:
-                    if not first:
-                        self.put(gap="new session: changes in between are unknown")
-                    first = False
-                    await self.run_session(session)
-            except (*PASSING, *SESSION_GONE) as error:
-                await self.wait(error)
-
-    async def run_session(self, session: Session) -> None:
-        server = await session.register("bridge")
-        results = await session.subscribe_bulk(server, self.tags)
-        names = {result.item_handle: result.tag_address for result in results}
-        position = 0
-        while self.left != 0:
-            events = session.stream_events(position)
-            try:
-                async with events:
-                    async for event in events:
-                        self.pause = 0.0
-                        self.pass_on(event, names)
-                        if self.left == 0:
-                            return
-            except PASSING as error:
-                await self.wait(error)
-            finally:
-                # The stream knows what we have; the next one goes on after it.
-                position = max(position, events.last_worker_sequence)
-
-    def pass_on(self, event: pb.MxEvent, names: dict[int, str]) -> None:
-        if event.HasField("replay_gap"):
-            self.put(gap="events were dropped", dropped=event.replay_gap.dropped_events)
-        elif event.family == pb.MX_EVENT_FAMILY_ON_DATA_CHANGE:
-            self.put(
-                tag=names[event.item_handle],
-                value=from_mx_value(event.value),
-                quality=event.quality,
-                time=event.source_timestamp.ToJsonString(),
-                status=[status.detail for status in event.statuses if not status.success],
-                sequence=event.worker_sequence,
-            )
-            if self.left is not None:
-                self.left -= 1
-
-    async def wait(self, error: MxGatewayError) -> None:
-        self.pause = min(max(self.pause * 2, 0.5), self.longest_pause)
-        seconds = max(error.retry_after or 0.0, random.uniform(self.pause / 2, self.pause))
-        print(f"{type(error).__name__}: {error}; again in {seconds:.1f} s", file=sys.stderr, flush=True)
-        await asyncio.sleep(seconds)
+async def tell_states(changes: Subscription) -> None:
+    async for state in changes.states():
+        print(f"bridge: {state.value}", file=sys.stderr, flush=True)
 
 
 async def run(arguments: argparse.Namespace) -> None:
-    # Made without connecting, so that the bridge may start before the gateway does.
-    async with GatewayClient(client_options(arguments)) as client:
-        await Bridge(arguments).run(client)
+    left = arguments.count
+    async with (
+        await GatewayClient.connect(client_options(arguments)) as client,
+        asyncio.TaskGroup() as tasks,
+        client.subscribe(
+            arguments.tags,
+            client_session_name="bridge",
+            queue_size=arguments.buffer,
+            overflow=OverflowPolicy.DROP_OLDEST,
+        ) as changes,
+    ):
+        tasks.create_task(tell_states(changes))
+        for tag, reason in changes.failures.items():
+            print(f"bridge: {tag}: {reason}", file=sys.stderr, flush=True)
+        async for change in changes:
+            print(line_of(change), flush=True)
+            if left is not None:
+                left -= 1
+                if left == 0:
+                    return
 
 
 def main() -> None:
     flags = parser(__doc__)
     flags.add_argument("tags", nargs="+", metavar="TAG")
     flags.add_argument("--count", type=int, help="changes to pass on; without it until Ctrl-C")
-    flags.add_argument("--longest-pause", type=float, default=30.0, help="seconds between two attempts at most")
+    flags.add_argument("--buffer", type=int, default=100_000, help="changes kept while the reader is slow")
     asyncio.run(run(flags.parse_args()))
 
 

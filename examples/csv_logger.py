@@ -15,8 +15,7 @@ from typing import TextIO
 
 from gateway_options import client_options, parser
 
-from mxgateway import GatewayClient, from_mx_value, is_status_failure, quality_name
-from mxgateway.generated import mxaccess_gateway_pb2 as pb
+from mxgateway import GatewayClient, is_status_failure, quality_name
 
 
 async def log(arguments: argparse.Namespace, output: TextIO) -> None:
@@ -25,33 +24,25 @@ async def log(arguments: argparse.Namespace, output: TextIO) -> None:
     rows = 0
     async with (
         await GatewayClient.connect(client_options(arguments)) as client,
-        await client.open_session(client_session_name="csv logger") as session,
+        # Goes on over interruptions; what was lost meanwhile is logged as a row of its own.
+        client.subscribe(arguments.tags, client_session_name="csv logger") as changes,
     ):
-        server = await session.register("csv logger")
-        results = await session.subscribe_bulk(server, arguments.tags)
-        names = {result.item_handle: result.tag_address for result in results if result.was_successful}
-        for result in results:
-            if not result.was_successful:
-                print(f"{result.tag_address}: {result.error_message}", file=sys.stderr)
-        async with session.stream_events() as events:
-            async for event in events:
-                if event.family != pb.MX_EVENT_FAMILY_ON_DATA_CHANGE:
-                    continue
-                # With a failed status, value and quality mean nothing: leave them empty rather than log a fiction.
-                failed = next((status for status in event.statuses if is_status_failure(status)), None)
-                writer.writerow(
-                    [
-                        event.source_timestamp.ToJsonString() if failed is None else "",
-                        names[event.item_handle],
-                        from_mx_value(event.value) if failed is None else "",
-                        quality_name(event.quality) if failed is None else "",
-                        "OK" if failed is None else f"failed, detail {failed.detail}",
-                    ]
-                )
-                output.flush()
-                rows += 1
-                if rows == arguments.count:
-                    return
+        for tag, reason in changes.failures.items():
+            print(f"{tag}: {reason}", file=sys.stderr)
+        async for change in changes:
+            if change.lost_before:
+                writer.writerow(["", "", "", "", f"{change.lost_before} changes lost"])
+            # With a failed status, value and quality mean nothing: leave them empty rather than log a fiction.
+            failed = next((status for status in change.statuses if is_status_failure(status)), None)
+            if failed is not None:
+                writer.writerow(["", change.tag, "", "", f"failed, detail {failed.detail}"])
+            else:
+                stamp = change.source_timestamp.isoformat() if change.source_timestamp else ""
+                writer.writerow([stamp, change.tag, change.value, quality_name(change.quality), "OK"])
+            output.flush()
+            rows += 1
+            if rows == arguments.count:
+                return
 
 
 def main() -> None:

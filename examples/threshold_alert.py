@@ -12,8 +12,7 @@ from dataclasses import dataclass
 
 from gateway_options import client_options, parser
 
-from mxgateway import GatewayClient, from_mx_value, is_good, is_status_failure
-from mxgateway.generated import mxaccess_gateway_pb2 as pb
+from mxgateway import GatewayClient
 
 
 @dataclass
@@ -41,28 +40,18 @@ class Watch:
 
 async def watch(arguments: argparse.Namespace) -> None:
     said = 0
+    watches = {tag: Watch(tag, arguments.above, arguments.dead_band) for tag in arguments.tags}
     async with (
         await GatewayClient.connect(client_options(arguments)) as client,
-        await client.open_session(client_session_name="alert") as session,
+        client.subscribe(watches, client_session_name="alert") as changes,
     ):
-        server = await session.register("alert")
-        results = await session.subscribe_bulk(server, arguments.tags)
-        watches = {
-            result.item_handle: Watch(result.tag_address, arguments.above, arguments.dead_band)
-            for result in results
-            if result.was_successful
-        }
-        async with session.stream_events() as events:
-            async for event in events:
-                if event.family != pb.MX_EVENT_FAMILY_ON_DATA_CHANGE:
-                    continue
-                good = is_good(event.quality) and not any(is_status_failure(status) for status in event.statuses)
-                news = watches[event.item_handle].see(from_mx_value(event.value), good)
-                if news is not None:
-                    print(event.source_timestamp.ToJsonString(), news, flush=True)
-                    said += 1
-                    if said == arguments.count:
-                        return
+        async for change in changes:
+            news = watches[change.tag].see(change.value, change.is_good)
+            if news is not None:
+                print(change.source_timestamp or "-", news, flush=True)
+                said += 1
+                if said == arguments.count:
+                    return
 
 
 def main() -> None:

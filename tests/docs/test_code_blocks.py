@@ -36,7 +36,7 @@ PROGRAMS = [block for block in PYTHON if "asyncio.run(" in block.text and not bl
 STEPS = [block for block in PYTHON if block not in PROGRAMS and not block.title]
 PAGES_WITH_STEPS = sorted({block.page for block in STEPS})
 # A fragment that would go on for ever is stopped after so many lines of output.
-ENOUGH = 4
+ENOUGH = 3
 
 # Programs that are not ours; what follows them is not checked.
 FOREIGN = {"sudo", "journalctl", "export", "pip", "curl", "git", "eval", "cd", "tee"}

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import inspect
 import re
-import subprocess
-import sys
+from itertools import groupby
 from pathlib import Path
 
-import pytest
 import yaml
 from tests.support.code_blocks import ROOT
 
@@ -66,24 +65,20 @@ def test_the_page_of_findings_has_all_48() -> None:
     assert len({name for _, name in rows}) == 48
 
 
-@pytest.mark.slow
-def test_every_test_that_the_documentation_names_can_be_collected() -> None:
+def test_every_test_that_the_documentation_names_is_there() -> None:
     named: set[str] = set()
     for page in ("findings.md", "compatibility.md"):
         for line in (DOCS / page).read_text(encoding="utf-8").splitlines():
             found = TEST_ID.findall(line)
             assert found or not re.match(r"\| \d+ \|", line) or "later" in line, f"{page}: no test in {line}"
             named.update(found)
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "--collect-only", "-p", "no:cacheprovider", *sorted(named)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=50,
-    )
-    assert done.returncode == 0, "\n".join(line for line in (done.stdout + done.stderr).splitlines() if "ERROR" in line)
-    collected = {line.partition("[")[0] for line in done.stdout.splitlines() if "::" in line}
-    assert named <= collected
+    missing = []
+    for file, names in groupby(sorted(named), key=lambda test: test.partition("::")[0]):
+        tree = ast.parse((ROOT / file).read_text(encoding="utf-8")) if (ROOT / file).exists() else ast.parse("")
+        # What pytest collects: functions at the top of a module, asynchronous ones too.
+        there = {node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}
+        missing += [name for name in names if name.partition("::")[2] not in there]
+    assert missing == []
 
 
 def test_every_page_is_in_the_navigation() -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -13,7 +15,8 @@ import grpc
 import pytest
 from tests.support.fake_gateway import Abort, data_change, running_fake
 
-from mxgateway import ClientOptions, GatewayClient
+from mxgateway import DataChange
+from mxgateway.generated import mxaccess_gateway_pb2 as pb
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 
@@ -47,37 +50,28 @@ def test_an_alert_needs_the_dead_band_to_end_and_bad_quality_is_news(load: Any) 
     ]
 
 
-async def test_the_bridge_resumes_a_broken_stream_where_it_was(load: Any, capsys: pytest.CaptureFixture[str]) -> None:
+def change(**parts: Any) -> DataChange:
+    plain = DataChange("A.B", 1, 192, None, (), 1, replayed=False, recovered=False, lost_before=0, raw=pb.MxEvent())
+    return replace(plain, **parts)
+
+
+def test_the_bridges_lines_have_marks_only_when_they_say_something(load: Any) -> None:
+    line_of = load("bridge_jsonl").line_of
+    assert json.loads(line_of(change())) == {"tag": "A.B", "value": 1, "good": True, "quality": 192, "time": None}
+    marked = json.loads(line_of(change(recovered=True, lost_before=3)))
+    assert (marked["recovered"], marked["lostBefore"]) == (True, 3)
+    assert "replayed" not in marked
+
+
+async def test_the_bridge_goes_on_after_its_stream_broke(load: Any, capsys: pytest.CaptureFixture[str]) -> None:
     module = load("bridge_jsonl")
     async with running_fake() as fake:
-        fake.events = [data_change(1), Abort(grpc.StatusCode.UNAVAILABLE, "going away")]
-        fake.scripts["StreamEventBatches"] = [None]
-        bridge = module.Bridge(argparse.Namespace(tags=["A.B"], count=2, longest_pause=0.0))
-        bridge.put = lambda **line: _record(fake, line)
-        async with GatewayClient(ClientOptions(endpoint=fake.endpoint, plaintext=True)) as client:
-            await bridge.run(client)
-    assert [line["sequence"] for line in fake.lines] == [1, 2]
-    assert [request.after_worker_sequence for request in fake.stream_requests] == [0, 1]
-    assert fake.calls["OpenSession"] == 1
-    assert "MxGatewayConnectionError" in capsys.readouterr().err
-
-
-def _record(fake: Any, line: dict[str, Any]) -> None:
-    fake.lines = [*getattr(fake, "lines", []), line]
-    # What the resumed stream will have.
-    fake.events = [data_change(1), data_change(2)]
-
-
-async def test_the_bridge_opens_a_new_session_and_says_so_when_its_own_is_gone(load: Any) -> None:
-    module = load("bridge_jsonl")
-    lines: list[dict[str, Any]] = []
-    async with running_fake() as fake:
-        fake.events = [data_change(1, item_handle=2)]  # the second session's item
-        fake.scripts["StreamEventBatches"] = [Abort(grpc.StatusCode.NOT_FOUND, "no such session")]
-        bridge = module.Bridge(argparse.Namespace(tags=["A.B"], count=1, longest_pause=0.0))
-        bridge.put = lambda **line: lines.append(line)
-        async with GatewayClient(ClientOptions(endpoint=fake.endpoint, plaintext=True)) as client:
-            await bridge.run(client)
-    assert fake.calls["OpenSession"] == 2
-    assert "gap" in lines[0]
-    assert lines[1]["sequence"] == 1
+        fake.put(data_change(1), Abort(grpc.StatusCode.UNAVAILABLE, "going away"), data_change(2))
+        arguments = argparse.Namespace(
+            tags=["A.B"], count=2, buffer=10, endpoint=fake.endpoint, ca_file=None, api_key_env="NO_KEY", plaintext=True
+        )
+        await module.run(arguments)
+    written = capsys.readouterr()
+    assert [json.loads(line)["value"] for line in written.out.splitlines()] == [1, 2]
+    assert "bridge: reconnecting" in written.err
+    assert fake.stream_requests[-1].after_worker_sequence == 1

@@ -122,8 +122,9 @@ def test_bulk_write_verified_names_what_failed_and_exits_with_1(gateway: LocalGa
 def test_bridge_writes_json_lines(gateway: LocalGateway) -> None:
     done = run(gateway, "bridge_jsonl.py", "--count", "2", COUNTING)
     lines = [json.loads(line) for line in done.stdout.splitlines()]
-    assert [(line["tag"], line["quality"], line["status"]) for line in lines] == [(COUNTING, 192, [])] * 2
-    assert [line["sequence"] for line in lines] == [1, 2]
+    assert [(line["tag"], line["quality"], line["good"]) for line in lines] == [(COUNTING, 192, True)] * 2
+    assert lines[1]["value"] == lines[0]["value"] + 1
+    assert "bridge: connected" in done.stderr
 
 
 def test_browse_to_csv_lists_the_tags_of_a_glob(gateway: LocalGateway) -> None:
@@ -224,7 +225,7 @@ async def test_every_cell_of_the_notebook_runs(gateway: LocalGateway, monkeypatc
                 if result is not None:
                     await result
     assert len(names["recorded"]) == 20
-    assert list(names["latest"]["quality"].unique()) == ["Good"]
+    assert names["latest"]["good"].all()
 
 
 def test_the_bottling_line_is_tested_by_its_own_test(gateway: LocalGateway) -> None:
