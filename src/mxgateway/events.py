@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
 
 if TYPE_CHECKING:
+    from google.protobuf.timestamp_pb2 import Timestamp
+
     from mxgateway.channel import ServerStream
 
 
@@ -30,6 +32,7 @@ class EventStream:
         self._last_sequence = 0
         self._dropped = 0
         self._replayed = 0
+        self._received: Timestamp | None = None
 
     def __aiter__(self) -> EventStream:
         return self
@@ -40,12 +43,17 @@ class EventStream:
             self._position = 0
         event = self._waiting[self._position]
         self._position += 1
+        if self._received is not None:
+            event.gateway_receive_timestamp.CopyFrom(self._received)
         if event.worker_sequence:
             self._last_sequence = event.worker_sequence
         return event
 
     async def batches(self) -> AsyncIterator[list[pb.MxEvent]]:
-        """Everything that waits, as one list at a time: the cheapest way to take very many events."""
+        """Everything that waits, as one list at a time: the cheapest way to take very many events.
+
+        The gateway's receive time of all of them stands once in `gateway_receive_timestamp`.
+        """
         while True:
             events = self._waiting[self._position :]
             self._waiting, self._position = [], 0
@@ -76,6 +84,14 @@ class EventStream:
         """
         return self._replayed
 
+    @property
+    def gateway_receive_timestamp(self) -> Timestamp | None:
+        """When the gateway received the youngest event of what was received last; None where it sends no batches.
+
+        Single events carry it themselves.
+        """
+        return self._received
+
     def cancel(self) -> None:
         """Ends the stream at once. Idempotent."""
         self._stream.cancel()
@@ -97,10 +113,7 @@ class EventStream:
             return [message]
         events = list(message.events)
         self._replayed = message.replayed_events
-        if message.HasField("gateway_receive_timestamp"):
-            received = message.gateway_receive_timestamp
-            for event in events:
-                event.gateway_receive_timestamp.CopyFrom(received)
+        self._received = message.gateway_receive_timestamp if message.HasField("gateway_receive_timestamp") else None
         if message.dropped_events:
             self._dropped += message.dropped_events
             # The single-event stream has a marker at this place; a gap is as visible here.

@@ -10,6 +10,8 @@ from mxgateway._sync.facade import Facade
 from mxgateway._sync.loop_thread import LOOP
 
 if TYPE_CHECKING:
+    from google.protobuf.timestamp_pb2 import Timestamp
+
     from mxgateway import channel, events, subscription
     from mxgateway.change_queue import DataChange
     from mxgateway.generated import mxaccess_gateway_pb2 as pb
@@ -123,6 +125,9 @@ class EventStream(_Stream):
             self._position = 0
         event = self._waiting[self._position]
         self._position += 1
+        received = self._async.gateway_receive_timestamp
+        if received is not None:
+            event.gateway_receive_timestamp.CopyFrom(received)
         if event.worker_sequence:
             self._last_sequence = event.worker_sequence
         return event
@@ -151,6 +156,11 @@ class EventStream(_Stream):
     def last_worker_sequence(self) -> int:
         """worker_sequence of the youngest event taken from this stream; 0 before the first one."""
         return self._last_sequence
+
+    @property
+    def gateway_receive_timestamp(self) -> Timestamp | None:
+        """When the gateway received the youngest event of what was received last; None where it sends no batches."""
+        return self._async.gateway_receive_timestamp
 
     @property
     def replayed_events(self) -> int:

@@ -151,3 +151,16 @@ async def test_closing_the_client_ends_the_stream_with_an_error(gateway: FakeGat
     await client.close()
     with pytest.raises(MxGatewayTransportError):
         await waiter
+
+
+async def test_lists_carry_their_receive_time_once(gateway: FakeGateway, session: Session) -> None:
+    """For lists the gateway's receive time stands on the stream, so that taking very many events stays cheap."""
+    batch = pb.MxEventBatch(events=[data_change(n) for n in range(1, 4)])
+    batch.gateway_receive_timestamp.FromSeconds(5)
+    gateway.events = [batch]
+    async with session.stream_events() as stream:
+        assert stream.gateway_receive_timestamp is None
+        batches = stream.batches()
+        assert len(await anext(batches)) == 3
+        assert stream.gateway_receive_timestamp is not None
+        assert stream.gateway_receive_timestamp.seconds == 5
