@@ -169,3 +169,11 @@ async def test_stopping_the_gateway_is_orderly(tmp_path: Path) -> None:
             assert await gateway.stop() == 0
         assert gateway.exit_code == 0
     assert not gateway.state_dir.exists()
+
+
+async def test_name_in_the_certificate_counts(local_gateway: LocalGateway) -> None:
+    """The certificate has to be for the host that was asked for; server_name_override replaces that name, for tests."""
+    async with await local_gateway.connect(server_name_override="localhost") as client:
+        assert await client.open_session()
+    with pytest.raises(MxGatewayConnectionError, match="cannot reach"):
+        await local_gateway.connect(server_name_override="another.example")
