@@ -210,12 +210,20 @@ async def _without_disk(process: psutil.Process, seconds: float) -> bool:
         return False
     limit = psutil.RLIMIT_FSIZE
     try:
-        _, hard = process.rlimit(limit)
-        process.rlimit(limit, (0, hard))
+        process.rlimit(limit, (0, psutil.RLIM_INFINITY))
         await asyncio.sleep(seconds)
     except psutil.NoSuchProcess:
         return False
     finally:
-        with contextlib.suppress(psutil.NoSuchProcess, UnboundLocalError):
-            process.rlimit(limit, (hard, hard))
+        # Children that were started meanwhile have inherited the limit.
+        for each in (process, *_children(process)):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                each.rlimit(limit, (psutil.RLIM_INFINITY, psutil.RLIM_INFINITY))
     return True
+
+
+def _children(process: psutil.Process) -> list[psutil.Process]:
+    try:
+        return process.children(recursive=True)
+    except psutil.NoSuchProcess:
+        return []
