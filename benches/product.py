@@ -8,6 +8,8 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from typing import Any
 
+import psutil
+
 from benches.figures import latency_ms
 from benches.floor import in_flight, sequential
 from benches.gateway_process import GatewayProcess, gateway
@@ -120,8 +122,24 @@ async def measure_events(running: GatewayProcess, seconds: float) -> Figures:
         for name, (tags, way) in ways.items():
             async with await client.open_session(backpressure_policy=DROPPING) as session:
                 await subscribe(session, tags)
-                figures[name] = await way(session)
+                processes = {
+                    "worker": psutil.Process(session.raw.worker_process_id),
+                    "gateway": running.process,
+                    "client": psutil.Process(),
+                }
+                before = {process: _cpu_seconds(of) for process, of in processes.items()}
+                figures[name] = found = await way(session)
+                spent = {process: _cpu_seconds(of) - before[process] for process, of in processes.items()}
+                # Hardly depends on what else runs on the machine, as rates do.
+                found["cpuMicrosecondsPerEvent"] = {
+                    process: round(seconds / found["events"] * 1e6, 2) for process, seconds in spent.items()
+                }
     return figures
+
+
+def _cpu_seconds(process: psutil.Process) -> float:
+    times = process.cpu_times()
+    return float(times.user + times.system)
 
 
 async def _timed_events(session: Session, seconds: float) -> AsyncGenerator[tuple[float, list[pb.MxEvent]], None]:

@@ -88,8 +88,8 @@ class CallOracle:
         for excuse in self._excuses.get(actor, ()):
             if excuse.over is not None and excuse.end is None:
                 excuse.end = now
-                if all(other.over is not None for other in self._excuses[actor]):
-                    self.slowest_recovery = max(self.slowest_recovery, now - excuse.over)
+                last = max((now if other.over is None else other.over for other in self._excuses[actor]), default=now)
+                self.slowest_recovery = max(self.slowest_recovery, now - last)
                 self.journal.note(actor, now, f"recovered from {excuse.fault}")
 
     def check_recovery(self, now: float) -> None:

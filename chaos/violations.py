@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 TRACE_LENGTH = 40
-MOST_REPORTED = 200
+MOST_OF_A_KIND = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +59,6 @@ class Journal:
     def violation(self, rule: str, actor: str, now: float, text: str) -> None:
         self.count += 1
         # One cause can break a promise at every event; the first ones tell it all.
-        if len(self.violations) < MOST_REPORTED:
+        if sum(v.rule == rule and v.actor == actor for v in self.violations) < MOST_OF_A_KIND:
             self.violations.append(Violation(rule, actor, now, text, tuple(self._traces.get(actor, ()))))
         self.note(actor, now, f"VIOLATION {rule}: {text}")
