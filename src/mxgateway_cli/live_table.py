@@ -38,8 +38,7 @@ class LiveTable:
     def _render(self, board: Board, now: float) -> RenderableType:
         room = max(5, self._console.height - 7 - len(self.footer))
         rows = list(board.rows.values())
-        # A screen that is too small shows what moves.
-        shown = rows if len(rows) <= room else sorted(rows, key=lambda row: (row.quality is None, row.tag))[:room]
+        shown = rows[:room]
         table = Table(title=self._title, title_style="bold", header_style="bold", expand=True, pad_edge=False)
         table.add_column("tag", no_wrap=True, ratio=4)
         table.add_column("value", no_wrap=True, justify="right", ratio=3)

@@ -1,0 +1,97 @@
+"""The live table's model and drawing, and the demo's choice of tags."""
+
+from __future__ import annotations
+
+import io
+
+from rich.console import Console
+from tests.support.fake_gateway import data_change, write_complete
+
+from mxgateway import GalaxyAttribute, GalaxyObject
+from mxgateway.generated import mxaccess_gateway_pb2 as pb
+from mxgateway_cli.demo_plan import plan
+from mxgateway_cli.live_table import LiveTable
+from mxgateway_cli.watch_board import RATE_WINDOW, Board
+
+
+def board_of(*tags: str) -> Board:
+    board = Board()
+    board.subscribe(
+        [pb.SubscribeResult(tag_address=t, item_handle=i, was_successful=True) for i, t in enumerate(tags, 1)]
+    )
+    return board
+
+
+def test_rows_follow_events() -> None:
+    """A change sets value, quality, age and rate of its row; other events only count."""
+    board = board_of("A.B", "A.C")
+    assert (board.waiting, board.good) == (2, 0)
+    board.apply(data_change(1, 1), 100.0)
+    board.apply(data_change(2, 1), 101.0)
+    board.apply(write_complete(3, 1), 101.5)
+    board.apply(data_change(4, 2, quality=0), 102.0)
+    row = board.rows[1]
+    assert (row.value, row.quality_text, row.changes) == (2, "Good", 2)
+    assert row.age(103.0) == 2.0
+    assert row.rate(103.0) == 2 / RATE_WINDOW
+    assert row.rate(101.0 + RATE_WINDOW + 1) == 0
+    assert (board.events, board.good, board.waiting) == (4, 1, 0)
+
+
+def test_failures_and_losses_are_shown() -> None:
+    """A refused tag and a failed reference say why; lost events are counted."""
+    board = Board()
+    board.subscribe([pb.SubscribeResult(tag_address="A.B", error_message="denied")])
+    (row,) = board.rows.values()
+    assert (row.quality_text, row.good) == ("denied", False)
+    board = board_of("A.C")
+    event = data_change(1, 1, quality=0)
+    event.statuses[0].CopyFrom(
+        pb.MxStatusProxy(success=0, category=pb.MX_STATUS_CATEGORY_CONFIGURATION_ERROR, detail=6)
+    )
+    board.apply(event, 1.0)
+    assert board.rows[1].quality_text == "CONFIGURATION_ERROR detail 6"
+    board.apply(pb.MxEvent(replay_gap=pb.ReplayGap(dropped_events=5)), 2.0)
+    assert board.lost == 5
+
+
+def test_table_draws_what_fits() -> None:
+    """The table shows rows in order as far as they fit, and says how many do not."""
+    board = board_of(*(f"Tag_{n:02}.PV" for n in range(40)))
+    board.apply(data_change(7, 1), 10.0)
+    table = LiveTable("title")
+    table._console = Console(file=io.StringIO(), width=100, height=20)
+    table._console.print(table._render(board, 10.5))
+    drawn = table._console.file.getvalue()  # type: ignore[attr-defined]
+    assert "Tag_00.PV" in drawn
+    assert "Tag_39.PV" not in drawn
+    assert "more tags do not fit" in drawn
+    assert "40 tags, 1 good, 1 events" in drawn
+
+
+def attribute(owner: str, name: str, data_type: int = 3, historized: bool = True) -> GalaxyAttribute:
+    return GalaxyAttribute(
+        attribute_name=name,
+        full_tag_reference=f"{owner}.{name}",
+        mx_data_type=data_type,
+        is_historized=historized,
+    )
+
+
+def test_demo_takes_a_set_point_and_many_objects() -> None:
+    """The plan has the set point and what follows it first, then one tag of each object in turn, each once."""
+    objects = [GalaxyObject(tag_name="Loop", attributes=[attribute("Loop", n) for n in ("SP", "PV")])]
+    for number in range(5):
+        name = f"Tank_{number}"
+        objects.append(GalaxyObject(tag_name=name, attributes=[attribute(name, n) for n in ("Level", "Pressure")]))
+    chosen = plan(objects, 6)
+    assert chosen.set_point == "Loop.SP"
+    assert chosen.tags == ["Loop.PV", "Loop.SP", "Tank_0.Level", "Tank_1.Level", "Tank_2.Level", "Tank_3.Level"]
+    assert (chosen.objects, chosen.attributes) == (6, 12)
+
+
+def test_demo_of_a_galaxy_without_set_point() -> None:
+    """A Galaxy without a set point still gives tags to watch."""
+    chosen = plan([GalaxyObject(tag_name="A", attributes=[attribute("A", "Level"), attribute("A", "Name", 5)])], 10)
+    assert (chosen.set_point, chosen.tags) == ("", ["A.Level"])
+    assert plan([], 10).tags == []
