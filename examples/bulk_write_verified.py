@@ -58,18 +58,18 @@ async def write(arguments: argparse.Namespace) -> bool:
                     if any(is_status_failure(status) for status in event.statuses):
                         failures[handles.pop(handle)] = "the tag is not there"
                 written = await session.write_bulk(server, [(handle, wanted[tag]) for handle, tag in handles.items()])
-                for result in written:
-                    if not result.was_successful:
-                        failures[handles.pop(result.item_handle)] = result.error_message
+                for entry in written:
+                    if not entry.was_successful:
+                        failures[handles.pop(entry.item_handle)] = entry.error_message
                 for handle, event in (await first_events(events, ON_WRITE_COMPLETE, set(handles))).items():
                     refused = next((status for status in event.statuses if is_status_failure(status)), None)
                     if refused is not None:
                         failures[handles.pop(handle)] = f"refused with detail {refused.detail}"
         read = await session.read_bulk(server, handles.values())
-    for result in read:
-        value = from_mx_value(result.value)
-        if value != wanted[result.tag_address]:
-            failures[result.tag_address] = f"written, but it reads {value!r} now"
+    for each in read:
+        value = from_mx_value(each.value)
+        if value != wanted[each.tag_address]:
+            failures[each.tag_address] = f"written, but it reads {value!r} now"
     for tag, value in wanted.items():
         print(f"{tag} = {value!r}: {failures.get(tag, 'verified')}")
     return not failures
