@@ -9,7 +9,6 @@ python examples/http_endpoint.py --port 8080
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -32,9 +31,7 @@ from mxgateway import (
     MxGatewayTimeoutError,
     MxGatewayWorkerError,
     from_mx_value,
-    is_status_failure,
 )
-from mxgateway.generated import mxaccess_gateway_pb2 as pb
 
 STATUS = {
     MxGatewayAuthorizationError: 403,
@@ -62,43 +59,21 @@ async def read_tag(request: Request) -> JSONResponse:
 
 
 async def write_tag(request: Request) -> JSONResponse:
-    """Writes the JSON value in the body and answers when the write has completed."""
+    """Writes the JSON value in the body and answers when MXAccess has completed the write."""
     tag, value = request.path_params["tag"], await request.json()
-    # A session of its own: the completion is looked for in a stream that nobody else reads.
-    async with await request.state.client.open_session(client_session_name="http write") as session:
-        server = await session.register("http write")
-        item = await session.add_item(server, tag)
-        async with asyncio.timeout(10), session.stream_events() as events:
-            await session.advise(server, item)
-            async for event in events:
-                failed = next((status for status in event.statuses if is_status_failure(status)), None)
-                if event.family == pb.MX_EVENT_FAMILY_ON_DATA_CHANGE:
-                    if failed is not None:
-                        return JSONResponse({"tag": tag, "error": "no such tag"}, status_code=404)
-                    break
-            await session.write(server, item, value)
-            async for event in events:
-                if event.family == pb.MX_EVENT_FAMILY_ON_WRITE_COMPLETE:
-                    failed = next((status for status in event.statuses if is_status_failure(status)), None)
-                    if failed is not None:
-                        return JSONResponse({"tag": tag, "error": "refused", "detail": failed.detail}, status_code=422)
-                    return JSONResponse({"tag": tag, "value": value, "written": True})
-    return JSONResponse({"tag": tag, "error": "outcome unknown"}, status_code=504)
+    # A refused write raises MxAccessError, an unknown outcome MxGatewayTimeoutError: see STATUS.
+    await request.state.session.write_and_confirm(tag, value, server_handle=request.state.server)
+    return JSONResponse({"tag": tag, "value": value, "written": True})
 
 
 async def stream_tags(request: Request) -> StreamingResponse:
     tags = request.query_params.getlist("tag")
 
     async def lines() -> AsyncIterator[str]:
-        async with await request.state.client.open_session(client_session_name="http events") as session:
-            server = await session.register("http events")
-            results = await session.subscribe_bulk(server, tags)
-            names = {result.item_handle: result.tag_address for result in results}
-            async with session.stream_events(backpressure_policy=pb.BACKPRESSURE_POLICY_CONFLATE) as events:
-                async for event in events:
-                    if event.family == pb.MX_EVENT_FAMILY_ON_DATA_CHANGE:
-                        change = {"tag": names[event.item_handle], "value": from_mx_value(event.value)}
-                        yield f"id: {event.worker_sequence}\ndata: {json.dumps(change, default=str)}\n\n"
+        async with request.state.client.subscribe(tags, client_session_name="http events") as changes:
+            async for change in changes:
+                data = {"tag": change.tag, "value": change.value, "good": change.is_good}
+                yield f"id: {change.worker_sequence}\ndata: {json.dumps(data, default=str)}\n\n"
 
     return StreamingResponse(lines(), media_type="text/event-stream")
 

@@ -194,6 +194,8 @@ def test_http_endpoint_reads_writes_and_streams(gateway: LocalGateway) -> None:
         status, body = fetch(urllib.request.Request(f"{base}/tags/SpareChildObject.TestDouble"))
         assert (status, body["value"], body["quality"]) == (200, 2.5, 192)
         assert fetch(urllib.request.Request(f"{base}/tags/No.Such"))[0] == 404
+        refused = urllib.request.Request(f"{base}/tags/SpareChildObject.ClassViewOnly", b"1", method="PUT")
+        assert fetch(refused)[0] == 422
         with urllib.request.urlopen(f"{base}/events?tag={COUNTING}", timeout=20) as stream:
             assert stream.readline().startswith(b"id: ")
             assert json.loads(stream.readline().removeprefix(b"data: "))["tag"] == COUNTING
