@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, TypeAlias, TypeVar
@@ -41,6 +42,7 @@ def command(arm: str, payload: Any) -> pb.MxCommand:
     return pb.MxCommand(kind=pb.MxCommandKind.Value(f"MX_COMMAND_KIND_{arm.upper()}"), **{arm: payload})
 
 
+@functools.lru_cache(maxsize=256)
 def what(kind: pb.MxCommandKind.ValueType) -> str:
     """The command as MXAccess writes it, for texts: `AddItem2` for MX_COMMAND_KIND_ADD_ITEM2."""
     if kind not in pb.MxCommandKind.values():
