@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP_INSTALL = for try in 1 2 3; do $(BIN)/pip install --quiet --disable-pip-version-check --retries 5 --timeout 60
 PIP_RETRY = && exit 0; echo "installing failed (try $$try of 3)" >&2; sleep 5; done; exit 1
+# An installed package has its bytecode; a checkout gets it here, even where writing it on import is switched off.
+COMPILE = $(BIN)/python -m compileall -q src
 ARGS ?=
 
 .DEFAULT_GOAL := help
@@ -41,9 +43,11 @@ $(VENV)/.docs-installed: tools/docs-requirements.txt | $(VENV)/bin/python
 dev: $(VENV)/.dev-installed ## Environment for development in .venv
 
 demo: $(VENV)/.run-installed ## Live tags from a running gateway (ARGS="--duration 5 --json" for a check)
+	@$(COMPILE)
 	@$(BIN)/mxgw-py demo $(ARGS)
 
 test: $(VENV)/.dev-installed ## The tests (ARGS="-k name" to choose)
+	@$(COMPILE)
 	@$(BIN)/python -m pytest -n 2 $(ARGS)
 
 lint: $(VENV)/.dev-installed ## Style
@@ -69,6 +73,7 @@ docs: $(VENV)/.dev-installed $(VENV)/.docs-installed ## The documentation, as a 
 	@.venv-docs/bin/zensical build --clean --strict
 
 bench: $(VENV)/.dev-installed ## Speed, as JSON, beside the bare floor of the same run
+	@$(COMPILE)
 	@$(BIN)/python -m benches $(ARGS)
 
 chaos: $(VENV)/.dev-installed ## A seeded storm of faults over a real gateway, judged (ARGS="--faults 500 --seed 1")
