@@ -11,6 +11,8 @@ from mxgateway_server.logs import get_logger
 from mxgateway_server.workers.client import WorkerClient
 from mxgateway_server.workers.launcher import Launcher, WorkerPlan
 
+# Starting a process holds the event loop up for milliseconds: not while the session opens that has just been served.
+_REFILL_DELAY = 0.1
 _FIRST_RETRY = 1.0
 _LAST_RETRY = 60.0
 
@@ -42,7 +44,7 @@ class WorkerPool:
         """A ready worker, which now belongs to the caller; None when there is none."""
         while self._ready:
             worker = self._ready.popleft()
-            self._wanted.set()
+            asyncio.get_running_loop().call_later(_REFILL_DELAY, self._wanted.set)
             worker.on_fault = lambda _: None
             if worker.is_usable:
                 return worker
