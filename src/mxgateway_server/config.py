@@ -12,12 +12,13 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_protocol.contract import EVENT_QUEUE_CAPACITY, MAX_FRAME_BYTES
 from mxgateway_server.errors import ConfigurationError
+from mxgateway_worker.backends import BACKENDS
 
 ENVIRONMENT_PREFIX = "MXGATEWAY__"
 DEFAULT_LISTEN = "localhost:5001"
@@ -68,7 +69,7 @@ class WorkerSettings(_Section):
     working_directory: str = ""
     """Working directory of workers; empty for the gateway's."""
     backend: str = "simulator"
-    """Backend of sessions that ask for none: simulator, com or replay."""
+    """Backend of sessions that ask for none: simulator or replay."""
     allowed_backends: tuple[str, ...] = ()
     """Further backends that a session may ask for by name."""
     backend_options: dict[str, str] = Field(default_factory=dict)
@@ -91,6 +92,16 @@ class WorkerSettings(_Section):
     """Workers kept ready, so that a session opens at once; 0 for none."""
     simultaneous_starts: int = Field(default=4, ge=1, le=64)
     """Workers that may be starting at the same time."""
+
+    @field_validator("backend", "allowed_backends")
+    @classmethod
+    def _backends_exist(cls, names: Any, info: ValidationInfo) -> Any:
+        # Another program than ours may know other backends.
+        if not info.data.get("command"):
+            for name in (names,) if isinstance(names, str) else names:
+                if name not in BACKENDS:
+                    raise ValueError(f"there is no backend {name!r}; there are: {', '.join(sorted(BACKENDS))}")
+        return names
 
 
 class SessionSettings(_Section):

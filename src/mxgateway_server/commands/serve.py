@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import os
 import signal
@@ -81,6 +82,9 @@ async def _serve(settings: Settings, announce: bool, stop_on_stdin_close: bool) 
         _watch_stdin(gateway.request_stop)
 
     def on_running(running: Running) -> None:
+        # What is there now stays; a collection that walks all of it would stop the loop for tens of milliseconds.
+        gc.collect()
+        gc.freeze()
         if not announce:
             return
         line = {

@@ -50,11 +50,11 @@ def test_flags_beat_environment_beats_file(tmp_path: Path, monkeypatch: pytest.M
         '[sessions]\nmax_sessions = 1\ndefault_lease_seconds = 60\n[worker]\nbackend_options = {profile = "test"}\n'
     )
     monkeypatch.setenv("MXGATEWAY__SESSIONS__MAX_SESSIONS", "2")
-    monkeypatch.setenv("MXGATEWAY__WORKER__ALLOWED_BACKENDS", '["com", "replay"]')
+    monkeypatch.setenv("MXGATEWAY__WORKER__ALLOWED_BACKENDS", '["replay"]')
     monkeypatch.setenv("MXGATEWAY__EVENTS__REQUIRE_SUBSCRIBER", "true")
     settings = load(file)
     assert (settings.sessions.max_sessions, settings.sessions.default_lease_seconds) == (2, 60)
-    assert settings.worker.allowed_backends == ("com", "replay")
+    assert settings.worker.allowed_backends == ("replay",)
     assert settings.worker.backend_options == {"profile": "test"}
     assert settings.events.require_subscriber
     assert load(file, {"sessions.max_sessions": 3}).sessions.max_sessions == 3
@@ -75,6 +75,8 @@ def test_flags_beat_environment_beats_file(tmp_path: Path, monkeypatch: pytest.M
         ({"sessions.max_command_timeout_seconds": 1}, ["max_command_timeout_seconds", "raise"]),
         ({"alarms.subscription_expression": "area"}, ["alarms.subscription_expression", "machine"]),
         ({"alarms.fallback.mode": "never"}, ["alarms.fallback.mode"]),
+        ({"worker.backend": "nosuch"}, ["worker.backend", "MXGATEWAY__WORKER__BACKEND", "nosuch", "simulator"]),
+        ({"worker.allowed_backends": ["nosuch"]}, ["worker.allowed_backends", "nosuch", "replay"]),
         ({"protocol.worker_protocol_version": 2}, ["protocol.worker_protocol_version"]),
     ],
 )
