@@ -63,6 +63,11 @@ class DataChange:
         """Whether the quality is good and no status reports a failure."""
         return is_good(self.quality) and not any(is_status_failure(status) for status in self.statuses)
 
+    def _repr_html_(self) -> str:
+        from mxgateway.results import DataChanges
+
+        return DataChanges([self])._repr_html_()
+
 
 def change_of(
     tag: str, raw: pb.MxEvent | pb.BulkReadResult, *, sequence: int = 0, replayed: bool = False, recovered: bool = False

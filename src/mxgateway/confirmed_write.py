@@ -32,6 +32,13 @@ class WriteOutcome:
     before: pb.MxEvent
     completion: pb.MxEvent
 
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        from mxgateway.results import Events
+
+        return f"Write of {escape(self.tag)} completed: {Events([self.before, self.completion])._repr_html_()}"
+
 
 async def write_and_confirm(
     session: Session,

@@ -15,6 +15,7 @@ from mxgateway.errors import MxGatewayProtocolError
 from mxgateway.generated import galaxy_repository_pb2 as galaxy_pb
 from mxgateway.generated.galaxy_repository_pb2_grpc import GalaxyRepositoryStub
 from mxgateway.options import ClientOptions
+from mxgateway.results import GalaxyObjects
 from mxgateway.values import to_timestamp
 
 
@@ -78,7 +79,7 @@ class GalaxyRepositoryClient:
 
         For a large Galaxy `iter_hierarchy` needs far less memory.
         """
-        return [each async for each in self.iter_hierarchy(**filters)]
+        return GalaxyObjects([each async for each in self.iter_hierarchy(**filters)])
 
     async def iter_hierarchy(
         self,

@@ -22,6 +22,7 @@ from mxgateway.commands import (
 from mxgateway.errors import MxGatewayProtocolError
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway.replies import payload
+from mxgateway.results import ReadResults, SubscribeResults, WriteResults
 from mxgateway.session_items import Invoker, ItemCommands
 
 _MAX_UINT32 = 2**32 - 1
@@ -150,7 +151,7 @@ class BulkCommands(ItemCommands):
         tags = bulk(tag_addresses, "tag_addresses")
         request = pb.ReadBulkCommand(server_handle=server_handle, tag_addresses=tags, timeout_ms=timeout_ms)
         reply = await self.invoke(command("read_bulk", request), correlation_id=correlation_id)
-        results = list(payload(reply, "read_bulk", pb.BulkReadReply).results)
+        results = ReadResults(payload(reply, "read_bulk", pb.BulkReadReply).results)
         _check_count(reply, "read_bulk", len(results), len(tags))
         return results
 
@@ -159,7 +160,7 @@ async def _subscribe_results(
     session: Invoker, arm: str, request: object, count: int, correlation_id: str
 ) -> list[pb.SubscribeResult]:
     reply = await session.invoke(command(arm, request), correlation_id=correlation_id)
-    results = list(payload(reply, arm, pb.BulkSubscribeReply).results)
+    results = SubscribeResults(payload(reply, arm, pb.BulkSubscribeReply).results)
     _check_count(reply, arm, len(results), count)
     return results
 
@@ -168,7 +169,7 @@ async def _write_results(
     session: Invoker, arm: str, request: object, count: int, correlation_id: str
 ) -> list[pb.BulkWriteResult]:
     reply = await session.invoke(command(arm, request), correlation_id=correlation_id)
-    results = list(payload(reply, arm, pb.BulkWriteReply).results)
+    results = WriteResults(payload(reply, arm, pb.BulkWriteReply).results)
     _check_count(reply, arm, len(results), count)
     return results
 

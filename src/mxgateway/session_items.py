@@ -11,6 +11,7 @@ from google.protobuf.duration_pb2 import Duration
 from mxgateway.commands import MomentLike, command, moment
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway.replies import payload
+from mxgateway.results import Events
 from mxgateway.values import MxPython, to_mx_value
 
 
@@ -249,7 +250,7 @@ class ItemCommands:
         if max_events < 0:
             raise ValueError(f"max_events is {max_events}; 0 takes all that wait")
         reply = await self.invoke(command("drain_events", pb.DrainEventsCommand(max_events=max_events)))
-        return list(payload(reply, "drain_events", pb.DrainEventsReply).events)
+        return Events(payload(reply, "drain_events", pb.DrainEventsReply).events)
 
     async def shutdown_worker(self: Invoker, grace_period: timedelta = timedelta(seconds=10)) -> None:
         """Asks the worker to end in order; for diagnosis. `close` is the ordinary way. Needs the admin scope."""

@@ -42,6 +42,7 @@ def test_a_session_works_without_async(gateway: FakeGateway, session: Session) -
     assert gateway.commands_of("write")[0].value.int32_value == 42
     assert [result.was_successful for result in session.subscribe_bulk(server_handle, ["A.B", "C.D"])] == [True, True]
     assert session.ping("hello") == "hello"
+    assert "A.B" in session.read_bulk(server_handle, ["A.B"])._repr_html_()  # type: ignore[attr-defined]
 
 
 def test_leaving_the_block_closes_the_session_once(gateway: FakeGateway, client: GatewayClient) -> None:
