@@ -32,7 +32,7 @@ from mxgateway_server.galaxy_files import GalaxyPlace, find_galaxy
 from mxgateway_server.logs import get_logger
 from mxgateway_server.rpc.callers import current_call
 from mxgateway_server.rpc.gate import CommandGate
-from mxgateway_server.rpc.interceptor import AuthInterceptor, LiveStreams
+from mxgateway_server.rpc.interceptor import Guard, LiveStreams
 from mxgateway_server.rpc.server import Endpoint, RpcServer
 from mxgateway_server.rpc.servicer import SERVICE, GatewayServicer
 from mxgateway_server.security.audit import AuditLog
@@ -144,7 +144,7 @@ class Gateway:
                     galaxy, scope=lambda _: current_call().caller.constraints.browse_subtrees
                 )
                 handlers.append(("galaxy_repository.v1.GalaxyRepository", service.handlers()))
-            server = RpcServer(settings, AuthInterceptor(authenticator, audit, self._streams), handlers)
+            server = RpcServer(settings, Guard(authenticator, audit, self._streams), handlers)
             await self._serve(
                 server,
                 certificate,

@@ -12,7 +12,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from mxgateway_server.config import Settings, split_address
 from mxgateway_server.errors import ConfigurationError
 from mxgateway_server.logs import get_logger
-from mxgateway_server.rpc.interceptor import AuthInterceptor
+from mxgateway_server.rpc.interceptor import Guard
 from mxgateway_server.security.tls import ServerCertificate
 
 logger = get_logger(__name__)
@@ -34,13 +34,26 @@ class Endpoint:
     ca_file: str = ""
 
 
+class _Handlers:
+    """Takes what generated code would register at a server, so that nothing gets past the guard."""
+
+    def __init__(self, handlers: list[grpc.GenericRpcHandler]) -> None:
+        self.handlers = handlers
+
+    def add_generic_rpc_handlers(self, handlers: Sequence[grpc.GenericRpcHandler]) -> None:
+        self.handlers.extend(handlers)
+
+    def add_registered_method_handlers(self, _service: str, _handlers: object) -> None:
+        """The same handlers once more, for servers that look them up by name."""
+
+
 class RpcServer:
     """The server and its endpoints."""
 
     def __init__(
         self,
         settings: Settings,
-        interceptor: AuthInterceptor,
+        guard: Guard,
         handlers: Sequence[tuple[str, grpc.GenericRpcHandler]],
     ) -> None:
         protocol = settings.protocol
@@ -49,7 +62,6 @@ class RpcServer:
         self._services = [name for name, _ in handlers]
         self._health = health.aio.HealthServicer()
         self._server = grpc.aio.server(
-            interceptors=(interceptor,),
             options=(
                 # Two gateways on one port must be told so, not share the calls.
                 ("grpc.so_reuseport", 0),
@@ -63,12 +75,13 @@ class RpcServer:
                 ("grpc.http2.max_ping_strikes", 0),
             ),
         )
-        self._server.add_generic_rpc_handlers(tuple(handler for _, handler in handlers))
-        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        collected = _Handlers([handler for _, handler in handlers])
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, collected)
         if protocol.reflection:
             from grpc_reflection.v1alpha import reflection
 
-            reflection.enable_server_reflection((*self._services, health.SERVICE_NAME), self._server)
+            reflection.enable_server_reflection((*self._services, health.SERVICE_NAME), collected)
+        self._server.add_generic_rpc_handlers((guard.over(collected.handlers),))
 
     async def start(self, certificate: ServerCertificate | None) -> list[Endpoint]:
         """Listens; the health service says NOT_SERVING until `serving`.

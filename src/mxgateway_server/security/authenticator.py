@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 from collections import OrderedDict
 from dataclasses import dataclass
 
@@ -46,7 +47,7 @@ class Authenticator:
         self._clock = clock
         self._throttle = throttle
         self._cache_seconds = cache_seconds
-        self._cache: OrderedDict[str, tuple[float, KeyRecord, Caller]] = OrderedDict()
+        self._cache: OrderedDict[str, tuple[float, KeyRecord, Caller, str]] = OrderedDict()
         self._used: dict[str, int] = {}
 
     async def authenticate(self, header: str, address: str) -> Caller:
@@ -67,9 +68,9 @@ class Authenticator:
             raise AuthenticationError("MissingOrMalformedCredentials")
         cached = self._cache.get(presented.key_id)
         if cached is not None and now - cached[0] < self._cache_seconds:
-            _, record, caller = cached
+            _, record, caller, secret = cached
             # Another secret than the remembered one may be the new one of a key that was rotated meanwhile.
-            if not self._pepper.verify(presented.secret, record.secret_hash):
+            if not hmac.compare_digest(presented.secret, secret):
                 record, caller = await self._check(presented, guesser, now)
         else:
             record, caller = await self._check(presented, guesser, now)
@@ -90,7 +91,7 @@ class Authenticator:
             self._throttle.failed(guesser, now)
             raise AuthenticationError("KeyNotFound" if record is None else "SecretMismatch", presented.key_id)
         caller = Caller(record.key_id, frozenset(record.scopes), record.constraints, record.display_name)
-        self._cache[record.key_id] = (now, record, caller)
+        self._cache[record.key_id] = (now, record, caller, presented.secret)
         self._cache.move_to_end(record.key_id)
         while len(self._cache) > MAX_CACHED_KEYS:
             self._cache.popitem(last=False)
