@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
+import tarfile
 import tomllib
 import zipfile
 from pathlib import Path
@@ -12,6 +14,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+USER_PROJECT = ROOT / "tests" / "typing" / "user_project"
 PACKAGES = (
     "mxgateway",
     "mxgateway_cli",
@@ -60,18 +63,23 @@ def test_the_base_install_needs_only_grpc_protobuf_and_click(wheel: Path) -> Non
     assert sorted(r.split(">")[0].split("<")[0] for r in required) == ["click", "grpcio", "protobuf"]
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(240)
-def test_the_wheel_installs_in_a_fresh_environment_and_its_client_runs_there(wheel: Path, tmp_path: Path) -> None:
-    environment = tmp_path / "environment"
+@pytest.fixture(scope="module")
+def scripts(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of programs of a fresh environment with the wheel in it, as a user gets it without an extra."""
+    environment = tmp_path_factory.mktemp("fresh") / "environment"
     subprocess.run([sys.executable, "-m", "venv", str(environment)], check=True, timeout=60)
-    scripts = environment / ("Scripts" if sys.platform == "win32" else "bin")
+    programs = environment / ("Scripts" if sys.platform == "win32" else "bin")
+    install(programs, str(wheel))
+    return programs
+
+
+def install(programs: Path, package: str) -> None:
     for _attempt in range(3):
         installed = subprocess.run(
             [
-                str(scripts / "python"),
+                str(programs / "python"),
                 *("-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--retries", "5"),
-                *("-c", str(ROOT / "constraints.txt"), str(wheel)),
+                *("-c", str(ROOT / "constraints.txt"), package),
             ],
             capture_output=True,
             text=True,
@@ -81,6 +89,18 @@ def test_the_wheel_installs_in_a_fresh_environment_and_its_client_runs_there(whe
         if installed.returncode == 0:
             break
     assert installed.returncode == 0, installed.stderr
+
+
+@pytest.fixture
+def user_project(scripts: Path, tmp_path: Path) -> Path:
+    """A user's project outside the tree, beside an environment with the stubs that mypy needs for protobuf."""
+    install(scripts, "types-protobuf")
+    return Path(shutil.copytree(USER_PROJECT, tmp_path / "project"))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+def test_the_wheel_installs_in_a_fresh_environment_and_its_client_runs_there(scripts: Path, tmp_path: Path) -> None:
     result = subprocess.run(
         [str(scripts / "mxgw-py"), "version", "--json"],
         cwd=tmp_path,
@@ -93,3 +113,54 @@ def test_the_wheel_installs_in_a_fresh_environment_and_its_client_runs_there(whe
     version = json.loads(result.stdout)
     assert version["gatewayProtocolVersion"] == 3
     assert version["workerProtocolVersion"] == 1
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+def test_a_users_project_is_clean_under_mypy_strict(scripts: Path, user_project: Path) -> None:
+    """Against the installed wheel; its file of mistakes shows that the types are really seen."""
+    checked = subprocess.run(
+        [
+            *(sys.executable, "-m", "mypy", "--strict", "--python-executable", str(scripts / "python")),
+            *("--cache-dir", str(user_project.parent / "cache"), "."),
+        ],
+        cwd=user_project,
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+    )
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+def test_a_users_project_is_clean_under_pyright_strict(scripts: Path, user_project: Path) -> None:
+    """Against the installed wheel; its file of mistakes shows that the types are really seen."""
+    strict = {"typeCheckingMode": "strict", "reportUnnecessaryTypeIgnoreComment": "error"}
+    (user_project / "pyrightconfig.json").write_text(json.dumps(strict), encoding="utf-8")
+    checked = subprocess.run(
+        [sys.executable, "-m", "pyright", "--pythonpath", str(scripts / "python"), "."],
+        cwd=user_project,
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+    )
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+def test_a_wheel_of_the_source_distribution_has_the_same_files(wheel: Path, tmp_path: Path) -> None:
+    """What is published as source builds the same package."""
+    build = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(tmp_path)]
+    subprocess.run([*build, "--sdist", str(ROOT)], check=True, capture_output=True, timeout=120)
+    (source,) = tmp_path.glob("*.tar.gz")
+    with tarfile.open(source) as archive:
+        archive.extractall(tmp_path, filter="data")
+    (tree,) = (each for each in tmp_path.iterdir() if each.is_dir())
+    subprocess.run([*build, "--wheel", str(tree)], check=True, capture_output=True, timeout=120)
+    (built,) = tmp_path.glob("*.whl")
+    assert built.name == wheel.name
+    assert sorted(zipfile.ZipFile(built).namelist()) == sorted(zipfile.ZipFile(wheel).namelist())
