@@ -26,9 +26,8 @@ from mxgateway_protocol.wire import (
 )
 
 _LOW = (1 << PAIR_BITS) - 1
-_NANOS_FIVE_BYTES = 1 << 28
+_LAST_HIGH = (NS_PER_SECOND - 1) >> PAIR_BITS
 _NEVER = -(1 << 100)
-_ONE_TO_THREE = tuple(bytes((n,)) for n in range(4))
 
 _FAMILY = key(1, 0)
 _SESSION = key(2, 2)
@@ -228,8 +227,7 @@ class EventEncoder:
         self.session_id = session_id
         self._encoders: dict[tuple[int, int], ValueEncoder] = {}
         self._status_fields: dict[tuple[MxStatus, ...], bytes] = {}
-        self._source_base = self._worker_base = _NEVER
-        self._source_prefix = self._worker_prefix = b""
+        self._source_time, self._worker_time = _TimeField(_SOURCE_TIMESTAMP), _TimeField(_WORKER_TIMESTAMP)
         self._source_ns = _NEVER
         self._source_field = b""
 
@@ -259,19 +257,16 @@ class EventEncoder:
         template.value_field = value_field = template._encode(value)
         if timestamp_ns != self._source_ns:
             self._source_ns = timestamp_ns
-            nanos = timestamp_ns - self._source_base
-            if _NANOS_FIVE_BYTES <= nanos < NS_PER_SECOND:
-                self._source_field = (
-                    self._source_prefix
-                    + PAIRS[nanos & _LOW]
-                    + PAIRS[nanos >> PAIR_BITS & _LOW]
-                    + _ONE_TO_THREE[nanos >> 28]
-                )
-            else:
-                self._source_field = delimited(_SOURCE_TIMESTAMP, timestamp(timestamp_ns))
-                self._source_base, self._source_prefix = _second(_SOURCE_TIMESTAMP, timestamp_ns)
+            self._source_field = self._source_time.write(timestamp_ns)
         template.source_field = source_field = self._source_field
-        return b"".join((template._head, value_field, template._tail, source_field, self._worker_field(now_ns)))
+        time = self._worker_time
+        nanos = now_ns - time.base
+        if nanos >> PAIR_BITS != time.high:
+            return b"".join((template._head, value_field, template._tail, source_field, time.write(now_ns)))
+        # As `write` does, without the call.
+        return b"".join(
+            (template._head, value_field, template._tail, source_field, time.start, PAIRS[nanos & _LOW], time.end)
+        )
 
     def write_complete(self, template: ItemTemplate, statuses: Sequence[MxStatus], now_ns: int) -> bytes:
         """The body of an OnWriteComplete."""
@@ -308,7 +303,7 @@ class EventEncoder:
             event.quality = samples[-1].quality
             event.source_timestamp.CopyFrom(timestamp_from_ns(samples[-1].timestamp_ns))
         return b"".join(
-            (event.SerializeToString(), template._ids, self.status_field(statuses), self._worker_field(now_ns))
+            (event.SerializeToString(), template._ids, self.status_field(statuses), self._worker_time.write(now_ns))
         )
 
     def value_field(self, value: Variant) -> bytes:
@@ -344,28 +339,42 @@ class EventEncoder:
                 template._ids,
                 self.status_field(statuses),
                 body,
-                self._worker_field(now_ns),
+                self._worker_time.write(now_ns),
             )
         )
 
-    def _worker_field(self, now_ns: int) -> bytes:
-        nanos = now_ns - self._worker_base
-        if _NANOS_FIVE_BYTES <= nanos < NS_PER_SECOND:
-            return (
-                self._worker_prefix
-                + PAIRS[nanos & _LOW]
-                + PAIRS[nanos >> PAIR_BITS & _LOW]
-                + _ONE_TO_THREE[nanos >> 28]
-            )
-        self._worker_base, self._worker_prefix = _second(_WORKER_TIMESTAMP, now_ns)
-        return delimited(_WORKER_TIMESTAMP, timestamp(now_ns))
 
+class _TimeField:
+    """A Timestamp field. Within 16 µs only the low bits of the nanoseconds change, and only those are written anew.
 
-def _second(field: bytes, unix_ns: int) -> tuple[int, bytes]:
-    """A second in nanoseconds, and the Timestamp field for it up to its nanoseconds when those take five bytes."""
-    seconds = unix_ns // NS_PER_SECOND
-    start = (b"\x08" + int_varint(seconds) if seconds else b"") + b"\x10"
-    return seconds * NS_PER_SECOND, field + uvarint(len(start) + 5) + start
+    Attributes:
+        base: the second of the last time, in nanoseconds.
+        high: its nanoseconds without their low bits; a number that none are where this does not work.
+        start, end: the field's bytes before and after those of the low bits.
+    """
+
+    __slots__ = ("_key", "_seconds", "base", "end", "high", "start")
+
+    def __init__(self, field_key: bytes) -> None:
+        self._key = field_key
+        self._seconds = self.start = self.end = b""
+        self.base = self.high = _NEVER
+
+    def write(self, unix_ns: int) -> bytes:
+        nanos = unix_ns - self.base
+        if not 0 <= nanos < NS_PER_SECOND:
+            seconds, nanos = divmod(unix_ns, NS_PER_SECOND)
+            self.base, self.high = seconds * NS_PER_SECOND, _NEVER
+            self._seconds = b"\x08" + int_varint(seconds) if seconds else b""
+        high = nanos >> PAIR_BITS
+        if not 0 < high < _LAST_HIGH:
+            # Few nanoseconds take fewer bytes, and 16 µs at the end of a second reach into the next.
+            self.high = _NEVER
+            return delimited(self._key, timestamp(unix_ns))
+        if high != self.high:
+            self.high, self.end = high, uvarint(high)
+            self.start = self._key + uvarint(len(self._seconds) + 3 + len(self.end)) + self._seconds + b"\x10"
+        return self.start + PAIRS[nanos & _LOW] + self.end
 
 
 def _joined(data_type: int, samples: Sequence[Sample]) -> Variant:

@@ -5,9 +5,8 @@ A value is kept with the VARTYPE that COM delivers and the Galaxy's own data typ
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import IntEnum
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 Scalar: TypeAlias = bool | int | float | str | bytes | None
 """VT_BOOL bool · integers int · VT_R4/VT_R8/VT_CY/VT_DECIMAL float · VT_BSTR str · VT_DATE and VT_FILETIME int,
@@ -66,9 +65,8 @@ class DataType(IntEnum):
     BIG_STRING = 16
 
 
-@dataclass(frozen=True, slots=True)
-class Variant:
-    """A value with its COM and Galaxy types.
+class Variant(NamedTuple):
+    """A value with its COM and Galaxy types. A tuple, because one is made for every event.
 
     Attributes:
         vartype: a VarType number, with VT_ARRAY for an array.

@@ -2,6 +2,9 @@
 
 An event's sequence is given when it leaves the queue, so sequences have no holes under any policy, and a drop shows as
 a count between two batches, never as a missing number.
+
+While there is room an event is put in without a lock: appending to a deque is atomic, whatever takes events out holds
+the lock, and each side counts the bytes of its own.
 """
 
 from __future__ import annotations
@@ -59,7 +62,8 @@ class EventQueue:
 
     Args:
         policy: what a full queue does.
-        on_waiting: called when the queue stops being empty.
+        on_waiting: called when the queue stops being empty. An event that is put in while a batch is taken out may go
+            untold: whoever takes batches must look at `depth` before it sleeps again.
         on_overflow: called once when events are refused, with the reason.
         capacity: most waiting events. Under `conflate` it bounds all but data changes, whose bound is the item count.
         capacity_bytes: most waiting bytes.
@@ -82,7 +86,9 @@ class EventQueue:
         self._waiting: deque[bytes] = deque()
         self._conflated: deque[_Waiting] = deque()
         self._latest: dict[int, _Waiting] = {}
-        self._bytes = 0
+        # Bytes that ever went in, counted by who puts in before the event can be seen, and those that are out again,
+        # counted under the lock.
+        self._bytes_in = self._bytes_out = 0
         self._sequence = 0
         self._dropped = 0
         self._overflowed = False
@@ -109,6 +115,10 @@ class EventQueue:
         return len(self._waiting) + len(self._conflated)
 
     @property
+    def _bytes_waiting(self) -> int:
+        return self._bytes_in - self._bytes_out
+
+    @property
     def sequence(self) -> int:
         """Sequence of the last event that left."""
         return self._sequence
@@ -125,18 +135,16 @@ class EventQueue:
             item: anything that stands for the event's item, the same for all its events.
             is_data_change: whether a later event of this kind replaces it under `conflate`.
         """
-        length = len(body)
-        overflow = ""
+        waiting = self._waiting
+        bytes_in = self._bytes_in + len(body)
+        if self._takes_all and len(waiting) < self._capacity and bytes_in - self._bytes_out <= self._capacity_bytes:
+            self._bytes_in = bytes_in
+            waiting.append(body)
+            if len(waiting) == 1:
+                self._on_waiting()
+            return
         with self._lock:
-            waiting = self._waiting
-            depth = len(waiting)
-            size = self._bytes + length
-            if self._takes_all and depth < self._capacity and size <= self._capacity_bytes:
-                waiting.append(body)
-                self._bytes = size
-                was_empty = not depth
-            else:
-                was_empty, overflow = self._put_slowly(body, item, is_data_change)
+            was_empty, overflow = self._put_slowly(body, item, is_data_change)
         if overflow:
             self._on_overflow(overflow)
         elif was_empty:
@@ -154,21 +162,22 @@ class EventQueue:
             if not is_full:
                 self._make_room(len(body))
                 was_empty = not self._waiting
+                self._bytes_in += len(body)
                 self._waiting.append(body)
-                self._bytes += len(body)
         if not is_full:
             return was_empty, ""
         self._overflowed = True
         self._takes_all = False
         self.refused_total += 1
         return False, (
-            f"the event queue is full: {self.depth} events, {self._bytes} bytes waiting; policy {self._policy.value}"
+            f"the event queue is full: {self.depth} events, {self._bytes_waiting} bytes waiting;"
+            f" policy {self._policy.value}"
         )
 
     def _make_room(self, length: int) -> None:
         waiting = self._waiting
-        while waiting and (len(waiting) >= self._capacity or self._bytes + length > self._capacity_bytes):
-            self._bytes -= len(waiting.popleft())
+        while waiting and (len(waiting) >= self._capacity or self._bytes_waiting + length > self._capacity_bytes):
+            self._bytes_out += len(waiting.popleft())
             self._dropped += 1
             self.dropped_total += 1
 
@@ -177,7 +186,8 @@ class EventQueue:
         if is_data_change:
             older = latest.get(item)
             if older is not None:
-                self._bytes += len(body) - len(older.body)
+                self._bytes_in += len(body)
+                self._bytes_out += len(older.body)
                 older.body = body
                 self._dropped += 1
                 self.dropped_total += 1
@@ -187,12 +197,12 @@ class EventQueue:
         else:
             # Later data changes of the item stay behind this event.
             latest.pop(item, None)
-        if self._bytes + len(body) > self._capacity_bytes:
+        if self._bytes_waiting + len(body) > self._capacity_bytes:
             return False, True
         was_empty = not waiting
         entry = _Waiting(body, item)
         waiting.append(entry)
-        self._bytes += len(body)
+        self._bytes_in += len(body)
         if is_data_change:
             latest[item] = entry
         return was_empty, False
@@ -201,17 +211,19 @@ class EventQueue:
         if self._policy is Policy.CONFLATE:
             return self._take_conflated(max_events, max_bytes)
         waiting = self._waiting
-        if len(waiting) <= max_events and self._bytes <= max_bytes:
-            taken = list(waiting)
-            waiting.clear()
-            self._bytes = 0
+        popleft = waiting.popleft
+        # Events that come meanwhile stay for the next time.
+        count = min(len(waiting), max_events)
+        if self._bytes_waiting <= max_bytes:
+            taken = [popleft() for _ in range(count)]
+            self._bytes_out += sum(map(len, taken))
             return taken
         taken, size = [], 0
-        while waiting and len(taken) < max_events and (not taken or size + len(waiting[0]) <= max_bytes):
-            body = waiting.popleft()
+        while len(taken) < count and (not taken or size + len(waiting[0]) <= max_bytes):
+            body = popleft()
             size += len(body)
             taken.append(body)
-        self._bytes -= size
+        self._bytes_out += size
         return taken
 
     def _take_conflated(self, max_events: int, max_bytes: int) -> list[bytes]:
@@ -224,7 +236,7 @@ class EventQueue:
                 del latest[entry.key]
             size += len(entry.body)
             taken.append(entry.body)
-        self._bytes -= size
+        self._bytes_out += size
         return taken
 
     def take_batch(self, max_events: int, max_bytes: int) -> Batch | None:

@@ -102,6 +102,32 @@ def test_data_changes_are_what_protobuf_builds(
         assert len(body) == len(event.SerializeToString())
 
 
+def test_worker_times_go_on_over_the_ends_of_seconds() -> None:
+    """A few microseconds before and after a full second, and after a step back, each event has its own time."""
+    encoder = EventEncoder(SESSION)
+    template = encoder.template(1, 1)
+    second = 1_700_000_000 * 10**9
+    steps = (
+        -20_000,
+        -3_000,
+        -1,
+        0,
+        1,
+        127,
+        16_383,
+        16_384,
+        2_097_152,
+        268_435_456,
+        999_999_999,
+        10**9,
+        -16_000,
+        5 * 10**9,
+    )
+    for now_ns in [second + step for step in steps]:
+        event = pb.MxEvent.FromString(encoder.data_change(template, EMPTY, 192, now_ns, (OK,), now_ns))
+        assert (event.worker_timestamp.ToNanoseconds(), event.source_timestamp.ToNanoseconds()) == (now_ns, now_ns)
+
+
 def test_a_list_of_statuses_is_read_anew_each_time() -> None:
     """A backend may use one list again with other statuses in it."""
     encoder = EventEncoder(SESSION)

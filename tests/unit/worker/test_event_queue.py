@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import threading
 
 import pytest
 
@@ -194,3 +195,20 @@ def test_every_event_is_delivered_or_counted(policy: Policy) -> None:
         for item in range(4):
             of_item = [quality for handle, quality in delivered if handle == item]
             assert of_item == sorted(of_item)
+
+
+def test_putting_while_another_thread_takes_loses_nothing() -> None:
+    """Every event leaves once and in order, and a taker that looks before it sleeps is woken for each."""
+    total = 20_000
+    woken = threading.Event()
+    events_queue = EventQueue(Policy.FAIL_FAST, woken.set, pytest.fail, total)
+    putting = threading.Thread(target=lambda: [events_queue.put(body(n), n, True) for n in range(1, total + 1)])
+    putting.start()
+    taken: list[pb.MxEvent] = []
+    while len(taken) < total:
+        woken.clear()
+        if not events_queue.depth:
+            assert woken.wait(10)
+        taken += events(events_queue.take_batch(500, 1 << 20))
+    putting.join()
+    assert [(event.worker_sequence, event.quality) for event in taken] == [(n, n) for n in range(1, total + 1)]
