@@ -29,6 +29,8 @@ _BY_CODE: dict[grpc.StatusCode, type[MxGatewayError]] = {
     grpc.StatusCode.PERMISSION_DENIED: MxGatewayAuthorizationError,
     grpc.StatusCode.DEADLINE_EXCEEDED: MxGatewayTimeoutError,
     grpc.StatusCode.UNAVAILABLE: MxGatewayConnectionError,
+    # A caller who cancels gets CancelledError, so this is the gateway's doing: it stops, and its patience is over.
+    grpc.StatusCode.CANCELLED: MxGatewayConnectionError,
     grpc.StatusCode.RESOURCE_EXHAUSTED: MxGatewayResourceError,
 }
 

@@ -110,6 +110,15 @@ async def test_message_for_a_connection_that_has_gone_is_a_connection_error(
     assert type(caught.value) is MxGatewayTransportError
 
 
+async def test_a_call_that_the_stopping_gateway_cancels_is_a_connection_error(
+    gateway: FakeGateway, session: Session
+) -> None:
+    """So subscriptions go on elsewhere; a call that its own caller cancels raises CancelledError instead."""
+    gateway.script("Invoke", Abort(grpc.StatusCode.CANCELLED, ""))
+    with pytest.raises(MxGatewayConnectionError):
+        await session.ping()
+
+
 async def test_damaged_details_are_ignored(gateway: FakeGateway, session: Session) -> None:
     """Trailers that are no google.rpc.Status leave the class to the gRPC code."""
     gateway.script("Invoke", Abort(grpc.StatusCode.UNAVAILABLE, "why", (("grpc-status-details-bin", b"\xff\xff"),)))
