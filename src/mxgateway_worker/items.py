@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from mxgateway_protocol.events import ItemTemplate
 from mxgateway_protocol.status import Category, MxStatus
@@ -19,6 +20,19 @@ def item_key(server_handle: int, item_handle: int) -> int:
     return server_handle << 32 | item_handle & 0xFFFFFFFF
 
 
+class CachedRead(NamedTuple):
+    """A serialised result of ReadBulk, still right while the item has these very objects, and two of its parts."""
+
+    tag: str
+    value_field: bytes
+    source_field: bytes
+    quality: int
+    statuses: tuple[MxStatus, ...]
+    result: bytes
+    head: bytes
+    status_field: bytes
+
+
 class TrackedItem(ItemTemplate):
     """One item that a command added.
 
@@ -26,9 +40,10 @@ class TrackedItem(ItemTemplate):
         reference: what it was added as; empty when that needs a context to mean something.
         advised: whether it is advised, in either way.
         answer: for an item that exists for one read only: takes its data changes away from the event stream.
+        read: the last result of a read, and what it was made of.
     """
 
-    __slots__ = ("advised", "answer", "item_handle", "key", "reference", "server_handle")
+    __slots__ = ("advised", "answer", "item_handle", "key", "read", "reference", "server_handle")
 
     def __init__(self, session_id: str, server_handle: int, item_handle: int, reference: str) -> None:
         super().__init__(session_id, server_handle, item_handle)
@@ -38,6 +53,7 @@ class TrackedItem(ItemTemplate):
         self.reference = reference
         self.advised = False
         self.answer: Answer | None = None
+        self.read: CachedRead | None = None
 
     @property
     def has_answer(self) -> bool:
@@ -51,6 +67,7 @@ class TrackedItem(ItemTemplate):
 
     def forget_value(self) -> None:
         self.value_field = b""
+        self.read = None
 
 
 class Items:
@@ -103,10 +120,13 @@ class Items:
         """An advised item of this name whose last data change answers a read; rather one with a value."""
         found = None
         for item in self._by_reference.get((server_handle, reference.casefold()), {}).values():
-            if item.advised and item.has_answer:
-                if item.has_value:
-                    return item
-                found = item
+            # As has_answer and has_value say, without the calls.
+            if item.advised and item.value_field and (statuses := item.statuses):
+                status = statuses[0]
+                if status.category != Category.PENDING:
+                    if status.success:
+                        return item
+                    found = item
         return found
 
     def retire(self, key: int) -> None:

@@ -18,7 +18,7 @@ from mxgateway_protocol.wire import delimited, int_varint, key, timestamp
 from mxgateway_worker.bulk import describe
 from mxgateway_worker.calls import SessionCalls
 from mxgateway_worker.executor import Executor
-from mxgateway_worker.items import TrackedItem
+from mxgateway_worker.items import CachedRead, TrackedItem
 from mxgateway_worker.sink import SessionSink
 
 logger = logging.getLogger(__name__)
@@ -28,8 +28,8 @@ _SERVER = key(1, 0)
 _TAG = key(2, 2)
 _ITEM = key(3, 0)
 _SUCCESSFUL = key(4, 0) + b"\x01"
-_CACHED = key(5, 0) + b"\x01"
 _VALUE = key(6, 2)
+_SUCCESSFUL_CACHED_VALUE = _SUCCESSFUL + key(5, 0) + b"\x01" + _VALUE
 _QUALITY = key(7, 0)
 _SOURCE_TIMESTAMP = key(8, 2)
 _STATUS = key(9, 2)
@@ -78,19 +78,21 @@ class BulkReader:
         """
         results: list[bytes | None] = []
         looks: dict[str, _Look] = {}
+        cached = self._items.cached
         for tag in tags:
-            cached = self._items.cached(server_handle, tag)
-            results.append(_cached_result(server_handle, tag, cached) if cached is not None else None)
-            if cached is None and tag.casefold() not in looks:
-                looks[tag.casefold()] = _Look()
+            item = cached(server_handle, tag)
+            if item is not None:
+                results.append(_cached_result(tag, item))
+                continue
+            results.append(None)
+            looks.setdefault(tag.casefold(), _Look())
         if looks:
             self._look(server_handle, tags, looks, timeout, expires)
         encoder = self._sink.encoder
         return b"".join(
-            delimited(
-                _RESULT,
-                result if result is not None else _result(server_handle, tag, looks[tag.casefold()], timeout, encoder),
-            )
+            result
+            if result is not None
+            else delimited(_RESULT, _result(server_handle, tag, looks[tag.casefold()], timeout, encoder))
             for tag, result in zip(tags, results, strict=True)
         )
 
@@ -145,27 +147,39 @@ class BulkReader:
         self._items.retire(item.key)
 
 
-def _cached_result(server_handle: int, tag: str, item: TrackedItem) -> bytes:
-    head = b"".join(
-        (_SERVER, int_varint(server_handle), delimited(_TAG, tag.encode()), _ITEM, int_varint(item.item_handle))
+def _cached_result(tag: str, item: TrackedItem) -> bytes:
+    """The whole field of an item's last data change; an item that has not changed since gives the same bytes again."""
+    read = item.read
+    if (
+        read is not None
+        and read[1] is item.value_field
+        and read[2] is item.source_field
+        and read[3] == item.quality
+        and read[4] is item.statuses
+        and read[0] == tag
+    ):
+        return read[5]
+    if read is not None and read.tag == tag:
+        head = read.head
+    else:
+        server, handle = int_varint(item.server_handle), int_varint(item.item_handle)
+        head = b"".join((_SERVER, server, delimited(_TAG, tag.encode()), _ITEM, handle))
+    if read is not None and read.statuses is item.statuses:
+        status_field = read.status_field
+    else:
+        status_field = _statuses(item.statuses)
+    if item.has_value:
+        # The pieces of the last event hold the same messages under other field numbers.
+        value, source = item.value_field[1:], item.source_field[1:]
+        quality = _QUALITY + int_varint(item.quality)
+        result = b"".join((head, _SUCCESSFUL_CACHED_VALUE, value, quality, _SOURCE_TIMESTAMP, source, status_field))
+    else:
+        result = head + _failed(item.quality, item.statuses)
+    field = delimited(_RESULT, result)
+    item.read = CachedRead(
+        tag, item.value_field, item.source_field, item.quality, item.statuses, field, head, status_field
     )
-    if not item.has_value:
-        return head + _failed(item.quality, item.statuses)
-    # The pieces of the last event hold the same messages under other field numbers.
-    return b"".join(
-        (
-            head,
-            _SUCCESSFUL,
-            _CACHED,
-            _VALUE,
-            item.value_field[1:],
-            _QUALITY,
-            int_varint(item.quality),
-            _SOURCE_TIMESTAMP,
-            item.source_field[1:],
-            _statuses(item.statuses),
-        )
-    )
+    return field
 
 
 def _result(server_handle: int, tag: str, look: _Look, timeout: float, encoder: EventEncoder) -> bytes:

@@ -9,7 +9,7 @@ from tests.support.fake_backend import GOOD, FakeBackend
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_protocol import hresults
 from mxgateway_protocol.errors import MxComError
-from mxgateway_protocol.status import PENDING
+from mxgateway_protocol.status import PENDING, MxStatus
 from mxgateway_protocol.variants import EMPTY, DataType, Variant, VarType
 
 OK = pb.PROTOCOL_STATUS_CODE_OK
@@ -236,3 +236,17 @@ def test_an_item_with_a_context_does_not_answer_for_its_bare_name(session: Direc
     session.call("advise", server_handle=1, item_handle=item.add_item2.item_handle)
     session.pump()
     assert not read(session, "Tank.Level")[0].was_cached
+
+
+def test_a_repeated_read_shows_each_change(session: DirectSession) -> None:
+    """A read of an item that did not change is the same again; value, quality, time or spelling make it another one."""
+    (handle,) = subscribe(session, "Tank.Level")
+    changes = [(1.0, 192, 5), (1.0, 192, 5), (2.0, 192, 5), (2.0, 64, 5), (2.0, 64, 6), (3.0, 64, 7)]
+    for value, quality, at in changes:
+        session.sink.on_data_change(1, handle, Variant(VarType.VT_R8, value), quality, at, GOOD)
+        for tag in ("Tank.Level", "Tank.Level", "TANK.LEVEL"):
+            (result,) = read(session, tag)
+            assert (result.tag_address, result.was_cached, result.item_handle) == (tag, True, handle)
+            assert (result.value.double_value, result.quality, result.source_timestamp.nanos) == (value, quality, at)
+    session.sink.on_data_change(1, handle, EMPTY, 8, 8, (MxStatus(0, 4, 1, 6),))
+    assert (read(session, "Tank.Level")[0].was_successful, read(session, "Tank.Level")[0].quality) == (False, 8)
