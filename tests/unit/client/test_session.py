@@ -260,3 +260,11 @@ async def test_attached_session_uses_the_given_id(gateway: FakeGateway, client: 
     assert not gateway.requests
     await session.ping()
     assert gateway.commands[0].session_id == "session-x"
+
+
+async def test_each_test_of_the_client_runs_in_debug_mode(session: Session) -> None:
+    """asyncio's debug mode is on for the whole client suite, and 100 ms make a callback slow."""
+    loop = asyncio.get_running_loop()
+    assert loop.get_debug()
+    assert loop.slow_callback_duration == 0.1
+    assert await session.ping("hello") == "hello"

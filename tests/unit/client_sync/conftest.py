@@ -3,12 +3,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from tests.support.asyncio_debug import asyncio_findings
 from tests.support.fake_gateway import FakeGateway, running_fake
 
 from mxgateway._sync.loop_thread import LOOP
 from mxgateway.sync import GatewayClient, Session
 
 API_KEY = "mxgw_test_sentinelsecret"
+
+
+@pytest.fixture(autouse=True)
+def asyncio_debug() -> Iterator[None]:
+    """Runs each test in asyncio's debug mode, and fails what leaves an exception or a channel, or is slow."""
+    with asyncio_findings() as found:
+        yield
+    assert found == []
 
 
 @pytest.fixture

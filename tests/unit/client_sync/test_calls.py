@@ -253,3 +253,13 @@ def test_the_galaxy_is_browsed_without_async(gateway: FakeGateway) -> None:
         assert gateway.calls["DiscoverHierarchy"] == 1
         assert [each.tag_name for each in hierarchy] == ["TestMachine_001", "TestMachine_002"]
         assert len(galaxy.discover_hierarchy()) == 3
+
+
+def test_the_background_loop_is_in_debug_mode_in_each_test(session: Session) -> None:
+    """asyncio's debug mode is on for the blocking client's suite too."""
+
+    async def mode() -> bool:
+        return asyncio.get_running_loop().get_debug()
+
+    assert LOOP.run(mode)
+    assert session.ping("hello") == "hello"
