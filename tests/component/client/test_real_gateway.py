@@ -14,6 +14,7 @@ from mxgateway import (
     GatewayClient,
     MxGatewayAuthenticationError,
     MxGatewayAuthorizationError,
+    MxGatewayCommandError,
     MxGatewayConnectionError,
     MxGatewaySessionError,
     from_mx_value,
@@ -177,3 +178,17 @@ async def test_name_in_the_certificate_counts(local_gateway: LocalGateway) -> No
         assert await client.open_session()
     with pytest.raises(MxGatewayConnectionError, match="cannot reach"):
         await local_gateway.connect(server_name_override="another.example")
+
+
+async def test_alarm_calls_say_that_there_is_no_provider(local_gateway: LocalGateway) -> None:
+    """Each alarm call of a gateway without an alarm provider fails with the reason NO_ALARM_PROVIDER."""
+    async with await local_gateway.connect() as client:
+        with pytest.raises(MxGatewayCommandError) as acknowledge:
+            await client.acknowledge_alarm(pb.AcknowledgeAlarmRequest())
+        with pytest.raises(MxGatewayCommandError) as query:
+            await anext(client.query_active_alarms(pb.QueryActiveAlarmsRequest()))
+        with pytest.raises(MxGatewayCommandError) as stream:
+            await anext(client.stream_alarms(pb.StreamAlarmsRequest()))
+    for caught in (acknowledge, query, stream):
+        assert caught.value.reason == "NO_ALARM_PROVIDER"
+        assert "alarms.enabled" in str(caught.value)
