@@ -72,9 +72,9 @@ def leak_check(request: pytest.FixtureRequest) -> Iterator[None]:
         return
     threads, children, files = _threads(), _children(), _files()
     yield
-    wait_until(lambda: not (_threads() - threads), 5, lambda: f"threads left behind: {_threads() - threads}")
-    wait_until(lambda: not (_children() - children), 5, lambda: f"processes left behind: {_children() - children}")
-    wait_until(lambda: not (_files() - files), 5, lambda: f"files left open: {_files() - files}")
+    wait_until(lambda: not (_threads() - threads), 20, lambda: f"threads left behind: {_threads() - threads}")
+    wait_until(lambda: not (_children() - children), 20, lambda: f"processes left behind: {_children() - children}")
+    wait_until(lambda: not (_files() - files), 20, lambda: f"files left open: {_files() - files}")
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ _PAUSE = threading.Event()
 
 
 def wait_until(
-    condition: Callable[[], bool], deadline: float = 10.0, failure: Callable[[], str] = lambda: "the state did not come"
+    condition: Callable[[], bool], deadline: float = 20.0, failure: Callable[[], str] = lambda: "the state did not come"
 ) -> None:
     """Returns as soon as the condition holds.
 
@@ -26,7 +26,7 @@ def wait_until(
 
 
 async def eventually(
-    condition: Callable[[], bool], deadline: float = 10.0, failure: Callable[[], str] = lambda: "the state did not come"
+    condition: Callable[[], bool], deadline: float = 20.0, failure: Callable[[], str] = lambda: "the state did not come"
 ) -> None:
     """`wait_until` for async tests."""
     loop = asyncio.get_running_loop()

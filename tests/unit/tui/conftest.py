@@ -59,7 +59,7 @@ class Screen:
         Raises:
             AssertionError: it does not come.
         """
-        await eventually(lambda: text in self.flat(), 10, lambda: f"{text!r} does not stand here:\n{self.text()}")
+        await eventually(lambda: text in self.flat(), 30, lambda: f"{text!r} does not stand here:\n{self.text()}")
 
     def flat(self) -> str:
         """The screen as one line without borders, as the lines that they are, and the notices that are shown."""
@@ -88,8 +88,11 @@ class Screen:
 
 
 @pytest.fixture
-def open_app(clock: ManualClock) -> Any:
+def open_app(clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Opens the application on a fake plant, connected and with the tree's top shown."""
+
+    # Notices go by the wall clock; on a busy machine they would be gone before a test looks.
+    monkeypatch.setattr(MxGatewayApp, "NOTIFICATION_TIMEOUT", 600)
 
     @asynccontextmanager
     async def opened(

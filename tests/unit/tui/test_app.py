@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import pytest
 from tests.support.clock import ManualClock
 
 from mxgateway import MxGatewayAuthorizationError, MxGatewayConnectionError, from_mx_value, to_mx_value
@@ -105,8 +106,10 @@ async def test_details_tell_type_class_and_category(open_app: Any) -> None:
         assert "Writeable_USC_Lockable" in text
 
 
-async def test_a_filter_asks_the_gateway(open_app: Any) -> None:
+async def test_a_filter_asks_the_gateway(open_app: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """A filter shows matching objects, after a dot matching attributes only, and Esc the whole tree again."""
+    # Enter asks here, and never a pause between two keys.
+    monkeypatch.setattr("mxgateway_cli.tui.app.FILTER_PAUSE", 600)
     async with open_app() as screen:
         await screen.press("slash", *"_002.string", "enter")
         assert screen.plant.searches == ["_002"]
