@@ -14,6 +14,7 @@ from mxgateway_protocol.contract import CLASS_ID, PROG_ID
 from mxgateway_protocol.errors import MxComError
 from mxgateway_protocol.status import MxStatus
 from mxgateway_protocol.variants import Variant
+from mxgateway_protocol.wakeup import Wakeup
 from mxgateway_simulator.board import Board
 from mxgateway_simulator.errors import OptionError, SimulatorError
 from mxgateway_simulator.fault_sink import FaultySink
@@ -95,7 +96,7 @@ class SimulatorBackend:
         self._switches = switches
         self._faults = faults
         self._clock = clock or SystemClock()
-        self._woken = threading.Event()
+        self._woken = Wakeup()
         self._galaxy: GalaxyFile | None = None
         self._board: Board | None = None
         self._galaxy_version = 0
@@ -142,7 +143,6 @@ class SimulatorBackend:
 
     def wait(self, timeout: float) -> None:
         self._woken.wait(timeout)
-        self._woken.clear()
 
     def wake(self) -> None:
         self._woken.set()

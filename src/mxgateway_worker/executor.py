@@ -16,6 +16,7 @@ from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_protocol.backend import Backend
 from mxgateway_protocol.clock import Clock
 from mxgateway_protocol.errors import BackendLostError
+from mxgateway_protocol.wakeup import Wakeup
 
 logger = logging.getLogger(__name__)
 
@@ -80,7 +81,7 @@ class Executor:
         self._jobs: deque[Job] = deque()
         self._queued: dict[str, Job] = {}
         self._stopping = False
-        self._woken = threading.Event()
+        self._woken = Wakeup()
         self._backend: Backend | None = None
         self._pump_failures = 0
         self._thread = threading.Thread(target=self._main, name="worker-executor", daemon=True)
@@ -160,10 +161,11 @@ class Executor:
         return not self._thread.is_alive()
 
     def _wake(self) -> None:
-        self._woken.set()
         backend = self._backend
         if backend is not None:
             backend.wake()
+        else:
+            self._woken.set()
 
     # --------------------------------------------------------------------------------------- on the executor thread
 
@@ -307,4 +309,3 @@ class Executor:
             self._woken.wait(timeout)
         else:
             backend.wait(timeout)
-        self._woken.clear()

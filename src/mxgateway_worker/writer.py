@@ -15,6 +15,7 @@ from typing import Protocol, TypeAlias
 from mxgateway.generated import mxaccess_worker_pb2 as wpb
 from mxgateway_protocol.clock import Clock
 from mxgateway_protocol.envelopes import EnvelopeWriter
+from mxgateway_protocol.wakeup import Wakeup
 from mxgateway_protocol.wire import delimited, timestamp, uvarint
 from mxgateway_worker.event_queue import Batch, EventQueue
 
@@ -89,7 +90,8 @@ class Writer:
         self._on_broken = on_broken
         self._events: EventQueue | None = None
         self._pulse: Pulse | None = None
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()
+        self._wakeup = Wakeup()
         self._control: list[Control] = []
         self._replies: list[tuple[str, bytes]] = []
         self._closing = False
@@ -102,48 +104,47 @@ class Writer:
 
     def start_events(self, events: EventQueue) -> None:
         """From now on sends what waits in the queue."""
-        with self._changed:
+        with self._lock:
             self._events = events
-            self._changed.notify()
+        self._wakeup.set()
 
     def start_pulse(self, pulse: Pulse) -> None:
         """From now on sends what the pulse gives, its first envelopes at once."""
-        with self._changed:
+        with self._lock:
             self._pulse = pulse
-            self._changed.notify()
+        self._wakeup.set()
 
     def stop_pulse(self) -> None:
-        with self._changed:
+        with self._lock:
             self._pulse = None
 
     def send(self, *items: Control) -> None:
         """Puts items into the control lane, in order and together."""
-        with self._changed:
+        with self._lock:
             self._control.extend(items)
-            self._changed.notify()
+        self._wakeup.set()
 
     def reply(self, correlation_id: str, reply: bytes) -> None:
         """Puts a serialised MxCommandReply into the lane of replies."""
-        with self._changed:
+        with self._lock:
             self._replies.append((correlation_id, reply))
-            self._changed.notify()
+        self._wakeup.set()
 
     def events_waiting(self) -> None:
         """Tells that the event queue is no longer empty."""
-        with self._changed:
-            self._changed.notify()
+        self._wakeup.set()
 
     def freeze(self) -> None:
         """Stops writing for good, as a worker does that hangs as a whole; for tests of the other end."""
-        with self._changed:
+        with self._lock:
             self._frozen = True
 
     def finish(self, last: wpb.WorkerEnvelope | None, timeout: float) -> bool:
         """Sends what waits, then `last`, and ends the thread; False when that takes longer than `timeout` seconds."""
-        with self._changed:
+        with self._lock:
             self._closing = True
             self._last = last
-            self._changed.notify()
+        self._wakeup.set()
         self._thread.join(timeout)
         return not self._thread.is_alive()
 
@@ -154,24 +155,25 @@ class Writer:
         except Exception as error:  # noqa: BLE001 - whatever it is, nothing can be sent any more
             self._on_broken(error)
 
+    def _idle(self) -> float | None:
+        """How long there is nothing to do, in seconds: 0 when there is something, None for no end in sight."""
+        if self._frozen:
+            return None
+        if self._control or self._replies or self._closing or (self._events is not None and self._events.depth):
+            return 0
+        return None if self._pulse is None else max(0.0, self._pulse.next_due() - self._clock.monotonic())
+
     def _turn(self) -> bool:
         """Waits for something to send and sends it; False when all is sent for good."""
-        with self._changed:
-            while True:
-                if not self._frozen:
-                    if self._control or self._replies or (self._events is not None and self._events.depth):
-                        break
-                    if self._closing:
-                        break
-                    wait = None if self._pulse is None else self._pulse.next_due() - self._clock.monotonic()
-                    if wait is not None and wait <= 0:
-                        break
-                else:
-                    wait = None
-                self._changed.wait(wait)
-            control, self._control = self._control, []
-            replies, self._replies = self._replies, []
-            events, pulse, closing = self._events, self._pulse, self._closing
+        while True:
+            with self._lock:
+                wait = self._idle()
+                if wait == 0:
+                    control, self._control = self._control, []
+                    replies, self._replies = self._replies, []
+                    events, pulse, closing = self._events, self._pulse, self._closing
+                    break
+            self._wakeup.wait(wait)
         batch = events.take_batch(BATCH_EVENTS, BATCH_BYTES) if events is not None else None
         frames: list[bytes] = []
         envelopes = self._envelopes

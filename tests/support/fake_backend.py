@@ -12,6 +12,7 @@ from mxgateway_protocol.contract import CLASS_ID, PROG_ID
 from mxgateway_protocol.errors import MxComError
 from mxgateway_protocol.status import OK, PENDING, Category, Detail, MxStatus, Source
 from mxgateway_protocol.variants import EMPTY, DataType, Variant, VarType
+from mxgateway_protocol.wakeup import Wakeup
 
 UNRESOLVED = (MxStatus(0, Category.CONFIGURATION_ERROR, Source.RESPONDING_LMX, Detail.INVALID_REFERENCE),)
 GOOD = (OK,)
@@ -58,7 +59,7 @@ class FakeBackend:
         self.closed = False
         self.fail_next: Exception | None = None
         self.now_ns = START_NS
-        self._woken = threading.Event()
+        self._woken = Wakeup()
         self.hang = threading.Event()
         self.hanging = False
 
@@ -75,7 +76,6 @@ class FakeBackend:
 
     def wait(self, timeout: float) -> None:
         self._woken.wait(timeout)
-        self._woken.clear()
 
     def wake(self) -> None:
         self._woken.set()

@@ -9,7 +9,6 @@ from __future__ import annotations
 import bisect
 import heapq
 import math
-import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +21,7 @@ from mxgateway_protocol.errors import MxComError
 from mxgateway_protocol.quality import BAD_CONFIGURATION_ERROR, INITIALIZING
 from mxgateway_protocol.status import OK, PENDING, Category, Detail, MxStatus, Source
 from mxgateway_protocol.variants import EMPTY, Variant, VarType
+from mxgateway_protocol.wakeup import Wakeup
 from mxgateway_worker.backends import recording_file
 from mxgateway_worker.backends.recording_file import NS, Moment, Recording, RecordingError
 
@@ -104,7 +104,7 @@ class ReplayBackend:
         self._loop = loop
         self._shift_times = shift_times
         self._clock = clock or SystemClock()
-        self._woken = threading.Event()
+        self._woken = Wakeup()
         self._recording = Recording()
         self._sink: EventSink | None = None
         self._began = 0.0
@@ -140,7 +140,6 @@ class ReplayBackend:
 
     def wait(self, timeout: float) -> None:
         self._woken.wait(timeout)
-        self._woken.clear()
 
     def wake(self) -> None:
         self._woken.set()
