@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import click
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from mxgateway.values import from_mx_value
 
@@ -49,7 +50,25 @@ def open_recording(path: Path) -> Iterator[Recording]:
         raise click.UsageError(f"--output {path} has to end in .csv or .parquet")
 
 
-def row(tag: str, event: pb.MxEvent) -> tuple[str, str, str, int, str]:
+class PlayTimes:
+    """When a recording plays what it holds: at its source time, but a tag never goes back in time, and a value that is
+    older than the recording is there from its beginning. Else one constant that is a year old would make the recording
+    a year long."""
+
+    def __init__(self) -> None:
+        self._begin = 0
+        self._last: dict[str, int] = {}
+
+    def of(self, tag: str, event: pb.MxEvent) -> int:
+        """Nanoseconds since 1970-01-01 UTC."""
+        if not self._last:
+            self._begin = event.worker_timestamp.ToNanoseconds()
+        at = max(event.source_timestamp.ToNanoseconds(), self._last.get(tag, self._begin))
+        self._last[tag] = at
+        return at
+
+
+def row(tag: str, time_ns: int, event: pb.MxEvent) -> tuple[str, str, str, int, str]:
     """The cells of COLUMNS; an array's value is JSON, a null one is empty."""
     value: Any = from_mx_value(event.value)
     if value is None:
@@ -62,26 +81,31 @@ def row(tag: str, event: pb.MxEvent) -> tuple[str, str, str, int, str]:
         text = event.value.timestamp_value.ToJsonString()
     else:
         text = repr(value) if isinstance(value, float) else str(value)
-    return tag, event.source_timestamp.ToJsonString(), text, event.quality, event.value.variant_type
+    time = Timestamp()
+    time.FromNanoseconds(time_ns)
+    return tag, time.ToJsonString(), text, event.quality, event.value.variant_type
 
 
 class _CsvRecording:
     def __init__(self, writer: Any) -> None:
         self._writer = writer
+        self._times = PlayTimes()
         writer.writerow(COLUMNS)
 
     def add(self, tag: str, event: pb.MxEvent) -> None:
-        self._writer.writerow(row(tag, event))
+        self._writer.writerow(row(tag, self._times.of(tag, event), event))
 
 
 class _ParquetRecording:
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._times = PlayTimes()
         self._rows: list[tuple[Any, ...]] = []
 
     def add(self, tag: str, event: pb.MxEvent) -> None:
-        _, _, text, quality, kind = row(tag, event)
-        self._rows.append((tag, event.source_timestamp.ToNanoseconds(), text, quality, kind))
+        at = self._times.of(tag, event)
+        _, _, text, quality, kind = row(tag, at, event)
+        self._rows.append((tag, at, text, quality, kind))
 
     def write(self) -> None:
         import pyarrow as pa
