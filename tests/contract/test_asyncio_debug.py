@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 
 import grpc.aio
@@ -60,7 +61,8 @@ def test_a_callback_that_works_too_long_is_found(monkeypatch: pytest.MonkeyPatch
             pass
 
     async def wait() -> None:
-        time.sleep(0.12)  # noqa: ASYNC251
+        # The callback blocks without using the processor: a lock that nobody releases in time.
+        threading.Event().wait(0.12)
 
     with asyncio_findings() as found:
         asyncio.run(work())
