@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Iterator
 import psutil
 import pytest
 
+from tests.support.task_leaks import check_tasks
 from tests.support.waiting import wait_until
 
 pytest_plugins: list[str] = []
@@ -82,8 +83,4 @@ async def task_leak_check() -> AsyncIterator[None]:
     """Fails an async test that leaves a task behind."""
     before = asyncio.all_tasks()
     yield
-    # One turn for tasks whose cancellation the test has asked for.
-    for _ in range(10):
-        await asyncio.sleep(0)
-    left = {t for t in asyncio.all_tasks() - before if t is not asyncio.current_task() and not t.done()}
-    assert not left, f"tasks left behind: {left}"
+    await check_tasks(before)
