@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import select
+import stat
 import sys
 
 
@@ -21,11 +23,39 @@ def take_over() -> tuple[int, int]:
     return read_fd, write_fd
 
 
+def make_nonblocking(fd: int) -> bool:
+    """Makes writes into the pipe return instead of block; False where that cannot be had."""
+    if sys.platform == "win32":
+        return False
+    mode = os.fstat(fd).st_mode
+    if not stat.S_ISFIFO(mode) and not stat.S_ISSOCK(mode):
+        # A terminal or a file may be shared with others, who would not expect it.
+        return False
+    os.set_blocking(fd, False)
+    return True
+
+
+def write_some(fd: int, data: bytes | memoryview) -> int:
+    """Writes what a nonblocking pipe takes now; returns how many bytes that were."""
+    try:
+        return os.write(fd, data)
+    except BlockingIOError:
+        return 0
+
+
 def write_all(fd: int, data: bytes) -> None:
     """Writes every byte; blocks while the pipe is full."""
-    written = os.write(fd, data)
+    written = write_some(fd, data)
     if written == len(data):
         return
     view = memoryview(data)
     while written < len(data):
-        written += os.write(fd, view[written:])
+        _wait_for_room(fd)
+        written += write_some(fd, view[written:])
+
+
+def _wait_for_room(fd: int) -> None:
+    if sys.platform != "win32":
+        poll = select.poll()
+        poll.register(fd, select.POLLOUT)
+        poll.poll()

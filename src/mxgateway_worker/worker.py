@@ -1,7 +1,8 @@
 """The worker process: puts reader, executor and writer together and decides when and how it ends.
 
 Threads: the main thread waits for the end; `reader` takes frames from the gateway; `executor` owns the backend;
-`writer` sends. Whatever ends the worker is told to the main thread, and the first reason counts.
+`writer` sends, but for a reply that the executor can send at once. Whatever ends the worker is told to the main
+thread, and the first reason counts.
 """
 
 from __future__ import annotations
@@ -91,6 +92,7 @@ class Worker:
             EnvelopeWriter(settings.session_id),
             clock,
             self._on_broken_pipe,
+            (lambda data: stdio.write_some(write_fd, data)) if stdio.make_nonblocking(write_fd) else None,
         )
         self._events = EventQueue(
             settings.policy, self._writer.events_waiting, self._on_overflow, settings.event_queue_capacity
@@ -357,7 +359,7 @@ class Worker:
             message = f"the reply has {len(reply)} bytes; the limit is {_REPLY_LIMIT}"
             self._settle(job, pb.PROTOCOL_STATUS_CODE_INVALID_REQUEST, message)
             return
-        self._writer.reply(job.correlation_id, reply)
+        self._writer.reply(job.correlation_id, reply, more_follow=self._executor.pending > 0)
 
     def _settle(self, job: Job, code: int, message: str) -> None:
         reply = refusal(self._session_id, job.correlation_id, job.command.kind, code, message)

@@ -1,7 +1,10 @@
-"""The writer thread: everything that leaves the worker, in three lanes.
+"""Everything that leaves the worker, in three lanes and by one thread.
 
 Control (heartbeats, handshake, faults) goes first, then command replies, then events. Each turn sends all control and
 replies that wait and at most one batch of events, so no flood of events delays a heartbeat by more than one batch.
+
+A reply that finds nothing before it is written by the thread that has it, as far as the pipe takes it without blocking:
+handing it over would cost more than the call that it answers.
 """
 
 from __future__ import annotations
@@ -74,7 +77,9 @@ class Writer:
 
     Args:
         write: writes all bytes, blocking; raises OSError when the gateway is gone.
-        on_broken: called once, from the writer thread, when it does.
+        on_broken: called from the thread that writes when it does.
+        write_some: writes what the pipe takes at once and returns how many bytes that were; None where a pipe cannot
+            do that, so that all is left to the writer thread.
     """
 
     def __init__(
@@ -83,15 +88,21 @@ class Writer:
         envelopes: EnvelopeWriter,
         clock: Clock,
         on_broken: Callable[[Exception], None],
+        write_some: Callable[[bytes], int] | None = None,
     ) -> None:
         self._write = write
+        self._write_some = write_some
         self._envelopes = envelopes
         self._clock = clock
         self._on_broken = on_broken
         self._events: EventQueue | None = None
         self._pulse: Pulse | None = None
         self._lock = threading.Lock()
+        # Held by who numbers frames and writes them; taken before `_lock`.
+        self._sending = threading.Lock()
         self._wakeup = Wakeup()
+        # What the pipe did not take of a frame that is written in part.
+        self._rest = b""
         self._control: list[Control] = []
         self._replies: list[tuple[str, bytes]] = []
         self._closing = False
@@ -124,11 +135,42 @@ class Writer:
             self._control.extend(items)
         self._wakeup.set()
 
-    def reply(self, correlation_id: str, reply: bytes) -> None:
-        """Puts a serialised MxCommandReply into the lane of replies."""
+    def reply(self, correlation_id: str, reply: bytes, *, more_follow: bool = False) -> None:
+        """Sends a serialised MxCommandReply at once if nothing waits before it, and puts it into its lane otherwise.
+
+        Args:
+            more_follow: whether the next reply is a moment away; then the lane gathers what comes meanwhile.
+        """
+        if self._write_some is not None and not more_follow and self._sending.acquire(blocking=False):
+            try:
+                is_sent = self._reply_now(self._write_some, correlation_id, reply)
+            except OSError as error:
+                self._on_broken(error)
+                return
+            finally:
+                self._sending.release()
+            if is_sent:
+                if self._rest:
+                    self._wakeup.set()
+                return
         with self._lock:
             self._replies.append((correlation_id, reply))
         self._wakeup.set()
+
+    def _reply_now(self, write_some: Callable[[bytes], int], correlation_id: str, reply: bytes) -> bool:
+        """Whether the reply is on its way; what the pipe did not take of it is the rest."""
+        with self._lock:
+            if self._control or self._replies or self._rest or self._closing or self._frozen:
+                return False
+        frame = self._reply_frame(correlation_id, reply, self._completed())
+        self._rest = frame[write_some(frame) :]
+        return True
+
+    def _completed(self) -> bytes:
+        return delimited(b"\x12", timestamp(self._clock.unix_ns()))
+
+    def _reply_frame(self, correlation_id: str, reply: bytes, completed: bytes) -> bytes:
+        return self._envelopes.frame_body(_REPLY_FIELD, delimited(b"\x0a", reply) + completed, correlation_id)
 
     def events_waiting(self) -> None:
         """Tells that the event queue is no longer empty."""
@@ -159,7 +201,9 @@ class Writer:
         """How long there is nothing to do, in seconds: 0 when there is something, None for no end in sight."""
         if self._frozen:
             return None
-        if self._control or self._replies or self._closing or (self._events is not None and self._events.depth):
+        if self._control or self._replies or self._rest or self._closing:
+            return 0
+        if self._events is not None and self._events.depth:
             return 0
         return None if self._pulse is None else max(0.0, self._pulse.next_due() - self._clock.monotonic())
 
@@ -168,14 +212,22 @@ class Writer:
         while True:
             with self._lock:
                 wait = self._idle()
-                if wait == 0:
-                    control, self._control = self._control, []
-                    replies, self._replies = self._replies, []
-                    events, pulse, closing = self._events, self._pulse, self._closing
-                    break
+            if wait == 0:
+                with self._sending:
+                    return self._send()
             self._wakeup.wait(wait)
+
+    def _send(self) -> bool:
+        """Sends all that waits, at most one batch of events; False when that was all for good."""
+        with self._lock:
+            if self._frozen:
+                return True
+            control, self._control = self._control, []
+            replies, self._replies = self._replies, []
+            events, pulse, closing = self._events, self._pulse, self._closing
         batch = events.take_batch(BATCH_EVENTS, BATCH_BYTES) if events is not None else None
-        frames: list[bytes] = []
+        rest, self._rest = self._rest, b""
+        frames = [rest] if rest else []
         envelopes = self._envelopes
         for item in control:
             if isinstance(item, SessionChange):
@@ -187,9 +239,8 @@ class Writer:
         if pulse is not None and pulse.next_due() <= (now := self._clock.monotonic()):
             frames += [envelopes.frame(envelope) for envelope in pulse.due(now)]
         if replies:
-            completed = delimited(b"\x12", timestamp(self._clock.unix_ns()))
-            for correlation_id, reply in replies:
-                frames.append(envelopes.frame_body(_REPLY_FIELD, delimited(b"\x0a", reply) + completed, correlation_id))
+            completed = self._completed()
+            frames += [self._reply_frame(correlation_id, reply, completed) for correlation_id, reply in replies]
         if batch is not None:
             frames.append(envelopes.frame_body(_BATCH_FIELD, batch_body(batch)))
         done = closing and not control and not replies and batch is None

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import threading
+
 import pytest
 from tests.support.clock import ManualClock
 
@@ -10,6 +13,7 @@ from mxgateway.generated import mxaccess_worker_pb2 as wpb
 from mxgateway_protocol.batches import count_events
 from mxgateway_protocol.envelopes import EnvelopeReader, EnvelopeWriter
 from mxgateway_protocol.frames import FrameDecoder
+from mxgateway_worker import stdio
 from mxgateway_worker.event_queue import EventQueue, Policy
 from mxgateway_worker.writer import BATCH_EVENTS, RawFrame, SessionChange, Writer
 
@@ -125,6 +129,140 @@ def test_a_broken_pipe_is_told_once() -> None:
     rig.writer.start()
     assert rig.writer.finish(None, 10)
     assert [type(error) for error in rig.broken] == [BrokenPipeError]
+
+
+class Pipe:
+    """A pipe that takes so many bytes at once."""
+
+    def __init__(self, room: int = 10**6) -> None:
+        self.room = room
+        self.taken: list[bytes] = []
+
+    def write_some(self, data: bytes) -> int:
+        count = min(self.room, len(data))
+        self.taken.append(data[:count])
+        return count
+
+
+def rig_with(pipe: Pipe) -> Rig:
+    rig = Rig()
+    rig.writer._write_some = pipe.write_some
+    return rig
+
+
+def test_a_reply_that_nothing_precedes_is_written_by_its_own_thread() -> None:
+    """No turn of the writer is needed; sequences go on across both ways."""
+    pipe = Pipe()
+    rig = rig_with(pipe)
+    rig.writer.reply("c1", b"")
+    assert rig.writer._idle() is None
+    rig.writer.send(wpb.WorkerEnvelope(worker_ready=wpb.WorkerReady()))
+    rig.writer.reply("c2", b"")
+    rig.writer._turn()
+    rig.writer.reply("c3", b"")
+    sent = [pipe.taken[0], *rig.writes, pipe.taken[1]]
+    envelopes = [rig.reader.parse(payload) for data in sent for payload in rig.decoder.feed(data)]
+    assert bodies(envelopes) == [
+        "worker_command_reply", "worker_ready", "worker_command_reply", "worker_command_reply",
+    ]  # fmt: skip
+    assert [envelope.correlation_id for envelope in envelopes] == ["c1", "", "c2", "c3"]
+
+
+@pytest.mark.parametrize("room", [0, 1, 20])
+def test_what_the_pipe_does_not_take_at_once_goes_first_in_the_next_turn(room: int) -> None:
+    pipe = Pipe(room)
+    rig = rig_with(pipe)
+    rig.writer.reply("c1", b"")
+    rig.writer.reply("c2", b"")
+    assert len(pipe.taken) == 1, "the second reply may not overtake the rest of the first"
+    rig.writer._turn()
+    data = b"".join([*pipe.taken, *rig.writes])
+    envelopes = [rig.reader.parse(payload) for payload in rig.decoder.feed(data)]
+    assert [envelope.correlation_id for envelope in envelopes] == ["c1", "c2"]
+
+
+def test_replies_of_a_burst_are_left_to_the_writer() -> None:
+    """While more replies follow, what comes together leaves together."""
+    pipe = Pipe()
+    rig = rig_with(pipe)
+    rig.writer.reply("c1", b"", more_follow=True)
+    rig.writer.reply("c2", b"")
+    assert pipe.taken == []
+    assert [envelope.correlation_id for envelope in rig.turn()] == ["c1", "c2"]
+
+
+@pytest.mark.parametrize("what", ["sending", "closing", "frozen"])
+def test_a_reply_waits_while_it_may_not_be_written(what: str) -> None:
+    pipe = Pipe()
+    rig = rig_with(pipe)
+    if what == "sending":
+        rig.writer._sending.acquire()
+    elif what == "closing":
+        rig.writer._closing = True
+    else:
+        rig.writer.freeze()
+    rig.writer.reply("c1", b"")
+    assert pipe.taken == []
+    assert [correlation_id for correlation_id, _ in rig.writer._replies] == ["c1"]
+
+
+def test_a_reply_into_a_broken_pipe_is_told_and_raises_nothing() -> None:
+    rig = Rig()
+
+    def fail(data: bytes) -> int:
+        raise BrokenPipeError
+
+    rig.writer._write_some = fail
+    rig.writer.reply("c1", b"")
+    assert [type(error) for error in rig.broken] == [BrokenPipeError]
+    assert rig.writer._sending.acquire(blocking=False), "the lock is free again"
+
+
+def test_frames_stay_whole_and_in_sequence_when_threads_meet_a_full_pipe() -> None:
+    """Replies of two threads, events and a reader that takes its time: every frame arrives, in one sequence."""
+    read_fd, write_fd = os.pipe()
+    assert stdio.make_nonblocking(write_fd)
+    clock = ManualClock()
+    broken: list[Exception] = []
+    writer = Writer(
+        lambda data: stdio.write_all(write_fd, data),
+        EnvelopeWriter(SESSION),
+        clock,
+        broken.append,
+        lambda data: stdio.write_some(write_fd, data),
+    )
+    events = EventQueue(Policy.FAIL_FAST, writer.events_waiting, lambda _: None, 10**6)
+    writer.start_events(events)
+    writer.start()
+    each = 300
+
+    def answer(name: str) -> None:
+        for number in range(each):
+            writer.reply(f"{name}{number}", b"\x42\x03abc" * (1 + number * 7 % 900), more_follow=number % 5 == 0)
+
+    def happen() -> None:
+        for number in range(each):
+            events.put(b"\x18\x01" * 50, number, True)
+
+    threads = [threading.Thread(target=answer, args=(name,)) for name in "ab"] + [threading.Thread(target=happen)]
+    ending = threading.Thread(
+        target=lambda: [*(t.join() for t in threads), writer.finish(None, 20), os.close(write_fd)]
+    )
+    for thread in (*threads, ending):
+        thread.start()
+    reader, decoder = EnvelopeReader(SESSION), FrameDecoder()
+    envelopes = []
+    while data := os.read(read_fd, 3000):
+        envelopes += [reader.parse(payload) for payload in decoder.feed(data)]
+    ending.join()
+    os.close(read_fd)
+    assert broken == []
+    replies = [
+        envelope.correlation_id for envelope in envelopes if envelope.WhichOneof("body") == "worker_command_reply"
+    ]
+    for name in "ab":
+        assert [reply for reply in replies if reply[0] == name] == [f"{name}{number}" for number in range(each)]
+    assert sum(envelope.worker_event_batch.event_count for envelope in envelopes) == each
 
 
 @pytest.mark.parametrize("correlation_id", ["", "c1", "x" * 200])
