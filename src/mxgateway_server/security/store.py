@@ -93,7 +93,17 @@ class KeyStore:
             SchemaVersionError: the schema is newer, or older and may not be migrated.
             ConfigurationError: the database cannot be opened.
         """
-        engine = _engine(database)
+        try:
+            engine = _engine(database)
+        except (sa.exc.SQLAlchemyError, ImportError) as error:
+            raise ConfigurationError(
+                f"authentication.database: {type(error).__name__}: not a database URL with an asynchronous driver that "
+                "is installed, such as sqlite+aiosqlite or postgresql+asyncpg; correct the URL or install the driver"
+            ) from error
+        except OSError as error:
+            raise ConfigurationError(
+                f"authentication.database: {error.strerror}; choose a path that the gateway may write"
+            ) from error
         store = cls(engine, pepper, clock)
         try:
             await store._prepare(migrate)

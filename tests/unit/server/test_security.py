@@ -208,6 +208,21 @@ async def test_a_file_that_is_no_database_is_told_by_setting(tmp_path: Path, clo
         await KeyStore.open(str(tmp_path / "keys.db"), PEPPER, clock)
 
 
+@pytest.mark.parametrize(
+    "database", ["nosuch://x", "postgresql+nosuch://user:hunter2@host/keys", "postgresql+psycopg2://host/keys", "://"]
+)
+async def test_a_database_url_that_cannot_be_used_is_told_by_setting(database: str, clock: ManualClock) -> None:
+    with pytest.raises(ConfigurationError, match=r"authentication\.database: .*; correct the URL or install") as caught:
+        await KeyStore.open(database, PEPPER, clock)
+    assert "hunter2" not in str(caught.value)
+
+
+async def test_a_database_path_that_cannot_be_made_is_told_by_setting(tmp_path: Path, clock: ManualClock) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigurationError, match=r"authentication\.database: .*; choose a path"):
+        await KeyStore.open(str(tmp_path / "file" / "keys.db"), PEPPER, clock)
+
+
 def test_the_pepper_is_made_once_and_is_private(tmp_path: Path) -> None:
     path = tmp_path / "deep" / "pepper"
     first = load_pepper(path)
