@@ -318,6 +318,8 @@ class Gateway:
         arguments = [
             "--event-queue-capacity",
             str(settings.events.queue_capacity),
+            "--heartbeat-interval",
+            str(worker.heartbeat_interval_seconds),
             "--heartbeat-grace",
             str(worker.heartbeat_grace_seconds),
             "--stuck-ceiling",

@@ -5,9 +5,13 @@ Precedence, highest first: flags, environment (`MXGATEWAY__SECTION__OPTION`), TO
 
 from __future__ import annotations
 
+import difflib
+import ipaddress
 import os
+import re
 import sys
 import tomllib
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Literal
@@ -82,8 +86,10 @@ class WorkerSettings(_Section):
     """Limit from being asked to end to having ended; then the worker is killed."""
     terminate_timeout_seconds: float = Field(default=2.0, gt=0)
     """Limit from terminate to kill."""
+    heartbeat_interval_seconds: float = Field(default=5.0, gt=0)
+    """How often a worker says that it is alive."""
     heartbeat_grace_seconds: float = Field(default=15.0, gt=0)
-    """Silence after which an idle worker counts as hung; heartbeats come every 5 s."""
+    """Silence after which an idle worker counts as hung."""
     heartbeat_stuck_ceiling_seconds: float = Field(default=75.0, gt=0)
     """Silence, or age of one call, after which a busy worker counts as hung."""
     max_message_bytes: int = Field(default=MAX_FRAME_BYTES, ge=64 * 1024, le=1024 * 1024 * 1024)
@@ -228,7 +234,10 @@ class Settings(BaseSettings):
     listen: str = DEFAULT_LISTEN
     """Address of the TLS endpoint, HOST:PORT; port 0 for any free one; empty for none."""
     listen_plaintext: str = ""
-    """Address of an endpoint without TLS; none unless asked for."""
+    """Address of an endpoint without TLS; none unless asked for, and only on loopback addresses."""
+    allow_remote_plaintext: bool = False
+    """Lets `listen_plaintext` be another than a loopback address: only behind a proxy that ends TLS, since API keys and
+    values travel in clear."""
     state_dir: str = ""
     """Directory of keys, certificates and Galaxy files; empty for the user's own."""
     allow_fault_injection: bool = False
@@ -268,9 +277,14 @@ class Settings(BaseSettings):
     def _together(self) -> Settings:
         if not self.listen and not self.listen_plaintext:
             raise ValueError("nothing to listen on: set listen, or listen_plaintext")
+        if self.listen_plaintext and not (self.allow_remote_plaintext or _is_loopback(self.listen_plaintext)):
+            raise ValueError(
+                f"listen_plaintext = {self.listen_plaintext} would carry API keys in clear over the network; listen on "
+                "localhost, use listen (TLS), or set allow_remote_plaintext when a proxy in front ends TLS"
+            )
         if self.authentication.mode == "disabled":
             for name, address in (("listen", self.listen), ("listen_plaintext", self.listen_plaintext)):
-                if address and split_address(address)[0] not in ("localhost", "127.0.0.1", "::1"):
+                if address and not _is_loopback(address):
                     raise ValueError(
                         f"authentication.mode = disabled needs loopback addresses, but {name} is {address}; "
                         "listen on localhost or set authentication.mode = api_key"
@@ -279,6 +293,11 @@ class Settings(BaseSettings):
         if worker.heartbeat_stuck_ceiling_seconds < worker.heartbeat_grace_seconds:
             raise ValueError(
                 "worker.heartbeat_stuck_ceiling_seconds is below worker.heartbeat_grace_seconds; raise the former"
+            )
+        if worker.heartbeat_grace_seconds <= worker.heartbeat_interval_seconds:
+            raise ValueError(
+                "worker.heartbeat_grace_seconds is not above worker.heartbeat_interval_seconds, so every idle worker "
+                "would count as hung; raise the former, to three intervals for example"
             )
         sessions = self.sessions
         if sessions.max_command_timeout_seconds < sessions.default_command_timeout_seconds:
@@ -304,6 +323,16 @@ def split_address(address: str) -> tuple[str, int]:
     if ":" in host and not (host.startswith("[") and host.endswith("]")):
         raise ValueError(f"write an IPv6 address in brackets, as in [::1]:5001, not {address!r}")
     return host.strip("[]"), int(port)
+
+
+def _is_loopback(address: str) -> bool:
+    host, _ = split_address(address)
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def default_state_directory() -> Path:
@@ -348,13 +377,28 @@ def _read_toml(path: Path) -> dict[str, Any]:
         raise ConfigurationError(f"--config {path}: not TOML: {error}") from None
 
 
-def _environment(environment: os._Environ[str]) -> dict[str, Any]:
+def _environment(environment: Mapping[str, str]) -> dict[str, Any]:
     tree: dict[str, Any] = {}
+    settings = {re.sub("_+", "_", name): name for name in _all_settings()}
     for name, text in environment.items():
-        if name.upper().startswith(ENVIRONMENT_PREFIX):
+        upper = name.upper()
+        if upper.startswith(ENVIRONMENT_PREFIX):
             path = name[len(ENVIRONMENT_PREFIX) :].lower().split("__")
             _put(tree, path, _value(text))
+        elif re.sub("_+", "_", upper) in settings:
+            # Nobody would see that such a variable does nothing.
+            meant = settings[re.sub("_+", "_", upper)]
+            raise ConfigurationError(f"environment: {name} is not read; write {meant}, with two underscores")
     return tree
+
+
+def _environment_names(model: type[BaseModel], prefix: str) -> Iterable[str]:
+    for name, field in model.model_fields.items():
+        kind = field.annotation
+        if isinstance(kind, type) and issubclass(kind, _Section):
+            yield from _environment_names(kind, f"{prefix}{name.upper()}__")
+        else:
+            yield prefix + name.upper()
 
 
 def _value(text: str) -> Any:
@@ -383,13 +427,37 @@ def _merge(tree: dict[str, Any], other: dict[str, Any]) -> None:
             tree[name] = value
 
 
+_WANTED = {
+    "tuple_type": 'write a list, such as ["one", "two"]',
+    "model_type": "this is a section; write its options",
+    "model_attributes_type": "this is a section; write its options",
+    "dict_type": 'write a table, such as { name = "value" }',
+    "string_type": "write a text in quotes",
+}
+
+
 def _explain(error: ValidationError) -> str:
     lines = []
     for problem in error.errors(include_url=False, include_context=False, include_input=False):
-        name = ".".join(str(part) for part in problem["loc"])
-        text = problem["msg"].removeprefix("Value error, ")
+        path = [str(part) for part in problem["loc"]]
+        name = ".".join(path)
+        text = _WANTED.get(problem["type"]) or problem["msg"].removeprefix("Value error, ")
         if problem["type"] == "extra_forbidden":
-            text = "no such setting; remove it or correct its name"
-        environment = ENVIRONMENT_PREFIX + "__".join(str(part) for part in problem["loc"]).upper()
+            text = f"no such setting; {_suggestion(path)}"
+        environment = ENVIRONMENT_PREFIX + "__".join(path).upper()
         lines.append(f"{name}: {text} (environment: {environment})" if name else text)
     return "settings: " + "; ".join(lines)
+
+
+def _suggestion(path: list[str]) -> str:
+    known = [name[len(ENVIRONMENT_PREFIX) :].replace("__", ".").lower() for name in _all_settings()]
+    beside = {".".join(name.split(".")[: len(path)]) for name in known}
+    near = difflib.get_close_matches(".".join(path), beside, n=1, cutoff=0.75)
+    if not near:
+        # The option is right and the section is not.
+        near = [name for name in known if name.rpartition(".")[2] == path[-1]][:1]
+    return f"did you mean {near[0]}?" if near else "remove it or correct its name"
+
+
+def _all_settings() -> list[str]:
+    return list(_environment_names(Settings, ENVIRONMENT_PREFIX))

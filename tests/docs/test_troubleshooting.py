@@ -21,6 +21,8 @@ PAGE = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
         ("[sesions]", [], "no such setting"),
         ("listen = ''", [], "nothing to listen on"),
         ("[tls]\ncertificate_file = 'a.pem'", [], "set tls.certificate_file and tls.key_file together"),
+        ("listen_plaintext = '0.0.0.0:1'", [], "would carry API keys in clear"),
+        ("[worker]\nheartbeat_grace_seconds = 5", [], "every idle worker would count as hung"),
         ("listen = '0.0.0.0:1'\n[authentication]\nmode = 'disabled'", [], "needs loopback addresses"),
     ],
 )

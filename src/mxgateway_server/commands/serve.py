@@ -24,7 +24,13 @@ from mxgateway_server.errors import ConfigurationError, StoreError
 @config_option
 @state_option
 @click.option("--listen", help="TLS endpoint HOST:PORT; port 0 for any free one.  [default: localhost:5001]")
-@click.option("--listen-plaintext", help="Endpoint without TLS, for trusted networks only, such as localhost:5000.")
+@click.option("--listen-plaintext", help="Endpoint without TLS on this machine, such as localhost:5000.")
+@click.option(
+    "--allow-remote-plaintext",
+    is_flag=True,
+    default=None,
+    help="Let that endpoint be reached from other machines: keys travel in clear.",
+)
 @click.option("--no-tls", is_flag=True, help="No TLS endpoint; needs --listen-plaintext.")
 @click.option("--galaxy", help="Galaxy: a shipped one by name (plant, reference), a .db file, or an SQLAlchemy URL.")
 @click.option("--backend", help="Backend of workers.  [default: simulator]")
@@ -38,6 +44,7 @@ def serve(
     state_dir: str | None,
     listen: str | None,
     listen_plaintext: str | None,
+    allow_remote_plaintext: bool | None,
     no_tls: bool,
     galaxy: str | None,
     backend: str | None,
@@ -54,6 +61,7 @@ def serve(
             "state_dir": state_dir,
             "listen": "" if no_tls else listen,
             "listen_plaintext": listen_plaintext,
+            "allow_remote_plaintext": allow_remote_plaintext,
             "galaxy.connection_string": galaxy,
             "worker.backend": backend,
             "allow_fault_injection": allow_fault_injection,

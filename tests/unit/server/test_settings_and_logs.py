@@ -64,7 +64,15 @@ def test_flags_beat_environment_beats_file(tmp_path: Path, monkeypatch: pytest.M
     ("flags", "words"),
     [
         ({"sessions.max_sessions": 0}, ["sessions.max_sessions", "MXGATEWAY__SESSIONS__MAX_SESSIONS", "greater"]),
-        ({"sessions.max_sesions": 1}, ["sessions.max_sesions", "no such setting"]),
+        ({"sessions.max_sesions": 1}, ["no such setting; did you mean sessions.max_sessions?"]),
+        ({"sesions.max_sessions": 1}, ["sesions: no such setting; did you mean sessions?"]),
+        ({"worker.max_sessions": 1}, ["did you mean sessions.max_sessions?"]),
+        ({"nothing.like_it": 1}, ["nothing: no such setting; remove it"]),
+        ({"worker.command": "python -m worker"}, ["worker.command", 'write a list, such as ["one", "two"]']),
+        ({"worker": "simulator"}, ["worker: this is a section; write its options"]),
+        ({"listen_plaintext": "0.0.0.0:5000"}, ["listen_plaintext = 0.0.0.0:5000", "allow_remote_plaintext"]),
+        ({"listen_plaintext": "[::]:5000"}, ["allow_remote_plaintext"]),
+        ({"listen_plaintext": "gateway.plant.example:5000"}, ["allow_remote_plaintext"]),
         ({"events.backpressure_policy": "panic"}, ["events.backpressure_policy", "drop_oldest"]),
         ({"listen": "nowhere"}, ["listen", "HOST:PORT"]),
         ({"listen": "::1:5001"}, ["brackets"]),
@@ -72,6 +80,7 @@ def test_flags_beat_environment_beats_file(tmp_path: Path, monkeypatch: pytest.M
         ({"tls.certificate_file": "a.pem"}, ["tls.certificate_file", "tls.key_file", "together"]),
         ({"authentication.mode": "disabled", "listen": "0.0.0.0:5001"}, ["loopback", "api_key"]),
         ({"worker.heartbeat_stuck_ceiling_seconds": 1}, ["heartbeat_stuck_ceiling_seconds", "raise"]),
+        ({"worker.heartbeat_grace_seconds": 5}, ["heartbeat_grace_seconds", "heartbeat_interval_seconds", "raise"]),
         ({"sessions.max_command_timeout_seconds": 1}, ["max_command_timeout_seconds", "raise"]),
         ({"alarms.subscription_expression": "area"}, ["alarms.subscription_expression", "machine"]),
         ({"alarms.fallback.mode": "never"}, ["alarms.fallback.mode"]),
@@ -85,6 +94,35 @@ def test_a_wrong_setting_is_named_with_the_remedy(flags: dict[str, object], word
         load(None, flags)
     for word in words:
         assert word in str(caught.value)
+
+
+@pytest.mark.parametrize("address", ["localhost:5000", "127.0.0.1:0", "127.8.8.8:1", "[::1]:5000"])
+def test_plaintext_is_free_on_loopback_and_elsewhere_by_name(address: str) -> None:
+    assert load(None, {"listen_plaintext": address}).listen_plaintext == address
+    load(None, {"listen_plaintext": "0.0.0.0:5000", "allow_remote_plaintext": True})
+
+
+@pytest.mark.parametrize(
+    ("variable", "meant"),
+    [
+        ("MXGATEWAY_LISTEN", "MXGATEWAY__LISTEN"),
+        ("MXGATEWAY_SESSIONS_MAX_SESSIONS", "MXGATEWAY__SESSIONS__MAX_SESSIONS"),
+        ("MXGATEWAY_TLS__KEY_FILE", "MXGATEWAY__TLS__KEY_FILE"),
+    ],
+)
+def test_a_variable_that_would_do_nothing_is_refused(
+    variable: str, meant: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, "hunter2")
+    with pytest.raises(ConfigurationError, match=f"{variable} is not read; write {meant}") as caught:
+        load()
+    assert "hunter2" not in str(caught.value)
+
+
+def test_the_clients_variables_are_none_of_the_gateways(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("ENDPOINT", "API_KEY", "CA_FILE", "CONFIG", "WORKER_NONCE", "INTEGRATION"):
+        monkeypatch.setenv(f"MXGATEWAY_{name}", "x")
+    load()
 
 
 def test_a_wrong_value_is_not_repeated_since_it_may_be_a_secret() -> None:
