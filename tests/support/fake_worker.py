@@ -54,6 +54,7 @@ class FakeWorker:
         self._writer = EnvelopeWriter(session_id)
         self._sequence = 0
         self._handles = 0
+        self._freed: list[int] = []
         self._dropped = 0
         self._silent: list[str] = []
 
@@ -168,15 +169,18 @@ class FakeWorker:
         if arm == "register":
             reply.register.server_handle = 1
         elif arm in ("add_item", "add_item2", "add_buffered_item"):
-            self._handles += 1
-            getattr(reply, arm).item_handle = self._handles
+            getattr(reply, arm).item_handle = self._new_handle()
             reply.diagnostic_message = payload.item_definition
         elif arm in ("add_item_bulk", "subscribe_bulk"):
             for tag in payload.tag_addresses:
-                self._handles += 1
                 getattr(reply, arm).results.add(
-                    server_handle=payload.server_handle, tag_address=tag, item_handle=self._handles, was_successful=True
+                    server_handle=payload.server_handle,
+                    tag_address=tag,
+                    item_handle=self._new_handle(),
+                    was_successful=True,
                 )
+        elif arm == "remove_item":
+            self._freed.append(payload.item_handle)
         elif arm == "read_bulk":
             for tag in payload.tag_addresses:
                 reply.read_bulk.results.add(server_handle=1, tag_address=tag, was_successful=True)
@@ -190,6 +194,13 @@ class FakeWorker:
             reply.get_session_state.state = pb.SESSION_STATE_READY
         self._reply(correlation_id, reply)
         return None
+
+    def _new_handle(self) -> int:
+        # MXAccess may give a handle that was freed to the next item.
+        if self._freed:
+            return self._freed.pop()
+        self._handles += 1
+        return self._handles
 
     def _ping(self, correlation_id: str, text: str, reply: pb.MxCommandReply) -> int | None:
         reply.diagnostic_message = text

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
 
 _SINGLE_ADD_ARMS = {
@@ -37,6 +39,7 @@ class HandleTracker:
 
     def __init__(self) -> None:
         self._references: dict[tuple[int, int], str] = {}
+        self._leaving: dict[tuple[int, int], str] = {}
 
     def __len__(self) -> int:
         return len(self._references)
@@ -44,6 +47,17 @@ class HandleTracker:
     def reference(self, server_handle: int, item_handle: int) -> str | None:
         """The reference that the handle was made for; None when this session made no such handle."""
         return self._references.get((server_handle, item_handle))
+
+    def begin(self, command: pb.MxCommand) -> None:
+        """A command goes to the worker: what it may free stands for nothing until the reply.
+
+        Commands are pipelined, and the worker may give a freed handle to another tag before its reply is here: a write
+        behind the two must not pass as one to the former tag.
+        """
+        for key in self._freed_by(command):
+            reference = self._references.pop(key, None)
+            if reference is not None:
+                self._leaving[key] = reference
 
     def learn(self, command: pb.MxCommand, reply: pb.MxCommandReply) -> None:
         """Takes what a successful command changed."""
@@ -61,29 +75,39 @@ class HandleTracker:
                 if result.item_handle:
                     self._references[result.server_handle, result.item_handle] = result.tag_address
         elif kind == pb.MX_COMMAND_KIND_REMOVE_ITEM:
-            if reply.protocol_status.code == pb.PROTOCOL_STATUS_CODE_OK:
-                item = command.remove_item
-                self._references.pop((item.server_handle, item.item_handle), None)
+            is_done = reply.protocol_status.code == pb.PROTOCOL_STATUS_CODE_OK
+            self._settle(command, lambda _: is_done)
         elif kind in _BULK_REMOVE_ARMS:
-            for result in getattr(reply, _BULK_REMOVE_ARMS[kind]).results:
-                if result.was_successful:
-                    self._references.pop((result.server_handle, result.item_handle), None)
-        elif kind == pb.MX_COMMAND_KIND_UNREGISTER and reply.protocol_status.code == pb.PROTOCOL_STATUS_CODE_OK:
-            self._forget_server(command.unregister.server_handle)
+            gone = {
+                (result.server_handle, result.item_handle)
+                for result in getattr(reply, _BULK_REMOVE_ARMS[kind]).results
+                if result.was_successful
+            }
+            self._settle(command, gone.__contains__)
+        elif kind == pb.MX_COMMAND_KIND_UNREGISTER:
+            is_done = reply.protocol_status.code == pb.PROTOCOL_STATUS_CODE_OK
+            self._settle(command, lambda _: is_done)
 
     def forget(self, command: pb.MxCommand) -> None:
         """Drops what a command without a reply may have freed: the worker may give such a handle to another tag."""
+        self._settle(command, lambda _: True)
+
+    def _settle(self, command: pb.MxCommand, is_freed: Callable[[tuple[int, int]], bool]) -> None:
+        for key in self._freed_by(command):
+            reference = self._leaving.pop(key, None)
+            if is_freed(key):
+                self._references.pop(key, None)
+            elif reference is not None:
+                self._references.setdefault(key, reference)
+
+    def _freed_by(self, command: pb.MxCommand) -> list[tuple[int, int]]:
         kind = command.kind
         if kind == pb.MX_COMMAND_KIND_REMOVE_ITEM:
-            item = command.remove_item
-            self._references.pop((item.server_handle, item.item_handle), None)
-        elif kind in _BULK_REMOVE_ARMS:
+            return [(command.remove_item.server_handle, command.remove_item.item_handle)]
+        if kind in _BULK_REMOVE_ARMS:
             bulk = getattr(command, _BULK_REMOVE_ARMS[kind])
-            for handle in bulk.item_handles:
-                self._references.pop((bulk.server_handle, handle), None)
-        elif kind == pb.MX_COMMAND_KIND_UNREGISTER:
-            self._forget_server(command.unregister.server_handle)
-
-    def _forget_server(self, server_handle: int) -> None:
-        for key in [key for key in self._references if key[0] == server_handle]:
-            del self._references[key]
+            return [(bulk.server_handle, handle) for handle in bulk.item_handles]
+        if kind == pb.MX_COMMAND_KIND_UNREGISTER:
+            server_handle = command.unregister.server_handle
+            return [key for key in {**self._references, **self._leaving} if key[0] == server_handle]
+        return []

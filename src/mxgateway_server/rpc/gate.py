@@ -132,6 +132,7 @@ class CommandGate:
             sent = expand_sparse(sent)
         sent = complete_array_names(sent, self._lookup)
         future = session.submit(sent, timeout)
+        session.handles.begin(sent)
         return Admitted(command, verdict, future, correlation_id)
 
     def complete(self, session: Session, admitted: Admitted, call: CallInfo) -> pb.MxCommandReply:

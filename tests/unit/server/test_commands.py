@@ -185,6 +185,41 @@ def test_a_failed_command_changes_nothing_and_one_without_reply_forgets_what_it_
 
 
 @pytest.mark.parametrize(
+    ("made", "succeeded"),
+    [
+        (command("REMOVE_ITEM", server_handle=1, item_handle=7), ok("REMOVE_ITEM")),
+        (command("UNREGISTER", server_handle=1), ok("UNREGISTER")),
+        (
+            command("REMOVE_ITEM_BULK", server_handle=1, item_handles=[7, 8]),
+            pb.MxCommandReply(
+                remove_item_bulk=pb.BulkSubscribeReply(
+                    results=[pb.SubscribeResult(server_handle=1, item_handle=7, was_successful=True)]
+                )
+            ),
+        ),
+    ],
+)
+def test_what_a_command_under_way_may_free_stands_for_nothing_until_its_reply(
+    made: pb.MxCommand, succeeded: pb.MxCommandReply
+) -> None:
+    handles = HandleTracker()
+    reply = ok("ADD_ITEM")
+    reply.add_item.item_handle = 7
+    handles.learn(command("ADD_ITEM", server_handle=1, item_definition="A"), reply)
+    failed = pb.MxCommandReply(protocol_status=pb.ProtocolStatus(code=pb.PROTOCOL_STATUS_CODE_MXACCESS_FAILURE))
+    handles.begin(made)
+    assert handles.reference(1, 7) is None
+    handles.learn(made, failed)
+    assert handles.reference(1, 7) == "A"
+    handles.begin(made)
+    handles.learn(made, succeeded)
+    assert handles.reference(1, 7) is None
+    handles.begin(made)
+    handles.learn(made, failed)
+    assert handles.reference(1, 7) is None, "what is gone does not come back"
+
+
+@pytest.mark.parametrize(
     ("context", "definition", "expected"),
     [("", "A.B", "A.B"), ("Tank", "Me.PV", "Tank.PV"), ("Tank", "me", "Tank"), ("Tank", "PV", "Tank.PV")],
 )
