@@ -222,14 +222,14 @@ class Gateway:
         await server.stop(grace)
 
     async def revalidate_streams(self) -> None:
-        """Ends the streams of keys that are not valid any more; done every few seconds."""
+        """Ends the streams of keys and secrets that are not valid any more; done every few seconds."""
         authenticator, streams = self._authenticator, self._streams
         if authenticator is None:
             return
-        for key_id in streams.keys:
-            if not await authenticator.is_still_valid(key_id):
-                authenticator.forget(key_id)
-                streams.end(key_id)
+        for caller in streams.callers:
+            if not await authenticator.is_still_valid(caller):
+                authenticator.forget(caller.key_id)
+                streams.end(caller)
 
     async def _upkeep(
         self,

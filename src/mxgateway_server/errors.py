@@ -83,9 +83,17 @@ class PermissionDeniedError(GatewayError):
 
 
 class OwnerMismatchError(PermissionDeniedError):
-    """The session belongs to another key."""
+    """The session belongs to another key.
+
+    Attributes:
+        session_id: that session.
+    """
 
     reason = "SESSION_OWNER_MISMATCH"
+
+    def __init__(self, session_id: str) -> None:
+        self.session_id = session_id
+        super().__init__("the session belongs to another API key")
 
 
 class SessionError(GatewayError):

@@ -75,7 +75,7 @@ class SessionTable:
                 raise SessionNotFoundError(f"the session is closed ({closed.reason or 'closed'}); open another")
             raise SessionNotFoundError("no such session; open one with OpenSession")
         if record.owner_key_id != key_id and not is_admin:
-            raise OwnerMismatchError("the session belongs to another API key")
+            raise OwnerMismatchError(session_id)
         return record
 
     def find_closed(self, session_id: str, key_id: str, is_admin: bool) -> ClosedSession | None:

@@ -19,6 +19,7 @@ from mxgateway_server.errors import (
     GatewayError,
     GatewayStoppingError,
     KeyStoreUnavailableError,
+    OwnerMismatchError,
     PermissionDeniedError,
 )
 from mxgateway_server.logs import get_logger
@@ -32,34 +33,35 @@ logger = get_logger(__name__)
 
 
 class LiveStreams:
-    """The streams that run now, by key: those of a revoked key must end, and all when the gateway stops."""
+    """The streams that run now, by caller: those of a revoked key must end, and all when the gateway stops."""
 
     def __init__(self) -> None:
-        self._tasks: dict[str, set[asyncio.Task[Any]]] = {}
+        self._tasks: dict[Caller, set[asyncio.Task[Any]]] = {}
         self._ended: dict[asyncio.Task[Any], GatewayError] = {}
 
-    def enter(self, key_id: str) -> asyncio.Task[Any]:
+    def enter(self, caller: Caller) -> asyncio.Task[Any]:
         task = asyncio.current_task()
         assert task is not None
-        self._tasks.setdefault(key_id, set()).add(task)
+        self._tasks.setdefault(caller, set()).add(task)
         return task
 
-    def leave(self, key_id: str, task: asyncio.Task[Any]) -> GatewayError | None:
+    def leave(self, caller: Caller, task: asyncio.Task[Any]) -> GatewayError | None:
         """Why the stream was ended from here; None when it was not."""
-        tasks = self._tasks.get(key_id)
+        tasks = self._tasks.get(caller)
         if tasks is not None:
             tasks.discard(task)
             if not tasks:
-                del self._tasks[key_id]
+                del self._tasks[caller]
         return self._ended.pop(task, None)
 
     @property
-    def keys(self) -> tuple[str, ...]:
-        return tuple(self._tasks)
+    def callers(self) -> tuple[Caller, ...]:
+        """Whose streams run now, callers without a key left out: the health service needs none."""
+        return tuple(caller for caller in self._tasks if caller.key_id)
 
-    def end(self, key_id: str) -> None:
-        """Ends every stream of a key that is not valid any more."""
-        self._end(self._tasks.get(key_id, ()), AuthenticationError("KeyRevoked", key_id))
+    def end(self, caller: Caller) -> None:
+        """Ends every stream of a caller whose key, or its secret, is not valid any more."""
+        self._end(self._tasks.get(caller, ()), AuthenticationError("KeyRevoked", caller.key_id))
 
     def end_all(self) -> None:
         """Ends every stream: the gateway stops."""
@@ -100,7 +102,7 @@ class Guard:
                 try:
                     return await unary(request, context)
                 except GatewayError as error:
-                    await abort(context, error, call.correlation_id)
+                    await self._refuse(context, error, call)
                 except Exception as error:  # noqa: BLE001 — nothing of an unexpected error may reach the caller
                     await self._unexpected(context, error, call)
 
@@ -115,7 +117,7 @@ class Guard:
 
         async def stream(request: Any, context: Context) -> None:
             call = await self._enter(context, method, needed)
-            task = self._streams.enter(call.caller.key_id)
+            task = self._streams.enter(call.caller)
             try:
                 produced = streaming(request, context)
                 if inspect.isasyncgen(produced):
@@ -123,9 +125,9 @@ class Guard:
                 else:
                     await produced
             except GatewayError as error:
-                await abort(context, error, call.correlation_id)
+                await self._refuse(context, error, call)
             except asyncio.CancelledError:
-                ended = self._streams.leave(call.caller.key_id, task)
+                ended = self._streams.leave(call.caller, task)
                 if ended is not None:
                     task.uncancel()
                     await abort(context, ended, call.correlation_id)
@@ -133,7 +135,7 @@ class Guard:
             except Exception as error:  # noqa: BLE001 — as above
                 await self._unexpected(context, error, call)
             finally:
-                self._streams.leave(call.caller.key_id, task)
+                self._streams.leave(call.caller, task)
 
         make = (
             grpc.stream_stream_rpc_method_handler if handler.request_streaming else grpc.unary_stream_rpc_method_handler
@@ -187,6 +189,21 @@ class Guard:
             await abort(context, PermissionDeniedError(error_text), correlation_id)
         set_current_call(call)
         return call
+
+    async def _refuse(self, context: Context, error: GatewayError, call: CallInfo) -> NoReturn:
+        if isinstance(error, OwnerMismatchError):
+            self._audit.add(
+                AuditRecord(
+                    "denied",
+                    call.caller.key_id,
+                    call.address,
+                    error.session_id,
+                    call.correlation_id,
+                    outcome="permission-denied",
+                    details={"method": call.method, "reason": str(error)},
+                )
+            )
+        await abort(context, error, call.correlation_id)
 
     async def _unexpected(self, context: Context, error: Exception, call: CallInfo) -> NoReturn:
         if isinstance(error, grpc.aio.AbortError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from mxgateway_protocol.clock import Clock
 from mxgateway_server.core.constraints import FREE, Constraints
@@ -20,12 +20,18 @@ _NO_HASH = bytes(32)
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """An authenticated caller."""
+    """An authenticated caller.
+
+    Attributes:
+        secret_hash: of the secret that was shown: a key that is rotated, or made anew under the same id, is not this
+            caller any more.
+    """
 
     key_id: str
     scopes: frozenset[Scope]
     constraints: Constraints = FREE
     display_name: str = ""
+    secret_hash: bytes = field(default=b"", repr=False)
 
     @property
     def is_admin(self) -> bool:
@@ -90,17 +96,23 @@ class Authenticator:
         if record is None or not is_right:
             self._throttle.failed(guesser, now)
             raise AuthenticationError("KeyNotFound" if record is None else "SecretMismatch", presented.key_id)
-        caller = Caller(record.key_id, frozenset(record.scopes), record.constraints, record.display_name)
+        caller = Caller(
+            record.key_id, frozenset(record.scopes), record.constraints, record.display_name, record.secret_hash
+        )
         self._cache[record.key_id] = (now, record, caller, presented.secret)
         self._cache.move_to_end(record.key_id)
         while len(self._cache) > MAX_CACHED_KEYS:
             self._cache.popitem(last=False)
         return record, caller
 
-    async def is_still_valid(self, key_id: str) -> bool:
-        """Whether a key that was valid when a stream began still is."""
-        record = await self._store.get(key_id)
-        return record is not None and record.refusal(self._clock.unix_ns()) is None
+    async def is_still_valid(self, caller: Caller) -> bool:
+        """Whether the key that was valid when a stream began still is, with the secret that was shown then."""
+        record = await self._store.get(caller.key_id)
+        return (
+            record is not None
+            and hmac.compare_digest(record.secret_hash, caller.secret_hash)
+            and record.refusal(self._clock.unix_ns()) is None
+        )
 
     def forget(self, key_id: str) -> None:
         """Drops what is remembered of a key: it was revoked, rotated or deleted."""

@@ -238,6 +238,9 @@ class SessionManager:
     async def _end(self, session: Session, reason: CloseReason, *, by_force: bool) -> WorkerShutdownTimeoutError | None:
         under_way = self._closing.get(session.session_id)
         if under_way is not None:
+            if by_force and session.worker is not None:
+                # Whoever waits for its orderly end sees it end now.
+                session.worker.kill_process()
             return await asyncio.shield(under_way)
         if session.session_id not in self._sessions:
             return None

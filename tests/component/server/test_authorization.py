@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import grpc
 import pytest
 from google.rpc import error_details_pb2
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_status import rpc_status
 from tests.support.gateway import (
     ALL_SCOPES,
@@ -224,6 +226,89 @@ async def test_a_limited_key_reads_and_writes_its_tags_only_and_all_of_it_is_in_
         assert "SENTINEL-VALUE" not in repr(records)
     finally:
         await store.close()
+
+
+async def test_a_freed_handle_opens_no_way_to_another_tag_for_commands_behind_it(gateway: LiveGateway) -> None:
+    limits = Constraints(write_tag_globs=("Tank*",))
+    key = bearer(await create_key(gateway.settings, "limited", ["session:open", "invoke:read", "invoke:write"], limits))
+    session = (await gateway.stub.OpenSession(pb.OpenSessionRequest(), metadata=key)).session_id
+    stream = gateway.stub.InvokeStream(metadata=key)
+
+    async def send(*commands: pb.MxCommand) -> list[pb.MxCommandReply]:
+        streamed = [
+            pb.MxStreamCommand(correlation_id=str(number), command=each) for number, each in enumerate(commands)
+        ]
+        await stream.write(pb.MxCommandBatch(session_id=session, commands=streamed))
+        replies: list[pb.MxCommandReply] = []
+        while len(replies) < len(commands):
+            replies += (await stream.read()).replies
+        return sorted(replies, key=lambda reply: int(reply.correlation_id))
+
+    added = command("ADD_ITEM", server_handle=1, item_definition="Tank1.PV")
+    handle = (await send(added))[0].add_item.item_handle
+    write = command("WRITE", server_handle=1, item_handle=handle, value=pb.MxValue(int32_value=1))
+    assert (await send(write))[0].protocol_status.code == pb.PROTOCOL_STATUS_CODE_OK
+    remove = command("REMOVE_ITEM", server_handle=1, item_handle=handle)
+    foreign = command("ADD_ITEM", server_handle=1, item_definition="Reactor1.SP")
+    # All four are under way at once, and the worker gives Reactor1.SP the handle that Tank1.PV had.
+    before, _, again, after = await send(write, remove, foreign, write)
+    assert before.protocol_status.code == pb.PROTOCOL_STATUS_CODE_OK
+    assert again.add_item.item_handle == handle
+    assert after.protocol_status.code == pb.PROTOCOL_STATUS_CODE_PERMISSION_DENIED
+    await stream.done_writing()
+
+
+async def test_who_tries_another_keys_session_is_in_the_audit(gateway: LiveGateway) -> None:
+    session = await gateway.open()
+    stranger = bearer(await create_key(gateway.settings, "stranger", [s for s in ALL_SCOPES if s != "admin"]))
+    close = pb.CloseSessionRequest(session_id=session)
+    with pytest.raises(grpc.aio.AioRpcError):
+        await gateway.stub.CloseSession(close, metadata=(*stranger, ("x-correlation-id", "unary")))
+    stream = gateway.stub.StreamEventBatches(
+        pb.StreamEventsRequest(session_id=session), metadata=(*stranger, ("x-correlation-id", "stream"))
+    )
+    with pytest.raises(grpc.aio.AioRpcError):
+        await stream.read()
+    store = await open_store(gateway.settings)
+    seen: list[tuple[str, str, str]] = []
+    try:
+        async with asyncio.timeout(20):
+            while len(seen) < 2:
+                records = await store.read_audit(key_id="stranger", event="denied")
+                seen = [(record.session_id, record.correlation_id, record.details["method"]) for record in records]
+    finally:
+        await store.close()
+    service = "/mxaccess_gateway.v1.MxAccessGateway/"
+    assert seen == [(session, "unary", f"{service}CloseSession"), (session, "stream", f"{service}StreamEventBatches")]
+
+
+async def test_a_watch_of_the_health_needs_no_key_and_goes_on(gateway: LiveGateway) -> None:
+    watch = health_pb2_grpc.HealthStub(gateway.channel).Watch(health_pb2.HealthCheckRequest())  # type: ignore[no-untyped-call]
+    assert (await watch.read()).status == health_pb2.HealthCheckResponse.SERVING
+    await gateway.gateway.revalidate_streams()
+    gateway.gateway.request_stop()
+    assert (await watch.read()).status == health_pb2.HealthCheckResponse.NOT_SERVING
+
+
+async def test_a_rotated_key_ends_the_streams_of_its_old_secret(tmp_path: Path) -> None:
+    async with live_gateway(fake_settings(tmp_path)) as gateway:
+        old = bearer(await create_key(gateway.settings, "rotated", ALL_SCOPES))
+        session = (await gateway.stub.OpenSession(pb.OpenSessionRequest(), metadata=old)).session_id
+        request = pb.StreamEventsRequest(session_id=session)
+        stolen = gateway.stub.StreamEvents(request, metadata=old)
+        await stolen.initial_metadata()
+        store = await open_store(gateway.settings)
+        new = bearer(await store.rotate("rotated"))
+        await store.close()
+        mine = gateway.stub.StreamEvents(request, metadata=new)
+        await mine.initial_metadata()
+        await gateway.gateway.revalidate_streams()
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await stolen.read()
+        assert caught.value.code() == grpc.StatusCode.UNAUTHENTICATED
+        ping = pb.MxCommandRequest(session_id=session, command=command("PING", message="emit 1"))
+        await gateway.stub.Invoke(ping, metadata=new)
+        assert (await mine.read()).worker_sequence == 1
 
 
 async def test_the_correlation_id_comes_back_on_success_and_on_failure(gateway: LiveGateway) -> None:
