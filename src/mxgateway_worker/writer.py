@@ -19,12 +19,13 @@ from mxgateway.generated import mxaccess_worker_pb2 as wpb
 from mxgateway_protocol.clock import Clock
 from mxgateway_protocol.envelopes import EnvelopeWriter
 from mxgateway_protocol.wakeup import Wakeup
-from mxgateway_protocol.wire import delimited, timestamp, uvarint
+from mxgateway_protocol.wire import delimited, key, timestamp, uvarint
 from mxgateway_worker.event_queue import Batch, EventQueue
 
 logger = logging.getLogger(__name__)
 
 _REPLY_FIELD = wpb.WorkerEnvelope.WORKER_COMMAND_REPLY_FIELD_NUMBER
+_REPLY_DATA = key(wpb.WorkerCommandReply.REPLY_DATA_FIELD_NUMBER, 2)
 _BATCH_FIELD = wpb.WorkerEnvelope.WORKER_EVENT_BATCH_FIELD_NUMBER
 
 BATCH_EVENTS = 2048
@@ -170,7 +171,7 @@ class Writer:
         return delimited(b"\x12", timestamp(self._clock.unix_ns()))
 
     def _reply_frame(self, correlation_id: str, reply: bytes, completed: bytes) -> bytes:
-        return self._envelopes.frame_body(_REPLY_FIELD, delimited(b"\x0a", reply) + completed, correlation_id)
+        return self._envelopes.frame_body(_REPLY_FIELD, delimited(_REPLY_DATA, reply) + completed, correlation_id)
 
     def events_waiting(self) -> None:
         """Tells that the event queue is no longer empty."""

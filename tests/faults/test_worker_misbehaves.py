@@ -216,3 +216,23 @@ async def test_a_reader_that_never_reads_costs_bounded_memory_with_drop_oldest(t
         assert seen + dropped == 2400
         stream.cancel()
         await gateway.close(slow)
+
+
+async def test_a_reply_that_the_gateway_must_know_and_cannot_read_ends_the_session(gateway: LiveGateway) -> None:
+    """AddItem's reply names the handle that later writes are judged by."""
+    session_id = await gateway.open()
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await gateway.invoke(session_id, "ADD_ITEM", server_handle=1, item_definition="no reply")
+    assert reason(caught.value) == "WORKER_PROTOCOL_VIOLATION"
+    with pytest.raises(grpc.aio.AioRpcError) as later:
+        await gateway.ping(session_id)
+    assert reason(later.value) == "SESSION_FAULTED"
+
+
+@pytest.mark.parametrize("text", ["as message", "as bytes"])
+async def test_a_reply_has_the_ids_of_its_call_however_the_worker_wrote_it(gateway: LiveGateway, text: str) -> None:
+    session_id = await gateway.open()
+    ping = pb.MxCommand(kind=pb.MX_COMMAND_KIND_PING, ping=pb.PingCommand(message=text))
+    request = pb.MxCommandRequest(session_id=session_id, client_correlation_id="mine", command=ping)
+    reply = await gateway.stub.Invoke(request, metadata=gateway.auth)
+    assert (reply.session_id, reply.correlation_id, reply.diagnostic_message) == (session_id, "mine", text)

@@ -108,7 +108,7 @@ async def test_the_nonce_is_in_the_environment_and_nothing_else_of_ours_is(monke
     worker = await launcher().launch(plan(), SESSION)
     try:
         command = pb.MxCommand(kind=pb.MX_COMMAND_KIND_PING, ping=pb.PingCommand(message="env"))
-        names = (await worker.submit(command, 10.0)).diagnostic_message.split(",")
+        names = (await worker.submit(command, 10.0)).message.diagnostic_message.split(",")
         assert "MXGATEWAY_WORKER_NONCE" in names
         assert not [name for name in names if "PASSWORD" in name or "PEPPER" in name]
     finally:
@@ -144,9 +144,8 @@ async def test_the_pool_hands_out_ready_workers_and_fills_up_again() -> None:
         worker = pool.take()
         assert worker is not None
         await worker.assign(SESSION, {}, pb.BACKPRESSURE_POLICY_FAIL_FAST)
-        reply = await worker.submit(
-            pb.MxCommand(kind=pb.MX_COMMAND_KIND_PING, ping=pb.PingCommand(message="hello")), 10.0
-        )
+        ping = pb.MxCommand(kind=pb.MX_COMMAND_KIND_PING, ping=pb.PingCommand(message="hello"))
+        reply = (await worker.submit(ping, 10.0)).message
         assert (reply.session_id, reply.diagnostic_message) == (SESSION, "hello")
         await eventually(lambda: len(pool) == 2)
         assert await worker.shut_down("test")

@@ -156,9 +156,12 @@ class FakeWorker:
         reply.correlation_id = correlation_id
         if not reply.HasField("protocol_status"):
             reply.protocol_status.code = pb.PROTOCOL_STATUS_CODE_OK
-        self._send(
-            wpb.WorkerEnvelope(correlation_id=correlation_id, worker_command_reply=wpb.WorkerCommandReply(reply=reply))
-        )
+        body = wpb.WorkerCommandReply(reply_data=reply.SerializeToString())
+        if reply.diagnostic_message == "as message":
+            body = wpb.WorkerCommandReply(reply=reply)
+        elif reply.diagnostic_message == "no reply":
+            body = wpb.WorkerCommandReply(reply_data=b"\xff\xff")
+        self._send(wpb.WorkerEnvelope(correlation_id=correlation_id, worker_command_reply=body))
 
     def _command(self, correlation_id: str, command: pb.MxCommand) -> int | None:
         reply = pb.MxCommandReply(kind=command.kind)

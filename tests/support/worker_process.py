@@ -130,7 +130,9 @@ class WorkerProcess:
     def _take_envelope(self, envelope: wpb.WorkerEnvelope) -> None:
         body = envelope.WhichOneof("body")
         if body == "worker_command_reply":
-            self.replies[envelope.correlation_id] = envelope.worker_command_reply.reply
+            self.replies[envelope.correlation_id] = pb.MxCommandReply.FromString(
+                envelope.worker_command_reply.reply_data
+            )
             self.reply_order.append(envelope.correlation_id)
         elif body == "worker_event_batch":
             batch = envelope.worker_event_batch

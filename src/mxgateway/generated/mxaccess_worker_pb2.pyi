@@ -281,6 +281,9 @@ class WorkerCommandReply(_message.Message):
 
     REPLY_FIELD_NUMBER: _builtins.int
     COMPLETED_TIMESTAMP_FIELD_NUMBER: _builtins.int
+    REPLY_DATA_FIELD_NUMBER: _builtins.int
+    reply_data: _builtins.bytes
+    """In place of `reply`: the same, serialised. The gateway passes it on unparsed where it need not know what it says."""
     @_builtins.property
     def reply(self) -> _mxaccess_gateway_pb2.MxCommandReply: ...
     @_builtins.property
@@ -290,10 +293,11 @@ class WorkerCommandReply(_message.Message):
         *,
         reply: _mxaccess_gateway_pb2.MxCommandReply | None = ...,
         completed_timestamp: _timestamp_pb2.Timestamp | None = ...,
+        reply_data: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["completed_timestamp", b"completed_timestamp", "reply", b"reply"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["completed_timestamp", b"completed_timestamp", "reply", b"reply"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["completed_timestamp", b"completed_timestamp", "reply", b"reply", "reply_data", b"reply_data"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -20,6 +20,12 @@ _BULK_REMOVE_ARMS = {
     pb.MX_COMMAND_KIND_UNSUBSCRIBE_BULK: "unsubscribe_bulk",
 }
 
+LEARNED_KINDS = frozenset(
+    {*_SINGLE_ADD_ARMS, *_BULK_ADD_ARMS, *_BULK_REMOVE_ARMS}
+    | {pb.MX_COMMAND_KIND_REMOVE_ITEM, pb.MX_COMMAND_KIND_UNREGISTER}
+)
+"""Kinds whose replies tell which handles came and went."""
+
 
 def join_reference(context: str, definition: str) -> str:
     """The reference that a relative definition and its context make, for comparison with globs.

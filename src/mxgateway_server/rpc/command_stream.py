@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_protocol.clock import Clock
 from mxgateway_server.core.commands import check_session_id
+from mxgateway_server.core.replies import reply_batch
 from mxgateway_server.errors import CommandCanceledError, GatewayError, InvalidRequestError
 from mxgateway_server.logs import redact
 from mxgateway_server.rpc.callers import CallInfo
@@ -33,7 +34,7 @@ class CommandStream:
         self._clock = clock
         self._call = call
         self._under_way: dict[str, Admitted] = {}
-        self._replies: deque[pb.MxCommandReply] = deque()
+        self._replies: deque[bytes] = deque()
         self._waiting_bytes = 0
         self._wake = asyncio.Event()
         self._room = asyncio.Event()
@@ -92,13 +93,12 @@ class CommandStream:
         try:
             if not correlation_id or correlation_id in self._under_way:
                 raise InvalidRequestError("correlation_id must be set, and unique among the commands under way")
-            self._gate.check_shape(command, correlation_id)
-            self._gate.authorize(command, self._call, session.session_id)
+            checked = self._gate.check(command, self._call, session.session_id, correlation_id)
             # Looked up again each time, so that a session that is closed meanwhile answers as it does to Invoke.
             self._manager.find(session.session_id, self._call.caller)
             asked = streamed.timeout.ToNanoseconds() / 1e9 if streamed.HasField("timeout") else None
             timeout = self._gate.timeout(session, asked)
-            admitted = self._gate.admit(session, command, self._call, correlation_id, timeout)
+            admitted = self._gate.admit(session, checked, self._call, timeout)
         except GatewayError as error:
             self._put(self._failure(session, command, correlation_id, error))
             return
@@ -121,19 +121,17 @@ class CommandStream:
             reply = self._failure(session, command, correlation_id, error)
         self._put(reply)
 
-    def _failure(
-        self, session: Session, command: pb.MxCommand, correlation_id: str, error: GatewayError
-    ) -> pb.MxCommandReply:
+    def _failure(self, session: Session, command: pb.MxCommand, correlation_id: str, error: GatewayError) -> bytes:
         return pb.MxCommandReply(
             session_id=session.session_id,
             correlation_id=correlation_id,
             kind=command.kind,
             protocol_status=pb.ProtocolStatus(code=error.protocol_code, message=redact(str(error))),
-        )
+        ).SerializeToString()
 
-    def _put(self, reply: pb.MxCommandReply) -> None:
+    def _put(self, reply: bytes) -> None:
         self._replies.append(reply)
-        self._waiting_bytes += reply.ByteSize()
+        self._waiting_bytes += len(reply)
         if len(self._replies) >= MAX_WAITING_REPLIES or self._waiting_bytes >= MAX_WAITING_BYTES:
             self._room.clear()
         self._wake.set()
@@ -143,14 +141,14 @@ class CommandStream:
             await self._wake.wait()
             self._wake.clear()
             while self._replies:
-                batch: list[pb.MxCommandReply] = []
+                batch: list[bytes] = []
                 size = 0
                 while self._replies and len(batch) < MAX_REPLIES_TOGETHER and size < MAX_BYTES_TOGETHER:
                     reply = self._replies.popleft()
                     batch.append(reply)
-                    size += reply.ByteSize()
+                    size += len(reply)
                 self._waiting_bytes -= size
-                await context.write(pb.MxCommandReplyBatch(replies=batch))
+                await context.write(reply_batch(batch))
                 if len(self._replies) < MAX_WAITING_REPLIES and self._waiting_bytes < MAX_WAITING_BYTES:
                     self._room.set()
             if self._is_input_over and not self._under_way and not self._replies:

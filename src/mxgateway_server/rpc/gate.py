@@ -13,14 +13,38 @@ from mxgateway_protocol.commands import COMMANDS, Group, Scope
 from mxgateway_server.core.arrays import complete_array_names, expand_sparse, has_sparse
 from mxgateway_server.core.commands import BULK_WRITE_KINDS, WRITE_KINDS, check_command, check_correlation_id, kind_name
 from mxgateway_server.core.constraints import TagLookup, Verdict, judge, merge_denied
+from mxgateway_server.core.handles import LEARNED_KINDS
+from mxgateway_server.core.replies import CommandReply
 from mxgateway_server.core.scopes import allows, scopes_of_command
-from mxgateway_server.errors import CommandCanceledError, GatewayError, InvalidRequestError, PermissionDeniedError
+from mxgateway_server.errors import (
+    CommandCanceledError,
+    GatewayError,
+    InvalidRequestError,
+    PermissionDeniedError,
+    WorkerProtocolError,
+)
 from mxgateway_server.rpc.callers import CallInfo
 from mxgateway_server.security.audit import AuditLog
 from mxgateway_server.security.store import AuditRecord
 from mxgateway_server.sessions.session import Session
+from mxgateway_server.workers.client import ReplyFuture
 
-_AUDITED_GROUPS = frozenset({Scope.INVOKE_WRITE, Scope.INVOKE_SECURE, Scope.ADMIN})
+_AUDITED_SCOPES = frozenset({Scope.INVOKE_WRITE, Scope.INVOKE_SECURE, Scope.ADMIN})
+_AUDITED_KINDS = frozenset(kind for kind, facts in COMMANDS.items() if facts.scope in _AUDITED_SCOPES)
+assert _AUDITED_KINDS >= WRITE_KINDS | BULK_WRITE_KINDS
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A well-formed command of a caller who has its scope; only `CommandGate.check` makes it.
+
+    Attributes:
+        session_id: the session that it names, which may not be there.
+    """
+
+    command: pb.MxCommand
+    session_id: str
+    correlation_id: str
 
 
 @dataclass(slots=True)
@@ -33,7 +57,7 @@ class Admitted:
 
     command: pb.MxCommand
     verdict: Verdict
-    future: asyncio.Future[pb.MxCommandReply]
+    future: ReplyFuture
     correlation_id: str
 
 
@@ -53,16 +77,23 @@ class CommandGate:
         self._audit = audit
         self._allow_fault_injection = allow_fault_injection
         self._max_timeout = max_timeout
-        self._audits_writes = audits_writes
+        self._audited_kinds = _AUDITED_KINDS if audits_writes else frozenset()
 
-    def check_shape(self, command: pb.MxCommand, correlation_id: str) -> None:
-        """What can be judged without a session.
+    def check(self, command: pb.MxCommand, call: CallInfo, session_id: str, correlation_id: str) -> Checked:
+        """What can be judged without a session: the command's shape, and whether the key has the scope of its kind.
+
+        Args:
+            correlation_id: the caller's; the call's own takes its place when it is empty.
 
         Raises:
-            InvalidRequestError
+            InvalidRequestError: what is wrong with the command.
+            PermissionDeniedError: names the scope that is missing.
         """
         check_correlation_id(correlation_id)
         check_command(command)
+        checked = Checked(command, session_id, correlation_id or call.correlation_id)
+        self._authorize(checked, call)
+        return checked
 
     def timeout(self, session: Session, asked: float | None) -> float:
         """The time limit of a command in seconds.
@@ -76,31 +107,13 @@ class CommandGate:
             raise InvalidRequestError("the command's time limit must be more than 0")
         return min(asked, self._max_timeout)
 
-    def authorize(self, command: pb.MxCommand, call: CallInfo, session_id: str) -> None:
-        """Whether the key has the scope of this kind.
-
-        Raises:
-            PermissionDeniedError: names the scope that is missing.
-        """
-        needed = scopes_of_command(command.kind)
-        if allows(call.caller.scopes, needed):
-            return
-        error = PermissionDeniedError(
-            f"{kind_name(command.kind)} needs the scope {' or '.join(sorted(needed))}, which this API key does not have"
-        )
-        self.record_denial(call, session_id, kind_name(command.kind), str(error), call.correlation_id)
-        raise error
-
-    def admit(
-        self, session: Session, command: pb.MxCommand, call: CallInfo, correlation_id: str, timeout: float
-    ) -> Admitted:
-        """Checks everything and gives the command to the worker, at once.
+    def admit(self, session: Session, checked: Checked, call: CallInfo, timeout: float) -> Admitted:
+        """Checks what the session has to say and gives the command to the worker, at once.
 
         Raises:
             InvalidRequestError, PermissionDeniedError, SessionNotReadyError, PendingLimitError, WorkerError
         """
-        self.check_shape(command, correlation_id)
-        self.authorize(command, call, session.session_id)
+        command, correlation_id = checked.command, checked.correlation_id
         session.touch()
         session.record.require_ready()
         refusal = self._unavailable(command)
@@ -135,26 +148,32 @@ class CommandGate:
         session.handles.begin(sent)
         return Admitted(command, verdict, future, correlation_id)
 
-    def complete(self, session: Session, admitted: Admitted, call: CallInfo) -> pb.MxCommandReply:
-        """The reply of an admitted command whose future is done.
+    def complete(self, session: Session, admitted: Admitted, call: CallInfo) -> bytes:
+        """The serialised reply of an admitted command whose future is done.
 
         Raises:
             GatewayError: the worker could not answer.
         """
         command, verdict = admitted.command, admitted.verdict
+        kind = command.kind
         try:
             reply = admitted.future.result()
+            if kind in LEARNED_KINDS or kind in self._audited_kinds or verdict.denied:
+                self._take_in(session, admitted, call, reply.message)
         except GatewayError as error:
             session.handles.forget(command)
             self._audit_write(session, admitted, call, None, error)
+            if isinstance(error, WorkerProtocolError):
+                session.fail(error)
             raise
-        reply.session_id = session.session_id
-        reply.correlation_id = admitted.correlation_id
+        return reply.to_bytes(session.session_id, admitted.correlation_id)
+
+    def _take_in(self, session: Session, admitted: Admitted, call: CallInfo, reply: pb.MxCommandReply) -> None:
+        command, verdict = admitted.command, admitted.verdict
         session.handles.learn(command, reply)
         if verdict.denied and verdict.command is not None:
             merge_denied(command, reply, verdict.denied)
         self._audit_write(session, admitted, call, reply, None)
-        return reply
 
     def abandoned(self, session: Session, admitted: Admitted, call: CallInfo) -> None:
         """The caller gave up waiting; what becomes of the command is unknown here."""
@@ -162,6 +181,17 @@ class CommandGate:
         self._audit_write(session, admitted, call, None, CommandCanceledError("the caller gave up"))
 
     # ------------------------------------------------------------------------------------------------------- details
+
+    def _authorize(self, checked: Checked, call: CallInfo) -> None:
+        kind = checked.command.kind
+        needed = scopes_of_command(kind)
+        if allows(call.caller.scopes, needed):
+            return
+        error = PermissionDeniedError(
+            f"{kind_name(kind)} needs the scope {' or '.join(sorted(needed))}, which this API key does not have"
+        )
+        self.record_denial(call, checked.session_id, kind_name(kind), str(error), checked.correlation_id)
+        raise error
 
     def _unavailable(self, command: pb.MxCommand) -> str | None:
         facts = COMMANDS[command.kind]
@@ -188,8 +218,8 @@ class CommandGate:
             reply.protocol_status.message = answer
         else:
             reply = answer
-        future: asyncio.Future[pb.MxCommandReply] = asyncio.get_running_loop().create_future()
-        future.set_result(reply)
+        future: ReplyFuture = asyncio.get_running_loop().create_future()
+        future.set_result(CommandReply(reply))
         return Admitted(pb.MxCommand(kind=command.kind), Verdict(None), future, correlation_id)
 
     def record_denial(
@@ -218,9 +248,9 @@ class CommandGate:
         error: GatewayError | None,
     ) -> None:
         command, verdict = admitted.command, admitted.verdict
-        if not self._audits_writes or command.WhichOneof("payload") is None:
-            return
         kind = command.kind
+        if kind not in self._audited_kinds or command.WhichOneof("payload") is None:
+            return
         if kind in WRITE_KINDS:
             self._record_write(session, admitted, call, kind, verdict.references[0], _outcome(reply, error))
         elif kind in BULK_WRITE_KINDS:
@@ -232,7 +262,7 @@ class CommandGate:
                 if index < len(results):
                     outcome = "accepted" if results[index].was_successful else "failed"
                 self._record_write(session, admitted, call, kind, target, outcome)
-        elif COMMANDS[kind].scope in _AUDITED_GROUPS:
+        else:
             self._record_write(session, admitted, call, kind, "", _outcome(reply, error))
 
     def _record_write(

@@ -52,7 +52,7 @@ class GatewayServicer:
         self._clock = clock
 
     def handler(self) -> grpc.GenericRpcHandler:
-        """All methods for a server; events are sent as the bytes that they are."""
+        """All methods for a server; events and replies to commands are sent as the bytes that they are."""
         unary, stream = grpc.unary_unary_rpc_method_handler, grpc.unary_stream_rpc_method_handler
         methods: dict[str, Any] = {
             "OpenSession": unary(
@@ -61,9 +61,9 @@ class GatewayServicer:
             "CloseSession": unary(
                 self.close_session, pb.CloseSessionRequest.FromString, pb.CloseSessionReply.SerializeToString
             ),
-            "Invoke": unary(self.invoke, pb.MxCommandRequest.FromString, pb.MxCommandReply.SerializeToString),
+            "Invoke": unary(self.invoke, pb.MxCommandRequest.FromString, None),
             "InvokeStream": grpc.stream_stream_rpc_method_handler(
-                self.invoke_stream, pb.MxCommandBatch.FromString, pb.MxCommandReplyBatch.SerializeToString
+                self.invoke_stream, pb.MxCommandBatch.FromString, None
             ),
             "StreamEvents": stream(self.stream_events, pb.StreamEventsRequest.FromString, None),
             "StreamEventBatches": stream(self.stream_event_batches, pb.StreamEventsRequest.FromString, None),
@@ -122,18 +122,16 @@ class GatewayServicer:
 
     # ------------------------------------------------------------------------------------------------------ commands
 
-    async def invoke(self, request: pb.MxCommandRequest, context: Context) -> pb.MxCommandReply:
+    async def invoke(self, request: pb.MxCommandRequest, context: Context) -> bytes:
         call = current_call()
         check_session_id(request.session_id)
-        self._gate.check_shape(request.command, request.client_correlation_id)
-        self._gate.authorize(request.command, call, request.session_id)
+        checked = self._gate.check(request.command, call, request.session_id, request.client_correlation_id)
         session = self._manager.find(request.session_id, call.caller)
         timeout = self._gate.timeout(session, None)
         remaining = context.time_remaining()
         if remaining is not None:
             timeout = max(0.001, min(timeout, remaining))
-        correlation_id = request.client_correlation_id or call.correlation_id
-        admitted = self._gate.admit(session, request.command, call, correlation_id, timeout)
+        admitted = self._gate.admit(session, checked, call, timeout)
         try:
             await admitted.future
         except asyncio.CancelledError:

@@ -13,7 +13,7 @@ from mxgateway_server.core.event_hub import EventHub
 from mxgateway_server.core.handles import HandleTracker
 from mxgateway_server.core.session_state import SessionRecord
 from mxgateway_server.errors import EventQueueOverflowError, GatewayError, WorkerProtocolError
-from mxgateway_server.workers.client import WorkerClient
+from mxgateway_server.workers.client import ReplyFuture, WorkerClient
 
 
 class Session:
@@ -76,7 +76,7 @@ class Session:
         if overflow is not None:
             self.fail(overflow)
 
-    def submit(self, command: pb.MxCommand, timeout: float) -> asyncio.Future[pb.MxCommandReply]:
+    def submit(self, command: pb.MxCommand, timeout: float) -> ReplyFuture:
         """Sends a command to the worker; see WorkerClient.submit.
 
         Raises:

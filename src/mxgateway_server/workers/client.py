@@ -17,8 +17,10 @@ from mxgateway_protocol.clock import Clock
 from mxgateway_protocol.contract import WORKER_PROTOCOL_VERSION, WorkerExit
 from mxgateway_protocol.envelopes import EnvelopeReader, EnvelopeWriter
 from mxgateway_protocol.errors import OversizedFrameError, PipeProtocolError, SessionMismatchError, VersionMismatchError
+from mxgateway_protocol.wire import delimited, key, timestamp
 from mxgateway_server.core.chunks import EventChunk
 from mxgateway_server.core.pending import PendingTable
+from mxgateway_server.core.replies import CommandReply
 from mxgateway_server.core.watchdog import Watchdog, WatchdogLimits
 from mxgateway_server.errors import (
     CommandTimeoutError,
@@ -66,7 +68,12 @@ class WorkerIdentity:
     class_id: str
 
 
-ReplyFuture: TypeAlias = asyncio.Future[pb.MxCommandReply]
+ReplyFuture: TypeAlias = asyncio.Future[CommandReply]
+
+_COMMAND_FIELD = wpb.WorkerEnvelope.WORKER_COMMAND_FIELD_NUMBER
+_COMMAND = key(wpb.WorkerCommand.COMMAND_FIELD_NUMBER, 2)
+_ENQUEUE_TIMESTAMP = key(wpb.WorkerCommand.ENQUEUE_TIMESTAMP_FIELD_NUMBER, 2)
+_TIME_LEFT = key(wpb.WorkerCommand.TIME_LEFT_FIELD_NUMBER, 2)
 
 _KILL_SECONDS = 5.0
 
@@ -204,12 +211,12 @@ class WorkerClient:
             raise WorkerExitedError("the session's worker is ending", exit_code=None, worker_pid=self.pid)
         correlation_id = str(next(self._numbers))
         future: ReplyFuture = self._loop.create_future()
-        envelope = wpb.WorkerEnvelope(correlation_id=correlation_id)
-        body = envelope.worker_command
-        body.command.CopyFrom(command)
-        # Set by hand: the conversions of the well-known types cost more than the rest of the message.
-        body.enqueue_timestamp.seconds, body.enqueue_timestamp.nanos = divmod(self._clock.unix_ns(), 1_000_000_000)
-        body.time_left.seconds, body.time_left.nanos = divmod(int(timeout * 1e9), 1_000_000_000)
+        # A Duration is written like a Timestamp.
+        body = (
+            delimited(_COMMAND, command.SerializeToString())
+            + delimited(_ENQUEUE_TIMESTAMP, timestamp(self._clock.unix_ns()))
+            + delimited(_TIME_LEFT, timestamp(int(timeout * 1e9)))
+        )
         timer = self._loop.call_later(timeout, self._time_out, correlation_id, future, timeout)
         try:
             self._pending.add(correlation_id, (future, timer))
@@ -217,7 +224,7 @@ class WorkerClient:
             timer.cancel()
             raise
         try:
-            self._send(envelope)
+            self._process.write(self._writer.frame_body(_COMMAND_FIELD, body, correlation_id))
         except OversizedFrameError:
             self._forget(correlation_id)
             raise InvalidRequestError(
@@ -286,7 +293,8 @@ class WorkerClient:
                 future, timer = waiter
                 timer.cancel()
                 if not future.done():
-                    future.set_result(envelope.worker_command_reply.reply)
+                    reply = envelope.worker_command_reply
+                    future.set_result(CommandReply(reply.reply_data or reply.reply))
         elif body == "worker_heartbeat":
             self._take_heartbeat(envelope.worker_heartbeat)
         elif body == "worker_fault":
