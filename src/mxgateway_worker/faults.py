@@ -1,7 +1,8 @@
 """Faults of the worker as a process, for tests of what stands at the other end of its pipe.
 
 `crash` and `exit` (parameter `code`) end the process, `corrupt_frame` sends bytes that are no frame, `hang` stops all
-writing, heartbeats included. Every other name is the backend's.
+writing, heartbeats included, `clock_jump` (parameter `seconds`) sets the process's wall clock. Every other name is the
+backend's.
 """
 
 from __future__ import annotations
@@ -10,9 +11,19 @@ import os
 import signal
 from collections.abc import Mapping
 
+from mxgateway_protocol.clock import MovableClock
 from mxgateway_worker.writer import RawFrame, Writer
 
-WORKER_FAULTS = ("crash", "exit", "corrupt_frame", "hang")
+WORKER_FAULTS: Mapping[str, frozenset[str]] = {
+    "crash": frozenset(),
+    "exit": frozenset({"code"}),
+    "corrupt_frame": frozenset(),
+    "hang": frozenset(),
+    "clock_jump": frozenset({"seconds"}),
+}
+"""By name: the parameters that it takes."""
+
+_LONGEST_JUMP = 10 * 366 * 86400
 
 
 def parse(text: str) -> tuple[str, dict[str, str]]:
@@ -47,7 +58,7 @@ class WorkerFaults:
         """
         if fault not in WORKER_FAULTS:
             return False
-        unknown = set(parameters) - ({"code"} if fault == "exit" else set())
+        unknown = set(parameters) - WORKER_FAULTS[fault]
         if unknown:
             raise ValueError(f"fault {fault} does not take {', '.join(sorted(unknown))}")
         if fault == "exit":
@@ -56,8 +67,17 @@ class WorkerFaults:
             if hasattr(signal, "SIGKILL"):
                 os.kill(os.getpid(), signal.SIGKILL)
             os.abort()
-        if fault == "hang":
+        if fault == "clock_jump":
+            MovableClock.move(_seconds(parameters))
+        elif fault == "hang":
             self._writer.freeze()
         else:
             self._writer.send(RawFrame(b"\xff" * 64))
         return True
+
+
+def _seconds(parameters: Mapping[str, str]) -> float:
+    seconds = float(parameters.get("seconds", "3600"))
+    if not abs(seconds) <= _LONGEST_JUMP:
+        raise ValueError(f"fault clock_jump: seconds is a number from -{_LONGEST_JUMP} to {_LONGEST_JUMP}")
+    return seconds

@@ -9,7 +9,7 @@ import sys
 import threading
 from collections.abc import Sequence
 
-from mxgateway_protocol.clock import SystemClock
+from mxgateway_protocol.clock import MovableClock, SystemClock
 from mxgateway_protocol.contract import NONCE_VARIABLE
 from mxgateway_worker import arguments, logs, stdio
 from mxgateway_worker.parent import die_with_parent
@@ -36,6 +36,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     # Ctrl-C reaches the whole process group; the gateway decides what becomes of its workers.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     sys.setswitchinterval(_SWITCH_INTERVAL)
+    if settings.allow_fault_injection:
+        MovableClock.install()
     formatter = logs.configure(settings.session_id, settings.log_level)
     worker = Worker(settings, read_fd, write_fd, SystemClock(), formatter)
     if hasattr(signal, "SIGTERM"):

@@ -85,6 +85,36 @@ def test_a_corrupt_frame_can_be_asked_for() -> None:
             worker.wait_for(lambda: False)
 
 
+@pytest.mark.parametrize("seconds", [7200, -7200])
+def test_values_go_on_when_the_clock_is_set(galaxy: Path, seconds: int) -> None:
+    """Stamps follow the clock, forward and back; sequences, calls and signals take no harm."""
+    with WorkerProcess(
+        backend="simulator", options={"galaxy": str(galaxy)}, arguments=["--allow-fault-injection"]
+    ) as worker:
+        worker.make_ready()
+        subscribe(worker, "TestMachine_001.TestChangingInt")
+        worker.wait_for(lambda: len(worker.events) >= 2)
+        before = len(worker.events)
+        assert worker.command(inject("clock_jump", seconds=str(seconds))).protocol_status.code == OK
+        worker.wait_for(lambda: len(worker.events) >= before + 3)
+        jumped = worker.events[-1].worker_timestamp.ToSeconds() - worker.events[0].worker_timestamp.ToSeconds()
+        assert abs(jumped - seconds) < 600
+        assert (
+            abs(worker.events[-1].source_timestamp.ToSeconds() - worker.events[-1].worker_timestamp.ToSeconds()) < 600
+        )
+        assert [event.worker_sequence for event in worker.events] == list(range(1, len(worker.events) + 1))
+        assert worker.shutdown() == WorkerExit.SUCCESS
+
+
+@pytest.mark.parametrize("parameters", [{"seconds": "soon"}, {"seconds": "nan"}, {"seconds": "1e12"}, {"minutes": "1"}])
+def test_a_clock_is_not_set_by_nonsense(parameters: dict[str, str]) -> None:
+    with WorkerProcess(arguments=["--allow-fault-injection"]) as worker:
+        worker.make_ready()
+        reply = worker.command(inject("clock_jump", **parameters))
+        assert reply.protocol_status.code == pb.PROTOCOL_STATUS_CODE_INVALID_REQUEST
+        assert worker.shutdown() == WorkerExit.SUCCESS
+
+
 def test_a_fault_can_be_set_from_the_start(galaxy: Path, tmp_path: Path) -> None:
     """`--option fault=…` injects once the backend is open."""
     with WorkerProcess(options={"fault": "exit:code=33"}, arguments=["--allow-fault-injection"]) as worker:
