@@ -68,20 +68,24 @@ class GatewayProcess:
     """
 
     def __init__(
-        self, site: Site, settings: Mapping[str, str] | None = None, flags: tuple[str, ...] = (), log_lines: int = 200
+        self,
+        site: Site,
+        settings: Mapping[str, str] | None = None,
+        flags: tuple[str, ...] = (),
+        log_lines: int = 200,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         """Starts it and waits until it listens.
 
         Args:
             settings: dotted name of a setting → value, for example `worker.pool_size`.
+            environment: variables on top of this process's own.
 
         Raises:
             GatewayFailedError: it did not come up.
         """
         self.site = site
-        environment = os.environ | {
-            f"MXGATEWAY__{name.replace('.', '__').upper()}": value for name, value in (settings or {}).items()
-        }
+        variables = {f"MXGATEWAY__{name.replace('.', '__').upper()}": value for name, value in (settings or {}).items()}
         self.last_lines: deque[str] = deque(maxlen=log_lines)
         self._popen = subprocess.Popen(
             [
@@ -93,7 +97,7 @@ class GatewayProcess:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            env=environment,
+            env=os.environ | variables | dict(environment or {}),
         )
         self._reader = Thread(target=self._read_log, name="gateway-log", daemon=True)
         self._reader.start()

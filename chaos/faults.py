@@ -17,6 +17,7 @@ from chaos.call_oracle import Excuse
 from chaos.judge import Judge, describe
 from chaos.plan import Fault, Scope
 from chaos.site import StormSite
+from chaos.wall_clock import JUMPS
 from mxgateway import GatewayClient, MxGatewayError, Session
 
 _WAIT_FOR_ACTOR = 15.0
@@ -44,8 +45,8 @@ class Injector:
         """Carries one fault out from beginning to end."""
         if fault.scope is Scope.GATEWAY:
             async with self._gateway:
-                await self._of_gateway(fault)
-            self.done[fault.kind] += 1
+                is_done = await self._of_gateway(fault)
+            (self.done if is_done else self.skipped)[fault.kind] += 1
         elif fault.scope is Scope.CONNECTION:
             await self._of_connection(fault, self._actors[fault.target % len(self._actors)])
             self.done[fault.kind] += 1
@@ -159,6 +160,8 @@ class Injector:
     async def _command(self, fault: Fault, client: GatewayClient, session: Session) -> None:
         if fault.kind == "garbage_frame":
             await session.inject_fault("corrupt_frame")
+        elif fault.kind == "clock_worker":
+            await session.inject_fault("clock_jump", {"seconds": str(_jump(fault))})
         elif fault.kind == "worker_exit":
             await session.inject_fault("exit", {"code": str(3 + fault.choice % 100)})
         else:
@@ -168,15 +171,22 @@ class Injector:
 
     # ----------------------------------------------------------------------------------------------------- gateway
 
-    async def _of_gateway(self, fault: Fault) -> None:
+    async def _of_gateway(self, fault: Fault) -> bool:
+        clock = self._site.clock
+        if fault.kind == "clock_gateway" and clock is None:
+            return False
         self._site.remember()
         async with self._excused(fault, *self._actors):
             if fault.kind == "freeze_gateway":
                 await self._frozen(self._site.gateway.process, fault.seconds)
+            elif fault.kind == "clock_gateway":
+                assert clock is not None
+                clock.move(_jump(fault))
             elif fault.kind == "disk_full_gateway":
                 await _without_disk(self._site.gateway.process, fault.seconds)
             else:
                 await self._replace(self._site.kill if fault.kind == "kill_gateway" else self._site.drain)
+        return True
 
     async def _replace(self, end: Callable[[], Awaitable[list[str]]]) -> None:
         self._up.clear()
@@ -186,6 +196,10 @@ class Injector:
         for actor in self._actors:
             actor.proxy.target = self._site.target
         self._up.set()
+
+
+def _jump(fault: Fault) -> float:
+    return JUMPS[fault.choice % len(JUMPS)]
 
 
 def _process(pid: int) -> psutil.Process | None:

@@ -47,6 +47,7 @@ _SESSION = (
     FaultKind("garbage_frame", Scope.SESSION, "the worker sends bytes that are no frame", 4),
     FaultKind("worker_exit", Scope.SESSION, "the worker exits by itself with a code of its own", 3),
     FaultKind("disk_full_worker", Scope.SESSION, "the worker can write to no file", 4, (0.5, 2.0)),
+    FaultKind("clock_worker", Scope.SESSION, "the worker's wall clock is set forward or back", 4),
 )
 _CONNECTION = (
     FaultKind("cut", Scope.CONNECTION, "connections close in order (FIN)", 5),
@@ -60,6 +61,7 @@ _CONNECTION = (
 _GATEWAY = (
     FaultKind("freeze_gateway", Scope.GATEWAY, "SIGSTOP to the gateway, SIGCONT later", 3, (0.3, 2.0)),
     FaultKind("disk_full_gateway", Scope.GATEWAY, "the gateway can write to no file", 3, (0.5, 3.0)),
+    FaultKind("clock_gateway", Scope.GATEWAY, "the gateway's wall clock is set forward or back", 3),
     FaultKind("kill_gateway", Scope.GATEWAY, "SIGKILL to the gateway, and a new one", 2),
     FaultKind("drain", Scope.GATEWAY, "SIGTERM to the gateway with sessions at work, and a new one", 2),
 )

@@ -12,6 +12,7 @@ from pathlib import Path
 import psutil
 from benches.gateway_process import SCOPES, GatewayProcess, Site
 
+from chaos.wall_clock import WallClock
 from mxgateway import GatewayClient
 
 SETTINGS: Mapping[str, str] = {
@@ -40,12 +41,14 @@ class StormSite:
 
     Attributes:
         gateway: the one that runs now.
+        clock: its wall clock, and that of those after it; None where it cannot be set.
         restarts: how many were started after the first.
         exits: how the drained ones ended.
     """
 
     def __init__(self, folder: Path) -> None:
         self._site = Site.prepare(folder, scopes=f"{SCOPES},admin")
+        self.clock = WallClock(folder) if WallClock.is_available() else None
         self._seen: dict[int, psutil.Process] = {}
         self.restarts = 0
         self.exits: list[int] = []
@@ -88,6 +91,8 @@ class StormSite:
         with contextlib.suppress(psutil.NoSuchProcess):
             self.gateway.process.kill()
         await asyncio.to_thread(self.gateway.wait, STOP_LIMIT)
+        if self.clock is not None:
+            self.clock.clear(self.gateway.pid)
         left = await _gone(before, ORPHAN_LIMIT)
         return [f"process {process.pid} outlived its killed gateway" for process in left]
 
@@ -120,7 +125,8 @@ class StormSite:
         self.restarts += 1
 
     def _start(self) -> GatewayProcess:
-        return GatewayProcess(self._site, SETTINGS, ("--allow-fault-injection",))
+        environment = None if self.clock is None else self.clock.environment
+        return GatewayProcess(self._site, SETTINGS, ("--allow-fault-injection",), environment=environment)
 
 
 def _runs(process: psutil.Process) -> bool:

@@ -32,7 +32,7 @@ class MovableClock(SystemClock):
     @classmethod
     def install(cls) -> None:
         """Makes the wall clock of every SystemClock movable; to be called before any is used."""
-        SystemClock.unix_ns = staticmethod(cls._unix_ns)  # type: ignore[method-assign]
+        SystemClock.unix_ns = staticmethod(cls._unix_ns)
 
     @classmethod
     def move(cls, seconds: float) -> None:
