@@ -24,6 +24,7 @@ _SHARED: dict[str, Callable[[GatewayProcess, float], Awaitable[dict[str, Any]]]]
     "latency": product.measure_latency,
     "unary": product.measure_unary,
     "commands": product.measure_commands,
+    "transports": product.measure_transports,
     "openWarm": product.measure_open_warm,
     "memory": lambda running, _: sessions.measure_memory(running),
 }

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import functools
+import statistics
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
@@ -216,6 +218,38 @@ async def measure_commands(running: GatewayProcess, seconds: float) -> Figures:
             "read6": await sequential(lambda: session.read_bulk(server, QUIET_TAGS[:6]), seconds),
             "read6InFlight50": await in_flight(lambda: session.read_bulk(server, QUIET_TAGS[:6]), seconds),
             "read100": await sequential(lambda: session.read_bulk(server, QUIET_TAGS), seconds),
+        }
+
+
+_TURN = 0.2
+
+
+async def measure_transports(running: GatewayProcess, seconds: float) -> Figures:
+    """The same calls of the client library, as unary calls and on the command stream, in short turns: what else the
+    machine does meanwhile meets both."""
+    async with await running.client() as client, await client.open_session() as session:
+        # Who does not know what the gateway announced makes unary calls.
+        sessions = {"unary": client.attach_session(session.session_id), "commandStream": session}
+        sequential_samples: dict[str, list[float]] = {name: [] for name in sessions}
+        flown: dict[str, list[float]] = {name: [] for name in sessions}
+        for each in sessions.values():
+            await each.ping()
+        for _ in range(max(2, round(seconds / _TURN))):
+            for name, each in sessions.items():
+                begin = time.perf_counter()
+                while (start := time.perf_counter()) - begin < _TURN:
+                    await each.ping("x" * 40)
+                    sequential_samples[name].append(time.perf_counter() - start)
+        for _ in range(max(2, round(seconds / _TURN))):
+            for name, each in sessions.items():
+                found = await in_flight(functools.partial(each.ping, "x" * 40), _TURN)
+                flown[name].append(float(str(found["callsPerSecond"])))
+        return {
+            name: {
+                "sequential": {"latencyMs": latency_ms(sequential_samples[name])},
+                "inFlight50": {"callsPerSecond": round(statistics.mean(flown[name]))},
+            }
+            for name in sessions
         }
 
 

@@ -79,15 +79,15 @@ RATIOS = (
     Ratio("read of 100 / asyncua", "commands.read100.callsPerSecond", "asyncua.read100.callsPerSecond", 3.0),
     Ratio(
         "command stream p50 / unary p50",
-        "commands.sequential.latencyMs.p50",
-        "unary.sequential.latencyMs.p50",
+        "transports.commandStream.sequential.latencyMs.p50",
+        "transports.unary.sequential.latencyMs.p50",
         0.7,
         most=True,
     ),
     Ratio(
         "command stream 50 in flight / unary 50 in flight",
-        "commands.inFlight50.callsPerSecond",
-        "unary.inFlight50.callsPerSecond",
+        "transports.commandStream.inFlight50.callsPerSecond",
+        "transports.unary.inFlight50.callsPerSecond",
         4.0,
     ),
 )

@@ -253,7 +253,8 @@ class Worker:
         self._used = True
         expires = None
         if command.HasField("time_left"):
-            expires = self._clock.monotonic() + command.time_left.ToNanoseconds() / NS_PER_SECOND
+            left = command.time_left
+            expires = self._clock.monotonic() + left.seconds + left.nanos / NS_PER_SECOND
         self._executor.submit(Job(correlation_id, command.command, expires))
 
     def _take_assignment(self, assign: wpb.WorkerAssign) -> None:

@@ -83,6 +83,7 @@ class CommandStream:
     def _take(self, session: Session, batch: pb.MxCommandBatch) -> None:
         for streamed in batch.commands:
             self._begin(session, streamed)
+        session.flush()
         for correlation_id in batch.cancel_correlation_ids:
             admitted = self._under_way.get(correlation_id)
             if admitted is not None:
@@ -98,7 +99,11 @@ class CommandStream:
             self._manager.find(session.session_id, self._call.caller)
             asked = streamed.timeout.ToNanoseconds() / 1e9 if streamed.HasField("timeout") else None
             timeout = self._gate.timeout(session, asked)
-            admitted = self._gate.admit(session, checked, self._call, timeout)
+
+            def finish() -> None:
+                self._finish(session, admitted)
+
+            admitted = self._gate.admit(session, checked, self._call, timeout, finish)
         except GatewayError as error:
             self._put(self._failure(session, command, correlation_id, error))
             return
@@ -106,19 +111,23 @@ class CommandStream:
             self._put(self._gate.complete(session, admitted, self._call))
             return
         self._under_way[correlation_id] = admitted
-        admitted.future.add_done_callback(lambda _: self._finish(session, command, correlation_id))
+        admitted.future.add_done_callback(lambda _: finish())
 
-    def _finish(self, session: Session, command: pb.MxCommand, correlation_id: str) -> None:
-        admitted = self._under_way.pop(correlation_id)
+    def _finish(self, session: Session, admitted: Admitted) -> None:
+        correlation_id = admitted.correlation_id
+        if self._under_way.get(correlation_id) is not admitted:
+            # The reply was sent on before the future's callbacks ran.
+            return
+        del self._under_way[correlation_id]
         if admitted.future.cancelled():
             self._gate.abandoned(session, admitted, self._call)
             canceled = CommandCanceledError("canceled; a call that had begun may still be running in the worker")
-            self._put(self._failure(session, command, correlation_id, canceled))
+            self._put(self._failure(session, admitted.command, correlation_id, canceled))
             return
         try:
             reply = self._gate.complete(session, admitted, self._call)
         except GatewayError as error:
-            reply = self._failure(session, command, correlation_id, error)
+            reply = self._failure(session, admitted.command, correlation_id, error)
         self._put(reply)
 
     def _failure(self, session: Session, command: pb.MxCommand, correlation_id: str, error: GatewayError) -> bytes:

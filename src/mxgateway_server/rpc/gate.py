@@ -6,6 +6,7 @@ Up to the moment when the worker has the command nothing waits, so commands run 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
@@ -27,7 +28,7 @@ from mxgateway_server.rpc.callers import CallInfo
 from mxgateway_server.security.audit import AuditLog
 from mxgateway_server.security.store import AuditRecord
 from mxgateway_server.sessions.session import Session
-from mxgateway_server.workers.client import ReplyFuture
+from mxgateway_server.workers.command_table import ReplyFuture
 
 _AUDITED_SCOPES = frozenset({Scope.INVOKE_WRITE, Scope.INVOKE_SECURE, Scope.ADMIN})
 _AUDITED_KINDS = frozenset(kind for kind, facts in COMMANDS.items() if facts.scope in _AUDITED_SCOPES)
@@ -107,8 +108,18 @@ class CommandGate:
             raise InvalidRequestError("the command's time limit must be more than 0")
         return min(asked, self._max_timeout)
 
-    def admit(self, session: Session, checked: Checked, call: CallInfo, timeout: float) -> Admitted:
+    def admit(
+        self,
+        session: Session,
+        checked: Checked,
+        call: CallInfo,
+        timeout: float,
+        on_reply: Callable[[], None] | None = None,
+    ) -> Admitted:
         """Checks what the session has to say and gives the command to the worker, at once.
+
+        Args:
+            on_reply: see WorkerClient.submit.
 
         Raises:
             InvalidRequestError, PermissionDeniedError, SessionNotReadyError, PendingLimitError, WorkerError
@@ -144,7 +155,7 @@ class CommandGate:
         if has_sparse(sent):
             sent = expand_sparse(sent)
         sent = complete_array_names(sent, self._lookup)
-        future = session.submit(sent, timeout)
+        future = session.submit(sent, timeout, on_reply)
         session.handles.begin(sent)
         return Admitted(command, verdict, future, correlation_id)
 

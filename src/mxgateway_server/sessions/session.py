@@ -13,7 +13,8 @@ from mxgateway_server.core.event_hub import EventHub
 from mxgateway_server.core.handles import HandleTracker
 from mxgateway_server.core.session_state import SessionRecord
 from mxgateway_server.errors import EventQueueOverflowError, GatewayError, WorkerProtocolError
-from mxgateway_server.workers.client import ReplyFuture, WorkerClient
+from mxgateway_server.workers.client import WorkerClient
+from mxgateway_server.workers.command_table import ReplyFuture
 
 
 class Session:
@@ -76,7 +77,7 @@ class Session:
         if overflow is not None:
             self.fail(overflow)
 
-    def submit(self, command: pb.MxCommand, timeout: float) -> ReplyFuture:
+    def submit(self, command: pb.MxCommand, timeout: float, on_reply: Callable[[], None] | None = None) -> ReplyFuture:
         """Sends a command to the worker; see WorkerClient.submit.
 
         Raises:
@@ -85,7 +86,12 @@ class Session:
         self.record.require_ready()
         assert self.worker is not None
         self.commands_started += 1
-        return self.worker.submit(command, timeout)
+        return self.worker.submit(command, timeout, on_reply)
+
+    def flush(self) -> None:
+        """Sends submitted commands on now; else they go with all others of this turn of the loop."""
+        if self.worker is not None:
+            self.worker.flush()
 
     def worker_pid(self) -> int:
         return 0 if self.worker is None else self.worker.pid

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TypeAlias
 
 from google.protobuf.duration_pb2 import Duration
 
@@ -16,16 +14,10 @@ from mxgateway.generated import mxaccess_worker_pb2 as wpb
 from mxgateway_protocol.clock import Clock
 from mxgateway_protocol.contract import WORKER_PROTOCOL_VERSION, WorkerExit
 from mxgateway_protocol.envelopes import EnvelopeReader, EnvelopeWriter
-from mxgateway_protocol.errors import OversizedFrameError, PipeProtocolError, SessionMismatchError, VersionMismatchError
-from mxgateway_protocol.wire import delimited, key, timestamp
+from mxgateway_protocol.errors import PipeProtocolError, SessionMismatchError, VersionMismatchError
 from mxgateway_server.core.chunks import EventChunk
-from mxgateway_server.core.pending import PendingTable
-from mxgateway_server.core.replies import CommandReply
 from mxgateway_server.core.watchdog import Watchdog, WatchdogLimits
 from mxgateway_server.errors import (
-    CommandTimeoutError,
-    GatewayError,
-    InvalidRequestError,
     SessionClosedError,
     WorkerBackendError,
     WorkerEarlyExitError,
@@ -40,6 +32,7 @@ from mxgateway_server.errors import (
     WorkerVersionError,
 )
 from mxgateway_server.logs import get_logger, redact
+from mxgateway_server.workers.command_table import CommandTable, ReplyFuture
 from mxgateway_server.workers.containment import Containment
 from mxgateway_server.workers.process import WorkerProcess
 
@@ -68,13 +61,6 @@ class WorkerIdentity:
     class_id: str
 
 
-ReplyFuture: TypeAlias = asyncio.Future[CommandReply]
-
-_COMMAND_FIELD = wpb.WorkerEnvelope.WORKER_COMMAND_FIELD_NUMBER
-_COMMAND = key(wpb.WorkerCommand.COMMAND_FIELD_NUMBER, 2)
-_ENQUEUE_TIMESTAMP = key(wpb.WorkerCommand.ENQUEUE_TIMESTAMP_FIELD_NUMBER, 2)
-_TIME_LEFT = key(wpb.WorkerCommand.TIME_LEFT_FIELD_NUMBER, 2)
-
 _KILL_SECONDS = 5.0
 
 
@@ -94,9 +80,8 @@ class WorkerClient:
         self._containment = containment
         self._writer = EnvelopeWriter(process.session_id)
         self._reader = EnvelopeReader(process.session_id)
-        self._pending: PendingTable[tuple[ReplyFuture, asyncio.TimerHandle]] = PendingTable(limits.max_pending)
+        self._commands = CommandTable(limits.max_pending, self._writer, process.write, self._send_cancel, clock)
         self._watchdog = Watchdog(limits.watchdog, clock.monotonic())
-        self._numbers = itertools.count(1)
         self._loop = asyncio.get_running_loop()
         self._hello: wpb.WorkerHello | None = None
         self._ready: asyncio.Future[wpb.WorkerReady] = self._loop.create_future()
@@ -127,11 +112,11 @@ class WorkerClient:
     @property
     def in_flight(self) -> int:
         """Commands that the worker was given and has not answered."""
-        return self._pending.in_flight
+        return self._commands.in_flight
 
     @property
     def late_replies(self) -> int:
-        return self._pending.late_replies
+        return self._commands.late_replies
 
     @property
     def is_usable(self) -> bool:
@@ -194,11 +179,15 @@ class WorkerClient:
 
     # ------------------------------------------------------------------------------------------------------ commands
 
-    def submit(self, command: pb.MxCommand, timeout: float) -> ReplyFuture:
+    def submit(self, command: pb.MxCommand, timeout: float, on_reply: Callable[[], None] | None = None) -> ReplyFuture:
         """Sends a command now; the future gets its reply.
 
         Commands run in the order of the calls. Canceling the future takes the command out of the worker's queue if it
         has not begun; a call that runs is never aborted.
+
+        Args:
+            on_reply: called as soon as the future has its reply, a turn of the loop before its callbacks. Other endings
+                come by the callbacks only.
 
         Raises:
             PendingLimitError: too many are under way.
@@ -209,49 +198,11 @@ class WorkerClient:
             raise self.fault
         if self._is_closing or self.identity is None:
             raise WorkerExitedError("the session's worker is ending", exit_code=None, worker_pid=self.pid)
-        correlation_id = str(next(self._numbers))
-        future: ReplyFuture = self._loop.create_future()
-        # A Duration is written like a Timestamp.
-        body = (
-            delimited(_COMMAND, command.SerializeToString())
-            + delimited(_ENQUEUE_TIMESTAMP, timestamp(self._clock.unix_ns()))
-            + delimited(_TIME_LEFT, timestamp(int(timeout * 1e9)))
-        )
-        timer = self._loop.call_later(timeout, self._time_out, correlation_id, future, timeout)
-        try:
-            self._pending.add(correlation_id, (future, timer))
-        except GatewayError:
-            timer.cancel()
-            raise
-        try:
-            self._process.write(self._writer.frame_body(_COMMAND_FIELD, body, correlation_id))
-        except OversizedFrameError:
-            self._forget(correlation_id)
-            raise InvalidRequestError(
-                "the command is longer than a frame may be (setting worker.max_message_bytes)"
-            ) from None
-        except GatewayError:
-            self._forget(correlation_id)
-            raise
-        future.add_done_callback(lambda done: self._canceled(correlation_id) if done.cancelled() else None)
-        return future
+        return self._commands.submit(command, timeout, on_reply)
 
-    def _forget(self, correlation_id: str) -> None:
-        waiter = self._pending.reply(correlation_id)
-        if waiter is not None:
-            waiter[1].cancel()
-
-    def _time_out(self, correlation_id: str, future: ReplyFuture, timeout: float) -> None:
-        if self._pending.abandon(correlation_id):
-            self._send_cancel(correlation_id, "timeout")
-        if not future.done():
-            future.set_exception(
-                CommandTimeoutError(f"no reply within {timeout:g} s; the call may still be running in the worker")
-            )
-
-    def _canceled(self, correlation_id: str) -> None:
-        if self._pending.abandon(correlation_id):
-            self._send_cancel(correlation_id, "canceled")
+    def flush(self) -> None:
+        """Sends what was submitted in this turn of the loop now: no more comes in it."""
+        self._process.flush()
 
     def _send_cancel(self, correlation_id: str, reason: str) -> None:
         if self.fault is None and not self._is_closing:
@@ -288,13 +239,7 @@ class WorkerClient:
         elif body == "worker_event_batch":
             self._take_events(envelope.worker_event_batch)
         elif body == "worker_command_reply":
-            waiter = self._pending.reply(envelope.correlation_id)
-            if waiter is not None:
-                future, timer = waiter
-                timer.cancel()
-                if not future.done():
-                    reply = envelope.worker_command_reply
-                    future.set_result(CommandReply(reply.reply_data or reply.reply))
+            self._commands.reply(envelope.correlation_id, envelope.worker_command_reply)
         elif body == "worker_heartbeat":
             self._take_heartbeat(envelope.worker_heartbeat)
         elif body == "worker_fault":
@@ -368,7 +313,7 @@ class WorkerClient:
         """Looks whether the worker hangs; called once in a while."""
         if not self.is_usable:
             return
-        verdict = self._watchdog.verdict(self._clock.monotonic(), self._pending.in_flight)
+        verdict = self._watchdog.verdict(self._clock.monotonic(), self._commands.in_flight)
         if verdict is not None:
             self._fail(WorkerHungError(verdict, worker_pid=self.pid))
 
@@ -425,10 +370,7 @@ class WorkerClient:
             self._ready.exception()
         if self._assigned is not None and not self._assigned.done():
             self._assigned.set_exception(error)
-        for future, timer in self._pending.drain():
-            timer.cancel()
-            if not future.done():
-                future.set_exception(error)
+        self._commands.fail_all(error)
 
     def _last_words(self) -> str:
         lines = list(self._process.last_lines)[-3:]

@@ -107,7 +107,8 @@ class WorkerProcess(asyncio.SubprocessProtocol):
         return self._gathered_bytes + (0 if self._stdin is None else int(self._stdin.get_write_buffer_size()))
 
     def write(self, frame: bytes) -> None:
-        """Sends a frame, together with all others of this turn of the loop: one system call for many commands.
+        """Sends a frame, together with all others of this turn of the loop or up to the next `flush`: one system call
+        for many commands.
 
         Raises:
             PendingLimitError: too much waits for this worker already.
@@ -117,11 +118,12 @@ class WorkerProcess(asyncio.SubprocessProtocol):
         if self.unsent_bytes + len(frame) > MAX_UNSENT:
             raise PendingLimitError("too many bytes wait for the session's worker; wait for replies", retry_after=0.5)
         if not self._gathered:
-            asyncio.get_running_loop().call_soon(self._flush)
+            asyncio.get_running_loop().call_soon(self.flush)
         self._gathered.append(frame)
         self._gathered_bytes += len(frame)
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
+        """Sends what is gathered without waiting for the end of the turn."""
         if self._gathered:
             data = b"".join(self._gathered)
             self._gathered.clear()
@@ -132,7 +134,7 @@ class WorkerProcess(asyncio.SubprocessProtocol):
     def close_input(self) -> None:
         """Ends the worker's input, which ends a healthy worker."""
         if self._stdin is not None:
-            self._flush()
+            self.flush()
             self._stdin.close()
 
     def stop_reading(self) -> None:

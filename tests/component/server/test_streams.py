@@ -314,6 +314,18 @@ async def test_correlation_ids_must_be_there_and_unique_among_those_under_way(ga
     await eventually(lambda: one.record.attached_streams == 0)
 
 
+async def test_a_correlation_id_is_free_again_with_its_reply(gateway: LiveGateway) -> None:
+    session = await gateway.open()
+    call = gateway.stub.InvokeStream(metadata=gateway.auth)
+    for number in range(100):
+        ping = pb.MxStreamCommand(correlation_id="a", command=command("PING", message=str(number)))
+        await call.write(pb.MxCommandBatch(session_id=session, commands=[ping]))
+        (reply,) = (await call.read()).replies
+        assert (reply.correlation_id, reply.diagnostic_message) == ("a", str(number))
+    await call.done_writing()
+    assert await call.read() == grpc.aio.EOF
+
+
 async def test_a_fault_or_a_close_answers_everything_under_way_and_what_comes_after(gateway: LiveGateway) -> None:
     session = await gateway.open()
     call = gateway.stub.InvokeStream(metadata=gateway.auth)

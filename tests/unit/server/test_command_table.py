@@ -1,0 +1,96 @@
+"""Commands under way on a worker: who is told of a reply, when, and what is left when none comes."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from tests.support.clock import ManualClock
+
+from mxgateway.generated import mxaccess_gateway_pb2 as pb
+from mxgateway.generated import mxaccess_worker_pb2 as wpb
+from mxgateway_protocol.envelopes import EnvelopeReader, EnvelopeWriter
+from mxgateway_protocol.frames import FrameDecoder
+from mxgateway_server.core.replies import CommandReply
+from mxgateway_server.errors import CommandTimeoutError, InvalidRequestError, PendingLimitError, SessionClosedError
+from mxgateway_server.workers.command_table import CommandTable
+
+SESSION = "session-x"
+
+
+class Rig:
+    def __init__(self, limit: int = 10, max_bytes: int = 10_000) -> None:
+        self.clock = ManualClock()
+        self.written: list[bytes] = []
+        self.canceled: list[tuple[str, str]] = []
+        self.told: list[str] = []
+        self.table = CommandTable(
+            limit,
+            EnvelopeWriter(SESSION, max_bytes=max_bytes),
+            self.written.append,
+            lambda *what: self.canceled.append(what),
+            self.clock,
+        )
+
+    def submit(self, text: str = "x", timeout: float = 30.0) -> asyncio.Future[CommandReply]:
+        ping = pb.MxCommand(kind=pb.MX_COMMAND_KIND_PING, ping=pb.PingCommand(message=text))
+        return self.table.submit(ping, timeout, lambda: self.told.append(text))
+
+    def reply(self, correlation_id: str) -> None:
+        data = pb.MxCommandReply(diagnostic_message="done").SerializeToString()
+        self.table.reply(correlation_id, wpb.WorkerCommandReply(reply_data=data))
+
+
+async def test_a_command_is_written_as_the_envelope_that_protobuf_would_make() -> None:
+    rig = Rig()
+    future = rig.submit("hello", 1.5)
+    (payload,) = FrameDecoder().feed(rig.written[0])
+    envelope = EnvelopeReader(SESSION).parse(payload)
+    assert (envelope.correlation_id, envelope.sequence) == ("1", 1)
+    body = envelope.worker_command
+    assert body.command.ping.message == "hello"
+    assert body.enqueue_timestamp.ToNanoseconds() == rig.clock.unix_ns()
+    assert body.time_left.ToNanoseconds() == 1_500_000_000
+    rig.reply("1")
+    assert (await future).message.diagnostic_message == "done"
+
+
+async def test_who_asked_is_told_of_a_reply_before_the_loop_turns() -> None:
+    rig = Rig()
+    future = rig.submit("a")
+    rig.reply("1")
+    assert rig.told == ["a"]
+    assert future.done()
+    assert rig.table.in_flight == 0
+
+
+async def test_other_endings_come_by_the_future_only() -> None:
+    rig = Rig()
+    slow, given_up, left = rig.submit("slow", 0.0), rig.submit("given up"), rig.submit("left")
+    given_up.cancel()
+    with pytest.raises(CommandTimeoutError):
+        await slow
+    assert sorted(rig.canceled) == [("1", "timeout"), ("2", "canceled")]
+    # The worker may still be at work on both, so their places are taken until it answers.
+    assert rig.table.in_flight == 3
+    rig.reply("1")
+    rig.reply("2")
+    assert (rig.table.in_flight, rig.table.late_replies) == (1, 2)
+    rig.table.fail_all(SessionClosedError("over"))
+    with pytest.raises(SessionClosedError):
+        await left
+    assert rig.told == []
+    assert rig.table.in_flight == 0
+
+
+async def test_what_cannot_be_sent_leaves_nothing_behind() -> None:
+    rig = Rig(limit=1, max_bytes=100)
+    with pytest.raises(InvalidRequestError, match="max_message_bytes"):
+        rig.submit("x" * 200)
+    assert rig.table.in_flight == 0
+    future = rig.submit("fits")
+    with pytest.raises(PendingLimitError):
+        rig.submit("too many")
+    assert len(rig.written) == 1
+    rig.reply("2")
+    await future
