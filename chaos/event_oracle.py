@@ -87,6 +87,7 @@ class StreamEvents:
         # A session's first stream begins with its first event. Later fresh ones begin with what nobody has had yet.
         self._expected = after + 1 if after or from_first else 0
         self._pending = 0
+        self._gap = 0
         self._begun = False
         self.last = after
         self.events = 0
@@ -116,6 +117,7 @@ class StreamEvents:
         elif oldest_available <= self._after + 1:
             self._violation("gap", now, f"a replay gap after {self._after}, though {oldest_available} is available")
         self._begun = True
+        self._gap = oldest_available - 1 - requested_after
         self._expected = oldest_available
 
     def event(self, sequence: int, digest: int, now: float) -> None:
@@ -130,7 +132,7 @@ class StreamEvents:
         if not session.agree(sequence, digest):
             self._violation("content", now, f"event {sequence} is another one than an earlier stream had")
         if not self.last:
-            session.begins_with(sequence, self._pending)
+            session.begins_with(sequence, self._pending + self._gap)
         if self._expected:
             missing = sequence - self._expected
             if missing < 0:

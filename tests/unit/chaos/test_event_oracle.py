@@ -202,3 +202,14 @@ def test_the_first_events_have_to_reach_somebody() -> None:
     alone.open_stream(0, Losses.NONE, 0.0).event(57, 0, 0.0)
     alone.finish(0.0)
     assert rules(alone) == ["head"]
+
+
+def test_first_events_that_went_down_with_a_stream_are_told_by_the_gap_of_the_next() -> None:
+    """The gateway had handed them to a stream that broke, and kept no more than its ring holds."""
+    events = session()
+    events.open_stream(0, Losses.NONE, 0.0)
+    again = events.open_stream(0, Losses.NONE, 0.0, from_beginning=True)
+    again.gap(0, 1676, 0.0)
+    again.event(1676, 0, 0.0)
+    events.finish(0.0)
+    assert rules(events) == []
