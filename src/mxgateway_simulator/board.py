@@ -22,7 +22,8 @@ Key: TypeAlias = tuple[str, str]
 """(kind, name in lower case)."""
 
 VALUE = "value"
-"""Written value of `object.attribute`: {"v": value, "q": quality, "t": source time, "w": write time, "h": steps}."""
+"""Written value of `object.attribute`: {"v": value, "q": quality, "t": source time, "w": write time, "h": steps,
+"s": the attribute's type then}."""
 ACK = "ack"
 """Acknowledgement of an alarm, by `object.attribute`: {"t": time, "m": comment}."""
 SCAN = "scan"

@@ -6,6 +6,7 @@ It holds no clock: whoever asks says what time it is. What is not on the board i
 from __future__ import annotations
 
 import logging
+import math
 import sqlite3
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -73,8 +74,13 @@ class Plant:
         self._alarms.clear()
         self._deployed_ns = _deployed_ns(self.galaxy)
 
-    def _array(self, tag: Tag) -> tuple[Any, ...]:
+    def _held(self, tag: Tag) -> Any:
+        """What was written to an attribute, or None; not what was written while it was of another type."""
         held = self.board.get(VALUE, tag.key)
+        return held if held is None or held.get("s", tag.shape) == tag.shape else None
+
+    def _array(self, tag: Tag) -> tuple[Any, ...]:
+        held = self._held(tag)
         return tuple(held["v"] if held else tag.row.value)
 
     def _tag(self, obj: GalaxyObject, row: AttributeRow) -> Tag:
@@ -155,7 +161,7 @@ class Plant:
         """The value of an attribute, leaving aside whether its object runs."""
         if tag.computed is not None:
             return tag.computed(t_ns)
-        held = self.board.get(VALUE, tag.key)
+        held = self._held(tag)
         if held is not None:
             value = tuple(held["v"]) if tag.row.is_array else held["v"]
             return Sampled(value, held["t"], NEVER)
@@ -166,7 +172,7 @@ class Plant:
 
     def value_at(self, tag: Tag, t_ns: int) -> Any:
         """The value of an attribute at a time that may have passed: before a write, what stood there then."""
-        held = self.board.get(VALUE, tag.key) if tag.computed is None else None
+        held = self._held(tag) if tag.computed is None else None
         if held is None or t_ns >= held["w"] or "h" not in held:
             return self.sample(tag, t_ns).value
         value = held["h"][0][1]
@@ -177,12 +183,12 @@ class Plant:
 
     def steps(self, tag: Tag) -> list[tuple[int, Any]]:
         """Writes to a tag with their times, oldest first, and what stood before; empty when it was never written."""
-        held = self.board.get(VALUE, tag.key)
+        held = self._held(tag)
         return [(step[0], step[1]) for step in held.get("h", ())] if held else []
 
     def is_free(self, tag: Tag) -> bool:
         """Whether nothing but the tag's signal decides what it shows now: it runs, and nobody has written to it."""
-        if tag.computed is not None or tag.quality is not None or self.board.get(VALUE, tag.key) is not None:
+        if tag.computed is not None or tag.quality is not None or self._held(tag) is not None:
             return False
         return self.condition(tag, 0) is None
 
@@ -228,7 +234,7 @@ class Plant:
             following = min(following, excursion.next_ns)
             if tag.signal is not None or quality != q.GOOD:
                 changed = max(changed, excursion.changed_ns)
-        held = self.board.get(VALUE, tag.key) if tag.computed is None else None
+        held = self._held(tag) if tag.computed is None else None
         if held is not None:
             quality = held["q"]
         hindrance = self.condition(tag, t_ns)
@@ -277,6 +283,8 @@ class Plant:
             tag.act(edit, value, now_ns)
             return True
         held = edit.get(VALUE, tag.key)
+        if held is not None and held.get("s", tag.shape) != tag.shape:
+            held = None
         before = (tuple(held["v"]) if tag.row.is_array else held["v"]) if held else self.sample(tag, now_ns).value
         if index is not None and index != WHOLE:
             if index > len(before):
@@ -284,7 +292,7 @@ class Plant:
             value = (*before[: index - 1], _with_bit(before[index - 1], prop, value), *before[index:])
         elif prop.isdigit():
             value = _with_bit(before, prop, value)
-        entry: dict[str, Any] = {"v": value, "q": q.GOOD, "t": time_ns, "w": now_ns}
+        entry: dict[str, Any] = {"v": value, "q": q.GOOD, "t": time_ns, "w": now_ns, "s": tag.shape}
         if not tag.row.is_array and isinstance(value, (bool, int, float)):
             history = held.get("h", [[0, before]]) if held else [[0, before]]
             entry["h"] = [*history, [now_ns, value]][-STEPS_KEPT:]
@@ -352,7 +360,14 @@ def _converter(row: AttributeRow) -> Callable[[Any], Any]:
         return str
     if kind == DataType.TIME:
         return int
-    return lambda value: max(-(1 << 31), min((1 << 31) - 1, round(value)))
+    return _whole
+
+
+def _whole(value: float) -> int:
+    # What a signal works out of written values can leave all bounds.
+    if not math.isfinite(value):
+        return 0
+    return max(-(1 << 31), min((1 << 31) - 1, round(value)))
 
 
 def _deployed_ns(galaxy: GalaxyFile) -> int:

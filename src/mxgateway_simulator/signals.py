@@ -253,7 +253,7 @@ def _follow(p: Mapping[str, Any], seed: int, source: Source) -> Step:
                     x += (value - previous) * (1.0 - math.exp((at - t) / lag))
                     previous = value
         else:
-            x = float(source.value_at(t) or 0)
+            x = _number(source.value_at(t))
         return float(bias + gain * x + (noise * (uniform(seed, k) - 0.5) if noise else 0.0))
 
     return step
@@ -262,8 +262,13 @@ def _follow(p: Mapping[str, Any], seed: int, source: Source) -> Step:
 def _limit(p: Mapping[str, Any], source: Source) -> Step:
     above, below = p["above"], p["below"]
     if above is not None:
-        return lambda k, t: float(source.value_at(t) or 0) > above
-    return lambda k, t: float(source.value_at(t) or 0) < below
+        return lambda k, t: _number(source.value_at(t)) > above
+    return lambda k, t: _number(source.value_at(t)) < below
+
+
+def _number(value: Value) -> float:
+    """What a signal makes of another attribute's value: texts and arrays count as 0."""
+    return float(value) if isinstance(value, (int, float)) else 0.0
 
 
 def _gated(step: Step, gate: Source, otherwise: Value) -> Step:

@@ -12,6 +12,8 @@ from mxgateway_simulator.board import ENGINE, SCAN, VALUE, Key
 from mxgateway_simulator.galaxy_file import AttributeRow, GalaxyObject
 from mxgateway_simulator.signals import AnySignal, QualityWindows, Sampled
 
+_ARRAY = 0x40
+
 
 class Vtq(NamedTuple):
     """Value, OPC quality and source time as one moment shows them, with the status of reading them."""
@@ -57,6 +59,11 @@ class Tag:
     @property
     def data_type(self) -> int:
         return self.row.data_type
+
+    @property
+    def shape(self) -> int:
+        """The type, and whether it is an array, in one number: what a value on the board was written as."""
+        return self.row.data_type | _ARRAY if self.row.is_array else self.row.data_type
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,10 @@ from tests.support.clock import ManualClock
 from tests.unit.simulator.plant_session import PlantSession
 
 from mxgateway_simulator.builder import build_galaxy
-from mxgateway_simulator.description_reader import read_description
+from mxgateway_simulator.description_reader import parse_description, read_description
 
 MakeSession = Callable[..., PlantSession]
+BuildGalaxy = Callable[[str], Path]
 
 
 @pytest.fixture(scope="session")
@@ -57,3 +58,19 @@ def reader(reference_galaxy: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 @pytest.fixture
 def session(make_session: MakeSession) -> PlantSession:
     return make_session()
+
+
+@pytest.fixture
+def galaxy_of(tmp_path: Path) -> BuildGalaxy:
+    """Builds a Galaxy in which an object O has the attributes given as YAML; called again, it builds it anew."""
+
+    def build(attributes: str) -> Path:
+        description = (
+            f"{{galaxy: Small, templates: {{$T: {{attributes: {{{attributes}}}}}}}, instances: {{"
+            "P: {template: $WinPlatform}, E: {template: $AppEngine, host: P}, A: {template: $Area, host: E},"
+            " O: {template: $T, area: A}}}"
+        )
+        build_galaxy(parse_description(description, "small.yaml"), tmp_path / "small.db")
+        return tmp_path / "small.db"
+
+    return build

@@ -7,7 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from tests.unit.simulator.conftest import MakeSession
+from tests.unit.simulator.conftest import BuildGalaxy, MakeSession
 from tests.unit.simulator.plant_session import Change, array, i4, text
 
 from mxgateway_protocol import hresults
@@ -156,3 +156,15 @@ def test_a_board_that_breaks_later_fails_the_call(make_session: MakeSession, tmp
         session.backend.add_item(1, "A.B")
     assert caught.value.hresult == hresults.E_FAIL
     other.close()
+
+
+def test_what_was_written_to_another_type_does_not_count(make_session: MakeSession, galaxy_of: BuildGalaxy) -> None:
+    """An attribute that has become text, or an array, shows its configured value, and can be written again."""
+    before = make_session(galaxy_of("X: {type: Integer}, Y: {type: Integer}, Z: {type: Integer}"))
+    for name in "XYZ":
+        before.write(before.advised(f"O.{name}"), i4(5))
+    before.close()
+    after = make_session(galaxy_of("X: {type: String, value: new}, Y: {type: Integer, array: 3}, Z: {type: Integer}"))
+    assert [after.read(reference).value for reference in ("O.X", "O.Y[]", "O.Z")] == ["new", (0, 0, 0), 5]
+    after.write(after.advised("O.Y[2]"), i4(7))
+    assert after.read("O.Y[]").value == (0, 7, 0)

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.unit.simulator.conftest import BuildGalaxy, MakeSession
 
+from mxgateway_protocol.variants import Variant, VarType
 from mxgateway_simulator.signal_specs import SIGNAL_KINDS, SignalSpecError, check_signal, duration_ns
 from mxgateway_simulator.signals import NEVER, AnySignal, QualityWindows, make_signal, seed_of
 
@@ -150,3 +152,17 @@ def test_looking_on_gives_what_looking_back_gives(offsets: list[int]) -> None:
             assert fresh is not None
             t = T0 - 100 * S + offset * S
             assert used.sample(t) == fresh.sample(t)
+
+
+def test_a_signal_of_what_is_no_number_stands_still(make_session: MakeSession, galaxy_of: BuildGalaxy) -> None:
+    """Texts and whole arrays count as 0; a result beyond all bounds is 0 for an Integer. Nothing is left unanswered."""
+    session = make_session(
+        galaxy_of(
+            "Text: {type: String, value: abc}, Values: {type: Integer, array: 2, value: [9, 9]}, Big: {type: Double},"
+            "A: {type: Float, signal: {kind: follow, source: Text, bias: 2}},"
+            "B: {type: Boolean, signal: {kind: limit, source: 'Values[]', above: 3}},"
+            "C: {type: Integer, signal: {kind: follow, source: Big, gain: 100}}"
+        )
+    )
+    session.write(session.advised("O.Big"), Variant(VarType.VT_R8, 1.7e308))
+    assert [session.read(f"O.{name}").value for name in "ABC"] == [2.0, False, 0]
