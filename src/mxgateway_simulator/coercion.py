@@ -6,15 +6,18 @@ import math
 import re
 import struct
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from mxgateway_protocol.status import Detail
 from mxgateway_protocol.variants import VT_ARRAY, DataType, Variant, VarType
-from mxgateway_simulator.mx_value import from_filetime, to_filetime
+from mxgateway_simulator.mx_value import from_filetime
 from mxgateway_simulator.switches import Switches
 
 _INT_MIN, _INT_MAX = -(1 << 31), (1 << 31) - 1
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# A Time of the Galaxy is a FILETIME, and no calendar goes beyond the year 9999.
+_FIRST_TIME_NS, _END_OF_TIMES_NS = from_filetime(0), 253_402_300_800 * 10**9
 _FLOAT_MAX = struct.unpack("<f", b"\xff\xff\x7f\x7f")[0]
 _TEXTS = frozenset({DataType.STRING, DataType.BIG_STRING, DataType.INTERNATIONALIZED_STRING})
 _WHOLE_NUMBERS = frozenset(
@@ -91,7 +94,9 @@ def outward(value: Any, data_type: int, is_array: bool, switches: Switches, enum
 
 def _time_text(unix_ns: int) -> str:
     seconds, rest = divmod(unix_ns, 10**9)
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{rest // 10**6:03d}Z"
+    # Not fromtimestamp, which takes no time before 1970 on Windows.
+    moment = _EPOCH + timedelta(seconds=seconds, milliseconds=rest // 10**6)
+    return moment.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
 
 
 def coerce_array(variant: Variant, data_type: int, enum: Sequence[str] = ()) -> tuple[Any, ...]:
@@ -221,6 +226,13 @@ def _real(vartype: int, value: Any, data_type: int) -> float:
 
 
 def _time(vartype: int, value: Any) -> int:
+    unix_ns = _unix_ns(vartype, value)
+    if not _FIRST_TIME_NS <= unix_ns < _END_OF_TIMES_NS:
+        raise CoercionError(Detail.OVERFLOW)
+    return unix_ns
+
+
+def _unix_ns(vartype: int, value: Any) -> int:
     if vartype in _TIME_VARTYPES:
         return int(value)
     if vartype in (VarType.VT_I8, VarType.VT_UI8) and value >= 0:
@@ -232,9 +244,8 @@ def _time(vartype: int, value: Any) -> int:
     except ValueError:
         raise CoercionError(Detail.UNABLE_TO_CONVERT_STRING) from None
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    difference = moment - datetime(1970, 1, 1, tzinfo=UTC)
-    unix_ns = (difference.days * 86400 + difference.seconds) * 10**9 + difference.microseconds * 1000
-    return from_filetime(to_filetime(unix_ns))
+    difference = moment - _EPOCH
+    return (difference.days * 86400 + difference.seconds) * 10**9 + difference.microseconds * 1000
 
 
 def _elapsed(vartype: int, value: Any) -> float:

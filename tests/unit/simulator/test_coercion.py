@@ -15,6 +15,8 @@ from mxgateway_simulator.switches import Switches
 V = VarType
 D = DataType
 MOMENT = 1_736_143_200 * 10**9
+# A Time is a FILETIME, which begins in 1601; calendars end with the year 9999.
+FIRST_TIME, LAST_TIME = -11_644_473_600 * 10**9, 253_402_300_800 * 10**9 - 1
 
 
 @pytest.mark.parametrize(
@@ -58,6 +60,15 @@ MOMENT = 1_736_143_200 * 10**9
         (D.INTERNATIONALIZED_STRING, V.VT_BSTR, "Grüße", "Grüße"),
         (D.TIME, V.VT_DATE, MOMENT, MOMENT),
         (D.TIME, V.VT_FILETIME, MOMENT, MOMENT),
+        (D.TIME, V.VT_DATE, FIRST_TIME, FIRST_TIME),
+        (D.TIME, V.VT_DATE, FIRST_TIME - 1, 20),
+        (D.TIME, V.VT_DATE, LAST_TIME, LAST_TIME),
+        (D.TIME, V.VT_DATE, LAST_TIME + 1, 20),
+        (D.TIME, V.VT_I8, 2**63 - 1, 20),
+        (D.TIME, V.VT_BSTR, "1601-01-01T00:00:00Z", FIRST_TIME),
+        (D.TIME, V.VT_BSTR, "1600-12-31T23:59:59Z", 20),
+        (D.STRING, V.VT_DATE, FIRST_TIME, "1601-01-01T00:00:00.000Z"),
+        (D.STRING, V.VT_DATE, LAST_TIME, "9999-12-31T23:59:59.999Z"),
         (D.TIME, V.VT_I8, 133_806_168_000_000_000, MOMENT),
         (D.TIME, V.VT_BSTR, "2025-01-06T07:00:00+01:00", MOMENT),
         (D.TIME, V.VT_BSTR, "soon", 19),

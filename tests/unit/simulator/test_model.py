@@ -116,6 +116,14 @@ def test_write2_sets_the_source_time(session: PlantSession) -> None:
     assert session.pump()[-1].timestamp_ns == moment
 
 
+def test_a_time_beyond_the_calendar_is_no_time(session: PlantSession) -> None:
+    """Write2 refuses at once what would give every subscriber a source time that no calendar has."""
+    handle = session.advised("TestChildObject.TestInt")
+    with pytest.raises(MxComError) as caught:
+        session.backend.write2(1, handle, i4(1), Variant(VarType.VT_I8, 2**63 - 1), 0)
+    assert caught.value.hresult == hresults.E_INVALIDARG
+
+
 def test_whole_array_write_resizes(session: PlantSession) -> None:
     """Writing 25 values to an array of 50 leaves 25; writing 50 restores it; an element beyond the end is gone."""
     handle = session.advised("MESReceiver_001.MoveInPartNumbers[]")
