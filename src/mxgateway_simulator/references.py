@@ -16,9 +16,9 @@ PROPERTIES = (
 """Properties that may follow an attribute; `.00` to `.31` are bits of an Integer."""
 
 _LONGEST = 329 + 64
-_ARRAY_PART = re.compile(r"\[\s*(-?\d*)\s*\]")
+_ARRAY_PART = re.compile(r"\[\s*(-?\d+|)\s*\]", re.ASCII)
 _LONG_FORM = re.compile(r"(attribute|property)\(([^()]*)\)", re.IGNORECASE)
-_BIT = re.compile(r"[0-3]\d")
+_BIT = re.compile(r"[0-3]\d", re.ASCII)
 
 
 class ReferenceSyntaxError(ValueError):
@@ -61,7 +61,7 @@ def parse_reference(text: str) -> Reference:
     match = _ARRAY_PART.search(text)
     if match:
         body, tail = text[: match.start()], text[match.end() :]
-        index = WHOLE if match[1] in ("", "-", "-1") else int(match[1])
+        index = WHOLE if match[1] in ("", "-1") else int(match[1])
         if tail and not tail.startswith("."):
             raise ReferenceSyntaxError("after an array part only a property may follow")
         tail = tail[1:]

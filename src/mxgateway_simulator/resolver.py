@@ -149,7 +149,7 @@ class Resolver:
         prop = prop or "value"
         is_bit = prop.isdigit()
         if row.is_array:
-            if index is None and prop in ("value", "buffer"):
+            if index is None and (is_bit or prop in ("value", "buffer")):
                 return self._bad_index()
             if index is not None and index != WHOLE and not 1 <= index <= 32767:
                 return self._bad_index()

@@ -39,7 +39,9 @@ def test_references_come_apart(
     assert (found.segments, found.attribute, found.index, found.property) == (segments, attribute, index, prop)
 
 
-@pytest.mark.parametrize("text", ["", " ", ".", "A.", ".A", "A..B", "A[", "A]", "A[1]B", "A[1].Nonsense", "A" * 500])
+@pytest.mark.parametrize(
+    "text", ["", " ", ".", "A.", ".A", "A..B", "A[", "A]", "A[-]", "A[1]B", "A[1].Nonsense", "A" * 500]
+)
 def test_what_can_be_no_reference(text: str) -> None:
     """Nonsense is refused, and by nothing but the one error."""
     with pytest.raises(ReferenceSyntaxError):
@@ -93,6 +95,14 @@ def test_what_can_be_no_reference(text: str) -> None:
         ("TestChildObject.TestInt[1]", "", None),
         ("TestChildObject.TestFloat.01", "", None),
         ("TestChildObject.TestInt.32", "", None),
+        ("TestChildObject.TestIntArray.00", "", None),
+        ("TestChildObject.TestIntArray[].00", "", None),
+        ("TestChildObject.TestIntArray[3].00", "", True),
+        ("TestChildObject.TestIntArray[3].01", "", True),
+        ("TestChildObject.TestIntArray[3].Type", "", DataType.INTEGER),
+        ("TestChildObject.TestIntArray[3].Dimension1", "", 50),
+        ("TestChildObject.attribute(TestIntArray)[3]", "", 3),
+        ("TestChildObject.ATTRIBUTE(testintarray)[3].PROPERTY(Name)", "", "TestIntArray"),
         ("TestChildObject", "", None),
     ],
 )
