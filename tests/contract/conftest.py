@@ -25,6 +25,7 @@ class BackendCase:
     Attributes:
         make: makes a backend that is not open yet, on the clock.
         tag: a reference that has a value; `writable`: one that takes a float, empty when none does.
+        references: what a fuzzer may ask for: known names with all sorts of endings.
         has_buffers: whether AddBufferedItem delivers.
     """
 
@@ -33,6 +34,40 @@ class BackendCase:
     make: Callable[[], Backend]
     tag: str
     writable: str
+    references: tuple[str, ...]
+
+
+ENDINGS = (
+    *(15 * ("",)),
+    *("[]", "[]", "[]", "[-1]", "[0]", "[1]", "[2]", "[32768]", "[1].31", "[].Quality", ".00", ".31", ".32"),
+    *(".Value", ".Type", ".Quality", ".Dimension1", ".SecurityClassification", ".Locked", ".Category", ".Time"),
+    *(
+        ".Name",
+        ".property(Buffer)",
+        ".property(Name)",
+        ".InAlarm",
+        ".AckMsg",
+        ".Acked",
+        ".AlarmInhibit",
+        ".AlarmModeCmd",
+    ),
+)
+ZOO = [f"TestChildObject.{name}" for name in (
+    "TestBool", "TestInt", "TestFloat", "TestDouble", "TestString", "TestDateTime", "TestDuration", "TestReference",
+    "TestStatus", "TestDataTypeEnum", "TestSecurityEnum", "TestQualityType", "TestEnum", "TestStruct",
+    "TestInternationalString", "TestBigString", "TestBoolArray", "TestIntArray", "TestFloatArray", "TestDoubleArray",
+    "TestStringArray", "TestDateTimeArray", "TestDurationArray", "TestMovingArray", "ClassSecuredWrite",
+    "RangedValue", "LockedValue", "ScanStateCmd", "attribute(TestIntArray)",
+)]  # fmt: skip
+MACHINE = [f"TestMachine_001.{name}" for name in (
+    "TestChangingInt", "TestAlarm001", "TestAlarm002", "TestHistoryValue", "TestText", "State", "DelmiaReceiver.Error",
+)]  # fmt: skip
+PLACES = ["DevAppEngine.ScanState", "DevPlatform.ScanState", "TestArea.InAlarm", "Me.TestInt", "MyArea.ScanState"]
+REFERENCES: dict[str, tuple[str, ...]] = {
+    "fake": ("Tank.Level", "Tank.Count", "tank.level"),
+    "simulator": tuple(name + ending for name in (*ZOO, *MACHINE, *PLACES) for ending in ENDINGS),
+    "replay": ("Tank.Level", "TANK.LEVEL", "Tank.Level.Quality"),
+}
 
 
 @pytest.fixture(scope="session")
@@ -65,6 +100,6 @@ def backend_case(request: pytest.FixtureRequest, contract_galaxy: Path, tmp_path
         "simulator": ("TestMachine_001.TestChangingInt", "TestChildObject.TestInt"),
         "replay": ("Tank.Level", ""),
     }[request.param]
-    yield BackendCase(request.param, clock, make, tag, writable)
+    yield BackendCase(request.param, clock, make, tag, writable, REFERENCES[request.param])
     for backend in made:
         backend.close()
