@@ -56,7 +56,7 @@ class Layer:
 
     @classmethod
     def root(cls, primitive: Primitive, attributes: tuple[BuiltIn, ...]) -> Layer:
-        return cls([primitive], {}, {attribute.name.lower(): attribute for attribute in attributes})
+        return cls([primitive], {}, {attribute.name.casefold(): attribute for attribute in attributes})
 
     def derive(self) -> Layer:
         return Layer(list(self.primitives), dict(self.udas), dict(self.built_in))
@@ -64,13 +64,13 @@ class Layer:
     def add_primitive(self, name: str, definition_id: int, kind: str, group: int) -> None:
         """Adds an extension; one that stands already (inherited) stays as it is."""
         for primitive in self.primitives:
-            if primitive.name.lower() == name.lower() and primitive.definition_id == definition_id:
+            if primitive.name.casefold() == name.casefold() and primitive.definition_id == definition_id:
                 return
         number = _FIRST_EXTENSION + len(self.primitives)
         self.primitives.append(Primitive(name, definition_id, kind, group, number))
         prefix = f"{name}." if name else ""
         for attribute in EXTENSION_ATTRIBUTES[_DEFINITION_NAMES.get(kind, kind)]:
-            self.built_in[f"{prefix}{attribute.name}".lower()] = attribute
+            self.built_in[f"{prefix}{attribute.name}".casefold()] = attribute
 
 
 _DEFINITION_NAMES = {extension_type: definition for definition, extension_type in EXTENSIONS.values()}
@@ -83,6 +83,8 @@ class AttributeWriter:
         self._rows = rows
         self._file = file
         self._next_attribute_id = 1000
+        self.names: set[str] = set()
+        """All names that descriptions gave to attributes."""
 
     def write(
         self,
@@ -98,28 +100,29 @@ class AttributeWriter:
             GalaxyDescriptionError: a spec overrides what is not there, or has a value that does not fit.
         """
         for spec in specs.values():
-            key = spec.name.lower()
+            self.names.add(spec.name)
+            key = spec.name.casefold()
             if spec.data_type is not None or key in layer.udas:
                 self._uda(layer, gobject_id, package_id, spec)
             elif key in layer.built_in:
                 self._built_in(layer.built_in[key], package_id, spec.name, spec)
             else:
                 self._fail(spec, "is not inherited and has no `type`; give it one, for example `type: Float`")
+            # As it was first written, whatever the spelling of its case here.
+            name = layer.udas[key].name if key in layer.udas else spec.name
             for kind, values in spec.extensions.items():
                 definition, extension_type = EXTENSIONS[kind]
-                layer.add_primitive(
-                    spec.name, extension(definition), extension_type, EXECUTION_GROUPS.get(definition, 0)
-                )
-                self._extension_values(spec, package_id, definition, values)
+                layer.add_primitive(name, extension(definition), extension_type, EXECUTION_GROUPS.get(definition, 0))
+                self._extension_values(spec, name, package_id, definition, values)
             history = spec.extensions.get("history")
             if history is not None and spec.units and "EngUnits" not in history:
-                self._behave(package_id, f"{spec.name}.EngUnits", {"value": spec.units})
+                self._behave(package_id, f"{name}.EngUnits", {"value": spec.units})
 
     def _fail(self, spec: AttributeSpec, problem: str) -> NoReturn:
         raise GalaxyDescriptionError(self._file, spec.path, problem)
 
     def _uda(self, layer: Layer, gobject_id: int, package_id: int, spec: AttributeSpec) -> None:
-        parent = layer.udas.get(spec.name.lower())
+        parent = layer.udas.get(spec.name.casefold())
         if parent and spec.data_type not in (None, parent.data_type):
             self._fail(spec, f"is inherited as {parent.data_type.name}; its type cannot change, leave `type` out")
         data_type = parent.data_type if parent else spec.data_type
@@ -144,7 +147,7 @@ class AttributeWriter:
             locked=_first(spec.locked, parent and parent.locked, False),
             enum=enum,
         )
-        layer.udas[spec.name.lower()] = uda
+        layer.udas[spec.name.casefold()] = uda
         changes_uda = spec.value is not None or spec.dimension or spec.category is not None or spec.security is not None
         if not parent or changes_uda or spec.locked is not None:
             self._dynamic(gobject_id, package_id, uda, _UDA)
@@ -188,15 +191,15 @@ class AttributeWriter:
             self._behave(package_id, name, behaviour)
 
     def _extension_values(
-        self, spec: AttributeSpec, package_id: int, definition: str, values: Mapping[str, Any]
+        self, spec: AttributeSpec, anchor: str, package_id: int, definition: str, values: Mapping[str, Any]
     ) -> None:
-        known = {attribute.name.lower(): attribute for attribute in EXTENSION_ATTRIBUTES[definition]}
+        known = {attribute.name.casefold(): attribute for attribute in EXTENSION_ATTRIBUTES[definition]}
         for name, value in values.items():
-            attribute = known.get(str(name).lower())
+            attribute = known.get(str(name).casefold())
             if attribute is None:
                 names = ", ".join(a.name for a in known.values() if not a.name.startswith("_"))
                 self._fail(spec, f"{definition} has no {name!r}; it has {names}")
-            self._behave(package_id, f"{spec.name}.{attribute.name}", {"value": self._value(spec, attribute, value)})
+            self._behave(package_id, f"{anchor}.{attribute.name}", {"value": self._value(spec, attribute, value)})
 
     def _value(self, spec: AttributeSpec, attribute: BuiltIn, value: Any) -> Any:
         dimension = len(value) if attribute.is_array and isinstance(value, list) else int(attribute.is_array)

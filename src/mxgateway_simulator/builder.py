@@ -24,6 +24,7 @@ from mxgateway_simulator.build_attributes import AttributeWriter, Layer, Primiti
 from mxgateway_simulator.build_rows import RowWriter
 from mxgateway_simulator.description import DATA_TYPES, ContainedSpec, GalaxyDescription, TemplateSpec
 from mxgateway_simulator.errors import GalaxyDescriptionError
+from mxgateway_simulator.galaxy_file import has_case_beyond_ascii
 from mxgateway_simulator.instances import PlannedInstance, plan_instances
 from mxgateway_simulator.mx_value import encode
 from mxgateway_simulator.passwords import PasswordHash
@@ -101,6 +102,7 @@ class _Builder:
         self._path = path
         self._rows = RowWriter(connection)
         self._attributes = AttributeWriter(self._rows, description.file)
+        self._names: set[str] = set()
         self._templates: dict[str, _Template] = {}
         self._next = {"gobject": 0, "package": 0, "definition": 0, "primitive": 0, "attribute": 0}
         self._extensions: dict[str, int] = {}
@@ -120,6 +122,7 @@ class _Builder:
             self._instance(instance, ids)
         self._settings(objects)
         self._users()
+        self._spellings()
         self._rows.flush()
         deployed = sum(instance.deployed for instance in planned)
         return BuildResult(self._path, description.name, deployed, len(self._templates), dict(self._rows.counts))
@@ -131,7 +134,7 @@ class _Builder:
     # Templates.
 
     def _template(self, name: str, path: str) -> _Template:
-        known = self._templates.get(name.lower())
+        known = self._templates.get(name.casefold())
         if known:
             return known
         if name in self._in_work:
@@ -152,8 +155,8 @@ class _Builder:
         )
 
     def _spec(self, name: str) -> TemplateSpec | None:
-        by_name = {key.lower(): spec for key, spec in self._description.templates.items()}
-        return by_name.get(name.lower())
+        by_name = {key.casefold(): spec for key, spec in self._description.templates.items()}
+        return by_name.get(name.casefold())
 
     def _base_template(self, name: str) -> _Template:
         base = BASE_TEMPLATES[name]
@@ -189,7 +192,7 @@ class _Builder:
                 inner.layer, inner.gobject_id, inner.package_id, contained.attributes, self._extension
             )
             self._store_template(inner, base, container=template, contained_name=contained.name)
-            template.contains[contained.name.lower()] = (contained, inner.name)
+            template.contains[contained.name.casefold()] = (contained, inner.name)
         return template
 
     def _derive(self, name: str, parent: _Template) -> _Template:
@@ -210,7 +213,7 @@ class _Builder:
         container: _Template | None = None,
         contained_name: str = "",
     ) -> None:
-        self._templates[template.name.lower()] = template
+        self._templates[template.name.casefold()] = template
         self._package(template.package_id, template.gobject_id, parent.package_id if parent else 0, template.layer)
         self._rows.add(
             zb.gobject,
@@ -277,16 +280,16 @@ class _Builder:
     # Instances.
 
     def _contained_in(self, template: str) -> Mapping[str, tuple[ContainedSpec, str]]:
-        return self._templates[template.lower()].contains
+        return self._templates[template.casefold()].contains
 
     def _category_of(self, template: str, path: str) -> int:
         return self._template(template, path).category_id
 
     def _instance(self, planned: PlannedInstance, ids: dict[str, PlannedInstance]) -> None:
-        template = self._templates[planned.template.lower()]
+        template = self._templates[planned.template.casefold()]
         planned.gobject_id = gobject_id = self._id("gobject")
         package_id = checked_in_id = self._id("package")
-        ids[planned.tag.lower()] = planned
+        ids[planned.tag.casefold()] = planned
         layer = template.layer.derive() if planned.attributes or planned.checked_in else template.layer
         self._attributes.write(layer, gobject_id, package_id, planned.attributes, self._extension)
         self._package(package_id, gobject_id, template.package_id, layer)
@@ -316,6 +319,7 @@ class _Builder:
             **self._guids(planned.tag),
         }
         self._rows.add(zb.gobject, **row)
+        self._names |= {planned.tag, planned.contained_name}
         if planned.twin:
             self._rows.add(zb.gobject, **{**row, "gobject_id": self._id("gobject"), "namespace_id": 2})
         platform_id, engine_id, object_id = planned.run_time_ids
@@ -358,6 +362,11 @@ class _Builder:
         for name, value in settings.items():
             self._rows.add(zb.sim_setting, name=name, value=value)
 
+    def _spellings(self) -> None:
+        for name in sorted(self._names | self._attributes.names):
+            if has_case_beyond_ascii(name):
+                self._rows.add(zb.sim_spelling, name_key=name.casefold(), name=name)
+
     def _users(self) -> None:
         for role, permissions in self._description.roles.items():
             self._rows.add(zb.sim_role, role_name=role, permissions=",".join(permissions))
@@ -366,7 +375,7 @@ class _Builder:
             self._rows.add(
                 zb.sim_user,
                 user_name=user.name,
-                user_guid=user.guid or str(uuid.uuid5(_NAMESPACE, user.name.lower())),
+                user_guid=user.guid or str(uuid.uuid5(_NAMESPACE, user.name.casefold())),
                 full_name=user.full_name,
                 roles=",".join(user.roles),
                 password_salt=stored.salt if stored else None,

@@ -25,7 +25,7 @@ def built_in(plant: Plant, tag: Tag) -> BuiltInBehaviour:
     """How a built-in attribute of the plant behaves."""
     if tag.row.extension == "AlarmExtension":
         return _alarm(plant, tag)
-    name = tag.row.name.lower()
+    name = tag.row.name.casefold()
     if name == "scanstate":
         return BuiltInBehaviour(lambda t: _scan_state(plant, tag))
     if name == "scanstatecmd":
@@ -56,7 +56,7 @@ def _alarm(plant: Plant, tag: Tag) -> BuiltInBehaviour:
 
 
 def _scan_state(plant: Plant, tag: Tag) -> Sampled:
-    own = tag.object.tag_name.lower()
+    own = tag.object.tag_name.casefold()
     on, changed = True, tag.since_ns
     for name in (own, tag.engine, tag.platform):
         entry = plant.board.get(SCAN, name) if name else None
@@ -71,7 +71,7 @@ def _scan_state(plant: Plant, tag: Tag) -> Sampled:
 
 
 def _scan_command(tag: Tag) -> Callable[[Any, Any, int], None]:
-    name = tag.object.tag_name.lower()
+    name = tag.object.tag_name.casefold()
     return lambda edit, value, now_ns: edit.put(SCAN, name, {"on": bool(value), "t": now_ns})
 
 

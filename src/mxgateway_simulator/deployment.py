@@ -14,6 +14,7 @@ from datetime import datetime
 from pathlib import Path
 
 from mxgateway_simulator.errors import GalaxyFileError, SimulatorError
+from mxgateway_simulator.galaxy_file import has_spellings, other_spellings
 
 _TIME_FORMAT = "%Y-%m-%d %H:%M:%S.%f"
 
@@ -103,14 +104,16 @@ class Deployment:
 
     @staticmethod
     def _find(connection: sqlite3.Connection, tag: str) -> _Row:
-        row = connection.execute(
-            "SELECT gobject_id, tag_name, hosted_by_gobject_id, deployed_package_id <> 0 FROM gobject"
-            " WHERE tag_name = ? AND +namespace_id = 1 AND +is_template = 0",
-            (tag,),
-        ).fetchone()
-        if row is None:
-            raise DeploymentError(f"there is no instance {tag!r} in this Galaxy")
-        return _Row(*row)
+        others = other_spellings(connection, tag) if has_spellings(connection) else ()
+        for name in (tag, *others):
+            row = connection.execute(
+                "SELECT gobject_id, tag_name, hosted_by_gobject_id, deployed_package_id <> 0 FROM gobject"
+                " WHERE tag_name = ? AND +namespace_id = 1 AND +is_template = 0",
+                (name,),
+            ).fetchone()
+            if row is not None:
+                return _Row(*row)
+        raise DeploymentError(f"there is no instance {tag!r} in this Galaxy")
 
     @staticmethod
     def _by_id(connection: sqlite3.Connection, gobject_id: int) -> _Row | None:

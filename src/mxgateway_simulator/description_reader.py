@@ -319,9 +319,9 @@ def _attributes(node: _Node) -> dict[str, AttributeSpec]:
     seen: dict[str, str] = {}
     for name, child in node.items():
         child.identifier("attribute name", name)
-        if name.lower() in seen:
-            child.fail(f"is the same name as {seen[name.lower()]!r}: names compare without case; remove one")
-        seen[name.lower()] = name
+        if name.casefold() in seen:
+            child.fail(f"is the same name as {seen[name.casefold()]!r}: names compare without case; remove one")
+        seen[name.casefold()] = name
         found[name] = _attribute(name, child)
     return found
 

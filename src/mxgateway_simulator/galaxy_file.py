@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from mxgateway_simulator import mx_value
 from mxgateway_simulator.errors import GalaxyFileError
 from mxgateway_simulator.passwords import PasswordHash
 
 FORMAT = "1"
+
+_Found = TypeVar("_Found")
 
 _OBJECT_COLUMNS = (
     "g.gobject_id, g.tag_name, g.contained_name, g.hierarchical_name, g.deployed_package_id, g.contained_by_gobject_id,"
@@ -44,6 +47,7 @@ SQL_BUILT_IN = (
     " WHERE i.package_id = ? AND i.primitive_name = ? AND a.attribute_name = ?"
 )
 SQL_BEHAVIOUR = "SELECT behaviour FROM sim_attribute WHERE package_id = ? AND attribute_name = ?"
+SQL_SPELLING = "SELECT name FROM sim_spelling WHERE name_key = ?"
 LOOK_UPS = (
     SQL_OBJECT_BY_TAG,
     SQL_OBJECT_BY_ID,
@@ -52,11 +56,37 @@ LOOK_UPS = (
     SQL_DYNAMIC,
     SQL_BUILT_IN,
     SQL_BEHAVIOUR,
+    SQL_SPELLING,
 )
 """Every statement that runs while a reference is resolved; a test checks that none of them scans a table."""
 
 _LONGEST_CHAIN = 64
+_MOST_SPELLINGS = 16
 _MOST_KNOWN = 50_000
+
+
+def has_case_beyond_ascii(name: str) -> bool:
+    """Whether NOCASE alone would not find a name in every spelling of its case."""
+    return not name.isascii() and any(not c.isascii() and (c.upper() != c or c.casefold() != c) for c in name)
+
+
+def has_spellings(connection: sqlite3.Connection) -> bool:
+    """Whether the database has names that NOCASE alone does not find; databases of older versions cannot tell."""
+    table = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'sim_spelling'").fetchone()
+    return table is not None and connection.execute("SELECT 1 FROM sim_spelling LIMIT 1").fetchone() is not None
+
+
+def other_spellings(connection: sqlite3.Connection, name: str) -> Iterator[str]:
+    """How a dotted name that was not found as it is may stand in the database.
+
+    What both spellings have in common is left to NOCASE, so names in ASCII cost one look at an index for each part.
+    """
+    parts = []
+    for part in name.split("."):
+        known = [str(row[0]) for row in connection.execute(SQL_SPELLING, (part.casefold(),))]
+        parts.append([part, *known][:_MOST_SPELLINGS])
+    if any(len(spellings) > 1 for spellings in parts):
+        yield from (".".join(spelling) for spelling in itertools.islice(itertools.product(*parts), 1, _MOST_SPELLINGS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +173,7 @@ class GalaxyFile:
                 " make it again with: mxgateway galaxy build"
             )
         self.last_deploy = row[0] if row else None
+        self._has_spellings = has_spellings(self._connection)
         self._chains: dict[int, tuple[int, ...]] = {}
         self._known: dict[tuple[int, str], AttributeRow | None] = {}
         self._objects: dict[int, GalaxyObject | None] = {}
@@ -170,7 +201,7 @@ class GalaxyFile:
     # Objects.
 
     def object_by_tag(self, tag: str) -> GalaxyObject | None:
-        return self._object(SQL_OBJECT_BY_TAG, (tag,))
+        return self._spelled(tag, lambda name: self._object(SQL_OBJECT_BY_TAG, (name,)))
 
     def object_by_id(self, gobject_id: int) -> GalaxyObject | None:
         if not gobject_id:
@@ -182,7 +213,17 @@ class GalaxyFile:
         return self._objects[gobject_id]
 
     def contained_object(self, container_id: int, contained_name: str) -> GalaxyObject | None:
-        return self._object(SQL_CONTAINED_OBJECT, (container_id, contained_name))
+        return self._spelled(contained_name, lambda name: self._object(SQL_CONTAINED_OBJECT, (container_id, name)))
+
+    def _spelled(self, name: str, find: Callable[[str], _Found | None]) -> _Found | None:
+        """Looks for a name as it is, and as it may be spelled."""
+        found = find(name)
+        if found is None and self._has_spellings:
+            for spelling in other_spellings(self._connection, name):
+                found = find(spelling)
+                if found is not None:
+                    break
+        return found
 
     def _object(self, sql: str, parameters: tuple[Any, ...]) -> GalaxyObject | None:
         row = self._connection.execute(sql, parameters).fetchone()
@@ -209,6 +250,9 @@ class GalaxyFile:
 
     def attribute(self, package_id: int, name: str) -> AttributeRow | None:
         """The attribute of that name, the package's own or inherited; configured ones win over built-in ones."""
+        return self._spelled(name, lambda spelling: self._attribute(package_id, spelling))
+
+    def _attribute(self, package_id: int, name: str) -> AttributeRow | None:
         chain = self.packages(package_id)
         own, parents = chain[0], chain[1:]
         inherited = self._inherited(parents, name) if parents else None
@@ -224,11 +268,11 @@ class GalaxyFile:
 
     def _inherited(self, chain: tuple[int, ...], name: str) -> AttributeRow | None:
         """The attribute as templates give it; remembered, because instances of one template share it."""
-        key = (chain[0], name.lower())
+        key = (chain[0], name)
         if key not in self._known:
             if len(self._known) >= _MOST_KNOWN:
                 self._known.clear()
-            self._known[key] = self.attribute(chain[0], name)
+            self._known[key] = self._attribute(chain[0], name)
         return self._known[key]
 
     def _built_in(self, package: int, name: str) -> AttributeRow | None:
@@ -259,14 +303,16 @@ class GalaxyFile:
 
     def users(self) -> list[UserRow]:
         roles = {
-            name.lower(): frozenset(permissions.split(",")) - {""}
+            name.casefold(): frozenset(permissions.split(",")) - {""}
             for name, permissions in self._connection.execute("SELECT role_name, permissions FROM sim_role")
         }
         found = []
         for name, guid, names, salt, digest, rounds in self._connection.execute(
             "SELECT user_name, user_guid, roles, password_salt, password_hash, password_rounds FROM sim_user"
         ):
-            permissions = frozenset[str]().union(*(roles.get(role.lower(), frozenset()) for role in names.split(",")))
+            permissions = frozenset[str]().union(
+                *(roles.get(role.casefold(), frozenset()) for role in names.split(","))
+            )
             found.append(UserRow(name, guid, permissions, PasswordHash(salt, digest, rounds) if salt else None))
         return found
 

@@ -84,9 +84,9 @@ class _Planner:
         self.specs: dict[str, InstanceSpec] = {}
         for spec in description.instances:
             for single in self._expand(spec):
-                if single.tag.lower() in self.specs:
+                if single.tag.casefold() in self.specs:
                     self._fail(spec.path, f"there already is an instance {single.tag!r}; names compare without case")
-                self.specs[single.tag.lower()] = single
+                self.specs[single.tag.casefold()] = single
 
     def _fail(self, path: str, problem: str) -> None:
         raise GalaxyDescriptionError(self._description.file, path, problem)
@@ -115,7 +115,7 @@ class _Planner:
         return found
 
     def plan(self, spec: InstanceSpec) -> PlannedInstance:
-        known = self._by_tag.get(spec.tag.lower())
+        known = self._by_tag.get(spec.tag.casefold())
         if known:
             return known
         if spec.tag in self._in_work:
@@ -155,17 +155,17 @@ class _Planner:
     def _owner(self, spec: InstanceSpec, what: str, tag: str) -> PlannedInstance | None:
         if not tag:
             return None
-        known = self._by_tag.get(tag.lower())
+        known = self._by_tag.get(tag.casefold())
         if known:
             return known
-        owner = self.specs.get(tag.lower())
+        owner = self.specs.get(tag.casefold())
         if owner is None:
             self._fail(f"{spec.path}.{what}", f"there is no instance {tag!r}; define it under `instances`")
             raise AssertionError("unreachable")
         return self.plan(owner)
 
     def _add(self, instance: PlannedInstance, path: str) -> None:
-        if instance.tag.lower() in self._by_tag:
+        if instance.tag.casefold() in self._by_tag:
             self._fail(path, f"there already is an instance {instance.tag!r}; names compare without case")
         if instance.category_id == _PLATFORM_CATEGORY:
             self._platforms += 1
@@ -178,16 +178,16 @@ class _Planner:
                 instance.run_time_ids = (platform, host.hosted + 1, 1)
             else:
                 instance.run_time_ids = (platform, engine, _signed_16(host.hosted + 1))
-        self._by_tag[instance.tag.lower()] = instance
+        self._by_tag[instance.tag.casefold()] = instance
         self.planned.append(instance)
 
     def _contain(self, instance: PlannedInstance, spec: InstanceSpec) -> None:
         contents = self._contained_in(instance.template)
         for name in spec.contains:
-            if name.lower() not in contents:
+            if name.casefold() not in contents:
                 names = ", ".join(contained.name for contained, _ in contents.values()) or "nothing"
                 self._fail(f"{spec.path}.contains", f"{instance.template} contains no {name!r}; it contains {names}")
-        overrides = {name.lower(): attributes for name, attributes in spec.contains.items()}
+        overrides = {name.casefold(): attributes for name, attributes in spec.contains.items()}
         for key, (contained, template) in contents.items():
             path = f"{spec.path}.contains.{contained.name}"
             inner = InstanceSpec(
@@ -209,7 +209,7 @@ class _Planner:
             self._fail("scale", "is missing, so there is nothing to fill up with; leave --objects out, or add `scale`")
             return
         category = self._category_of(scale.template, "scale.template")
-        platform = self._by_tag.get(scale.platform.lower())
+        platform = self._by_tag.get(scale.platform.casefold())
         if platform is None or platform.category_id != _PLATFORM_CATEGORY:
             self._fail("scale.platform", f"there is no platform {scale.platform!r}; name an instance of $WinPlatform")
         self._category_of("$AppEngine", "scale")

@@ -45,7 +45,7 @@ class PlantOperation:
         """
         with self._opened() as (galaxy, board):
             obj = _find(galaxy, tag)
-            board.change(lambda edit: edit.put(SCAN, obj.tag_name.lower(), {"on": on, "t": now_ns}))
+            board.change(lambda edit: edit.put(SCAN, obj.tag_name.casefold(), {"on": on, "t": now_ns}))
             return obj.tag_name
 
     def set_running(self, tag: str, on: bool, now_ns: int) -> str:
@@ -58,7 +58,7 @@ class PlantOperation:
             obj = _find(galaxy, tag)
             if obj.category_id not in ENGINE_CATEGORIES:
                 raise OperationError(f"{obj.tag_name} is no engine or platform; use scan on|off for other objects")
-            board.change(lambda edit: edit.put(ENGINE, obj.tag_name.lower(), {"on": on, "t": now_ns}))
+            board.change(lambda edit: edit.put(ENGINE, obj.tag_name.casefold(), {"on": on, "t": now_ns}))
             return obj.tag_name
 
     def reset(self) -> int:

@@ -84,7 +84,7 @@ class Plant:
         return tuple(held["v"] if held else tag.row.value)
 
     def _tag(self, obj: GalaxyObject, row: AttributeRow) -> Tag:
-        key = (obj.gobject_id, row.name.lower())
+        key = (obj.gobject_id, row.name.casefold())
         tag = self._tags.get(key)
         if tag is None:
             tag = self._tags[key] = self._make_tag(obj, row)
@@ -96,8 +96,8 @@ class Plant:
             object=obj,
             row=row,
             reference=f"{obj.tag_name}.{row.name}",
-            engine=engine.tag_name.lower() if engine else "",
-            platform=platform.tag_name.lower() if platform else "",
+            engine=engine.tag_name.casefold() if engine else "",
+            platform=platform.tag_name.casefold() if platform else "",
             since_ns=self._deployed_ns,
             enum=tuple(row.behaviour.get("enum", ())),
         )
@@ -124,7 +124,7 @@ class Plant:
         tag.looks_around = bool(sources)
         if sources:
             # Looked up after the tag is known, so that attributes may point at each other.
-            self._tags[obj.gobject_id, row.name.lower()] = tag
+            self._tags[obj.gobject_id, row.name.casefold()] = tag
             for source in sources:
                 if source.tag is not None and source.tag is not tag:
                     tag.keys |= source.tag.keys
@@ -203,9 +203,9 @@ class Plant:
                 source = Source.RESPONDING_NMX if by_responder else Source.REQUESTING_NMX
                 status = failure(Category.COMMUNICATION_ERROR, source, detail)
                 return status, q.BAD_COMMUNICATION_FAILURE, entry["t"]
-        if tag.row.name.lower() in ("scanstate", "scanstatecmd"):
+        if tag.row.name.casefold() in ("scanstate", "scanstatecmd"):
             return None
-        own = tag.object.tag_name.lower()
+        own = tag.object.tag_name.casefold()
         for name in (own, tag.engine, tag.platform):
             entry = board.get(SCAN, name) if name else None
             if entry and not entry["on"]:
@@ -216,7 +216,7 @@ class Plant:
         """When the object last came (back) to life: scan on, or engine start; 0 when it always ran."""
         latest = 0
         for kind in (SCAN, ENGINE):
-            for name in (tag.object.tag_name.lower(), tag.engine, tag.platform):
+            for name in (tag.object.tag_name.casefold(), tag.engine, tag.platform):
                 entry = self.board.get(kind, name) if name else None
                 if entry and entry["on"]:
                     latest = max(latest, entry["t"])

@@ -54,7 +54,7 @@ class Tag:
 
     @property
     def key(self) -> str:
-        return self.reference.lower()
+        return self.reference.casefold()
 
     @property
     def data_type(self) -> int:
@@ -117,7 +117,7 @@ def object_failure(category: Category, detail: int) -> MxStatus:
 
 def state_keys(obj: GalaxyObject, engine: str, platform: str) -> frozenset[Key]:
     """The board entries that decide whether an object runs."""
-    tag = obj.tag_name.lower()
+    tag = obj.tag_name.casefold()
     names = {tag, engine, platform} - {""}
     return frozenset({(SCAN, name) for name in names} | {(ENGINE, name) for name in (engine, platform, tag) if name})
 

@@ -3,7 +3,7 @@
 `zb` holds the product's own tables and columns (SQL Server, schema dbo); it serves to read a plant's database and to
 make a simulated one in SQLite or PostgreSQL. `simulator` holds what a simulated Galaxy needs beyond them: a run time.
 Both live in one file. As in the product, "none" is 0 and never NULL in id columns, and names compare without case: on
-SQL Server by the database's collation, on SQLite by NOCASE on the name columns.
+SQL Server by the database's collation, on SQLite by NOCASE on the name columns and, beyond ASCII, by `sim_spelling`.
 """
 
 from __future__ import annotations
@@ -256,6 +256,16 @@ sim_attribute = Table(
 )
 """What an attribute does at run time, defined at the same place (package) as its value: JSON with `signal`, `value`,
 `range`, …; the definition nearest to the object wins."""
+
+sim_spelling = Table(
+    "sim_spelling",
+    simulator,
+    Column("name_key", String(329), primary_key=True),
+    Column("name", Unicode(329), primary_key=True),
+    sqlite_with_rowid=False,
+)
+"""Names of objects and attributes with letters beyond ASCII that have a case, by their key without it: NOCASE, unlike
+the product's collation, knows the case of ASCII letters only."""
 
 sim_role = Table(
     "sim_role",

@@ -189,3 +189,12 @@ def test_a_galaxy_that_cannot_be_read_is_a_failed_status(
         patch.setattr(session.backend._galaxy, "object_by_tag", fail)
         assert tuple(session.read("TestMachine_002.SiteCode").status) == (0, 3, 0, 7)
     assert session.read("TestMachine_002.SiteCode").value == "SITE-1"
+
+
+def test_operating_names_compare_without_case_in_any_alphabet(own_galaxy: Path, tmp_path: Path) -> None:
+    """Deployment, scan and the rest find an object in any spelling, and answer with the Galaxy's own."""
+    operation = PlantOperation(own_galaxy, tmp_path / "own.board.db")
+    assert operation.set_scan("KÜHLMASCHINE_1", False, 1) == "Kühlmaschine_1"
+    assert Deployment(own_galaxy, NOW).undeploy(["kÜhlmaschine_1"]).objects == ("Kühlmaschine_1",)
+    with pytest.raises(DeploymentError, match="KÜHLMASCHINE_3"):
+        Deployment(own_galaxy, NOW).deploy(["KÜHLMASCHINE_3"])

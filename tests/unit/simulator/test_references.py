@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import shutil
+import sqlite3
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.unit.simulator.conftest import MakeSession
 from tests.unit.simulator.plant_session import PlantSession, boolean
 
-from mxgateway_protocol.variants import DataType, VarType
+from mxgateway_protocol.variants import DataType, Variant, VarType
+from mxgateway_simulator.builder import build_galaxy
+from mxgateway_simulator.description_reader import parse_description
+from mxgateway_simulator.errors import GalaxyDescriptionError
 from mxgateway_simulator.galaxy_file import LOOK_UPS, GalaxyFile
 from mxgateway_simulator.references import WHOLE, ReferenceSyntaxError, parse_reference
 
@@ -85,6 +91,12 @@ def test_what_can_be_no_reference(text: str) -> None:
         ("OverriddenObject.SP", "", 7.5),
         ("DEV.Contained.SP", "", 5.0),
         ("Kühlmaschine_1.Größe", "", 1.5),
+        ("KÜHLMASCHINE_1.GRÖSSE", "", 1.5),
+        ("kühlmaschine_1.größe.Name", "", "Größe"),
+        ("ME.grÖße", "KÜHLMASCHINE_1", 1.5),
+        ("KÜHLMASCHINE_1.attribute(GRÖßE)", "", 1.5),
+        ("KÜHLMASCHINE_2.Größe", "", None),
+        ("Kuhlmaschine_1.Größe", "", None),
         ("TestMachine_001.DerivedFrom", "", "$TestMachine"),
         ("DevTestObject.Followed.Time.Time", "", None),
         ("Me.TagName", "", None),
@@ -180,3 +192,47 @@ def test_any_text_ends_in_one_callback(reader: PlantSession, reference: str, con
     """Whatever the text, AddItem takes it, and one callback says what it leads to."""
     found = reader.read(reference, context)
     assert (found.status.success == 0) == (found.variant.vartype == VarType.VT_EMPTY)
+
+
+def test_names_in_any_alphabet_compare_without_case(make_session: MakeSession, tmp_path: Path) -> None:
+    """Objects, contained names, attributes and their extensions are found in any spelling of their case."""
+    text = """
+galaxy: Letters
+templates:
+  $Клапан: {attributes: {Поток: {type: Integer, value: 3, security: FreeAccess}}}
+  $T:
+    attributes: {Störung: {type: Boolean, alarm: {Priority: 7}}}
+    contains: {Äußeres: {template: $Клапан}}
+instances:
+  P: {template: $WinPlatform}
+  E: {template: $AppEngine, host: P}
+  Ölpumpe: {template: $T, host: E, attributes: {STÖRUNG: {alarm: {Category: Oil}}}}
+"""
+    build_galaxy(parse_description(text, "letters.yaml"), tmp_path / "letters.db")
+    session = make_session(tmp_path / "letters.db")
+    for reference, value in {
+        "ölpumpe.STÖRUNG.priority": 7,
+        "ÖLPUMPE.störung.CATEGORY": "Oil",
+        "ÖLPUMPE.ÄUSSERES.ПОТОК": 3,
+        "ölpumpe_äußeres.поток": 3,
+        "Ölpumpe.Äusseres.TagName": "Ölpumpe_Äußeres",
+    }.items():
+        assert session.read(reference).value == value
+    watched = session.advised("ÖLPUMPE.äusseres.поток")
+    session.write(session.advised("Ölpumpe.Äußeres.Поток"), Variant(VarType.VT_I4, 9))
+    assert session.read("ölpumpe.ÄUSSERES.поток").value == 9
+    assert watched
+    with pytest.raises(GalaxyDescriptionError, match="names compare without case"):
+        parse_description("galaxy: G\ntemplates: {$T: {attributes: {Maße: {type: Float}, MASSE: {type: Float}}}}", "g")
+
+
+def test_a_galaxy_of_before_has_no_other_spellings(
+    make_session: MakeSession, reference_galaxy: Path, tmp_path: Path
+) -> None:
+    """A database without the table of spellings still opens; names compare without case in ASCII."""
+    old = Path(shutil.copy(reference_galaxy, tmp_path / "old.db"))
+    with closing(sqlite3.connect(old)) as connection:
+        connection.execute("DROP TABLE sim_spelling")
+    session = make_session(old)
+    assert session.read("testCHILDobject.TESTint").value == 42
+    assert session.read("KÜHLMASCHINE_1.PV").status.success == 0
