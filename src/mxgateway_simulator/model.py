@@ -83,6 +83,7 @@ class LmxProxy:
     def time_jumped(self, delta_ns: int) -> None:
         """The clock was set; what is due stays due after the same time."""
         self._schedule.shift(delta_ns)
+        self._subscriptions.time_jumped(delta_ns)
 
     # Handles.
 

@@ -33,9 +33,10 @@ STEPS_KEPT = 8
 """How many writes of a number the board remembers, for attributes that follow it with a lag."""
 
 _NO_REPOSITORY = Unresolved(
-    failure(Category.COMMUNICATION_ERROR, Source.REQUESTING_LMX, 7), q.BAD_COMMUNICATION_FAILURE
+    failure(Category.COMMUNICATION_ERROR, Source.REQUESTING_LMX, Detail.NO_GALAXY_REPOSITORY),
+    q.BAD_COMMUNICATION_FAILURE,
 )
-"""MX_E_NoGalaxyRepository."""
+_NO_ELEMENT = failure(Category.CONFIGURATION_ERROR, Source.RESPONDING_LMX, Detail.INDEX_OUT_OF_RANGE)
 
 
 class Plant:
@@ -63,8 +64,7 @@ class Plant:
             return found
         binding = Binding(self._tag(found.object, found.row), found.index, found.property)
         if found.index is not None and found.index != WHOLE and found.index > len(self._array(binding.tag)):
-            status = failure(Category.CONFIGURATION_ERROR, Source.RESPONDING_LMX, Detail.INDEX_OUT_OF_RANGE)
-            return Unresolved(status, q.BAD_CONFIGURATION_ERROR)
+            return Unresolved(_NO_ELEMENT, q.BAD_CONFIGURATION_ERROR)
         return binding
 
     def galaxy_changed(self) -> None:
@@ -251,6 +251,10 @@ class Plant:
                 if t_ns < started + self._initializing_ns:
                     quality = q.INITIALIZING
                     following = min(following, started + self._initializing_ns)
+            element = binding.element
+            if element is not None and element != WHOLE and element > len(value):
+                # The array has been written with fewer elements since the item was advised.
+                return Vtq(None, q.BAD_CONFIGURATION_ERROR, changed, _NO_ELEMENT), following
         return Vtq(self._selected(binding, value, quality, changed), quality, changed, status), following
 
     def _selected(self, binding: Binding, value: Any, quality: int, changed: int) -> Any:

@@ -16,7 +16,7 @@ from mxgateway_simulator.plant import Plant
 from mxgateway_simulator.references import WHOLE
 from mxgateway_simulator.schedule import Schedule
 from mxgateway_simulator.signals import NEVER, Signal, seed_of, uniform
-from mxgateway_simulator.tags import Binding, Unresolved, Vtq, failure
+from mxgateway_simulator.tags import Binding, Tag, Unresolved, Vtq, failure
 
 _OK = (OK,)
 _MS = 10**6
@@ -37,7 +37,8 @@ class Subscriptions:
         self._floods: dict[Item, None] = {}
         self._watchers: dict[Key, dict[Item, None]] = {}
         self._advised: dict[Item, None] = {}
-        self._is_warm = False
+        self._warm_ns: int | None = None
+        """When the first reference of the session is bound, and with it the way to the plant."""
 
     @property
     def is_idle(self) -> bool:
@@ -61,20 +62,26 @@ class Subscriptions:
         self._advised[item] = None
         if self._switches.waiting_callback_first:
             self._schedule.add(now_ns, partial(self._say_waiting, item, item.generation))
-        self._schedule.add(now_ns + self._first_delay_ns(item), partial(self._bind, item, item.generation))
+        self._schedule.add(self._first_due_ns(item, now_ns), partial(self._bind, item, item.generation))
 
     def _say_waiting(self, item: Item, generation: int, now_ns: int) -> None:
         if generation == item.generation:
             self._deliver_raw(item, EMPTY, q.INITIALIZING, now_ns, (_WAITING,))
 
-    def _first_delay_ns(self, item: Item) -> int:
+    def _first_due_ns(self, item: Item, now_ns: int) -> int:
         switches = self._switches
-        if self._is_warm:
-            return switches.first_callback_warm_ms * _MS
-        self._is_warm = True
+        if self._warm_ns is not None:
+            # Items that are advised while the first one binds wait for the same connections.
+            return max(now_ns + switches.first_callback_warm_ms * _MS, self._warm_ns)
         span = switches.first_callback_cold_max_ms - switches.first_callback_cold_min_ms
         share = uniform(seed_of(item.reference), 0)
-        return round((switches.first_callback_cold_min_ms + span * share) * _MS)
+        self._warm_ns = now_ns + round((switches.first_callback_cold_min_ms + span * share) * _MS)
+        return self._warm_ns
+
+    def time_jumped(self, delta_ns: int) -> None:
+        """The clock was set."""
+        if self._warm_ns is not None:
+            self._warm_ns += delta_ns
 
     def stop(self, item: Item) -> None:
         """Disconnects an item; nothing more is delivered for it."""
@@ -131,22 +138,23 @@ class Subscriptions:
         items: dict[Item, None] = {}
         for key in keys:
             items.update(self._watchers.get(key, {}))
+        timed = self._switches.write_equal_value_echoes
         for item in items:
             if self._latency_ns:
-                again = partial(self._show_later, item, item.generation)
+                again = partial(self._show_later, item, item.generation, timed)
                 self._schedule.add(now_ns + self._latency_ns, again)
             else:
-                self._show(item, now_ns)
+                self._show(item, now_ns, timed=timed)
 
-    def _show_later(self, item: Item, generation: int, now_ns: int) -> None:
+    def _show_later(self, item: Item, generation: int, timed: bool, now_ns: int) -> None:
         if generation == item.generation and item.binding is not None:
-            self._show(item, now_ns)
+            self._show(item, now_ns, timed=timed)
 
     def echo(self, key: Key, now_ns: int, *, equal_too: bool) -> None:
         """Shows a write to everybody who looks at what was written."""
         for item in list(self._watchers.get(key, ())):
             if self._latency_ns:
-                again = partial(self._show_later, item, item.generation)
+                again = partial(self._show_later, item, item.generation, equal_too)
                 self._schedule.add(now_ns + self._latency_ns, again)
             else:
                 self._show(item, now_ns, force=equal_too, timed=equal_too)
@@ -170,17 +178,27 @@ class Subscriptions:
         if isinstance(found, Unresolved):
             self._unwatch(item)
             item.is_lost = True
-            status = failure(Category.CONFIGURATION_ERROR, Source.RESPONDING_LMX, self._switches.undeployed_detail)
-            self._deliver_raw(item, EMPTY, q.BAD_CONFIGURATION_ERROR, now_ns, (status,))
-            item.last = Vtq(None, q.BAD_CONFIGURATION_ERROR, now_ns, status)
+            status = found.status
+            if status.detail == self._switches.bad_reference_detail:
+                status = failure(Category.CONFIGURATION_ERROR, Source.RESPONDING_LMX, self._switches.undeployed_detail)
+            self._lose(item, status, found.quality, now_ns)
             return
         same = before.tag.object == found.tag.object and before.tag.row == found.tag.row
+        changed = _signature_mismatch(before.tag, found.tag)
         self._unwatch(item)
         self._attach(item, found)
         if same:
             self._show(item, now_ns)
-        else:
-            self._restart(item, now_ns)
+            return
+        if changed and self._switches.redeploy_signature_callback:
+            status = failure(Category.CONFIGURATION_ERROR, Source.RESPONDING_LMX, changed)
+            self._lose(item, status, q.BAD_CONFIGURATION_ERROR, now_ns)
+        self._restart(item, now_ns)
+
+    def _lose(self, item: Item, status: MxStatus, quality: int, now_ns: int) -> None:
+        self._flush_before(item, now_ns)
+        self._deliver_raw(item, EMPTY, quality, now_ns, (status,))
+        item.last = Vtq(None, quality, now_ns, status)
 
     def _restart(self, item: Item, now_ns: int) -> None:
         item.is_lost = False
@@ -242,6 +260,7 @@ class Subscriptions:
         if item.is_buffered and vtq.status == OK:
             self._collect(item, Sample(shown, vtq.quality, vtq.timestamp_ns), now_ns)
         else:
+            self._flush_before(item, now_ns)
             self._deliver_raw(item, shown, vtq.quality, vtq.timestamp_ns, (vtq.status,))
 
     def _variant(self, item: Item, vtq: Vtq) -> Variant:
@@ -270,8 +289,13 @@ class Subscriptions:
         item.is_fresh = False
         self._schedule.add(item.flush_due_ns, partial(self._flush, item, item.generation))
 
+    def _flush_before(self, item: Item, now_ns: int) -> None:
+        """Samples that wait for their interval to end come before the failure that follows them."""
+        if item.samples:
+            self._flush(item, item.generation, now_ns)
+
     def _flush(self, item: Item, generation: int, now_ns: int) -> None:
-        if generation != item.generation:
+        if generation != item.generation or not item.samples:
             return
         item.flush_due_ns = None
         samples, item.samples = tuple(item.samples), []
@@ -345,6 +369,14 @@ class Subscriptions:
             for item in items:
                 shown = Variant(item.vartype, item.step(0, 0), item.data_type)  # type: ignore[misc]
                 send(item.server_handle, item.handle, shown, 192, now_ns, _OK)
+
+
+def _signature_mismatch(before: Tag, after: Tag) -> int:
+    """The detail that says what a deployment has changed of an attribute or its object; 0 for nothing."""
+    old, new = before.row, after.row
+    if (old.data_type, old.is_array, old.category) != (new.data_type, new.is_array, new.category):
+        return Detail.ATTRIBUTE_SIGNATURE_MISMATCH
+    return Detail.OBJECT_SIGNATURE_MISMATCH if before.object.package_id != after.object.package_id else 0
 
 
 def _untimed(vtq: Vtq) -> tuple[object, int, MxStatus]:

@@ -51,6 +51,7 @@ class Switches:
     stopped_engine_keeps_value: bool = True
     stopped_engine_source: Literal["responding_nmx", "requesting_nmx"] = "responding_nmx"
     undeployed_detail: int = 6
+    redeploy_signature_callback: bool = True
     initializing_callback: bool = True
     suspend_unadvised_fails: bool = True
     operation_complete_on_activate: bool = True
@@ -166,6 +167,11 @@ SWITCH_NOTES: Mapping[str, tuple[str, str]] = types.MappingProxyType(
         "stopped_engine_keeps_value": ("Whether the last value stays in OnDataChange when the engine stops.", "9"),
         "stopped_engine_source": ("Source of the status when the engine is stopped.", "9"),
         "undeployed_detail": ("Detail of the status when an advised object is undeployed.", "9"),
+        "redeploy_signature_callback": (
+            "Whether a failed callback precedes the new value when a changed object is deployed over a running one:"
+            " detail 10 where the attribute has changed, else 9.",
+            "9",
+        ),
         "initializing_callback": ("Whether a callback with quality 32 precedes the value after a restart.", "9"),
         "suspend_unadvised_fails": ("Whether Suspend of an item that is not advised answers a failed status.", "15"),
         "operation_complete_on_activate": ("Whether Activate of a suspended item gives OperationComplete.", "5.9"),

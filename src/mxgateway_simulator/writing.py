@@ -18,7 +18,7 @@ from mxgateway_simulator.plant import Plant
 from mxgateway_simulator.references import WHOLE
 from mxgateway_simulator.schedule import Schedule
 from mxgateway_simulator.subscriptions import Subscriptions
-from mxgateway_simulator.tags import Binding, Tag, failure, object_failure
+from mxgateway_simulator.tags import Binding, Tag, object_failure
 from mxgateway_simulator.users import NOT_WRITEABLE, UserDirectory, refusal, secured_refusal
 
 logger = logging.getLogger(__name__)
@@ -112,8 +112,8 @@ class Writes:
         """Checks in order: reachable, writeable, allowed, of the right type, in range; then stores."""
         plant, binding = self._plant, write.binding
         tag = binding.tag
-        if write.item.is_lost:
-            return failure(Category.CONFIGURATION_ERROR, Source.RESPONDING_LMX, self._switches.undeployed_detail)
+        if write.item.is_lost and write.item.last is not None:
+            return write.item.last.status
         hindrance = plant.condition(tag, now_ns)
         if hindrance is not None and not hindrance[0].is_success:
             return hindrance[0]

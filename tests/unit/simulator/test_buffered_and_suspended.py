@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from tests.unit.simulator.conftest import MakeSession
 from tests.unit.simulator.plant_session import Buffered, Change, Completion, PlantSession
 
 from mxgateway_protocol import hresults
 from mxgateway_protocol.errors import MxComError
+from mxgateway_simulator.operation import PlantOperation
 
 
 def test_a_buffered_item_subscribes_by_itself(session: PlantSession) -> None:
@@ -30,6 +33,20 @@ def test_samples_of_an_interval_come_together_by_switch(make_session: MakeSessio
     assert max(sizes[1:]) == 3
     times = [sample.timestamp_ns for event in events for sample in event.samples]
     assert times == sorted(times)
+
+
+def test_samples_that_wait_come_before_a_failure(
+    make_session: MakeSession, reference_galaxy: Path, tmp_path: Path
+) -> None:
+    """When the engine stops within an interval, what was sampled in it still comes first."""
+    session = make_session()
+    session.backend.set_buffered_update_interval(1, 60_000)
+    session.backend.add_buffered_item(1, "TestMachine_001.TestChangingInt", "")
+    session.advance(2.5)
+    PlantOperation(reference_galaxy, tmp_path / "board.db").set_running("DevAppEngine", False, session.clock.unix_ns())
+    events = session.advance(0.1)
+    assert [event.status.success for event in events if isinstance(event, Buffered)] == [-1, -1, -1, 0]
+    assert session.advance(70) == []
 
 
 def test_attributes_without_a_buffer_fail_with_1002(session: PlantSession) -> None:

@@ -198,6 +198,51 @@ def test_realistic_profile_takes_its_time(make_session: MakeSession) -> None:
     assert [type(event) for event in session.advance(0.5)] == [Completion, Change]
 
 
+def test_items_advised_together_wait_for_the_first_binding(make_session: MakeSession) -> None:
+    """Cold, no item has a value before the session's first reference is bound; warm, each takes a quarter second."""
+    session = make_session(profile="realistic")
+    for number in range(1, 6):
+        session.backend.advise(1, session.item(f"TestMachine_{number:03d}.SiteCode"))
+    assert session.advance(2.9) == []
+    session.clock.set_unix_ns(session.clock.unix_ns() - 3600 * 10**9)
+    events = session.advance(5.2)
+    assert [event.value for event in events if isinstance(event, Change)] == ["SITE-1"] * 5
+    session.backend.advise(1, session.item("TestMachine_006.SiteCode"))
+    assert len(session.advance(0.3)) == 1
+
+
+@pytest.mark.parametrize(("echoes", "seen"), [("true", [7, 7, 8]), ("false", [7, 8])])
+def test_an_equal_value_is_news_by_switch(make_session: MakeSession, echoes: str, seen: list[int]) -> None:
+    """Also where changes take their time, and in other sessions."""
+    switches = {"write_equal_value_echoes": echoes, "change_latency_ms": "100"}
+    writer, reader = make_session(switches=switches), make_session(switches={"write_equal_value_echoes": echoes})
+    written, watched = writer.advised("TestChildObject.TestInt"), reader.advised("TestChildObject.TestInt")
+    own: list[object] = []
+    other: list[object] = []
+    for value in (7, 7, 8):
+        writer.write(written, i4(value))
+        for _ in range(10):
+            own += [event.value for event in writer.advance(0.025) if isinstance(event, Change)]
+            other += [event.value for event in reader.pump() if isinstance(event, Change)]
+    assert (own, other) == (seen, seen)
+    assert watched
+
+
+def test_an_element_that_an_array_no_longer_has_fails(session: PlantSession) -> None:
+    """As it fails when it is advised: configuration error 1003; longer again, the array shows it again."""
+    element, whole = (
+        session.advised("TestChildObject.TestIntArray[4]"),
+        session.advised("TestChildObject.TestIntArray[]"),
+    )
+    short = [event for event in session.write(whole, array(VarType.VT_I4, 7, 8)) if isinstance(event, Change)]
+    (gone,) = [event for event in short if event.item == element]
+    assert (tuple(gone.status), gone.quality, gone.variant.vartype) == ((0, 4, 1, 1003), 4, VarType.VT_EMPTY)
+    assert session.outcome(element, i4(1)) == (0, 4, 5, 1003)
+    long = [event for event in session.write(whole, array(VarType.VT_I4, 1, 2, 3, 4)) if isinstance(event, Change)]
+    (back,) = [event for event in long if event.item == element]
+    assert (tuple(back.status), back.quality, back.value) == ((-1, 0, 0, 0), 192, 4)
+
+
 def test_unregister_silences_everything(session: PlantSession) -> None:
     """After Unregister nothing is delivered and the handle is unknown."""
     session.advised("TestMachine_001.TestChangingInt")

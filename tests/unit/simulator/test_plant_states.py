@@ -13,7 +13,9 @@ from tests.unit.simulator.conftest import MakeSession
 from tests.unit.simulator.plant_session import Change, Completion, PlantSession, boolean, i4
 
 from mxgateway_server.commands.galaxy import galaxy as galaxy_command
+from mxgateway_simulator.builder import build_galaxy
 from mxgateway_simulator.deployment import Deployment, DeploymentError
+from mxgateway_simulator.description_reader import parse_description
 from mxgateway_simulator.operation import PlantOperation
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -134,6 +136,46 @@ def test_deploying_makes_the_checked_in_package_run(make_session: MakeSession, o
     assert tuple(session.read("ChangedObject.AddedLater").status) == (0, 4, 1, 6)
     Deployment(own_galaxy, NOW).deploy(["ChangedObject"])
     assert changes(session.advance(0.25), handle)[-1].value == 1
+
+
+def test_a_changed_object_deployed_over_a_running_one(make_session: MakeSession, tmp_path: Path) -> None:
+    """First detail 10 where the attribute has changed, 9 where only its object has, then Initializing, then good."""
+    text = """
+galaxy: G
+templates: {$T: {attributes: {A: {type: Integer, value: 1}, B: {type: Integer, value: 2}, C: {type: Integer}}}}
+instances:
+  P: {template: $WinPlatform}
+  E: {template: $AppEngine, host: P}
+  O:
+    template: $T
+    host: E
+    checkedIn: {A: {value: 5}, B: {category: Calculated}, C: {array: 3}}
+"""
+    galaxy = tmp_path / "changed.db"
+    build_galaxy(parse_description(text, "changed.yaml"), galaxy)
+    session, quiet = make_session(galaxy), make_session(galaxy, switches={"redeploy_signature_callback": "false"})
+    a, b, c = (session.advised(f"O.{name}") for name in "ABC")
+    plain = quiet.advised("O.A")
+    Deployment(galaxy, NOW).deploy(["O"])
+    events = session.advance(0.25)
+    seen = {
+        item: [(*event.status, event.quality, event.value) for event in changes(events, item)] for item in (a, b, c)
+    }
+    assert seen == {
+        a: [(0, 4, 1, 9, 4, None), (-1, 0, 0, 0, 32, None), (-1, 0, 0, 0, 192, 5)],
+        b: [(0, 4, 1, 10, 4, None), (-1, 0, 0, 0, 32, None), (-1, 0, 0, 0, 192, 2)],
+        c: [(0, 4, 1, 1003, 4, None)],
+    }
+    assert session.outcome(c, i4(1)) == (0, 4, 1, 1003)
+    assert session.outcome(b, i4(1)) == (0, 5, 5, 1007)
+    assert [event.quality for event in changes(quiet.advance(0.25), plain)] == [32, 192]
+
+
+def test_the_same_package_deployed_again_changes_no_signature(make_session: MakeSession, own_galaxy: Path) -> None:
+    session = make_session(own_galaxy)
+    handle = session.advised("TestMachine_002.SiteCode")
+    Deployment(own_galaxy, NOW).deploy(["TestMachine_002"])
+    assert [event.quality for event in changes(session.advance(0.25), handle)] == [32, 192]
 
 
 def test_hosts_and_hosted_objects_are_kept_in_step(own_galaxy: Path) -> None:
