@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -32,6 +33,7 @@ ENGINE = "engine"
 """Whether an engine or platform runs: {"on": bool, "t": time}."""
 
 _BUSY_SECONDS = 2.0
+_WAL_ATTEMPTS, _WAL_PAUSE_SECONDS = 200, 0.01
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS entry (
     kind TEXT NOT NULL, name TEXT NOT NULL, seq INTEGER NOT NULL, payload TEXT NOT NULL,
@@ -87,9 +89,21 @@ class Board:
         connection = self._connection
         # Making an empty board need not wait for the disk.
         connection.execute("PRAGMA synchronous = OFF")
-        connection.execute("PRAGMA journal_mode = WAL")
+        self._use_wal()
         self._make(build_id)
         connection.execute("PRAGMA synchronous = NORMAL")
+
+    def _use_wal(self) -> None:
+        # The first change to WAL does not wait for another worker that opens the same new board, whatever the timeout.
+        for attempt in range(_WAL_ATTEMPTS):
+            try:
+                self._connection.execute("PRAGMA journal_mode = WAL")
+            except sqlite3.OperationalError:
+                if attempt == _WAL_ATTEMPTS - 1:
+                    raise
+                time.sleep(_WAL_PAUSE_SECONDS)
+            else:
+                return
 
     def _make(self, build_id: str) -> None:
         connection = self._connection

@@ -168,3 +168,21 @@ def test_what_was_written_to_another_type_does_not_count(make_session: MakeSessi
     assert [after.read(reference).value for reference in ("O.X", "O.Y[]", "O.Z")] == ["new", (0, 0, 0), 5]
     after.write(after.advised("O.Y[2]"), i4(7))
     assert after.read("O.Y[]").value == (0, 7, 0)
+
+
+def test_opening_waits_for_another_that_opens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A new board that another worker has just made and still looks at is waited for, not given up at once."""
+    path = tmp_path / "b.db"
+    pauses: list[float] = []
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+
+        def end_look(seconds: float) -> None:
+            pauses.append(seconds)
+            other.execute("COMMIT")
+
+        monkeypatch.setattr("mxgateway_simulator.board.time.sleep", end_look)
+        other.execute("CREATE TABLE busy (a)")
+        other.execute("BEGIN")
+        other.execute("SELECT * FROM busy").fetchall()
+        Board(path, "g").close()
+    assert len(pauses) == 1
