@@ -161,6 +161,15 @@ def coerce(variant: Variant, data_type: int, enum: Sequence[str] = ()) -> Any:
     raise CoercionError(Detail.INCORRECT_DATA_TYPE)
 
 
+def is_wide_integer(variant: Variant) -> bool:
+    """Whether it is an integer, or an array of them, that MXAccess does not take as one of 32 bits with a sign."""
+    element = variant.vartype & ~VT_ARRAY
+    if element in (VarType.VT_I8, VarType.VT_UI8):
+        return True
+    values = variant.value if isinstance(variant.value, tuple) else (variant.value,)
+    return element == VarType.VT_UI4 and any(type(value) is int and value > _INT_MAX for value in values)
+
+
 def _text(vartype: int, value: Any) -> str:
     if isinstance(value, str):
         return value

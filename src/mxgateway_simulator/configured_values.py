@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from mxgateway_protocol.variants import DataType
-from mxgateway_simulator.mx_value import default_value
+from mxgateway_simulator.mx_value import default_value, from_filetime
 from mxgateway_simulator.signal_specs import SignalSpecError, duration_ns
 
 _INT_MIN, _INT_MAX = -(1 << 31), (1 << 31) - 1
@@ -71,8 +71,9 @@ def _scalar(data_type: int, value: Any, enum: Sequence[str]) -> Any:
 
 
 def _real(data_type: int, value: Any) -> float:
-    if isinstance(value, str) or not math.isfinite(value):
-        raise ConfiguredValueError(f"a finite number is wanted, not {value!r}")
+    # NaN is what the product's floats hold before anything has been measured.
+    if isinstance(value, str) or math.isinf(value):
+        raise ConfiguredValueError(f"a finite number or .nan is wanted, not {value!r}")
     if data_type == DataType.FLOAT and abs(value) > _FLOAT_MAX:
         raise ConfiguredValueError(f"{value!r} is beyond a Float; use Double")
     return float(value)
@@ -85,7 +86,7 @@ def _integer(data_type: int, value: Any, enum: Sequence[str]) -> int:
         raise ConfiguredValueError(
             f"{value!r} is no whole number" + (f" and none of {', '.join(enum)}" if enum else "")
         )
-    if int(value) != value or not _INT_MIN <= value <= _INT_MAX:
+    if not math.isfinite(value) or int(value) != value or not _INT_MIN <= value <= _INT_MAX:
         raise ConfiguredValueError(f"a whole number of 32 bits is wanted, not {value!r}")
     return int(value)
 
@@ -100,4 +101,8 @@ def _time(value: Any) -> int:
             raise ConfiguredValueError(f"{value!r} is no time; write it as 2025-01-31T12:00:00Z") from None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
-    return int((moment - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds() * 1000) * 10**6
+    since = moment - datetime(1970, 1, 1, tzinfo=UTC)
+    unix_ns = (since.days * 86400 + since.seconds) * 10**9 + since.microseconds * 1000
+    if unix_ns < from_filetime(0):
+        raise ConfiguredValueError(f"{value!r} is before 1601, where the Galaxy's times begin")
+    return unix_ns

@@ -37,6 +37,9 @@ _NO_REPOSITORY = Unresolved(
     q.BAD_COMMUNICATION_FAILURE,
 )
 _NO_ELEMENT = failure(Category.CONFIGURATION_ERROR, Source.RESPONDING_LMX, Detail.INDEX_OUT_OF_RANGE)
+_NO_WHOLE_STRUCT = failure(
+    Category.CONFIGURATION_ERROR, Source.RESPONDING_AUTOMATION_OBJECT, Detail.CONVERSION_NOT_SUPPORTED
+)
 
 
 class Plant:
@@ -255,6 +258,13 @@ class Plant:
             if element is not None and element != WHOLE and element > len(value):
                 # The array has been written with fewer elements since the item was advised.
                 return Vtq(None, q.BAD_CONFIGURATION_ERROR, changed, _NO_ELEMENT), following
+        if (
+            tag.data_type == DataType.QUALIFIED_STRUCT
+            and binding.aspect in ("value", "buffer")
+            and status.is_success
+            and self.switches.qualified_struct_as == "failure"
+        ):
+            return Vtq(None, q.BAD_CONFIGURATION_ERROR, changed, _NO_WHOLE_STRUCT), following
         return Vtq(self._selected(binding, value, quality, changed), quality, changed, status), following
 
     def _selected(self, binding: Binding, value: Any, quality: int, changed: int) -> Any:

@@ -47,6 +47,8 @@ class Switches:
     supervisory_skips_security: bool = True
     secured_needs_authenticated_user: bool = True
     qualified_enum_as: Literal["integer", "string"] = "integer"
+    qualified_struct_as: Literal["failure", "text"] = "failure"
+    wide_integers: Literal["refused", "coerced"] = "refused"
     timestamp_vartype: Literal["date", "bstr", "filetime"] = "date"
     stopped_engine_keeps_value: bool = True
     stopped_engine_source: Literal["responding_nmx", "requesting_nmx"] = "responding_nmx"
@@ -163,6 +165,16 @@ SWITCH_NOTES: Mapping[str, tuple[str, str]] = types.MappingProxyType(
             "13",
         ),
         "qualified_enum_as": ("Whether a QualifiedEnum is delivered as its ordinal or as its text.", "6"),
+        "qualified_struct_as": (
+            "Whether a whole QualifiedStruct gives a failed status (detail 18) or an empty text; members are read by"
+            " dotted names.",
+            "6",
+        ),
+        "wide_integers": (
+            "Whether writing an integer beyond 32 bits (VT_I8, VT_UI8, a large VT_UI4) is refused (detail 1005) or"
+            " coerced where the attribute can hold it.",
+            "6",
+        ),
         "timestamp_vartype": ("VARTYPE in which Time values are delivered.", "6"),
         "stopped_engine_keeps_value": ("Whether the last value stays in OnDataChange when the engine stops.", "9"),
         "stopped_engine_source": ("Source of the status when the engine is stopped.", "9"),

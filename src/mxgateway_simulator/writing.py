@@ -11,7 +11,7 @@ from mxgateway_protocol.backend import EventSink
 from mxgateway_protocol.status import PENDING, Category, Detail, MxStatus, Source
 from mxgateway_protocol.variants import DataType
 from mxgateway_simulator.board import Edit, Key
-from mxgateway_simulator.coercion import CoercionError, coerce, coerce_array
+from mxgateway_simulator.coercion import CoercionError, coerce, coerce_array, is_wide_integer
 from mxgateway_simulator.errors import BoardError
 from mxgateway_simulator.items import PendingWrite
 from mxgateway_simulator.plant import Plant
@@ -140,6 +140,8 @@ class Writes:
 
     def _coerced(self, write: PendingWrite, binding: Binding) -> Any:
         tag = binding.tag
+        if self._switches.wide_integers == "refused" and is_wide_integer(write.value):
+            raise CoercionError(Detail.INCORRECT_DATA_TYPE)
         if binding.aspect.isdigit():
             return coerce(write.value, DataType.BOOLEAN)
         if binding.element == WHOLE:

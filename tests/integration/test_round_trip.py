@@ -3,6 +3,7 @@ documented coercion or refusal."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -19,6 +20,8 @@ pytestmark = [pytest.mark.shares_processes, pytest.mark.slow]
 INT_MAX, INT_MIN = 2**31 - 1, -(2**31)
 FLOAT_MAX = 3.4028234663852886e38
 DOUBLE_MAX = 1.7976931348623157e308
+FLOAT_LEAST = 1.401298464324817e-45
+FIRST_TIME, LAST_TIME = datetime(1601, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, 23, 59, 59, 999999, tzinfo=UTC)
 MOMENT = datetime(2026, 2, 28, 23, 59, 59, 123000, tzinfo=UTC)
 
 # attribute of TestChildObject, what is written, what comes back, its VARTYPE
@@ -31,11 +34,22 @@ IDENTITIES: list[tuple[str, Any, str]] = [
     ("TestFloat", 0.5, "VT_R4"),
     ("TestFloat", FLOAT_MAX, "VT_R4"),
     ("TestFloat", -FLOAT_MAX, "VT_R4"),
+    ("TestFloat", FLOAT_LEAST, "VT_R4"),
+    ("TestFloat", -0.0, "VT_R4"),
     ("TestDouble", DOUBLE_MAX, "VT_R8"),
+    ("TestDouble", -DOUBLE_MAX, "VT_R8"),
     ("TestDouble", 5e-324, "VT_R8"),
+    ("TestDouble", -0.0, "VT_R8"),
     ("TestString", "", "VT_BSTR"),
     ("TestString", "Grüße 漢字 🏭\r\n\t'\"", "VT_BSTR"),
+    ("TestString", "x" * 1_000_000, "VT_BSTR"),
     ("TestDateTime", MOMENT, "VT_DATE"),
+    ("TestDateTime", FIRST_TIME, "VT_DATE"),
+    ("TestDateTime", LAST_TIME, "VT_DATE"),
+    ("TestStatus", INT_MAX, "VT_I4"),
+    ("TestDataTypeEnum", 16, "VT_I4"),
+    ("TestSecurityEnum", 6, "VT_I4"),
+    ("TestQualityType", INT_MIN, "VT_I4"),
     ("TestDuration", timedelta(days=1, milliseconds=250), "VT_R8"),
     ("TestReference", "TestMachine_002", "VT_BSTR"),
     ("TestEnum", 2, "VT_I4"),
@@ -47,6 +61,12 @@ IDENTITIES: list[tuple[str, Any, str]] = [
     ("TestDoubleArray[]", [DOUBLE_MAX, 5e-324, -1.5], "VT_ARRAY|VT_R8"),
     ("TestStringArray[]", ["", "a", "漢字", "x" * 5000], "VT_ARRAY|VT_BSTR"),
     ("TestDateTimeArray[]", [MOMENT, datetime(1970, 1, 1, tzinfo=UTC)], "VT_ARRAY|VT_DATE"),
+    ("TestDateTimeArray[]", [FIRST_TIME, LAST_TIME], "VT_ARRAY|VT_DATE"),
+    ("TestDurationArray[]", [timedelta(0), timedelta(days=10_000, microseconds=500)], "VT_ARRAY|VT_R8"),
+    ("TestDoubleArray[]", [-0.0, DOUBLE_MAX], "VT_ARRAY|VT_R8"),
+    ("TestBoolArray[]", [True], "VT_ARRAY|VT_BOOL"),
+    ("TestStringArray[]", ["x" * 1_000_000], "VT_ARRAY|VT_BSTR"),
+    ("TestIntArray[]", list(range(-16_000, 16_767)), "VT_ARRAY|VT_I4"),
     ("TestIntArray[3]", 77, "VT_I4"),
     ("TestStringArray[1]", "first", "VT_BSTR"),
 ]
@@ -64,6 +84,16 @@ COERCIONS: list[tuple[str, Any, Any]] = [
 # written, detail of the failed completion
 REFUSALS: list[tuple[str, Any, int]] = [
     ("TestInt", "no number", 1005),
+    ("TestInt", 2**31, 1005),
+    ("TestDouble", 2**40, 1005),
+    ("TestFloat", 1e39, 1005),
+    ("TestDateTime", datetime(1600, 12, 31, tzinfo=UTC), 1005),
+    ("TestBool", "perhaps", 1005),
+    ("TestEnum", 3, 1004),
+    ("TestIntArray[]", ["1"], 1005),
+    ("TestIntArray[]", 1, 1005),
+    ("TestInt", [1], 1005),
+    ("TestStruct.Code", "x", 1005),
     ("RangedValue", 101, 1004),
     ("CategoryConstant", 1, 1007),
 ]
@@ -104,7 +134,9 @@ async def written_and_seen(session: Session, attribute: str, value: Any) -> pb.M
 @pytest.mark.parametrize(("attribute", "value", "vartype"), IDENTITIES, ids=lambda v: str(v)[:24])
 async def test_what_is_written_comes_back(session: Session, attribute: str, value: Any, vartype: str) -> None:
     event = await written_and_seen(session, attribute, value)
-    assert from_mx_value(event.value) == value
+    found = from_mx_value(event.value)
+    assert found == value
+    assert repr(found) == repr(value)  # tells -0.0 from 0.0, and an int from a float
     assert event.value.variant_type == vartype
     assert event.quality == 192
     assert event.statuses[0].category == pb.MX_STATUS_CATEGORY_OK
@@ -140,14 +172,63 @@ async def test_numbers_without_a_form_never_leave_the_client(session: Session, v
         await written_and_seen(session, "TestDouble", value)
 
 
+@pytest.mark.parametrize(
+    ("attribute", "empty"),
+    [
+        ("TestBoolArray", pb.MxArray(bool_values=pb.BoolArray())),
+        ("TestIntArray", pb.MxArray(int32_values=pb.Int32Array())),
+        ("TestFloatArray", pb.MxArray(float_values=pb.FloatArray())),
+        ("TestDoubleArray", pb.MxArray(double_values=pb.DoubleArray())),
+        ("TestStringArray", pb.MxArray(string_values=pb.StringArray())),
+        ("TestDateTimeArray", pb.MxArray(timestamp_values=pb.TimestampArray())),
+    ],
+)
+async def test_an_empty_array_comes_back_empty(session: Session, attribute: str, empty: pb.MxArray) -> None:
+    """A whole-array write without elements leaves an array without elements, still of its type."""
+    event = await written_and_seen(session, f"{attribute}[]", pb.MxValue(array_value=empty))
+    assert from_mx_value(event.value) == []
+    assert event.value.array_value.WhichOneof("values") == empty.WhichOneof("values")
+    assert list(event.value.array_value.dimensions) == [0]
+
+
+async def test_times_keep_their_ticks(session: Session) -> None:
+    """A time finer than a microsecond is delivered as it was written, though Python's datetime cannot show it."""
+    fine = pb.MxValue(data_type=pb.MX_DATA_TYPE_TIME)
+    fine.timestamp_value.seconds, fine.timestamp_value.nanos = 1_700_000_000, 123_456_700
+    event = await written_and_seen(session, "TestDateTime", fine)
+    assert event.value.timestamp_value == fine.timestamp_value
+
+
+async def test_nan_and_nothing_are_read_as_such(session: Session) -> None:
+    """What cannot be written can still be read: NaN, and the null of a reference that leads nowhere."""
+    server = await session.register("odd values")
+    results = await session.read_bulk(server, ["TestChildObject.TestNaN", "TestChildObject.Nothing"])
+    assert math.isnan(from_mx_value(results[0].value))
+    assert results[0].was_successful
+    assert (results[1].was_successful, results[1].statuses[0].detail) == (False, 6)
+    async with session.subscribe(["TestChildObject.Nothing"]) as changes:
+        raw = (await changes.next_change(30)).raw
+    assert raw.value.is_null
+    assert raw.value.variant_type == "VT_EMPTY"
+
+
 async def test_every_attribute_of_the_type_zoo_is_readable(session: Session) -> None:
     """Each data type delivers a value or its documented failure, never a broken event."""
     server = await session.register("zoo")
     tags = [
-        *("TestStatus", "TestDataTypeEnum", "TestSecurityEnum", "TestQualityType", "TestStruct", "TestLongArray[]"),
-        *("TestDurationArray[]", "TestMovingArray[]", "ClassViewOnly", "LockedValue"),
+        *(
+            "TestStatus",
+            "TestDataTypeEnum",
+            "TestSecurityEnum",
+            "TestQualityType",
+            "TestLongArray[]",
+            "TestStruct.Code",
+        ),
+        *("TestDurationArray[]", "TestMovingArray[]", "ClassViewOnly", "LockedValue", "TestStruct"),
     ]
-    results = await session.read_bulk(server, [f"TestChildObject.{tag}" for tag in tags])
+    *results, struct = await session.read_bulk(server, [f"TestChildObject.{tag}" for tag in tags])
+    # A struct has no whole value; its members have.
+    assert (struct.was_successful, struct.statuses[0].detail) == (False, 18)
     assert [r.tag_address for r in results if not r.was_successful] == []
     assert all(r.value.variant_type.startswith("VT_") for r in results)
 

@@ -172,3 +172,49 @@ def test_enumerations_and_times_may_be_delivered_as_text() -> None:
     assert (shown.vartype, shown.value) == (V.VT_BSTR, "Amber")
     shown = outward((MOMENT,), D.TIME, True, switches)
     assert (shown.vartype, shown.value) == (VT_ARRAY | V.VT_BSTR, ("2025-01-06T06:00:00.000Z",))
+
+
+WIDE = [
+    ("TestDouble", Variant(VarType.VT_I8, 2**40)),
+    ("TestString", Variant(VarType.VT_UI8, 2**40)),
+    ("TestDouble", Variant(VarType.VT_UI4, 2**31)),
+    ("TestDoubleArray[]", Variant(VT_ARRAY | VarType.VT_I8, (1, 2**40))),
+]
+
+
+@pytest.mark.parametrize(("attribute", "value"), WIDE)
+def test_wide_integers_are_refused_unless_switched(make_session: MakeSession, attribute: str, value: Variant) -> None:
+    """MXAccess takes 32 bits with a sign, also where the attribute could hold more."""
+    strict, lenient = make_session(), make_session(switches={"wide_integers": "coerced"})
+    assert strict.outcome(strict.advised(f"TestChildObject.{attribute}"), value) == (0, 7, 5, 1005)
+    expected = (-1, 0, 5, 0) if "Array" not in attribute else (0, 7, 5, 1005)
+    assert lenient.outcome(lenient.advised(f"TestChildObject.{attribute}"), value) == expected
+
+
+def test_a_small_unsigned_integer_is_taken(session: PlantSession) -> None:
+    handle = session.advised("TestChildObject.TestDouble")
+    assert session.outcome(handle, Variant(VarType.VT_UI4, 2**31 - 1)) == (-1, 0, 5, 0)
+
+
+def test_a_struct_is_read_by_its_members(make_session: MakeSession) -> None:
+    """As a whole it gives a failed status, or an empty text by switch; a write completes with 1005."""
+    session, lenient = make_session(), make_session(switches={"qualified_struct_as": "text"})
+    whole = session.read("TestChildObject.TestStruct")
+    assert (tuple(whole.status), whole.quality, whole.variant.vartype) == ((0, 4, 5, 18), 4, VarType.VT_EMPTY)
+    assert session.read("TestChildObject.TestStruct.Type").value == DataType.QUALIFIED_STRUCT
+    assert session.read("testchildobject.teststruct.CODE").value == 7
+    assert session.read("TestChildObject.TestStruct.Text").value == "seven"
+    handle = session.advised("TestChildObject.TestStruct")
+    assert session.outcome(handle, Variant(VarType.VT_BOOL, True)) == (0, 7, 5, 1005)
+    assert lenient.read("TestChildObject.TestStruct").value == ""
+
+
+def test_nan_is_delivered_and_not_taken(session: PlantSession) -> None:
+    """A float that nothing has set yet holds NaN, once; but nobody can write it."""
+    first = session.read("TestChildObject.TestNaN")
+    assert math.isnan(first.value)
+    assert (first.variant.vartype, first.quality) == (VarType.VT_R4, 192)
+    handle = session.advised("TestChildObject.TestNaN")
+    assert session.advance(1) == []
+    assert session.outcome(handle, Variant(VarType.VT_R4, math.nan)) == (0, 7, 5, 1005)
+    assert session.outcome(handle, Variant(VarType.VT_R4, 1.5)) == (-1, 0, 5, 0)
