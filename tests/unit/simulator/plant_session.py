@@ -46,6 +46,7 @@ class Completion:
 class Buffered:
     """One OnBufferedDataChange."""
 
+    server: int
     item: int
     data_type: int
     samples: tuple[Sample, ...]
@@ -74,7 +75,7 @@ class RecordingSink:
         self, server: int, item: int, data_type: int, samples: Sequence[Sample], statuses: Sequence[MxStatus]
     ) -> None:
         assert len(statuses) == 1
-        self.events.append(Buffered(item, data_type, tuple(samples), statuses[0]))
+        self.events.append(Buffered(server, item, data_type, tuple(samples), statuses[0]))
 
 
 def i4(value: int) -> Variant:
