@@ -43,12 +43,18 @@ class Fuzzer:
         self._references = references
         self._arms = list(pb.MxCommand.DESCRIPTOR.oneofs_by_name["payload"].fields)
         self._weights = [WEIGHTS.get(arm.name, 1.0) for arm in self._arms]
-        self._servers = [1]
-        self._items = [(1, 1)]
+        self._servers: list[int] = []
+        self._items: list[tuple[int, int]] = []
         self._aim = (1, [1])
 
     def learn(self, command: pb.MxCommand, reply: pb.MxCommandReply) -> None:
-        """Notes the handles that a reply gave."""
+        """Notes the handles that a reply gave, and forgets those that a command ended."""
+        if reply.protocol_status.code != pb.PROTOCOL_STATUS_CODE_OK:
+            return
+        if reply.kind == pb.MX_COMMAND_KIND_UNREGISTER:
+            gone = command.unregister.server_handle
+            self._servers = [server for server in self._servers if server != gone]
+            self._items = [(server, item) for server, item in self._items if server != gone]
         if reply.HasField("register"):
             self._servers = [*self._servers, reply.register.server_handle][-3:]
         for arm in ("add_item", "add_item2", "add_buffered_item"):
@@ -63,10 +69,12 @@ class Fuzzer:
 
     def command(self) -> pb.MxCommand:
         chance = self._chance
-        server = chance.choice(self._items)[0] if chance.random() < 0.8 else chance.choice(self._servers)
+        server = chance.choice(self._servers or [1])
         self._aim = server, [item for at, item in self._items if at == server] or [1]
         command = pb.MxCommand()
         (arm,) = chance.choices(self._arms, self._weights)
+        if not self._servers and chance.random() < 0.5:
+            arm = self._arms[0]
         payload = getattr(command, arm.name)
         payload.SetInParent()
         self._fill(payload, 4)
