@@ -6,13 +6,15 @@ is not older than the alarm. So every session sees the same alarm state without 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from mxgateway_simulator.board import ACK, VALUE, Board, Edit
 from mxgateway_simulator.signals import NEVER, Sampled
 
 _LONGEST_COMMENT = 256
+_DISABLED = 2
+"""AlarmModeCmd: 0 enable, 1 silence, 2 disable."""
 
 
 class AlarmState(NamedTuple):
@@ -42,6 +44,7 @@ class Alarm:
         steps: times and values of writes to the anchor, oldest first, what stood before in front.
         anchor: key of the anchor attribute.
         active: the anchor's value that is the alarm.
+        owners: object and areas, as named on the board: what disables their alarms disables this one.
     """
 
     def __init__(
@@ -51,26 +54,30 @@ class Alarm:
         sample: Callable[[int], Sampled],
         steps: Callable[[], list[tuple[int, Any]]],
         active: bool,
+        owners: Sequence[str] = (),
     ) -> None:
         self._board = board
         self._anchor = anchor
         self._sample = sample
         self._steps = steps
         self._active = active
+        places = (anchor, *owners)
+        self._inhibits = tuple(f"{place}.alarminhibit" for place in places)
+        self._modes = tuple(f"{place}.alarmmodecmd" for place in places)
         self._state: tuple[int, int, AlarmState] | None = None
         self._history: tuple[int, Sampled] | None = None
 
     @property
     def keys(self) -> frozenset[tuple[str, str]]:
         """Entries of the board that the alarm depends on."""
-        inhibit = f"{self._anchor}.alarminhibit"
-        mode = f"{self._anchor}.alarmmodecmd"
-        return frozenset({(VALUE, self._anchor), (ACK, self._anchor), (VALUE, inhibit), (VALUE, mode)})
+        own = {(VALUE, self._anchor), (ACK, self._anchor)}
+        return frozenset(own | {(VALUE, name) for name in (*self._inhibits, *self._modes)})
 
     def _enabled(self) -> bool:
-        inhibit = self._board.get(VALUE, f"{self._anchor}.alarminhibit")
-        mode = self._board.get(VALUE, f"{self._anchor}.alarmmodecmd")
-        return not (inhibit and inhibit["v"]) and not (mode and mode["v"] == 2)
+        get = self._board.get
+        if any((entry := get(VALUE, name)) and entry["v"] for name in self._inhibits):
+            return False
+        return not any((entry := get(VALUE, name)) and entry["v"] == _DISABLED for name in self._modes)
 
     def state(self, t_ns: int) -> AlarmState:
         """The alarm at a time; its sub-attributes ask for the same time one after the other."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from mxgateway_simulator.alarm_rollups import is_rollup
 from mxgateway_simulator.board import ENGINE, SCAN, Key
 from mxgateway_simulator.signals import NEVER, Sampled
 from mxgateway_simulator.tags import Tag
@@ -32,6 +33,9 @@ def built_in(plant: Plant, tag: Tag) -> BuiltInBehaviour:
         return BuiltInBehaviour(lambda t: _scan_state(plant, tag), _scan_command(tag))
     if tag.signal is not None or "value" in tag.row.behaviour:
         return BuiltInBehaviour()
+    if is_rollup(name):
+        rollup = plant.alarm_rollup(tag.object)
+        return BuiltInBehaviour(rollup.reader(name), None, rollup.keys) if rollup else BuiltInBehaviour()
     text = _identity(plant, tag, name)
     if text is None:
         return BuiltInBehaviour()

@@ -47,6 +47,14 @@ SQL_BUILT_IN = (
     " WHERE i.package_id = ? AND i.primitive_name = ? AND a.attribute_name = ?"
 )
 SQL_BEHAVIOUR = "SELECT behaviour FROM sim_attribute WHERE package_id = ? AND attribute_name = ?"
+SQL_ALARM_ANCHORS = (
+    "SELECT primitive_name FROM primitive_instance WHERE package_id = ? AND +extension_type = 'alarmextension'"
+    " ORDER BY mx_primitive_id"
+)
+SQL_OBJECTS_OF_AREA = (
+    f"SELECT {_OBJECT_COLUMNS} {_OBJECT_FROM} WHERE g.area_gobject_id = ? AND +g.namespace_id = 1"
+    " AND +g.is_template = 0 AND +g.deployed_package_id <> 0 LIMIT ?"
+)
 SQL_SPELLING = "SELECT name FROM sim_spelling WHERE name_key = ?"
 LOOK_UPS = (
     SQL_OBJECT_BY_TAG,
@@ -56,6 +64,8 @@ LOOK_UPS = (
     SQL_DYNAMIC,
     SQL_BUILT_IN,
     SQL_BEHAVIOUR,
+    SQL_ALARM_ANCHORS,
+    SQL_OBJECTS_OF_AREA,
     SQL_SPELLING,
 )
 """Every statement that runs while a reference is resolved; a test checks that none of them scans a table."""
@@ -228,6 +238,14 @@ class GalaxyFile:
     def _object(self, sql: str, parameters: tuple[Any, ...]) -> GalaxyObject | None:
         row = self._connection.execute(sql, parameters).fetchone()
         return GalaxyObject(*row) if row else None
+
+    def objects_of_area(self, gobject_id: int, most: int) -> list[GalaxyObject]:
+        """The deployed objects and areas directly in an area."""
+        return [GalaxyObject(*row) for row in self._connection.execute(SQL_OBJECTS_OF_AREA, (gobject_id, most))]
+
+    def alarm_anchors(self, package_id: int) -> list[str]:
+        """The attributes of a package that have an alarm extension."""
+        return [str(row[0]) for row in self._connection.execute(SQL_ALARM_ANCHORS, (package_id,))]
 
     def template_name(self, template_id: int) -> str:
         row = self._connection.execute("SELECT tag_name FROM gobject WHERE gobject_id = ?", (template_id,)).fetchone()

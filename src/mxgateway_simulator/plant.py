@@ -17,6 +17,7 @@ from weakref import WeakValueDictionary
 from mxgateway_protocol import quality as q
 from mxgateway_protocol.status import OK, Category, Detail, MxStatus, Source
 from mxgateway_protocol.variants import DataType
+from mxgateway_simulator.alarm_rollups import AlarmRollup, alarms_below
 from mxgateway_simulator.alarms import Alarm
 from mxgateway_simulator.board import ENGINE, SCAN, VALUE, Board, Edit
 from mxgateway_simulator.built_in_attributes import built_in
@@ -51,6 +52,7 @@ class Plant:
         # Tags live as long as an item, or a signal of another tag, needs them.
         self._tags: WeakValueDictionary[tuple[int, str], Tag] = WeakValueDictionary()
         self._alarms: WeakValueDictionary[str, Alarm] = WeakValueDictionary()
+        self._rollups: WeakValueDictionary[int, AlarmRollup] = WeakValueDictionary()
         self._deployed_ns = _deployed_ns(galaxy)
         self._initializing_ns = switches.initializing_ms * 10**6
 
@@ -75,6 +77,7 @@ class Plant:
         self.galaxy.forget()
         self._tags.clear()
         self._alarms.clear()
+        self._rollups.clear()
         self._deployed_ns = _deployed_ns(self.galaxy)
 
     def _held(self, tag: Tag) -> Any:
@@ -155,8 +158,28 @@ class Plant:
                 partial(self.sample, anchor),
                 partial(self.steps, anchor),
                 bool(active.value) if active else True,
+                self._alarm_owners(obj),
             )
         return alarm
+
+    def _alarm_owners(self, obj: GalaxyObject) -> tuple[str, ...]:
+        """Names on the board of the object and of the areas it is in, whose alarm mode counts for its alarms too."""
+        names = [obj.tag_name.casefold()]
+        area = self.galaxy.object_by_id(obj.area_id)
+        while area is not None and area.tag_name.casefold() not in names:
+            names.append(area.tag_name.casefold())
+            area = self.galaxy.object_by_id(area.area_id)
+        return tuple(names)
+
+    def alarm_rollup(self, obj: GalaxyObject) -> AlarmRollup | None:
+        """What an object or area says of the alarms below it; None when there are too many to say it."""
+        rollup = self._rollups.get(obj.gobject_id)
+        if rollup is None:
+            alarms = alarms_below(self, obj)
+            if alarms is None:
+                return None
+            rollup = self._rollups[obj.gobject_id] = AlarmRollup(self, obj, alarms)
+        return rollup
 
     # Seeing.
 

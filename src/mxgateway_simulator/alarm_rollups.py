@@ -1,0 +1,129 @@
+"""What an object or an area says of the alarms below it: worked out from them whenever somebody looks.
+
+Which alarms are below is found once, when the first such attribute is looked at. An area's are then looked at once a
+second at most, because one of its many alarms changes all the time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from mxgateway_simulator.alarms import Alarm
+from mxgateway_simulator.board import Key
+from mxgateway_simulator.classifications import AREA_CATEGORY
+from mxgateway_simulator.galaxy_file import GalaxyObject
+from mxgateway_simulator.signals import NEVER, Sampled
+from mxgateway_simulator.tags import Tag
+
+if TYPE_CHECKING:
+    from mxgateway_simulator.plant import Plant
+
+MOST_ALARMS = 400
+"""An area with more alarms below it has no roll-ups: to work them out would hold up everything else."""
+
+_SEVERITIES = 4
+_PRIORITIES_A_SEVERITY = 250
+_AREA_GRID_NS = 10**9
+
+
+class _Totals(NamedTuple):
+    """The alarms below at one moment; severities 1 (most urgent) to 4, 0 for none."""
+
+    active: int
+    unacked: int
+    by_severity: tuple[int, ...]
+    severity: int
+    acked: bool
+    in_alarm: bool
+    changed_ns: int
+    next_ns: int
+
+
+class AlarmRollup:
+    """The alarms of one object, or of an area with all its objects and areas."""
+
+    def __init__(self, plant: Plant, obj: GalaxyObject, alarms: Sequence[tuple[Alarm, Tag]]) -> None:
+        self._plant = plant
+        self._alarms = alarms
+        self._grid_ns = _AREA_GRID_NS if obj.category_id == AREA_CATEGORY else 1
+        self._known: tuple[int, int, _Totals] | None = None
+        self.keys: frozenset[Key] = frozenset().union(*(alarm.keys | priority.keys for alarm, priority in alarms))
+
+    def reader(self, name: str) -> Callable[[int], Sampled] | None:
+        """How to work out an attribute; None for one that is no roll-up."""
+        field = _FIELDS.get(name)
+        return None if field is None else lambda t_ns: self._sampled(field, t_ns)
+
+    def _sampled(self, field: str, t_ns: int) -> Sampled:
+        totals = self._totals(t_ns)
+        return Sampled(getattr(totals, field), totals.changed_ns, totals.next_ns)
+
+    def _totals(self, t_ns: int) -> _Totals:
+        at = t_ns - t_ns % self._grid_ns
+        revision = self._plant.board.revision
+        if self._known is None or self._known[:2] != (at, revision):
+            self._known = (at, revision, self._worked_out(at))
+        return self._known[2]
+
+    def _worked_out(self, at: int) -> _Totals:
+        counts = [0] * (_SEVERITIES + 1)
+        unacked, changed, following = 0, 0, NEVER
+        urgent: tuple[int, bool, bool] | None = None
+        for alarm, priority in self._alarms:
+            state = alarm.state(at)
+            changed, following = max(changed, state.changed_ns, state.acked_ns), min(following, state.next_ns)
+            if not state.in_alarm and state.acked:
+                continue
+            severity = min(self._plant.sample(priority, at).value // _PRIORITIES_A_SEVERITY + 1, _SEVERITIES)
+            unacked += not state.acked
+            counts[severity - 1] += state.in_alarm
+            candidate = (severity, state.acked, not state.in_alarm)
+            urgent = candidate if urgent is None else min(urgent, candidate)
+        severity, acked, over = urgent or (0, True, True)
+        if following != NEVER:
+            following = max(following, at + self._grid_ns)
+        return _Totals(sum(counts), unacked, tuple(counts), severity, acked, not over, changed, following)
+
+
+_FIELDS = {
+    "alarmsactive": "active",
+    "alarmsunacked": "unacked",
+    "alarmcntsbyseverity": "by_severity",
+    "alarmcntsbyseverityenableshelved": "by_severity",
+    "alarmmosturgentseverity": "severity",
+    "alarmmosturgentacked": "acked",
+    "alarmmosturgentinalarm": "in_alarm",
+}
+
+
+def is_rollup(name: str) -> bool:
+    """Whether a built-in attribute, in lower case, sums up alarms."""
+    return name in _FIELDS
+
+
+def alarms_below(plant: Plant, obj: GalaxyObject) -> list[tuple[Alarm, Tag]] | None:
+    """The alarms of an object, for an area also of all that is in it, each with its priority; None for too many."""
+    found: list[tuple[Alarm, Tag]] = []
+    waiting, seen = [obj], {obj.gobject_id}
+    while waiting:
+        current = waiting.pop()
+        for anchor in plant.galaxy.alarm_anchors(current.package_id):
+            pair = _alarm(plant, current, anchor)
+            if pair is not None:
+                found.append(pair)
+        if len(found) > MOST_ALARMS:
+            return None
+        if current.category_id == AREA_CATEGORY:
+            for other in plant.galaxy.objects_of_area(current.gobject_id, MOST_ALARMS + 1):
+                if other.gobject_id not in seen:
+                    seen.add(other.gobject_id)
+                    waiting.append(other)
+    return found
+
+
+def _alarm(plant: Plant, obj: GalaxyObject, anchor: str) -> tuple[Alarm, Tag] | None:
+    row: Any = plant.galaxy.attribute(obj.package_id, f"{anchor}.InAlarm")
+    alarm = plant.anchor_alarm(obj, row) if row is not None else None
+    priority = plant.related(obj, f"{anchor}.Priority")
+    return (alarm, priority) if alarm is not None and priority is not None else None
