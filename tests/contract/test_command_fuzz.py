@@ -17,6 +17,8 @@ from tests.contract.conftest import BackendCase
 from tests.support.direct_executor import SESSION_ID, DirectSession
 
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
+from mxgateway_protocol.commands import COMMANDS
+from mxgateway_protocol.status import MxStatus
 from mxgateway_worker.event_queue import Policy
 
 COUNT = int(os.environ.get("MXGATEWAY_FUZZ_COMMANDS", "1500"))
@@ -33,6 +35,16 @@ BUILDING = ("add_item", "advise", "advise_supervisory", "subscribe_bulk", "advis
 ENDING = ("unregister", "remove_item", "remove_item_bulk", "un_advise_item_bulk", "unsubscribe_bulk", "un_advise")
 WEIGHTS = dict.fromkeys(BUILDING, 4.0) | dict.fromkeys(ENDING, 0.25)
 """How often kinds come: sessions are to be built up faster than they are taken down."""
+
+KNOWN_FAILURES = {
+    pb.MX_EVENT_FAMILY_ON_DATA_CHANGE: set(COMMANDS[pb.MX_COMMAND_KIND_ADVISE].statuses),
+    pb.MX_EVENT_FAMILY_ON_BUFFERED_DATA_CHANGE: set(COMMANDS[pb.MX_COMMAND_KIND_ADD_BUFFERED_ITEM].statuses),
+    pb.MX_EVENT_FAMILY_ON_WRITE_COMPLETE: {
+        *COMMANDS[pb.MX_COMMAND_KIND_WRITE].statuses, *COMMANDS[pb.MX_COMMAND_KIND_WRITE_SECURED].statuses
+    },
+    pb.MX_EVENT_FAMILY_OPERATION_COMPLETE: set[MxStatus](),
+}  # fmt: skip
+"""What the catalogue of commands says of failures that come by event."""
 
 
 class Fuzzer:
@@ -166,7 +178,10 @@ def test_whatever_a_command_holds_it_is_answered(backend_case: BackendCase) -> N
         codes.add(reply.protocol_status.code)
         fuzzer.learn(command, reply)
         session.clock.advance(0.02)
-        events.update(event.family for event in session.pump())
+        for event in session.pump():
+            events[event.family] += 1
+            failed = {status for status in map(MxStatus.from_proto, event.statuses) if not status.is_success}
+            assert failed <= KNOWN_FAILURES[event.family], event
     assert codes == {
         pb.PROTOCOL_STATUS_CODE_OK,
         pb.PROTOCOL_STATUS_CODE_INVALID_REQUEST,
