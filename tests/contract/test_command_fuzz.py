@@ -164,7 +164,7 @@ class Fuzzer:
 def test_whatever_a_command_holds_it_is_answered(backend_case: BackendCase) -> None:
     """Random payloads, kinds and bytes: a reply of the command's kind comes, and never an exception."""
     fuzzer = Fuzzer(random.Random(SEED), backend_case.references)
-    session = DirectSession(backend_case.make(), Policy.DROP_OLDEST, capacity=100, clock=backend_case.clock)
+    session = DirectSession(backend_case.make(), Policy.DROP_OLDEST, capacity=5000, clock=backend_case.clock)
     codes: set[int] = set()
     events: Counter[int] = Counter()
     for _ in range(COUNT):
