@@ -77,6 +77,20 @@ def test_engine_stop_and_start(session: PlantSession, operation: PlantOperation)
     assert len(changes(session.advance(5), moving)) == 5
 
 
+def test_scan_state_of_an_engine_tells_its_health(session: PlantSession, operation: PlantOperation) -> None:
+    """Once when advised, then on change only: true, a failed status while the engine is stopped, true again."""
+    engine, platform = session.advised("DevAppEngine.ScanState"), session.advised("DevPlatform.ScanState")
+    assert session.advance(5) == []
+    operation.set_running("DevAppEngine", False, session.clock.unix_ns())
+    (stopped,) = session.advance(0.1)
+    assert (stopped.item, tuple(stopped.status)) == (engine, (0, 3, 3, 5))
+    operation.set_running("DevAppEngine", True, session.clock.unix_ns())
+    assert [(event.item, event.value, event.quality) for event in session.advance(0.1)][-1] == (engine, True, 192)
+    operation.set_scan("DevPlatform", False, session.clock.unix_ns())
+    seen = {event.item: (event.value, event.quality) for event in session.advance(0.1)}
+    assert seen == {engine: (False, 192), platform: (False, 192)}
+
+
 def test_platform_stop_is_detail_2(session: PlantSession, operation: PlantOperation) -> None:
     """A stopped platform is reported as such by all that it hosts."""
     handle = session.advised("TestMachine_001.SiteCode")
