@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 MOST_ALARMS = 400
 """An area with more alarms below it has no roll-ups: to work them out would hold up everything else."""
 
+_MOST_OBJECTS = 4000
+
 _SEVERITIES = 4
 _PRIORITIES_A_SEVERITY = 250
 _AREA_GRID_NS = 10**9
@@ -75,7 +77,8 @@ class AlarmRollup:
             changed, following = max(changed, state.changed_ns, state.acked_ns), min(following, state.next_ns)
             if not state.in_alarm and state.acked:
                 continue
-            severity = min(self._plant.sample(priority, at).value // _PRIORITIES_A_SEVERITY + 1, _SEVERITIES)
+            rank = self._plant.sample(priority, at).value // _PRIORITIES_A_SEVERITY + 1
+            severity = max(1, min(rank, _SEVERITIES))
             unacked += not state.acked
             counts[severity - 1] += state.in_alarm
             candidate = (severity, state.acked, not state.in_alarm)
@@ -104,18 +107,24 @@ def is_rollup(name: str) -> bool:
 
 def alarms_below(plant: Plant, obj: GalaxyObject) -> list[tuple[Alarm, Tag]] | None:
     """The alarms of an object, for an area also of all that is in it, each with its priority; None for too many."""
-    found: list[tuple[Alarm, Tag]] = []
+    places = _places(plant, obj)
+    if places is None:
+        return None
+    pairs = (_alarm(plant, owner, anchor) for owner, anchor in places)
+    return [pair for pair in pairs if pair is not None]
+
+
+def _places(plant: Plant, obj: GalaxyObject) -> list[tuple[GalaxyObject, str]] | None:
+    """Objects and the attributes that have an alarm, counted before anything about them is looked up."""
+    found: list[tuple[GalaxyObject, str]] = []
     waiting, seen = [obj], {obj.gobject_id}
     while waiting:
         current = waiting.pop()
-        for anchor in plant.galaxy.alarm_anchors(current.package_id):
-            pair = _alarm(plant, current, anchor)
-            if pair is not None:
-                found.append(pair)
-        if len(found) > MOST_ALARMS:
+        found += [(current, anchor) for anchor in plant.galaxy.alarm_anchors(current.package_id)]
+        if len(found) > MOST_ALARMS or len(seen) > _MOST_OBJECTS:
             return None
         if current.category_id == AREA_CATEGORY:
-            for other in plant.galaxy.objects_of_area(current.gobject_id, MOST_ALARMS + 1):
+            for other in plant.galaxy.objects_of_area(current.gobject_id, _MOST_OBJECTS + 1):
                 if other.gobject_id not in seen:
                     seen.add(other.gobject_id)
                     waiting.append(other)

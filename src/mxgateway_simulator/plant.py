@@ -30,6 +30,7 @@ from mxgateway_simulator.tags import Binding, Tag, Unresolved, Vtq, failure, sta
 
 logger = logging.getLogger(__name__)
 
+_MOST_ROLLUPS = 64
 STEPS_KEPT = 8
 """How many writes of a number the board remembers, for attributes that follow it with a lag."""
 
@@ -52,7 +53,7 @@ class Plant:
         # Tags live as long as an item, or a signal of another tag, needs them.
         self._tags: WeakValueDictionary[tuple[int, str], Tag] = WeakValueDictionary()
         self._alarms: WeakValueDictionary[str, Alarm] = WeakValueDictionary()
-        self._rollups: WeakValueDictionary[int, AlarmRollup] = WeakValueDictionary()
+        self._rollups: dict[int, AlarmRollup | None] = {}
         self._deployed_ns = _deployed_ns(galaxy)
         self._initializing_ns = switches.initializing_ms * 10**6
 
@@ -173,13 +174,13 @@ class Plant:
 
     def alarm_rollup(self, obj: GalaxyObject) -> AlarmRollup | None:
         """What an object or area says of the alarms below it; None when there are too many to say it."""
-        rollup = self._rollups.get(obj.gobject_id)
-        if rollup is None:
+        if obj.gobject_id not in self._rollups:
+            if len(self._rollups) >= _MOST_ROLLUPS:
+                self._rollups.clear()
+            # Kept, because hundreds of look-ups stand behind an area's.
             alarms = alarms_below(self, obj)
-            if alarms is None:
-                return None
-            rollup = self._rollups[obj.gobject_id] = AlarmRollup(self, obj, alarms)
-        return rollup
+            self._rollups[obj.gobject_id] = None if alarms is None else AlarmRollup(self, obj, alarms)
+        return self._rollups[obj.gobject_id]
 
     # Seeing.
 

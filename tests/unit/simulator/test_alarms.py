@@ -132,6 +132,8 @@ def test_objects_and_areas_sum_up_their_alarms(plant: PlantSession) -> None:
     plant.clock.advance(1)
     set_alarm(plant, "One.High", False)
     assert values(plant, "One", *names) == [3, False, True, (0, 0, 1, 0, 0)]
+    plant.write(plant.advised("One.Low.Priority"), i4(-7))
+    assert values(plant, "One", *names) == [1, False, True, (1, 0, 0, 0, 0)]
     assert hall
     assert site
 
