@@ -42,22 +42,36 @@ class Source(IntEnum):
 
 
 class Detail(IntEnum):
-    """The MxStatusDetail numbers that the simulator answers with."""
+    """MxStatusDetail as the product numbers it."""
 
     SUCCESS = 0
     REQUEST_TIMED_OUT = 1
     PLATFORM_COMMUNICATION_ERROR = 2
+    INVALID_PLATFORM_ID = 3
+    INVALID_ENGINE_ID = 4
     ENGINE_COMMUNICATION_ERROR = 5
     INVALID_REFERENCE = 6
     NO_GALAXY_REPOSITORY = 7
+    INVALID_OBJECT_ID = 8
     OBJECT_SIGNATURE_MISMATCH = 9
     ATTRIBUTE_SIGNATURE_MISMATCH = 10
     RESOLVING_ATTRIBUTE = 11
     RESOLVING_OBJECT = 12
     WRONG_DATA_TYPE = 13
+    WRONG_NUMBER_OF_DIMENSIONS = 14
+    INVALID_INDEX = 15
+    INDEX_OUT_OF_ORDER = 16
+    DIMENSION_DOES_NOT_EXIST = 17
     CONVERSION_NOT_SUPPORTED = 18
     UNABLE_TO_CONVERT_STRING = 19
     OVERFLOW = 20
+    NMX_VERSION_MISMATCH = 21
+    NMX_INVALID_COMMAND = 22
+    LMX_VERSION_MISMATCH = 23
+    LMX_INVALID_COMMAND = 24
+    GALAXY_REPOSITORY_BUSY = 25
+    ENGINE_OVERLOADED = 26
+    INVALID_PRIMITIVE_ID = 1000
     INVALID_ATTRIBUTE_ID = 1001
     INVALID_PROPERTY_ID = 1002
     INDEX_OUT_OF_RANGE = 1003
@@ -75,6 +89,11 @@ class Detail(IntEnum):
     ALARM_ACKED_ALREADY = 1015
     USER_NOT_HAVING_ACCESS_RIGHTS = 1016
     VERIFIER_NOT_HAVING_VERIFY_RIGHTS = 1017
+    AUTOMATION_OBJECT_SPECIFIC_ERROR = 8000
+
+
+_CATEGORY_WORDS = {int(category): category.name.lower().replace("_", " ") for category in Category if category > 0}
+_DETAIL_WORDS = {int(detail): detail.name.lower().replace("_", " ") for detail in Detail if detail}
 
 
 class MxStatus(NamedTuple):
@@ -88,6 +107,16 @@ class MxStatus(NamedTuple):
     @property
     def is_success(self) -> bool:
         return self.success != 0
+
+    def describe(self) -> str:
+        """Category and detail in words where they are known, with their numbers."""
+        words = [
+            names[number]
+            for names, number in ((_CATEGORY_WORDS, self.category), (_DETAIL_WORDS, self.detail))
+            if number in names
+        ]
+        numbers = f"category {self.category}, detail {self.detail}"
+        return f"{', '.join(words)} ({numbers})" if words else numbers
 
     def to_proto(self, diagnostic_text: str = "") -> pb.MxStatusProxy:
         """The contract's form, raw numbers beside the enums; a number outside the enums becomes UNKNOWN there."""

@@ -211,7 +211,7 @@ def _failed(quality: int, statuses: Sequence[MxStatus]) -> bytes:
 
 
 def _refusal(status: MxStatus) -> str:
-    return f"MXAccess refused the reference: category {status.category}, detail {status.detail}"
+    return f"MXAccess refused the reference: {status.describe()}"
 
 
 _status_cache: dict[tuple[MxStatus, ...], bytes] = {}
