@@ -70,6 +70,7 @@ class _Item:
     is_advised: bool = False
     is_suspended: bool = False
     is_resolved: bool = False
+    is_removed: bool = False
     # Counts up with each advise, so that what was scheduled before means nothing.
     life: int = 0
 
@@ -115,7 +116,8 @@ class ReplayBackend:
         # (when, number, server handle, item handle, life, round of the recording, position in the series)
         self._due: list[tuple[float, int, int, int, int, int, int]] = []
         self._numbers = 0
-        self._completions: list[Callable[[EventSink], None]] = []
+        # (item, what completes for it); nothing does once the item is removed.
+        self._completions: list[tuple[_Item, Callable[[EventSink], None]]] = []
 
     @property
     def info(self) -> BackendInfo:
@@ -164,15 +166,16 @@ class ReplayBackend:
     def pump(self) -> float:
         assert self._sink is not None
         completions, self._completions = self._completions, []
-        for complete in completions:
-            complete(self._sink)
+        for finished, complete in completions:
+            if not finished.is_removed:
+                complete(self._sink)
         now = self._clock.monotonic()
         due = self._due
         while due and due[0][0] <= now:
             _, _, server_handle, item_handle, life, turn, position = heapq.heappop(due)
             server = self._servers.get(server_handle)
             item = server.items.get(item_handle) if server is not None else None
-            if item is not None and item.life == life and (item.is_advised or item.is_buffered):
+            if item is not None and item.life == life and item.is_advised:
                 self._play(server_handle, item_handle, item, turn, position)
         return min(_IDLE_SECONDS, max(0.0, due[0][0] - now)) if due else _IDLE_SECONDS
 
@@ -181,9 +184,13 @@ class ReplayBackend:
         assert self._sink is not None
         series = self._recording.series.get(item.reference.casefold())
         if series is None:
-            if not item.is_buffered:
+            now_ns = self._clock.unix_ns()
+            if item.is_buffered:
+                sample = Sample(EMPTY, BAD_CONFIGURATION_ERROR, now_ns)
+                self._sink.on_buffered_data_change(server_handle, item_handle, EMPTY.data_type, [sample], _UNRESOLVED)
+            else:
                 self._sink.on_data_change(
-                    server_handle, item_handle, EMPTY, BAD_CONFIGURATION_ERROR, self._clock.unix_ns(), _UNRESOLVED
+                    server_handle, item_handle, EMPTY, BAD_CONFIGURATION_ERROR, now_ns, _UNRESOLVED
                 )
             return
         if not item.is_suspended:
@@ -259,7 +266,8 @@ class ReplayBackend:
         return handle
 
     def unregister(self, server_handle: int) -> None:
-        self._server(server_handle)
+        for item in self._server(server_handle).items.values():
+            item.is_removed = True
         del self._servers[server_handle]
 
     def add_item(self, server_handle: int, item_definition: str) -> int:
@@ -269,7 +277,7 @@ class ReplayBackend:
         return self.add_item(server_handle, item_definition)
 
     def remove_item(self, server_handle: int, item_handle: int) -> None:
-        self._item(server_handle, item_handle)
+        self._item(server_handle, item_handle).is_removed = True
         del self._servers[server_handle].items[item_handle]
 
     def advise(self, server_handle: int, item_handle: int) -> None:
@@ -285,11 +293,15 @@ class ReplayBackend:
         item = self._item(server_handle, item_handle)
         item.is_advised = item.is_resolved = item.is_suspended = False
 
-    def write(self, server_handle: int, item_handle: int, value: Variant, user_id: int) -> None:
+    def _writeable(self, server_handle: int, item_handle: int, value: Variant) -> _Item:
         item = self._item(server_handle, item_handle)
         if not item.is_advised or not item.is_resolved or value.vartype in (VarType.VT_EMPTY, VarType.VT_NULL):
             raise MxComError(hresults.E_INVALIDARG, "Value does not fall within the expected range.")
-        self._completions.append(lambda sink: sink.on_write_complete(server_handle, item_handle, _READ_ONLY))
+        return item
+
+    def write(self, server_handle: int, item_handle: int, value: Variant, user_id: int) -> None:
+        item = self._writeable(server_handle, item_handle, value)
+        self._completions.append((item, lambda sink: sink.on_write_complete(server_handle, item_handle, _READ_ONLY)))
 
     def write2(self, server_handle: int, item_handle: int, value: Variant, time: Variant, user_id: int) -> None:
         self.write(server_handle, item_handle, value, user_id)
@@ -297,6 +309,7 @@ class ReplayBackend:
     def write_secured(
         self, server_handle: int, item_handle: int, current_user_id: int, verifier_user_id: int, value: Variant
     ) -> None:
+        self._writeable(server_handle, item_handle, value)
         if not self._server(server_handle).has_user:
             raise MxComError(hresults.E_SECURED_WRITE_REFUSED, "no user is authenticated on this server handle")
         self.write(server_handle, item_handle, value, current_user_id)
@@ -324,8 +337,10 @@ class ReplayBackend:
         item = self._item(server_handle, item_handle)
         if not item.is_advised:
             return _NOT_ADVISED
+        if item.is_suspended:
+            return OK
         item.is_suspended = True
-        self._complete(server_handle, item_handle)
+        self._complete(server_handle, item_handle, item)
         return PENDING
 
     def activate(self, server_handle: int, item_handle: int) -> MxStatus:
@@ -333,15 +348,15 @@ class ReplayBackend:
         if not item.is_suspended:
             return OK
         item.is_suspended = False
-        self._complete(server_handle, item_handle)
+        self._complete(server_handle, item_handle, item)
         self._start(server_handle, item_handle, item)
         return PENDING
 
-    def _complete(self, server_handle: int, item_handle: int) -> None:
-        self._completions.append(lambda sink: sink.operation_complete(server_handle, item_handle, _GOOD))
+    def _complete(self, server_handle: int, item_handle: int, item: _Item) -> None:
+        self._completions.append((item, lambda sink: sink.operation_complete(server_handle, item_handle, _GOOD)))
 
     def add_buffered_item(self, server_handle: int, item_definition: str, item_context: str) -> int:
-        item = _Item(item_definition, is_buffered=True)
+        item = _Item(item_definition, is_buffered=True, is_advised=True)
         handle = self._add(server_handle, item)
         self._start(server_handle, handle, item)
         return handle

@@ -125,6 +125,31 @@ def test_writes_are_refused_by_their_completion(recording: Path) -> None:
     assert (event.WhichOneof("body"), event.statuses[0].detail) == ("on_write_complete", 1007)
 
 
+def test_an_item_behaves_as_in_a_galaxy(recording: Path) -> None:
+    """Checks in MXAccess's order; nothing completes for a removed item; a buffered one fails and can be un-advised."""
+    player = Player(recording)
+    session = player.session
+    five = pb.MxValue(int32_value=5)
+    unknown = session.call("write_secured", server_handle=1, item_handle=9, value=five)
+    assert unknown.hresult == hresults.E_INVALIDARG
+    player.subscribe("A.PV")
+    player.after(0)
+    unsigned = session.call("write_secured", server_handle=1, item_handle=1, value=five)
+    assert unsigned.hresult == hresults.E_SECURED_WRITE_REFUSED
+    session.call("write", server_handle=1, item_handle=1, value=five)
+    session.call("suspend", server_handle=1, item_handle=1)
+    assert session.call("suspend", server_handle=1, item_handle=1).suspend.status.raw_category == 0
+    session.call("remove_item", server_handle=1, item_handle=1)
+    assert session.pump() == []
+    session.call("add_buffered_item", server_handle=1, item_definition="No.Such")
+    (failed,) = session.pump()
+    assert (failed.family, failed.statuses[0].detail) == (pb.MX_EVENT_FAMILY_ON_BUFFERED_DATA_CHANGE, 6)
+    session.call("add_buffered_item", server_handle=1, item_definition="A.PV")
+    assert len(session.pump()) == 1
+    session.call("un_advise", server_handle=1, item_handle=3)
+    assert player.after(2) == []
+
+
 def test_buffered_and_suspended_items(recording: Path) -> None:
     """Buffered items deliver samples; a suspended item is silent until it is activated."""
     player = Player(recording)
