@@ -12,6 +12,8 @@ from sqlalchemy.exc import DBAPIError
 
 _SQLITE_STEPS = 100_000
 _REFUSAL_WORDS = ("login failed", "authentication failed", "no password supplied")
+# pymssql drops the server's words from the second refused login of a process on: severity 14 at login is what is left.
+_REFUSAL_WITHOUT_WORDS = ("message 20018, severity 14", "connection failed")
 _TIMEOUT_WORDS = ("timeout", "timed out", "interrupted", "statement timeout", "canceling statement")
 
 
@@ -114,7 +116,7 @@ def looks_like_timeout(error: Exception) -> bool:
 
 def looks_like_refusal(error: Exception) -> bool:
     """Whether a driver's error says that user or password are wrong."""
-    return _says(error, _REFUSAL_WORDS)
+    return _says(error, _REFUSAL_WORDS) or all(_says(error, (words,)) for words in _REFUSAL_WITHOUT_WORDS)
 
 
 def origin_of(error: Exception) -> BaseException:
