@@ -309,10 +309,15 @@ def edge_rows() -> GalaxyRows:
     instance(117, "Größe_Öl", USER_DEFINED, USER_DEFINED, USER_DEFINED, area_gobject_id=100)
     rows.attribute(1117, "Température", 4)
     rows.attribute(1117, "水位", 4)
+    rows.attribute(1117, "𝔗emp_🔥", 4)
     # A cycle of areas, and one that is its own area.
     instance(118, "LoopA", AREA, AREA, AREA, area_gobject_id=119)
     instance(119, "LoopB", AREA, AREA, AREA, area_gobject_id=118)
     instance(120, "Self_001", USER_DEFINED, USER_DEFINED, USER_DEFINED, area_gobject_id=120)
+    # Contained in an object that is not deployed.
+    instance(
+        122, "Left_001", USER_DEFINED, 20, 20, area_gobject_id=101, contained_by_gobject_id=108, contained_name="Left"
+    )
     # A deployed package that is not there.
     rows.gobject(121, "NoPackage_001", USER_DEFINED, derived_from_gobject_id=USER_DEFINED, package=9999)
     return rows
@@ -341,6 +346,7 @@ EXPECTED_OBJECTS = {
     "Valve_001": ("Inlet", "Tank_001", ("$Base", "$UserDefined")),
     "Pump_001": ("Pump", "AreaInner", ("$Base", "$UserDefined")),
     "Orphan_001": ("Orphan_001", "", ("$Base", "$UserDefined")),
+    "Left_001": ("Left", "", ("$Base", "$UserDefined")),
     "Changed_001": ("Changed_001", "AreaOne", ("$UserDefined",)),
     "View_001": ("View_001", "", ("$ViewApp",)),
     "Deep_001": ("Deep_001", "AreaOne", tuple(f"$Deep{step}" for step in range(44, 33, -1))),
@@ -364,11 +370,12 @@ EXPECTED_ATTRIBUTES = {
     "Valve_001": _BASE,
     "Pump_001": _BASE,
     "Orphan_001": _BASE,
+    "Left_001": _BASE,
     "Changed_001": _BUILT_IN | {"OnlyDeployed"},
     # The object's own package and ten steps towards the base: $Deep44 … $Deep35.
     "Deep_001": _BUILT_IN | {f"From{step}" for step in range(35, 45)},
     "Arrays_001": _BUILT_IN | {"Long", "Short", "Unknown", "Absent"},
     "Mix_50%": _BUILT_IN | {"A_B", "A%B"},
-    "Größe_Öl": _BUILT_IN | {"Température", "水位"},
+    "Größe_Öl": _BUILT_IN | {"Température", "水位", "𝔗emp_🔥"},
     "NoPackage_001": set(),
 }

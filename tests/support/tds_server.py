@@ -32,7 +32,8 @@ class Fault:
 
     Attributes:
         kind: `cut` ends the connection in the middle of the rows, `error` answers with an error token, `hang` never
-            answers, `garbage` answers with bytes that are no TDS.
+            answers, `stall` sends half of the answer and no more until `TdsServer.go_on`, `garbage` answers with bytes
+            that are no TDS.
         message: text of the error token.
     """
 
@@ -51,6 +52,8 @@ class TdsServer:
         faults: see Fault.
         statements: every statement that came, for tests to look at.
         logins: user and database of every login.
+        encryption: what the server says of encryption before the login.
+        asked_encryption: what the clients said of it.
     """
 
     database: Path
@@ -58,14 +61,30 @@ class TdsServer:
     faults: list[Fault] = field(default_factory=list)
     statements: list[str] = field(default_factory=list)
     logins: list[tuple[str, str]] = field(default_factory=list)
+    encryption: int = tds.NOT_SUPPORTED
+    asked_encryption: list[int] = field(default_factory=list)
     port: int = 0
     _connections: set[asyncio.StreamWriter] = field(default_factory=set)
+    _stalled: set[asyncio.Event] = field(default_factory=set)
+    _loop: asyncio.AbstractEventLoop | None = None
 
-    def url(self, driver: str = "pytds", user: str = "reader", password: str | None = None) -> str:
+    def url(self, driver: str = "pytds", user: str = "reader", password: str | None = None, options: str = "") -> str:
         secret = (self.users.get(user, "") if password is None else password).replace("#", "%23")
-        return f"mssql+{driver}://{user}:{secret}@127.0.0.1:{self.port}/ZB{_OPTIONS.get(driver, '')}"
+        return f"mssql+{driver}://{user}:{secret}@127.0.0.1:{self.port}/ZB{options or _OPTIONS.get(driver, '')}"
+
+    @property
+    def stalled(self) -> int:
+        """Answers that stand still half-way."""
+        return len(self._stalled)
+
+    def go_on(self) -> None:
+        """Lets stalled answers go on."""
+        assert self._loop is not None
+        for event in list(self._stalled):
+            self._loop.call_soon_threadsafe(event.set)
 
     async def serve(self, ready: threading.Event, stop: asyncio.Event) -> None:
+        self._loop = asyncio.get_running_loop()
         server = await asyncio.start_server(self._connected, "127.0.0.1", 0)
         self.port = server.sockets[0].getsockname()[1]
         ready.set()
@@ -94,10 +113,15 @@ class _Connection:
         self._prepared: dict[int, tuple[str, list[str]]] = {}
 
     async def run(self) -> None:
+        greeted = False
         while True:
             kind, body = await self._packet()
+            if kind == PRELOGIN and greeted:
+                return  # The beginning of TLS, which is not spoken here.
             if kind == PRELOGIN:
-                self._send(tds.prelogin_reply())
+                greeted = True
+                self._server.asked_encryption.append(tds.read_prelogin(body))
+                self._send(tds.prelogin_reply(self._server.encryption))
             elif kind == LOGIN:
                 if not self._login(tds.read_login(body)):
                     await self._writer.drain()
@@ -123,11 +147,7 @@ class _Connection:
                 return kind, whole
 
     def _send(self, tokens: bytes) -> None:
-        room = _PACKET - 8
-        pieces = [tokens[at : at + room] for at in range(0, len(tokens), room)] or [b""]
-        for number, piece in enumerate(pieces, 1):
-            status = 1 if number == len(pieces) else 0
-            self._writer.write(struct.pack(">BBHHBB", REPLY, status, len(piece) + 8, 51, number % 256, 0) + piece)
+        self._writer.write(b"".join(_packets(tokens)))
 
     def _login(self, login: tds.Login) -> bool:
         user = login.names["user"]
@@ -192,13 +212,44 @@ class _Connection:
             self._send(tds.error(208, str(problem)) + tds.done(failed, tds.FAILED))
             return
         tokens = _result(found, kind, bool(ending)) + ending
-        if fault is not None and fault.kind == "cut":
-            # The head of a packet that promises more than will ever come.
-            half = tokens[: max(1, len(tokens) // 2)]
-            self._writer.write(struct.pack(">BBHHBB", REPLY, 1, len(tokens) % 0x8000 + 8, 51, 1, 0) + half)
-            await self._writer.drain()
+        if fault is None:
+            self._send(tokens)
+            return
+        assert fault.kind in {"cut", "stall"}
+        packets = _packets(tokens)
+        # Half of the answer, and then half a packet: the client is left in the middle of a row.
+        kept, broken = packets[: len(packets) // 2], packets[len(packets) // 2]
+        self._writer.write(b"".join(kept) + broken[: len(broken) // 2])
+        await self._writer.drain()
+        if fault.kind == "cut":
             raise ConnectionAbortedError
-        self._send(tokens)
+        interrupted = await self._stall()
+        self._writer.write(broken[len(broken) // 2 :] + b"".join(packets[len(kept) + 1 :]))
+        if interrupted:
+            self._send(tds.done(tds.DONE, tds.ATTENTION))
+
+    async def _stall(self) -> bool:
+        """Until the test lets it go on; True when the client interrupts it instead."""
+        event = asyncio.Event()
+        self._server._stalled.add(event)
+        waits = [asyncio.ensure_future(event.wait()), asyncio.ensure_future(self._packet())]
+        try:
+            done, _ = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            return any(isinstance(task.result(), tuple) for task in done)
+        finally:
+            self._server._stalled.discard(event)
+            for task in waits:
+                task.cancel()
+            await asyncio.gather(*waits, return_exceptions=True)
+
+
+def _packets(tokens: bytes) -> list[bytes]:
+    room = _PACKET - 8
+    pieces = [tokens[at : at + room] for at in range(0, len(tokens), room)] or [b""]
+    return [
+        struct.pack(">BBHHBB", REPLY, number == len(pieces), len(piece) + 8, 51, number % 256, 0) + piece
+        for number, piece in enumerate(pieces, 1)
+    ]
 
 
 def _result(found: Answer, kind: int, more: bool) -> bytes:

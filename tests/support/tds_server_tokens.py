@@ -13,6 +13,8 @@ COLLATION = bytes((0x09, 0x04, 0xD0, 0x00, 0x34))
 
 DONE, DONE_PROC, DONE_IN_PROC = 0xFD, 0xFE, 0xFF
 MORE, FINAL, FAILED, COUNT, ATTENTION = 0x01, 0x00, 0x02, 0x10, 0x20
+OFF, ON, NOT_SUPPORTED, REQUIRED = 0, 1, 2, 3
+"""What PRELOGIN says of encryption."""
 DATABASE, LANGUAGE, PACKET_SIZE, SQL_COLLATION, BEGIN, COMMIT, ROLLBACK = 1, 2, 4, 7, 8, 9, 10
 _LOGIN_NAMES = {"host": 36, "user": 40, "password": 44, "application": 48, "server": 52, "database": 68}
 _BASE_DATE = datetime(1900, 1, 1)
@@ -20,11 +22,14 @@ _ROW_LIMIT = 4000
 
 
 def _short_text(text: str) -> bytes:
-    return bytes([len(text)]) + text.encode("utf-16-le")
+    """Lengths count UTF-16 units, so that a character beyond the first plane counts two."""
+    raw = text.encode("utf-16-le")
+    return bytes([len(raw) // 2]) + raw
 
 
 def _long_text(text: str) -> bytes:
-    return struct.pack("<H", len(text)) + text.encode("utf-16-le")
+    raw = text.encode("utf-16-le")
+    return struct.pack("<H", len(raw) // 2) + raw
 
 
 def _token(kind: int, body: bytes) -> bytes:
@@ -79,8 +84,8 @@ class Column:
         if self.kind in {"text", "binary"}:
             if value is None:
                 return b"\xff\xff"
-            assert len(value) <= _ROW_LIMIT, "long values are not needed here"
             raw = bytes(value) if self.kind == "binary" else str(value).encode("utf-16-le")
+            assert len(raw) <= _ROW_LIMIT * 2, "long values are not needed here"
             return struct.pack("<H", len(raw)) + raw
         if value is None:
             return b"\x00"
@@ -108,15 +113,27 @@ def row(columns: Sequence[Column], values: Sequence[Any]) -> bytes:
     return b"\xd1" + b"".join(column.value(value) for column, value in zip(columns, values, strict=True))
 
 
-def prelogin_reply() -> bytes:
-    """Version, no encryption, default instance, no thread id, no MARS."""
-    options = [(0, bytes((15, 0, 0x07, 0xD0, 0, 0))), (1, b"\x02"), (2, b"\x00"), (3, b""), (4, b"\x00")]
+def prelogin_reply(encryption: int = NOT_SUPPORTED) -> bytes:
+    """Version, whether to encrypt, default instance, no thread id, no MARS."""
+    options = [(0, bytes((15, 0, 0x07, 0xD0, 0, 0))), (1, bytes([encryption])), (2, b"\x00"), (3, b""), (4, b"\x00")]
     offset = 5 * len(options) + 1
     head, body = b"", b""
     for kind, value in options:
         head += struct.pack(">BHH", kind, offset + len(body), len(value))
         body += value
     return head + b"\xff" + body
+
+
+def read_prelogin(body: bytes) -> int:
+    """What a PRELOGIN packet says of encryption."""
+    at = 0
+    while body[at] != 0xFF:
+        kind, offset, length = struct.unpack_from(">BHH", body, at)
+        if kind == 1:
+            assert length == 1
+            return body[offset]
+        at += 5
+    raise AssertionError("a PRELOGIN without a word on encryption")
 
 
 @dataclass(frozen=True)

@@ -166,14 +166,15 @@ async def test_browse_children(edge_source: SqlGalaxySource) -> None:
         assert [one.browse_name for one in top.children] == [
             "AreaOne",
             "LoopA",
+            "Left",
             "NoPackage_001",
             "Orphan_001",
             "Platform_001",
             "Self_001",
             "View_001",
         ]
-        assert list(top.child_has_children) == [True, True, False, False, False, False, False]
-        assert (top.total_child_count, top.next_page_token, top.cache_sequence) == (7, "", 1)
+        assert list(top.child_has_children) == [True, True, False, False, False, False, False, False]
+        assert (top.total_child_count, top.next_page_token, top.cache_sequence) == (8, "", 1)
         page = pb.BrowseChildrenRequest(parent_tag_name="AreaOne", page_size=3)
         names: list[str] = []
         while True:

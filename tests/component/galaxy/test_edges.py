@@ -1,21 +1,66 @@
-"""The edge rows of a Galaxy database, each with its answer."""
+"""The edge rows of a Galaxy database, each with its answer, on SQLite, PostgreSQL and through SQL Server's drivers."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
 
 import pytest
-from tests.support.galaxy_rows import DEPLOYED, EXPECTED_ATTRIBUTES, EXPECTED_OBJECTS, edge_rows
+from sqlalchemy import create_engine, update
+from sqlalchemy.pool import NullPool
+from tests.support.galaxy_rows import DEPLOYED, EXPECTED_ATTRIBUTES, EXPECTED_OBJECTS, edge_rows, set_deploy_time
+from tests.support.postgres import running_postgres
+from tests.support.tds_server import running_tds_server
+from tests.support.tds_server_drivers import DRIVERS, need_driver
 
+from mxgateway_server.galaxy import GalaxyComponent, GalaxyTiming
 from mxgateway_server.galaxy.index import GalaxyIndex
 from mxgateway_server.galaxy.shapes import Attribute
 from mxgateway_server.galaxy.sql_source import SqlGalaxySource
+from mxgateway_simulator import zb_schema as zb
+
+pytestmark = pytest.mark.shares_processes
+
+
+@dataclass(frozen=True)
+class EdgeDatabase:
+    """A database that holds the edge rows: how it is read, and how a deployment changes its time."""
+
+    source: SqlGalaxySource
+    deploy: Callable[[datetime | None], None]
+
+
+def _deploy_on_postgres(url: str, deploy_time: datetime | None) -> None:
+    engine = create_engine(url, poolclass=NullPool)
+    with engine.begin() as connection:
+        connection.execute(update(zb.galaxy).values(time_of_last_deploy=deploy_time))
+    engine.dispose()
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql", *DRIVERS])
+def edge(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[EdgeDatabase]:
+    with ExitStack() as stack:
+        if request.param == "postgresql":
+            url = stack.enter_context(running_postgres())
+            engine = create_engine(url, poolclass=NullPool)
+            edge_rows().write(engine)
+            engine.dispose()
+            yield EdgeDatabase(SqlGalaxySource(url), partial(_deploy_on_postgres, url))
+            return
+        path = tmp_path_factory.mktemp("edge") / "edge.db"
+        url = edge_rows().write_file(path)
+        if request.param != "sqlite":
+            need_driver(request.param)
+            url = stack.enter_context(running_tds_server(path)).url(request.param)
+        yield EdgeDatabase(SqlGalaxySource(url), partial(set_deploy_time, path))
 
 
 @pytest.fixture(scope="module")
-def edge_index(tmp_path_factory: pytest.TempPathFactory) -> GalaxyIndex:
-    url = edge_rows().write_file(Path(tmp_path_factory.mktemp("edge")) / "edge.db")
-    return GalaxyIndex(SqlGalaxySource(url).read_galaxy())
+def edge_index(edge: EdgeDatabase) -> GalaxyIndex:
+    return GalaxyIndex(edge.source.read_galaxy())
 
 
 def attributes(index: GalaxyIndex, tag_name: str) -> dict[str, Attribute]:
@@ -63,6 +108,7 @@ def test_extension_flags(edge_index: GalaxyIndex) -> None:
     tank = attributes(edge_index, "Tank_001")
     assert {name for name, one in tank.items() if one.is_alarm} == {"Level"}
     assert {name for name, one in tank.items() if one.is_historized} == {"Twice"}
+    assert (tank["Level"].is_historized, tank["Twice"].is_alarm) == (False, False)
     assert not any(one.is_alarm for one in attributes(edge_index, "Valve_001").values())
 
 
@@ -79,3 +125,19 @@ def test_counts(edge_index: GalaxyIndex) -> None:
     """The number of attributes is what all objects expand to."""
     expanded = sum(len(edge_index.shapes.get(row.shape).attributes) for row in edge_index.objects)
     assert edge_index.attribute_count == expanded
+
+
+async def test_deploy_times(edge: EdgeDatabase) -> None:
+    """Later, earlier (a backup restored) and vanished times are changes; the same one is none."""
+    galaxy = GalaxyComponent(edge.source, timing=GalaxyTiming(poll_interval=3600))
+    try:
+        sequences = []
+        for change in (DEPLOYED, DEPLOYED, DEPLOYED + timedelta(hours=1), DEPLOYED - timedelta(days=30), None, None):
+            edge.deploy(change)
+            await galaxy.refresh()
+            entry = await galaxy.entry()
+            assert entry.deploy_time == change
+            sequences.append(entry.sequence)
+        assert sequences == [1, 1, 2, 3, 4, 4]
+    finally:
+        edge.deploy(DEPLOYED)
