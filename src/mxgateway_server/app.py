@@ -370,14 +370,21 @@ class Gateway:
     def _galaxy(self, place: GalaxyPlace) -> GalaxyComponent | None:
         settings = self._settings.galaxy
         try:
-            source = SqlGalaxySource(place.source, command_timeout=settings.command_timeout_seconds)
+            source = SqlGalaxySource(
+                place.source,
+                command_timeout=settings.command_timeout_seconds,
+                probe_timeout=settings.test_connection_timeout_seconds,
+            )
         except GalaxySourceError as error:
             raise ConfigurationError(f"galaxy.connection_string (--galaxy): {error}") from error
         snapshots = None
         if settings.persist_snapshot:
             snapshots = SnapshotFile(_path(settings.snapshot_cache_path, self._settings, "galaxy-snapshot.jsonl.gz"))
         timing = GalaxyTiming(
-            poll_interval=settings.dashboard_refresh_interval_seconds, probe=settings.command_timeout_seconds
+            poll_interval=settings.dashboard_refresh_interval_seconds,
+            probe=settings.command_timeout_seconds,
+            test_connection=settings.test_connection_timeout_seconds,
+            longest_retry=settings.longest_read_retry_seconds,
         )
         return GalaxyComponent(source, snapshots=snapshots, timing=timing, clock=self._clock)
 

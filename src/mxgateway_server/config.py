@@ -166,8 +166,14 @@ class GalaxySettings(_Section):
     connection_string: str = ""
     """Galaxy database: a SQLite file or SQLAlchemy URL; empty for the name or path given by `--galaxy`."""
     command_timeout_seconds: float = Field(default=60.0, gt=0)
+    """Limit of one statement, and of logging in."""
+    test_connection_timeout_seconds: float = Field(default=5.0, gt=0)
+    """Limit of TestConnection as a whole; a database that takes longer is answered as not reachable."""
     dashboard_refresh_interval_seconds: float = Field(default=30.0, gt=0)
     """How often the time of the last deployment is looked at."""
+    longest_read_retry_seconds: float = Field(default=600.0, gt=0)
+    """A deployment that cannot be read is tried again after one refresh interval, then after twice as long each time,
+    up to this. Another deployment is read at once."""
     persist_snapshot: bool = True
     snapshot_cache_path: str = ""
     """File of the last good hierarchy; empty for `galaxy-snapshot.jsonl.gz` in the state directory."""

@@ -27,7 +27,7 @@ def galaxy_data(rows: Iterable[Row], deploy_time: datetime | None = DEPLOYED, at
 
 
 class SteeredSource:
-    """Answers `data`; or raises `failure`; while `gate` is cleared its calls hang."""
+    """Answers `data`; or raises `failure`, or `rubbish` for its rows; while `gate` is cleared its calls hang."""
 
     identity = "steered"
     display_name = "steered://"
@@ -35,6 +35,7 @@ class SteeredSource:
     def __init__(self, data: GalaxyData) -> None:
         self.data = data
         self.failure: BaseException | None = None
+        self.rubbish: BaseException | None = None
         self.gate = threading.Event()
         self.gate.set()
         self.polls = 0
@@ -55,6 +56,8 @@ class SteeredSource:
     def read_galaxy(self) -> GalaxyData:
         self.reads += 1
         self._answer()
+        if self.rubbish is not None:
+            raise self.rubbish
         data = self.data
         self.on_read()
         return data

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TypeVar
 
 import structlog
@@ -15,6 +16,7 @@ from mxgateway_server.galaxy.deploy_events import DeployNotifier
 from mxgateway_server.galaxy.errors import GalaxySourceError, GalaxyUnavailableError, SnapshotError
 from mxgateway_server.galaxy.index import AttributeFacts, GalaxyIndex
 from mxgateway_server.galaxy.lanes import Lane
+from mxgateway_server.galaxy.retry import ReadRetry
 from mxgateway_server.galaxy.snapshot import SnapshotStore
 from mxgateway_server.galaxy.source import GalaxySource
 
@@ -34,15 +36,20 @@ class GalaxyTiming:
     Attributes:
         poll_interval: between two looks at the time of the last deployment.
         first_load: how long a caller waits while nothing has been loaded yet.
-        probe: how long one look, or TestConnection, may take.
+        probe: how long one look may take.
+        test_connection: how long TestConnection may take.
         read: how long reading the whole Galaxy may take.
+        longest_retry: most time between two tries to read a Galaxy that cannot be read; the first is tried again after
+            `poll_interval`.
         snapshot: how long reading or writing the snapshot may take.
     """
 
     poll_interval: float = 30.0
     first_load: float = 5.0
     probe: float = 60.0
+    test_connection: float = 5.0
     read: float = 600.0
+    longest_retry: float = 600.0
     snapshot: float = 60.0
 
 
@@ -67,6 +74,7 @@ class GalaxyComponent:
         self._timing = timing or GalaxyTiming()
         self._clock = clock or SystemClock()
         self._cache = HierarchyCache()
+        self._retry = ReadRetry(self._timing.poll_interval, self._timing.longest_retry)
         self._settled = asyncio.Event()
         self._wanted = asyncio.Event()
         self._refreshing = asyncio.Lock()
@@ -75,6 +83,7 @@ class GalaxyComponent:
         self._disk = Lane("galaxy-snapshot")
         self._probing = asyncio.Lock()
         self._probes_begun = 0
+        self._probe_answered = 0
         self._probe_ok = False
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -136,18 +145,26 @@ class GalaxyComponent:
         return iter(()) if entry is None else entry.index.alarm_attributes()
 
     async def test_connection(self) -> bool:
-        """Whether the database answers now; never raises because of it. Callers that ask at once share one probe."""
+        """Whether the database answers now, within a bound; never raises because of it.
+
+        Callers that ask at once share one probe.
+        """
         asked = self._probes_begun
-        async with self._probing:
-            if self._probes_begun > asked:
+        try:
+            async with asyncio.timeout(self._timing.test_connection), self._probing:
+                if self._probe_answered > asked:
+                    return self._probe_ok
+                number = self._probes_begun = self._probes_begun + 1
+                self._probe_ok = await self._probe()
+                self._probe_answered = number
                 return self._probe_ok
-            self._probes_begun += 1
-            self._probe_ok = await self._probe()
-            return self._probe_ok
+        except TimeoutError:
+            log.warning("galaxy_probe_failed", source=self._source.display_name, reason=_SLOW)
+            return False
 
     async def _probe(self) -> bool:
         try:
-            await self._prober.call(self._source.test_connection, self._timing.probe)
+            await self._prober.call(self._source.test_connection, self._timing.test_connection)
         except GalaxySourceError as error:
             log.warning(
                 "galaxy_probe_failed", source=self._source.display_name, reason=error.reason, error=error.detail
@@ -162,11 +179,14 @@ class GalaxyComponent:
 
     # Refreshing.
 
-    async def refresh(self) -> None:
-        """One look at the database, and a new entry when the deployment changed. Never raises because of it."""
+    async def refresh(self, *, insist: bool = True) -> None:
+        """One look at the database, and a new entry when the deployment changed. Never raises because of it.
+
+        A deployment that could not be read is not read again before it is due, unless asked to `insist`.
+        """
         async with self._refreshing:
             try:
-                await self._refresh()
+                await self._refresh(insist)
             except GalaxySourceError as error:
                 self._failed(error.reason, error.detail)
             except TimeoutError as error:
@@ -181,24 +201,27 @@ class GalaxyComponent:
     async def _run(self) -> None:
         await self._restore()
         while True:
+            insist = self._wanted.is_set()
             # Before the look, not after: what is wanted while it goes on is another look.
             self._wanted.clear()
-            await self.refresh()
+            await self.refresh(insist=insist)
             try:
                 async with asyncio.timeout(self._timing.poll_interval):
                     await self._wanted.wait()
             except TimeoutError:
                 continue
 
-    async def _refresh(self) -> None:
+    async def _refresh(self, insist: bool) -> None:
         before = self.view
         for _ in range(_LOADS_IN_A_ROW):
-            deploy_time = await self._reader.call(self._source.read_deploy_time, self._timing.probe)
+            deploy_time = await self._poll()
             if not self._cache.polled(deploy_time, self._clock.unix_ns()):
                 break
             began = self._clock.monotonic()
+            if not insist and not self._retry.may_read(deploy_time, began):
+                break
             # Looked at once more after this: a deployment in the middle of reading shows as a new change.
-            index = await self._reader.call(self._read_index, self._timing.read)
+            index = await self._read(deploy_time)
             entry = self._cache.loaded(index, self._clock.unix_ns())
             self._settled.set()
             log.info(
@@ -215,6 +238,22 @@ class GalaxyComponent:
         if before.status is not self.view.status:
             log.info("galaxy_status", source=self._source.display_name, status=self.view.status.value)
 
+    async def _poll(self) -> datetime | None:
+        try:
+            return await self._reader.call(self._source.read_deploy_time, self._timing.probe)
+        except Exception:
+            self._retry.forget()
+            raise
+
+    async def _read(self, deploy_time: datetime | None) -> GalaxyIndex:
+        try:
+            index = await self._reader.call(self._read_index, self._timing.read)
+        except Exception:
+            self._retry.failed(deploy_time, self._clock.monotonic())
+            raise
+        self._retry.forget()
+        return index
+
     def _read_index(self) -> GalaxyIndex:
         return GalaxyIndex(self._source.read_galaxy())
 
@@ -230,6 +269,7 @@ class GalaxyComponent:
             reason=reason,
             error=detail,
             failures=self.view.failures,
+            retry_in_seconds=self._retry.delay or self._timing.poll_interval,
         )
 
     # Snapshot.

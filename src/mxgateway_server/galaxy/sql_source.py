@@ -50,14 +50,15 @@ class SqlGalaxySource:
         url: SQLAlchemy URL (`sqlite:///…`, `postgresql+psycopg://…`, `mssql://…`; `mssql` without a driver is
             `mssql+pytds`) or the path of an SQLite file.
         command_timeout: seconds that one statement may take, and logging in.
+        probe_timeout: the same for `test_connection`, where somebody waits for the answer.
 
     Raises:
         GalaxySourceError: the URL cannot be understood.
     """
 
-    def __init__(self, url: str | URL, *, command_timeout: float = 60.0) -> None:
-        if command_timeout <= 0:
-            raise GalaxySourceError("the Galaxy's command timeout must be more than 0 seconds")
+    def __init__(self, url: str | URL, *, command_timeout: float = 60.0, probe_timeout: float = 5.0) -> None:
+        if min(command_timeout, probe_timeout) <= 0:
+            raise GalaxySourceError("the Galaxy's command timeout and probe timeout must be more than 0 seconds")
         try:
             named = effective_url(url)
         except (ArgumentError, ValueError):
@@ -65,6 +66,7 @@ class SqlGalaxySource:
                 "the Galaxy's connection string is no SQLAlchemy URL; say e.g. mssql+pytds://user:password@host/ZB"
             ) from None
         self._timeout = command_timeout
+        self._probe_timeout = min(probe_timeout, command_timeout)
         self._closed = False
         self._url = read_only(named)
         self._display_name = place_of(named)
@@ -79,7 +81,7 @@ class SqlGalaxySource:
         return self._display_name
 
     def test_connection(self) -> None:
-        with self._connection() as connection:
+        with self._connection(timeout=self._probe_timeout) as connection:
             connection.execute(queries.probe()).all()
 
     def read_deploy_time(self) -> datetime | None:
@@ -134,9 +136,10 @@ class SqlGalaxySource:
                 yield from chunk
 
     @contextmanager
-    def _connection(self, *, streaming: bool = False) -> Iterator[Connection]:
+    def _connection(self, *, streaming: bool = False, timeout: float | None = None) -> Iterator[Connection]:
         if self._closed:
             raise GalaxySourceError(CLOSED)
+        timeout = timeout or self._timeout
         connected = False
         try:
             level = isolation(self._url, streaming=streaming)
@@ -144,11 +147,12 @@ class SqlGalaxySource:
                 self._url,
                 poolclass=NullPool,
                 hide_parameters=True,
-                connect_args=connect_arguments(self._url, self._timeout),
+                connect_args=connect_arguments(self._url, timeout),
                 **({"isolation_level": level} if level else {}),
             )
-            limit = CommandLimit(self._url, self._timeout)
-            event.listen(engine, "connect", limit.connected)
+            limit = CommandLimit(self._url, timeout)
+            # First of all listeners: SQLAlchemy's own questions at the first connect are statements that can hang too.
+            event.listen(engine, "connect", limit.connected, insert=True)
             event.listen(engine, "before_cursor_execute", limit.statement_begins)
             with engine.connect() as connection:
                 connected = True

@@ -26,7 +26,9 @@ from mxgateway_server.galaxy.errors import (
     SnapshotError,
 )
 
-IMPATIENT = GalaxyTiming(poll_interval=3600, first_load=0.05, probe=0.05, read=0.05, snapshot=0.05)
+IMPATIENT = GalaxyTiming(
+    poll_interval=3600, first_load=0.05, probe=0.05, test_connection=0.05, read=0.05, snapshot=0.05
+)
 PATIENT = GalaxyTiming(poll_interval=3600, first_load=30, probe=30, read=30, snapshot=30)
 
 
@@ -127,6 +129,56 @@ async def test_failing_reads_keep_the_last_good_entry(source: SteeredSource, fai
     source.failure = None
     await galaxy.refresh()
     assert [row.tag_name for row in (await galaxy.entry()).index.objects] == ["Other"]
+
+
+async def test_rubbish_is_not_read_at_every_look(source: SteeredSource) -> None:
+    """A deployment that cannot be read is looked at with every poll, but read ever more seldom, and in the end read."""
+    clock = ManualClock()
+    timing = GalaxyTiming(poll_interval=30, probe=30, read=30, longest_retry=200)
+    galaxy = GalaxyComponent(source, timing=timing, clock=clock)
+    await galaxy.refresh(insist=False)
+    source.data = galaxy_data([(1, "Other", "", 0, 10)], DEPLOYED + timedelta(hours=1))
+    source.rubbish = GalaxyDataError("the Galaxy database returned unexpected rows", "gobject_id is of type str")
+    read_at: list[int] = []
+    with capture_logs() as logs:
+        for look in range(30):
+            before = source.reads
+            await galaxy.refresh(insist=False)
+            if source.reads > before:
+                read_at.append(look)
+            clock.advance(30)
+    assert read_at == [0, 1, 3, 7, 14, 21, 28]
+    assert source.polls == 2 + 30
+    assert [one["retry_in_seconds"] for one in logs] == [30, 60, 120, 200, 200, 200, 200]
+    assert (galaxy.view.status, galaxy.view.reason) == (
+        CacheStatus.STALE,
+        "the Galaxy database returned unexpected rows",
+    )
+    source.rubbish = None
+    for _ in range(7):
+        await galaxy.refresh(insist=False)
+        clock.advance(30)
+    assert [row.tag_name for row in (await galaxy.entry()).index.objects] == ["Other"]
+    assert galaxy.view.status is CacheStatus.HEALTHY
+
+
+@pytest.mark.parametrize("what", ["deployed", "gone and back", "asked for"])
+async def test_what_ends_the_wait_for_rubbish(source: SteeredSource, what: str) -> None:
+    """Another deployment, a database that was away in between, and somebody's wish have it read at once."""
+    galaxy = component(source)
+    source.rubbish = GalaxyDataError("the Galaxy database returned unexpected rows")
+    for _ in range(3):
+        await galaxy.refresh(insist=False)
+    assert (source.reads, galaxy.view.status) == (1, CacheStatus.UNAVAILABLE)
+    source.rubbish = None
+    if what == "deployed":
+        source.data = galaxy_data([], DEPLOYED - timedelta(hours=1))
+    elif what == "gone and back":
+        source.failure = GalaxySourceError("the Galaxy database cannot be reached")
+        await galaxy.refresh(insist=False)
+        source.failure = None
+    await galaxy.refresh(insist=what == "asked for")
+    assert (source.reads, galaxy.view.status) == (2, CacheStatus.HEALTHY)
 
 
 async def test_unexpected_exception_in_the_first_load(source: SteeredSource) -> None:
@@ -280,6 +332,37 @@ async def test_connection_probes_are_shared_and_never_raise(source: SteeredSourc
     for failure in (GalaxySourceError("gone"), RuntimeError("defect"), TimeoutError()):
         source.failure = failure
         assert await galaxy.test_connection() is False
+
+
+async def test_connection_has_a_bound_of_its_own(source: SteeredSource) -> None:
+    """Whoever asks a database that hangs hears no soon, however long a look may take and however many ask."""
+    source.gate.clear()
+    timing = GalaxyTiming(poll_interval=3600, probe=30, test_connection=0.05)
+    galaxy = component(source, timing=timing)
+    with capture_logs() as logs:
+        async with asyncio.timeout(20):
+            assert await asyncio.gather(*(galaxy.test_connection() for _ in range(20))) == [False] * 20
+    assert source.probes == 1
+    assert {(one["event"], one["reason"]) for one in logs} == {
+        ("galaxy_probe_failed", "the Galaxy database did not answer in time")
+    }
+    source.gate.set()
+    for _ in range(100):
+        if await galaxy.test_connection():
+            break
+    assert await galaxy.test_connection()
+
+
+async def test_a_caller_that_leaves_is_no_answer_for_the_others(source: SteeredSource) -> None:
+    """A call that its client cancels while it asks the database does not make the answer of those who wait."""
+    source.gate.clear()
+    galaxy = component(source)
+    callers = [asyncio.ensure_future(galaxy.test_connection()) for _ in range(3)]
+    await eventually(lambda: source.probes == 1)
+    callers[0].cancel()
+    source.gate.set()
+    assert await asyncio.gather(*callers[1:]) == [True, True]
+    assert callers[0].cancelled()
 
 
 async def test_lookup(source: SteeredSource) -> None:

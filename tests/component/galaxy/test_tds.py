@@ -193,6 +193,14 @@ def test_slow_answer(server: TdsServer, driver: str, kind: str) -> None:
     assert caught.value.reason == "the Galaxy database did not answer in time"
 
 
+def test_connection_has_a_limit_of_its_own(server: TdsServer, driver: str) -> None:
+    """The probe is given up after its own limit, not after that of statements."""
+    server.faults.append(Fault("SELECT 1", "hang"))  # Some drivers' own questions at the beginning too.
+    reader = SqlGalaxySource(server.url(driver), command_timeout=600, probe_timeout=1)
+    with pytest.raises(GalaxyTimeoutError):
+        reader.test_connection()
+
+
 def test_answer_that_pauses(server: TdsServer, driver: str) -> None:
     """An answer that stands still in the middle of a row, and then goes on within the limit, is whole."""
     server.faults.append(Fault("primitive_instance", "stall"))
