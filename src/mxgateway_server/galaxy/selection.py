@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import compress
 
 from mxgateway_protocol.globs import compile_glob
-from mxgateway_server.galaxy.errors import GalaxyArgumentError, GalaxyNotFoundError
+from mxgateway_server.galaxy.errors import GalaxyArgumentError
 from mxgateway_server.galaxy.index import GalaxyIndex
 
 _MAX_TERMS = 100
@@ -74,6 +74,14 @@ class FilteredIndex:
         if self._scope is not None or not conditions.is_empty:
             self._passes = _visible(index, self._scope, navigable)
             _apply(index, conditions, self._passes)
+            if self._scope is not None and (conditions.alarm_bearing_only or conditions.historized_only):
+                # What stands above the scope is shown without attributes, so it must not pass by them either.
+                _keep(self._passes, self._scope)
+
+    @property
+    def is_restricted(self) -> bool:
+        """Whether a scope leaves something out, whatever it is."""
+        return self._scope is not None
 
     def passes(self, place: int) -> bool:
         return self._passes is None or bool(self._passes[place])
@@ -85,6 +93,13 @@ class FilteredIndex:
     def reaches(self, root: int) -> bool:
         """Whether anything at or below an object is in scope."""
         return self._scope is None or self._scope.find(1, root, self.index.end[root]) >= 0
+
+    def counts(self) -> tuple[int, int]:
+        """Objects that pass, and their attributes."""
+        if self._passes is None:
+            return len(self.index), self.index.attribute_count
+        attributes = map(self.index.shapes.attribute_counts.__getitem__, self.index.objects.shapes)
+        return sum(self._passes), sum(compress(attributes, self._passes))
 
     def subtree(self, root: int | None, max_depth: int | None) -> Sequence[int]:
         """Positions below a root (itself included; None is the Galaxy's root), in browse order.
@@ -112,28 +127,28 @@ class FilteredIndex:
 
 def find_root(
     index: GalaxyIndex, *, gobject_id: int | None = None, tag_name: str | None = None, path: str | None = None
-) -> int:
-    """Position of the object that a selector names.
+) -> int | None:
+    """Position of the object that a selector names, or None when the deployed Galaxy has none.
 
     Raises:
         GalaxyArgumentError: the selector is empty.
-        GalaxyNotFoundError: the deployed Galaxy has no such object.
     """
     if gobject_id is not None:
-        place, what = index.find_id(gobject_id), f"gobject_id {gobject_id}"
-    elif tag_name is not None:
+        return index.find_id(gobject_id)
+    if tag_name is not None:
         if not tag_name:
             raise GalaxyArgumentError("the tag name is empty; leave the selector out to start at the Galaxy's root")
-        place, what = index.find_tag_name(tag_name), f"tag name {tag_name[:_MAX_TERM_LENGTH]!r}"
-    elif path is not None:
+        return index.find_tag_name(tag_name)
+    if path is not None:
         if not path.strip("/"):
             raise GalaxyArgumentError("the contained path is empty; leave the selector out to start at the root")
-        place, what = index.find_path(path), f"contained path {path[:_MAX_TERM_LENGTH]!r}"
-    else:
-        raise GalaxyArgumentError("no root given")
-    if place is None:
-        raise GalaxyNotFoundError(f"the deployed Galaxy has no object with {what}")
-    return place
+        return index.find_path(path)
+    raise GalaxyArgumentError("no root given")
+
+
+def shortened(text: str) -> str:
+    """A caller's text as an error repeats it."""
+    return repr(text[:_MAX_TERM_LENGTH])
 
 
 def in_scope(index: GalaxyIndex, globs: Iterable[str]) -> bytearray:

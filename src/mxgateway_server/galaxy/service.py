@@ -6,6 +6,7 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, NoReturn
 
@@ -24,7 +25,7 @@ from mxgateway_server.galaxy.errors import (
     GalaxyNotFoundError,
     GalaxyUnavailableError,
 )
-from mxgateway_server.galaxy.selection import FilteredIndex, ObjectFilter, find_root
+from mxgateway_server.galaxy.selection import FilteredIndex, ObjectFilter, find_root, shortened
 from mxgateway_server.galaxy.selection_cache import SelectionCache
 from mxgateway_server.galaxy.tokens import PageTokens
 
@@ -106,10 +107,8 @@ class GalaxyRepositoryService:
             conditions = object_filter(request)
             arguments = _fingerprint(b"D", request, scope)
             offset = self._offset(request.page_token, entry, arguments)
-            root = _root(entry, request, "root", "root_gobject_id", "root_tag_name", "root_contained_path")
             filtered = await self._selections.filtered(entry, conditions, scope, navigable=False)
-            if root is not None and not filtered.reaches(root):
-                raise GalaxyNotFoundError("the deployed Galaxy has no such object in what this key may browse")
+            root = _root(filtered, request, "root", "root_gobject_id", "root_tag_name", "root_contained_path")
             places = self._selections.places(entry, arguments, lambda: filtered.subtree(root, depth))
             attributes = not request.HasField("include_attributes") or request.include_attributes
             page, token = await self._page(entry, filtered, places, OBJECTS_KEY, offset, size, attributes, arguments)
@@ -126,10 +125,8 @@ class GalaxyRepositoryService:
             conditions = object_filter(request)
             arguments = _fingerprint(b"B", request, scope)
             offset = self._offset(request.page_token, entry, arguments)
-            parent = _root(entry, request, "parent", "parent_gobject_id", "parent_tag_name", "parent_contained_path")
             filtered = await self._selections.filtered(entry, conditions, scope, navigable=True)
-            if parent is not None and not filtered.reaches(parent):
-                raise GalaxyNotFoundError("the deployed Galaxy has no such object in what this key may browse")
+            parent = _root(filtered, request, "parent", "parent_gobject_id", "parent_tag_name", "parent_contained_path")
             places = self._selections.places(
                 entry, arguments, lambda: filtered.children(-1 if parent is None else parent)
             )
@@ -149,6 +146,7 @@ class GalaxyRepositoryService:
     ) -> AsyncIterator[pb.DeployEvent]:
         async with _statuses(context):
             news_waits = asyncio.Event()
+            scope = tuple(self._scope(context))
             subscription = self._galaxy.notifier.subscribe(news_waits.set, _last_seen(request))
             try:
                 while True:
@@ -157,11 +155,20 @@ class GalaxyRepositoryService:
                     if news is None:
                         await news_waits.wait()
                     else:
-                        yield deploy_event(news)
+                        yield deploy_event(await self._within(scope, news))
             except EndOfNewsError as end:
                 raise GalaxyUnavailableError(end.reason) from None
             finally:
                 self._galaxy.notifier.unsubscribe(subscription)
+
+    async def _within(self, scope: tuple[str, ...], news: DeployNews) -> DeployNews:
+        """The news with the counts of what the caller may browse, in what is served now."""
+        if not scope:
+            return news
+        entry = await self._galaxy.entry()
+        filtered = await self._selections.filtered(entry, ObjectFilter(), scope, navigable=False)
+        objects, attributes = filtered.counts()
+        return replace(news, object_count=objects, attribute_count=attributes)
 
     def _offset(self, token: str, entry: CacheEntry, arguments: bytes) -> int:
         return self._tokens.read(token, entry.sequence, arguments) if token else 0
@@ -241,14 +248,27 @@ def _last_seen(request: pb.WatchDeployEventsRequest) -> datetime | None:
         raise GalaxyArgumentError("last_seen_deploy_time is out of range") from None
 
 
-def _root(entry: CacheEntry, request: Message, oneof: str, gobject_id: str, tag_name: str, path: str) -> int | None:
+def _root(
+    filtered: FilteredIndex, request: Message, oneof: str, gobject_id: str, tag_name: str, path: str
+) -> int | None:
+    """The object to start from. One that the caller may not browse is answered like one that is not there."""
     chosen = request.WhichOneof(oneof)
     if chosen is None:
         return None
     value = getattr(request, chosen)
+    index = filtered.index
     if chosen == gobject_id:
-        return None if value == 0 else find_root(entry.index, gobject_id=value)
-    return find_root(entry.index, tag_name=value) if chosen == tag_name else find_root(entry.index, path=value)
+        if value == 0:
+            return None
+        place, what = find_root(index, gobject_id=value), f"gobject_id {value}"
+    elif chosen == tag_name:
+        place, what = find_root(index, tag_name=value), f"tag name {shortened(value)}"
+    else:
+        place, what = find_root(index, path=value), f"contained path {shortened(value)}"
+    if place is None or not filtered.reaches(place):
+        perhaps = ", or this key may not browse it" if filtered.is_restricted else ""
+        raise GalaxyNotFoundError(f"the deployed Galaxy has no object with {what}{perhaps}")
+    return place
 
 
 def _fingerprint(call: bytes, request: pb.DiscoverHierarchyRequest | pb.BrowseChildrenRequest, scope: Any) -> bytes:

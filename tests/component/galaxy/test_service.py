@@ -202,6 +202,63 @@ async def test_scope_restricts_browse(edge_source: SqlGalaxySource) -> None:
         assert (await refused(stub.DiscoverHierarchy(hidden)))[0] is grpc.StatusCode.NOT_FOUND
 
 
+async def test_scope_leaks_nothing(edge_source: SqlGalaxySource) -> None:
+    """What a key may not browse does not show in counts, hints, roots, filters, tokens or in the words of errors."""
+    scope = ["AreaOne/AreaInner/Tank_*"]
+    async with serving(edge_source, lambda _: scope) as (galaxy, stub):
+        await galaxy.entry()
+        everything = await stub.DiscoverHierarchy(pb.DiscoverHierarchyRequest())
+        assert everything.total_object_count == 2
+        attributes = sum(len(one.attributes) for one in everything.objects)
+        inner = await stub.BrowseChildren(pb.BrowseChildrenRequest(parent_tag_name="AreaInner"))
+        assert (inner.total_child_count, list(inner.child_has_children)) == (1, [True])
+        top = await stub.BrowseChildren(pb.BrowseChildrenRequest(page_size=1))
+        assert (top.total_child_count, top.next_page_token, list(top.child_has_children)) == (1, "", [True])
+        for hidden, absent in (
+            ({"root_gobject_id": 102}, {"root_gobject_id": 902}),
+            ({"root_tag_name": "Platform_001"}, {"root_tag_name": "Platform_901"}),
+            ({"root_contained_path": "AreaOne/Deep_001"}, {"root_contained_path": "AreaOne/Deep_901"}),
+        ):
+            answers = [
+                await refused(stub.DiscoverHierarchy(pb.DiscoverHierarchyRequest(**one))) for one in (hidden, absent)
+            ]
+            browse = [{key.replace("root", "parent"): value for key, value in one.items()} for one in (hidden, absent)]
+            answers += [await refused(stub.BrowseChildren(pb.BrowseChildrenRequest(**one))) for one in browse]
+            # Each absent name differs from the hidden one by a 9 alone.
+            assert len({(code, details.translate({ord("9"): "0", ord("1"): "0"})) for code, details in answers}) == 1
+            assert answers[0][0] is grpc.StatusCode.NOT_FOUND
+        watch = stub.WatchDeployEvents(pb.WatchDeployEventsRequest())
+        news = await watch.read()
+        assert (news.object_count, news.attribute_count) == (2, attributes)
+        watch.cancel()
+
+
+async def test_bare_ancestors_pass_no_attribute_filter() -> None:
+    """An area above the scope is shown without attributes, so filters by attributes do not tell of them either."""
+    rows = [(1, "Area", "", 0, 13), (2, "Mine", "", 1, 10), (3, "Other", "", 1, 10)]
+    async with serving(SteeredSource(galaxy_data(rows)), lambda _: ["Area/Mine"]) as (_, stub):
+        top = await stub.BrowseChildren(pb.BrowseChildrenRequest())
+        assert [one.tag_name for one in top.children] == ["Area"]
+        for wanted in ({"alarm_bearing_only": True}, {"historized_only": True}):
+            top = await stub.BrowseChildren(pb.BrowseChildrenRequest(**wanted))
+            assert (list(top.children), top.total_child_count) == ([], 0)
+            mine = await stub.BrowseChildren(pb.BrowseChildrenRequest(parent_tag_name="Area", **wanted))
+            assert [one.tag_name for one in mine.children] == ["Mine"]
+
+
+async def test_scope_of_nothing_sees_nothing(edge_source: SqlGalaxySource) -> None:
+    """A key whose subtrees match no object has an empty Galaxy, and hears of deployments without counts."""
+    async with serving(edge_source, lambda _: ["Nowhere"]) as (galaxy, stub):
+        await galaxy.entry()
+        reply = await stub.DiscoverHierarchy(pb.DiscoverHierarchyRequest())
+        assert (list(reply.objects), reply.total_object_count) == ([], 0)
+        assert not (await stub.BrowseChildren(pb.BrowseChildrenRequest())).children
+        watch = stub.WatchDeployEvents(pb.WatchDeployEventsRequest())
+        news = await watch.read()
+        assert (news.object_count, news.attribute_count, news.time_of_last_deploy_present) == (0, 0, True)
+        watch.cancel()
+
+
 async def test_watch() -> None:
     """The current deployment at once unless it was seen, then each change; counts and times as served."""
     source = SteeredSource(galaxy_data([(1, "A", "", 0, 10)]))
