@@ -10,6 +10,9 @@ from typing import Any
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError
 
+_CA_FILE = "cafile"
+_VALIDATE_HOST = "validate_host"
+_BOOLEANS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 _SQLITE_STEPS = 100_000
 _REFUSAL_WORDS = ("login failed", "authentication failed", "no password supplied")
 # pymssql drops the server's words from the second refused login of a process on: severity 14 at login is what is left.
@@ -58,13 +61,39 @@ def connect_arguments(url: URL, timeout: float) -> dict[str, Any]:
         case "postgresql", "psycopg":
             return {"connect_timeout": max(2, seconds), "options": f"-c statement_timeout={round(timeout * 1000)}"}
         case "mssql", "pytds":
-            return {"timeout": timeout, "login_timeout": timeout, "autocommit": True}
+            return {"timeout": timeout, "login_timeout": timeout, "autocommit": True, **_encryption(url)}
         case "mssql", "pymssql":
             return {"timeout": seconds, "login_timeout": seconds}
         case "mssql", "pyodbc" | "mssqlpython":
             return {"timeout": seconds}
         case _:
             return {}
+
+
+def check_options(url: URL) -> None:
+    """Raises ValueError for an option that the driver would ignore, as one that asks for encryption must not be.
+
+    SQLAlchemy's dialect for python-tds drops all options of a URL, so only those handed on here have a meaning.
+    """
+    if url.get_driver_name() != "pytds":
+        return
+    unknown = sorted(set(url.query) - {_CA_FILE, _VALIDATE_HOST})
+    if unknown:
+        raise ValueError(
+            f"python-tds has no option {unknown[0]!r}: it takes {_CA_FILE} (a PEM file; encrypts) and {_VALIDATE_HOST}"
+            " (false for a certificate of another name)"
+        )
+    if str(url.query.get(_VALIDATE_HOST, "true")).casefold() not in _BOOLEANS:
+        raise ValueError(f"{_VALIDATE_HOST} must be true or false")
+    if _VALIDATE_HOST in url.query and _CA_FILE not in url.query:
+        raise ValueError(f"{_VALIDATE_HOST} has no meaning without {_CA_FILE}")
+
+
+def _encryption(url: URL) -> dict[str, Any]:
+    if _CA_FILE not in url.query:
+        return {}
+    validate = _BOOLEANS[str(url.query.get(_VALIDATE_HOST, "true")).casefold()]
+    return {_CA_FILE: str(url.query[_CA_FILE]), _VALIDATE_HOST: validate}
 
 
 def isolation(url: URL, *, streaming: bool) -> str | None:

@@ -20,6 +20,7 @@ from mxgateway_server.galaxy.assembly import Assembly
 from mxgateway_server.galaxy.data import GalaxyData
 from mxgateway_server.galaxy.drivers import (
     CommandLimit,
+    check_options,
     connect_arguments,
     effective_url,
     isolation,
@@ -53,7 +54,7 @@ class SqlGalaxySource:
         probe_timeout: the same for `test_connection`, where somebody waits for the answer.
 
     Raises:
-        GalaxySourceError: the URL cannot be understood.
+        GalaxySourceError: the URL cannot be understood, or has an option that its driver does not know.
     """
 
     def __init__(self, url: str | URL, *, command_timeout: float = 60.0, probe_timeout: float = 5.0) -> None:
@@ -65,6 +66,10 @@ class SqlGalaxySource:
             raise GalaxySourceError(
                 "the Galaxy's connection string is no SQLAlchemy URL; say e.g. mssql+pytds://user:password@host/ZB"
             ) from None
+        try:
+            check_options(named)
+        except ValueError as error:
+            raise GalaxySourceError(str(error)) from None
         self._timeout = command_timeout
         self._probe_timeout = min(probe_timeout, command_timeout)
         self._closed = False

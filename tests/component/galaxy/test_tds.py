@@ -7,7 +7,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import closing
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from tests.support.waiting import wait_until
 from mxgateway_server.galaxy import GalaxyComponent, GalaxyTiming, SqlGalaxySource
 from mxgateway_server.galaxy.cache import CacheStatus
 from mxgateway_server.galaxy.errors import GalaxyDataError, GalaxySourceError, GalaxyTimeoutError
+from mxgateway_server.security.tls import CERTIFICATE_NAME, self_signed
 
 
 @pytest.fixture
@@ -124,12 +125,18 @@ def test_login_error_token(server: TdsServer, driver: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "options"),
-    [("pyodbc", "?driver=FreeTDS&TDS_Version=7.4&Encryption=require"), ("mssqlpython", "?Encrypt=yes")],
+    [
+        ("pytds", "?cafile={ca_file}"),
+        ("pyodbc", "?driver=FreeTDS&TDS_Version=7.4&Encryption=require"),
+        ("mssqlpython", "?Encrypt=yes"),
+    ],
 )
-def test_no_login_without_the_encryption_asked_for(server: TdsServer, name: str, options: str) -> None:
+def test_no_login_without_the_encryption_asked_for(server: TdsServer, name: str, options: str, tmp_path: Path) -> None:
     """A driver told to encrypt does not log in to a server that cannot, so that the password never travels bare."""
     need_driver(name)
-    reader = SqlGalaxySource(server.url(name, options=options), command_timeout=20)
+    self_signed(tmp_path, datetime.now(UTC), names=("localhost",))
+    ca_file = tmp_path / CERTIFICATE_NAME
+    reader = SqlGalaxySource(server.url(name, options=options.format(ca_file=ca_file)), command_timeout=20)
     with pytest.raises(GalaxySourceError, match="cannot be reached"):
         reader.test_connection()
     assert (server.asked_encryption, server.logins) == ([ON], [])

@@ -81,6 +81,29 @@ def test_no_url(setting: str) -> None:
         SqlGalaxySource(setting)
 
 
+@pytest.mark.parametrize(
+    ("options", "what"),
+    [
+        ("Encrypt=yes", "no option 'Encrypt'"),
+        ("cafile=ca.pem&TrustServerCertificate=yes", "no option 'TrustServerCertificate'"),
+        ("validate_host=false", "no meaning without cafile"),
+        ("cafile=ca.pem&validate_host=perhaps", "must be true or false"),
+    ],
+)
+def test_option_that_would_be_ignored(options: str, what: str) -> None:
+    """An option that python-tds drops is refused at once: who asks for encryption must not log in without it."""
+    with pytest.raises(GalaxySourceError, match=what):
+        SqlGalaxySource(f"mssql+pytds://reader:Secret4@h/ZB?{options}")
+
+
+def test_encryption_of_python_tds() -> None:
+    """A CA file reaches the driver, and with it whether the server's name counts."""
+    url = make_url("mssql+pytds://h/ZB?cafile=ca.pem&validate_host=no")
+    assert {"cafile": "ca.pem", "validate_host": False}.items() <= connect_arguments(url, 1).items()
+    assert connect_arguments(make_url("mssql+pytds://h/ZB?cafile=ca.pem"), 1)["validate_host"] is True
+    assert "cafile" not in connect_arguments(make_url("mssql+pytds://h/ZB"), 1)
+
+
 def test_unknown_driver() -> None:
     """A driver that SQLAlchemy does not know is said so."""
     with pytest.raises(GalaxySourceError, match=r"driver of mssql\+nothing is not installed"):
