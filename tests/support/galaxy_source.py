@@ -31,6 +31,7 @@ class SteeredSource:
 
     identity = "steered"
     display_name = "steered://"
+    time_identifies = True
 
     def __init__(self, data: GalaxyData) -> None:
         self.data = data

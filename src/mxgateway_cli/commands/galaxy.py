@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import click
@@ -77,7 +77,7 @@ def galaxy_last_deploy(connection: Connection) -> None:
 @click.option("--limit", type=click.IntRange(min=1), help="Most objects to print.")
 @connected()
 def galaxy_discover(connection: Connection, limit: int | None, no_attributes: bool, **selection: Any) -> None:
-    """The deployed objects with their attributes.
+    """The deployed objects with their attributes, as a tree with templates and numbers of attributes, or as JSON.
 
     \b
     Example:
@@ -94,7 +94,7 @@ def galaxy_discover(connection: Connection, limit: int | None, no_attributes: bo
 
     objects = connection.run_galaxy(body)
     payload = {"objects": [proto_dict(each) for each in objects]}
-    emit(payload, connection.output_json, (f"{o.tag_name}\t{len(o.attributes)} attributes" for o in objects))
+    emit(payload, connection.output_json, _tree(objects, not no_attributes))
 
 
 @click.command()
@@ -103,7 +103,7 @@ def galaxy_discover(connection: Connection, limit: int | None, no_attributes: bo
 @click.option("--contained-path", help="Browse names joined by /.")
 @connected()
 def galaxy_browse(connection: Connection, no_attributes: bool, **selection: Any) -> None:
-    """The children of one object, areas first.
+    """The children of one object, areas first; … marks those that have children themselves.
 
     \b
     Example:
@@ -114,7 +114,8 @@ def galaxy_browse(connection: Connection, no_attributes: bool, **selection: Any)
         "children": [proto_dict(node.object) for node in nodes],
         "childHasChildren": [node.has_children_hint for node in nodes],
     }
-    emit(payload, connection.output_json, (f"{n.name}{'/' if n.has_children_hint else ''}" for n in nodes))
+    lines = (_line(n.object, not no_attributes) + (" …" if n.has_children_hint else "") for n in nodes)
+    emit(payload, connection.output_json, lines)
 
 
 @click.command()
@@ -157,6 +158,23 @@ def galaxy_watch(
     connection.run_galaxy(body)
     if connection.output_json:
         emit({"events": [proto_dict(event) for event in collected]}, True, "")
+
+
+def _tree(objects: list[galaxy_pb.GalaxyObject], attributes: bool) -> Iterator[str]:
+    """Parents come before their children; an object whose parent was filtered out begins at the margin."""
+    depths: dict[int, int] = {}
+    for each in objects:
+        depth = depths[each.gobject_id] = depths.get(each.parent_gobject_id, -1) + 1
+        yield "  " * depth + _line(each, attributes)
+
+
+def _line(each: galaxy_pb.GalaxyObject, attributes: bool) -> str:
+    name = each.browse_name or each.tag_name
+    parts = [(name if name == each.tag_name else f"{name} ({each.tag_name})") + ("/" if each.is_area else "")]
+    parts.extend(each.template_chain[:1])
+    if attributes:
+        parts.append(f"{len(each.attributes)} attribute{'' if len(each.attributes) == 1 else 's'}")
+    return "  ".join(parts)
 
 
 def _deploy_line(event: galaxy_pb.DeployEvent) -> str:

@@ -83,13 +83,14 @@ class HierarchyCache:
         self.view = CacheView(CacheStatus.STALE, entry, "restored from the snapshot, not yet confirmed", 0, 0)
         return entry
 
-    def polled(self, deploy_time: datetime | None, now_ns: int) -> bool:
+    def polled(self, deploy_time: datetime | None, now_ns: int, *, time_identifies: bool = True) -> bool:
         """Takes the database's deploy time; returns whether the Galaxy has to be read anew.
 
-        Any difference counts, an earlier time too: that is a backup restored.
+        Any difference counts, an earlier time too: that is a backup restored. Where the time does not identify the
+        deployment, an equal one does not confirm what comes from the snapshot.
         """
         entry = self.view.entry
-        if entry is None or entry.deploy_time != deploy_time:
+        if entry is None or entry.deploy_time != deploy_time or (entry.restored and not time_identifies):
             return True
         self.view = CacheView(CacheStatus.HEALTHY, entry, "", now_ns, 0)
         return False

@@ -215,7 +215,7 @@ class GalaxyComponent:
         before = self.view
         for _ in range(_LOADS_IN_A_ROW):
             deploy_time = await self._poll()
-            if not self._cache.polled(deploy_time, self._clock.unix_ns()):
+            if not self._cache.polled(deploy_time, self._clock.unix_ns(), time_identifies=self._source.time_identifies):
                 break
             began = self._clock.monotonic()
             if not insist and not self._retry.may_read(deploy_time, began):

@@ -22,6 +22,10 @@ class GalaxySource(Protocol):
     def display_name(self) -> str:
         """The source for logs and people, without credentials."""
 
+    @property
+    def time_identifies(self) -> bool:
+        """Whether an equal deploy time means an equal Galaxy across restarts of the gateway, as in a plant."""
+
     def test_connection(self) -> None:
         """Makes a round trip."""
 

@@ -85,6 +85,11 @@ class SqlGalaxySource:
     def display_name(self) -> str:
         return self._display_name
 
+    @property
+    def time_identifies(self) -> bool:
+        # A file is built anew from a description under the same name, and its first deploy time stands in that.
+        return self._url.get_backend_name() != "sqlite"
+
     def test_connection(self) -> None:
         with self._connection(timeout=self._probe_timeout) as connection:
             connection.execute(queries.probe()).all()

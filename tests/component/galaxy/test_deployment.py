@@ -7,10 +7,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import grpc
+from tests.support.waiting import eventually
 
 from mxgateway.generated import galaxy_repository_pb2 as pb
 from mxgateway.generated import galaxy_repository_pb2_grpc as pb_grpc
-from mxgateway_server.galaxy import GalaxyComponent, GalaxyRepositoryService, GalaxyTiming, SqlGalaxySource
+from mxgateway_server.galaxy import (
+    GalaxyComponent,
+    GalaxyRepositoryService,
+    GalaxyTiming,
+    SnapshotFile,
+    SqlGalaxySource,
+)
+from mxgateway_server.galaxy.cache import CacheStatus
 from mxgateway_simulator.builder import build_galaxy
 from mxgateway_simulator.deployment import Deployment
 from mxgateway_simulator.description_reader import read_description
@@ -59,3 +67,21 @@ async def test_undeploy_and_deploy_reach_the_client(tmp_path: Path) -> None:
         finally:
             await galaxy.stop()
             await server.stop(None)
+
+
+async def test_a_file_that_was_built_anew(tmp_path: Path) -> None:
+    """A Galaxy built anew under its old name keeps its deploy time; a restart serves it, not the snapshot."""
+    database = tmp_path / "galaxy.db"
+    snapshots = SnapshotFile(tmp_path / "snapshot")
+    sizes = []
+    for objects in (0, 200):
+        database.unlink(missing_ok=True)
+        build_galaxy(read_description("reference"), database, objects)
+        galaxy = GalaxyComponent(SqlGalaxySource(str(database)), snapshots=snapshots)
+        async with asyncio.TaskGroup() as tasks:
+            await galaxy.start(tasks)
+            await eventually(lambda galaxy=galaxy: galaxy.view.status is CacheStatus.HEALTHY)
+            sizes.append((len((await galaxy.entry()).index), (await galaxy.entry()).deploy_time))
+            await galaxy.stop()
+    assert sizes[0][1] == sizes[1][1]
+    assert sizes[1][0] > sizes[0][0] + 100

@@ -193,6 +193,29 @@ def test_galaxy_browse_prints_children_and_hints(cli: Cli) -> None:
     assert document["childHasChildren"] == [True]
 
 
+def test_galaxy_objects_for_people(gateway: FakeGateway, cli: Cli) -> None:
+    """galaxy-discover shows a tree, galaxy-browse a level: name in the tree, tag name, template, attributes."""
+    area = galaxy_pb.GalaxyObject(
+        gobject_id=1, tag_name="DEV", browse_name="DEV", is_area=True, template_chain=["$Area"]
+    )
+    mixer = galaxy_pb.GalaxyObject(
+        gobject_id=2,
+        tag_name="Valve_7",
+        contained_name="Inlet",
+        browse_name="Inlet",
+        parent_gobject_id=1,
+        template_chain=["$Valve", "$UserDefined"],
+        attributes=[galaxy_pb.GalaxyAttribute(attribute_name="PV")],
+    )
+    lost = galaxy_pb.GalaxyObject(gobject_id=3, tag_name="Lost", browse_name="Lost", parent_gobject_id=99)
+    gateway.objects = [area, mixer, lost]
+    discovered = cli("galaxy-discover").out.splitlines()
+    assert discovered == ["DEV/  $Area  0 attributes", "  Inlet (Valve_7)  $Valve  1 attribute", "Lost  0 attributes"]
+    assert cli("galaxy-discover", "--no-attributes").out.splitlines()[1] == "  Inlet (Valve_7)  $Valve"
+    assert cli("galaxy-browse").out.splitlines() == ["DEV/  $Area  0 attributes …"]
+    assert cli("galaxy-browse", "--parent", "DEV", "--no-attributes").out.splitlines() == ["Inlet (Valve_7)  $Valve"]
+
+
 def test_galaxy_watch_keeps_nanoseconds(gateway: FakeGateway, cli: Cli) -> None:
     """galaxy-watch sends the last seen time to the nanosecond and prints unsigned sequences."""
     event = galaxy_pb.DeployEvent(sequence=2**63 + 1, object_count=3, time_of_last_deploy_present=True)

@@ -43,6 +43,16 @@ def test_snapshot_is_stale_until_confirmed() -> None:
     assert (cache.view.status, cache.view.entry) == (CacheStatus.HEALTHY, entry)
 
 
+def test_snapshot_that_its_time_does_not_identify() -> None:
+    """Where an equal time may be another Galaxy's, it confirms what was read in this run, and not the snapshot."""
+    cache = HierarchyCache()
+    cache.restored(index(), 1)
+    assert cache.polled(DEPLOYED, 2, time_identifies=False)
+    assert cache.view.status is CacheStatus.STALE
+    cache.loaded(index(), 3)
+    assert not cache.polled(DEPLOYED, 4, time_identifies=False)
+
+
 def test_failures() -> None:
     """Failures keep what is there, count up, and are forgotten by the first success."""
     cache = HierarchyCache()
