@@ -96,6 +96,8 @@ def configure(level: str = "info", style: str = "console", stream: TextIO | None
     root.setLevel(level.upper())
     logging.getLogger("aiosqlite").setLevel(logging.WARNING)
     logging.getLogger("asyncio").setLevel(logging.WARNING)
+    # It writes a traceback for each refused login and each server that is away; the gateway's own line says it all.
+    logging.getLogger("pytds").setLevel(logging.ERROR)
 
 
 class _ConfiguredHandler(logging.Handler):

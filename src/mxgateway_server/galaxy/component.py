@@ -190,7 +190,7 @@ class GalaxyComponent:
             except GalaxySourceError as error:
                 self._failed(error.reason, error.detail)
             except TimeoutError as error:
-                self._failed(_SLOW, str(error))
+                self._failed(_SLOW, str(error) or "no answer within the limit")
             except Exception as error:  # nothing may end the refresher
                 log.exception("galaxy_refresh_crashed", source=self._source.display_name)
                 self._failed(_UNEXPECTED, type(error).__name__)

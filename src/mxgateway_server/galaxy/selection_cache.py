@@ -7,6 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
 from functools import partial
 from typing import Generic, TypeVar
+from weakref import WeakValueDictionary
 
 from mxgateway_server.galaxy.cache import CacheEntry
 from mxgateway_server.galaxy.selection import FilteredIndex, ObjectFilter
@@ -46,18 +47,21 @@ class SelectionCache:
     def __init__(self) -> None:
         self._filtered: _Recent[FilteredIndex] = _Recent()
         self._places: _Recent[Sequence[int]] = _Recent()
+        self._making: WeakValueDictionary[Hashable, asyncio.Lock] = WeakValueDictionary()
 
     async def filtered(
         self, entry: CacheEntry, conditions: ObjectFilter, scope: tuple[str, ...], *, navigable: bool
     ) -> FilteredIndex:
-        """The index under a filter; evaluated in a thread, as it looks at every object."""
+        """The index under a filter; evaluated in a thread, as it looks at every object, and once for all who wait."""
         key = (conditions, scope, navigable)
-        found = self._filtered.get(entry.sequence, key)
-        if found is None:
-            make = partial(FilteredIndex, entry.index, conditions, scope, navigable=navigable)
-            found = make() if conditions.is_empty and not scope else await asyncio.to_thread(make)
-            self._filtered.put(entry.sequence, key, found)
-        return found
+        if (found := self._filtered.get(entry.sequence, key)) is not None:
+            return found
+        make = partial(FilteredIndex, entry.index, conditions, scope, navigable=navigable)
+        async with self._making.setdefault((entry.sequence, key), asyncio.Lock()):
+            if (found := self._filtered.get(entry.sequence, key)) is None:
+                found = make() if conditions.is_empty and not scope else await asyncio.to_thread(make)
+                self._filtered.put(entry.sequence, key, found)
+            return found
 
     def places(self, entry: CacheEntry, arguments: bytes, select: Callable[[], Sequence[int]]) -> Sequence[int]:
         """The positions that a request selected, by its arguments without the page."""

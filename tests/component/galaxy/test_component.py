@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, MutableMapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
@@ -14,7 +16,7 @@ from tests.support.galaxy_rows import DEPLOYED
 from tests.support.galaxy_source import MemorySnapshots, SteeredSource, galaxy_data
 from tests.support.waiting import eventually
 
-from mxgateway_server.galaxy import GalaxyComponent, GalaxyTiming
+from mxgateway_server.galaxy import GalaxyComponent, GalaxyTiming, SnapshotFile
 from mxgateway_server.galaxy.cache import CacheStatus
 from mxgateway_server.galaxy.data import GalaxyData
 from mxgateway_server.galaxy.deploy_events import DeployNews, Subscription
@@ -195,10 +197,12 @@ async def test_hanging_database(source: SteeredSource) -> None:
     """A look that hangs is given up; no second thread is piled onto it, and once it ends all is well again."""
     source.gate.clear()
     galaxy = component(source, timing=IMPATIENT)
-    await galaxy.refresh()
-    await galaxy.refresh()
+    with capture_logs() as logs:
+        await galaxy.refresh()
+        await galaxy.refresh()
     assert (galaxy.view.status, source.polls) == (CacheStatus.UNAVAILABLE, 1)
     assert "in time" in galaxy.view.reason
+    assert all(one["error"] for one in logs)
     assert await galaxy.test_connection() is False
     source.gate.set()
     await eventually(lambda: source.polls == 1)
@@ -270,6 +274,19 @@ async def test_snapshot_serves_a_restart(source: SteeredSource) -> None:
         assert [news.sequence for news in drain(heard)] == [1]
 
 
+async def test_snapshot_serves_while_the_database_hangs(source: SteeredSource) -> None:
+    """A restored snapshot is served at once, before the first look at a database that does not answer has come out."""
+    snapshots = MemorySnapshots()
+    await component(source, snapshots).refresh()
+    source.gate.clear()
+    async with running(component(source, snapshots)) as galaxy:
+        async with asyncio.timeout(10):
+            entry = await galaxy.entry()
+        assert (entry.restored, galaxy.view.status, galaxy.view.failures) == (True, CacheStatus.STALE, 0)
+        source.gate.set()
+        await eventually(lambda: galaxy.view.status is CacheStatus.HEALTHY)
+
+
 async def test_snapshot_of_an_older_deployment(source: SteeredSource) -> None:
     """A newer deployment than the snapshot's replaces it and is kept in its place."""
     snapshots = MemorySnapshots()
@@ -290,6 +307,57 @@ async def test_useless_snapshot(source: SteeredSource, failure: Exception) -> No
         async with running(component(source, snapshots)) as galaxy:
             await eventually(lambda: galaxy.view.status is CacheStatus.HEALTHY and snapshots.saves == 1)
     assert "galaxy_snapshot_ignored" in {one["event"] for one in logs}
+
+
+def complaints(logs: Sequence[MutableMapping[str, Any]]) -> list[MutableMapping[str, Any]]:
+    return [one for one in logs if one["event"] == "galaxy_snapshot_not_saved"]
+
+
+@pytest.mark.parametrize("place", ["the path is a folder", "the folder is a file", "the folder cannot be written"])
+async def test_snapshot_that_cannot_be_kept(source: SteeredSource, tmp_path: Path, place: str) -> None:
+    """Whatever stands in the way of the snapshot: a line in the log with the reason, and browse goes on."""
+    path = tmp_path / "state" / "snapshot.gz"
+    if place == "the path is a folder":
+        path.mkdir(parents=True)
+    elif place == "the folder is a file":
+        path.parent.write_text("")
+    else:
+        # The one folder that nobody can write to, not even root.
+        path = Path("/proc/mxgateway/snapshot.gz")
+    galaxy = GalaxyComponent(source, snapshots=SnapshotFile(path), timing=PATIENT, clock=ManualClock())
+    with capture_logs() as logs:
+        async with running(galaxy):
+            await eventually(lambda: len(complaints(logs)) == 1)
+            source.data = galaxy_data([], DEPLOYED + timedelta(hours=1))
+            galaxy.refresh_soon()
+            await eventually(lambda: len(complaints(logs)) == 2)
+            assert (await galaxy.entry()).sequence == 2
+            assert galaxy.view.status is CacheStatus.HEALTHY
+    assert all(one["reason"] and one["log_level"] == "warning" for one in complaints(logs))
+    assert await asyncio.to_thread(lambda: list(tmp_path.rglob(".*"))) == []
+
+
+@pytest.mark.parametrize("damage", ["truncated", "of another Galaxy", "no snapshot at all"])
+async def test_damaged_snapshot_and_no_database(source: SteeredSource, tmp_path: Path, damage: str) -> None:
+    """A snapshot that cannot be trusted is not served: callers hear at once that there is nothing, and why."""
+    snapshots = SnapshotFile(tmp_path / "snapshot.gz")
+    snapshots.save("another" if damage == "of another Galaxy" else source.identity, source.data)
+    whole = (tmp_path / "snapshot.gz").read_bytes()
+    if damage == "truncated":
+        (tmp_path / "snapshot.gz").write_bytes(whole[: len(whole) // 2])
+    elif damage == "no snapshot at all":
+        (tmp_path / "snapshot.gz").write_bytes(b"something else")
+    source.failure = GalaxySourceError("the Galaxy database cannot be reached")
+    galaxy = GalaxyComponent(source, snapshots=snapshots, timing=PATIENT, clock=ManualClock())
+    with capture_logs() as logs:
+        async with running(galaxy):
+            with pytest.raises(GalaxyUnavailableError, match="cannot be reached"):
+                await galaxy.entry()
+            assert galaxy.view.status is CacheStatus.UNAVAILABLE
+            source.failure = None
+            galaxy.refresh_soon()
+            await eventually(lambda: galaxy.view.status is CacheStatus.HEALTHY)
+    assert [one["event"] for one in logs[:2]] == ["galaxy_snapshot_ignored", "galaxy_refresh_failed"]
 
 
 async def test_stuck_disk(source: SteeredSource) -> None:

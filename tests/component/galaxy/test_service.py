@@ -19,7 +19,7 @@ from tests.support.waiting import eventually
 
 from mxgateway.generated import galaxy_repository_pb2 as pb
 from mxgateway.generated import galaxy_repository_pb2_grpc as pb_grpc
-from mxgateway_server.galaxy import GalaxyComponent, GalaxyRepositoryService, GalaxySource, SqlGalaxySource
+from mxgateway_server.galaxy import GalaxyComponent, GalaxyRepositoryService, GalaxySource, SqlGalaxySource, selection
 from mxgateway_server.galaxy.service import BrowseScope
 
 
@@ -231,6 +231,25 @@ async def test_scope_leaks_nothing(edge_source: SqlGalaxySource) -> None:
         news = await watch.read()
         assert (news.object_count, news.attribute_count) == (2, attributes)
         watch.cancel()
+
+
+async def test_watchers_with_one_scope_share_its_globs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The globs of a limited key are matched once a deployment, not once an event and watcher."""
+    matched: list[object] = []
+    original = selection.in_scope
+    monkeypatch.setattr(selection, "in_scope", lambda index, globs: matched.append(globs) or original(index, globs))
+    source = SteeredSource(galaxy_data([(1, "Mine", "", 0, 10), (2, "Other", "", 0, 10)]))
+    async with serving(source, lambda _: ["Mine"]) as (galaxy, stub):
+        await galaxy.entry()
+        for deployment in (1, 2):
+            for _ in range(4):
+                watch = stub.WatchDeployEvents(pb.WatchDeployEventsRequest())
+                news = await watch.read()
+                assert (news.sequence, news.object_count, news.attribute_count) == (deployment, 1, 2)
+                watch.cancel()
+            assert len(matched) == deployment
+            source.data = galaxy_data([(1, "Mine", "", 0, 10)], DEPLOYED + timedelta(hours=1))
+            await galaxy.refresh()
 
 
 async def test_bare_ancestors_pass_no_attribute_filter() -> None:
