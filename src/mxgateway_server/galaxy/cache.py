@@ -96,8 +96,12 @@ class HierarchyCache:
         return False
 
     def loaded(self, index: GalaxyIndex, now_ns: int) -> CacheEntry:
-        """Serves what was read."""
-        entry = self._entry(index, now_ns, restored=False)
+        """Serves what was read; sequence and index stay when the snapshot turns out to be the very same Galaxy."""
+        before = self.view.entry
+        if before is not None and before.restored and before.index.data == index.data:
+            entry = replace(before, restored=False)
+        else:
+            entry = self._entry(index, now_ns, restored=False)
         self.view = CacheView(CacheStatus.HEALTHY, entry, "", now_ns, 0)
         return entry
 

@@ -233,8 +233,9 @@ class GalaxyComponent:
                 deploy_time=str(index.deploy_time),
                 seconds=round(self._clock.monotonic() - began, 3),
             )
-            self._announce(index)
-            await self._save(index)
+            if before.entry is None or entry.sequence != before.entry.sequence:
+                self._announce(index)
+                await self._save(index)
         if before.status is not self.view.status:
             log.info("galaxy_status", source=self._source.display_name, status=self.view.status.value)
 

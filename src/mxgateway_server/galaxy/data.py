@@ -98,6 +98,11 @@ class ObjectTable(Sequence[GalaxyObjectRow]):
     def __len__(self) -> int:
         return len(self.gobject_ids)
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ObjectTable) and self._columns == other._columns
+
+    __hash__ = None  # type: ignore[assignment]
+
     @overload
     def __getitem__(self, place: int) -> GalaxyObjectRow: ...
 

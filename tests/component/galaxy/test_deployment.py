@@ -73,15 +73,20 @@ async def test_a_file_that_was_built_anew(tmp_path: Path) -> None:
     """A Galaxy built anew under its old name keeps its deploy time; a restart serves it, not the snapshot."""
     database = tmp_path / "galaxy.db"
     snapshots = SnapshotFile(tmp_path / "snapshot")
-    sizes = []
-    for objects in (0, 200):
-        database.unlink(missing_ok=True)
-        build_galaxy(read_description("reference"), database, objects)
+    sizes, sequences = [], []
+    for objects in (0, None, 200):
+        if objects is not None:
+            database.unlink(missing_ok=True)
+            build_galaxy(read_description("reference"), database, objects)
         galaxy = GalaxyComponent(SqlGalaxySource(str(database)), snapshots=snapshots)
         async with asyncio.TaskGroup() as tasks:
             await galaxy.start(tasks)
             await eventually(lambda galaxy=galaxy: galaxy.view.status is CacheStatus.HEALTHY)
-            sizes.append((len((await galaxy.entry()).index), (await galaxy.entry()).deploy_time))
+            entry = await galaxy.entry()
+            sizes.append((len(entry.index), entry.deploy_time))
+            sequences.append(entry.sequence)
             await galaxy.stop()
-    assert sizes[0][1] == sizes[1][1]
-    assert sizes[1][0] > sizes[0][0] + 100
+    assert sizes[0] == sizes[1]
+    assert sizes[2][1] == sizes[0][1]
+    assert sizes[2][0] > sizes[0][0] + 100
+    assert sequences == [1, 1, 2], "the same Galaxy is no new deployment"

@@ -46,10 +46,21 @@ def test_snapshot_is_stale_until_confirmed() -> None:
 def test_snapshot_that_its_time_does_not_identify() -> None:
     """Where an equal time may be another Galaxy's, it confirms what was read in this run, and not the snapshot."""
     cache = HierarchyCache()
-    cache.restored(index(), 1)
+    restored = cache.restored(index(), 1)
     assert cache.polled(DEPLOYED, 2, time_identifies=False)
     assert cache.view.status is CacheStatus.STALE
-    cache.loaded(index(), 3)
+    other = GalaxyIndex(galaxy_data([(1, "B", "", 0, 10)], DEPLOYED))
+    assert cache.loaded(other, 3) is not restored
+    assert not cache.polled(DEPLOYED, 4, time_identifies=False)
+
+
+def test_snapshot_that_is_the_very_same_galaxy() -> None:
+    """A Galaxy read anew that equals the snapshot leaves the entry in service, so that page tokens stay good."""
+    cache = HierarchyCache()
+    restored = cache.restored(index(), 1)
+    found = cache.loaded(index(), 3)
+    assert (found.sequence, found.index, found.restored) == (restored.sequence, restored.index, False)
+    assert (cache.view.status, cache.view.entry, cache.view.checked_ns) == (CacheStatus.HEALTHY, found, 3)
     assert not cache.polled(DEPLOYED, 4, time_identifies=False)
 
 
@@ -70,4 +81,10 @@ def test_failures() -> None:
 def test_sequence_grows() -> None:
     """Each entry has a sequence of its own, so that tokens of one never fit another."""
     cache = HierarchyCache()
-    assert [cache.restored(index(), 1).sequence, cache.loaded(index(), 2).sequence] == [1, 2]
+    found = [
+        cache.restored(index(), 1),
+        cache.loaded(index(None), 2),
+        cache.loaded(index(), 3),
+        cache.loaded(index(), 4),
+    ]
+    assert [entry.sequence for entry in found] == [1, 2, 3, 4]
