@@ -20,6 +20,7 @@ from mxgateway.errors import (
 )
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway.quality import is_status_failure
+from mxgateway.status_details import DETAILS
 
 PayloadT = TypeVar("PayloadT", bound=Message)
 
@@ -45,10 +46,11 @@ def hresult_text(hresult: int) -> str:
 
 
 def status_text(status: pb.MxStatusProxy) -> str:
-    """One MXSTATUS_PROXY in words, for example `SECURITY_ERROR detail 1012 (…)`."""
+    """One MXSTATUS_PROXY in words: category, detail number, and what the number means (`diagnostic_text` first)."""
     category = pb.MxStatusCategory.Name(status.category) if status.category in pb.MxStatusCategory.values() else "?"
     text = f"{category.removeprefix('MX_STATUS_CATEGORY_')} detail {status.detail}"
-    return f"{text} ({status.diagnostic_text})" if status.diagnostic_text else text
+    meaning = status.diagnostic_text or DETAILS.get(status.detail)
+    return f"{text} ({meaning})" if meaning else text
 
 
 def check_protocol(reply: Any, what: str, correlation_id: str = "") -> None:

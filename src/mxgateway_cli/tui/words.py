@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from mxgateway.generated import galaxy_repository_pb2 as galaxy_pb
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway.quality import is_status_failure
+from mxgateway.status_details import DETAILS
 
 SECURITY_CLASSES = {
     -1: "undefined",
@@ -41,44 +42,6 @@ CATEGORIES = {
     17: "CalculatedPackage",
     18: "DeleteAfterStartup",
 }
-
-DETAILS = {
-    1: "the request timed out",
-    2: "no communication with the platform",
-    3: "no such platform",
-    4: "no such engine",
-    5: "no communication with the engine",
-    6: "the reference is invalid, or its object is not deployed",
-    7: "the Galaxy repository is not available",
-    8: "no such object",
-    9: "the object was deployed anew; the reference is being resolved again",
-    10: "the attribute was changed by a deployment",
-    11: "the attribute is still being resolved",
-    12: "the object is still being resolved",
-    13: "wrong data type",
-    14: "wrong number of dimensions",
-    15: "invalid index",
-    18: "this conversion is not supported",
-    19: "the text cannot be converted",
-    20: "the value is too large for its type",
-    26: "the engine is overloaded",
-    1001: "no such attribute",
-    1002: "no such property",
-    1003: "the index is out of range",
-    1004: "the value is out of range",
-    1005: "wrong data type",
-    1006: "the attribute cannot be read",
-    1007: "the attribute cannot be written",
-    1008: "write access denied",
-    1009: "unknown error",
-    1010: "the object is initializing",
-    1011: "the engine is initializing",
-    1012: "needs a secured write, with the operator's credentials",
-    1013: "needs a verified write, with the credentials of operator and verifier",
-    1016: "the user has no right to write this",
-    1017: "the verifier has no right to verify this",
-}
-"""Own words for MxStatusDetail numbers that a reader or a writer meets."""
 
 _TYPE_OF_ARM = {
     "bool_value": "bool",

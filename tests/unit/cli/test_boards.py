@@ -50,7 +50,10 @@ def test_failures_and_losses_are_shown() -> None:
         pb.MxStatusProxy(success=0, category=pb.MX_STATUS_CATEGORY_CONFIGURATION_ERROR, detail=6)
     )
     board.apply(event, 1.0)
-    assert board.rows[1].quality_text == "CONFIGURATION_ERROR detail 6"
+    assert (
+        board.rows[1].quality_text
+        == "CONFIGURATION_ERROR detail 6 (the reference is invalid, or its object is not deployed)"
+    )
     board.apply(pb.MxEvent(replay_gap=pb.ReplayGap(dropped_events=5)), 2.0)
     assert board.lost == 5
 

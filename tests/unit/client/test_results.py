@@ -65,6 +65,9 @@ def test_read_results_show_value_quality_in_words_and_time() -> None:
     assert "not good" not in table._repr_html_()
 
 
+SECURED = "SECURITY_ERROR detail 1012 (needs a secured write, with the operator&#x27;s credentials)"
+
+
 @pytest.mark.parametrize(
     ("entry", "problem"),
     [
@@ -72,7 +75,7 @@ def test_read_results_show_value_quality_in_words_and_time() -> None:
         (pb.BulkReadResult(tag_address="X.Y"), "failed"),
         (read("X.Y", quality=8), "BadNotConnected"),
         (read("X.Y", quality=64), "Uncertain"),
-        (read("X.Y", statuses=[FAILED]), "SECURITY_ERROR detail 1012"),
+        (read("X.Y", statuses=[FAILED]), SECURED),
     ],
     ids=["failed", "failed without a text", "bad", "uncertain", "status"],
 )
@@ -133,7 +136,7 @@ def test_events_and_gaps() -> None:
     shown = rows(Events([first, completed, gap]))
     assert [row[1] for row in shown] == ["on data change", "on write complete", "replay gap"]
     assert shown[0][3:5] == ["True", "Good (192)"]
-    assert shown[1][3:] == ["", "", "", "SECURITY_ERROR detail 1012"]
+    assert shown[1][3:] == ["", "", "", SECURED]
     assert shown[2][-1] == "events were lost here"
 
 
