@@ -93,7 +93,11 @@ class Connection:
             probe: Any = channel.unary_unary(_HEALTH_CHECK)
             await probe(b"", timeout=self.options.connect_timeout, wait_for_ready=False)
         except grpc.RpcError as error:
-            return map_rpc_error(error, f"cannot reach {self.options.endpoint}", secrets=(self.options.api_key,))
+            return map_rpc_error(
+                error,
+                f"cannot reach {self.options.endpoint}" + (" without TLS" if self.options.plaintext else ""),
+                secrets=(self.options.api_key,),
+            )
         return MxGatewayConnectionError(f"cannot reach {self.options.endpoint}")
 
     @property

@@ -58,14 +58,22 @@ _OF_SESSIONS: dict[grpc.StatusCode, type[MxGatewayError]] = {
 _OF_GALAXY: dict[grpc.StatusCode, type[MxGatewayError]] = {grpc.StatusCode.NOT_FOUND: MxGatewayNotFoundError}
 
 _HINTS = (
-    ("CERTIFICATE_VERIFY_FAILED", "trust the gateway's certificate with ca_file (--ca-file)"),
+    (
+        "CERTIFICATE_VERIFY_FAILED",
+        "ca_file (--ca-file) has to be this gateway's certificate or that of the authority which signed it",
+    ),
     (
         "WRONG_VERSION_NUMBER",
         "the port does not speak TLS; ask for plaintext by name (plaintext=True, --plaintext)",
     ),
+    ("Connection refused", "nothing listens there; is the gateway running, and is this its port?"),
     ("Hostname Verification", "the certificate is for another name; use that name or server_name_override"),
     ("Peer name", "the certificate is for another name; use that name or server_name_override"),
 )
+
+
+_NO_KEY = "no key was sent; give api_key (--api-key-env, or mxgw-py login)"
+_KEY_REFUSED = "a key was sent, but this gateway does not know it, or it was revoked or is not valid now"
 
 
 def map_rpc_error(
@@ -92,6 +100,8 @@ def map_rpc_error(
     if code is grpc.StatusCode.INTERNAL and details.startswith(_CONNECTION_GONE):
         kind = MxGatewayConnectionError
     text = f"{what}: {code.name}" + (f": {details}" if details else "") + hint(details)
+    if code is grpc.StatusCode.UNAUTHENTICATED:
+        text += f" ({_KEY_REFUSED if any(secrets) else _NO_KEY})"
     return kind(text, correlation_id=correlation_id, grpc_code=code, retry_after=retry_after, reason=reason)
 
 
@@ -103,7 +113,7 @@ def _kind(code: grpc.StatusCode, reason: str, sessions: bool) -> type[MxGatewayE
 
 
 def hint(details: str) -> str:
-    """What to do about a failed TLS handshake, as an addition to the text; empty when nothing is known."""
+    """What to do about a connection that could not be made, as an addition to the text; empty when nothing is known."""
     return next((f" ({remedy})" for sign, remedy in _HINTS if sign.lower() in details.lower()), "")
 
 

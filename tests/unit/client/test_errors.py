@@ -14,6 +14,7 @@ from tests.support.fake_gateway import Abort, FakeGateway
 import mxgateway
 from mxgateway import (
     GalaxyRepositoryClient,
+    GatewayClient,
     MxAccessError,
     MxGatewayAuthenticationError,
     MxGatewayAuthorizationError,
@@ -144,6 +145,15 @@ async def test_key_in_a_gateway_text_is_redacted(gateway: FakeGateway, session: 
         await session.ping()
     assert "sentinelsecret" not in str(caught.value) + repr(caught.value)
     assert not caught.value.retryable
+
+
+@pytest.mark.parametrize(("key", "remedy"), [(None, "no key was sent"), ("mxgw_a_b", "a key was sent")])
+async def test_a_refused_key_says_whether_one_was_sent(gateway: FakeGateway, key: str | None, remedy: str) -> None:
+    """The gateway's text is the same for both on purpose; the client knows which of the two it was."""
+    gateway.script("OpenSession", Abort(grpc.StatusCode.UNAUTHENTICATED, "a valid API key is needed"))
+    async with await GatewayClient.connect(endpoint=gateway.endpoint, plaintext=True, api_key=key) as client:
+        with pytest.raises(MxGatewayAuthenticationError, match=remedy):
+            await client.open_session()
 
 
 def test_every_error_has_the_common_root() -> None:
