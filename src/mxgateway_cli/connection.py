@@ -16,7 +16,7 @@ import click
 from mxgateway.auth import redact
 from mxgateway.errors import MxGatewayError
 from mxgateway.options import ClientOptions
-from mxgateway_cli import profiles
+from mxgateway_cli import interrupts, profiles
 from mxgateway_cli.failures import CommandFailure
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class Connection:
                 return await work()
 
         with readable_failures(self.options.api_key, self.timeout):
-            return asyncio.run(bounded())
+            return interrupts.run(bounded())
 
     def unbounded(self) -> Connection:
         """The same for a command that runs until it is stopped."""
@@ -116,7 +116,12 @@ def endpoint_options(command: Callable[..., Any]) -> Callable[..., Any]:
                 "--ca-file", type=click.Path(dir_okay=False), help="PEM file of the certificate authority to trust."
             ),
             click.option("--server-name-override", metavar="NAME", help="Name to expect in the certificate (tests)."),
-            click.option("--profile", metavar="NAME", help="Profile of mxgw-py login, or a profile file (.json)."),
+            click.option(
+                "--profile",
+                metavar="NAME",
+                help="Profile of mxgw-py login, or a profile file (.json).",
+                shell_complete=lambda _ctx, _param, text: [each for each in profiles.names() if each.startswith(text)],
+            ),
         )
     ):
         command = option(command)

@@ -3,8 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+import signal
+import threading
+import time
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
+from types import FrameType
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+_SAME_INTERRUPT = 0.5
 
 
 @contextmanager
@@ -21,3 +30,43 @@ def graceful_end() -> Iterator[None]:
             raise
     except TimeoutError:
         return
+
+
+def run(work: Coroutine[Any, Any, T], clock: Callable[[], float] = time.monotonic) -> T:
+    """`asyncio.run` that takes SIGINTs which follow the first within half a second for that one.
+
+    Shells, `timeout` and process managers signal a process and then its group, so one Ctrl-C may come twice; the second
+    would break the orderly end that the first began.
+
+    Raises:
+        KeyboardInterrupt: SIGINT ended the work.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return asyncio.run(work)
+    interrupts: list[float] = []
+    cancel: list[Callable[[], object]] = []
+
+    def handle(_number: int, _frame: FrameType | None) -> None:
+        now = clock()
+        if interrupts and now - interrupts[0] < _SAME_INTERRUPT:
+            return
+        interrupts.append(now)
+        if len(interrupts) > 1 or not cancel:
+            raise KeyboardInterrupt
+        cancel[0]()
+
+    async def cancellable() -> T:
+        task, loop = asyncio.current_task(), asyncio.get_running_loop()
+        if task is not None:
+            cancel.append(lambda: loop.call_soon_threadsafe(task.cancel))
+        return await work
+
+    former = signal.signal(signal.SIGINT, handle)
+    try:
+        return asyncio.run(cancellable())
+    except asyncio.CancelledError:
+        if interrupts:
+            raise KeyboardInterrupt from None
+        raise
+    finally:
+        signal.signal(signal.SIGINT, former)

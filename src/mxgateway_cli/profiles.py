@@ -58,12 +58,23 @@ def load(name_or_path: str | None) -> Profile | None:
     if name not in profiles:
         if name_or_path is None:
             return None
-        raise click.UsageError(f"there is no profile {name!r} in {path}; mxgw-py login --profile {name} makes it")
+        raise click.UsageError(
+            f"there is no profile {name!r} in {path}; mxgw-py login --profile {name} makes it"
+            + (f" (there are: {', '.join(sorted(profiles))})" if profiles else "")
+        )
     entry = profiles[name]
     known = {field.name for field in fields(Profile)}
     if not isinstance(entry, dict) or not entry.keys() <= known or "endpoint" not in entry:
         raise click.UsageError(f"profile {name!r} in {path} is damaged; write it anew with mxgw-py login")
     return Profile(**entry)
+
+
+def names() -> list[str]:
+    """The saved profiles, for completion; nothing when the file cannot be used."""
+    try:
+        return sorted(_read(profiles_file()))
+    except click.UsageError:
+        return []
 
 
 def save(name: str, profile: Profile, path: Path | None = None) -> Path:

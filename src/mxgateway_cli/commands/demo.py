@@ -21,7 +21,7 @@ from mxgateway import Session
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway.quality import is_status_failure
 from mxgateway.testing import LocalGateway, LocalGatewayError
-from mxgateway_cli import profiles
+from mxgateway_cli import interrupts, profiles
 from mxgateway_cli.connection import readable_failures
 from mxgateway_cli.demo_plan import DemoPlan, plan
 from mxgateway_cli.failures import CommandFailure
@@ -62,7 +62,7 @@ def demo(duration: float | None, tag_count: int, galaxy: str, output_json: bool)
     run = _Demo(duration, tag_count, galaxy, output_json)
     try:
         with readable_failures():
-            asyncio.run(run.main())
+            interrupts.run(run.main())
     except LocalGatewayError as error:
         raise CommandFailure(str(error)) from error
     report = run.report()

@@ -96,6 +96,7 @@ def test_login_saves_a_profile_that_works(gateway: FakeGateway, cli: Cli) -> Non
 @unix
 def test_profile_files_are_for_the_owner_alone(gateway: FakeGateway, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     """The profile and its key have mode 600, and the key is asked for without echo and not in the profile itself."""
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
     monkeypatch.setattr(click, "prompt", lambda *_args, **_kwargs: API_KEY)
     assert cli("login", "--profile", "plant").code == 0
     folder = profiles.profiles_file().parent
@@ -144,3 +145,13 @@ def test_batch_runs_lines_until_the_end(gateway: FakeGateway, cli: Cli, monkeypa
     assert records[2] == "a b\n"
     for failed in records[3:5]:
         assert json.loads(failed)["type"] == "error"
+
+
+def test_profiles_complete_by_name(offline: Cli) -> None:
+    """Shell completion of --profile offers the saved names, and an unknown one is met with them."""
+    profiles.save("plant", profiles.Profile("localhost:1"))
+    profiles.save("pilot", profiles.Profile("localhost:1"))
+    assert profiles.names() == ["pilot", "plant"]
+    outcome = offline.bare("ping", "--session-id", "x", "--profile", "plnt")
+    assert outcome.code == 2
+    assert "(there are: pilot, plant)" in outcome.err

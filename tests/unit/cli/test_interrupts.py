@@ -1,0 +1,57 @@
+"""SIGINT while a command runs."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Callable
+
+import pytest
+from tests.support.clock import ManualClock
+
+from mxgateway_cli.interrupts import graceful_end, run
+
+
+def interrupted(clock: ManualClock, later: float) -> tuple[list[str], Callable[[], list[str]]]:
+    """A run that gets SIGINT, and while it closes another one `later` seconds after that."""
+    done: list[str] = []
+
+    async def work() -> list[str]:
+        with graceful_end():
+            signal.raise_signal(signal.SIGINT)
+            await asyncio.Event().wait()
+        clock.advance(later)
+        signal.raise_signal(signal.SIGINT)
+        await asyncio.sleep(0)
+        done.append("closed")
+        return done
+
+    return done, lambda: run(work(), clock.monotonic)
+
+
+def test_a_signal_that_comes_twice_is_one() -> None:
+    """`timeout` and shells signal the process and its group: the orderly end goes on."""
+    done, start = interrupted(ManualClock(), 0.1)
+    assert start() == ["closed"]
+    assert done == ["closed"]
+
+
+def test_a_second_one_later_interrupts_the_end_itself() -> None:
+    """A user who presses Ctrl-C again does not want to wait."""
+    done, start = interrupted(ManualClock(), 2.0)
+    with pytest.raises(KeyboardInterrupt):
+        start()
+    assert done == []
+
+
+def test_without_a_graceful_end_it_is_an_interrupt() -> None:
+    """Work that does not expect SIGINT is cancelled and ends as KeyboardInterrupt; the handler is put back."""
+    former = signal.getsignal(signal.SIGINT)
+
+    async def work() -> None:
+        signal.raise_signal(signal.SIGINT)
+        await asyncio.Event().wait()
+
+    with pytest.raises(KeyboardInterrupt):
+        run(work())
+    assert signal.getsignal(signal.SIGINT) is former
