@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -11,66 +13,87 @@ import click
 
 from mxgateway_cli.failures import EXIT_FAILED, EXIT_INTERRUPTED
 
-# Where each command lives. A module loads only when its command runs (or for the list of commands).
-COMMANDS = {
-    "open-session": "sessions:open_session",
-    "close-session": "sessions:close_session",
-    "ping": "sessions:ping",
-    "session-state": "sessions:session_state",
-    "worker-info": "sessions:worker_info",
-    "drain-events": "sessions:drain_events",
-    "register": "items:register",
-    "unregister": "items:unregister",
-    "add-item": "items:add_item",
-    "add-item2": "items:add_item2",
-    "remove-item": "items:remove_item",
-    "advise": "items:advise",
-    "advise-supervisory": "items:advise_supervisory",
-    "unadvise": "items:unadvise",
-    "add-buffered-item": "items:add_buffered_item",
-    "set-buffered-update-interval": "items:set_buffered_update_interval",
-    "suspend": "items:suspend",
-    "activate": "items:activate",
-    "authenticate-user": "users:authenticate_user",
-    "archestra-user-to-id": "users:archestra_user_to_id",
-    "write": "writes:write",
-    "write2": "writes:write2",
-    "write-secured": "writes:write_secured",
-    "write-secured2": "writes:write_secured2",
-    "write-bulk": "bulk:write_bulk",
-    "write2-bulk": "bulk:write2_bulk",
-    "write-secured-bulk": "bulk:write_secured_bulk",
-    "write-secured2-bulk": "bulk:write_secured2_bulk",
-    "read-bulk": "bulk:read_bulk",
-    "add-item-bulk": "bulk:add_item_bulk",
-    "advise-item-bulk": "bulk:advise_item_bulk",
-    "remove-item-bulk": "bulk:remove_item_bulk",
-    "unadvise-item-bulk": "bulk:unadvise_item_bulk",
-    "subscribe-bulk": "bulk:subscribe_bulk",
-    "unsubscribe-bulk": "bulk:unsubscribe_bulk",
-    "stream-events": "stream:stream_events",
-    "read": "tags:read",
-    "watch": "tags:watch",
-    "record": "tags:record",
-    "browse": "tags:browse",
-    "tags": "tags:tags",
-    "login": "login:login",
-    "galaxy-test-connection": "galaxy:galaxy_test_connection",
-    "galaxy-last-deploy": "galaxy:galaxy_last_deploy",
-    "galaxy-discover": "galaxy:galaxy_discover",
-    "galaxy-browse": "galaxy:galaxy_browse",
-    "galaxy-watch": "galaxy:galaxy_watch",
-    "stream-alarms": "alarms:stream_alarms",
-    "query-active-alarms": "alarms:query_active_alarms",
-    "acknowledge-alarm": "alarms:acknowledge_alarm",
-    "batch": "batch:batch",
-    "bench-read-bulk": "bench:bench_read_bulk",
-    "bench-stream-events": "bench:bench_stream_events",
-    "smoke": "smoke:smoke",
-    "demo": "demo:demo",
-    "tui": "tui:tui",
-    "version": "version:version",
+# Where each command lives, in the order of the help. A module loads only when its command runs (or for the help).
+SECTIONS = {
+    "Tags by name": {
+        "read": "tags:read",
+        "write": "writes:write",
+        "watch": "tags:watch",
+        "record": "tags:record",
+        "browse": "tags:browse",
+        "tags": "tags:tags",
+        "tui": "tui:tui",
+    },
+    "Getting started": {
+        "demo": "demo:demo",
+        "login": "login:login",
+        "smoke": "smoke:smoke",
+        "version": "version:version",
+    },
+    "Sessions and events": {
+        "open-session": "sessions:open_session",
+        "close-session": "sessions:close_session",
+        "session-state": "sessions:session_state",
+        "ping": "sessions:ping",
+        "worker-info": "sessions:worker_info",
+        "stream-events": "stream:stream_events",
+        "drain-events": "sessions:drain_events",
+    },
+    "Items": {
+        "register": "items:register",
+        "unregister": "items:unregister",
+        "add-item": "items:add_item",
+        "add-item2": "items:add_item2",
+        "add-buffered-item": "items:add_buffered_item",
+        "remove-item": "items:remove_item",
+        "advise": "items:advise",
+        "advise-supervisory": "items:advise_supervisory",
+        "unadvise": "items:unadvise",
+        "suspend": "items:suspend",
+        "activate": "items:activate",
+        "set-buffered-update-interval": "items:set_buffered_update_interval",
+    },
+    "Writes by handle, and users": {
+        "write2": "writes:write2",
+        "write-secured": "writes:write_secured",
+        "write-secured2": "writes:write_secured2",
+        "authenticate-user": "users:authenticate_user",
+        "archestra-user-to-id": "users:archestra_user_to_id",
+    },
+    "Many items in one call": {
+        "read-bulk": "bulk:read_bulk",
+        "subscribe-bulk": "bulk:subscribe_bulk",
+        "unsubscribe-bulk": "bulk:unsubscribe_bulk",
+        "add-item-bulk": "bulk:add_item_bulk",
+        "advise-item-bulk": "bulk:advise_item_bulk",
+        "unadvise-item-bulk": "bulk:unadvise_item_bulk",
+        "remove-item-bulk": "bulk:remove_item_bulk",
+        "write-bulk": "bulk:write_bulk",
+        "write2-bulk": "bulk:write2_bulk",
+        "write-secured-bulk": "bulk:write_secured_bulk",
+        "write-secured2-bulk": "bulk:write_secured2_bulk",
+    },
+    "Galaxy": {
+        "galaxy-test-connection": "galaxy:galaxy_test_connection",
+        "galaxy-last-deploy": "galaxy:galaxy_last_deploy",
+        "galaxy-discover": "galaxy:galaxy_discover",
+        "galaxy-browse": "galaxy:galaxy_browse",
+        "galaxy-watch": "galaxy:galaxy_watch",
+    },
+    "Alarms": {
+        "query-active-alarms": "alarms:query_active_alarms",
+        "stream-alarms": "alarms:stream_alarms",
+        "acknowledge-alarm": "alarms:acknowledge_alarm",
+    },
+    "Scripts and measurements": {
+        "batch": "batch:batch",
+        "bench-read-bulk": "bench:bench_read_bulk",
+        "bench-stream-events": "bench:bench_stream_events",
+    },
 }
+COMMANDS = {name: place for section in SECTIONS.values() for name, place in section.items()}
+
+_SHORT_HELP = 200
 
 
 class LazyGroup(click.Group):
@@ -88,6 +111,21 @@ class LazyGroup(click.Group):
             raise TypeError(f"{COMMANDS[cmd_name]} is no command")
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            near = difflib.get_close_matches(args[0], COMMANDS, n=3, cutoff=0.6)
+            ctx.fail(f"No such command {args[0]!r}." + (f" Did you mean {', '.join(near)}?" if near else ""))
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        for title, commands in SECTIONS.items():
+            found = ((name, self.get_command(ctx, name)) for name in commands)
+            rows = [(name, command.get_short_help_str(_SHORT_HELP)) for name, command in found if command]
+            with formatter.section(title):
+                formatter.write_dl(rows)
+
     def main(self, args: Sequence[str] | None = None, **extra: Any) -> NoReturn:  # type: ignore[override]
         """Runs one invocation and exits with its code: 0, 1 for a failure, 2 for usage, 130 for an interrupt."""
         if not extra.pop("standalone_mode", True):
@@ -96,6 +134,8 @@ class LazyGroup(click.Group):
 
     def execute(self, args: Sequence[str] | None = None, **extra: Any) -> int:
         """Runs one invocation and returns its exit code; failures are shown on stderr."""
+        # gRPC's own lines about failed handshakes would only repeat, in its words, what the error says.
+        os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
         try:
             result = super().main(args, standalone_mode=False, **extra)
         except click.ClickException as error:
@@ -105,8 +145,11 @@ class LazyGroup(click.Group):
             click.echo("interrupted", err=True)
             return EXIT_INTERRUPTED
         except BrokenPipeError:
-            # The reader of our output has gone, as `head` does; nobody is left to tell.
-            sys.stderr.close()
+            # The reader of our output has gone, as `head` does; what is still buffered must not fail at exit either.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return EXIT_FAILED
+        except OSError as error:
+            click.echo(f"Error: {error}", err=True)
             return EXIT_FAILED
         return result if isinstance(result, int) else 0
 

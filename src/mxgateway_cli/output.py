@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import struct
 import sys
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -14,6 +16,9 @@ if TYPE_CHECKING:
     from google.protobuf.message import Message
 
     from mxgateway.generated import mxaccess_gateway_pb2 as pb
+
+
+_DIGITS_OF_FLOAT = 9
 
 
 def proto_dict(message: Message) -> dict[str, Any]:
@@ -66,14 +71,25 @@ def is_terminal() -> bool:
     return sys.stdout.isatty()
 
 
+def ask_secret(what: str, remedy: str) -> str:
+    """Asks for a secret on the terminal, without showing it.
+
+    Raises:
+        click.UsageError: there is no terminal to ask on; the text names the remedy.
+    """
+    if not sys.stdin.isatty():
+        raise click.UsageError(f"there is no terminal to ask for the {what}; use {remedy}")
+    return str(click.prompt(what, hide_input=True, err=True))
+
+
 def value_text(value: Any) -> str:
-    """A value for people: numbers short, text as it is, lists with their first elements."""
+    """A value for people: numbers in full, text with escapes for control characters, lists cut short."""
     if value is None:
         return "-"
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float):
-        return f"{value:.6g}"
+        return _number_text(value)
     if isinstance(value, datetime):
         return value.astimezone().isoformat(sep=" ", timespec="milliseconds")
     if isinstance(value, timedelta):
@@ -83,7 +99,19 @@ def value_text(value: Any) -> str:
     if isinstance(value, list | tuple):
         shown = ", ".join(json.dumps(each) if isinstance(each, str) else value_text(each) for each in value[:8])
         return f"[{shown}{', …' if len(value) > 8 else ''}]"
-    return str(value)
+    # A tag's text must neither break a line of output nor command the terminal.
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in str(value))
+
+
+def _number_text(value: float) -> str:
+    """The shortest digits that give the value back: those of a 32-bit float where it is one, else of a double."""
+    text = repr(value)
+    if math.isfinite(value) and not value.is_integer() and len(text) > _DIGITS_OF_FLOAT:
+        narrow = struct.unpack("f", struct.pack("f", value))[0]
+        if narrow == value:
+            candidates = (float(f"{value:.{digits}g}") for digits in range(1, _DIGITS_OF_FLOAT + 1))
+            text = repr(next(each for each in candidates if struct.unpack("f", struct.pack("f", each))[0] == value))
+    return text.removesuffix(".0")
 
 
 def event_text(event: pb.MxEvent) -> str:

@@ -62,7 +62,10 @@ def expand_lists(names: Iterable[str]) -> list[str]:
     expanded: list[str] = []
     for name in names:
         if name.startswith("@"):
-            expanded.extend(read_list(list_file(name[1:])))
+            file = list_file(name[1:])
+            if not file.exists():
+                raise click.UsageError(f"there is no list {name}; mxgw-py tags import {name[1:]} FILE makes it")
+            expanded.extend(read_list(file))
         else:
             expanded.append(name)
     return expanded
@@ -106,11 +109,20 @@ def resolve_tags(connection: Connection, names: Sequence[str], limit: int) -> li
 
         expanded = connection.run_galaxy(body)
     tags = list(dict.fromkeys(expanded))
-    if not tags:
-        raise click.UsageError(f"no tag fits {' '.join(names)}")
-    if len(tags) > limit:
-        raise click.UsageError(f"{len(tags)} tags fit, more than {limit}; narrow the pattern or raise --limit")
+    check_count(len(tags), names, limit)
     return tags
+
+
+def check_count(count: int, names: Sequence[str], limit: int) -> None:
+    """Refuses nothing and too much.
+
+    Raises:
+        click.UsageError: no tag fits the names, or more than `limit` do.
+    """
+    if not count:
+        raise click.UsageError(f"no tag fits {' '.join(names)}; look for names with mxgw-py browse")
+    if count > limit:
+        raise click.UsageError(f"{count} tags fit, more than {limit}; narrow the pattern or raise --limit")
 
 
 def list_file(name: str) -> Path:

@@ -52,7 +52,9 @@ def parse_value(text: str, type_name: str, flag: str = "--value") -> pb.MxValue:
             return pb.MxValue(data_type=pb.MX_DATA_TYPE_TIME, variant_type="VT_DATE", timestamp_value=stamp)
         return to_mx_value(_parse(text, type_name), data_type=type_name)
     except (ValueError, TypeError, OverflowError) as error:
-        raise click.BadParameter(f"{text!r} is no {type_name}: {error}", param_hint=flag) from error
+        # What int() and float() say only repeats the text.
+        why = "" if "invalid literal" in str(error) or "could not convert" in str(error) else f": {error}"
+        raise click.BadParameter(f"{text!r} is no {type_name}{why}", param_hint=flag) from error
 
 
 def parse_timestamp(text: str) -> Timestamp:
@@ -114,7 +116,19 @@ def split_handles(text: str, flag: str = "--item-handles") -> list[int]:
     try:
         return [int(element) for element in split_list(text)]
     except ValueError as error:
-        raise click.BadParameter(f"{text!r} is no list of handles: {error}", param_hint=flag) from error
+        raise click.BadParameter(f"{text!r} is no list of handles such as 1,2,3", param_hint=flag) from error
+
+
+def split_references(text: str, flag: str = "--items") -> list[str]:
+    """Comma-separated references.
+
+    Raises:
+        click.BadParameter: an element is empty.
+    """
+    references = split_list(text)
+    if not all(references):
+        raise click.BadParameter(f"{text!r} has an empty reference between its commas", param_hint=flag)
+    return references
 
 
 def _parse(text: str, type_name: str) -> Any:

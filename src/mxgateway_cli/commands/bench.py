@@ -43,6 +43,7 @@ class ReadBulkFigures:
     failures: list[float] = field(default_factory=list)
     results: int = 0
     cached: int = 0
+    unreadable: int = 0
     seconds: float = 0.0
     last_error: str = ""
 
@@ -84,6 +85,7 @@ async def read_bulk_loop(
         figures.successes.append((clock() - started) * 1000)
         figures.results += len(results)
         figures.cached += sum(result.was_cached for result in results)
+        figures.unreadable += sum(not result.was_successful for result in results)
     figures.seconds = clock() - began
     return figures
 
@@ -129,6 +131,8 @@ def bench_read_bulk(
     figures = connection.run(body)
     if figures.last_error:
         note(f"{len(figures.failures)} calls failed, the last one: {figures.last_error}")
+    if figures.unreadable:
+        note(f"{figures.unreadable} of {figures.results} results were failures; is {tags[0]} a tag? (--tag-prefix)")
     emit(figures.report(), True, "")
 
 
@@ -220,6 +224,8 @@ def bench_stream_events(
                 await session.close()
 
     connection.run(body)
+    if not figures.events:
+        note(f"no tag changed; is {numbered_tags(tag_prefix, tag_start, 1, tag_attribute)[0]} a tag? (--tag-prefix)")
     seconds = measured["seconds"]
     emit(
         {

@@ -12,7 +12,15 @@ from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_cli import session_options as options
 from mxgateway_cli.connection import Connection, connected
 from mxgateway_cli.output import emit, proto_dict, value_text
-from mxgateway_cli.value_parsing import TIMESTAMP, TYPE, moment_value, parse_value, split_handles, split_list
+from mxgateway_cli.value_parsing import (
+    TIMESTAMP,
+    TYPE,
+    moment_value,
+    parse_value,
+    split_handles,
+    split_list,
+    split_references,
+)
 
 value_type = click.option("--type", "type_name", type=TYPE, required=True, help="Type of all values.")
 values_option = click.option("--values", required=True, metavar="V,V,…", help="One value for each handle.")
@@ -61,7 +69,8 @@ def add_item_bulk(connection: Connection, session_id: str, server_handle: int, i
     Example:
       mxgw-py add-item-bulk --session-id ID --server-handle 1 --items A.B,A.C --json
     """
-    _results(connection, session_id, lambda session: session.add_item_bulk(server_handle, split_list(items)))
+    references = split_references(items)
+    _results(connection, session_id, lambda session: session.add_item_bulk(server_handle, references))
 
 
 @click.command()
@@ -76,7 +85,8 @@ def subscribe_bulk(connection: Connection, session_id: str, server_handle: int, 
     Example:
       mxgw-py subscribe-bulk --session-id ID --server-handle 1 --items A.B,A.C --json
     """
-    _results(connection, session_id, lambda session: session.subscribe_bulk(server_handle, split_list(items)))
+    references = split_references(items)
+    _results(connection, session_id, lambda session: session.subscribe_bulk(server_handle, references))
 
 
 @click.command()
@@ -162,10 +172,11 @@ def read_bulk(connection: Connection, session_id: str, server_handle: int, items
     Example:
       mxgw-py read-bulk --session-id ID --server-handle 1 --items A.B,A.C --timeout-ms 2000 --json
     """
+    references = split_references(items)
     _results(
         connection,
         session_id,
-        lambda session: session.read_bulk(server_handle, split_list(items), timeout_ms=timeout_ms),
+        lambda session: session.read_bulk(server_handle, references, timeout_ms=timeout_ms),
     )
 
 

@@ -10,7 +10,7 @@ import click
 from mxgateway import GatewayClient
 from mxgateway_cli import profiles
 from mxgateway_cli.connection import Connection, resolve
-from mxgateway_cli.output import emit
+from mxgateway_cli.output import ask_secret, emit
 
 
 @click.command()
@@ -49,7 +49,7 @@ def login(
         raise click.UsageError("give either --api-key-env or --api-key-file")
     key: str | None = None
     if api_key_env is None and api_key_file is None:
-        key = click.prompt("API key", hide_input=True, err=True)
+        key = ask_secret("API key", "--api-key-env or --api-key-file")
         target = profiles.profiles_file().parent / f"{profile}.key"
     elif api_key_file is not None:
         key, target = profiles.read_key_file(Path(api_key_file)), Path(api_key_file).resolve()

@@ -7,11 +7,13 @@ from typing import Any
 
 import click
 
-from mxgateway import GatewayClient, Session
+from mxgateway import GatewayClient, Session, is_status_failure
 from mxgateway.errors import MxGatewayTimeoutError
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
+from mxgateway.replies import status_text
 from mxgateway_cli import session_options as options
 from mxgateway_cli.connection import Connection, connected
+from mxgateway_cli.failures import CommandFailure
 from mxgateway_cli.output import emit, event_text, proto_dict
 from mxgateway_cli.value_parsing import TYPE, parse_value
 
@@ -28,7 +30,8 @@ def smoke(
 ) -> None:
     """Opens a session, registers, adds and advises an item, takes some events, and closes.
 
-    Proves an installation: the exit code is 0 only if all of it worked. The report names where the key came from, and
+    Proves an installation: the exit code is 0 only if all of it worked and the item's last value and the write, if any,
+    did not fail in MXAccess. The report names where the key came from, and
     never the key.
 
     \b
@@ -80,7 +83,14 @@ def smoke(
         await session.remove_item(server_handle, item_handle)
         await session.unregister(server_handle)
         report["lines"] = [event_text(event) for event in events]
+        outcomes = [*events[-1:], *([completion] if completion is not None else [])]
+        report["refused"] = next(
+            (status_text(each) for event in outcomes for each in event.statuses if is_status_failure(each)), ""
+        )
 
     report = connection.run(body)
     lines = report.pop("lines")
+    refused = report.pop("refused")
     emit(report, connection.output_json, [*lines, f"session {report['sessionId']} {report['closeStatus']}"])
+    if refused:
+        raise CommandFailure(f"the gateway works, but {item} does not: {refused}")

@@ -322,8 +322,7 @@ def export_tags(connection: Connection, names: tuple[str, ...], limit: int, outp
         return [each for pattern in patterns for each in await tag_lists.find(galaxy, pattern)]
 
     found = list({each.reference: each for each in connection.run_galaxy(body)}.values())
-    if not found or len(found) > limit:
-        raise click.UsageError(f"{len(found)} tags fit; between 1 and {limit} (--limit) can be exported")
+    tag_lists.check_count(len(found), names, limit)
     if connection.output_json:
         rows = [dict(zip(tag_lists.COLUMNS, each.row(), strict=True)) for each in found]
         emit({"tags": rows}, True, "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 
 import click
 
@@ -31,6 +32,8 @@ def tui(connection: Connection, tags: tuple[str, ...], read_only: bool) -> None:
         import textual  # noqa: F401
     except ImportError as error:
         raise CommandFailure("mxgw-py tui needs textual: pip install 'mxaccess-gateway[tui]'") from error
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise click.UsageError("tui needs a terminal; in pipes use mxgw-py watch, read and browse")
     from mxgateway_cli.tui.run import run
 
     with readable_failures(connection.options.api_key):

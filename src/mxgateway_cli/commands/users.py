@@ -8,7 +8,7 @@ import click
 
 from mxgateway_cli import session_options as options
 from mxgateway_cli.connection import Connection, connected
-from mxgateway_cli.output import emit
+from mxgateway_cli.output import ask_secret, emit
 
 
 @click.command()
@@ -27,7 +27,7 @@ def authenticate_user(
       mxgw-py authenticate-user --session-id ID --server-handle 1 --user operator --password-env OPERATOR_PASSWORD
     """
     if password_env is None:
-        password = click.prompt("Password", hide_input=True, err=True)
+        password = ask_secret("password", "--password-env")
     elif password_env in os.environ:
         password = os.environ[password_env]
     else:

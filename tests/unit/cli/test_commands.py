@@ -257,6 +257,63 @@ def test_smoke_closes_its_session_when_it_fails(gateway: FakeGateway, cli: Cli) 
     assert gateway.calls["CloseSession"] == 1
 
 
+def test_smoke_of_an_item_that_fails_is_a_failure(gateway: FakeGateway, cli: Cli) -> None:
+    """A reference that does not resolve gives an event too; the report is printed, but the exit code tells."""
+    event = data_change(1, quality=4)
+    event.statuses[0].CopyFrom(
+        pb.MxStatusProxy(success=0, category=pb.MX_STATUS_CATEGORY_CONFIGURATION_ERROR, detail=6)
+    )
+    gateway.events = [event]
+    outcome = cli("smoke", "--item", "Nope.Nope", "--json")
+    assert outcome.code == 1
+    assert outcome.json["closeStatus"] == "SESSION_STATE_CLOSED"
+    assert "the gateway works, but Nope.Nope does not: CONFIGURATION_ERROR detail 6" in outcome.err
+
+
+def test_empty_references_are_a_usage_error(offline: Cli) -> None:
+    """A comma too many would read or add an item without a name."""
+    outcome = offline("read-bulk", *SERVER, "--items", "A.B,")
+    assert outcome.code == 2
+    assert "--items" in outcome.err
+
+
+def test_a_secret_is_asked_for_only_on_a_terminal(offline: Cli) -> None:
+    """Without a terminal the remedy is named; nothing waits for input that cannot come."""
+    for arguments, remedy in (
+        (("authenticate-user", *SERVER, "--user", "operator"), "--password-env"),
+        (("login", "--no-check"), "--api-key-env"),
+    ):
+        outcome = offline(*arguments)
+        assert outcome.code == 2
+        assert remedy in outcome.err
+
+
+def test_a_misspelt_command_is_met_with_a_near_one(offline: Cli) -> None:
+    """The near names are offered, as for options."""
+    outcome = offline.bare("raed", "A.B")
+    assert outcome.code == 2
+    assert "Did you mean read" in outcome.err
+
+
+def test_every_command_stands_in_the_help_once(offline: Cli) -> None:
+    """The help groups the commands; their short texts are whole sentences."""
+    text = offline.bare("--help").out
+    for name in COMMANDS:
+        assert text.count(f"\n  {name} ") == 1, name
+    assert "..." not in text.partition("\n\n  ")[2]
+
+
+def test_a_full_disk_is_a_line_on_stderr(offline: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Output that cannot be written ends the command with 1 and its cause, without a traceback."""
+
+    def full(*_arguments: Any, **_options: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("mxgateway_cli.output.click.echo", lambda text="", err=False, **_o: None if err else full())
+    outcome = offline.bare("version")
+    assert outcome.code == 1
+
+
 def test_gateway_failure_is_a_line_on_stderr(gateway: FakeGateway, cli: Cli) -> None:
     """A refused command exits with 1 and one line on stderr, without a traceback."""
     gateway.answer("advise", pb.MxCommandReply(protocol_status=failed(pb.PROTOCOL_STATUS_CODE_SESSION_NOT_FOUND, "no")))

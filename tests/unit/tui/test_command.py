@@ -37,6 +37,14 @@ def test_json_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert "--json" in capsys.readouterr().err
 
 
+def test_without_a_terminal_it_does_not_start(capsys: pytest.CaptureFixture[str]) -> None:
+    """In a pipe nobody could see or leave the screen, so the command refuses and names what works there."""
+    with pytest.raises(SystemExit) as ended:
+        main(["tui", "--endpoint", "localhost:1", "--plaintext"])
+    assert ended.value.code == 2
+    assert "needs a terminal" in capsys.readouterr().err
+
+
 def test_help_names_the_options(capsys: pytest.CaptureFixture[str]) -> None:
     """The command takes tags, the connection options of all commands, and --read-only."""
     with pytest.raises(SystemExit) as ended:
