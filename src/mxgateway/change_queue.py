@@ -9,7 +9,8 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from mxgateway.errors import MxGatewayOverflowError
-from mxgateway.quality import is_good, is_status_failure
+from mxgateway.quality import is_good, is_status_failure, quality_name
+from mxgateway.replies import status_text
 from mxgateway.values import from_mx_value
 
 if TYPE_CHECKING:
@@ -62,6 +63,15 @@ class DataChange:
     def is_good(self) -> bool:
         """Whether the quality is good and no status reports a failure."""
         return is_good(self.quality) and not any(is_status_failure(status) for status in self.statuses)
+
+    def __repr__(self) -> str:
+        marks = [name for name in ("replayed", "recovered") if getattr(self, name)]
+        if self.lost_before:
+            marks.append(f"{self.lost_before} lost before")
+        when = self.source_timestamp.isoformat() if self.source_timestamp is not None else "no time"
+        failed = [status_text(status) for status in self.statuses if is_status_failure(status)]
+        parts = [f"{self.tag}={self.value!r}", quality_name(self.quality), when, *failed, *marks]
+        return f"<DataChange {', '.join(parts)}>"
 
     def _repr_html_(self) -> str:
         from mxgateway.results import DataChanges

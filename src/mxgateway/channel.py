@@ -309,7 +309,10 @@ def open_channel(options: ClientOptions) -> grpc.aio.Channel:
 
 
 def _read_roots(ca_file: Path) -> bytes:
-    roots = ca_file.read_bytes()
+    try:
+        roots = ca_file.read_bytes()
+    except OSError as error:
+        raise type(error)(error.errno, f"ca_file cannot be read: {error.strerror}", str(ca_file)) from error
     if b"-----BEGIN CERTIFICATE-----" not in roots:
         raise ValueError(f"ca_file {str(ca_file)!r} holds no PEM certificate")
     return roots

@@ -305,10 +305,12 @@ def merge_options(options: ClientOptions | None, settings: dict[str, Any]) -> Cl
     """The options of a connect call: one object, or its fields as keywords.
 
     Raises:
-        TypeError: both, neither, or an unknown field.
+        TypeError: both, neither, an unknown field, or something else than ClientOptions.
     """
     if options is None:
         return ClientOptions(**settings)
+    if not isinstance(options, ClientOptions):
+        raise TypeError(f"options is {type(options).__name__}; give ClientOptions, or endpoint='host:port' by keyword")
     if settings:
         raise TypeError("give either options or its fields as keywords, not both; dataclasses.replace changes options")
     return options

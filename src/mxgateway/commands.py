@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, ParamSpec, TypeAlias, TypeVar
 
 from mxgateway.contract import MAX_BULK_ITEMS
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
@@ -24,6 +24,8 @@ WriteSecured2Entry: TypeAlias = pb.WriteSecured2BulkEntry | tuple[int, int, int,
 """(item_handle, current_user_id, verifier_user_id, value, timestamp), or the generated entry."""
 
 ItemT = TypeVar("ItemT")
+MessageT = TypeVar("MessageT")
+P = ParamSpec("P")
 
 IDEMPOTENT_KINDS = frozenset(
     {
@@ -40,6 +42,35 @@ IDEMPOTENT_KINDS = frozenset(
 def command(arm: str, payload: Any) -> pb.MxCommand:
     """The MxCommand of a payload; the kind is the one that belongs to the arm."""
     return pb.MxCommand(kind=pb.MxCommandKind.Value(f"MX_COMMAND_KIND_{arm.upper()}"), **{arm: payload})
+
+
+def filled(kind: Callable[P, MessageT], *args: P.args, **fields: P.kwargs) -> MessageT:
+    """A message with its fields, each of which has to be given: protobuf itself takes None for "left out".
+
+    Raises:
+        TypeError: a field is None or of the wrong type; the text names it, and never shows its value.
+    """
+    for name, value in fields.items():
+        if value is None:
+            raise TypeError(f"{name} is None")
+    try:
+        return kind(*args, **fields)
+    except (TypeError, ValueError) as error:
+        for name, value in fields.items():
+            try:
+                kind(**{name: value})  # type: ignore[arg-type, call-arg]
+            except (TypeError, ValueError):
+                raise type(error)(f"{name} cannot be {_described(value)}") from error
+        raise
+
+
+def _described(value: Any) -> str:
+    if isinstance(value, int):
+        return f"{value}, which is beyond 32 bits"
+    if isinstance(value, list):
+        kinds = sorted({type(element).__name__ for element in value})
+        return f"a list of {' and '.join(kinds)}"
+    return f"of type {type(value).__name__}"
 
 
 @functools.lru_cache(maxsize=256)

@@ -11,6 +11,7 @@ from mxgateway.errors import MxAccessError, MxGatewayTimeoutError
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway.quality import is_status_failure
 from mxgateway.replies import status_text
+from mxgateway.values import from_mx_value
 
 if TYPE_CHECKING:
     from mxgateway.session import Session
@@ -31,6 +32,10 @@ class WriteOutcome:
     value: pb.MxValue
     before: pb.MxEvent
     completion: pb.MxEvent
+
+    def __repr__(self) -> str:
+        before, after = from_mx_value(self.before.value), from_mx_value(self.value)
+        return f"<WriteOutcome {self.tag}: {before!r} -> {after!r}, complete>"
 
     def _repr_html_(self) -> str:
         from html import escape

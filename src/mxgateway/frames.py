@@ -32,7 +32,12 @@ def to_dataframe(values: Iterable[Valued], *, tags: Mapping[int, str] | None = N
     Raises:
         ModuleNotFoundError: pandas is not installed: pip install 'mxaccess-gateway[pandas]'.
     """
-    import pandas  # type: ignore[import-untyped]
+    try:
+        import pandas  # type: ignore[import-untyped]
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            "DataFrames need pandas: pip install 'mxaccess-gateway[pandas]'", name="pandas"
+        ) from error
 
     rows = [row for each in values if (row := _row(each, tags or {})) is not None]
     frame = pandas.DataFrame(rows, columns=list(COLUMNS))

@@ -14,6 +14,7 @@ from mxgateway.commands import (
     WriteSecuredEntry,
     bulk,
     command,
+    filled,
     write2_entry,
     write_entry,
     write_secured2_entry,
@@ -42,7 +43,7 @@ class BulkCommands(ItemCommands):
     ) -> list[pb.SubscribeResult]:
         """Adds an item for each reference."""
         tags = bulk(tag_addresses, "tag_addresses")
-        request = pb.AddItemBulkCommand(server_handle=server_handle, tag_addresses=tags)
+        request = filled(pb.AddItemBulkCommand, server_handle=server_handle, tag_addresses=tags)
         return await _subscribe_results(self, "add_item_bulk", request, len(tags), correlation_id)
 
     async def advise_item_bulk(
@@ -50,7 +51,7 @@ class BulkCommands(ItemCommands):
     ) -> list[pb.SubscribeResult]:
         """Advises each item."""
         handles = bulk(item_handles, "item_handles")
-        request = pb.AdviseItemBulkCommand(server_handle=server_handle, item_handles=handles)
+        request = filled(pb.AdviseItemBulkCommand, server_handle=server_handle, item_handles=handles)
         return await _subscribe_results(self, "advise_item_bulk", request, len(handles), correlation_id)
 
     async def remove_item_bulk(
@@ -58,7 +59,7 @@ class BulkCommands(ItemCommands):
     ) -> list[pb.SubscribeResult]:
         """Removes each item."""
         handles = bulk(item_handles, "item_handles")
-        request = pb.RemoveItemBulkCommand(server_handle=server_handle, item_handles=handles)
+        request = filled(pb.RemoveItemBulkCommand, server_handle=server_handle, item_handles=handles)
         return await _subscribe_results(self, "remove_item_bulk", request, len(handles), correlation_id)
 
     async def unadvise_item_bulk(
@@ -66,7 +67,7 @@ class BulkCommands(ItemCommands):
     ) -> list[pb.SubscribeResult]:
         """Un-advises each item; the items stay."""
         handles = bulk(item_handles, "item_handles")
-        request = pb.UnAdviseItemBulkCommand(server_handle=server_handle, item_handles=handles)
+        request = filled(pb.UnAdviseItemBulkCommand, server_handle=server_handle, item_handles=handles)
         return await _subscribe_results(self, "un_advise_item_bulk", request, len(handles), correlation_id)
 
     async def subscribe_bulk(
@@ -74,7 +75,7 @@ class BulkCommands(ItemCommands):
     ) -> list[pb.SubscribeResult]:
         """Adds and advises an item for each reference."""
         tags = bulk(tag_addresses, "tag_addresses")
-        request = pb.SubscribeBulkCommand(server_handle=server_handle, tag_addresses=tags)
+        request = filled(pb.SubscribeBulkCommand, server_handle=server_handle, tag_addresses=tags)
         return await _subscribe_results(self, "subscribe_bulk", request, len(tags), correlation_id)
 
     async def unsubscribe_bulk(
@@ -82,7 +83,7 @@ class BulkCommands(ItemCommands):
     ) -> list[pb.SubscribeResult]:
         """Un-advises and removes each item."""
         handles = bulk(item_handles, "item_handles")
-        request = pb.UnsubscribeBulkCommand(server_handle=server_handle, item_handles=handles)
+        request = filled(pb.UnsubscribeBulkCommand, server_handle=server_handle, item_handles=handles)
         return await _subscribe_results(self, "unsubscribe_bulk", request, len(handles), correlation_id)
 
     async def write_bulk(
@@ -97,7 +98,7 @@ class BulkCommands(ItemCommands):
             correlation_id: empty for a new one.
         """
         messages = [write_entry(entry, user_id) for entry in bulk(entries, "entries")]
-        request = pb.WriteBulkCommand(server_handle=server_handle, entries=messages)
+        request = filled(pb.WriteBulkCommand, server_handle=server_handle, entries=messages)
         return await _write_results(self, "write_bulk", request, len(messages), correlation_id)
 
     async def write2_bulk(
@@ -105,7 +106,7 @@ class BulkCommands(ItemCommands):
     ) -> list[pb.BulkWriteResult]:
         """Writes each (item_handle, value, timestamp)."""
         messages = [write2_entry(entry, user_id) for entry in bulk(entries, "entries")]
-        request = pb.Write2BulkCommand(server_handle=server_handle, entries=messages)
+        request = filled(pb.Write2BulkCommand, server_handle=server_handle, entries=messages)
         return await _write_results(self, "write2_bulk", request, len(messages), correlation_id)
 
     async def write_secured_bulk(
@@ -113,7 +114,7 @@ class BulkCommands(ItemCommands):
     ) -> list[pb.BulkWriteResult]:
         """Writes each (item_handle, current_user_id, verifier_user_id, value)."""
         messages = [write_secured_entry(entry) for entry in bulk(entries, "entries")]
-        request = pb.WriteSecuredBulkCommand(server_handle=server_handle, entries=messages)
+        request = filled(pb.WriteSecuredBulkCommand, server_handle=server_handle, entries=messages)
         return await _write_results(self, "write_secured_bulk", request, len(messages), correlation_id)
 
     async def write_secured2_bulk(
@@ -121,7 +122,7 @@ class BulkCommands(ItemCommands):
     ) -> list[pb.BulkWriteResult]:
         """Writes each (item_handle, current_user_id, verifier_user_id, value, timestamp)."""
         messages = [write_secured2_entry(entry) for entry in bulk(entries, "entries")]
-        request = pb.WriteSecured2BulkCommand(server_handle=server_handle, entries=messages)
+        request = filled(pb.WriteSecured2BulkCommand, server_handle=server_handle, entries=messages)
         return await _write_results(self, "write_secured2_bulk", request, len(messages), correlation_id)
 
     async def read_bulk(
@@ -149,7 +150,7 @@ class BulkCommands(ItemCommands):
         if not 0 <= timeout_ms <= _MAX_UINT32:
             raise ValueError(f"timeout_ms is {timeout_ms}; it needs to be 0 (the worker's default) or more")
         tags = bulk(tag_addresses, "tag_addresses")
-        request = pb.ReadBulkCommand(server_handle=server_handle, tag_addresses=tags, timeout_ms=timeout_ms)
+        request = filled(pb.ReadBulkCommand, server_handle=server_handle, tag_addresses=tags, timeout_ms=timeout_ms)
         reply = await self.invoke(command("read_bulk", request), correlation_id=correlation_id)
         results = ReadResults(payload(reply, "read_bulk", pb.BulkReadReply).results)
         _check_count(reply, "read_bulk", len(results), len(tags))

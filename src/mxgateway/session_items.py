@@ -8,7 +8,7 @@ from typing import Protocol
 
 from google.protobuf.duration_pb2 import Duration
 
-from mxgateway.commands import MomentLike, command, moment
+from mxgateway.commands import MomentLike, command, filled, moment
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway.replies import payload
 from mxgateway.results import Events
@@ -37,12 +37,12 @@ class ItemCommands:
         Args:
             client_name: should be unique for each connection; the historian shows it as the node of a write.
         """
-        reply = await self.invoke(command("register", pb.RegisterCommand(client_name=client_name)))
+        reply = await self.invoke(command("register", filled(pb.RegisterCommand, client_name=client_name)))
         return payload(reply, "register", pb.RegisterReply).server_handle
 
     async def unregister(self: Invoker, server_handle: int) -> None:
         """Ends a registration. Un-advise and remove its items first."""
-        await self.invoke(command("unregister", pb.UnregisterCommand(server_handle=server_handle)))
+        await self.invoke(command("unregister", filled(pb.UnregisterCommand, server_handle=server_handle)))
 
     async def add_item(self: Invoker, server_handle: int, item_definition: str) -> int:
         """Adds an item and returns its handle.
@@ -54,7 +54,7 @@ class ItemCommands:
             server_handle: from `register`.
             item_definition: reference such as `TestMachine_001.TestChangingInt`; an array as `….Name[]`.
         """
-        request = pb.AddItemCommand(server_handle=server_handle, item_definition=item_definition)
+        request = filled(pb.AddItemCommand, server_handle=server_handle, item_definition=item_definition)
         return payload(await self.invoke(command("add_item", request)), "add_item", pb.AddItemReply).item_handle
 
     async def add_item2(self: Invoker, server_handle: int, item_definition: str, item_context: str) -> int:
@@ -65,15 +65,15 @@ class ItemCommands:
             item_definition: reference that may start with Me, MyContainer, MyArea, …
             item_context: object that such a reference starts from.
         """
-        request = pb.AddItem2Command(
-            server_handle=server_handle, item_definition=item_definition, item_context=item_context
+        request = filled(
+            pb.AddItem2Command, server_handle=server_handle, item_definition=item_definition, item_context=item_context
         )
         return payload(await self.invoke(command("add_item2", request)), "add_item2", pb.AddItem2Reply).item_handle
 
     async def remove_item(self: Invoker, server_handle: int, item_handle: int) -> None:
         """Removes an item. Wait for its pending OnWriteComplete first, and un-advise it."""
         await self.invoke(
-            command("remove_item", pb.RemoveItemCommand(server_handle=server_handle, item_handle=item_handle))
+            command("remove_item", filled(pb.RemoveItemCommand, server_handle=server_handle, item_handle=item_handle))
         )
 
     # ------------------------------------------------------------------------------------------------ subscriptions
@@ -83,24 +83,29 @@ class ItemCommands:
 
         The first value on a fresh session may take seconds in a plant (reference binding).
         """
-        await self.invoke(command("advise", pb.AdviseCommand(server_handle=server_handle, item_handle=item_handle)))
+        await self.invoke(
+            command("advise", filled(pb.AdviseCommand, server_handle=server_handle, item_handle=item_handle))
+        )
 
     async def advise_supervisory(self: Invoker, server_handle: int, item_handle: int) -> None:
         """Subscribes on a supervisory connection: no user needed, writes to secured attributes pass, and operator
         actions are not attributed to a person."""
-        request = pb.AdviseSupervisoryCommand(server_handle=server_handle, item_handle=item_handle)
+        request = filled(pb.AdviseSupervisoryCommand, server_handle=server_handle, item_handle=item_handle)
         await self.invoke(command("advise_supervisory", request))
 
     async def unadvise(self: Invoker, server_handle: int, item_handle: int) -> None:
         """Ends a subscription (UnAdvise). Events that were under way may still arrive after it returned."""
         await self.invoke(
-            command("un_advise", pb.UnAdviseCommand(server_handle=server_handle, item_handle=item_handle))
+            command("un_advise", filled(pb.UnAdviseCommand, server_handle=server_handle, item_handle=item_handle))
         )
 
     async def add_buffered_item(self: Invoker, server_handle: int, item_definition: str, item_context: str) -> int:
         """Adds an item whose values come in OnBufferedDataChange events, and returns its handle."""
-        request = pb.AddBufferedItemCommand(
-            server_handle=server_handle, item_definition=item_definition, item_context=item_context
+        request = filled(
+            pb.AddBufferedItemCommand,
+            server_handle=server_handle,
+            item_definition=item_definition,
+            item_context=item_context,
         )
         reply = await self.invoke(command("add_buffered_item", request))
         return payload(reply, "add_buffered_item", pb.AddBufferedItemReply).item_handle
@@ -109,19 +114,21 @@ class ItemCommands:
         self: Invoker, server_handle: int, update_interval_milliseconds: int
     ) -> None:
         """Sets how often buffered items deliver, in milliseconds; MXAccess rounds up to a multiple of 100."""
-        request = pb.SetBufferedUpdateIntervalCommand(
-            server_handle=server_handle, update_interval_milliseconds=update_interval_milliseconds
+        request = filled(
+            pb.SetBufferedUpdateIntervalCommand,
+            server_handle=server_handle,
+            update_interval_milliseconds=update_interval_milliseconds,
         )
         await self.invoke(command("set_buffered_update_interval", request))
 
     async def suspend(self: Invoker, server_handle: int, item_handle: int) -> pb.MxStatusProxy:
         """Suspends an advised item and returns the call's status (pending); OperationComplete tells the outcome."""
-        request = pb.SuspendCommand(server_handle=server_handle, item_handle=item_handle)
+        request = filled(pb.SuspendCommand, server_handle=server_handle, item_handle=item_handle)
         return payload(await self.invoke(command("suspend", request)), "suspend", pb.SuspendReply).status
 
     async def activate(self: Invoker, server_handle: int, item_handle: int) -> pb.MxStatusProxy:
         """Resumes a suspended item and returns the call's status; its current value is sent again."""
-        request = pb.ActivateCommand(server_handle=server_handle, item_handle=item_handle)
+        request = filled(pb.ActivateCommand, server_handle=server_handle, item_handle=item_handle)
         return payload(await self.invoke(command("activate", request)), "activate", pb.ActivateReply).status
 
     # ------------------------------------------------------------------------------------------------------- writes
@@ -142,8 +149,12 @@ class ItemCommands:
             ValueError: NaN, infinity, or a value without a form in MXAccess.
             MxAccessError: MXAccess refused the call.
         """
-        request = pb.WriteCommand(
-            server_handle=server_handle, item_handle=item_handle, value=to_mx_value(value), user_id=user_id
+        request = filled(
+            pb.WriteCommand,
+            server_handle=server_handle,
+            item_handle=item_handle,
+            value=to_mx_value(value),
+            user_id=user_id,
         )
         await self.invoke(command("write", request))
 
@@ -151,7 +162,8 @@ class ItemCommands:
         self: Invoker, server_handle: int, item_handle: int, value: MxPython, timestamp: MomentLike, user_id: int = 0
     ) -> None:
         """Writes a value with a source time of its own (aware datetime); otherwise like `write`."""
-        request = pb.Write2Command(
+        request = filled(
+            pb.Write2Command,
             server_handle=server_handle,
             item_handle=item_handle,
             value=to_mx_value(value),
@@ -177,7 +189,8 @@ class ItemCommands:
             verifier_user_id: the verifier; the same id again for a secured write with one signature.
             value: see `to_mx_value`.
         """
-        request = pb.WriteSecuredCommand(
+        request = filled(
+            pb.WriteSecuredCommand,
             server_handle=server_handle,
             item_handle=item_handle,
             current_user_id=current_user_id,
@@ -196,7 +209,8 @@ class ItemCommands:
         timestamp: MomentLike,
     ) -> None:
         """`write_secured` with a source time of its own (aware datetime)."""
-        request = pb.WriteSecured2Command(
+        request = filled(
+            pb.WriteSecured2Command,
             server_handle=server_handle,
             item_handle=item_handle,
             current_user_id=current_user_id,
@@ -213,15 +227,18 @@ class ItemCommands:
 
         With security off in the Galaxy, MXAccess returns an id for any name. The id belongs to this server handle.
         """
-        request = pb.AuthenticateUserCommand(
-            server_handle=server_handle, verify_user=verify_user, verify_user_password=verify_user_password
+        request = filled(
+            pb.AuthenticateUserCommand,
+            server_handle=server_handle,
+            verify_user=verify_user,
+            verify_user_password=verify_user_password,
         )
         reply = await self.invoke(command("authenticate_user", request))
         return payload(reply, "authenticate_user", pb.AuthenticateUserReply).user_id
 
     async def archestra_user_to_id(self: Invoker, server_handle: int, user_id_guid: str) -> int:
         """The user id of an ArchestrA user by its GUID, without a password."""
-        request = pb.ArchestrAUserToIdCommand(server_handle=server_handle, user_id_guid=user_id_guid)
+        request = filled(pb.ArchestrAUserToIdCommand, server_handle=server_handle, user_id_guid=user_id_guid)
         reply = await self.invoke(command("archestra_user_to_id", request))
         return payload(reply, "archestra_user_to_id", pb.ArchestrAUserToIdReply).user_id
 
@@ -229,7 +246,7 @@ class ItemCommands:
 
     async def ping(self: Invoker, message: str = "") -> str:
         """Sends a text through gateway and worker and returns what came back."""
-        return (await self.invoke(command("ping", pb.PingCommand(message=message)))).diagnostic_message
+        return (await self.invoke(command("ping", filled(pb.PingCommand, message=message)))).diagnostic_message
 
     async def state(self: Invoker) -> pb.SessionState.ValueType:
         """The session's state as the gateway sees it, for example pb.SESSION_STATE_READY."""
@@ -249,7 +266,7 @@ class ItemCommands:
         """
         if max_events < 0:
             raise ValueError(f"max_events is {max_events}; 0 takes all that wait")
-        reply = await self.invoke(command("drain_events", pb.DrainEventsCommand(max_events=max_events)))
+        reply = await self.invoke(command("drain_events", filled(pb.DrainEventsCommand, max_events=max_events)))
         return Events(payload(reply, "drain_events", pb.DrainEventsReply).events)
 
     async def shutdown_worker(self: Invoker, grace_period: timedelta = timedelta(seconds=10)) -> None:

@@ -103,6 +103,10 @@ class Subscription:
         self._gaps = 0
         self._interruptions = 0
 
+    def __repr__(self) -> str:
+        refused = f", {len(self._failures)} refused" if self._failures else ""
+        return f"<Subscription of {len(self._tags)} tags, {self._state.value}{refused}>"
+
     # ---------------------------------------------------------------------------------------------------- observing
 
     @property

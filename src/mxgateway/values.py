@@ -155,6 +155,9 @@ def to_timestamp(moment: datetime) -> Timestamp:
 
 def _plain(value: Any) -> tuple[Any, str | None]:
     """numpy scalars and arrays as plain Python, with the type name that their dtype asks for; numpy is not imported."""
+    if isinstance(value, list | tuple) and any(hasattr(element, "dtype") for element in value):
+        plain_elements, hints = zip(*map(_plain, value), strict=True)
+        return list(plain_elements), "float" if all(hint == "float" for hint in hints) else None
     kind = getattr(value, "dtype", None)
     if kind is None or type(value).__module__.partition(".")[0] != "numpy":
         return value, None

@@ -107,3 +107,33 @@ async def test_write_entries_keep_their_own_users_and_times(gateway: FakeGateway
     own = pb.WriteBulkEntry(item_handle=9, user_id=4, value=pb.MxValue(bool_value=True))
     await session.write_bulk(1, [own, (1, 2)], user_id=8)
     assert [e.user_id for e in gateway.commands_of("write_bulk")[0].entries] == [4, 8]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (("register", None), "client_name is None"),
+        (("add_item", 1, None), "item_definition is None"),
+        (("add_item", None, "A.B"), "server_handle is None"),
+        (("write", 1, None, 5), "item_handle is None"),
+        (("advise", "1", 2), "server_handle cannot be of type str"),
+        (("advise", 2**40, 2), "server_handle cannot be 1099511627776, which is beyond 32 bits"),
+        (("add_item_bulk", 1, [1, "A.B"]), "tag_addresses cannot be a list of int and str"),
+        (("authenticate_user", 1, "operator", None), "verify_user_password is None"),
+    ],
+)
+async def test_what_protobuf_would_leave_out_is_refused(
+    gateway: FakeGateway, session: Session, arguments: tuple[Any, ...], text: str
+) -> None:
+    """None would travel as handle 0 or an empty reference; the argument at fault is named, and nothing is sent."""
+    method, *rest = arguments
+    with pytest.raises((TypeError, ValueError), match=f"^{text}$"):
+        await getattr(session, method)(*rest)
+    assert not gateway.commands
+
+
+async def test_a_wrong_password_type_is_not_shown(session: Session) -> None:
+    """The text of a refused argument has its type, never its value."""
+    with pytest.raises(TypeError) as caught:
+        await session.authenticate_user(1, "operator", ["sentinel"])  # type: ignore[arg-type]
+    assert "sentinel" not in str(caught.value)

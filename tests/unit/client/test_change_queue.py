@@ -96,3 +96,11 @@ def test_every_change_is_delivered_or_counted(policy: OverflowPolicy, capacity: 
         position += lost + 1
         assert value <= came
     assert position == came
+
+
+def test_a_change_shows_itself_in_one_line() -> None:
+    """What a print or a log line needs: tag, value, quality, time, and what is special about it."""
+    shown = repr(change_of("A.B", data_change(7, 5), sequence=7, replayed=True))
+    assert shown.startswith("<DataChange A.B=7, Good, ")
+    assert shown.endswith(", replayed>")
+    assert "\n" not in shown

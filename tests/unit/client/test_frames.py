@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import pytest
@@ -58,3 +59,10 @@ async def test_read_dataframe(gateway: FakeGateway, session: Session) -> None:
     assert frame["error"].to_list() == ["no such tag"]
     assert frame["good"].to_list() == [False]
     assert frame["time"].isna().all()
+
+
+def test_without_pandas_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A light install gets the pip line."""
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(ModuleNotFoundError, match=r"pip install 'mxaccess-gateway\[pandas\]'"):
+        to_dataframe([])

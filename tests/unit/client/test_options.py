@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from mxgateway import ClientOptions, RetryPolicy, next_correlation_id
+from mxgateway import ClientOptions, GatewayClient, RetryPolicy, next_correlation_id
 from mxgateway.auth import REDACTED, authorization_metadata, redact
 
 SECRET = "mxgw_demo_A1b2C3d4secretTAIL"
@@ -137,3 +138,15 @@ def test_correlation_ids_are_unique_over_threads() -> None:
     ids = [identifier for each in found for identifier in each]
     assert len(set(ids)) == 100_000
     assert all(ids)
+
+
+async def test_an_endpoint_by_position_is_told_how() -> None:
+    """`connect("host:port")` is a natural mistake: the text says what connect takes."""
+    with pytest.raises(TypeError, match="endpoint='host:port' by keyword"):
+        await GatewayClient.connect("localhost:5001")  # type: ignore[arg-type]
+
+
+async def test_a_missing_ca_file_is_named(tmp_path: Path) -> None:
+    """The error is the system's, and names the setting."""
+    with pytest.raises(FileNotFoundError, match=r"ca_file cannot be read.*nothing\.pem"):
+        await GatewayClient.connect(endpoint="localhost:1", ca_file=str(tmp_path / "nothing.pem"))

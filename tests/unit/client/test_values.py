@@ -233,3 +233,10 @@ def test_round_trip_is_the_identity(value: Any) -> None:
     back = from_mx_value(sent)
     assert back == value
     assert type(back) is type(value)
+
+
+def test_a_list_of_numpy_scalars_is_an_array() -> None:
+    """`list(frame["x"])` holds numpy scalars; 32-bit floats stay such."""
+    assert from_mx_value(to_mx_value([numpy.int64(1), numpy.int64(2)])) == [1, 2]
+    assert to_mx_value([numpy.float32(1.5)]).variant_type == "VT_ARRAY|VT_R4"
+    assert to_mx_value([numpy.float32(1.5), 2.5]).variant_type == "VT_ARRAY|VT_R8"
