@@ -60,7 +60,8 @@ def filled(kind: Callable[P, MessageT], *args: P.args, **fields: P.kwargs) -> Me
             try:
                 kind(**{name: value})  # type: ignore[arg-type, call-arg]
             except (TypeError, ValueError):
-                raise type(error)(f"{name} cannot be {_described(value)}") from error
+                refusal = TypeError if isinstance(error, TypeError) else ValueError
+                raise refusal(f"{name} cannot be {_described(value)}") from error
         raise
 
 
