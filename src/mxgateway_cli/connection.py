@@ -39,6 +39,7 @@ class Connection:
     Attributes:
         options: for the clients.
         timeout: seconds that the command as a whole may take; None for a long-running one.
+        asked_timeout: what `--timeout` says, None when it was not given.
         output_json: whether one JSON document is wanted.
         key_source: where the key comes from, for reports that must not show the key; empty without a key.
     """
@@ -47,6 +48,7 @@ class Connection:
     timeout: float | None
     output_json: bool
     key_source: str = ""
+    asked_timeout: float | None = None
 
     def run(self, body: Callable[[GatewayClient], Awaitable[T]]) -> T:
         """Connects, runs the body with the client, and closes."""
@@ -178,6 +180,7 @@ def connected(*, long_running: bool = False) -> Callable[[Callable[..., Any]], C
                 timeout=None if long_running else timeout or DEFAULT_TIMEOUT,
                 output_json=output_json,
                 key_source=where.key_source,
+                asked_timeout=timeout,
             )
             return command(connection, **rest)
 

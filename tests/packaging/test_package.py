@@ -39,6 +39,21 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return built
 
 
+def test_an_editable_install_builds_and_points_to_the_source(tmp_path: Path) -> None:
+    """What `pip install -e .` runs: the backend takes the metadata and makes a wheel that leads to `src`."""
+    subprocess.run(
+        [sys.executable, "-c", f"import hatchling.build; hatchling.build.build_editable({str(tmp_path)!r})"],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        timeout=120,
+    )
+    (built,) = tmp_path.glob("*.whl")
+    archive = zipfile.ZipFile(built)
+    (pointer,) = (name for name in archive.namelist() if name.endswith(".pth"))
+    assert archive.read(pointer).decode().strip() == str(ROOT / "src")
+
+
 def test_the_licence_is_an_spdx_expression_without_a_licence_classifier() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert project["license"] == "Apache-2.0"

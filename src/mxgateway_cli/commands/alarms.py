@@ -40,7 +40,7 @@ def stream_alarms(
         request = pb.StreamAlarmsRequest(client_correlation_id=next_correlation_id(), alarm_filter_prefix=filter_prefix)
         count = 0
         with graceful_end():
-            async with asyncio.timeout(duration), client.stream_alarms(request) as stream:
+            async with asyncio.timeout(duration or connection.asked_timeout), client.stream_alarms(request) as stream:
                 async for message in stream:
                     count += 1
                     if connection.output_json:

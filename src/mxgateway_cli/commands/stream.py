@@ -36,7 +36,7 @@ def stream_events(
     """Prints a session's events until --max-events, --duration, Ctrl-C or the end of the session.
 
     With --json the events are collected (at most 10000) and printed as one document; without a bound given, use
-    --jsonl. Reaching the time or Ctrl-C is an ordinary end.
+    --jsonl. Reaching the time or Ctrl-C is an ordinary end; --timeout is a time too, where --duration is not given.
 
     \b
     Examples:
@@ -50,7 +50,10 @@ def stream_events(
         session = client.attach_session(session_id)
         count = 0
         with graceful_end():
-            async with asyncio.timeout(duration), session.stream_events(after_worker_sequence) as stream:
+            async with (
+                asyncio.timeout(duration or connection.asked_timeout),
+                session.stream_events(after_worker_sequence) as stream,
+            ):
                 async for event in stream:
                     count += 1
                     if connection.output_json:

@@ -220,10 +220,11 @@ def test_stream_events_collects_up_to_the_limit(gateway: FakeGateway, cli: Cli) 
     assert str(2**63 + 1) in cli("stream-events", *SESSION, "--max-events", "1").out
 
 
-def test_stream_events_ends_by_time_with_what_it_has(gateway: FakeGateway, cli: Cli) -> None:
+@pytest.mark.parametrize("bound", ["--duration", "--timeout"])
+def test_stream_events_ends_by_time_with_what_it_has(gateway: FakeGateway, cli: Cli, bound: str) -> None:
     """The time being over before --max-events is an ordinary end: exit code 0 and the events so far."""
     gateway.events = [data_change(1)]
-    outcome = cli("stream-events", *SESSION, "--max-events", "5", "--duration", "0.3", "--json")
+    outcome = cli("stream-events", *SESSION, "--max-events", "5", bound, "0.3", "--json")
     assert outcome.code == 0
     assert len(outcome.json["events"]) == 1
 

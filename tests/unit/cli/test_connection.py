@@ -81,6 +81,27 @@ def test_timeout_bounds_the_command(gateway: FakeGateway, cli: Cli) -> None:
     assert "--timeout" in outcome.err or "DEADLINE_EXCEEDED" in outcome.err
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("bench-read-bulk", "--duration-seconds", "0.4", "--warmup-seconds", "0"),
+        ("bench-stream-events", "--duration-seconds", "0.4", "--warmup-seconds", "0", "--bulk-size", "1"),
+        ("stream-events", "--session-id", "x", "--duration", "0.4"),
+        ("watch", "A.B", "--duration", "0.4"),
+        ("record", "A.B", "--duration", "0.4", "--output", "FILE"),
+        ("galaxy-watch", "--duration", "0.4"),
+    ],
+    ids=lambda arguments: arguments[0],
+)
+def test_timeout_does_not_bound_what_streams_or_measures(
+    gateway: FakeGateway, cli: Cli, tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    """Such a command runs longer than --timeout, which is for its single calls, and ends with 0."""
+    named = [str(tmp_path / "out.csv") if each == "FILE" else each for each in arguments]
+    outcome = cli(*named, "--timeout", "0.2")
+    assert outcome.code == 0, outcome.err
+
+
 def test_login_saves_a_profile_that_works(gateway: FakeGateway, cli: Cli) -> None:
     """login checks the gateway, keeps the key in an owner-only file, and other commands then need no options."""
     key_file = profiles.profiles_file().parent / "k"
