@@ -39,7 +39,7 @@ PAGES_WITH_STEPS = sorted({block.page for block in STEPS})
 ENOUGH = 3
 
 # Programs that are not ours; what follows them is not checked.
-FOREIGN = {"sudo", "journalctl", "export", "pip", "curl", "git", "eval", "cd", "tee"}
+FOREIGN = {"sudo", "journalctl", "source", "export", "pip", "curl", "git", "eval", "cd", "tee"}
 
 
 class EnoughSeenError(Exception):
