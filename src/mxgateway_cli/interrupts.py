@@ -41,7 +41,9 @@ def run(work: Coroutine[Any, Any, T], clock: Callable[[], float] = time.monotoni
     Raises:
         KeyboardInterrupt: SIGINT ended the work.
     """
-    if threading.current_thread() is not threading.main_thread():
+    # A host with a handler of its own, or a background job that ignores SIGINT, keeps its way.
+    theirs = signal.getsignal(signal.SIGINT) is not signal.default_int_handler
+    if theirs or threading.current_thread() is not threading.main_thread():
         return asyncio.run(work)
     interrupts: list[float] = []
     cancel: list[Callable[[], object]] = []
