@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import NoReturn
@@ -15,6 +16,8 @@ from mxgateway.generated import galaxy_repository_pb2 as galaxy_pb
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_cli.tui.plant import Branch, Link, Listener, Outcome
 from mxgateway_cli.tui.words import failures
+
+_logger = logging.getLogger(__name__)
 
 CLIENT_NAME = "mxgw-py tui"
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 8.0
@@ -58,6 +61,8 @@ class GatewayPlant:
         self._wanted: dict[str, str] = {}
         self._changed = asyncio.Event()
         self._live: _Live | None = None
+        # The session of a lost connection that could not be closed: its worker would live until its lease ends.
+        self._left_open = ""
         self._galaxy: GalaxyRepositoryClient | None = None
 
     @property
@@ -106,23 +111,38 @@ class GatewayPlant:
                 self._galaxy = None
 
     async def _serve(self, listener: Listener, connected: Callable[[Session], None]) -> None:
-        async with (
-            await GatewayClient.connect(self._options) as client,
-            await client.open_session(client_session_name=CLIENT_NAME) as session,
-        ):
-            live = _Live(session, await session.register(CLIENT_NAME))
-            self._live = live
-            self._changed.set()
+        async with await GatewayClient.connect(self._options) as client:
+            await self._close_former(client)
+            session = await client.open_session(client_session_name=CLIENT_NAME)
             try:
-                async with asyncio.TaskGroup() as tasks:
-                    tasks.create_task(self._read(live, listener, lambda: connected(session)))
-                    tasks.create_task(self._keep_subscribed(live, listener))
+                async with session:
+                    await self._use(session, listener, connected)
             finally:
-                self._live = None
-                for waiting in live.writes.values():
-                    for write in waiting:
-                        if not write.done():
-                            write.set_exception(MxGatewayConnectionError("the connection was lost during the write"))
+                self._left_open = "" if session.closed else session.session_id
+
+    async def _close_former(self, client: GatewayClient) -> None:
+        former, self._left_open = self._left_open, ""
+        if former:
+            try:
+                await client.attach_session(former).close()
+            except MxGatewayError as error:
+                # It is gone already, or ends with its lease.
+                _logger.info("the session of the lost connection could not be closed: %s", error)
+
+    async def _use(self, session: Session, listener: Listener, connected: Callable[[Session], None]) -> None:
+        live = _Live(session, await session.register(CLIENT_NAME))
+        self._live = live
+        self._changed.set()
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._read(live, listener, lambda: connected(session)))
+                tasks.create_task(self._keep_subscribed(live, listener))
+        finally:
+            self._live = None
+            for waiting in live.writes.values():
+                for write in waiting:
+                    if not write.done():
+                        write.set_exception(MxGatewayConnectionError("the connection was lost during the write"))
 
     async def _read(self, live: _Live, listener: Listener, opened: Callable[[], None]) -> NoReturn:
         async with live.session.stream_events() as stream:

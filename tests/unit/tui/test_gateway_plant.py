@@ -168,6 +168,18 @@ async def test_a_loss_is_told_and_everything_subscribed_anew(
         assert gateway.calls["OpenSession"] == 2
 
 
+async def test_the_session_of_a_lost_connection_is_closed_later(gateway: FakeGateway, notes: Notes) -> None:
+    """A session that could not be closed while the connection was away does not keep its worker for its lease."""
+    async with running(gateway, notes) as plant:
+        await watch(plant, gateway, "A.B")
+        (former,) = [text for link, text in notes.links if link is Link.CONNECTED]
+        gateway.script("CloseSession", Abort(grpc.StatusCode.UNAVAILABLE, "away"))
+        gateway.put(Abort(grpc.StatusCode.UNAVAILABLE, "away"))
+        await eventually(lambda: gateway.calls["OpenSession"] == 2)
+        closed = [each.session_id for each in gateway.requests if isinstance(each, pb.CloseSessionRequest)]
+        assert closed == [former, former]
+
+
 async def test_pauses_between_attempts_grow(gateway: FakeGateway, notes: Notes) -> None:
     """A gateway that refuses sessions is asked less and less often, and the reason is told without the key."""
     gateway.script("OpenSession", *[Abort(grpc.StatusCode.UNAUTHENTICATED, f"unknown key {KEY}")] * 6)
