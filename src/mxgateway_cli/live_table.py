@@ -13,6 +13,7 @@ from mxgateway_cli.output import value_text
 from mxgateway_cli.watch_board import Board, Row
 
 _FRESH = 1.0
+_WIDE, _MEDIUM = 72, 50
 
 
 class LiveTable:
@@ -40,13 +41,15 @@ class LiveTable:
         rows = list(board.rows.values())
         shown = rows[:room]
         table = Table(title=self._title, title_style="bold", header_style="bold", expand=True, pad_edge=False)
+        # A narrow terminal shows what matters, whole, before it shows a little of everything.
+        columns = 5 if self._console.width >= _WIDE else 4 if self._console.width >= _MEDIUM else 3
         table.add_column("tag", no_wrap=True, ratio=4)
-        table.add_column("value", no_wrap=True, justify="right", ratio=3)
+        table.add_column("value", no_wrap=True, justify="right", ratio=2)
         table.add_column("quality", no_wrap=True, ratio=2)
-        table.add_column("age", no_wrap=True, justify="right", ratio=1)
-        table.add_column("rate", no_wrap=True, justify="right", ratio=1)
+        for name in ("age", "rate")[: columns - 3]:
+            table.add_column(name, no_wrap=True, justify="right", min_width=7)
         for row in shown:
-            table.add_row(*self._cells(row, now))
+            table.add_row(*self._cells(row, now)[:columns])
         rate = sum(row.rate(now) for row in rows)
         summary = f"{len(rows)} tags, {board.good} good, {board.events} events, {rate:.1f} changes/s"
         if len(shown) < len(rows):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 
+import pytest
 from rich.console import Console
 from tests.support.fake_gateway import data_change, write_complete
 
@@ -70,6 +71,20 @@ def test_table_draws_what_fits() -> None:
     assert "Tag_39.PV" not in drawn
     assert "more tags do not fit" in drawn
     assert "40 tags, 1 good, 1 events" in drawn
+
+
+@pytest.mark.parametrize(("width", "shown", "hidden"), [(80, "0.1/s", "…"), (60, "0.5 s", "rate"), (40, "Good", "age")])
+def test_a_narrow_table_leaves_columns_out(width: int, shown: str, hidden: str) -> None:
+    """Value, quality and the tag stay whole where there is room for them alone."""
+    board = board_of("Tank_1.PV")
+    board.apply(data_change(7, 1), 10.0)
+    table = LiveTable("title")
+    table._console = Console(file=io.StringIO(), width=width, height=20)
+    table._console.print(table._render(board, 10.5))
+    rows = table._console.file.getvalue().splitlines()[:6]  # type: ignore[attr-defined]
+    assert "Tank_1.PV" in "".join(rows)
+    assert shown in "".join(rows)
+    assert hidden not in "".join(rows)
 
 
 def attribute(owner: str, name: str, data_type: int = 3, historized: bool = True) -> GalaxyAttribute:
