@@ -15,13 +15,20 @@ class Watchdog:
         self._grace = grace
         self._ceiling = ceiling
         self._reported = False
+        self._last_check: float | None = None
+        self._watching_since = 0.0
 
     def check(self, now: float, last_activity: float, command_started: float | None) -> str | None:
         """The reason to report, once; None while all is well or when it is reported already.
 
-        All times are seconds of one monotonic clock. A recovered executor may be reported again.
+        All times are seconds of one monotonic clock; checks come more often than the grace is long. A recovered
+        executor may be reported again.
         """
-        idle = now - last_activity
+        # Nobody watched for longer than the grace: this process itself was frozen, and the executor with it.
+        if self._last_check is not None and now - self._last_check > self._grace:
+            self._watching_since = now
+        self._last_check = now
+        idle = now - max(last_activity, self._watching_since)
         if command_started is None:
             hung = idle > self._grace
             reason = f"the executor thread shows no activity for {idle:.1f} s; the grace is {self._grace:g} s"
