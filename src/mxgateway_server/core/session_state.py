@@ -93,6 +93,7 @@ class SessionRecord:
     last_activity: float = field(init=False)
     attached_streams: int = 0
     detached_at: float | None = None
+    calls_waiting: int = 0
 
     def __post_init__(self) -> None:
         self.last_activity = self.opened_at
@@ -134,6 +135,17 @@ class SessionRecord:
         self.last_activity = now
         self.detached_at = None
 
+    def begin_call(self) -> None:
+        """A command is under way: until its end the session does not expire."""
+        self.calls_waiting += 1
+
+    def end_call(self, now: float) -> None:
+        """A command was answered or given up; the times that run against the session begin anew."""
+        self.calls_waiting -= 1
+        self.last_activity = now
+        if self.detached_at is not None:
+            self.detached_at = now
+
     def attach(self, now: float) -> None:
         """A stream of events began."""
         self.attached_streams += 1
@@ -150,7 +162,7 @@ class SessionRecord:
         """Why the sweep should close the session now; None when it should not."""
         if self.state == FAULTED:
             return CloseReason.FAULT if now - self.last_activity >= FAULT_MEMORY else None
-        if self.state != READY or self.attached_streams:
+        if self.state != READY or self.attached_streams or self.calls_waiting:
             return None
         grace = self.limits.detach_grace
         if grace > 0 and self.detached_at is not None and now - self.detached_at >= grace:

@@ -132,7 +132,8 @@ class SessionManager:
             session.attach(worker)
             if worker.fault is not None:
                 raise worker.fault
-            record.move(READY)
+            if not record.move(READY):
+                raise SessionClosedError("the session was closed while it opened")
             session.touch()
         except BaseException:
             self._sessions.pop(session_id, None)

@@ -85,8 +85,14 @@ class Session:
         """
         self.record.require_ready()
         assert self.worker is not None
+        future = self.worker.submit(command, timeout, on_reply)
         self.commands_started += 1
-        return self.worker.submit(command, timeout, on_reply)
+        self.record.begin_call()
+        future.add_done_callback(self._call_ended)
+        return future
+
+    def _call_ended(self, _: ReplyFuture) -> None:
+        self.record.end_call(self._clock.monotonic())
 
     def flush(self) -> None:
         """Sends submitted commands on now; else they go with all others of this turn of the loop."""

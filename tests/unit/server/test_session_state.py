@@ -104,6 +104,24 @@ def test_the_grace_after_the_last_stream_is_shorter_than_the_lease_and_a_call_en
     assert session.expired(300.0) is None
 
 
+def test_a_session_does_not_expire_under_a_command_that_runs_and_the_times_begin_anew_with_its_end() -> None:
+    session = record(lease=10.0, detach_grace=3.0)
+    session.begin_call()
+    session.begin_call()
+    session.end_call(105.0)
+    assert session.expired(1000.0) is None
+    session.end_call(1000.0)
+    assert session.expired(1009.9) is None
+    assert session.expired(1010.0) is CloseReason.LEASE_EXPIRED
+    session.attach(1000.0)
+    session.begin_call()
+    session.detach(1001.0)
+    assert session.expired(1006.0) is None
+    session.end_call(1006.0)
+    assert session.expired(1008.9) is None
+    assert session.expired(1009.0) is CloseReason.DETACH_GRACE_EXPIRED
+
+
 def test_a_grace_of_zero_leaves_only_the_lease() -> None:
     session = record(lease=1000.0, detach_grace=0.0)
     session.attach(100.0)
