@@ -18,7 +18,7 @@ from mxgateway_server.core.event_ring import RingLimits
 from mxgateway_server.core.session_state import SessionLimits
 from mxgateway_server.core.subscriber import SubscriberLimits
 from mxgateway_server.core.throttle import Throttle
-from mxgateway_server.core.watchdog import WatchdogLimits
+from mxgateway_server.core.watchdog import StallGuard, WatchdogLimits
 from mxgateway_server.errors import ConfigurationError
 from mxgateway_server.galaxy import (
     GalaxyComponent,
@@ -41,6 +41,8 @@ from mxgateway_server.security.keys import Pepper, load_pepper
 from mxgateway_server.security.store import KeyStore
 from mxgateway_server.security.tls import ServerCertificate, host_names, load_certificate, self_signed
 from mxgateway_server.sessions.manager import SessionManager, SessionOptions
+from mxgateway_server.state import prepare_state
+from mxgateway_server.telemetry.loop_lag import log_loop_lag
 from mxgateway_server.workers.client import WorkerLimits
 from mxgateway_server.workers.containment import create_containment
 from mxgateway_server.workers.launcher import Launcher, WorkerPlan
@@ -108,6 +110,7 @@ class Gateway:
         """
         settings = self._settings
         async with AsyncExitStack() as stack:
+            prepare_state(settings.state_path)
             galaxy_place = await asyncio.to_thread(self._find_galaxy)
             certificate = self._certificate()
             pepper = load_pepper(_path(settings.authentication.pepper_file, settings, "pepper"))
@@ -181,6 +184,8 @@ class Gateway:
                 group.create_task(manager.run(), name="sessions")
                 group.create_task(pool.run(), name="pool")
                 upkeep = group.create_task(self._upkeep(manager, pool, store, authenticator), name="upkeep")
+                interval = self._settings.logging.loop_lag_interval_seconds
+                lag = group.create_task(log_loop_lag(interval), name="loop-lag") if interval else None
                 if galaxy is not None:
                     await galaxy.start(group)
                 await server.serving()
@@ -204,6 +209,8 @@ class Gateway:
                     await asyncio.wait((ending,))
                 now.cancel()
                 upkeep.cancel()
+                if lag is not None:
+                    lag.cancel()
                 if galaxy is not None:
                     await galaxy.stop()
                 if authenticator is not None:
@@ -241,12 +248,14 @@ class Gateway:
         """Everything that happens because time passes."""
         sweep_at = validate_at = self._clock.monotonic()
         prune_at = sweep_at
+        guard = StallGuard(_TICK_SECONDS, 2 * self._settings.worker.heartbeat_interval_seconds, sweep_at)
         while True:
             await asyncio.sleep(_TICK_SECONDS)
             now = self._clock.monotonic()
             try:
-                manager.check_workers()
-                pool.check()
+                if guard.may_judge(now):
+                    manager.check_workers()
+                    pool.check()
                 if now >= sweep_at:
                     sweep_at = now + self._settings.sessions.lease_sweep_interval_seconds
                     manager.sweep()

@@ -224,6 +224,8 @@ class LoggingSettings(_Section):
     level: Literal["debug", "info", "warning", "error"] = "info"
     format: Literal["console", "json"] = "console"
     """One line of text or of JSON for each record, on stderr."""
+    loop_lag_interval_seconds: float = Field(default=300.0, ge=0)
+    """How often `event_loop_lag` tells how late the gateway's event loop runs; 0 for never."""
 
 
 class Settings(BaseSettings):

@@ -54,7 +54,7 @@ def serve(
     announce: bool,
     stop_on_stdin_close: bool,
 ) -> None:
-    """Run the gateway until SIGINT or SIGTERM; a second signal ends it at once."""
+    """Run the gateway until SIGINT, SIGTERM or SIGHUP; a second signal ends it at once."""
     settings = load_or_fail(
         config_file,
         {
@@ -115,8 +115,11 @@ async def _serve(settings: Settings, announce: bool, stop_on_stdin_close: bool) 
 
 def _install_signals(stop: Callable[[], None]) -> Callable[[], None]:
     loop = asyncio.get_running_loop()
-    signals = (signal.SIGINT, signal.SIGTERM)
+    signals = [signal.SIGINT, signal.SIGTERM]
     if hasattr(signal, "SIGHUP"):
+        # The terminal is gone; under nohup, which ignores it, it stays ignored.
+        if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:
+            signals.append(signal.SIGHUP)
         for number in signals:
             loop.add_signal_handler(number, stop)
 

@@ -53,3 +53,27 @@ class Watchdog:
             return None
         allowed = limits.stuck_ceiling if commands_in_flight else limits.grace
         return f"nothing came from the worker for {silence:.0f} s; {allowed:.0f} s are allowed"
+
+
+class StallGuard:
+    """Says when silence may be held against the workers: not while this process itself stood still.
+
+    Asked at every tick. A process that was frozen (by a debugger, a paused machine, a swap storm) finds every worker
+    silent when it goes on, before it has read what they said; and they may have been frozen with it.
+
+    Args:
+        period: seconds between ticks.
+        allowance: seconds after a stall in which nobody is judged; long enough for a heartbeat.
+    """
+
+    def __init__(self, period: float, allowance: float, now: float) -> None:
+        self._period = period
+        self._allowance = allowance
+        self._last = self._from = now
+
+    def may_judge(self, now: float) -> bool:
+        """Whether this tick may look for hung workers."""
+        if now - self._last > 2 * self._period:
+            self._from = now + self._allowance
+        self._last = now
+        return now >= self._from

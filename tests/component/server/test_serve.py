@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from typing import Any
 import grpc
 import psutil
 import pytest
+import structlog
 from click.testing import CliRunner, Result
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from tests.support.gateway import ROOT
@@ -22,6 +24,8 @@ from tests.support.waiting import wait_until
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway.generated import mxaccess_gateway_pb2_grpc as pb_grpc
 from mxgateway_server.cli import main
+from mxgateway_server.errors import ConfigurationError
+from mxgateway_server.state import prepare_state
 
 CONFIG = """
 [worker]
@@ -134,7 +138,7 @@ def test_tls_with_the_announced_ca_file_serves_and_a_stranger_ca_does_not(shared
         assert caught.value.code() == grpc.StatusCode.UNAVAILABLE
 
 
-@pytest.mark.parametrize("how", ["term", "stdin"])
+@pytest.mark.parametrize("how", ["SIGTERM", "SIGINT", "SIGHUP", "stdin"])
 def test_asked_to_stop_it_ends_in_order_with_code_0_and_without_workers(served: Served, how: str) -> None:
     with served.channel() as channel:
         session = open_session(served, channel).session_id
@@ -147,13 +151,29 @@ def test_asked_to_stop_it_ends_in_order_with_code_0_and_without_workers(served: 
             assert served.process.stdin is not None
             served.process.stdin.close()
         else:
-            served.process.send_signal(signal.SIGTERM)
+            served.process.send_signal(getattr(signal, how))
         with pytest.raises(grpc.RpcError) as caught:
             next(stream)
         assert caught.value.code() == grpc.StatusCode.UNAVAILABLE
     assert served.process.wait(20) == 0
     gone(workers)
     assert "gateway_stopped" in served.text()
+    assert "event_loop_lag" in served.text()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes are POSIX's")
+def test_the_state_directory_is_its_owners_and_an_open_one_is_told_of(tmp_path: Path) -> None:
+    made = tmp_path / "a" / "state"
+    prepare_state(made)
+    assert made.stat().st_mode & 0o777 == 0o700
+    for mode, expected in ((0o700, 0), (0o750, 1), (0o755, 1)):
+        made.chmod(mode)
+        with structlog.testing.capture_logs() as lines:
+            prepare_state(made)
+        assert [line["event"] for line in lines] == ["state_directory_is_open"] * expected
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigurationError, match=r"state_dir .*; choose a directory that the gateway may write"):
+        prepare_state(tmp_path / "file" / "state")
 
 
 def test_killed_it_leaves_no_worker_behind(served: Served) -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from mxgateway_server.core.globs import check_glob, matches
 from mxgateway_server.core.pending import PendingTable
 from mxgateway_server.core.throttle import MAX_ADDRESSES, MAX_WAIT, Throttle
-from mxgateway_server.core.watchdog import Watchdog, WatchdogLimits
+from mxgateway_server.core.watchdog import StallGuard, Watchdog, WatchdogLimits
 from mxgateway_server.errors import PendingLimitError
 
 LIMITS = WatchdogLimits(grace=15.0, stuck_ceiling=75.0)
@@ -49,6 +49,15 @@ def test_anything_from_the_worker_is_a_sign_of_life() -> None:
     watchdog = Watchdog(LIMITS, 0.0)
     watchdog.seen(100.0)
     assert watchdog.verdict(114.0, 0) is None
+
+
+def test_nobody_is_judged_for_a_while_after_the_gateway_itself_stood_still() -> None:
+    guard = StallGuard(period=1.0, allowance=10.0, now=100.0)
+    assert guard.may_judge(101.0)
+    assert guard.may_judge(102.9)
+    assert not guard.may_judge(130.0)
+    assert not any(guard.may_judge(130.0 + second) for second in range(1, 10))
+    assert guard.may_judge(140.0)
 
 
 def test_excess_commands_are_refused_and_name_the_setting() -> None:
