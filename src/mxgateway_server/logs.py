@@ -24,11 +24,21 @@ _ASSIGNMENT = re.compile(
 _URL_PASSWORD = re.compile(r"(://[^/\s:@]*:)[^/\s@]+@")
 
 
+_MANY_LINES = frozenset({"exception", "stack"})
+
+
 def redact(text: str) -> str:
     """The text without API keys, passwords in URLs, and values of names that sound secret."""
     text = _API_KEY.sub(REDACTED, text)
     text = _ASSIGNMENT.sub(lambda match: match.group(1) + REDACTED, text)
     return _URL_PASSWORD.sub(rf"\1{REDACTED}@", text)
+
+
+def plain(text: str) -> str:
+    """The text on one line and without anything that moves a terminal: what callers send must not forge records."""
+    if text.isprintable():
+        return text
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
 
 
 def _redact_value(value: Any) -> Any:
@@ -44,12 +54,18 @@ def _redact_value(value: Any) -> Any:
 
 
 def redact_event(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """structlog processor: redacts a whole record, exception text included."""
+    """structlog processor: redacts a whole record, exception text included, and keeps it to its lines."""
     for key, value in event.items():
-        if key not in ("exc_info", "_record") and _SECRET_KEY.search(key):
+        if key in ("exc_info", "_record"):
+            continue
+        if _SECRET_KEY.search(key):
             event[key] = REDACTED
-        elif key not in ("exc_info", "_record"):
-            event[key] = _redact_value(value)
+            continue
+        value = _redact_value(value)
+        if isinstance(value, str):
+            # Tracebacks have lines of their own.
+            value = "\n".join(map(plain, value.split("\n"))) if key in _MANY_LINES else plain(value)
+        event[key] = value
     return event
 
 

@@ -17,6 +17,7 @@ from mxgateway_server.config import Settings
 from mxgateway_server.core.constraints import Constraints
 from mxgateway_server.core.scopes import Scope
 from mxgateway_server.errors import GatewayError
+from mxgateway_server.logs import plain
 from mxgateway_server.security.store import AuditRecord, KeyRecord, KeyStore
 
 T = TypeVar("T")
@@ -124,7 +125,7 @@ def list_keys(config_file: Path | None, state_dir: str | None, as_json: bool) ->
         return
     for record in records:
         data = _describe(record)
-        click.echo(f"{record.key_id}  {data['state']}  {','.join(data['scopes'])}  {record.display_name}")
+        click.echo(f"{record.key_id}  {data['state']}  {','.join(data['scopes'])}  {plain(record.display_name)}")
 
 
 @apikey.command()
@@ -192,7 +193,8 @@ def audit(
     for record in records:
         data = _audit(record)
         words = [data["at"], record.event, record.key_id or "-", record.outcome, record.target, record.remote_address]
-        click.echo("  ".join(word for word in words if word))
+        # Targets are what callers sent, and must not move the terminal.
+        click.echo("  ".join(plain(word) for word in words if word))
 
 
 def _scopes(text: str) -> list[str]:

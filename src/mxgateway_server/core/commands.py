@@ -74,8 +74,8 @@ def check_session_id(session_id: str) -> None:
 
 
 def check_correlation_id(correlation_id: str) -> None:
-    if len(correlation_id) > MAX_CORRELATION_CHARACTERS:
-        raise InvalidRequestError(f"a correlation id may have {MAX_CORRELATION_CHARACTERS} characters")
+    if len(correlation_id) > MAX_CORRELATION_CHARACTERS or not correlation_id.isprintable():
+        raise InvalidRequestError(f"a correlation id may have {MAX_CORRELATION_CHARACTERS} printable characters")
 
 
 def check_command(command: pb.MxCommand) -> None:

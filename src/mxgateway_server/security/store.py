@@ -21,6 +21,7 @@ from mxgateway_server.errors import (
     KeyStateError,
     SchemaVersionError,
 )
+from mxgateway_server.logs import plain
 from mxgateway_server.security import tables
 from mxgateway_server.security.keys import Pepper, check_key_id, format_key, new_secret
 
@@ -322,7 +323,8 @@ class KeyStore:
                     "remote_address": record.remote_address[:100],
                     "session_id": record.session_id[:64],
                     "correlation_id": record.correlation_id[:200],
-                    "target": record.target[:1100],
+                    # As callers sent it: PostgreSQL takes no NUL, and one such record would hold up all others.
+                    "target": plain(record.target)[:1100],
                     "outcome": record.outcome[:60],
                     "details": record.details,
                 }

@@ -152,6 +152,15 @@ def test_a_malformed_session_id_is_refused_and_not_repeated(session_id: str) -> 
     assert session_id == "" or session_id not in str(caught.value)
 
 
+@pytest.mark.parametrize("text", ["x" * 201, "a\nb", "\x1b[2J", "\x00", "\u202e"])
+def test_correlation_ids_are_short_and_printable(text: str) -> None:
+    shapes.check_correlation_id("x" * 200)
+    shapes.check_correlation_id("Zähler 7")
+    with pytest.raises(InvalidRequestError) as caught:
+        shapes.check_correlation_id(text)
+    assert text not in str(caught.value)
+
+
 # ------------------------------------------------------------------------------------------------------------ handles
 
 

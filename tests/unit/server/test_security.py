@@ -367,6 +367,13 @@ async def test_audit_records_are_stored_together_in_order_and_before_the_end(
     assert records[0].at_ns == clock.unix_ns()
 
 
+async def test_targets_are_kept_without_what_a_database_or_terminal_chokes_on(store: KeyStore) -> None:
+    await store.record([AuditRecord("denied", "k", target="Tank\x00.PV\x1b[2J\nok" + "x" * 2000)])
+    (kept,) = await store.read_audit()
+    assert kept.target.startswith("Tank\\x00.PV\\x1b[2J\\nokxx")
+    assert len(kept.target) == 1100
+
+
 async def test_a_failing_store_loses_nothing_while_it_recovers(store: KeyStore, clock: ManualClock) -> None:
     class Failing:
         def __init__(self) -> None:

@@ -211,6 +211,23 @@ def test_records_of_both_loggers_are_redacted_tracebacks_and_nested_data_include
     assert "crashed" in text
 
 
+@pytest.mark.parametrize("style", ["console", "json"])
+def test_what_callers_send_forges_no_record_and_moves_no_terminal(stream: io.StringIO, style: str) -> None:
+    logs.configure("info", style, stream)
+    evil = "a\x1b[2Jb\nx\r2026-01-01 [info] session_opened\u202e\x00\u2028Ω"
+    logs.get_logger("a").info("event", evil=evil, data={"k": [evil]}, error=ValueError(evil))
+    logging.getLogger("b").warning("%s", evil)
+    try:
+        raise RuntimeError("a\x1b[2J")
+    except RuntimeError:
+        logs.get_logger("a").exception("crashed")
+    text = stream.getvalue()
+    assert not set(text) & set("\x1b\r\x00\u202e\u2028")
+    assert "Ω" in text or "\\u03a9" in text
+    records = [line for line in text.splitlines() if line.startswith(("{", "20"))]
+    assert len(records) == 3, "each record begins one line, and no value begins another"
+
+
 def test_json_records_have_fixed_keys(stream: io.StringIO) -> None:
     logs.configure("info", "json", stream)
     logs.get_logger("a").info("session_opened", session_id="s", worker_pid=1)
