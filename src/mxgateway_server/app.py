@@ -28,6 +28,7 @@ from mxgateway_server.galaxy import (
     SqlGalaxySource,
 )
 from mxgateway_server.galaxy.errors import GalaxySourceError
+from mxgateway_server.galaxy.index import GalaxyIndex
 from mxgateway_server.galaxy_files import GalaxyPlace, find_galaxy
 from mxgateway_server.logs import get_logger
 from mxgateway_server.rpc.callers import current_call
@@ -65,9 +66,9 @@ class Running:
 
 
 class GalaxyLookup:
-    """The Galaxy component's answers as the constraints want them."""
+    """The Galaxy's answers as the constraints want them; `galaxy` is the component, or an index of it."""
 
-    def __init__(self, galaxy: GalaxyComponent) -> None:
+    def __init__(self, galaxy: GalaxyComponent | GalaxyIndex) -> None:
         self._galaxy = galaxy
 
     def lookup(self, reference: str) -> TagFacts | None:

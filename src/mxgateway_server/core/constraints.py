@@ -6,7 +6,6 @@ such as a handle this session did not make or a tag that the Galaxy does not kno
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Protocol
@@ -14,7 +13,16 @@ from typing import Any, Protocol
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_server.core.commands import BULK_WRITE_KINDS, WRITE_KINDS
 from mxgateway_server.core.globs import check_glob, matches
-from mxgateway_server.core.handles import HandleTracker, join_reference
+from mxgateway_server.core.handles import HandleTracker
+from mxgateway_server.core.references import (
+    DEFAULT_ATTRIBUTE,
+    ItemReference,
+    is_relative,
+    is_simple,
+    join_reference,
+    readings,
+    spelled_out,
+)
 
 MAX_CLASSIFICATION = 6
 """Security classifications of Galaxy attributes: 0 free access to 6 view only."""
@@ -108,49 +116,82 @@ class Constraints:
 FREE = Constraints()
 
 
-_RELATIVE = frozenset({"me", "mycontainer", "myarea", "myhost", "myengine", "myplatform"})
-_SUFFIX = re.compile(r"\[-?\d*\]\Z")
+def _texts(item: ItemReference, lookup: TagLookup) -> tuple[str, ...]:
+    """The references that an item may be: with a context, a definition may count from it or be whole by itself."""
+    definition, context = item.definition, item.context
+    joined = join_reference(context, definition)
+    if not context or joined != f"{context}.{definition}":
+        return (joined,)
+    known_from_context = lookup.lookup(joined) is not None
+    known_by_itself = lookup.lookup(definition) or lookup.lookup(f"{definition}.{DEFAULT_ATTRIBUTE}")
+    return (joined,) if known_from_context and known_by_itself is None else (joined, definition)
 
 
-def _passes(reference: str, facts: TagFacts | None, subtrees: Sequence[str], globs: Sequence[str]) -> bool:
+def _known(item: ItemReference, lookup: TagLookup) -> tuple[tuple[str, tuple[TagFacts, ...]], ...]:
+    """Each text that the item may be, with what the Galaxy knows of its readings."""
+    return tuple(
+        (text, tuple(facts for each in readings(text) if (facts := lookup.lookup(each)) is not None))
+        for text in _texts(item, lookup)
+    )
+
+
+def _passes(known: Sequence[tuple[str, tuple[TagFacts, ...]]], subtrees: Sequence[str], globs: Sequence[str]) -> bool:
     if not subtrees and not globs:
         return True
-    # One tag has many names (contained paths, an array's element); the Galaxy's own name of it is what counts.
-    name = _SUFFIX.sub("", (facts.full_reference if facts is not None else "") or reference)
-    if any(matches(glob, name) or matches(glob, f"{name}[]") for glob in globs):
-        # A relative word leads to another object than the text shows.
-        return facts is not None or _RELATIVE.isdisjoint(reference.casefold().split("."))
-    if facts is None:
-        return False
+    for text, readings_known in known:
+        if not readings_known and not _unknown_passes(text, globs):
+            return False
+        if not all(_tag_passes(text, facts, subtrees, globs) for facts in readings_known):
+            return False
+    return True
+
+
+def _unknown_passes(text: str, globs: Sequence[str]) -> bool:
+    # Only what can mean nothing else is judged by its text: a longer reference may lead into a contained object.
+    name = spelled_out(text)
+    return is_simple(name) and not is_relative(name) and _matches(globs, name)
+
+
+def _tag_passes(text: str, facts: TagFacts, subtrees: Sequence[str], globs: Sequence[str]) -> bool:
+    # One tag has many names; the Galaxy's own name of it is what counts.
+    name = spelled_out(facts.full_reference or text)
+    if _matches(globs, name):
+        return True
     path = facts.contained_path
     return any(matches(glob, path) or matches(f"{glob}/*", path) for glob in subtrees)
 
 
-def read_denial(constraints: Constraints, reference: str, lookup: TagLookup) -> str | None:
-    """Why the key may not read or subscribe this reference; None when it may."""
+def _matches(globs: Sequence[str], name: str) -> bool:
+    return any(matches(glob, name) or matches(glob, f"{name}[]") for glob in globs)
+
+
+def read_denial(constraints: Constraints, item: ItemReference, lookup: TagLookup) -> str | None:
+    """Why the key may not read or subscribe this item; None when it may."""
     if not constraints.limits_reads:
         return None
-    if _passes(reference, lookup.lookup(reference), constraints.read_subtrees, constraints.read_tag_globs):
+    if _passes(_known(item, lookup), constraints.read_subtrees, constraints.read_tag_globs):
         return None
     return "the API key may not read this tag"
 
 
-def write_denial(constraints: Constraints, reference: str | None, lookup: TagLookup) -> str | None:
-    """Why the key may not write this reference; None when it may."""
+def write_denial(constraints: Constraints, item: ItemReference | None, lookup: TagLookup) -> str | None:
+    """Why the key may not write this item; None when it may."""
     if not constraints.limits_writes:
         return None
-    if reference is None:
+    if item is None:
         return "the API key is limited to certain tags and this handle is not one that the session made"
-    limit = constraints.max_write_classification
-    facts = lookup.lookup(reference)
-    if not _passes(reference, facts, constraints.write_subtrees, constraints.write_tag_globs):
+    known = _known(item, lookup)
+    if not _passes(known, constraints.write_subtrees, constraints.write_tag_globs):
         return "the API key may not write this tag"
+    limit = constraints.max_write_classification
     if limit is not None:
-        classification = None if facts is None else facts.security_classification
-        if classification is None:
-            return "the API key is limited by security classification and this tag's is not known"
-        if classification > limit:
-            return f"the API key may write up to security classification {limit}; this tag has {classification}"
+        for _, readings_known in known:
+            found = [facts.security_classification for facts in readings_known]
+            if not found or None in found:
+                return "the API key is limited by security classification and this tag's is not known"
+            highest = max(each for each in found if each is not None)
+            if highest > limit:
+                return f"the API key may write up to security classification {limit}; this tag has {highest}"
     return None
 
 
@@ -199,27 +240,32 @@ def judge(command: pb.MxCommand, constraints: Constraints, handles: HandleTracke
     if kind in _ADD_ARMS:
         request = getattr(command, _ADD_ARMS[kind])
         context = "" if kind == pb.MX_COMMAND_KIND_ADD_ITEM else request.item_context
-        reference = join_reference(context, request.item_definition)
-        denial = read_denial(constraints, reference, lookup)
-        return Verdict(None if denial else command, denial, None, (reference,))
+        item = ItemReference(request.item_definition, context)
+        denial = read_denial(constraints, item, lookup)
+        return Verdict(None if denial else command, denial, None, (item.text,))
     if kind in WRITE_KINDS:
         request = getattr(command, _WRITE_ARMS[kind])
-        target = handles.reference(request.server_handle, request.item_handle)
+        target = handles.item(request.server_handle, request.item_handle)
         denial = write_denial(constraints, target, lookup)
-        return Verdict(None if denial else command, denial, None, (target or "?",))
+        return Verdict(None if denial else command, denial, None, (_name(target),))
     if kind in _TAG_BULK_ARMS:
         if not constraints.limits_reads:
             return Verdict(command)
         arm = _TAG_BULK_ARMS[kind]
         tags = getattr(command, arm).tag_addresses
-        return _judge_entries(command, arm, "tag_addresses", [read_denial(constraints, t, lookup) for t in tags], tags)
+        denials = [read_denial(constraints, ItemReference(tag), lookup) for tag in tags]
+        return _judge_entries(command, arm, "tag_addresses", denials, tags)
     if kind in BULK_WRITE_KINDS:
         arm = _WRITE_ARMS[kind]
         request = getattr(command, arm)
-        targets = [handles.reference(request.server_handle, entry.item_handle) for entry in request.entries]
+        targets = [handles.item(request.server_handle, entry.item_handle) for entry in request.entries]
         denials = [write_denial(constraints, target, lookup) for target in targets]
-        return _judge_entries(command, arm, "entries", denials, [target or "?" for target in targets])
+        return _judge_entries(command, arm, "entries", denials, map(_name, targets))
     return Verdict(command)
+
+
+def _name(target: ItemReference | None) -> str:
+    return "?" if target is None else target.text
 
 
 def _judge_entries(

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
+from typing import TypeVar
 
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
+from mxgateway_server.core.references import ItemReference
 
 _SINGLE_ADD_ARMS = {
     pb.MX_COMMAND_KIND_ADD_ITEM: "add_item",
@@ -26,33 +29,32 @@ LEARNED_KINDS = frozenset(
 )
 """Kinds whose replies tell which handles came and went."""
 
-
-def join_reference(context: str, definition: str) -> str:
-    """The reference that a relative definition and its context make, for comparison with globs.
-
-    A definition is relative when there is a context; `Me.` at its head stands for the context itself.
-    """
-    if not context:
-        return definition
-    head, _, rest = definition.partition(".")
-    if head.casefold() == "me":
-        return f"{context}.{rest}" if rest else context
-    return f"{context}.{definition}"
+K = TypeVar("K")
 
 
 class HandleTracker:
     """Item handle → reference, learned from replies."""
 
     def __init__(self) -> None:
-        self._references: dict[tuple[int, int], str] = {}
-        self._leaving: dict[tuple[int, int], str] = {}
+        self._items: dict[tuple[int, int], ItemReference] = {}
+        # How many commands under way may free a handle, or all of a server handle.
+        self._leaving: Counter[tuple[int, int]] = Counter()
+        self._leaving_servers: Counter[int] = Counter()
 
     def __len__(self) -> int:
-        return len(self._references)
+        return len(self._items)
+
+    def item(self, server_handle: int, item_handle: int) -> ItemReference | None:
+        """What the handle was made for; None when this session made no such handle, or may just be freeing it."""
+        key = server_handle, item_handle
+        if key in self._leaving or server_handle in self._leaving_servers:
+            return None
+        return self._items.get(key)
 
     def reference(self, server_handle: int, item_handle: int) -> str | None:
-        """The reference that the handle was made for; None when this session made no such handle."""
-        return self._references.get((server_handle, item_handle))
+        """The same as one text."""
+        item = self.item(server_handle, item_handle)
+        return None if item is None else item.text
 
     def begin(self, command: pb.MxCommand) -> None:
         """A command goes to the worker: what it may free stands for nothing until the reply.
@@ -60,10 +62,7 @@ class HandleTracker:
         Commands are pipelined, and the worker may give a freed handle to another tag before its reply is here: a write
         behind the two must not pass as one to the former tag.
         """
-        for key in self._freed_by(command):
-            reference = self._references.pop(key, None)
-            if reference is not None:
-                self._leaving[key] = reference
+        self._count(command, 1)
 
     def learn(self, command: pb.MxCommand, reply: pb.MxCommandReply) -> None:
         """Takes what a successful command changed."""
@@ -75,11 +74,11 @@ class HandleTracker:
             request = getattr(command, arm)
             handle: int = getattr(reply, arm).item_handle
             context: str = "" if kind == pb.MX_COMMAND_KIND_ADD_ITEM else request.item_context
-            self._references[request.server_handle, handle] = join_reference(context, request.item_definition)
+            self._items[request.server_handle, handle] = ItemReference(request.item_definition, context)
         elif kind in _BULK_ADD_ARMS:
             for result in getattr(reply, _BULK_ADD_ARMS[kind]).results:
                 if result.item_handle:
-                    self._references[result.server_handle, result.item_handle] = result.tag_address
+                    self._items[result.server_handle, result.item_handle] = ItemReference(result.tag_address)
         elif kind == pb.MX_COMMAND_KIND_REMOVE_ITEM:
             is_done = reply.protocol_status.code == pb.PROTOCOL_STATUS_CODE_OK
             self._settle(command, lambda _: is_done)
@@ -99,21 +98,34 @@ class HandleTracker:
         self._settle(command, lambda _: True)
 
     def _settle(self, command: pb.MxCommand, is_freed: Callable[[tuple[int, int]], bool]) -> None:
-        for key in self._freed_by(command):
-            reference = self._leaving.pop(key, None)
-            if is_freed(key):
-                self._references.pop(key, None)
-            elif reference is not None:
-                self._references.setdefault(key, reference)
-
-    def _freed_by(self, command: pb.MxCommand) -> list[tuple[int, int]]:
-        kind = command.kind
-        if kind == pb.MX_COMMAND_KIND_REMOVE_ITEM:
-            return [(command.remove_item.server_handle, command.remove_item.item_handle)]
-        if kind in _BULK_REMOVE_ARMS:
-            bulk = getattr(command, _BULK_REMOVE_ARMS[kind])
-            return [(bulk.server_handle, handle) for handle in bulk.item_handles]
-        if kind == pb.MX_COMMAND_KIND_UNREGISTER:
+        self._count(command, -1)
+        if command.kind == pb.MX_COMMAND_KIND_UNREGISTER:
             server_handle = command.unregister.server_handle
-            return [key for key in {**self._references, **self._leaving} if key[0] == server_handle]
-        return []
+            keys = [key for key in self._items if key[0] == server_handle]
+        else:
+            keys = _named_handles(command)
+        for key in keys:
+            if is_freed(key):
+                self._items.pop(key, None)
+
+    def _count(self, command: pb.MxCommand, change: int) -> None:
+        if command.kind == pb.MX_COMMAND_KIND_UNREGISTER:
+            _add(self._leaving_servers, command.unregister.server_handle, change)
+        for key in set(_named_handles(command)):
+            _add(self._leaving, key, change)
+
+
+def _add(counter: Counter[K], key: K, change: int) -> None:
+    counter[key] += change
+    if counter[key] <= 0:
+        del counter[key]
+
+
+def _named_handles(command: pb.MxCommand) -> list[tuple[int, int]]:
+    kind = command.kind
+    if kind == pb.MX_COMMAND_KIND_REMOVE_ITEM:
+        return [(command.remove_item.server_handle, command.remove_item.item_handle)]
+    if kind in _BULK_REMOVE_ARMS:
+        bulk = getattr(command, _BULK_REMOVE_ARMS[kind])
+        return [(bulk.server_handle, handle) for handle in bulk.item_handles]
+    return []

@@ -14,7 +14,8 @@ from mxgateway_protocol.commands import COMMANDS, Scope
 from mxgateway_server.core import commands as shapes
 from mxgateway_server.core.arrays import MAX_SPARSE_LENGTH, complete_array_names, expand_sparse, has_sparse
 from mxgateway_server.core.constraints import FREE, Constraints, NoLookup, TagFacts, judge, merge_denied
-from mxgateway_server.core.handles import HandleTracker, join_reference
+from mxgateway_server.core.handles import HandleTracker
+from mxgateway_server.core.references import join_reference
 from mxgateway_server.core.scopes import (
     ADMIN_ONLY,
     COMMAND_SCOPES,
@@ -228,6 +229,22 @@ def test_what_a_command_under_way_may_free_stands_for_nothing_until_its_reply(
     assert handles.reference(1, 7) is None, "what is gone does not come back"
 
 
+def test_a_handle_that_is_freed_again_before_its_new_tag_is_known_stands_for_nothing_either() -> None:
+    handles = HandleTracker()
+    remove = command("REMOVE_ITEM", server_handle=1, item_handle=7)
+    added = ok("ADD_ITEM")
+    added.add_item.item_handle = 7
+    handles.begin(remove)
+    handles.begin(remove)
+    handles.learn(remove, ok("REMOVE_ITEM"))
+    handles.learn(command("ADD_ITEM", server_handle=1, item_definition="B"), added)
+    assert handles.reference(1, 7) is None
+    handles.learn(remove, ok("REMOVE_ITEM"))
+    assert handles.reference(1, 7) is None
+    handles.learn(command("ADD_ITEM", server_handle=1, item_definition="C"), added)
+    assert handles.reference(1, 7) == "C"
+
+
 @pytest.mark.parametrize(
     ("context", "definition", "expected"),
     [("", "A.B", "A.B"), ("Tank", "Me.PV", "Tank.PV"), ("Tank", "me", "Tank"), ("Tank", "PV", "Tank.PV")],
@@ -310,6 +327,104 @@ def test_other_names_of_a_tag_neither_hide_it_nor_open_it(reference: str, passes
 
     made = command("ADD_ITEM", server_handle=1, item_definition=reference)
     assert (judge(made, Constraints(read_tag_globs=("Tank.*",)), HandleTracker(), Contained()).denial is None) == passes
+
+
+OTHER_SPELLINGS = [
+    "Tank.Inner",
+    "Tank.Inner.Speed",
+    "TANK.inner.SPEED",
+    " Tank.Inner.Speed ",
+    "Tank.Inner.Speed[]",
+    "Tank.Inner.Speed[ 3 ]",
+    "Tank.Inner.Speed[3].Value",
+    "Tank.Inner.Speed.Value",
+    "Tank.Inner.Speed.quality",
+    "Tank.Inner.Speed.07",
+    "Tank.Inner.Speed.property(Value)",
+    "Tank.Inner.attribute(Speed)",
+    "Tank.Inner.attribute( Speed ).Value",
+    "Tank.Inner.attribute(Speed)[-1].property(Type)",
+    "Tank.Unheard.Of.PV",
+    "Tank.Me",
+    "Tank.MyArea.PV",
+    "Tank. Me .PV",
+    "Tank.(x)",
+    "Other.Speed",
+    "Other",
+    "",
+]
+
+
+@pytest.mark.parametrize(
+    ("reference", "loaded"),
+    [
+        *((reference, True) for reference in OTHER_SPELLINGS),
+        # Without a Galaxy the first is an attribute of Tank as far as anyone can tell.
+        *((reference, False) for reference in OTHER_SPELLINGS[1:]),
+    ],
+)
+def test_no_spelling_leads_from_an_open_object_into_a_closed_one(reference: str, loaded: bool) -> None:
+    """Tank is open, Inner_001, which it contains, is not."""
+    tags = {
+        "tank.pv": TagFacts("Tank", full_reference="Tank.PV"),
+        "tank.inner.pv": TagFacts("Tank/Inner", full_reference="Inner_001.PV"),
+        "tank.inner.speed": TagFacts("Tank/Inner", full_reference="Inner_001.Speed[]"),
+        "other.speed": TagFacts("Other", full_reference="Other.Speed"),
+    }
+
+    class Known:
+        def lookup(self, reference: str) -> TagFacts | None:
+            return tags.get(reference.casefold()) if loaded else None
+
+    limits = Constraints(read_tag_globs=("Tank.*",), write_tag_globs=("Tank.*",))
+    for kind in ("ADD_ITEM", "ADD_ITEM2", "ADD_BUFFERED_ITEM"):
+        made = command(kind, server_handle=1, item_definition=reference)
+        assert judge(made, limits, HandleTracker(), Known()).denial is not None, kind
+    if reference:
+        made = command("WRITE", server_handle=1, item_handle=1, value=ONE)
+        assert judge(made, limits, handles_for(reference), Known()).denial is not None
+
+
+@pytest.mark.parametrize(
+    ("definition", "context"),
+    [
+        ("Other.Speed", "Tank"),
+        ("Other", "Tank"),
+        ("Other.attribute(Speed)", "Tank"),
+        ("Unheard.Of", "Tank"),
+        ("Inner.Speed", "Tank"),
+        ("Speed", "Tank.Inner"),
+        ("Me.Inner.Speed", "Tank"),
+        ("MyContainer.PV", "Tank"),
+        ("MyArea", "Tank"),
+        (" Me.Inner.Speed", "Tank"),
+    ],
+)
+def test_a_context_does_not_lead_out_of_what_is_open(definition: str, context: str) -> None:
+    tags = {
+        "tank.pv": TagFacts("Tank", full_reference="Tank.PV"),
+        "tank.inner.speed": TagFacts("Tank/Inner", full_reference="Inner_001.Speed"),
+        "other.pv": TagFacts("Other", full_reference="Other.PV"),
+        "other.speed": TagFacts("Other", full_reference="Other.Speed"),
+    }
+
+    class Known:
+        def lookup(self, reference: str) -> TagFacts | None:
+            return tags.get(reference.casefold())
+
+    limits = Constraints(read_tag_globs=("Tank.*",), write_tag_globs=("Tank.*",))
+    handles = HandleTracker()
+    for kind in ("ADD_ITEM2", "ADD_BUFFERED_ITEM"):
+        made = command(kind, server_handle=1, item_definition=definition, item_context=context)
+        assert judge(made, limits, handles, Known()).denial is not None, kind
+        reply = ok(kind)
+        getattr(reply, COMMANDS[made.kind].payload).item_handle = 1
+        handles.learn(made, reply)
+        write = command("WRITE", server_handle=1, item_handle=1, value=ONE)
+        assert judge(write, limits, handles, Known()).denial is not None, kind
+    for definition in ("PV", "Me.PV", "me.pv"):
+        made = command("ADD_ITEM2", server_handle=1, item_definition=definition, item_context="Tank")
+        assert judge(made, limits, handles, Known()).denial is None, definition
 
 
 @pytest.mark.parametrize(
