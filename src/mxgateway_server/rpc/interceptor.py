@@ -11,6 +11,7 @@ from urllib.parse import unquote
 
 import grpc
 import grpc.aio
+from google.protobuf.message import DecodeError
 
 from mxgateway_server.core.commands import MAX_CORRELATION_CHARACTERS
 from mxgateway_server.core.scopes import PUBLIC, ScopeSet, allows, scopes_of_rpc
@@ -18,6 +19,7 @@ from mxgateway_server.errors import (
     AuthenticationError,
     GatewayError,
     GatewayStoppingError,
+    InvalidRequestError,
     KeyStoreUnavailableError,
     OwnerMismatchError,
     PermissionDeniedError,
@@ -92,7 +94,10 @@ class Guard:
 
     def _wrap(self, handler: grpc.RpcMethodHandler[Any, Any], method: str) -> grpc.RpcMethodHandler[Any, Any]:
         needed = scopes_of_rpc(method)
-        codecs = (handler.request_deserializer, handler.response_serializer)
+        # One request is read behind the guard: nothing of a stranger's is parsed, and nonsense has a code of its own.
+        read = None if handler.request_streaming else handler.request_deserializer
+        deserializer = handler.request_deserializer if handler.request_streaming else None
+        codecs = (deserializer, handler.response_serializer)
 
         if not handler.response_streaming:
             unary: Any = handler.stream_unary if handler.request_streaming else handler.unary_unary
@@ -100,7 +105,7 @@ class Guard:
             async def answer(request: Any, context: Context) -> Any:
                 call = await self._enter(context, method, needed)
                 try:
-                    return await unary(request, context)
+                    return await unary(request if read is None else _read(read, request), context)
                 except GatewayError as error:
                     await self._refuse(context, error, call)
                 except Exception as error:  # noqa: BLE001 — nothing of an unexpected error may reach the caller
@@ -119,7 +124,7 @@ class Guard:
             call = await self._enter(context, method, needed)
             task = self._streams.enter(call.caller)
             try:
-                produced = streaming(request, context)
+                produced = streaming(request if read is None else _read(read, request), context)
                 if inspect.isasyncgen(produced):
                     await _send_all(produced, context)
                 else:
@@ -233,6 +238,13 @@ class _Guarded(grpc.GenericRpcHandler):
                 return None
             wrapped = self._wrapped[method] = self._wrap(handler, method)
         return wrapped
+
+
+def _read(deserializer: Callable[[bytes], Any], data: bytes) -> Any:
+    try:
+        return deserializer(data)
+    except DecodeError:
+        raise InvalidRequestError("the request is not the message of this method") from None
 
 
 async def _send_all(messages: AsyncIterator[Any], context: Context) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_server.config import Settings
 from mxgateway_server.errors import InvalidRequestError
@@ -10,6 +12,9 @@ from mxgateway_server.workers.launcher import WorkerPlan
 
 MAX_NAME_CHARACTERS = 200
 MAX_OPTIONS = 32
+MAX_OPTION_CHARACTERS = 1000
+# Options may travel on the worker's command line as name=value.
+_OPTION_NAME = re.compile(r"[A-Za-z][\w.-]{0,63}\Z", re.ASCII)
 # Options that name files of the gateway's machine; a caller never sets them.
 _FILE_OPTIONS = frozenset({"galaxy", "board", "file", "path"})
 
@@ -42,7 +47,13 @@ def open_options(request: pb.OpenSessionRequest, settings: Settings, plan: Worke
     options = dict(request.backend_options)
     if len(options) > MAX_OPTIONS:
         raise InvalidRequestError(f"backend_options has more than {MAX_OPTIONS} entries")
-    for name in options:
+    for name, value in options.items():
+        if not _OPTION_NAME.match(name):
+            raise InvalidRequestError(f"backend_options[{name[:40]!r}] is no name: letters, digits, `.`, `_` and `-`")
+        if len(value) > MAX_OPTION_CHARACTERS or not value.isprintable():
+            raise InvalidRequestError(
+                f"backend_options[{name!r}] may have {MAX_OPTION_CHARACTERS} printable characters"
+            )
         is_allowed = name in settings.worker.allowed_backend_options
         if not is_allowed and not (settings.allow_fault_injection and name not in _FILE_OPTIONS):
             raise InvalidRequestError(

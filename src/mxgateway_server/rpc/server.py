@@ -78,9 +78,12 @@ class RpcServer:
         collected = _Handlers([handler for _, handler in handlers])
         health_pb2_grpc.add_HealthServicer_to_server(self._health, collected)
         if protocol.reflection:
-            from grpc_reflection.v1alpha import reflection
+            from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
 
-            reflection.enable_server_reflection((*self._services, health.SERVICE_NAME), collected)
+            # `enable_server_reflection` takes whatever is no asyncio server for one with threads.
+            names = (*self._services, health.SERVICE_NAME, reflection.SERVICE_NAME)
+            servicer = reflection.aio.ReflectionServicer(names)
+            reflection_pb2_grpc.add_ServerReflectionServicer_to_server(servicer, collected)
         self._server.add_generic_rpc_handlers((guard.over(collected.handlers),))
 
     async def start(self, certificate: ServerCertificate | None) -> list[Endpoint]:

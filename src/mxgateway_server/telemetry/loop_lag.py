@@ -13,6 +13,7 @@ PERIOD = 0.02
 """Seconds between ticks: 50 short callbacks a second, about 0.1 % of a core."""
 WARN_ABOVE = 0.05
 """A p99 above this, in seconds, is a warning: calls and events wait that long before anything happens to them."""
+MIN_SAMPLES = 500
 
 
 async def log_loop_lag(interval: float) -> None:
@@ -33,7 +34,9 @@ async def log_loop_lag(interval: float) -> None:
 
 def _report(lag: LoopLag, seconds: float) -> None:
     figures = lag.take()
-    log = logger.warning if figures.p99 > WARN_ABOVE else logger.info
+    # A short while, such as the start, says little.
+    is_bad = figures.p99 > WARN_ABOVE and figures.samples >= MIN_SAMPLES
+    log = logger.warning if is_bad else logger.info
     log(
         "event_loop_lag",
         p50_ms=round(figures.p50 * 1000, 2),
