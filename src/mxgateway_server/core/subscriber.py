@@ -89,7 +89,7 @@ class Subscriber:
         self._bytes = 0
         self._dropped = 0
         self._total_dropped = 0
-        self._replay_left = 0
+        self._replayed_through = 0
         self._gap: ResumeGap | None = None
         self._last_taken = 0
         # What ends the stream now, and what ends it once nothing waits any more.
@@ -117,7 +117,9 @@ class Subscriber:
         self._count_drop(dropped)
         for chunk in chunks:
             self._put(chunk)
-        self._replay_left = replayed if self.policy != CONFLATE else min(replayed, self._count)
+            if replayed > 0:
+                self._replayed_through = chunk.first_sequence + min(replayed, chunk.count) - 1
+                replayed -= chunk.count
 
     def offer(self, chunk: EventChunk) -> bool:
         """Takes live events; False when they do not fit and the policy allows no loss (the queue is unchanged)."""
@@ -173,9 +175,10 @@ class Subscriber:
         dropped = self._dropped + sum(chunk.dropped_before for chunk in chunks)
         self._total_dropped += dropped - self._dropped
         self._dropped = 0
-        count = sum(chunk.count for chunk in chunks)
-        replayed = min(count, self._replay_left)
-        self._replay_left -= replayed
+        through = self._replayed_through
+        replayed = 0
+        if chunks and chunks[0].first_sequence <= through:
+            replayed = sum(max(0, min(chunk.count, through - chunk.first_sequence + 1)) for chunk in chunks)
         delivery = Delivery(tuple(chunks), gap, dropped, self._total_dropped, self._last_taken, replayed)
         if chunks:
             self._last_taken = chunks[-1].last_sequence
@@ -209,7 +212,6 @@ class Subscriber:
             self._count -= oldest.count
             self._bytes -= len(oldest.data)
             self._count_drop(oldest.count + oldest.dropped_before)
-            self._replay_left = max(0, self._replay_left - oldest.count)
 
     def _take_queue(self, max_events: int, max_bytes: int) -> list[EventChunk]:
         taken: list[EventChunk] = []

@@ -143,6 +143,10 @@ def test_a_position_older_than_the_ring_gives_the_sentinel_and_then_all_that_is_
     assert delivery.gap is not None
     assert (delivery.gap.requested_after, delivery.gap.oldest_available) == (2, 8)
     assert sequences(delivery.chunks) == [8, 9, 10]
+    # The sentinel comes once, at the head.
+    subscriber = join(events, 2)
+    assert take(subscriber, 1).gap is not None
+    assert take(subscriber).gap is None
     # What the sentinel advises has no gap.
     again = take(join(events, delivery.gap.oldest_available - 1))
     assert again.gap is None
@@ -184,6 +188,17 @@ def test_without_streams_the_oldest_go_and_the_next_stream_learns_how_many() -> 
     delivery = take(join(events))
     assert sequences(delivery.chunks) == [7, 8, 9, 10]
     assert (delivery.dropped, delivery.total_dropped) == (6, 6)
+
+
+def test_what_the_worker_dropped_counts_although_the_events_behind_it_had_to_go_too() -> None:
+    events = hub(undelivered=2)
+    events.publish(chunk(1), 0.0)
+    events.publish(chunk(12, 1, dropped=10), 0.0)
+    for n in (13, 14, 15):
+        events.publish(chunk(n), 0.0)
+    delivery = take(join(events))
+    assert sequences(delivery.chunks) == [14, 15]
+    assert delivery.dropped == 13, "1, the ten of the worker, 12 and 13"
 
 
 def test_the_strict_option_faults_a_session_that_nobody_reads() -> None:
@@ -272,6 +287,56 @@ def test_conflate_ends_a_stream_whose_distinct_events_do_not_fit() -> None:
     join(events)
     assert events.publish(chunk(1, 4, family=pb.MX_EVENT_FAMILY_ON_WRITE_COMPLETE), 0.0) is None
     assert isinstance(slow.error, EventQueueOverflowError)
+
+
+def test_conflate_counts_what_the_worker_dropped_once() -> None:
+    events = hub(policy=CONFLATE)
+    slow = join(events)
+    events.publish(chunk(6, 3, dropped=5), 0.0)
+    delivery = take(slow)
+    assert sequences(delivery.chunks) == [8]
+    assert (delivery.dropped, delivery.total_dropped) == (7, 7)
+
+
+def test_conflate_respects_the_bounds_of_a_delivery() -> None:
+    events = hub(policy=CONFLATE)
+    subscriber = join(events)
+    events.publish(chunk(1, 6, items=6), 0.0)
+    size = len(chunk(1, 1).data)
+    assert sequences(take(subscriber, 2).chunks) == [1, 2]
+    assert sequences(take(subscriber, 100, 2 * size).chunks) == [3, 4]
+    assert sequences(take(subscriber, 100, 1).chunks) == [5]
+    assert sequences(take(subscriber).chunks) == [6]
+
+
+@pytest.mark.parametrize(
+    ("policy", "expected", "replayed"),
+    [(FAIL_FAST, [2, 3, 4, 5, 6], 3), (DROP_OLDEST, [4, 5, 6], 1), (CONFLATE, [3, 5, 6], 1)],
+)
+def test_only_what_comes_from_the_ring_is_marked_as_replayed(policy: int, expected: list[int], replayed: int) -> None:
+    events = hub(queue=3 if policy == DROP_OLDEST else 100)
+    first = join(events)
+    events.publish(chunk(1, 4, items=3), 0.0)
+    take(first)
+    resumed = join(events, 1, policy)
+    events.publish(chunk(5, 2, items=2), 0.0)
+    delivery = take(resumed)
+    if policy == CONFLATE:
+        # Items 1, 2, 3, 1 and then 1, 2: what replaced a replayed event is not replayed itself.
+        assert delivery.dropped == 2
+    assert sequences(delivery.chunks) == expected
+    assert delivery.replayed == replayed
+    events.publish(chunk(7), 0.0)
+    assert take(resumed).replayed == 0
+
+
+def test_a_chunk_that_is_longer_than_the_queue_goes_into_an_empty_one_only() -> None:
+    events = hub(queue=3)
+    subscriber = join(events)
+    assert events.publish(chunk(1, 10), 0.0) is None
+    assert sequences(take(subscriber).chunks) == list(range(1, 11))
+    events.publish(chunk(11), 0.0)
+    assert events.publish(chunk(12, 3), 0.0) is not None
 
 
 def test_a_stream_may_have_a_policy_of_its_own() -> None:
