@@ -16,6 +16,7 @@ from tests.support.gateway import LiveGateway, fake_settings, live_gateway
 from tests.support.waiting import eventually
 
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
+from mxgateway_server.core.session_state import CloseReason
 
 
 @pytest.fixture
@@ -158,6 +159,30 @@ async def test_many_closes_at_once_share_one_ending(gateway: LiveGateway) -> Non
     replies = await asyncio.gather(*(gateway.close(session) for _ in range(10)))
     assert {reply.final_state for reply in replies} == {pb.SESSION_STATE_CLOSED}
     assert gateway.running.manager.counters.closed == 1
+
+
+async def test_kills_and_closes_at_once_are_one_ending_of_one_session(gateway: LiveGateway) -> None:
+    await gateway.open()
+    manager = gateway.running.manager
+    (session,) = manager.sessions
+    await asyncio.gather(*(manager.kill(session) for _ in range(5)), manager.close(session, CloseReason.CLIENT))
+    await manager.kill(session)
+    counters = manager.counters
+    assert (counters.opened, counters.closed, counters.killed, counters.faulted, len(manager)) == (1, 1, 1, 0, 0)
+    assert session.record.close_reason == CloseReason.ADMIN_KILL
+
+
+async def test_a_kill_does_not_wait_for_the_orderly_end_that_is_under_way(tmp_path: Path) -> None:
+    settings = fake_settings(tmp_path, worker__shutdown_timeout_seconds=600.0, worker__terminate_timeout_seconds=600.0)
+    async with live_gateway(settings) as gateway:
+        session_id = await gateway.open("ignore_shutdown")
+        manager = gateway.running.manager
+        (session,) = manager.sessions
+        closing = asyncio.ensure_future(gateway.close(session_id))
+        await eventually(lambda: session.record.state == pb.SESSION_STATE_CLOSING)
+        await manager.kill(session)
+        assert (await closing).final_state == pb.SESSION_STATE_CLOSED
+        assert len(manager) == 0
 
 
 @pytest.mark.parametrize("start", ["never_ready", "wrong_nonce", "garbage", "exit:7", "backend_fault"])

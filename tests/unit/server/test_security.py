@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import datetime
 import os
+import sqlite3
 import ssl
 import stat
 from collections.abc import AsyncIterator
@@ -199,6 +201,24 @@ async def test_several_processes_may_open_an_empty_store_at_once(tmp_path: Path,
     await asyncio.gather(*(store.create(f"k{n}", "x", READ) for n, store in enumerate(opened)))
     assert len(await opened[0].list_keys()) == 5
     for store in opened:
+        await store.close()
+
+
+async def test_readers_and_writers_of_one_store_do_not_hinder_each_other(tmp_path: Path, clock: ManualClock) -> None:
+    path = str(tmp_path / "keys.db")
+    stores = [await KeyStore.open(path, PEPPER, clock) for _ in range(4)]
+    for number, store in enumerate(stores):
+        await store.create(f"k{number}", "k", ["invoke:read"])
+    record = AuditRecord("write", "k0", outcome="accepted")
+    await asyncio.gather(
+        *(store.record([record] * 10) for store in stores for _ in range(10)),
+        *(store.rotate(f"k{number}") for number, store in enumerate(stores)),
+        *(store.list_keys() for store in stores),
+    )
+    assert len(await stores[0].read_audit(event="write", limit=10_000)) == 400
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    for store in stores:
         await store.close()
 
 

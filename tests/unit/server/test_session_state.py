@@ -91,6 +91,14 @@ def test_an_attached_stream_keeps_the_session_alive() -> None:
     assert session.expired(1_000_000.0) is None
 
 
+def test_the_lease_begins_anew_when_a_long_stream_ends() -> None:
+    session = record(lease=10.0, detach_grace=0.0)
+    session.attach(100.0)
+    session.detach(5000.0)
+    assert session.expired(5009.9) is None
+    assert session.expired(5010.0) is CloseReason.LEASE_EXPIRED
+
+
 def test_the_grace_after_the_last_stream_is_shorter_than_the_lease_and_a_call_ends_it() -> None:
     session = record(lease=1000.0, detach_grace=30.0)
     session.attach(100.0)

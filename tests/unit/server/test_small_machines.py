@@ -45,6 +45,13 @@ def test_an_old_call_that_has_ended_does_not_count() -> None:
     assert watchdog.verdict(80.0, 1) is None
 
 
+def test_the_age_of_a_call_that_was_answered_since_the_heartbeat_does_not_count() -> None:
+    watchdog = Watchdog(LIMITS, 0.0)
+    watchdog.heartbeat(10.0, 90.0)
+    assert watchdog.verdict(10.0, 1) is not None
+    assert watchdog.verdict(10.0, 0) is None
+
+
 def test_anything_from_the_worker_is_a_sign_of_life() -> None:
     watchdog = Watchdog(LIMITS, 0.0)
     watchdog.seen(100.0)
