@@ -65,9 +65,15 @@ def test_the_page_of_findings_has_all_48() -> None:
     assert len({name for _, name in rows}) == 48
 
 
+def test_the_page_of_past_defects_has_all_50() -> None:
+    rows = re.findall(r"^\| (\d+) \| ([^|]+) \|", (DOCS / "past-defects.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert [int(number) for number, _ in rows] == list(range(1, 51))
+    assert len({name for _, name in rows}) == 50
+
+
 def test_every_test_that_the_documentation_names_is_there() -> None:
     named: set[str] = set()
-    for page in ("findings.md", "compatibility.md"):
+    for page in ("findings.md", "past-defects.md", "compatibility.md"):
         for line in (DOCS / page).read_text(encoding="utf-8").splitlines():
             found = TEST_ID.findall(line)
             assert found or not re.match(r"\| \d+ \|", line) or "later" in line, f"{page}: no test in {line}"
