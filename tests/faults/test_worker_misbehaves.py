@@ -12,7 +12,7 @@ import grpc
 import pytest
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
-from tests.support.gateway import LiveGateway, fake_settings, live_gateway
+from tests.support.gateway import LiveGateway, command, fake_settings, live_gateway
 from tests.support.waiting import eventually
 
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
@@ -114,6 +114,25 @@ async def test_a_clients_deadline_ends_the_call_and_frees_the_place_when_the_wor
     worker = gateway.running.manager.sessions[0].worker
     assert worker is not None
     assert worker.in_flight == 0
+    await gateway.close(session)
+
+
+async def test_the_worker_is_told_of_every_command_that_nobody_waits_for_any_more(gateway: LiveGateway) -> None:
+    request = pb.OpenSessionRequest()
+    request.command_timeout.FromMilliseconds(150)
+    session = (await gateway.stub.OpenSession(request, metadata=gateway.auth)).session_id
+    with pytest.raises(grpc.aio.AioRpcError):
+        await gateway.ping(session, "silent")
+    assert (await gateway.ping(session, "cancels")).diagnostic_message == "timeout"
+    stream = gateway.stub.InvokeStream(metadata=gateway.auth)
+    silent = pb.MxStreamCommand(correlation_id="1", command=command("PING", message="silent"))
+    silent.timeout.FromSeconds(60)
+    await stream.write(pb.MxCommandBatch(session_id=session, commands=[silent]))
+    await stream.write(pb.MxCommandBatch(session_id=session, cancel_correlation_ids=["1"]))
+    (canceled,) = (await stream.read()).replies
+    assert canceled.protocol_status.code == pb.PROTOCOL_STATUS_CODE_CANCELED
+    await stream.done_writing()
+    assert (await gateway.ping(session, "cancels")).diagnostic_message == "timeout,canceled"
     await gateway.close(session)
 
 

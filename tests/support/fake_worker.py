@@ -8,7 +8,8 @@ Ping: `emit N [first item]` sends N events in one batch; `emit_each N` in N batc
     before the next batch; `silent` gives no reply; `late` replies to the previous silent one, then to itself; `exit N`;
     `garbage`; `oversized`; `repeat_sequence`; `bad_body`; `other_session`; `fault hung|overflow|unexpected`; `stop`
     freezes it; `heartbeat SECONDS` claims a call of that age; `stderr TEXT`; `flood N SIZE` sends N events of SIZE
-    bytes; `env` replies with the names of its environment. Anything else is echoed.
+    bytes; `cancels` replies with the reasons of the cancels so far; `env` replies with the names of its environment.
+    Anything else is echoed.
 """
 
 from __future__ import annotations
@@ -55,6 +56,7 @@ class FakeWorker:
         self._sequence = 0
         self._handles = 0
         self._freed: list[int] = []
+        self._cancels: list[str] = []
         self._dropped = 0
         self._silent: list[str] = []
 
@@ -98,6 +100,8 @@ class FakeWorker:
             return self._command(envelope.correlation_id, envelope.worker_command.command)
         elif body == "worker_assign":
             return self._assign(envelope.worker_assign)
+        elif body == "worker_cancel":
+            self._cancels.append(envelope.worker_cancel.reason)
         elif body == "worker_shutdown":
             if self._start in ("ignore_shutdown", "ignore_end"):
                 return None
@@ -266,6 +270,8 @@ class FakeWorker:
         elif word == "stderr":
             sys.stderr.write(" ".join(arguments) + "\n")
             sys.stderr.flush()
+        elif word == "cancels":
+            reply.diagnostic_message = ",".join(self._cancels)
         elif word == "env":
             reply.diagnostic_message = ",".join(sorted(os.environ))
         self._reply(correlation_id, reply)

@@ -110,7 +110,10 @@ async def test_a_position_that_is_gone_gives_the_sentinel_first(gateway: LiveGat
     first.cancel()
     if is_batched:
         call = await batches(gateway, session, after_worker_sequence=3)
-        events = list((await call.read()).events)
+        batch = await call.read()
+        # The sentinel and the four events from the ring.
+        assert batch.replayed_events == 5
+        events = list(batch.events)
     else:
         call = await singles(gateway, session, after_worker_sequence=3)
         events = [await call.read() for _ in range(5)]

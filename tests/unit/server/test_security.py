@@ -346,6 +346,24 @@ async def test_a_rotated_secret_is_taken_at_once_although_the_old_one_is_remembe
     await checker.authenticate(f"Bearer {new}", "other")
 
 
+async def test_a_remembered_key_opens_nothing_for_another_secret(store: KeyStore, clock: ManualClock) -> None:
+    old = await store.create("a", "x", READ)
+    checker = authenticator(store, clock)
+    await checker.authenticate(f"Bearer {old}", "h")
+    assert (await refused(checker, f"Bearer mxgw_a_{SECRET}")).kind == "SecretMismatch"
+    new = await store.rotate("a")
+    await checker.authenticate(f"Bearer {new}", "h")
+    assert (await refused(checker, f"Bearer {old}")).kind == "SecretMismatch"
+
+
+async def test_success_forgets_earlier_failures(store: KeyStore, clock: ManualClock) -> None:
+    raw = f"Bearer {await store.create('a', 'x', READ)}"
+    checker = authenticator(store, clock, failures=2)
+    for _ in range(5):
+        await refused(checker, f"Bearer mxgw_a_{SECRET}")
+        await checker.authenticate(raw, "10.0.0.1")
+
+
 async def test_who_fails_too_often_with_a_key_waits_even_with_the_right_one_and_others_do_not(
     store: KeyStore, clock: ManualClock
 ) -> None:
