@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from mxgateway_protocol.clock import Clock, SystemClock
 from mxgateway_server import __version__
 from mxgateway_server.config import Settings
@@ -269,6 +271,9 @@ class Gateway:
                     days = self._settings.authentication.audit_retention_days
                     if days:
                         await store.prune_audit(self._clock.unix_ns() - days * 86_400 * 1_000_000_000)
+            except (SQLAlchemyError, OSError) as error:
+                # The next round tries again; calls go on meanwhile, and keys are checked for each.
+                logger.warning("key_store_failed", error=error)
             except Exception:
                 logger.exception("upkeep_failed")
 
@@ -406,4 +411,8 @@ def _path(given: str, settings: Settings, name: str) -> Path:
 async def _save_used(store: KeyStore, authenticator: Authenticator) -> None:
     used = authenticator.take_used()
     if used:
-        await store.mark_used(used)
+        try:
+            await store.mark_used(used)
+        except BaseException:
+            authenticator.put_back_used(used)
+            raise

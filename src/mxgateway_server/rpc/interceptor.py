@@ -12,6 +12,7 @@ from urllib.parse import unquote
 import grpc
 import grpc.aio
 from google.protobuf.message import DecodeError
+from sqlalchemy.exc import SQLAlchemyError
 
 from mxgateway_server.core.commands import MAX_CORRELATION_CHARACTERS
 from mxgateway_server.core.scopes import PUBLIC, ScopeSet, allows, scopes_of_rpc
@@ -174,8 +175,9 @@ class Guard:
                         )
                     )
                 await abort(context, error, correlation_id)
-            except Exception:
-                logger.exception("key_store_failed", correlation_id=correlation_id)
+            except Exception as error:
+                is_known = isinstance(error, SQLAlchemyError | OSError)
+                logger.error("key_store_failed", error=error, correlation_id=correlation_id, exc_info=not is_known)
                 failure = KeyStoreUnavailableError("the gateway cannot check API keys now; try again", retry_after=1.0)
                 await abort(context, failure, correlation_id)
         call = CallInfo(caller, address, method, correlation_id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import deque
 
 from mxgateway_protocol.clock import Clock
@@ -11,6 +12,9 @@ from mxgateway_server.security.store import AuditRecord, KeyStore
 
 MAX_WAITING = 20_000
 MAX_TOGETHER = 500
+RETRY_SECONDS = 1.0
+TELL_EVERY = 60
+"""Failures of a row between two lines of the log."""
 
 logger = get_logger(__name__)
 
@@ -27,7 +31,8 @@ class AuditLog:
         self._clock = clock
         self._waiting: deque[AuditRecord] = deque()
         self._wake = asyncio.Event()
-        self._is_closing = False
+        self._closing = asyncio.Event()
+        self._failures = 0
         self.lost = 0
 
     def add(self, record: AuditRecord) -> None:
@@ -58,19 +63,21 @@ class AuditLog:
             await self._wake.wait()
             self._wake.clear()
             while self._waiting:
-                if not await self._store_some():
-                    if self._is_closing:
-                        logger.error("audit_records_lost", lost=self.lost + len(self._waiting))
-                        return
-                    # The store is not well; the next record or the retry below tries again.
-                    asyncio.get_running_loop().call_later(1.0, self._wake.set)
-                    break
-            if self._is_closing and not self._waiting:
+                if await self._store_some():
+                    continue
+                if self._closing.is_set():
+                    logger.error("audit_records_lost", lost=self.lost + len(self._waiting))
+                    return
+                # A store that is not well is asked once in a while only, however many records come.
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(RETRY_SECONDS):
+                        await self._closing.wait()
+            if self._closing.is_set():
                 return
 
     def close(self) -> None:
         """Lets `run` end once everything is stored."""
-        self._is_closing = True
+        self._closing.set()
         self._wake.set()
 
     async def _store_some(self) -> bool:
@@ -78,7 +85,12 @@ class AuditLog:
         try:
             await self._store.record(batch)
         except Exception as error:  # noqa: BLE001 — whatever the driver raises, the records are kept and it is told
-            logger.warning("audit_store_failed", error=error, waiting=len(self._waiting) + len(batch))
+            if self._failures % TELL_EVERY == 0:
+                logger.warning("audit_store_failed", error=error, waiting=len(self._waiting) + len(batch))
+            self._failures += 1
             self._waiting.extendleft(reversed(batch))
             return False
+        if self._failures:
+            logger.info("audit_store_recovered", failures=self._failures, lost=self.lost)
+            self._failures = 0
         return True

@@ -118,6 +118,10 @@ class Authenticator:
         """Drops what is remembered of a key: it was revoked, rotated or deleted."""
         self._cache.pop(key_id, None)
 
+    def put_back_used(self, used: dict[str, int]) -> None:
+        """Takes back what could not be stored; later uses win."""
+        self._used = {**used, **self._used}
+
     def take_used(self) -> dict[str, int]:
         """Keys used since the last call, with the time; for the store's last_used."""
         used, self._used = self._used, {}

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+import structlog
 from tests.support.clock import ManualClock
 
 from mxgateway_server.core.constraints import Constraints
@@ -432,6 +433,43 @@ async def test_a_failing_store_loses_nothing_while_it_recovers(store: KeyStore, 
         log.add(AuditRecord("denied", "l"))
         log.close()
     assert [record.key_id for record in await store.read_audit()] == ["k", "l"]
+
+
+async def test_a_store_that_is_not_well_is_asked_once_in_a_while_however_many_records_come(
+    clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mxgateway_server.security.audit.RETRY_SECONDS", 600.0)
+    asked = []
+
+    class Full:
+        async def record(self, records: list[AuditRecord]) -> None:
+            asked.append(len(records))
+            raise OSError(28, "no space left")
+
+    log = AuditLog(Full(), clock)  # type: ignore[arg-type]
+    with structlog.testing.capture_logs() as lines:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(log.run())
+            for _ in range(200):
+                log.add(AuditRecord("write", "k"))
+                await asyncio.sleep(0)
+            assert asked == [1]
+            log.close()
+    assert asked == [1, 200]
+    assert [line["event"] for line in lines] == ["audit_store_failed", "audit_records_lost"]
+    assert lines[-1]["lost"] == 200
+
+
+async def test_uses_that_could_not_be_stored_are_stored_later(store: KeyStore, clock: ManualClock) -> None:
+    raw = await store.create("a", "x", READ)
+    checker = authenticator(store, clock)
+    await checker.authenticate(f"Bearer {raw}", "h")
+    used = checker.take_used()
+    clock.advance(1)
+    await checker.authenticate(f"Bearer {raw}", "h")
+    later = clock.unix_ns()
+    checker.put_back_used({**used, "b": 5})
+    assert checker.take_used() == {"a": later, "b": 5}
 
 
 async def test_old_audit_records_can_be_removed(store: KeyStore) -> None:
