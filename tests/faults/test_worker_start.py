@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 from tests.support.waiting import eventually
 
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
@@ -181,6 +182,20 @@ async def test_a_pool_whose_workers_do_not_start_waits_longer_each_time_and_stil
         await eventually(lambda: launching.failed == 1)
         assert pool.take() is None
         await pool.stop()
+
+
+async def test_the_pool_waits_twice_as_long_each_time_up_to_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mxgateway_server.workers.pool._FIRST_RETRY", 0.001)
+    monkeypatch.setattr("mxgateway_server.workers.pool._LAST_RETRY", 0.004)
+    launching = launcher()
+    with structlog.testing.capture_logs() as lines:
+        async with asyncio.TaskGroup() as group:
+            pool = WorkerPool(launching, plan("exit:7"), 1)
+            group.create_task(pool.run())
+            await eventually(lambda: launching.failed >= 4)
+            await pool.stop()
+    waits = [line["retry_in_seconds"] for line in lines if line["event"] == "pool_worker_failed"]
+    assert waits[:4] == [0.001, 0.002, 0.004, 0.004]
 
 
 async def test_a_hang_is_seen_by_silence() -> None:

@@ -175,11 +175,12 @@ class Guard:
                         )
                     )
                 await abort(context, error, correlation_id)
-            except Exception as error:
-                is_known = isinstance(error, SQLAlchemyError | OSError)
-                logger.error("key_store_failed", error=error, correlation_id=correlation_id, exc_info=not is_known)
-                failure = KeyStoreUnavailableError("the gateway cannot check API keys now; try again", retry_after=1.0)
-                await abort(context, failure, correlation_id)
+            except (SQLAlchemyError, OSError) as error:
+                logger.warning("key_store_failed", error=error, correlation_id=correlation_id)
+                await abort(context, _unchecked(), correlation_id)
+            except Exception:
+                logger.exception("key_check_failed", correlation_id=correlation_id)
+                await abort(context, _unchecked(), correlation_id)
         call = CallInfo(caller, address, method, correlation_id)
         if not allows(caller.scopes, needed):
             error_text = f"this method needs the scope {' or '.join(sorted(needed))}, which this API key does not have"
@@ -247,6 +248,10 @@ def _read(deserializer: Callable[[bytes], Any], data: bytes) -> Any:
         return deserializer(data)
     except DecodeError:
         raise InvalidRequestError("the request is not the message of this method") from None
+
+
+def _unchecked() -> KeyStoreUnavailableError:
+    return KeyStoreUnavailableError("the gateway cannot check API keys now; try again", retry_after=1.0)
 
 
 async def _send_all(messages: AsyncIterator[Any], context: Context) -> None:

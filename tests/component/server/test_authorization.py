@@ -9,6 +9,7 @@ from typing import Any
 
 import grpc
 import pytest
+import sqlalchemy as sa
 from google.rpc import error_details_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_status import rpc_status
@@ -280,6 +281,22 @@ async def test_who_tries_another_keys_session_is_in_the_audit(gateway: LiveGatew
         await store.close()
     service = "/mxaccess_gateway.v1.MxAccessGateway/"
     assert seen == [(session, "unary", f"{service}CloseSession"), (session, "stream", f"{service}StreamEventBatches")]
+
+
+@pytest.mark.parametrize("error", [sa.exc.OperationalError("select", {}, Exception("SENTINEL")), KeyError("SENTINEL")])
+async def test_while_keys_cannot_be_checked_nobody_is_let_in_and_nothing_of_the_cause_is_told(
+    gateway: LiveGateway, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    async def broken(*_: Any) -> Any:
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr("mxgateway_server.security.store.KeyStore.get", broken)
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await gateway.open()
+    assert (caught.value.code(), reason(caught.value)) == (grpc.StatusCode.UNAVAILABLE, "KEY_STORE_UNAVAILABLE")
+    assert "SENTINEL" not in f"{caught.value.details()}{caught.value.trailing_metadata()}"
+    await gateway.close(await gateway.open())
 
 
 async def test_a_watch_of_the_health_needs_no_key_and_goes_on(gateway: LiveGateway) -> None:
