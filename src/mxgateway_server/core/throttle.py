@@ -52,3 +52,51 @@ class Throttle:
     def succeeded(self, address: str) -> None:
         """Forgets the failures of an address."""
         self._addresses.pop(address, None)
+
+
+@dataclass(slots=True)
+class _Bucket:
+    tokens: float
+    at: float
+    suppressed: int = 0
+
+
+class RecordLimit:
+    """How many records of strangers are kept, by address and in all: nobody without a key may fill the disk.
+
+    Args:
+        burst: records of one address that are kept at once; ten times as many of all together.
+        per_second: records a second beyond it; ten times as many of all together.
+    """
+
+    def __init__(self, burst: float = 20.0, per_second: float = 1.0) -> None:
+        self._burst = burst
+        self._per_second = per_second
+        self._addresses: OrderedDict[str, _Bucket] = OrderedDict()
+        self._all = _Bucket(10 * burst, 0.0)
+
+    def __len__(self) -> int:
+        return len(self._addresses)
+
+    def admit(self, address: str, now: float) -> int | None:
+        """Whether to keep a record now: how many of this address were not since the last one, or None for no."""
+        bucket = self._addresses.get(address)
+        if bucket is None:
+            bucket = self._addresses[address] = _Bucket(self._burst, now)
+            while len(self._addresses) > MAX_ADDRESSES:
+                self._addresses.popitem(last=False)
+        self._addresses.move_to_end(address)
+        _fill(bucket, now, self._burst, self._per_second)
+        _fill(self._all, now, 10 * self._burst, 10 * self._per_second)
+        if bucket.tokens < 1 or self._all.tokens < 1:
+            bucket.suppressed += 1
+            return None
+        bucket.tokens -= 1
+        self._all.tokens -= 1
+        suppressed, bucket.suppressed = bucket.suppressed, 0
+        return suppressed
+
+
+def _fill(bucket: _Bucket, now: float, burst: float, per_second: float) -> None:
+    bucket.tokens = min(burst, bucket.tokens + (now - bucket.at) * per_second)
+    bucket.at = now

@@ -164,7 +164,7 @@ class Guard:
                 caller = await self._authenticator.authenticate(header if isinstance(header, str) else "", address)
             except AuthenticationError as error:
                 if error.kind != "Throttled":
-                    self._audit.add(
+                    self._audit.add_failure(
                         AuditRecord(
                             "authentication-failed",
                             error.key_id,

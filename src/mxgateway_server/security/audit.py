@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
+from dataclasses import replace
 
 from mxgateway_protocol.clock import Clock
+from mxgateway_server.core.throttle import RecordLimit
 from mxgateway_server.logs import get_logger
 from mxgateway_server.security.store import AuditRecord, KeyStore
 
@@ -32,6 +34,7 @@ class AuditLog:
         self._waiting: deque[AuditRecord] = deque()
         self._wake = asyncio.Event()
         self._closing = asyncio.Event()
+        self._limit = RecordLimit()
         self._failures = 0
         self.lost = 0
 
@@ -56,6 +59,15 @@ class AuditLog:
                 logger.error("audit_records_lost", lost=self.lost)
         self._waiting.append(record)
         self._wake.set()
+
+    def add_failure(self, record: AuditRecord) -> None:
+        """Takes a record of a caller who is nobody yet; of many at once some are only counted."""
+        suppressed = self._limit.admit(record.remote_address, self._clock.monotonic())
+        if suppressed is None:
+            return
+        if suppressed:
+            record = replace(record, details={**record.details, "suppressed_before": suppressed})
+        self.add(record)
 
     async def run(self) -> None:
         """Stores records until `close` is called, and then what is left."""

@@ -17,7 +17,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from mxgateway_server.errors import ConfigurationError
+from mxgateway_server.logs import get_logger
 from mxgateway_server.security.keys import write_private
+
+logger = get_logger(__name__)
 
 CERTIFICATE_NAME = "gateway.crt"
 KEY_NAME = "gateway.key"
@@ -69,6 +72,15 @@ def load_certificate(certificate_file: str, key_file: str, now: datetime.datetim
         ) from None
     if _public(private.public_key()) != _public(certificate.public_key()):
         raise ConfigurationError("tls.key_file does not belong to tls.certificate_file; set the matching pair")
+    if certificate.not_valid_before_utc > now:
+        raise ConfigurationError(
+            f"tls.certificate_file {certificate_file}: not valid before "
+            f"{certificate.not_valid_before_utc:%Y-%m-%d %H:%M} UTC; wait until then, or set this machine's clock"
+        )
+    if os.name == "posix" and Path(key_file).expanduser().stat().st_mode & 0o007:
+        logger.warning(
+            "private_key_is_open", path=key_file, remedy="chmod o-rwx: every user of this machine can read it"
+        )
     if certificate.not_valid_after_utc <= now:
         raise ConfigurationError(
             f"tls.certificate_file {certificate_file}: expired on {certificate.not_valid_after_utc:%Y-%m-%d}; renew it"

@@ -460,6 +460,19 @@ async def test_a_store_that_is_not_well_is_asked_once_in_a_while_however_many_re
     assert lines[-1]["lost"] == 200
 
 
+async def test_a_storm_of_bad_keys_does_not_fill_the_audit(store: KeyStore, clock: ManualClock) -> None:
+    log = AuditLog(store, clock)
+    for _ in range(1000):
+        log.add_failure(AuditRecord("authentication-failed", remote_address="10.0.0.1", details={"method": "m"}))
+    clock.advance(1)
+    log.add_failure(AuditRecord("authentication-failed", remote_address="10.0.0.1", details={"method": "m"}))
+    log.close()
+    await log.run()
+    records = await store.read_audit(limit=2000)
+    assert len(records) == 21
+    assert records[-1].details == {"method": "m", "suppressed_before": 980}
+
+
 async def test_uses_that_could_not_be_stored_are_stored_later(store: KeyStore, clock: ManualClock) -> None:
     raw = await store.create("a", "x", READ)
     checker = authenticator(store, clock)
@@ -542,12 +555,25 @@ def test_the_operators_certificate_is_checked(tmp_path: Path) -> None:
         load_certificate(certificate, str(other.ca_file.with_name("gateway.key")), NOW)
     with pytest.raises(ConfigurationError, match="expired"):
         load_certificate(certificate, key, NOW + datetime.timedelta(days=366))
+    with pytest.raises(ConfigurationError, match="not valid before"):
+        load_certificate(certificate, key, NOW - datetime.timedelta(days=2))
     with pytest.raises(ConfigurationError, match=r"tls\.certificate_file"):
         load_certificate(str(tmp_path / "nothing"), key, NOW)
     with pytest.raises(ConfigurationError, match="PEM"):
         load_certificate(key, key, NOW)
     with pytest.raises(ConfigurationError, match=r"tls\.key_file"):
         load_certificate(certificate, certificate, NOW)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes are POSIX's")
+def test_an_operators_key_that_everybody_can_read_is_told_of(tmp_path: Path) -> None:
+    self_signed(tmp_path, NOW, names=NAMES)
+    certificate, key = tmp_path / "gateway.crt", tmp_path / "gateway.key"
+    for mode, expected in ((0o600, []), (0o640, []), (0o644, ["private_key_is_open"])):
+        key.chmod(mode)
+        with structlog.testing.capture_logs() as lines:
+            load_certificate(str(certificate), str(key), NOW)
+        assert [line["event"] for line in lines] == expected
 
 
 def test_the_machines_names_come_once_each() -> None:

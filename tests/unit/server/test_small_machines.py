@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from mxgateway_server.core.globs import check_glob, matches
 from mxgateway_server.core.pending import PendingTable
-from mxgateway_server.core.throttle import MAX_ADDRESSES, MAX_WAIT, Throttle
+from mxgateway_server.core.throttle import MAX_ADDRESSES, MAX_WAIT, RecordLimit, Throttle
 from mxgateway_server.core.watchdog import StallGuard, Watchdog, WatchdogLimits
 from mxgateway_server.errors import PendingLimitError
 
@@ -134,6 +134,25 @@ def test_the_memory_for_failures_is_bounded() -> None:
     for number in range(MAX_ADDRESSES + 100):
         throttle.failed(str(number), 0.0)
     assert len(throttle) == MAX_ADDRESSES
+
+
+def test_records_of_strangers_are_bounded_by_address_and_in_all_and_the_others_are_counted() -> None:
+    limit = RecordLimit(burst=3, per_second=1.0)
+    assert [limit.admit("a", 100.0) for _ in range(5)] == [0, 0, 0, None, None]
+    assert limit.admit("b", 100.0) == 0
+    assert limit.admit("a", 101.0) == 2
+    assert limit.admit("a", 101.0) is None
+    kept = sum(limit.admit(f"x{number}", 101.0) is not None for number in range(100))
+    # Thirty of all together, full again after a second, and one of them was of a.
+    assert kept == 29
+    assert limit.admit("a", 1000.0) == 1
+
+
+def test_the_memory_for_records_of_strangers_is_bounded() -> None:
+    limit = RecordLimit()
+    for number in range(MAX_ADDRESSES + 100):
+        limit.admit(str(number), 1.0)
+    assert len(limit) == MAX_ADDRESSES
 
 
 def test_no_throttle_means_none() -> None:
