@@ -300,6 +300,7 @@ def edge_rows() -> GalaxyRows:
     instance(115, "Arrays_001", USER_DEFINED, USER_DEFINED, USER_DEFINED, area_gobject_id=100)
     rows.attribute(1115, "Long", 3, is_array=True, mx_value=array_value(3, 300))
     rows.attribute(1115, "Short", 5, is_array=True, mx_value=array_value(5, 50).lower())
+    rows.attribute(1115, "Empty", 3, is_array=True, mx_value=array_value(3, 0))
     rows.attribute(1115, "Unknown", 3, is_array=True, mx_value="0x00")
     rows.attribute(1115, "Absent", 3, is_array=True, mx_value=None)
     # Names that mean something to LIKE and to globs, and names beyond ASCII.
@@ -374,7 +375,7 @@ EXPECTED_ATTRIBUTES = {
     "Changed_001": _BUILT_IN | {"OnlyDeployed"},
     # The object's own package and ten steps towards the base: $Deep44 … $Deep35.
     "Deep_001": _BUILT_IN | {f"From{step}" for step in range(35, 45)},
-    "Arrays_001": _BUILT_IN | {"Long", "Short", "Unknown", "Absent"},
+    "Arrays_001": _BUILT_IN | {"Long", "Short", "Empty", "Unknown", "Absent"},
     "Mix_50%": _BUILT_IN | {"A_B", "A%B"},
     "Größe_Öl": _BUILT_IN | {"Température", "水位", "𝔗emp_🔥"},
     "NoPackage_001": set(),

@@ -115,8 +115,10 @@ def test_extension_flags(edge_index: GalaxyIndex) -> None:
 def test_array_dimensions(edge_index: GalaxyIndex) -> None:
     """A dimension above 255 uses both bytes; `0x00` and NULL leave it unknown."""
     arrays = attributes(edge_index, "Arrays_001")
-    dimensions = {name: arrays[name].array_dimension for name in ("Long", "Short", "Unknown", "Absent", "Area")}
-    assert dimensions == {"Long": 300, "Short": 50, "Unknown": None, "Absent": None, "Area": None}
+    dimensions = {
+        name: arrays[name].array_dimension for name in ("Long", "Short", "Empty", "Unknown", "Absent", "Area")
+    }
+    assert dimensions == {"Long": 300, "Short": 50, "Empty": 0, "Unknown": None, "Absent": None, "Area": None}
     assert arrays["Long"].reference("Arrays_001") == "Arrays_001.Long[]"
     assert attributes(edge_index, "Platform_001")["NodeNames"].array_dimension == 4
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, create_engine, func, insert, select, text
+from sqlalchemy import Engine, create_engine, func, insert, literal_column, select, text
 from sqlalchemy.pool import NullPool
 from tests.support.galaxy_answers import (
     attribute_answers,
@@ -81,6 +82,13 @@ def test_states(postgres: str) -> None:
     engine.dispose()
     with pytest.raises(GalaxySourceError, match="cannot be reached"):
         SqlGalaxySource(postgres.replace("/postgres?", "/absent?")).test_connection()
+
+
+def test_time_with_zone(postgres: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A column that knows its zone gives the same moment in UTC, without zone like all others."""
+    moment = literal_column("TIMESTAMP WITH TIME ZONE '2026-07-01 12:00:00.25+02'")
+    monkeypatch.setattr(queries, "deploy_time", lambda: select(moment))
+    assert SqlGalaxySource(postgres).read_deploy_time() == datetime(2026, 7, 1, 10, 0, 0, 250_000)
 
 
 def test_slow_answer(postgres: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -108,6 +108,20 @@ async def test_attributes_are_optional(edge_source: SqlGalaxySource) -> None:
         )
         assert (scan.full_tag_reference, scan.data_type_name) == ("Platform_001.ScanState", "Boolean")
         assert not scan.array_dimension_present
+        arrays = pb.DiscoverHierarchyRequest(root_tag_name="Arrays_001")
+        (found,) = (await stub.DiscoverHierarchy(arrays)).objects
+        dimensions = {
+            one.attribute_name: (one.array_dimension_present, one.array_dimension)
+            for one in found.attributes
+            if one.is_array
+        }
+        assert dimensions == {
+            "Long": (True, 300),
+            "Short": (True, 50),
+            "Empty": (True, 0),
+            "Unknown": (False, 0),
+            "Absent": (False, 0),
+        }
         request.include_attributes = False
         (platform,) = (await stub.DiscoverHierarchy(request)).objects
         assert not platform.attributes
@@ -328,6 +342,17 @@ async def test_last_deploy_time(edge_source: SqlGalaxySource) -> None:
         assert (reply.present, reply.time_of_last_deploy.ToDatetime()) == (True, DEPLOYED)
     async with serving(SteeredSource(galaxy_data([], None))) as (_, stub):
         assert not (await stub.GetLastDeployTime(pb.GetLastDeployTimeRequest())).present
+
+
+async def test_page_sizes() -> None:
+    """A page has 500 objects unless asked for otherwise, and 5,000 at most, whatever is asked for."""
+    source = SteeredSource(galaxy_data(((n, f"Object_{n:04}", "", 0, 10) for n in range(1, 5102)), attributes=0))
+    async with serving(source) as (_, stub):
+        for asked, given in ((0, 500), (1, 1), (5000, 5000), (5001, 5000), (2**31 - 1, 5000)):
+            found = await stub.DiscoverHierarchy(pb.DiscoverHierarchyRequest(page_size=asked))
+            children = await stub.BrowseChildren(pb.BrowseChildrenRequest(page_size=asked))
+            assert (len(found.objects), len(children.children)) == (given, given)
+            assert (found.total_object_count, children.total_child_count) == (5101, 5101)
 
 
 async def test_pages_end_at_the_byte_limit() -> None:

@@ -66,6 +66,15 @@ def test_slow_subscriber_loses_the_oldest() -> None:
     assert told == [1, 2, 3, 4, 5, 6]
 
 
+def test_the_buffer_is_small_unless_set() -> None:
+    """Sixteen pieces of news wait for a slow subscriber, as documented."""
+    notifier = DeployNotifier()
+    slow = notifier.subscribe(lambda: None)
+    for turn in range(20):
+        notifier.deployed(DEPLOYED + timedelta(minutes=turn), 1, 1, turn)
+    assert heard(slow) == list(range(5, 21))
+
+
 def test_first_end_wins() -> None:
     """The first reason for the end stays; news from before it is still heard, later news is not."""
     notifier = DeployNotifier()
