@@ -99,8 +99,11 @@ def _time_text(unix_ns: int) -> str:
     return moment.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
 
 
-def coerce_array(variant: Variant, data_type: int, enum: Sequence[str] = ()) -> tuple[Any, ...]:
+def coerce_array(variant: Variant, data_type: int, enum: Sequence[str] = (), *, exact: bool = False) -> tuple[Any, ...]:
     """The elements of a typed SAFEARRAY for an array attribute; elements must be of the attribute's family.
+
+    Args:
+        exact: elements must be of the very VARTYPE in which the attribute is delivered.
 
     Raises:
         CoercionError: it is no array, one of VARIANTs, or one of another family.
@@ -109,6 +112,8 @@ def coerce_array(variant: Variant, data_type: int, enum: Sequence[str] = ()) -> 
     if not variant.is_array or not isinstance(variant.value, tuple) or element == VarType.VT_VARIANT:
         raise CoercionError(Detail.INCORRECT_DATA_TYPE)
     if len(variant.dimensions) > 1:  # attributes have one dimension
+        raise CoercionError(Detail.INCORRECT_DATA_TYPE)
+    if exact and element != _VARTYPES.get(DataType(data_type)):
         raise CoercionError(Detail.INCORRECT_DATA_TYPE)
     if variant.value and not _same_family(element, data_type):
         raise CoercionError(Detail.INCORRECT_DATA_TYPE)

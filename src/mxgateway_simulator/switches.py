@@ -49,6 +49,7 @@ class Switches:
     qualified_enum_as: Literal["integer", "string"] = "integer"
     qualified_struct_as: Literal["failure", "text"] = "failure"
     wide_integers: Literal["refused", "coerced"] = "refused"
+    array_elements: Literal["family", "exact"] = "family"
     timestamp_vartype: Literal["date", "bstr", "filetime"] = "date"
     stopped_engine_keeps_value: bool = True
     stopped_engine_source: Literal["responding_nmx", "requesting_nmx"] = "responding_nmx"
@@ -173,6 +174,11 @@ SWITCH_NOTES: Mapping[str, tuple[str, str]] = types.MappingProxyType(
         "wide_integers": (
             "Whether writing an integer beyond 32 bits (VT_I8, VT_UI8, a large VT_UI4) is refused (detail 1005) or"
             " coerced where the attribute can hold it.",
+            "6",
+        ),
+        "array_elements": (
+            "Whether an array may be written with elements of a related type (VT_R8 to a Float), or"
+            " of the VARTYPE alone in which it is delivered.",
             "6",
         ),
         "timestamp_vartype": ("VARTYPE in which Time values are delivered.", "6"),

@@ -145,7 +145,8 @@ class Writes:
         if binding.aspect.isdigit():
             return coerce(write.value, DataType.BOOLEAN)
         if binding.element == WHOLE:
-            return coerce_array(write.value, tag.data_type, tag.enum)
+            exact = self._switches.array_elements == "exact"
+            return coerce_array(write.value, tag.data_type, tag.enum, exact=exact)
         return coerce(write.value, tag.data_type, tag.enum)
 
     def _misfit(self, error: CoercionError) -> MxStatus:

@@ -218,3 +218,23 @@ def test_nan_is_delivered_and_not_taken(session: PlantSession) -> None:
     assert session.advance(1) == []
     assert session.outcome(handle, Variant(VarType.VT_R4, math.nan)) == (0, 7, 5, 1005)
     assert session.outcome(handle, Variant(VarType.VT_R4, 1.5)) == (-1, 0, 5, 0)
+
+
+@pytest.mark.parametrize(
+    ("attribute", "vartype", "exact_too"),
+    [
+        ("TestFloatArray[]", VarType.VT_R8, False),
+        ("TestFloatArray[]", VarType.VT_R4, True),
+        ("TestIntArray[]", VarType.VT_I2, False),
+        ("TestIntArray[]", VarType.VT_I4, True),
+    ],
+)
+def test_array_elements_may_have_to_be_exact(
+    make_session: MakeSession, attribute: str, vartype: int, exact_too: bool
+) -> None:
+    """A related element type is taken, unless the switch asks for the very one in which the array is delivered."""
+    lenient, exact = make_session(), make_session(switches={"array_elements": "exact"})
+    value = Variant(VT_ARRAY | vartype, (1, 2))
+    assert lenient.outcome(lenient.advised(f"TestChildObject.{attribute}"), value) == (-1, 0, 5, 0)
+    expected = (-1, 0, 5, 0) if exact_too else (0, 7, 5, 1005)
+    assert exact.outcome(exact.advised(f"TestChildObject.{attribute}"), value) == expected
