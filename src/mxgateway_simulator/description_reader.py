@@ -119,6 +119,8 @@ class _Node:
         for part in name.split("."):
             if not _IDENTIFIER.fullmatch(part) or len(part) > 32:
                 self.fail(f"{name!r} is no {what}; use letters, digits and _, at most 32 characters a part")
+        if len(name) > 329:
+            self.fail(f"a {what} has 329 characters at most, not {len(name)}; shorten it")
 
 
 def read_description(source: str | Path) -> GalaxyDescription:

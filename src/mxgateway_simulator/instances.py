@@ -72,6 +72,9 @@ def plan_instances(
     return planner.planned
 
 
+_LONGEST_NAME = 32
+
+
 class _Planner:
     def __init__(self, description: GalaxyDescription, contained_in: Contained, category_of: CategoryOf) -> None:
         self._description = description
@@ -167,6 +170,9 @@ class _Planner:
     def _add(self, instance: PlannedInstance, path: str) -> None:
         if instance.tag.casefold() in self._by_tag:
             self._fail(path, f"there already is an instance {instance.tag!r}; names compare without case")
+        for name in (instance.tag, instance.contained_name):
+            if len(name) > _LONGEST_NAME:
+                self._fail(path, f"{name!r} has {len(name)} characters; a name has {_LONGEST_NAME} at most, shorten it")
         if instance.category_id == _PLATFORM_CATEGORY:
             self._platforms += 1
             instance.run_time_ids = (self._platforms, 1, 1)

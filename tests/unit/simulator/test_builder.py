@@ -176,6 +176,22 @@ def test_a_failed_build_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> 
         ("galaxy: G\ntemplates: {$P: {derivedFrom: $P}}", "templates.$P", "circle"),
         ("galaxy: G\ninstances: {A: {template: $Area, area: B}}", "instances.A.area", "no instance 'B'"),
         ("galaxy: G\ninstances: {A: {template: $UserDefined}}", "instances.A", "host"),
+        (
+            f"galaxy: G\ninstances: {{P: {{template: $WinPlatform}}, {'A' * 33}: {{template: $AppEngine, host: P}}}}",
+            "instances.A",
+            "32 at most",
+        ),
+        (
+            "galaxy: G\ntemplates: {$V: {}, $T: {contains: {Valve: {template: $V}}}}\n"
+            f"instances: {{P: {{template: $WinPlatform}}, {'A' * 30}: {{template: $T, host: P}}}}",
+            "contains.Valve",
+            "36 characters",
+        ),
+        (
+            f"galaxy: G\ntemplates: {{$P: {{attributes: {{{'.'.join(['A' * 32] * 11)}: {{type: Integer}}}}}}}}",
+            "templates.$P.attributes",
+            "329 characters",
+        ),
         ("galaxy: G\nusers: {u: {roles: [X]}}", "users.u.roles[0]", "define it under `roles`"),
     ],
 )
