@@ -46,8 +46,10 @@ def test_bars_hold_from_their_side() -> None:
         figures(
             events=EVENTS,
             floor=FLOOR,
-            commands={"sequential": {"latencyMs": {"p50": 0.8}}},
-            unary={"sequential": {"latencyMs": {"p50": 1.0}}},
+            transports={
+                "commandStream": {"sequential": {"latencyMs": {"p50": 0.8}}},
+                "unary": {"sequential": {"latencyMs": {"p50": 1.0}}},
+            },
             latency={"1k": {"latencyMs": {"p50": 1.2}}},
         )
     )
