@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import sys
+from typing import Any
 
 import click
 
@@ -29,6 +31,17 @@ class _LazyGroup(click.Group):
         command = getattr(importlib.import_module(place[0]), place[1])
         assert isinstance(command, click.Command)
         return command
+
+    def main(self, *arguments: Any, **options: Any) -> Any:
+        try:
+            return super().main(*arguments, **options)
+        except ModuleNotFoundError as error:
+            if (error.name or "mxgateway").startswith("mxgateway"):
+                raise
+            # The base install is the client; the program `mxgateway` is there all the same.
+            remedy = "pip install 'mxaccess-gateway[server]'"
+            click.echo(f"Error: the gateway needs {error.name}, which is not installed: {remedy}", err=True)
+            sys.exit(1)
 
 
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})

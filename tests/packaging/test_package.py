@@ -132,6 +132,22 @@ def test_the_wheel_installs_in_a_fresh_environment_and_its_client_runs_there(scr
 
 @pytest.mark.slow
 @pytest.mark.timeout(240)
+@pytest.mark.parametrize("command", [("mxgateway", "serve"), ("mxgw-py", "demo")], ids=" ".join)
+def test_without_the_servers_packages_the_remedy_is_named(
+    scripts: Path, tmp_path: Path, command: tuple[str, str]
+) -> None:
+    """The base install is the client; what needs the gateway says what to install, without a traceback."""
+    program, *arguments = command
+    result = subprocess.run(
+        [str(scripts / program), *arguments], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert result.returncode == 1
+    assert "pip install 'mxaccess-gateway[server]'" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
 def test_a_users_project_is_clean_under_mypy_strict(scripts: Path, user_project: Path) -> None:
     """Against the installed wheel; its file of mistakes shows that the types are really seen."""
     checked = subprocess.run(

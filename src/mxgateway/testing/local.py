@@ -187,11 +187,6 @@ class _Steps:
             await _kill(process)
         if process.returncode != 0:
             text = redact(err.decode(errors="replace")).strip()
-            if "ModuleNotFoundError" in text:
-                missing = text.rpartition("\n")[2].removeprefix("ModuleNotFoundError: ")
-                raise LocalGatewayError(
-                    f"this installation has the client only ({missing}): pip install 'mxaccess-gateway[server]'"
-                )
             raise LocalGatewayError(f"{what} failed with exit code {process.returncode}: {text[-2000:]}")
         return _json_object(out, what)
 
