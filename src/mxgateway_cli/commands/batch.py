@@ -18,7 +18,8 @@ def batch() -> None:
     """Runs one invocation for each line of stdin, until its end.
 
     A line has the arguments of one command, quoted as in a POSIX shell. Its output is followed by a line
-    __MXGW_BATCH_EOR__; a line that fails prints {"error": …, "type": "error"} in place of a result.
+    __MXGW_BATCH_EOR__; a line that fails prints {"error": …, "type": "error"} in place of a result. A result of which a
+    part failed (read of a tag that is not there) stays the only document of its line.
 
     \b
     Example:
@@ -41,7 +42,8 @@ def batch() -> None:
                 with redirect_stderr(failure):
                     code = main.execute(arguments, prog_name="mxgw-py")
                 text = failure.getvalue().strip()
-        if code != 0:
-            click.echo(json.dumps({"error": text or f"exit code {code}", "type": "error"}))
+        # Without a text the result itself, printed already, says what failed.
+        if code != 0 and text:
+            click.echo(json.dumps({"error": text, "type": "error"}))
         click.echo(END_OF_RECORD)
         sys.stdout.flush()

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import click
 import pytest
-from tests.support.fake_gateway import FakeGateway
+from tests.support.fake_gateway import FakeGateway, ok
 from tests.unit.cli.conftest import API_KEY, Cli
 
+from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_cli import profiles
 from mxgateway_cli.commands.batch import END_OF_RECORD
 from mxgateway_cli.connection import resolve
@@ -166,6 +167,17 @@ def test_batch_runs_lines_until_the_end(gateway: FakeGateway, cli: Cli, monkeypa
     assert records[2] == "a b\n"
     for failed in records[3:5]:
         assert json.loads(failed)["type"] == "error"
+
+
+def test_a_line_of_a_batch_has_one_document(gateway: FakeGateway, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A result that tells of a failed part is not followed by an error: scripts parse what stands before the mark."""
+    reply = pb.MxCommandReply(protocol_status=ok())
+    reply.read_bulk.results.add(tag_address="A.B", error_message="no such tag")
+    gateway.answer("read_bulk", reply)
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"read A.B --json --endpoint {cli.endpoint} --plaintext\n"))
+    (record, rest) = cli.bare("batch").out.split(END_OF_RECORD + "\n")
+    assert rest == ""
+    assert json.loads(record)["results"][0]["errorMessage"] == "no such tag"
 
 
 def test_profiles_complete_by_name(offline: Cli) -> None:
