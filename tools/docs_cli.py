@@ -5,20 +5,29 @@ from __future__ import annotations
 import inspect
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import click
 
 _GENERATED = "Made from the commands by `python tools/generate_docs.py`; do not edit.\n"
 
 
-def cli_page(program: str, group: click.Group, intro: str) -> str:
-    """A page with every command of the group: what it does, how it is called, its options, its examples."""
+def cli_page(
+    program: str, group: click.Group, intro: str, sections: Mapping[str, Mapping[str, str]] | None = None
+) -> str:
+    """A page with every command of the group: what it does, how it is called, its options, its examples.
+
+    `sections` order the table of commands by title, as the help of the program does.
+    """
     root = click.Context(group, info_name=program)
     commands = list(_walk(group, root))
     common = _common([command for command, _ in commands])
     parts = [f"# {program}\n", f"{_GENERATED}\n{intro}\n", _group_text(group)]
-    parts.append("| command | does |\n|---|---|\n" + "\n".join(_index_row(program, each) for each in commands) + "\n")
+    for title, names in (sections or {"": dict.fromkeys(group.list_commands(root), "")}).items():
+        of_section = [each for name in names for each in commands if _path(program, each[1]).split(" ")[0] == name]
+        heading = f"**{title}**\n\n" if title else ""
+        rows = "\n".join(_index_row(program, each) for each in of_section)
+        parts.append(f"{heading}| command | does |\n|---|---|\n{rows}\n")
     if common:
         parts.append("## Common options\n\nMost commands take these; they are not repeated below.\n")
         parts.append(_options_table(list(common.values())))

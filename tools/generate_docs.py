@@ -44,11 +44,12 @@ def commands_page() -> str:
 
 def cli_page() -> str:
     """`docs/cli.md`: every command of `mxgw-py`."""
+    from mxgateway_cli.main import SECTIONS
     from mxgateway_cli.main import main as group
     from tools.docs_cli import cli_page as page
 
     intro = "Exit codes: 0 success, 1 failure, 2 wrong usage, 130 interrupted. Errors go to stderr."
-    return page("mxgw-py", group, intro)
+    return page("mxgw-py", group, intro, SECTIONS)
 
 
 def gateway_cli_page() -> str:
