@@ -69,7 +69,9 @@ class ReadResults(Table[pb.BulkReadResult]):
         return entry.tag_address, *_reading(entry), "yes" if entry.was_cached else "no"
 
     def _problem(self, entry: pb.BulkReadResult) -> str:
-        return _not_good(entry.quality, entry.statuses) if entry.was_successful else entry.error_message or "failed"
+        if entry.was_successful:
+            return _not_good(entry.quality, entry.statuses)
+        return _failures(entry.statuses) or entry.error_message or "failed"
 
 
 class SubscribeResults(Table[pb.SubscribeResult]):

@@ -114,6 +114,15 @@ def _number_text(value: float) -> str:
     return text.removesuffix(".0")
 
 
+def failure_text(result: Any) -> str:
+    """Why a result of a bulk call failed: what its failed statuses mean, or else the text that came with it."""
+    from mxgateway.quality import is_status_failure
+    from mxgateway.replies import status_text
+
+    failed = [status_text(each) for each in getattr(result, "statuses", ()) if is_status_failure(each)]
+    return ", ".join(failed) or result.error_message or "without a reason"
+
+
 def event_text(event: pb.MxEvent) -> str:
     """One event as one line."""
     from mxgateway import from_mx_value, quality_name

@@ -11,7 +11,7 @@ from mxgateway import Session, from_mx_value, quality_name
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_cli import session_options as options
 from mxgateway_cli.connection import Connection, connected
-from mxgateway_cli.output import emit, proto_dict, value_text
+from mxgateway_cli.output import emit, failure_text, proto_dict, value_text
 from mxgateway_cli.value_parsing import (
     TIMESTAMP,
     TYPE,
@@ -41,7 +41,7 @@ def _results(connection: Connection, session_id: str, call: Callable[[Session], 
 def _line(result: Any) -> str:
     name = getattr(result, "tag_address", "") or f"item {result.item_handle}"
     if not result.was_successful:
-        return f"{name}: failed: {result.error_message or 'without a reason'}"
+        return f"{name}: failed: {failure_text(result)}"
     if isinstance(result, pb.BulkReadResult):
         cached = " (cached)" if result.was_cached else ""
         return f"{name}: {value_text(from_mx_value(result.value))} {quality_name(result.quality)}{cached}"

@@ -28,7 +28,7 @@ from mxgateway_cli import tag_lists
 from mxgateway_cli.connection import Connection, connected
 from mxgateway_cli.failures import CommandFailure, SilentFailure
 from mxgateway_cli.interrupts import graceful_end
-from mxgateway_cli.output import emit, is_terminal, note, proto_dict, value_text
+from mxgateway_cli.output import emit, failure_text, is_terminal, note, proto_dict, value_text
 from mxgateway_cli.watch_board import Board
 
 _REDRAW = 0.25
@@ -73,7 +73,7 @@ def read(connection: Connection, names: tuple[str, ...], limit: int, timeout_ms:
 
 def _read_line(result: pb.BulkReadResult) -> str:
     if not result.was_successful:
-        return f"{result.tag_address}\tfailed: {result.error_message or quality_name(result.quality)}"
+        return f"{result.tag_address}\tfailed: {failure_text(result)}"
     when = result.source_timestamp.ToJsonString()
     return f"{result.tag_address}\t{value_text(from_mx_value(result.value))}\t{quality_name(result.quality)}\t{when}"
 

@@ -73,11 +73,12 @@ SECURED = "SECURITY_ERROR detail 1012 (needs a secured write, with the operator&
     [
         (pb.BulkReadResult(tag_address="X.Y", error_message="timed out"), "timed out"),
         (pb.BulkReadResult(tag_address="X.Y"), "failed"),
+        (pb.BulkReadResult(tag_address="X.Y", error_message="detail 1012", statuses=[FAILED]), SECURED),
         (read("X.Y", quality=8), "BadNotConnected"),
         (read("X.Y", quality=64), "Uncertain"),
         (read("X.Y", statuses=[FAILED]), SECURED),
     ],
-    ids=["failed", "failed without a text", "bad", "uncertain", "status"],
+    ids=["failed", "failed without a text", "failed with a status", "bad", "uncertain", "status"],
 )
 def test_what_is_not_good_is_marked_with_its_reason(entry: pb.BulkReadResult, problem: str) -> None:
     """The row of a failed read, or of one that is not good, says why in words and not by colour alone."""
