@@ -354,18 +354,19 @@ class Subscription:
 
     async def _recover(self, gap: pb.ReplayGap) -> None:
         """Reads the current values after changes were lost."""
-        self._gaps += 1
-        lost = gap.dropped_events or max(gap.oldest_available_sequence - gap.requested_after_sequence - 1, 0)
-        self._queue.lose(lost)
         session = self._session
         assert session is not None
         tags = [tag for tag in self._tags if tag not in self._failures]
+        results: list[pb.BulkReadResult] = []
         for start in range(0, len(tags), MAX_BULK_ITEMS):
-            chunk = tags[start : start + MAX_BULK_ITEMS]
-            for tag, result in zip(chunk, await session.read_bulk(self._server_handle, chunk), strict=True):
-                if result.was_successful:
-                    self._read_at[tag] = result.source_timestamp.ToNanoseconds()
-                    self._queue.put(change_of(tag, result, recovered=True))
+            results += await session.read_bulk(self._server_handle, tags[start : start + MAX_BULK_ITEMS])
+        # Only now: when the reading breaks off, the stream is resumed before the gap and tells of it again.
+        self._gaps += 1
+        self._queue.lose(gap.dropped_events or max(gap.oldest_available_sequence - gap.requested_after_sequence - 1, 0))
+        for tag, result in zip(tags, results, strict=True):
+            if result.was_successful:
+                self._read_at[tag] = result.source_timestamp.ToNanoseconds()
+                self._queue.put(change_of(tag, result, recovered=True))
 
     async def _call_handler(self, handler: ChangeHandler) -> None:
         try:

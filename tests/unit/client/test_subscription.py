@@ -113,6 +113,22 @@ async def test_gap_is_recovered_and_counted(gateway: FakeGateway, session: Sessi
     assert len(gateway.commands_of("read_bulk")) == 1
 
 
+async def test_a_gap_whose_recovery_breaks_off_counts_once(gateway: FakeGateway, session: Session) -> None:
+    """The stream is resumed before the gap, which is told again: the loss is not counted twice."""
+    gateway.events = [data_change(1, 1)]
+    async with session.subscribe(["A.B"]) as subscription:
+        await anext(subscription)
+        gateway.events = [gap(1, 50), data_change(50, 1)]
+        gateway.answer(
+            "read_bulk",
+            lambda request: gateway.reply(request) if len(gateway.commands_of("read_bulk")) > 1 else BREAK,
+        )
+        gateway.put(BREAK)
+        changes = [await anext(subscription) for _ in range(2)]
+        assert [(c.recovered, c.lost_before) for c in changes] == [(True, 48), (False, 0)]
+        assert (subscription.gaps, subscription.interruptions) == (1, 2)
+
+
 async def test_events_dropped_by_the_gateway_are_a_gap(gateway: FakeGateway, session: Session) -> None:
     """A marker of dropped events within a running stream leads to fresh values and a count."""
     gateway.events = [
