@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -50,3 +51,12 @@ def test_what_stops_a_start_is_said_as_quoted(arguments: list[str], quoted: str,
     assert result.exit_code == 1
     assert quoted in result.output
     assert f"`{quoted}`" in PAGE
+
+
+def test_the_lines_of_the_log_that_the_page_explains_are_written() -> None:
+    section = PAGE.partition("## Lines of the gateway's log")[2]
+    first_cells = re.findall(r"^\| (`[^|]+) \|", section, re.MULTILINE)
+    explained = set(re.findall(r"`(\w+)`", " ".join(first_cells)))
+    sources = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "src" / "mxgateway_server").rglob("*.py"))
+    assert len(explained) >= 10
+    assert {event for event in explained if f'"{event}"' not in sources} == set()
