@@ -53,6 +53,10 @@ class PendingTable(Generic[T]):
                 self.unknown_replies += 1
         return waiter
 
+    def waiters(self) -> list[tuple[str, T]]:
+        """All that are waited for, oldest first."""
+        return list(self._waiters.items())
+
     def abandon(self, correlation_id: str) -> bool:
         """Nobody waits any more; True when the command was under way."""
         if self._waiters.pop(correlation_id, None) is None:

@@ -97,13 +97,10 @@ class CommandStream:
             checked = self._gate.check(command, self._call, session.session_id, correlation_id)
             # Looked up again each time, so that a session that is closed meanwhile answers as it does to Invoke.
             self._manager.find(session.session_id, self._call.caller)
-            asked = streamed.timeout.ToNanoseconds() / 1e9 if streamed.HasField("timeout") else None
+            limit = streamed.timeout
+            asked = limit.seconds + limit.nanos / 1e9 if streamed.HasField("timeout") else None
             timeout = self._gate.timeout(session, asked)
-
-            def finish() -> None:
-                self._finish(session, admitted)
-
-            admitted = self._gate.admit(session, checked, self._call, timeout, finish)
+            admitted = self._gate.admit(session, checked, self._call, timeout)
         except GatewayError as error:
             self._put(self._failure(session, command, correlation_id, error))
             return
@@ -111,13 +108,10 @@ class CommandStream:
             self._put(self._gate.complete(session, admitted, self._call))
             return
         self._under_way[correlation_id] = admitted
-        admitted.future.add_done_callback(lambda _: finish())
+        admitted.future.on_end.append(lambda: self._finish(session, admitted))
 
     def _finish(self, session: Session, admitted: Admitted) -> None:
         correlation_id = admitted.correlation_id
-        if self._under_way.get(correlation_id) is not admitted:
-            # The reply was sent on before the future's callbacks ran.
-            return
         del self._under_way[correlation_id]
         if admitted.future.cancelled():
             self._gate.abandoned(session, admitted, self._call)

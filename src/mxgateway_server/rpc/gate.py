@@ -5,8 +5,6 @@ Up to the moment when the worker has the command nothing waits, so commands run 
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
@@ -108,18 +106,8 @@ class CommandGate:
             raise InvalidRequestError("the command's time limit must be more than 0")
         return min(asked, self._max_timeout)
 
-    def admit(
-        self,
-        session: Session,
-        checked: Checked,
-        call: CallInfo,
-        timeout: float,
-        on_reply: Callable[[], None] | None = None,
-    ) -> Admitted:
+    def admit(self, session: Session, checked: Checked, call: CallInfo, timeout: float) -> Admitted:
         """Checks what the session has to say and gives the command to the worker, at once.
-
-        Args:
-            on_reply: see WorkerClient.submit.
 
         Raises:
             InvalidRequestError, PermissionDeniedError, SessionNotReadyError, PendingLimitError, WorkerError
@@ -155,7 +143,7 @@ class CommandGate:
         if has_sparse(sent):
             sent = expand_sparse(sent)
         sent = complete_array_names(sent, self._lookup)
-        future = session.submit(sent, timeout, on_reply)
+        future = session.submit(sent, timeout)
         session.handles.begin(sent)
         return Admitted(command, verdict, future, correlation_id)
 
@@ -229,8 +217,8 @@ class CommandGate:
             reply.protocol_status.message = answer
         else:
             reply = answer
-        future: ReplyFuture = asyncio.get_running_loop().create_future()
-        future.set_result(CommandReply(reply))
+        future = ReplyFuture()
+        future.finish(CommandReply(reply))
         return Admitted(pb.MxCommand(kind=command.kind), Verdict(None), future, correlation_id)
 
     def record_denial(

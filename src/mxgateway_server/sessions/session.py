@@ -77,7 +77,7 @@ class Session:
         if overflow is not None:
             self.fail(overflow)
 
-    def submit(self, command: pb.MxCommand, timeout: float, on_reply: Callable[[], None] | None = None) -> ReplyFuture:
+    def submit(self, command: pb.MxCommand, timeout: float) -> ReplyFuture:
         """Sends a command to the worker; see WorkerClient.submit.
 
         Raises:
@@ -85,13 +85,13 @@ class Session:
         """
         self.record.require_ready()
         assert self.worker is not None
-        future = self.worker.submit(command, timeout, on_reply)
+        future = self.worker.submit(command, timeout)
         self.commands_started += 1
         self.record.begin_call()
-        future.add_done_callback(self._call_ended)
+        future.on_end.append(self._call_ended)
         return future
 
-    def _call_ended(self, _: ReplyFuture) -> None:
+    def _call_ended(self) -> None:
         self.record.end_call(self._clock.monotonic())
 
     def flush(self) -> None:

@@ -179,15 +179,11 @@ class WorkerClient:
 
     # ------------------------------------------------------------------------------------------------------ commands
 
-    def submit(self, command: pb.MxCommand, timeout: float, on_reply: Callable[[], None] | None = None) -> ReplyFuture:
+    def submit(self, command: pb.MxCommand, timeout: float) -> ReplyFuture:
         """Sends a command now; the future gets its reply.
 
         Commands run in the order of the calls. Canceling the future takes the command out of the worker's queue if it
         has not begun; a call that runs is never aborted.
-
-        Args:
-            on_reply: called as soon as the future has its reply, a turn of the loop before its callbacks. Other endings
-                come by the callbacks only.
 
         Raises:
             PendingLimitError: too many are under way.
@@ -198,7 +194,7 @@ class WorkerClient:
             raise self.fault
         if self._is_closing or self.identity is None:
             raise WorkerExitedError("the session's worker is ending", exit_code=None, worker_pid=self.pid)
-        return self._commands.submit(command, timeout, on_reply)
+        return self._commands.submit(command, timeout)
 
     def flush(self) -> None:
         """Sends what was submitted in this turn of the loop now: no more comes in it."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import math
 from collections.abc import Callable
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway.generated import mxaccess_worker_pb2 as wpb
@@ -17,20 +18,52 @@ from mxgateway_server.core.pending import PendingTable
 from mxgateway_server.core.replies import CommandReply
 from mxgateway_server.errors import CommandTimeoutError, GatewayError, InvalidRequestError
 
-ReplyFuture: TypeAlias = asyncio.Future[CommandReply]
-
 _COMMAND_FIELD = wpb.WorkerEnvelope.WORKER_COMMAND_FIELD_NUMBER
 _COMMAND = key(wpb.WorkerCommand.COMMAND_FIELD_NUMBER, 2)
 _ENQUEUE_TIMESTAMP = key(wpb.WorkerCommand.ENQUEUE_TIMESTAMP_FIELD_NUMBER, 2)
+_CLOCK_STEP = 0.001
 _TIME_LEFT = key(wpb.WorkerCommand.TIME_LEFT_FIELD_NUMBER, 2)
 
 
+class ReplyFuture(asyncio.Future[CommandReply]):
+    """The reply to come.
+
+    Attributes:
+        on_end: called in order, at once, when the reply is there, has failed, or nobody waits any more. A callback of
+            the future itself would come a turn of the loop later.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.on_end: list[Callable[[], None]] = []
+
+    def cancel(self, msg: Any | None = None) -> bool:
+        is_canceled = super().cancel(msg)
+        if is_canceled:
+            self._ended()
+        return is_canceled
+
+    def finish(self, outcome: CommandReply | GatewayError) -> None:
+        """Sets the outcome, unless it has one."""
+        if self.done():
+            return
+        if isinstance(outcome, CommandReply):
+            self.set_result(outcome)
+        else:
+            self.set_exception(outcome)
+        self._ended()
+
+    def _ended(self) -> None:
+        for call in self.on_end:
+            call()
+
+
 class _Waiter(NamedTuple):
-    """Who waits for a reply."""
+    """Who waits for a reply, until when on the loop's clock, and for how many seconds in all."""
 
     future: ReplyFuture
-    timer: asyncio.TimerHandle
-    on_reply: Callable[[], None] | None
+    deadline: float
+    timeout: float
 
 
 class CommandTable:
@@ -56,6 +89,9 @@ class CommandTable:
         self._clock = clock
         self._numbers = itertools.count(1)
         self._loop = asyncio.get_running_loop()
+        # One timer for all: most commands are answered long before it matters.
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = math.inf
 
     @property
     def in_flight(self) -> int:
@@ -66,69 +102,75 @@ class CommandTable:
     def late_replies(self) -> int:
         return self._pending.late_replies
 
-    def submit(self, command: pb.MxCommand, timeout: float, on_reply: Callable[[], None] | None) -> ReplyFuture:
+    def submit(self, command: pb.MxCommand, timeout: float) -> ReplyFuture:
         """Sends a command; see WorkerClient.submit.
 
         Raises:
             PendingLimitError, InvalidRequestError
         """
         correlation_id = str(next(self._numbers))
-        future: ReplyFuture = self._loop.create_future()
         # A Duration is written like a Timestamp.
         body = (
             delimited(_COMMAND, command.SerializeToString())
             + delimited(_ENQUEUE_TIMESTAMP, timestamp(self._clock.unix_ns()))
             + delimited(_TIME_LEFT, timestamp(int(timeout * 1e9)))
         )
-        timer = self._loop.call_later(timeout, self._time_out, correlation_id, future, timeout)
-        try:
-            self._pending.add(correlation_id, _Waiter(future, timer, on_reply))
-        except GatewayError:
-            timer.cancel()
-            raise
+        future = ReplyFuture()
+        deadline = self._loop.time() + timeout
+        self._pending.add(correlation_id, _Waiter(future, deadline, timeout))
         try:
             self._write(self._envelopes.frame_body(_COMMAND_FIELD, body, correlation_id))
         except OversizedFrameError:
-            self._forget(correlation_id)
+            self._pending.reply(correlation_id)
             raise InvalidRequestError(
                 "the command is longer than a frame may be (setting worker.max_message_bytes)"
             ) from None
         except GatewayError:
-            self._forget(correlation_id)
+            self._pending.reply(correlation_id)
             raise
-        future.add_done_callback(lambda done: self._canceled(correlation_id) if done.cancelled() else None)
+        if deadline < self._timer_at:
+            self._set_timer(deadline)
+        future.on_end.append(lambda: self._canceled(correlation_id) if future.cancelled() else None)
         return future
 
     def reply(self, correlation_id: str, reply: wpb.WorkerCommandReply) -> None:
         """The worker has answered; a late reply is only counted."""
         waiter = self._pending.reply(correlation_id)
-        if waiter is None:
-            return
-        waiter.timer.cancel()
-        if not waiter.future.done():
-            waiter.future.set_result(CommandReply(reply.reply_data or reply.reply))
-            if waiter.on_reply is not None:
-                waiter.on_reply()
+        if waiter is not None:
+            waiter.future.finish(CommandReply(reply.reply_data or reply.reply))
 
     def fail_all(self, error: GatewayError) -> None:
         """Ends every wait with the error: no replies come any more."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer, self._timer_at = None, math.inf
         for waiter in self._pending.drain():
-            waiter.timer.cancel()
-            if not waiter.future.done():
-                waiter.future.set_exception(error)
+            waiter.future.finish(error)
 
-    def _forget(self, correlation_id: str) -> None:
-        waiter = self._pending.reply(correlation_id)
-        if waiter is not None:
-            waiter.timer.cancel()
+    def _set_timer(self, at: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop.call_at(at, self._look_at_deadlines)
+        self._timer_at = at
 
-    def _time_out(self, correlation_id: str, future: ReplyFuture, timeout: float) -> None:
+    def _look_at_deadlines(self) -> None:
+        # A little ahead of the clock, as the loop is: else it could come too early over and over.
+        now = self._loop.time() + _CLOCK_STEP
+        self._timer, self._timer_at = None, math.inf
+        for correlation_id, waiter in self._pending.waiters():
+            if waiter.deadline <= now:
+                self._time_out(correlation_id, waiter)
+            elif waiter.deadline < self._timer_at:
+                self._timer_at = waiter.deadline
+        if self._timer_at < math.inf:
+            self._set_timer(self._timer_at)
+
+    def _time_out(self, correlation_id: str, waiter: _Waiter) -> None:
         if self._pending.abandon(correlation_id):
             self._send_cancel(correlation_id, "timeout")
-        if not future.done():
-            future.set_exception(
-                CommandTimeoutError(f"no reply within {timeout:g} s; the call may still be running in the worker")
-            )
+        waiter.future.finish(
+            CommandTimeoutError(f"no reply within {waiter.timeout:g} s; the call may still be running in the worker")
+        )
 
     def _canceled(self, correlation_id: str) -> None:
         if self._pending.abandon(correlation_id):

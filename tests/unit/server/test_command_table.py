@@ -11,9 +11,8 @@ from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway.generated import mxaccess_worker_pb2 as wpb
 from mxgateway_protocol.envelopes import EnvelopeReader, EnvelopeWriter
 from mxgateway_protocol.frames import FrameDecoder
-from mxgateway_server.core.replies import CommandReply
 from mxgateway_server.errors import CommandTimeoutError, InvalidRequestError, PendingLimitError, SessionClosedError
-from mxgateway_server.workers.command_table import CommandTable
+from mxgateway_server.workers.command_table import CommandTable, ReplyFuture
 
 SESSION = "session-x"
 
@@ -32,9 +31,11 @@ class Rig:
             self.clock,
         )
 
-    def submit(self, text: str = "x", timeout: float = 30.0) -> asyncio.Future[CommandReply]:
+    def submit(self, text: str = "x", timeout: float = 30.0) -> ReplyFuture:
         ping = pb.MxCommand(kind=pb.MX_COMMAND_KIND_PING, ping=pb.PingCommand(message=text))
-        return self.table.submit(ping, timeout, lambda: self.told.append(text))
+        future = self.table.submit(ping, timeout)
+        future.on_end.append(lambda: self.told.append(text))
+        return future
 
     def reply(self, correlation_id: str) -> None:
         data = pb.MxCommandReply(diagnostic_message="done").SerializeToString()
@@ -64,12 +65,15 @@ async def test_who_asked_is_told_of_a_reply_before_the_loop_turns() -> None:
     assert rig.table.in_flight == 0
 
 
-async def test_other_endings_come_by_the_future_only() -> None:
+async def test_every_ending_is_told_once() -> None:
     rig = Rig()
     slow, given_up, left = rig.submit("slow", 0.0), rig.submit("given up"), rig.submit("left")
-    given_up.cancel()
+    assert given_up.cancel()
+    assert not given_up.cancel()
+    assert rig.told == ["given up"]
     with pytest.raises(CommandTimeoutError):
         await slow
+    assert rig.told == ["given up", "slow"]
     assert sorted(rig.canceled) == [("1", "timeout"), ("2", "canceled")]
     # The worker may still be at work on both, so their places are taken until it answers.
     assert rig.table.in_flight == 3
@@ -79,8 +83,39 @@ async def test_other_endings_come_by_the_future_only() -> None:
     rig.table.fail_all(SessionClosedError("over"))
     with pytest.raises(SessionClosedError):
         await left
-    assert rig.told == []
+    assert rig.told == ["given up", "slow", "left"]
     assert rig.table.in_flight == 0
+
+
+async def test_a_task_that_is_cancelled_takes_its_command_back() -> None:
+    rig = Rig()
+    future = rig.submit("a")
+    waiting = asyncio.ensure_future(asyncio.wait_for(future, None))
+    await asyncio.sleep(0)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    assert rig.canceled == [("1", "canceled")]
+
+
+async def test_one_timer_serves_every_deadline() -> None:
+    """A shorter time limit that comes later ends first; afterwards the timer is the next one's."""
+    rig = Rig()
+    long = rig.submit("long", 30.0)
+    answered = rig.submit("answered", 0.0)
+    short = rig.submit("short", 0.01)
+    rig.reply("2")
+    assert (await answered).message.diagnostic_message == "done"
+    with pytest.raises(CommandTimeoutError, match=r"within 0\.01 s"):
+        await short
+    assert not long.done()
+    assert rig.told == ["answered", "short"]
+    ((_, waiter),) = rig.table._pending.waiters()
+    assert rig.table._timer_at == waiter.deadline
+    rig.table.fail_all(SessionClosedError("over"))
+    assert rig.table._timer is None
+    with pytest.raises(SessionClosedError):
+        await long
 
 
 async def test_what_cannot_be_sent_leaves_nothing_behind() -> None:
