@@ -7,13 +7,13 @@ latency of a unary one. What a caller sees is the same as with Invoke.
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import deque
 from collections.abc import AsyncIterator
 from typing import Any
 
 import grpc
 import grpc.aio
-from google.protobuf.duration_pb2 import Duration
 
 from mxgateway.channel import Connection
 from mxgateway.commands import what
@@ -24,6 +24,7 @@ from mxgateway.owned_task import OwnedTask
 WINDOW = 100
 """Most commands under way; more wait here. The gateway's own limit is 128 a session by default."""
 
+_CLOCK_STEP = 0.001
 _MAX_COMMANDS = 500
 _MAX_BYTES = 1024 * 1024
 
@@ -31,12 +32,16 @@ _MAX_BYTES = 1024 * 1024
 class _Pending:
     """A command that somebody waits for."""
 
-    __slots__ = ("future", "message", "sent")
+    __slots__ = ("deadline", "future", "message", "sent", "timeout")
 
-    def __init__(self, message: pb.MxStreamCommand, future: asyncio.Future[pb.MxCommandReply]) -> None:
+    def __init__(
+        self, message: pb.MxStreamCommand, future: asyncio.Future[pb.MxCommandReply], timeout: float | None, now: float
+    ) -> None:
         self.message = message
         self.future = future
         self.sent = False
+        self.timeout = timeout
+        self.deadline = math.inf if timeout is None else now + timeout
 
 
 class CommandStream:
@@ -55,6 +60,9 @@ class CommandStream:
         self._current: object | None = None
         self._closed = False
         self._unsupported = False
+        # One timer for all: most commands are answered long before it matters.
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = math.inf
 
     def takes(self, correlation_id: str) -> bool:
         """Whether a command with this id can go over the stream; otherwise it has to go as a unary call."""
@@ -70,22 +78,20 @@ class CommandStream:
         loop = asyncio.get_running_loop()
         message = pb.MxStreamCommand(correlation_id=correlation_id, command=command)
         if timeout is not None:
-            message.timeout.CopyFrom(_duration(timeout))
-        pending = _Pending(message, loop.create_future())
+            message.timeout.seconds, message.timeout.nanos = divmod(round(timeout * 1e9), 1_000_000_000)
+        pending = _Pending(message, loop.create_future(), timeout, loop.time())
         self._under_way[correlation_id] = pending
         self._waiting.append(pending)
         self._wake.set()
         if not self._reader.running:
             self._reader.start(self._run(), f"command stream of {self._session_id}")
-        timer = loop.call_later(timeout, self._expire, pending, timeout) if timeout is not None else None
+        if pending.deadline < self._timer_at:
+            self._set_timer(pending.deadline)
         try:
             return await pending.future
         except asyncio.CancelledError:
             self._forget(pending)
             raise
-        finally:
-            if timer is not None:
-                timer.cancel()
 
     async def close(self) -> None:
         """Ends the stream; commands that still wait fail. Idempotent."""
@@ -93,12 +99,33 @@ class CommandStream:
         self._fail(MxGatewaySessionError("the session was closed during the call"))
         await self._reader.stop()
 
-    def _expire(self, pending: _Pending, timeout: float) -> None:
+    def _set_timer(self, at: float) -> None:
+        self._stop_timer()
+        self._timer = asyncio.get_running_loop().call_at(at, self._look_at_deadlines)
+        self._timer_at = at
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer, self._timer_at = None, math.inf
+
+    def _look_at_deadlines(self) -> None:
+        # A little ahead of the clock, as loops are: else it could come too early over and over.
+        now = asyncio.get_running_loop().time() + _CLOCK_STEP
+        self._timer, self._timer_at = None, math.inf
+        for pending in list(self._under_way.values()):
+            if pending.deadline <= now:
+                self._expire(pending)
+        earliest = min((pending.deadline for pending in self._under_way.values()), default=math.inf)
+        if earliest < math.inf:
+            self._set_timer(earliest)
+
+    def _expire(self, pending: _Pending) -> None:
         if not pending.future.done():
             name = what(pending.message.command.kind)
             pending.future.set_exception(
                 MxGatewayTimeoutError(
-                    f"{name}: DEADLINE_EXCEEDED: no reply within {timeout:g} s",
+                    f"{name}: DEADLINE_EXCEEDED: no reply within {pending.timeout:g} s",
                     correlation_id=pending.message.correlation_id,
                     grpc_code=grpc.StatusCode.DEADLINE_EXCEEDED,
                 )
@@ -185,6 +212,7 @@ class CommandStream:
             pending.future.set_result(reply)
 
     def _fail(self, error: MxGatewayError) -> None:
+        self._stop_timer()
         pendings, self._under_way = self._under_way, {}
         self._waiting.clear()
         self._cancels.clear()
@@ -202,9 +230,3 @@ class CommandStream:
             pending.future.set_exception(failure)
             # Whoever waited may have been cancelled in the same turn.
             pending.future.exception()
-
-
-def _duration(seconds: float) -> Duration:
-    duration = Duration()
-    duration.FromNanoseconds(round(seconds * 1e9))
-    return duration

@@ -86,6 +86,26 @@ async def test_deadline_cancels_in_the_gateway(gateway: FakeGateway, session: Se
     assert sent.timeout.ToMilliseconds() == 50
 
 
+async def test_a_shorter_deadline_that_comes_later_ends_first(gateway: FakeGateway, client: GatewayClient) -> None:
+    """All deadlines of a stream share a timer, which closing the session stops."""
+    session = await client.open_session()
+    gateway.answer("ping", lambda request: None)
+    ping = pb.MxCommand(kind=pb.MX_COMMAND_KIND_PING, ping=pb.PingCommand())
+    long = asyncio.ensure_future(session.invoke(ping, timeout=30.0))
+    await eventually(lambda: len(gateway.commands) == 1)
+    with pytest.raises(MxGatewayTimeoutError, match=r"no reply within 0\.02 s"):
+        await session.invoke(ping, timeout=0.02)
+    assert not long.done()
+    commands = session._commands
+    assert commands is not None
+    (pending,) = commands._under_way.values()
+    assert commands._timer_at == pending.deadline
+    await session.close()
+    with pytest.raises(MxGatewaySessionError):
+        await long
+    assert commands._timer is None
+
+
 async def test_cancelling_a_task_cancels_its_command(gateway: FakeGateway, session: Session) -> None:
     """Cancelling the waiting task tells the gateway and leaves other calls alone."""
     gateway.answer("ping", lambda request: None)
