@@ -344,7 +344,13 @@ def _engine(database: str) -> AsyncEngine:
         if not path.exists():
             path.touch(mode=0o600)
         url = sa.URL.create("sqlite+aiosqlite", database=str(path))
-    engine = create_async_engine(url, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000} if _is_sqlite(url) else {})
+    options: dict[str, Any] = {}
+    if _is_sqlite(url):
+        options["connect_args"] = {"timeout": BUSY_TIMEOUT_MS / 1000}
+        if url.database and url.database != ":memory:":
+            # Each connection has a thread and three files of its own, and only one at a time can write.
+            options |= {"pool_size": 2, "max_overflow": 0}
+    engine = create_async_engine(url, **options)
     if _is_sqlite(url):
         sa.event.listen(engine.sync_engine, "connect", _set_pragmas)
         sa.event.listen(engine.sync_engine, "begin", _begin)
