@@ -110,7 +110,7 @@ class Session(BulkCommands):
         timeout: float | None = None,
         from_beginning: bool = False,
     ) -> EventStream:
-        """The session's events, one by one, without end. The stream is open when this returns.
+        """The session's events, one by one, without end. The call is under way when this returns.
 
         Uses batches on the wire when the gateway announced them; what is yielded is the same.
 

@@ -86,7 +86,7 @@ class Session(Facade[aio.Session]):
         timeout: float | None = None,
         from_beginning: bool = False,
     ) -> EventStream:
-        """The session's events, one by one, without end. The stream is open when this returns.
+        """The session's events, one by one, without end. The call is under way when this returns.
 
         The blocking form of `mxgateway.Session.stream_events`, see there.
         """
