@@ -298,7 +298,7 @@ class SessionClosedError(WorkerError):
 
 
 class WorkerShutdownTimeoutError(WorkerError):
-    """The worker did not end in time when asked and was killed."""
+    """The worker did not end in order when asked: it broke down meanwhile, or took too long and was killed."""
 
     protocol_code = pb.PROTOCOL_STATUS_CODE_TIMEOUT
     reason = "WORKER_SHUTDOWN_TIMEOUT"

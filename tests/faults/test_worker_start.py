@@ -122,6 +122,12 @@ async def test_a_worker_that_ignores_being_asked_is_ended_by_force(start: str) -
     assert not await worker.shut_down("test")
 
 
+async def test_a_worker_that_breaks_down_at_the_end_did_not_end_in_order() -> None:
+    """Its process is gone in time, but it acknowledged nothing."""
+    worker = await launcher(shutdown=20.0).launch(plan("crash_at_end"), SESSION)
+    assert not await worker.shut_down("test")
+
+
 async def test_a_frozen_worker_is_killed() -> None:
     worker = await launcher(shutdown=0.2, terminate=0.2).launch(plan(), SESSION)
     command = pb.MxCommand(kind=pb.MX_COMMAND_KIND_PING, ping=pb.PingCommand(message="stop"))

@@ -3,7 +3,8 @@
 Started like the real one. How it starts is said by `--option start=…`, what it does later by the text of Ping commands:
 
 start: `normal`, `never_hello`, `never_ready`, `wrong_nonce`, `wrong_version`, `garbage`, `backend_fault`, `exit:N`,
-    `ignore_shutdown` (otherwise normal), `refuse_assign`, `ignore_end` (outlives even the end of its input).
+    `ignore_shutdown` (otherwise normal), `refuse_assign`, `ignore_end` (outlives even the end of its input),
+    `crash_at_end` (ends without an acknowledgement).
 Ping: `emit N [first item]` sends N events in one batch; `emit_each N` in N batches; `dropped N` says N were dropped
     before the next batch; `silent` gives no reply; `late` replies to the previous silent one, then to itself; `exit N`;
     `garbage`; `oversized`; `repeat_sequence`; `bad_body`; `other_session`; `fault hung|overflow|unexpected`; `stop`
@@ -105,6 +106,8 @@ class FakeWorker:
         elif body == "worker_shutdown":
             if self._start in ("ignore_shutdown", "ignore_end"):
                 return None
+            if self._start == "crash_at_end":
+                return 99
             ack = wpb.WorkerShutdownAck(status=pb.ProtocolStatus(code=pb.PROTOCOL_STATUS_CODE_OK))
             self._send(wpb.WorkerEnvelope(worker_shutdown_ack=ack))
             return 0

@@ -274,7 +274,8 @@ class SessionManager:
                 elif not await worker.shut_down(reason):
                     self.counters.killed += 1
                     problem = WorkerShutdownTimeoutError(
-                        "the session is closed; its worker did not end in time and was killed", worker_pid=worker.pid
+                        "the session is closed; its worker did not end in order within the time for it",
+                        worker_pid=worker.pid,
                     )
         except Exception:
             logger.exception("session_close_failed", session_id=session.session_id)

@@ -87,7 +87,8 @@ class WorkerClient:
         self._ready: asyncio.Future[wpb.WorkerReady] = self._loop.create_future()
         self._assigned: asyncio.Future[wpb.WorkerAssigned] | None = None
         self._next_session_id = ""
-        self._ack: asyncio.Future[None] = self._loop.create_future()
+        # Whether the worker acknowledged that it ends in order.
+        self._ack: asyncio.Future[bool] = self._loop.create_future()
         self._is_closing = False
         self.identity: WorkerIdentity | None = None
         self.fault: WorkerError | None = None
@@ -242,7 +243,7 @@ class WorkerClient:
             self._take_fault(envelope.worker_fault)
         elif body == "worker_shutdown_ack":
             if not self._ack.done():
-                self._ack.set_result(None)
+                self._ack.set_result(envelope.worker_shutdown_ack.status.code == pb.PROTOCOL_STATUS_CODE_OK)
         elif body == "worker_assigned" and self._assigned is not None:
             self._reader.session_id = self._next_session_id
             if not self._assigned.done():
@@ -325,7 +326,7 @@ class WorkerClient:
 
     def _on_end(self, code: int | None) -> None:
         if not self._ack.done():
-            self._ack.set_result(None)
+            self._ack.set_result(False)
         if not self._ready.done():
             self._fail(self._early_exit(code))
         else:
@@ -392,11 +393,11 @@ class WorkerClient:
             self._send(wpb.WorkerEnvelope(worker_shutdown=wpb.WorkerShutdown(grace_period=period, reason=reason)))
             try:
                 async with asyncio.timeout(limit):
-                    await asyncio.shield(self._ack)
+                    clean = await asyncio.shield(self._ack)
                     self._process.close_input()
                     await asyncio.shield(self._process.ended)
-                clean = True
             except TimeoutError:
+                clean = False
                 logger.warning(
                     "worker_shutdown_timeout", session_id=self.session_id, worker_pid=self.pid, seconds=limit
                 )
