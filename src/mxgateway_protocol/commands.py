@@ -61,16 +61,14 @@ class Command:
     reply: str = ""
     hresults: tuple[int, ...] = ()
     statuses: tuple[MxStatus, ...] = field(default=())
+    # Asked for with every command.
+    name: str = field(init=False)
+    payload: str = field(init=False)
 
-    @property
-    def name(self) -> str:
-        """The kind without its prefix, for example `ADD_ITEM2`."""
-        return pb.MxCommandKind.Name(self.kind).removeprefix("MX_COMMAND_KIND_")
-
-    @property
-    def payload(self) -> str:
-        """Payload arm of the request."""
-        return self.name.lower()
+    def __post_init__(self) -> None:
+        name = pb.MxCommandKind.Name(self.kind).removeprefix("MX_COMMAND_KIND_")
+        object.__setattr__(self, "name", name)
+        object.__setattr__(self, "payload", name.lower())
 
 
 UNRESOLVED = MxStatus(0, Category.CONFIGURATION_ERROR, Source.RESPONDING_LMX, Detail.INVALID_REFERENCE)

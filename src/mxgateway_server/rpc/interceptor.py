@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import inspect
+import itertools
 import secrets
 from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Any, NoReturn
@@ -76,6 +78,10 @@ class LiveStreams:
             if task not in self._ended:
                 self._ended[task] = error
                 task.cancel()
+
+
+_PROCESS = secrets.token_hex(12)
+_numbers = itertools.count(1)
 
 
 class Guard:
@@ -263,9 +269,11 @@ def _correlation_id(metadata: dict[str, Any]) -> str:
     given = metadata.get(CORRELATION_KEY, "")
     if isinstance(given, str) and 0 < len(given) <= MAX_CORRELATION_CHARACTERS and given.isprintable():
         return given
-    return secrets.token_hex(16)
+    # Unique and opaque; random as a whole would ask the system for each call.
+    return f"{_PROCESS}{next(_numbers):08x}"
 
 
+@functools.lru_cache(1024)
 def peer_host(peer: str) -> str:
     """The host of a gRPC peer such as `ipv4:10.0.0.1:5000`."""
     kind, _, rest = unquote(peer).partition(":")

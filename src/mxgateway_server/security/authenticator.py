@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 from collections import OrderedDict
 from dataclasses import dataclass, field
@@ -54,6 +55,7 @@ class Authenticator:
         self._throttle = throttle
         self._cache_seconds = cache_seconds
         self._cache: OrderedDict[str, tuple[float, KeyRecord, Caller, str]] = OrderedDict()
+        self._checking: dict[str, asyncio.Lock] = {}
         self._used: dict[str, int] = {}
 
     async def authenticate(self, header: str, address: str) -> Caller:
@@ -73,13 +75,13 @@ class Authenticator:
             self._throttle.failed(guesser, now)
             raise AuthenticationError("MissingOrMalformedCredentials")
         cached = self._cache.get(presented.key_id)
-        if cached is not None and now - cached[0] < self._cache_seconds:
-            _, record, caller, secret = cached
-            # Another secret than the remembered one may be the new one of a key that was rotated meanwhile.
-            if not hmac.compare_digest(presented.secret, secret):
-                record, caller = await self._check(presented, guesser, now)
-        else:
+        # Another secret than the remembered one may be the new one of a key that was rotated meanwhile.
+        if cached is None or not hmac.compare_digest(presented.secret, cached[3]):
             record, caller = await self._check(presented, guesser, now)
+        elif now - cached[0] < self._cache_seconds:
+            _, record, caller, _ = cached
+        else:
+            record, caller = await self._check_again(presented, guesser, now)
         now_ns = self._clock.unix_ns()
         refusal = record.refusal(now_ns)
         if refusal is not None:
@@ -88,6 +90,21 @@ class Authenticator:
         self._throttle.succeeded(guesser)
         self._used[record.key_id] = now_ns
         return caller
+
+    async def _check_again(self, presented: PresentedKey, guesser: str, now: float) -> tuple[KeyRecord, Caller]:
+        """`_check` once for all calls that find the same remembered key out of date."""
+        key_id = presented.key_id
+        lock = self._checking.setdefault(key_id, asyncio.Lock())
+        try:
+            async with lock:
+                cached = self._cache.get(key_id)
+                is_known = cached is not None and hmac.compare_digest(presented.secret, cached[3])
+                if cached is not None and is_known and self._clock.monotonic() - cached[0] < self._cache_seconds:
+                    return cached[1], cached[2]
+                return await self._check(presented, guesser, now)
+        finally:
+            if not lock.locked():
+                self._checking.pop(key_id, None)
 
     async def _check(self, presented: PresentedKey, guesser: str, now: float) -> tuple[KeyRecord, Caller]:
         record = await self._store.get(presented.key_id)

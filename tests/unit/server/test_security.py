@@ -32,7 +32,7 @@ from mxgateway_server.security import tables
 from mxgateway_server.security.audit import AuditLog
 from mxgateway_server.security.authenticator import Authenticator
 from mxgateway_server.security.keys import Pepper, load_pepper, parse_authorization, write_private
-from mxgateway_server.security.store import AuditRecord, KeyStore
+from mxgateway_server.security.store import AuditRecord, KeyRecord, KeyStore
 from mxgateway_server.security.tls import host_names, load_certificate, self_signed
 
 PEPPER = Pepper(b"p" * 32)
@@ -345,6 +345,32 @@ async def test_a_rotated_secret_is_taken_at_once_although_the_old_one_is_remembe
     await refused(checker, f"Bearer mxgw_a_{SECRET}")
     new = await store.rotate("a")
     await checker.authenticate(f"Bearer {new}", "other")
+
+
+async def test_a_key_that_many_calls_show_at_once_is_looked_up_once(
+    store: KeyStore, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also when it was revoked meanwhile: then each call is refused."""
+    raw = f"Bearer {await store.create('many', 'x', READ)}"
+    checker = authenticator(store, clock)
+    await checker.authenticate(raw, "h")
+    looked_up: list[str] = []
+    get = store.get
+
+    async def counted(key_id: str) -> KeyRecord | None:
+        looked_up.append(key_id)
+        return await get(key_id)
+
+    monkeypatch.setattr(store, "get", counted)
+    clock.advance(10)
+    callers = await asyncio.gather(*(checker.authenticate(raw, "h") for _ in range(50)))
+    assert {caller.key_id for caller in callers} == {"many"}
+    assert looked_up == ["many"]
+    assert checker._checking == {}
+    await store.revoke("many")
+    clock.advance(10)
+    outcomes = await asyncio.gather(*(checker.authenticate(raw, "h") for _ in range(5)), return_exceptions=True)
+    assert [getattr(outcome, "kind", outcome) for outcome in outcomes] == ["KeyRevoked"] * 5
 
 
 async def test_a_remembered_key_opens_nothing_for_another_secret(store: KeyStore, clock: ManualClock) -> None:
