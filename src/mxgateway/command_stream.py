@@ -55,7 +55,8 @@ class CommandStream:
         self._waiting: deque[_Pending] = deque()
         self._cancels: list[str] = []
         self._in_window = 0
-        self._wake = asyncio.Event()
+        # What the request iterator sleeps on while nothing waits.
+        self._sleeper: asyncio.Future[None] | None = None
         self._reader = OwnedTask()
         self._current: object | None = None
         self._closed = False
@@ -82,7 +83,7 @@ class CommandStream:
         pending = _Pending(message, loop.create_future(), timeout, loop.time())
         self._under_way[correlation_id] = pending
         self._waiting.append(pending)
-        self._wake.set()
+        self._wake()
         if not self._reader.running:
             self._reader.start(self._run(), f"command stream of {self._session_id}")
         if pending.deadline < self._timer_at:
@@ -139,7 +140,7 @@ class CommandStream:
         if pending.sent:
             self._in_window -= 1
             self._cancels.append(pending.message.correlation_id)
-            self._wake.set()
+            self._wake()
 
     async def _run(self) -> None:
         # A call that has failed may leave its request iterator waiting; the mark tells it that its time is over.
@@ -168,7 +169,7 @@ class CommandStream:
             raise
         finally:
             self._current = None
-            self._wake.set()
+            self._wake()
             if call is not None:
                 call.cancel()
 
@@ -180,10 +181,14 @@ class CommandStream:
                 batch.session_id = self._session_id
                 first = False
             elif not batch.commands and not batch.cancel_correlation_ids:
-                self._wake.clear()
-                await self._wake.wait()
+                self._sleeper = asyncio.get_running_loop().create_future()
+                await self._sleeper
                 continue
             yield batch
+
+    def _wake(self) -> None:
+        if self._sleeper is not None and not self._sleeper.done():
+            self._sleeper.set_result(None)
 
     def _next_batch(self) -> pb.MxCommandBatch:
         """Everything that waits, within the window and the size of a message."""
@@ -197,7 +202,8 @@ class CommandStream:
             pending.sent = True
             self._in_window += 1
             batch.commands.append(pending.message)
-            size += pending.message.ByteSize()
+            if self._waiting:
+                size += pending.message.ByteSize()
         return batch
 
     def _settle(self, reply: pb.MxCommandReply) -> None:
@@ -207,7 +213,7 @@ class CommandStream:
             return
         self._in_window -= 1
         if self._waiting:
-            self._wake.set()
+            self._wake()
         if not pending.future.done():
             pending.future.set_result(reply)
 

@@ -14,6 +14,7 @@ from mxgateway_server.errors import CommandCanceledError, GatewayError, InvalidR
 from mxgateway_server.logs import redact
 from mxgateway_server.rpc.callers import CallInfo
 from mxgateway_server.rpc.errors import Context
+from mxgateway_server.rpc.events import Waker
 from mxgateway_server.rpc.gate import Admitted, CommandGate
 from mxgateway_server.sessions.manager import SessionManager
 from mxgateway_server.sessions.session import Session
@@ -36,7 +37,7 @@ class CommandStream:
         self._under_way: dict[str, Admitted] = {}
         self._replies: deque[bytes] = deque()
         self._waiting_bytes = 0
-        self._wake = asyncio.Event()
+        self._wake = Waker()
         self._room = asyncio.Event()
         self._room.set()
         self._is_input_over = False
@@ -78,7 +79,7 @@ class CommandStream:
             self._take(session, batch)
             await self._room.wait()
         self._is_input_over = True
-        self._wake.set()
+        self._wake()
 
     def _take(self, session: Session, batch: pb.MxCommandBatch) -> None:
         for streamed in batch.commands:
@@ -137,12 +138,11 @@ class CommandStream:
         self._waiting_bytes += len(reply)
         if len(self._replies) >= MAX_WAITING_REPLIES or self._waiting_bytes >= MAX_WAITING_BYTES:
             self._room.clear()
-        self._wake.set()
+        self._wake()
 
     async def _write(self, context: Context) -> None:
         while True:
             await self._wake.wait()
-            self._wake.clear()
             while self._replies:
                 batch: list[bytes] = []
                 size = 0

@@ -69,17 +69,26 @@ def event_messages(delivery: Delivery, session_id: str, now_ns: int) -> Iterator
 
 
 class Waker:
-    """Lets a stream wait until its subscriber has something; the hub calls it from the pipe's callback."""
+    """Lets the one task of a stream wait until there is something for it; called from the pipe's callback.
+
+    An asyncio.Event does more, and takes its time for it.
+    """
 
     def __init__(self) -> None:
-        self._event = asyncio.Event()
+        self._is_called = False
+        self._sleeper: asyncio.Future[None] | None = None
 
     def __call__(self) -> None:
-        self._event.set()
+        self._is_called = True
+        if self._sleeper is not None and not self._sleeper.done():
+            self._sleeper.set_result(None)
 
     async def wait(self) -> None:
-        await self._event.wait()
-        self._event.clear()
+        """Returns after a call; one that came before the wait is not lost."""
+        if not self._is_called:
+            self._sleeper = asyncio.get_running_loop().create_future()
+            await self._sleeper
+        self._is_called = False
 
 
 async def deliveries(subscriber: Subscriber, waker: Waker, max_events: int, max_bytes: int) -> AsyncIterator[Delivery]:
