@@ -55,7 +55,11 @@ class ReplyFuture(asyncio.Future[CommandReply]):
 
     def _ended(self) -> None:
         for call in self.on_end:
-            call()
+            try:
+                call()
+            except Exception as error:  # noqa: BLE001 - reported as asyncio does: others who wait must not suffer from it
+                context = {"message": "telling the end of a command failed", "exception": error, "future": self}
+                self.get_loop().call_exception_handler(context)
 
 
 class _Waiter(NamedTuple):

@@ -118,6 +118,26 @@ async def test_one_timer_serves_every_deadline() -> None:
         await long
 
 
+async def test_one_who_cannot_be_told_keeps_nobody_else_waiting() -> None:
+    """Neither those who asked for the same command, nor other commands, nor whoever ended it."""
+    rig = Rig()
+    reported: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: reported.append(context["exception"]))
+    broken, other = rig.submit("broken"), rig.submit("other")
+    wrong = ZeroDivisionError()
+
+    def fail() -> None:
+        raise wrong
+
+    broken.on_end.insert(0, fail)
+    rig.table.fail_all(SessionClosedError("over"))
+    assert reported == [wrong]
+    assert rig.told == ["broken", "other"]
+    for future in (broken, other):
+        with pytest.raises(SessionClosedError):
+            await future
+
+
 async def test_what_cannot_be_sent_leaves_nothing_behind() -> None:
     rig = Rig(limit=1, max_bytes=100)
     with pytest.raises(InvalidRequestError, match="max_message_bytes"):
