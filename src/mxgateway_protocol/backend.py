@@ -79,6 +79,10 @@ class Backend(Protocol):
     @property
     def info(self) -> BackendInfo: ...
 
+    @property
+    def is_passive(self) -> bool:
+        """Whether nothing but `wake` and time ends a `wait`: then the worker may wait by other means instead."""
+
     def open(self, sink: EventSink) -> None:
         """Creates the object and connects its events.
 

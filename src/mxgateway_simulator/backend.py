@@ -132,6 +132,10 @@ class SimulatorBackend:
         self._model = LmxProxy(Plant(galaxy, self._board, switches), directory, shown)
         self._set_clock()
 
+    @property
+    def is_passive(self) -> bool:
+        return True
+
     def close(self) -> None:
         self._model = None
         if self._board is not None:

@@ -17,6 +17,7 @@ from mxgateway_protocol.backend import Backend
 from mxgateway_protocol.clock import Clock
 from mxgateway_protocol.errors import BackendLostError
 from mxgateway_protocol.wakeup import Wakeup
+from mxgateway_worker.inbox import Doorbell
 
 logger = logging.getLogger(__name__)
 
@@ -61,6 +62,7 @@ class Executor:
         run: executes one command and answers it; must not raise but for BackendLostError.
         settle: answers a command that will not run, with the reason.
         on_lost: told when the backend can not be used any more; the thread ends after it.
+        doorbell: how to wait without a backend, or with one whose waiting only `wake` and time end.
     """
 
     def __init__(
@@ -70,6 +72,7 @@ class Executor:
         settle: Callable[[Job, int, str], None],
         on_lost: Callable[[Exception], None],
         capacity: int = COMMAND_QUEUE_CAPACITY,
+        doorbell: Doorbell | None = None,
     ) -> None:
         self._clock = clock
         self._run_job = run
@@ -81,7 +84,7 @@ class Executor:
         self._jobs: deque[Job] = deque()
         self._queued: dict[str, Job] = {}
         self._stopping = False
-        self._woken = Wakeup()
+        self._doorbell: Doorbell = doorbell or Wakeup()
         self._backend: Backend | None = None
         self._pump_failures = 0
         self._thread = threading.Thread(target=self._main, name="worker-executor", daemon=True)
@@ -119,7 +122,7 @@ class Executor:
                 self._jobs.append(job)
         if refusal is not None:
             self._settle(job, *refusal)
-        elif len(self._queued) == 1:
+        elif len(self._queued) == 1 and threading.get_ident() != self._thread_id:
             self._wake()
 
     def cancel(self, correlation_id: str, reason: str) -> bool:
@@ -162,10 +165,10 @@ class Executor:
 
     def _wake(self) -> None:
         backend = self._backend
-        if backend is not None:
-            backend.wake()
+        if backend is None or backend.is_passive:
+            self._doorbell.set()
         else:
-            self._woken.set()
+            backend.wake()
 
     # --------------------------------------------------------------------------------------- on the executor thread
 
@@ -305,7 +308,7 @@ class Executor:
     def _wait(self, timeout: float) -> None:
         timeout = max(0.0, min(timeout, _IDLE_TICK))
         backend = self._backend
-        if backend is None:
-            self._woken.wait(timeout)
+        if backend is None or backend.is_passive:
+            self._doorbell.wait(timeout)
         else:
             backend.wait(timeout)

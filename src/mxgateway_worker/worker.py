@@ -1,8 +1,8 @@
 """The worker process: puts reader, executor and writer together and decides when and how it ends.
 
-Threads: the main thread waits for the end; `reader` takes frames from the gateway; `executor` owns the backend;
-`writer` sends, but for a reply that the executor can send at once. Whatever ends the worker is told to the main
-thread, and the first reason counts.
+Threads: the main thread waits for the end; `reader` takes frames from the gateway, but for those that an idle executor
+takes itself; `executor` owns the backend; `writer` sends, but for a reply that the executor can send at once. Whatever
+ends the worker is told to the main thread, and the first reason counts.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from mxgateway_worker.backends import load_factory
 from mxgateway_worker.dispatcher import Dispatcher
 from mxgateway_worker.event_queue import EventQueue, Policy
 from mxgateway_worker.executor import Executor, Job
+from mxgateway_worker.inbox import open_inbox
 from mxgateway_worker.logs import KeyValueFormatter
 from mxgateway_worker.pulse import WorkerPulse
 from mxgateway_worker.replies import refusal
@@ -42,12 +43,13 @@ from mxgateway_worker.writer import SessionChange, Writer
 
 logger = logging.getLogger(__name__)
 
-_READ_BYTES = 256 * 1024
 _LAST_WORDS_SECONDS = 1.0
 _GATEWAY_GONE_SECONDS = 5.0
 # Room for what surrounds a reply in its frame.
 _REPLY_LIMIT = MAX_FRAME_BYTES - 4096
 
+# Replies from which on waking the writer costs less than a system call for each.
+_MANY = 4
 _LONGEST_CORRELATION_ID = 256
 
 _POLICIES = {
@@ -81,8 +83,7 @@ class Worker:
         self, settings: WorkerSettings, read_fd: int, write_fd: int, clock: Clock, formatter: KeyValueFormatter
     ) -> None:
         self._settings = settings
-        self._read_fd = read_fd
-        self._write_fd = write_fd
+        self._frames = FrameDecoder()
         self._clock = clock
         self._formatter = formatter
         self._session_id = settings.session_id
@@ -98,7 +99,10 @@ class Worker:
             settings.policy, self._writer.events_waiting, self._on_overflow, settings.event_queue_capacity
         )
         self._sink = SessionSink(self._events, clock, settings.session_id)
-        self._executor = Executor(clock, self._run_job, self._settle, self._on_backend_lost)
+        self._inbox = open_inbox(read_fd, self._take)
+        self._executor = Executor(
+            clock, self._run_job, self._settle, self._on_backend_lost, doorbell=self._inbox.doorbell
+        )
         self._faults = faults.WorkerFaults(self._writer)
         self._dispatcher: Dispatcher | None = None
         self._options: dict[str, str] = {}
@@ -106,7 +110,7 @@ class Worker:
         self._end: End | None = None
         self._ended = threading.Event()
         self._end_lock = threading.Lock()
-        self._reader = threading.Thread(target=self._read, name="worker-reader", daemon=True)
+        self._reader = threading.Thread(target=self._inbox.read_all, name="worker-reader", daemon=True)
         self.threads_ended = False
 
     # ------------------------------------------------------------------------------------------------ life and death
@@ -175,28 +179,30 @@ class Worker:
         self._fault(wpb.WORKER_FAULT_CATEGORY_UNEXPECTED, f"the backend is lost: {error}", error)
         self._finish(End(WorkerExit.BACKEND_FAILED, "the backend is lost", _LAST_WORDS_SECONDS))
 
-    # ------------------------------------------------------------------------------------------------- reader thread
+    # ------------------------------------------------------------------------------- reader thread, or the executor's
 
-    def _read(self) -> None:
-        decoder = FrameDecoder()
+    def _take(self, data: bytes | OSError) -> bool:
+        """Whether to go on reading."""
+        if isinstance(data, OSError):
+            logger.info("reading the pipe failed reason=%s", data)
+        elif data:
+            return self._take_data(data)
+        self._finish(End(WorkerExit.GATEWAY_GONE, "the pipe ended", _GATEWAY_GONE_SECONDS))
+        return False
+
+    def _take_data(self, data: bytes) -> bool:
         try:
-            while True:
-                data = os.read(self._read_fd, _READ_BYTES)
-                if not data:
-                    break
-                for payload in decoder.feed(data):
-                    self._receive(self._envelopes.parse(payload))
+            for payload in self._frames.feed(data):
+                self._receive(self._envelopes.parse(payload))
         except PipeProtocolError as error:
             self._refuse_gateway(error)
-            return
-        except OSError as error:
-            logger.info("reading the pipe failed reason=%s", error)
+            return False
         except Exception as error:
             logger.exception("the reader failed")
             self._fault(wpb.WORKER_FAULT_CATEGORY_UNEXPECTED, "the reader failed", error)
             self._finish(End(WorkerExit.UNEXPECTED_FAILURE, "the reader failed", _LAST_WORDS_SECONDS))
-            return
-        self._finish(End(WorkerExit.GATEWAY_GONE, "the pipe ended", _GATEWAY_GONE_SECONDS))
+            return False
+        return True
 
     def _refuse_gateway(self, error: PipeProtocolError) -> None:
         logger.error("the gateway broke the protocol error=%s: %s", type(error).__name__, error)
@@ -360,7 +366,7 @@ class Worker:
             message = f"the reply has {len(reply)} bytes; the limit is {_REPLY_LIMIT}"
             self._settle(job, pb.PROTOCOL_STATUS_CODE_INVALID_REQUEST, message)
             return
-        self._writer.reply(job.correlation_id, reply, more_follow=self._executor.pending > 0)
+        self._writer.reply(job.correlation_id, reply, more_follow=self._executor.pending >= _MANY)
 
     def _settle(self, job: Job, code: int, message: str) -> None:
         reply = refusal(self._session_id, job.correlation_id, job.command.kind, code, message)

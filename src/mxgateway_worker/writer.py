@@ -137,41 +137,48 @@ class Writer:
         self._wakeup.set()
 
     def reply(self, correlation_id: str, reply: bytes, *, more_follow: bool = False) -> None:
-        """Sends a serialised MxCommandReply at once if nothing waits before it, and puts it into its lane otherwise.
+        """Sends a serialised MxCommandReply at once, with the replies that wait before it, if nothing else does.
 
         Args:
-            more_follow: whether the next reply is a moment away; then the lane gathers what comes meanwhile.
+            more_follow: whether many replies are a moment away; then they gather in their lane.
         """
-        if self._write_some is not None and not more_follow and self._sending.acquire(blocking=False):
-            try:
-                is_sent = self._reply_now(self._write_some, correlation_id, reply)
-            except OSError as error:
-                self._on_broken(error)
-                return
-            finally:
-                self._sending.release()
-            if is_sent:
-                if self._rest:
-                    self._wakeup.set()
-                return
         with self._lock:
             self._replies.append((correlation_id, reply))
-        self._wakeup.set()
+        if more_follow or self._write_some is None or not self._sending.acquire(blocking=False):
+            self._wakeup.set()
+            return
+        try:
+            is_all = self._reply_now(self._write_some)
+        except OSError as error:
+            self._on_broken(error)
+            return
+        finally:
+            self._sending.release()
+        if not is_all:
+            self._wakeup.set()
 
-    def _reply_now(self, write_some: Callable[[bytes], int], correlation_id: str, reply: bytes) -> bool:
-        """Whether the reply is on its way; what the pipe did not take of it is the rest."""
+    def _reply_now(self, write_some: Callable[[bytes], int]) -> bool:
+        """Whether the writer's thread is left nothing to do."""
         with self._lock:
-            if self._control or self._replies or self._rest or self._closing or self._frozen:
+            if self._control or self._rest or self._closing or self._frozen:
                 return False
-        frame = self._reply_frame(correlation_id, reply, self._completed())
-        self._rest = frame[write_some(frame) :]
-        return True
+            replies, self._replies = self._replies, []
+        if not replies:
+            return True
+        data = self._reply_frames(replies)
+        written = write_some(data)
+        if written == len(data):
+            return True
+        self._rest = data[written:]
+        return False
 
-    def _completed(self) -> bytes:
-        return delimited(b"\x12", timestamp(self._clock.unix_ns()))
-
-    def _reply_frame(self, correlation_id: str, reply: bytes, completed: bytes) -> bytes:
-        return self._envelopes.frame_body(_REPLY_FIELD, delimited(_REPLY_DATA, reply) + completed, correlation_id)
+    def _reply_frames(self, replies: list[tuple[str, bytes]]) -> bytes:
+        completed = delimited(b"\x12", timestamp(self._clock.unix_ns()))
+        frames = [
+            self._envelopes.frame_body(_REPLY_FIELD, delimited(_REPLY_DATA, reply) + completed, correlation_id)
+            for correlation_id, reply in replies
+        ]
+        return frames[0] if len(frames) == 1 else b"".join(frames)
 
     def events_waiting(self) -> None:
         """Tells that the event queue is no longer empty."""
@@ -240,8 +247,7 @@ class Writer:
         if pulse is not None and pulse.next_due() <= (now := self._clock.monotonic()):
             frames += [envelopes.frame(envelope) for envelope in pulse.due(now)]
         if replies:
-            completed = self._completed()
-            frames += [self._reply_frame(correlation_id, reply, completed) for correlation_id, reply in replies]
+            frames.append(self._reply_frames(replies))
         if batch is not None:
             frames.append(envelopes.frame_body(_BATCH_FIELD, batch_body(batch)))
         done = closing and not control and not replies and batch is None

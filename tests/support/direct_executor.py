@@ -24,6 +24,10 @@ class WaitlessBackend:
     def __getattr__(self, name: str) -> object:
         return getattr(self._backend, name)
 
+    @property
+    def is_passive(self) -> bool:
+        return False
+
     def wait(self, timeout: float) -> None:
         self._clock.advance(max(timeout, 0.001))
 

@@ -68,6 +68,10 @@ class FakeBackend:
     def info(self) -> BackendInfo:
         return BackendInfo("fake", PROG_ID, CLASS_ID)
 
+    @property
+    def is_passive(self) -> bool:
+        return False
+
     def open(self, sink: EventSink) -> None:
         self.sink = sink
 

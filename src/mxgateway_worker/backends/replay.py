@@ -136,6 +136,10 @@ class ReplayBackend:
         self._began_unix_ns = self._clock.unix_ns()
         self._span_ns = max(self._recording.end_ns - self._recording.start_ns, _SHORTEST_LOOP_NS)
 
+    @property
+    def is_passive(self) -> bool:
+        return True
+
     def close(self) -> None:
         self._due.clear()
         self._servers.clear()

@@ -181,14 +181,20 @@ def test_what_the_pipe_does_not_take_at_once_goes_first_in_the_next_turn(room: i
     assert [envelope.correlation_id for envelope in envelopes] == ["c1", "c2"]
 
 
-def test_replies_of_a_burst_are_left_to_the_writer() -> None:
-    """While more replies follow, what comes together leaves together."""
+def test_replies_of_a_burst_leave_together() -> None:
+    """While more follow they gather, for the writer or for the last of them, whichever is first."""
     pipe = Pipe()
     rig = rig_with(pipe)
     rig.writer.reply("c1", b"", more_follow=True)
-    rig.writer.reply("c2", b"")
+    rig.writer.reply("c2", b"", more_follow=True)
     assert pipe.taken == []
     assert [envelope.correlation_id for envelope in rig.turn()] == ["c1", "c2"]
+    rig.writer.reply("c3", b"", more_follow=True)
+    rig.writer.reply("c4", b"")
+    (together,) = pipe.taken
+    envelopes = [rig.reader.parse(payload) for payload in rig.decoder.feed(together)]
+    assert [envelope.correlation_id for envelope in envelopes] == ["c3", "c4"]
+    assert rig.writer._idle() is None
 
 
 @pytest.mark.parametrize("what", ["sending", "closing", "frozen"])

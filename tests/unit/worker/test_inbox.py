@@ -1,0 +1,183 @@
+"""The pipe's incoming half: who reads it, what its end looks like, and that no wake-up is lost."""
+
+from __future__ import annotations
+
+import os
+import select
+import sys
+import threading
+from collections.abc import Iterator
+
+import pytest
+from tests.support.waiting import wait_until
+
+from mxgateway_worker.inbox import BlockingInbox, open_inbox
+
+if sys.platform != "linux":
+    pytest.skip("there is no epoll", allow_module_level=True)
+
+from mxgateway_worker.inbox import SharedInbox
+
+
+class Pipe:
+    """A pipe, and what was taken from it, by which thread."""
+
+    def __init__(self) -> None:
+        self.read_fd, self.write_fd = os.pipe()
+        self.taken: list[tuple[int, bytes | OSError]] = []
+        self.refuses = False
+
+    def take(self, data: bytes | OSError) -> bool:
+        self.taken.append((threading.get_ident(), data))
+        return bool(data) and not isinstance(data, OSError) and not self.refuses
+
+    @property
+    def data(self) -> list[bytes | OSError]:
+        return [data for _, data in self.taken]
+
+    def close_writer(self) -> None:
+        if self.write_fd >= 0:
+            os.close(self.write_fd)
+            self.write_fd = -1
+
+
+class Shared(Pipe):
+    """The same with a shared inbox and its reader thread."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        inbox = open_inbox(self.read_fd, self.take)
+        assert isinstance(inbox, SharedInbox)
+        self.inbox = inbox
+        self.reader = threading.Thread(target=self.inbox.read_all, name="test-reader")
+        self.reader.start()
+
+    def end(self) -> None:
+        self.close_writer()
+        # Whoever is first meets the end; if that is the executor, the reader is told.
+        self.inbox.wait(0)
+        self.reader.join(10)
+        assert not self.reader.is_alive()
+        self.inbox.close()
+        os.close(self.read_fd)
+
+
+@pytest.fixture
+def shared() -> Iterator[Shared]:
+    shared = Shared()
+    yield shared
+    shared.end()
+
+
+def waits_for(thread: threading.Thread, epoll: select.epoll) -> bool:
+    """Whether the thread sleeps in a call with this epoll as its first argument."""
+    with open(f"/proc/self/task/{thread.native_id}/syscall") as file:
+        fields = file.read().split()
+    return len(fields) > 1 and int(fields[1], 16) == epoll.fileno()
+
+
+def test_a_waiting_executor_reads_itself(shared: Shared) -> None:
+    """The reader thread is left asleep, though it was the first to wait."""
+    count = 20
+
+    def execute() -> None:
+        while len(shared.taken) < count:
+            shared.inbox.wait(10)
+
+    executor = threading.Thread(target=execute)
+    executor.start()
+    for number in range(count):
+        wait_until(lambda: waits_for(shared.reader, shared.inbox._reader))
+        wait_until(lambda: waits_for(executor, shared.inbox._executor))
+        os.write(shared.write_fd, b"m%d" % number)
+        wait_until(lambda number=number: len(shared.taken) == number + 1)  # type: ignore[misc]
+    executor.join(10)
+    assert shared.taken == [(executor.ident, b"m%d" % number) for number in range(count)]
+
+
+def test_the_reader_reads_while_the_executor_works(shared: Shared) -> None:
+    """A cancel must come through while a command runs."""
+    for number in range(20):
+        os.write(shared.write_fd, b"x")
+        wait_until(lambda number=number: len(shared.taken) == number + 1)  # type: ignore[misc]
+    assert {thread for thread, _ in shared.taken} == {shared.reader.ident}
+
+
+def test_the_end_is_told_once_and_ends_the_reader(shared: Shared) -> None:
+    """Whoever meets it; afterwards the executor waits as ever."""
+    shared.close_writer()
+    while not shared.taken:
+        shared.inbox.wait(0.05)
+    shared.reader.join(10)
+    assert not shared.reader.is_alive()
+    shared.inbox.wait(0)
+    shared.inbox.set()
+    shared.inbox.wait(10)
+    assert shared.data == [b""]
+
+
+def test_who_wants_no_more_gets_no_more(shared: Shared) -> None:
+    """After a violation of the protocol nothing is read, though more is there."""
+    shared.refuses = True
+    os.write(shared.write_fd, b"bad")
+    while not shared.taken:
+        shared.inbox.wait(0.05)
+    shared.reader.join(10)
+    os.write(shared.write_fd, b"more")
+    shared.inbox.wait(0)
+    assert shared.data == [b"bad"]
+
+
+def test_the_bell_is_sticky_and_several_count_as_one(shared: Shared) -> None:
+    shared.inbox.set()
+    shared.inbox.set()
+    shared.inbox.wait(10)
+    done = threading.Event()
+
+    def wait_long() -> None:
+        shared.inbox.wait(10)
+        done.set()
+
+    waiter = threading.Thread(target=wait_long)
+    waiter.start()
+    assert not done.is_set()
+    shared.inbox.set()
+    waiter.join(10)
+    assert done.is_set()
+    assert shared.taken == []
+
+
+def test_a_failure_of_reading_is_told() -> None:
+    """An inbox whose descriptor turns bad gives the error once, in both kinds."""
+    pipe = Pipe()
+    other_read, other_write = os.pipe()
+    try:
+        inbox = SharedInbox(pipe.read_fd, pipe.take)
+        # A directory can be polled no more than read; the write end of a pipe can be polled.
+        os.dup2(other_write, pipe.read_fd)
+        inbox._read()
+        inbox.read_all()
+        inbox.close()
+        assert [type(data) for data in pipe.data] == [OSError]
+        BlockingInbox(pipe.read_fd, pipe.take).read_all()
+        assert [type(data) for data in pipe.data] == [OSError, OSError]
+    finally:
+        for fd in (pipe.read_fd, pipe.write_fd, other_read, other_write):
+            os.close(fd)
+
+
+def test_a_blocking_inbox_reads_to_the_end() -> None:
+    pipe = Pipe()
+    try:
+        os.write(pipe.write_fd, b"one")
+        pipe.close_writer()
+        BlockingInbox(pipe.read_fd, pipe.take).read_all()
+        assert pipe.data == [b"one", b""]
+    finally:
+        os.close(pipe.read_fd)
+
+
+def test_what_cannot_be_made_nonblocking_is_read_by_one_thread(tmp_path: object) -> None:
+    """A file, for example: others may share it."""
+    with open(f"{tmp_path}/file", "wb+") as file:
+        assert isinstance(open_inbox(file.fileno(), lambda _: False), BlockingInbox)
