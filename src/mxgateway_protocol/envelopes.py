@@ -26,10 +26,22 @@ class EnvelopeWriter:
         protocol_version: int = WORKER_PROTOCOL_VERSION,
         max_bytes: int = MAX_FRAME_BYTES,
     ) -> None:
-        self.session_id = session_id
         self._protocol_version = protocol_version
         self._max_bytes = max_bytes
         self._sequence = 0
+        self.session_id = session_id
+
+    @property
+    def session_id(self) -> str:
+        """The session that the next envelopes belong to."""
+        return self._session_id
+
+    @session_id.setter
+    def session_id(self, session_id: str) -> None:
+        self._session_id = session_id
+        encoded = session_id.encode()
+        # All fields before the sequence, and its key.
+        self._head = b"\x08%b\x12%b%b\x18" % (varint(self._protocol_version), varint(len(encoded)), encoded)
 
     def frame(self, envelope: wpb.WorkerEnvelope) -> bytes:
         """Stamps version, session and the next sequence on the envelope and serialises it.
@@ -53,15 +65,9 @@ class EnvelopeWriter:
         Raises:
             OversizedFrameError: as in `frame`.
         """
-        session_id = self.session_id.encode()
-        correlation = correlation_id.encode()
-        head = b"\x08%b\x12%b%b\x18%b" % (
-            varint(self._protocol_version),
-            varint(len(session_id)),
-            session_id,
-            varint(self._sequence + 1),
-        )
-        if correlation:
+        head = self._head + varint(self._sequence + 1)
+        if correlation_id:
+            correlation = correlation_id.encode()
             head += b"\x22%b%b" % (varint(len(correlation)), correlation)
         head += varint(field << 3 | 2) + varint(len(body))
         length = len(head) + len(body)

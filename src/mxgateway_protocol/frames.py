@@ -52,6 +52,13 @@ class FrameDecoder:
             MalformedFrameError, OversizedFrameError: the stream is broken; the decoder is not usable any more.
         """
         buffer = self._buffer
+        if not buffer and len(data) > HEADER_BYTES:
+            (length,) = _LENGTH.unpack_from(data)
+            if len(data) == HEADER_BYTES + length:
+                # The usual case by far: one whole frame, which need not go through the buffer.
+                check_length(length, self._max_bytes)
+                yield bytes(data[HEADER_BYTES:])
+                return
         buffer += data
         start = 0
         try:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_protocol.commands import COMMANDS, Group, payload_problem
@@ -35,7 +36,7 @@ BULK_WRITE_KINDS = frozenset(
         pb.MX_COMMAND_KIND_WRITE_SECURED2_BULK,
     }
 )
-_TAG_BULK_KINDS = frozenset(
+TAG_BULK_KINDS = frozenset(
     {pb.MX_COMMAND_KIND_ADD_ITEM_BULK, pb.MX_COMMAND_KIND_SUBSCRIBE_BULK, pb.MX_COMMAND_KIND_READ_BULK}
 )
 _HANDLE_BULK_KINDS = frozenset(
@@ -46,7 +47,7 @@ _HANDLE_BULK_KINDS = frozenset(
         pb.MX_COMMAND_KIND_UNSUBSCRIBE_BULK,
     }
 )
-_ADD_KINDS = frozenset(
+ADD_KINDS = frozenset(
     {pb.MX_COMMAND_KIND_ADD_ITEM, pb.MX_COMMAND_KIND_ADD_ITEM2, pb.MX_COMMAND_KIND_ADD_BUFFERED_ITEM}
 )
 _TIMED_KINDS = frozenset(
@@ -88,24 +89,46 @@ def check_command(command: pb.MxCommand) -> None:
     problem = payload_problem(command)
     if problem:
         raise InvalidRequestError(f"command: {problem}")
-    arm = COMMANDS[kind].payload
-    payload = getattr(command, arm)
-    if kind in WRITE_KINDS:
-        _check_write(payload, kind)
-    elif kind in BULK_WRITE_KINDS:
-        _check_bulk_size(len(payload.entries), f"{arm}.entries")
-        for entry in payload.entries:
-            _check_write(entry, kind)
-    elif kind in _TAG_BULK_KINDS:
-        _check_bulk_size(len(payload.tag_addresses), f"{arm}.tag_addresses")
-        for tag in payload.tag_addresses:
-            _check_reference(tag, f"{arm}.tag_addresses")
-    elif kind in _HANDLE_BULK_KINDS:
-        _check_bulk_size(len(payload.item_handles), f"{arm}.item_handles")
-    elif kind in _ADD_KINDS:
-        _check_reference(payload.item_definition, f"{arm}.item_definition")
-        if kind != pb.MX_COMMAND_KIND_ADD_ITEM:
-            _check_reference(payload.item_context, f"{arm}.item_context")
+    check = _CHECKS.get(kind)
+    if check is not None:
+        arm = COMMANDS[kind].payload
+        check(getattr(command, arm), kind, arm)
+
+
+def _check_write_payload(payload: Any, kind: int, _arm: str) -> None:
+    _check_write(payload, kind)
+
+
+def _check_bulk_write(payload: Any, kind: int, arm: str) -> None:
+    _check_bulk_size(len(payload.entries), f"{arm}.entries")
+    for entry in payload.entries:
+        _check_write(entry, kind)
+
+
+def _check_tag_bulk(payload: Any, _kind: int, arm: str) -> None:
+    _check_bulk_size(len(payload.tag_addresses), f"{arm}.tag_addresses")
+    for tag in payload.tag_addresses:
+        _check_reference(tag, f"{arm}.tag_addresses")
+
+
+def _check_handle_bulk(payload: Any, _kind: int, arm: str) -> None:
+    _check_bulk_size(len(payload.item_handles), f"{arm}.item_handles")
+
+
+def _check_add(payload: Any, kind: int, arm: str) -> None:
+    _check_reference(payload.item_definition, f"{arm}.item_definition")
+    if kind != pb.MX_COMMAND_KIND_ADD_ITEM:
+        _check_reference(payload.item_context, f"{arm}.item_context")
+
+
+# The payload, its kind and its name; kinds that are not here take whatever their payload can hold.
+_CHECKS: dict[int, Callable[[Any, int, str], None]] = {
+    **dict.fromkeys(WRITE_KINDS, _check_write_payload),
+    **dict.fromkeys(BULK_WRITE_KINDS, _check_bulk_write),
+    **dict.fromkeys(TAG_BULK_KINDS, _check_tag_bulk),
+    **dict.fromkeys(_HANDLE_BULK_KINDS, _check_handle_bulk),
+    **dict.fromkeys(ADD_KINDS, _check_add),
+}
 
 
 def _check_bulk_size(count: int, field: str) -> None:

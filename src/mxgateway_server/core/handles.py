@@ -29,6 +29,9 @@ LEARNED_KINDS = frozenset(
 )
 """Kinds whose replies tell which handles came and went."""
 
+FREEING_KINDS = frozenset({*_BULK_REMOVE_ARMS, pb.MX_COMMAND_KIND_REMOVE_ITEM, pb.MX_COMMAND_KIND_UNREGISTER})
+"""Kinds that may free handles."""
+
 K = TypeVar("K")
 
 

@@ -6,15 +6,24 @@ Up to the moment when the worker has the command nothing waits, so commands run 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NoReturn
 
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_protocol.commands import COMMANDS, Group, Scope
 from mxgateway_server.core.arrays import complete_array_names, expand_sparse, has_sparse
-from mxgateway_server.core.commands import BULK_WRITE_KINDS, WRITE_KINDS, check_command, check_correlation_id, kind_name
+from mxgateway_server.core.commands import (
+    ADD_KINDS,
+    BULK_WRITE_KINDS,
+    TAG_BULK_KINDS,
+    WRITE_KINDS,
+    check_command,
+    check_correlation_id,
+    kind_name,
+)
 from mxgateway_server.core.constraints import TagLookup, Verdict, judge, merge_denied
-from mxgateway_server.core.handles import LEARNED_KINDS
+from mxgateway_server.core.handles import FREEING_KINDS, LEARNED_KINDS
 from mxgateway_server.core.replies import CommandReply
-from mxgateway_server.core.scopes import allows, scopes_of_command
+from mxgateway_server.core.scopes import ADMIN_ONLY, COMMAND_SCOPES, ScopeSet, allows
 from mxgateway_server.errors import (
     CommandCanceledError,
     GatewayError,
@@ -31,9 +40,15 @@ from mxgateway_server.workers.command_table import ReplyFuture
 _AUDITED_SCOPES = frozenset({Scope.INVOKE_WRITE, Scope.INVOKE_SECURE, Scope.ADMIN})
 _AUDITED_KINDS = frozenset(kind for kind, facts in COMMANDS.items() if facts.scope in _AUDITED_SCOPES)
 assert _AUDITED_KINDS >= WRITE_KINDS | BULK_WRITE_KINDS
+# What names tags or writes them: limits of keys, sparse arrays and names of arrays concern nothing else.
+_TOUCHING_KINDS = ADD_KINDS | TAG_BULK_KINDS | WRITE_KINDS | BULK_WRITE_KINDS
+_SPECIAL_KINDS = frozenset(kind for kind, facts in COMMANDS.items() if facts.group in (Group.ALARM, Group.FAULT))
+
+_UNTOUCHED = Verdict(None)
+"""The verdict on what touches no tag."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Checked:
     """A well-formed command of a caller who has its scope; only `CommandGate.check` makes it.
 
@@ -88,10 +103,13 @@ class CommandGate:
             InvalidRequestError: what is wrong with the command.
             PermissionDeniedError: names the scope that is missing.
         """
-        check_correlation_id(correlation_id)
+        if correlation_id:
+            check_correlation_id(correlation_id)
         check_command(command)
         checked = Checked(command, session_id, correlation_id or call.correlation_id)
-        self._authorize(checked, call)
+        needed = COMMAND_SCOPES.get(command.kind, ADMIN_ONLY)
+        if not allows(call.caller.scopes, needed):
+            self._forbid(checked, call, needed)
         return checked
 
     def timeout(self, session: Session, asked: float | None) -> float:
@@ -115,9 +133,20 @@ class CommandGate:
         command, correlation_id = checked.command, checked.correlation_id
         session.touch()
         session.record.require_ready()
-        refusal = self._unavailable(command)
+        kind = command.kind
+        refusal = self._unavailable(command) if kind in _SPECIAL_KINDS else None
         if refusal is not None:
             return self._answered(session, command, correlation_id, refusal)
+        if kind in _TOUCHING_KINDS:
+            return self._admit_touching(session, command, correlation_id, call, timeout)
+        future = session.submit(command, timeout)
+        if kind in FREEING_KINDS:
+            session.handles.begin(command)
+        return Admitted(command, _UNTOUCHED, future, correlation_id)
+
+    def _admit_touching(
+        self, session: Session, command: pb.MxCommand, correlation_id: str, call: CallInfo, timeout: float
+    ) -> Admitted:
         verdict = judge(command, call.caller.constraints, session.handles, self._lookup)
         if verdict.denial is not None:
             target = verdict.references[0] if verdict.references else ""
@@ -143,9 +172,7 @@ class CommandGate:
         if has_sparse(sent):
             sent = expand_sparse(sent)
         sent = complete_array_names(sent, self._lookup)
-        future = session.submit(sent, timeout)
-        session.handles.begin(sent)
-        return Admitted(command, verdict, future, correlation_id)
+        return Admitted(command, verdict, session.submit(sent, timeout), correlation_id)
 
     def complete(self, session: Session, admitted: Admitted, call: CallInfo) -> bytes:
         """The serialised reply of an admitted command whose future is done.
@@ -181,11 +208,8 @@ class CommandGate:
 
     # ------------------------------------------------------------------------------------------------------- details
 
-    def _authorize(self, checked: Checked, call: CallInfo) -> None:
+    def _forbid(self, checked: Checked, call: CallInfo, needed: ScopeSet) -> NoReturn:
         kind = checked.command.kind
-        needed = scopes_of_command(kind)
-        if allows(call.caller.scopes, needed):
-            return
         error = PermissionDeniedError(
             f"{kind_name(kind)} needs the scope {' or '.join(sorted(needed))}, which this API key does not have"
         )

@@ -33,8 +33,8 @@ class ReplyFuture(asyncio.Future[CommandReply]):
             the future itself would come a turn of the loop later.
     """
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, loop: asyncio.AbstractEventLoop | None = None) -> None:
+        super().__init__(loop=loop)
         self.on_end: list[Callable[[], None]] = []
 
     def cancel(self, msg: Any | None = None) -> bool:
@@ -93,6 +93,7 @@ class CommandTable:
         self._clock = clock
         self._numbers = itertools.count(1)
         self._loop = asyncio.get_running_loop()
+        self._timeout, self._time_left = math.nan, b""
         # One timer for all: most commands are answered long before it matters.
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = math.inf
@@ -113,13 +114,15 @@ class CommandTable:
             PendingLimitError, InvalidRequestError
         """
         correlation_id = str(next(self._numbers))
-        # A Duration is written like a Timestamp.
+        if timeout != self._timeout:
+            # A Duration is written like a Timestamp. Most commands of a session have the same limit.
+            self._timeout, self._time_left = timeout, delimited(_TIME_LEFT, timestamp(int(timeout * 1e9)))
         body = (
             delimited(_COMMAND, command.SerializeToString())
             + delimited(_ENQUEUE_TIMESTAMP, timestamp(self._clock.unix_ns()))
-            + delimited(_TIME_LEFT, timestamp(int(timeout * 1e9)))
+            + self._time_left
         )
-        future = ReplyFuture()
+        future = ReplyFuture(self._loop)
         deadline = self._loop.time() + timeout
         self._pending.add(correlation_id, _Waiter(future, deadline, timeout))
         try:
