@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any
 
 import grpc
 
 from benches.figures import latency_ms
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 OPTIONS = [("grpc.max_receive_message_length", -1)]
+PAYLOAD = b"x" * 80
 
 
 @contextmanager
@@ -58,6 +57,46 @@ async def in_flight(call: Callable[[], Awaitable[object]], seconds: float, width
     return {"callsPerSecond": round(len(samples) / (time.perf_counter() - begin)), "latencyMs": latency_ms(samples)}
 
 
+_TURN = 0.2
+
+
+async def in_turns(ways: Mapping[str, Callable[[], Awaitable[object]]], seconds: float) -> dict[str, dict[str, Any]]:
+    """`sequential` and `in_flight` of several ways, in short turns: what else the machine does meanwhile meets all."""
+    alone: dict[str, list[float]] = {name: [] for name in ways}
+    flown: dict[str, list[float]] = {name: [] for name in ways}
+    for call in ways.values():
+        await call()
+    for _ in range(max(2, round(seconds / _TURN))):
+        for name, call in ways.items():
+            begin = time.perf_counter()
+            while (start := time.perf_counter()) - begin < _TURN:
+                await call()
+                alone[name].append(time.perf_counter() - start)
+    for _ in range(max(2, round(seconds / _TURN))):
+        for name, call in ways.items():
+            flown[name].append(float(str((await in_flight(call, _TURN))["callsPerSecond"])))
+    return {
+        name: {
+            "sequential": {"latencyMs": latency_ms(alone[name])},
+            "inFlight50": {"callsPerSecond": round(statistics.mean(flown[name]))},
+        }
+        for name in ways
+    }
+
+
+@asynccontextmanager
+async def chain_echo() -> AsyncIterator[Callable[[], Awaitable[object]]]:
+    """The call of the forwarding chain, for `in_turns`."""
+    with floor_server() as port:
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{port}", options=OPTIONS) as channel:
+            chain = channel.unary_unary("/floor/ChainEcho")
+
+            async def echo() -> object:
+                return await chain(PAYLOAD)
+
+            yield echo
+
+
 async def _events(channel: grpc.aio.Channel, method: str, size: int, seconds: float, decode: str) -> int:
     call = channel.unary_stream(f"/floor/{method}")(str(size).encode())
     count, begin = 0, 0.0
@@ -87,7 +126,7 @@ async def measure(seconds: float) -> dict[str, object]:
     """All floors, each for `seconds`."""
     with floor_server() as port:
         async with grpc.aio.insecure_channel(f"127.0.0.1:{port}", options=OPTIONS) as channel:
-            payload = b"x" * 80
+            payload = PAYLOAD
             echo = channel.unary_unary("/floor/Echo")
             chain = channel.unary_unary("/floor/ChainEcho")
             await echo(payload)

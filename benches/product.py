@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import functools
-import statistics
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
@@ -13,7 +11,7 @@ from typing import Any
 import psutil
 
 from benches.figures import latency_ms
-from benches.floor import in_flight, sequential
+from benches.floor import chain_echo, in_flight, in_turns, sequential
 from benches.gateway_process import GatewayProcess, gateway
 from mxgateway import GatewayClient, Session
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
@@ -221,36 +219,22 @@ async def measure_commands(running: GatewayProcess, seconds: float) -> Figures:
         }
 
 
-_TURN = 0.2
-
-
 async def measure_transports(running: GatewayProcess, seconds: float) -> Figures:
-    """The same calls of the client library, as unary calls and on the command stream, in short turns: what else the
-    machine does meanwhile meets both."""
-    async with await running.client() as client, await client.open_session() as session:
+    """The same call by every way, in turns: through the bare chain, as `Invoke`, and by the client library as a unary
+    call and on the command stream."""
+    async with await running.client() as client, await client.open_session() as session, chain_echo() as chain:
+        ping = pb.MxCommand(kind=pb.MX_COMMAND_KIND_PING, ping=pb.PingCommand(message="x" * 40))
         # Who does not know what the gateway announced makes unary calls.
-        sessions = {"unary": client.attach_session(session.session_id), "commandStream": session}
-        sequential_samples: dict[str, list[float]] = {name: [] for name in sessions}
-        flown: dict[str, list[float]] = {name: [] for name in sessions}
-        for each in sessions.values():
-            await each.ping()
-        for _ in range(max(2, round(seconds / _TURN))):
-            for name, each in sessions.items():
-                begin = time.perf_counter()
-                while (start := time.perf_counter()) - begin < _TURN:
-                    await each.ping("x" * 40)
-                    sequential_samples[name].append(time.perf_counter() - start)
-        for _ in range(max(2, round(seconds / _TURN))):
-            for name, each in sessions.items():
-                found = await in_flight(functools.partial(each.ping, "x" * 40), _TURN)
-                flown[name].append(float(str(found["callsPerSecond"])))
-        return {
-            name: {
-                "sequential": {"latencyMs": latency_ms(sequential_samples[name])},
-                "inFlight50": {"callsPerSecond": round(statistics.mean(flown[name]))},
-            }
-            for name in sessions
-        }
+        unary = client.attach_session(session.session_id)
+        return await in_turns(
+            {
+                "chain": chain,
+                "invoke": lambda: client.invoke(pb.MxCommandRequest(session_id=session.session_id, command=ping)),
+                "unary": lambda: unary.ping("x" * 40),
+                "commandStream": lambda: session.ping("x" * 40),
+            },
+            seconds,
+        )
 
 
 async def _open_times(client: GatewayClient, count: int, pause: float) -> Figures:

@@ -61,14 +61,14 @@ RATIOS = (
         f"{_GRPC}.eventsPerSecond.single",
     ),
     Ratio(
-        "unary sequential / forwarding chain",
-        "unary.sequential.callsPerSecond",
-        f"{_CHAIN}.unarySequential.callsPerSecond",
+        "unary p50 / forwarding chain p50",
+        "transports.invoke.sequential.latencyMs.p50",
+        "transports.chain.sequential.latencyMs.p50",
     ),
     Ratio(
         "unary 50 in flight / forwarding chain",
-        "unary.inFlight50.callsPerSecond",
-        f"{_CHAIN}.unaryInFlight50.callsPerSecond",
+        "transports.invoke.inFlight50.callsPerSecond",
+        "transports.chain.inFlight50.callsPerSecond",
         0.75,
     ),
     Ratio(
