@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from benches import floor, peer_asyncua, product, report, sessions
+from benches import beside, floor, peer_asyncua, product, report, sessions
 from benches.figures import machine
 from benches.gateway_process import GatewayProcess, gateway
 
@@ -22,9 +22,10 @@ DOCS = Path(__file__).parent.parent / "docs" / "performance.md"
 _SHARED: dict[str, Callable[[GatewayProcess, float], Awaitable[dict[str, Any]]]] = {
     "events": product.measure_events,
     "latency": product.measure_latency,
-    "unary": product.measure_unary,
     "commands": product.measure_commands,
-    "transports": product.measure_transports,
+    "transports": beside.measure_transports,
+    "saturated": beside.measure_saturated,
+    "reads": beside.measure_reads,
     "openWarm": product.measure_open_warm,
     "memory": lambda running, _: sessions.measure_memory(running),
 }

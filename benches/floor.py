@@ -77,24 +77,36 @@ async def in_turns(ways: Mapping[str, Callable[[], Awaitable[object]]], seconds:
             flown[name].append(float(str((await in_flight(call, _TURN))["callsPerSecond"])))
     return {
         name: {
-            "sequential": {"latencyMs": latency_ms(alone[name])},
+            "sequential": {
+                "callsPerSecond": round(len(alone[name]) / sum(alone[name])),
+                "latencyMs": latency_ms(alone[name]),
+            },
             "inFlight50": {"callsPerSecond": round(statistics.mean(flown[name]))},
         }
         for name in ways
     }
 
 
+class Chain:
+    """A connection to the bare chain, for measuring it in turns with others."""
+
+    def __init__(self, channel: grpc.aio.Channel) -> None:
+        self._channel = channel
+        self._echo = channel.unary_unary("/floor/ChainEcho")
+
+    async def echo(self) -> object:
+        return await self._echo(PAYLOAD)
+
+    async def events_per_second(self, seconds: float) -> float:
+        return await _events(self._channel, "ChainEvents", 500, seconds, "decoded")
+
+
 @asynccontextmanager
-async def chain_echo() -> AsyncIterator[Callable[[], Awaitable[object]]]:
-    """The call of the forwarding chain, for `in_turns`."""
+async def chain() -> AsyncIterator[Chain]:
+    """The bare chain in processes of its own."""
     with floor_server() as port:
         async with grpc.aio.insecure_channel(f"127.0.0.1:{port}", options=OPTIONS) as channel:
-            chain = channel.unary_unary("/floor/ChainEcho")
-
-            async def echo() -> object:
-                return await chain(PAYLOAD)
-
-            yield echo
+            yield Chain(channel)
 
 
 async def _events(channel: grpc.aio.Channel, method: str, size: int, seconds: float, decode: str) -> int:

@@ -11,7 +11,9 @@ import socket
 import subprocess
 import sys
 import time
-from typing import Any
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import IO, Any
 
 from benches.floor import in_flight, sequential
 
@@ -61,8 +63,40 @@ class _Counter:
         self.count += 1
 
 
-async def measure(seconds: float) -> dict[str, object]:
-    """Events per second of 1,000 items, reads of 6 and of 100, as our own figures are taken."""
+class Peer:
+    """A client of a running server."""
+
+    def __init__(self, client: Any, nodes: list[Any], counter: _Counter, commands: IO[str]) -> None:
+        self._client = client
+        self._nodes = nodes
+        self._counter = counter
+        self._commands = commands
+
+    async def read(self, count: int) -> object:
+        return await self._client.read_values(self._nodes[:count])
+
+    async def events_per_second(self, seconds: float) -> float:
+        """All items change as fast as the server can, for so long."""
+        self._tell("flood")
+        # So that what is measured is under way, as ours is when its counting begins.
+        await asyncio.sleep(0.1)
+        begin, before = time.perf_counter(), self._counter.count
+        await asyncio.sleep(seconds)
+        rate = (self._counter.count - before) / (time.perf_counter() - begin)
+        self._tell("quiet")
+        while self._counter.count != before:
+            before = self._counter.count
+            await asyncio.sleep(0.1)
+        return rate
+
+    def _tell(self, command: str) -> None:
+        self._commands.write(f"{command}\n")
+        self._commands.flush()
+
+
+@asynccontextmanager
+async def peer() -> AsyncIterator[Peer]:
+    """Server and client, with all items subscribed."""
     from asyncua import Client
 
     logging.disable(logging.WARNING)
@@ -81,24 +115,21 @@ async def measure(seconds: float) -> dict[str, object]:
         try:
             async with Client(f"opc.tcp://127.0.0.1:{port}/bench") as client:
                 nodes: list[Any] = [client.get_node(f"ns=2;s=v{n}") for n in range(ITEMS)]
-                figures: dict[str, object] = {
-                    "read6": await sequential(lambda: client.read_values(nodes[:6]), seconds),
-                    "read6InFlight50": await in_flight(lambda: client.read_values(nodes[:6]), seconds),
-                    "read100": await sequential(lambda: client.read_values(nodes[:100]), seconds),
-                }
                 counter = _Counter()
                 subscription = await client.create_subscription(10, counter)
                 await subscription.subscribe_data_change(nodes)
-                server.stdin.write("flood\n")
-                server.stdin.flush()
-                begin, before = time.perf_counter(), counter.count
-                await asyncio.sleep(max(seconds, 2.0))
-                figures["eventsPerSecond"] = round((counter.count - before) / (time.perf_counter() - begin))
-                server.stdin.write("quiet\n")
-                server.stdin.flush()
-                return figures
+                yield Peer(client, nodes, counter, server.stdin)
         finally:
             server.communicate(timeout=20)
+
+
+async def measure(seconds: float) -> dict[str, object]:
+    """Reads of 6, alone and 50 in flight, as our own figures are taken."""
+    async with peer() as other:
+        return {
+            "read6": await sequential(lambda: other.read(6), seconds),
+            "read6InFlight50": await in_flight(lambda: other.read(6), seconds),
+        }
 
 
 if __name__ == "__main__":

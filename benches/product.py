@@ -11,7 +11,7 @@ from typing import Any
 import psutil
 
 from benches.figures import latency_ms
-from benches.floor import chain_echo, in_flight, in_turns, sequential
+from benches.floor import in_flight, sequential
 from benches.gateway_process import GatewayProcess, gateway
 from mxgateway import GatewayClient, Session
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
@@ -66,7 +66,7 @@ class Counter:
         }
 
 
-async def _batches(session: Session, seconds: float, fields: bool) -> Figures:
+async def batches(session: Session, seconds: float, fields: bool) -> Figures:
     """Flooding tags, taken batch by batch, each event decoded; with `fields`, what a client wants of it is read too."""
     counter = Counter(seconds)
     async with (
@@ -110,8 +110,8 @@ async def measure_events(running: GatewayProcess, seconds: float) -> Figures:
     figures: Figures = {}
     async with await running.client() as client:
         ways: dict[str, tuple[list[str], Callable[[Session], Awaitable[Figures]]]] = {
-            "batches": (FLOOD_TAGS, lambda session: _batches(session, seconds, fields=False)),
-            "batchesFieldsRead": (FLOOD_TAGS, lambda session: _batches(session, seconds, fields=True)),
+            "batches": (FLOOD_TAGS, lambda session: batches(session, seconds, fields=False)),
+            "batchesFieldsRead": (FLOOD_TAGS, lambda session: batches(session, seconds, fields=True)),
             "oneByOne": (FLOOD_TAGS, lambda session: _one_by_one(session, seconds)),
             # 40,000 changes a second: more than can go by single messages, without a core spent on making them.
             "singleMessages": (
@@ -171,7 +171,7 @@ async def measure_latency(running: GatewayProcess, seconds: float) -> Figures:
     return figures
 
 
-async def _advised(session: Session) -> int:
+async def advised(session: Session) -> int:
     """A server handle on which the quiet tags are advised and have their values."""
     server = await subscribe(session, QUIET_TAGS)
     async with session.stream_events() as stream:
@@ -182,59 +182,18 @@ async def _advised(session: Session) -> int:
     return server
 
 
-async def measure_unary(running: GatewayProcess, seconds: float) -> Figures:
-    """Round trips of `Invoke`: pings, and reads of 6 and of 100 advised tags."""
-    async with await running.client() as client, await client.open_session() as session:
-        server = await _advised(session)
-        ping = pb.MxCommand(kind=pb.MX_COMMAND_KIND_PING, ping=pb.PingCommand(message="x" * 40))
-
-        async def unary() -> object:
-            return await client.invoke(pb.MxCommandRequest(session_id=session.session_id, command=ping))
-
-        async def unary_read(tags: list[str]) -> object:
-            read = pb.ReadBulkCommand(server_handle=server, tag_addresses=tags)
-            command = pb.MxCommand(kind=pb.MX_COMMAND_KIND_READ_BULK, read_bulk=read)
-            return await client.invoke(pb.MxCommandRequest(session_id=session.session_id, command=command))
-
-        return {
-            "sequential": await sequential(unary, seconds),
-            "inFlight50": await in_flight(unary, seconds),
-            "read6": await sequential(lambda: unary_read(QUIET_TAGS[:6]), seconds),
-            "read6InFlight50": await in_flight(lambda: unary_read(QUIET_TAGS[:6]), seconds),
-            "read100": await sequential(lambda: unary_read(QUIET_TAGS), seconds),
-        }
-
-
 async def measure_commands(running: GatewayProcess, seconds: float) -> Figures:
-    """The same through the session's own methods, on the command stream where the client uses it."""
+    """Reads of 6 advised tags, through the session's own methods and as unary calls."""
     async with await running.client() as client, await client.open_session() as session:
-        server = await _advised(session)
-        return {
-            "onCommandStream": "command-stream" in session.capabilities,
-            "sequential": await sequential(lambda: session.ping("x" * 40), seconds),
-            "inFlight50": await in_flight(lambda: session.ping("x" * 40), seconds),
-            "read6": await sequential(lambda: session.read_bulk(server, QUIET_TAGS[:6]), seconds),
-            "read6InFlight50": await in_flight(lambda: session.read_bulk(server, QUIET_TAGS[:6]), seconds),
-            "read100": await sequential(lambda: session.read_bulk(server, QUIET_TAGS), seconds),
-        }
-
-
-async def measure_transports(running: GatewayProcess, seconds: float) -> Figures:
-    """The same call by every way, in turns: through the bare chain, as `Invoke`, and by the client library as a unary
-    call and on the command stream."""
-    async with await running.client() as client, await client.open_session() as session, chain_echo() as chain:
-        ping = pb.MxCommand(kind=pb.MX_COMMAND_KIND_PING, ping=pb.PingCommand(message="x" * 40))
+        server = await advised(session)
         # Who does not know what the gateway announced makes unary calls.
         unary = client.attach_session(session.session_id)
-        return await in_turns(
-            {
-                "chain": chain,
-                "invoke": lambda: client.invoke(pb.MxCommandRequest(session_id=session.session_id, command=ping)),
-                "unary": lambda: unary.ping("x" * 40),
-                "commandStream": lambda: session.ping("x" * 40),
-            },
-            seconds,
-        )
+        return {
+            "read6": await sequential(lambda: session.read_bulk(server, QUIET_TAGS[:6]), seconds),
+            "read6InFlight50": await in_flight(lambda: session.read_bulk(server, QUIET_TAGS[:6]), seconds),
+            "unaryRead6": await sequential(lambda: unary.read_bulk(server, QUIET_TAGS[:6]), seconds),
+            "unaryRead6InFlight50": await in_flight(lambda: unary.read_bulk(server, QUIET_TAGS[:6]), seconds),
+        }
 
 
 async def _open_times(client: GatewayClient, count: int, pause: float) -> Figures:

@@ -47,14 +47,14 @@ _CHAIN = "floor.chain"
 _GRPC = "floor.grpc"
 
 RATIOS = (
-    Ratio("events / forwarding chain", "events.batches.eventsPerSecond", f"{_CHAIN}.eventsPerSecond.batch500", 0.6),
+    Ratio("events / forwarding chain", "saturated.gateway.eventsPerSecond", "saturated.chain.eventsPerSecond", 0.6),
     Ratio(
         "events with fields read / forwarding chain",
         "events.batchesFieldsRead.eventsPerSecond",
         f"{_CHAIN}.eventsPerSecond.batch500FieldsRead",
     ),
-    Ratio("events / asyncua", "events.batches.eventsPerSecond", "asyncua.eventsPerSecond", 12.0),
-    Ratio("events one by one / asyncua", "events.oneByOne.eventsPerSecond", "asyncua.eventsPerSecond"),
+    Ratio("events / asyncua", "saturated.gateway.eventsPerSecond", "saturated.asyncua.eventsPerSecond", 12.0),
+    Ratio("events one by one / asyncua", "events.oneByOne.eventsPerSecond", "saturated.asyncua.eventsPerSecond"),
     Ratio(
         "events, a message each / bare gRPC",
         "events.singleMessages.eventsPerSecond",
@@ -72,11 +72,23 @@ RATIOS = (
         0.75,
     ),
     Ratio(
-        "unary 50 in flight / bare gRPC", "unary.inFlight50.callsPerSecond", f"{_GRPC}.unaryInFlight50.callsPerSecond"
+        "unary 50 in flight / bare gRPC",
+        "transports.invoke.inFlight50.callsPerSecond",
+        f"{_GRPC}.unaryInFlight50.callsPerSecond",
     ),
-    Ratio("unary read of 6 / asyncua", "unary.read6.callsPerSecond", "asyncua.read6.callsPerSecond"),
-    Ratio("unary read of 100 / asyncua", "unary.read100.callsPerSecond", "asyncua.read100.callsPerSecond", 3.0),
-    Ratio("read of 100 / asyncua", "commands.read100.callsPerSecond", "asyncua.read100.callsPerSecond", 3.0),
+    Ratio("unary read of 6 / asyncua", "commands.unaryRead6.callsPerSecond", "asyncua.read6.callsPerSecond"),
+    Ratio(
+        "unary read of 100 / asyncua",
+        "reads.unary.sequential.callsPerSecond",
+        "reads.asyncua.sequential.callsPerSecond",
+        3.0,
+    ),
+    Ratio(
+        "read of 100 / asyncua",
+        "reads.gateway.sequential.callsPerSecond",
+        "reads.asyncua.sequential.callsPerSecond",
+        3.0,
+    ),
     Ratio(
         "command stream p50 / unary p50",
         "transports.commandStream.sequential.latencyMs.p50",
@@ -166,10 +178,10 @@ _COLUMNS = ("what", "this gateway", "forwarding chain", "bare gRPC", "asyncua")
 _ROWS: tuple[tuple[str, _Cell, _Cell, _Cell, _Cell], ...] = (
     (
         "events/s, every event decoded",
-        _rates("events.batches.eventsPerSecond"),
-        _rates(f"{_CHAIN}.eventsPerSecond.batch500"),
+        _rates("saturated.gateway.eventsPerSecond"),
+        _rates("saturated.chain.eventsPerSecond"),
         _none,
-        _rates("asyncua.eventsPerSecond"),
+        _rates("saturated.asyncua.eventsPerSecond"),
     ),
     (
         "events/s, fields read too",
@@ -191,15 +203,15 @@ _ROWS: tuple[tuple[str, _Cell, _Cell, _Cell, _Cell], ...] = (
     ("event latency at 100,000/s, p50 / p99 ms", _latencies("latency.100k.latencyMs"), _none, _none, _none),
     (
         "unary call, p50 / p99 ms",
-        _latencies("unary.sequential.latencyMs"),
-        _latencies(f"{_CHAIN}.unarySequential.latencyMs"),
+        _latencies("transports.invoke.sequential.latencyMs"),
+        _latencies("transports.chain.sequential.latencyMs"),
         _latencies(f"{_GRPC}.unarySequential.latencyMs"),
         _none,
     ),
     (
         "unary calls/s, 50 in flight",
-        _rates("unary.inFlight50.callsPerSecond"),
-        _rates(f"{_CHAIN}.unaryInFlight50.callsPerSecond"),
+        _rates("transports.invoke.inFlight50.callsPerSecond"),
+        _rates("transports.chain.inFlight50.callsPerSecond"),
         _rates(f"{_GRPC}.unaryInFlight50.callsPerSecond"),
         _none,
     ),
@@ -219,19 +231,25 @@ _ROWS: tuple[tuple[str, _Cell, _Cell, _Cell, _Cell], ...] = (
     ),
     (
         "read of 100 advised tags, calls/s",
-        _rates("commands.read100.callsPerSecond"),
+        _rates("reads.gateway.sequential.callsPerSecond"),
         _none,
         _none,
-        _rates("asyncua.read100.callsPerSecond"),
+        _rates("reads.asyncua.sequential.callsPerSecond"),
     ),
     (
         "call through the client library, p50 / p99 ms",
-        _latencies("commands.sequential.latencyMs"),
+        _latencies("transports.commandStream.sequential.latencyMs"),
         _none,
         _none,
         _none,
     ),
-    ("the same, 50 in flight, calls/s", _rates("commands.inFlight50.callsPerSecond"), _none, _none, _none),
+    (
+        "the same, 50 in flight, calls/s",
+        _rates("transports.commandStream.inFlight50.callsPerSecond"),
+        _none,
+        _none,
+        _none,
+    ),
     ("OpenSession, ready worker, p50 / p99 ms", _latencies("openWarm.latencyMs"), _none, _none, _none),
     ("OpenSession, new worker, p50 / p99 ms", _latencies("openCold.latencyMs"), _none, _none, _none),
     ("unique memory of a worker, MiB", _number("memory.workerUniqueMiB"), _none, _none, _none),

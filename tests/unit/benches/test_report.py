@@ -22,8 +22,8 @@ def figures(**more: Any) -> dict[str, Any]:
     return {"machine": MACHINE, "secondsPerFigure": 1.0, **more}
 
 
-EVENTS = {"batches": {"eventsPerSecond": 300_000}}
-FLOOR = {"chain": {"eventsPerSecond": {"batch500": 400_000}}}
+GATEWAY = {"gateway": {"eventsPerSecond": 300_000}}
+CHAIN = {"chain": {"eventsPerSecond": 400_000}}
 
 
 def test_a_path_finds_numbers_only() -> None:
@@ -35,17 +35,16 @@ def test_a_path_finds_numbers_only() -> None:
 
 def test_a_ratio_needs_both_figures_of_the_run() -> None:
     """What was not measured has no ratio, and a floor of nothing has none either."""
-    assert ratios(figures(events=EVENTS)) == {}
-    assert ratios(figures(events=EVENTS, floor=FLOOR)) == {"events / forwarding chain": 0.75}
-    assert ratios(figures(events=EVENTS, floor={"chain": {"eventsPerSecond": {"batch500": 0}}})) == {}
+    assert ratios(figures(saturated=GATEWAY)) == {}
+    assert ratios(figures(saturated=GATEWAY | CHAIN)) == {"events / forwarding chain": 0.75}
+    assert ratios(figures(saturated=GATEWAY | {"chain": {"eventsPerSecond": 0}})) == {}
 
 
 def test_bars_hold_from_their_side() -> None:
     """A lower bar holds from above, an upper one from below."""
     found = bars(
         figures(
-            events=EVENTS,
-            floor=FLOOR,
+            saturated=GATEWAY | CHAIN,
             transports={
                 "commandStream": {"sequential": {"latencyMs": {"p50": 0.8}}},
                 "unary": {"sequential": {"latencyMs": {"p50": 1.0}}},
@@ -60,7 +59,7 @@ def test_bars_hold_from_their_side() -> None:
 
 def test_the_table_shows_only_what_was_measured() -> None:
     """A row without a figure of ours does not stand there; a missing floor is a dash."""
-    text = table(figures(events=EVENTS))
+    text = table(figures(saturated=GATEWAY))
     assert "| events/s, every event decoded | 300 k | – |  | – |" in text
     assert "latency" not in text
     assert "2 cores, 8.0 GiB" in text
@@ -70,8 +69,8 @@ def test_the_table_is_written_between_its_marks(tmp_path: Path) -> None:
     """Writing twice leaves the newer figures and everything around them."""
     page = tmp_path / "page.md"
     page.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
-    write_docs(figures(events=EVENTS), page)
-    write_docs(figures(events={"batches": {"eventsPerSecond": 5}}), page)
+    write_docs(figures(saturated=GATEWAY), page)
+    write_docs(figures(saturated={"gateway": {"eventsPerSecond": 5}}), page)
     text = page.read_text()
     assert text.startswith(f"before\n{BEGIN}\n")
     assert text.endswith(f"{END}\nafter\n")
