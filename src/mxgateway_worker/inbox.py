@@ -19,6 +19,7 @@ from mxgateway_protocol.wakeup import Wakeup
 from mxgateway_worker import stdio
 
 READ_BYTES = 256 * 1024
+_SHORT = 0.002
 
 
 class Doorbell(Protocol):
@@ -93,6 +94,7 @@ if sys.platform == "linux":
             self._executor = select.epoll()
             self._executor.register(self._bell, select.EPOLLIN)
             self._executor.register(fd, select.EPOLLIN | select.EPOLLEXCLUSIVE)
+            self._executor_fds = [self._bell, fd]
             self._reader = select.epoll()
             self._reader.register(self._end, select.EPOLLIN)
             self._reader.register(fd, select.EPOLLIN | select.EPOLLEXCLUSIVE)
@@ -107,7 +109,7 @@ if sys.platform == "linux":
                 os.eventfd_write(self._bell, 1)
 
         def wait(self, timeout: float) -> None:
-            for fd, _ in self._executor.poll(timeout):
+            for fd in self._ready(timeout):
                 if fd == self._bell:
                     os.eventfd_read(self._bell)
                     # After the reading: whoever finds it rung meanwhile has put its work where it is seen next.
@@ -118,6 +120,15 @@ if sys.platform == "linux":
                 # The end of a stream is always ready.
                 self._has_left = True
                 self._executor.unregister(self._fd)
+                self._executor_fds.remove(self._fd)
+
+        def _ready(self, timeout: float) -> list[int]:
+            if 0 < timeout < _SHORT:
+                # epoll counts in milliseconds, which is late for an event that is due in less. That this wakes the
+                # reader thread, too, matters little to an executor that is busy with events.
+                return select.select(self._executor_fds, (), (), timeout)[0]
+            # Rounded down, for the same reason: who is early waits again.
+            return [fd for fd, _ in self._executor.poll(int(timeout * 1000) / 1000)]
 
         def read_all(self) -> None:
             while not self._is_over:

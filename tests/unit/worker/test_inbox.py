@@ -147,6 +147,45 @@ def test_the_bell_is_sticky_and_several_count_as_one(shared: Shared) -> None:
     assert shared.taken == []
 
 
+class CountingEpoll:
+    """Notes how long somebody wants to wait, and does not."""
+
+    def __init__(self) -> None:
+        self.waits: list[float] = []
+
+    def poll(self, timeout: float) -> list[tuple[int, int]]:
+        self.waits.append(timeout)
+        return []
+
+    def close(self) -> None:
+        pass
+
+
+def test_no_wait_is_rounded_up_to_milliseconds(shared: Shared) -> None:
+    """An event that is due in half a millisecond would be late; a wait that ends early is waited out by another."""
+    real, counting = shared.inbox._executor, CountingEpoll()
+    shared.inbox._executor = counting  # type: ignore[assignment]
+    for timeout in (0.0, 0.0004, 0.0019, 0.0026, 1.0):
+        shared.inbox.wait(timeout)
+    shared.inbox._executor = real
+    assert counting.waits == [0.0, 0.002, 1.0]
+
+
+def test_a_short_wait_reads_and_hears_the_bell(shared: Shared) -> None:
+    shared.inbox.set()
+    while shared.inbox._is_rung:
+        shared.inbox.wait(0.001)
+    os.write(shared.write_fd, b"x")
+    while not shared.taken:
+        shared.inbox.wait(0.001)
+    assert shared.data == [b"x"]
+    shared.close_writer()
+    while len(shared.taken) == 1:
+        shared.inbox.wait(0.001)
+    shared.inbox.wait(0.001)
+    assert shared.data == [b"x", b""]
+
+
 def test_a_failure_of_reading_is_told() -> None:
     """An inbox whose descriptor turns bad gives the error once, in both kinds."""
     pipe = Pipe()
