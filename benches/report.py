@@ -81,7 +81,6 @@ RATIOS = (
         "unary read of 100 / asyncua",
         "reads.unary.sequential.callsPerSecond",
         "reads.asyncua.sequential.callsPerSecond",
-        3.0,
     ),
     Ratio(
         "read of 100 / asyncua",
