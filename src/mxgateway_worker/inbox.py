@@ -144,15 +144,18 @@ if sys.platform == "linux":
 
         def _read(self) -> None:
             with self._reading:
-                if self._is_over:
-                    return
-                data: bytes | OSError
-                try:
-                    data = os.read(self._fd, READ_BYTES)
-                except BlockingIOError:
-                    return  # the other one was faster
-                except OSError as error:
-                    data = error
-                if not self._take(data):
-                    self._is_over = True
-                    os.eventfd_write(self._end, 1)
+                is_full = not self._is_over
+                while is_full:
+                    data: bytes | OSError
+                    try:
+                        data = os.read(self._fd, READ_BYTES)
+                    except BlockingIOError:
+                        return  # the other one was faster, or that was all
+                    except OSError as error:
+                        data = error
+                    if not self._take(data):
+                        self._is_over = True
+                        os.eventfd_write(self._end, 1)
+                        return
+                    # What is left in the pipe now would wake nobody again while the executor works.
+                    is_full = isinstance(data, bytes) and len(data) == READ_BYTES

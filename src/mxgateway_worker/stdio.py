@@ -24,7 +24,7 @@ def take_over() -> tuple[int, int]:
 
 
 def make_nonblocking(fd: int) -> bool:
-    """Makes writes into the pipe return instead of block; False where that cannot be had."""
+    """Makes reads and writes of the pipe return instead of block; False where that cannot be had."""
     if sys.platform == "win32":
         return False
     mode = os.fstat(fd).st_mode

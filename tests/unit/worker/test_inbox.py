@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import select
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from tests.support.waiting import wait_until
 
-from mxgateway_worker.inbox import BlockingInbox, open_inbox
+from mxgateway_worker.inbox import READ_BYTES, BlockingInbox, open_inbox
 
 if sys.platform != "linux":
     pytest.skip("there is no epoll", allow_module_level=True)
@@ -26,9 +27,11 @@ class Pipe:
         self.read_fd, self.write_fd = os.pipe()
         self.taken: list[tuple[int, bytes | OSError]] = []
         self.refuses = False
+        self.on_take: Callable[[], None] = lambda: None
 
     def take(self, data: bytes | OSError) -> bool:
         self.taken.append((threading.get_ident(), data))
+        self.on_take()
         return bool(data) and not isinstance(data, OSError) and not self.refuses
 
     @property
@@ -126,6 +129,74 @@ def test_who_wants_no_more_gets_no_more(shared: Shared) -> None:
     os.write(shared.write_fd, b"more")
     shared.inbox.wait(0)
     assert shared.data == [b"bad"]
+
+
+class WatchedLock:
+    """A lock that tells who has come to it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.comers: list[int] = []
+
+    def __enter__(self) -> None:
+        self.comers.append(threading.get_ident())
+        self._lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+
+def test_what_comes_while_one_takes_waits_until_it_is_done(shared: Shared) -> None:
+    """Else a cancel could overtake its command, and two threads would cut frames from one buffer."""
+    lock = shared.inbox._reading = WatchedLock()  # type: ignore[assignment]
+    taking, go_on = threading.Event(), threading.Event()
+    inside, most = 0, 0
+
+    def on_take() -> None:
+        nonlocal inside, most
+        inside += 1
+        most = max(most, inside)
+        taking.set()
+        go_on.wait(10)
+        inside -= 1
+
+    shared.on_take = on_take
+    executor = threading.Thread(target=shared.inbox.wait, args=(10,))
+    executor.start()
+    wait_until(lambda: waits_for(executor, shared.inbox._executor))
+    wait_until(lambda: waits_for(shared.reader, shared.inbox._reader))
+    os.write(shared.write_fd, b"first")
+    assert taking.wait(10)
+    os.write(shared.write_fd, b"second")
+    wait_until(lambda: shared.reader.ident in lock.comers or len(shared.taken) == 2)
+    go_on.set()
+    wait_until(lambda: len(shared.taken) == 2 and inside == 0)
+    executor.join(10)
+    assert shared.taken == [(executor.ident, b"first"), (shared.reader.ident, b"second")]
+    assert most == 1
+
+
+def test_nothing_is_left_in_the_pipe_when_the_executor_goes_to_work(shared: Shared) -> None:
+    """What is more than one read takes was announced once, to the executor; the reader is not woken for it again."""
+    size = 3 * READ_BYTES
+    fcntl.fcntl(shared.write_fd, fcntl.F_SETPIPE_SZ, 4 * READ_BYTES)
+    wait_until(lambda: waits_for(shared.reader, shared.inbox._reader))
+    executor = threading.Thread(target=shared.inbox.wait, args=(10,))
+    executor.start()
+    wait_until(lambda: waits_for(executor, shared.inbox._executor))
+    assert os.write(shared.write_fd, bytes(size)) == size
+    executor.join(10)
+    wait_until(lambda: sum(len(data) for data in shared.data if isinstance(data, bytes)) == size)
+
+
+def test_the_end_of_a_pipe_costs_an_executor_that_goes_on_nothing(shared: Shared) -> None:
+    """It waits its whole time, though an ended pipe is always ready."""
+    shared.close_writer()
+    shared.reader.join(10)
+    shared.inbox.wait(0)
+    assert shared.inbox._executor.poll(0) == []
+    shared.inbox.wait(0)
+    assert shared.data == [b""]
 
 
 def test_the_bell_is_sticky_and_several_count_as_one(shared: Shared) -> None:
