@@ -146,6 +146,20 @@ class WatchedLock:
         self._lock.release()
 
 
+def test_a_reader_ends_when_the_executor_meets_what_ends_the_reading(shared: Shared) -> None:
+    """No more comes that would wake it, and the pipe is still open."""
+    shared.refuses = True
+    wait_until(lambda: waits_for(shared.reader, shared.inbox._reader))
+    executor = threading.Thread(target=shared.inbox.wait, args=(10,))
+    executor.start()
+    wait_until(lambda: waits_for(executor, shared.inbox._executor))
+    os.write(shared.write_fd, b"bad")
+    executor.join(10)
+    shared.reader.join(10)
+    assert not shared.reader.is_alive()
+    assert shared.taken == [(executor.ident, b"bad")]
+
+
 def test_what_comes_while_one_takes_waits_until_it_is_done(shared: Shared) -> None:
     """Else a cancel could overtake its command, and two threads would cut frames from one buffer."""
     lock = shared.inbox._reading = WatchedLock()  # type: ignore[assignment]

@@ -1,0 +1,253 @@
+"""The gate looks at no more of a command than its kind asks for, and at no less: every kind beside all checks."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import pytest
+from tests.support.gateway import command
+
+from mxgateway.generated import mxaccess_gateway_pb2 as pb
+from mxgateway_protocol.commands import COMMANDS, Group, Scope
+from mxgateway_protocol.contract import MAX_BULK_ITEMS
+from mxgateway_server.core.arrays import complete_array_names, expand_sparse
+from mxgateway_server.core.commands import MAX_REFERENCE_CHARACTERS, check_command
+from mxgateway_server.core.constraints import FREE, Constraints, TagFacts, judge
+from mxgateway_server.core.handles import HandleTracker
+from mxgateway_server.errors import InvalidRequestError, PermissionDeniedError
+from mxgateway_server.rpc.callers import CallInfo
+from mxgateway_server.rpc.gate import CommandGate
+from mxgateway_server.security.audit import AuditLog
+from mxgateway_server.security.authenticator import Caller
+from mxgateway_server.security.store import AuditRecord
+from mxgateway_server.sessions.session import Session
+from mxgateway_server.workers.command_table import ReplyFuture
+
+KINDS = sorted(COMMANDS)
+NAMES = [COMMANDS[kind].name for kind in KINDS]
+TAGS = ["Mixer.PV", "Oven.PV", "Secret.PV"]
+SERVER = 1
+LIMITED = Constraints(read_tag_globs=("Mixer.*", "Oven.*"), write_tag_globs=("Mixer.*",), max_write_classification=2)
+CLOSED = Constraints(read_tag_globs=("Nothing",), write_tag_globs=("Nothing",))
+KEYS = {"free": FREE, "limited": LIMITED, "closed": CLOSED}
+STAMP = pb.MxValue(string_value="2026-01-01")
+SPARSE = pb.MxValue(
+    sparse_array_value=pb.MxSparseArray(
+        element_data_type=pb.MX_DATA_TYPE_INTEGER,
+        total_length=3,
+        elements=[pb.MxSparseElement(index=1, value=pb.MxValue(int32_value=5))],
+    )
+)
+
+
+class Galaxy:
+    is_loaded = True
+
+    def lookup(self, reference: str) -> TagFacts | None:
+        name, _, attribute = reference.partition(".")
+        known = {"Mixer": TagFacts("Line/Mixer", False, 1), "Oven": TagFacts("Line/Oven", True, 4)}
+        return known.get(name) if attribute == "PV" else None
+
+
+@dataclass
+class Record:
+    def require_ready(self) -> None:
+        return
+
+
+@dataclass
+class FakeSession:
+    """What the gate asks a session for; keeps what went to the worker."""
+
+    handles: HandleTracker
+    sent: list[pb.MxCommand] = field(default_factory=list)
+    record: Record = field(default_factory=Record)
+    session_id: str = "session-" + "0" * 32
+
+    def touch(self) -> None:
+        return
+
+    def submit(self, command: pb.MxCommand, _timeout: float) -> ReplyFuture:
+        self.sent.append(command)
+        return ReplyFuture()
+
+
+class FakeAudit:
+    def __init__(self) -> None:
+        self.records: list[AuditRecord] = []
+
+    def add(self, record: AuditRecord) -> None:
+        self.records.append(record)
+
+
+def gate_with(audit: FakeAudit, *, allow_fault_injection: bool = True) -> CommandGate:
+    return CommandGate(
+        Galaxy(),
+        cast(AuditLog, audit),
+        allow_fault_injection=allow_fault_injection,
+        max_timeout=600,
+        audits_writes=True,
+    )
+
+
+def call_with(constraints: Constraints = FREE, scopes: frozenset[Scope] = frozenset(Scope)) -> CallInfo:
+    return CallInfo(Caller("key", scopes, constraints), "127.0.0.1", "/m", "c")
+
+
+def handles() -> HandleTracker:
+    tracker = HandleTracker()
+    reply = pb.MxCommandReply(kind=pb.MX_COMMAND_KIND_ADD_ITEM_BULK)
+    for handle, tag in enumerate(TAGS, 1):
+        reply.add_item_bulk.results.add(server_handle=SERVER, item_handle=handle, tag_address=tag, was_successful=True)
+    tracker.learn(command("ADD_ITEM_BULK", server_handle=SERVER, tag_addresses=TAGS), reply)
+    return tracker
+
+
+def whole(name: str, tag: int = 0, value: pb.MxValue = SPARSE) -> pb.MxCommand:
+    """A well-formed command that names as much as its kind can: one of the tags, or all in a bulk."""
+    made = command(name)
+    payload = getattr(made, COMMANDS[made.kind].payload)
+    for part in payload.DESCRIPTOR.fields:
+        if part.name == "server_handle":
+            payload.server_handle = SERVER
+        elif part.name == "item_handle":
+            payload.item_handle = tag + 1
+        elif part.name == "item_handles":
+            payload.item_handles.extend(range(1, len(TAGS) + 1))
+        elif part.name == "item_definition":
+            payload.item_definition = TAGS[tag]
+        elif part.name == "tag_addresses":
+            payload.tag_addresses.extend(TAGS)
+        elif part.name in ("value", "timestamp_value"):
+            getattr(payload, part.name).CopyFrom(value if part.name == "value" else STAMP)
+        elif part.name == "entries":
+            for handle in range(1, len(TAGS) + 1):
+                entry = payload.entries.add(item_handle=handle, value=value)
+                if "timestamp_value" in entry.DESCRIPTOR.fields_by_name:
+                    entry.timestamp_value.CopyFrom(STAMP)
+    return made
+
+
+def seen(tracker: HandleTracker) -> list[str | None]:
+    """What each handle stands for now."""
+    return [tracker.reference(SERVER, handle) for handle in range(1, len(TAGS) + 1)]
+
+
+def unhurried(made: pb.MxCommand, constraints: Constraints) -> tuple[str | pb.MxCommand | None, list[str | None]]:
+    """Every check on every kind: the denial or what goes to the worker (None for nothing), and what the handles are."""
+    tracker = handles()
+    verdict = judge(made, constraints, tracker, Galaxy())
+    if verdict.denial is not None:
+        return verdict.denial, seen(tracker)
+    if verdict.command is None:
+        return None, seen(tracker)
+    sent = complete_array_names(expand_sparse(verdict.command), Galaxy())
+    tracker.begin(sent)
+    return sent, seen(tracker)
+
+
+@pytest.mark.parametrize("tag", range(len(TAGS)))
+@pytest.mark.parametrize("key", KEYS)
+@pytest.mark.parametrize("name", NAMES)
+async def test_every_kind_is_judged_sent_and_tracked_as_if_nothing_were_skipped(name: str, key: str, tag: int) -> None:
+    made = whole(name, tag)
+    if COMMANDS[made.kind].group is Group.ALARM:
+        return  # never goes to a worker, see below
+    audit, session = FakeAudit(), FakeSession(handles())
+    gate, call = gate_with(audit), call_with(KEYS[key])
+    expected, expected_handles = unhurried(copy.deepcopy(made), KEYS[key])
+    checked = gate.check(made, call, session.session_id, "")
+    if isinstance(expected, str):
+        with pytest.raises(PermissionDeniedError, match=expected):
+            gate.admit(cast(Session, session), checked, call, 5)
+        assert session.sent == []
+        assert [record.event for record in audit.records] == ["denied"]
+    else:
+        gate.admit(cast(Session, session), checked, call, 5)
+        assert session.sent == ([] if expected is None else [expected])
+    assert seen(session.handles) == expected_handles
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_what_a_worker_has_no_part_in_is_answered_here(name: str) -> None:
+    """Alarm kinds always, faults unless they may be injected; nothing else."""
+    made, session, call = whole(name, 0), FakeSession(handles()), call_with()
+    gate = gate_with(FakeAudit(), allow_fault_injection=False)
+    admitted = gate.admit(cast(Session, session), gate.check(made, call, session.session_id, ""), call, 5)
+    is_ours = COMMANDS[made.kind].group in (Group.ALARM, Group.FAULT)
+    assert admitted.future.done() == is_ours
+    assert bool(session.sent) != is_ours
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_kind_asks_for_its_own_scope(name: str) -> None:
+    """With every other scope the caller is told which one is missing."""
+    made = whole(name)
+    needed = COMMANDS[made.kind].scope
+    audit = FakeAudit()
+    gate = gate_with(audit)
+    assert gate.check(made, call_with(scopes=frozenset({needed})), "s", "").command is made
+    with pytest.raises(PermissionDeniedError, match=str(needed)):
+        gate.check(made, call_with(scopes=frozenset(Scope) - {needed}), "s", "")
+    assert [record.event for record in audit.records] == ["denied"]
+
+
+# --------------------------------------------------------------------------------------------------------- malformed
+
+
+def damaged(name: str) -> Iterator[tuple[str, pb.MxCommand]]:
+    """One command for each thing that may be wrong with this kind's payload, by its fields."""
+    long = "x" * (MAX_REFERENCE_CHARACTERS + 1)
+    sound = whole(name, 0, pb.MxValue(int32_value=1))
+    arm = COMMANDS[sound.kind].payload
+    fields = getattr(sound, arm).DESCRIPTOR.fields_by_name
+
+    def copied() -> tuple[pb.MxCommand, Any]:
+        made = copy.deepcopy(sound)
+        return made, getattr(made, arm)
+
+    for text in ("item_definition", "item_context"):
+        if text in fields:
+            made, payload = copied()
+            setattr(payload, text, long)
+            yield f"long {text}", made
+    for many, one in (("tag_addresses", "t"), ("item_handles", 1)):
+        if many in fields:
+            made, payload = copied()
+            getattr(payload, many)[:] = [one] * (MAX_BULK_ITEMS + 1)
+            yield f"many {many}", made
+    if "tag_addresses" in fields:
+        made, payload = copied()
+        payload.tag_addresses.append(long)
+        yield "long tag", made
+    if "entries" in fields:
+        made, payload = copied()
+        payload.entries.extend([payload.entries[0]] * MAX_BULK_ITEMS)
+        yield "many entries", made
+    if "entries" in fields or "value" in fields:
+        holder = fields["entries"].message_type.fields_by_name if "entries" in fields else fields
+        for part in (each for each in ("value", "timestamp_value") if each in holder):
+            made, payload = copied()
+            (payload.entries[-1] if "entries" in fields else payload).ClearField(part)
+            yield f"no {part}", made
+        made, payload = copied()
+        (payload.entries[-1] if "entries" in fields else payload).value.double_value = math.nan
+        yield "not a number", made
+
+
+DAMAGED = [(f"{name} {what}", made) for name in NAMES for what, made in damaged(name)]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_sound_command_of_every_kind_is_taken(name: str) -> None:
+    check_command(whole(name))
+
+
+@pytest.mark.parametrize("made", [made for _, made in DAMAGED], ids=[what for what, _ in DAMAGED])
+def test_a_payload_that_is_wrong_in_one_thing_is_refused_whatever_its_kind(made: pb.MxCommand) -> None:
+    with pytest.raises(InvalidRequestError):
+        check_command(made)
