@@ -40,10 +40,12 @@ class Server:
 class FakeBackend:
     """Delivers events only while pumped. `values` maps a lower-case reference to its current value.
 
-    References that begin with `silent` never answer; unknown ones fail by OnDataChange.
+    References that begin with `silent` never answer; unknown ones fail by OnDataChange. A passive one
+    leaves the waiting to the executor altogether.
     """
 
-    def __init__(self, values: Mapping[str, Variant] | None = None) -> None:
+    def __init__(self, values: Mapping[str, Variant] | None = None, *, is_passive: bool = False) -> None:
+        self.is_passive = is_passive
         self.values: dict[str, Variant] = {
             "tank.level": Variant(VarType.VT_R8, 1.5, DataType.DOUBLE),
             "tank.count": Variant(VarType.VT_I4, 7, DataType.INTEGER),
@@ -68,10 +70,6 @@ class FakeBackend:
     def info(self) -> BackendInfo:
         return BackendInfo("fake", PROG_ID, CLASS_ID)
 
-    @property
-    def is_passive(self) -> bool:
-        return False
-
     def open(self, sink: EventSink) -> None:
         self.sink = sink
 
@@ -79,9 +77,11 @@ class FakeBackend:
         self.closed = True
 
     def wait(self, timeout: float) -> None:
+        assert not self.is_passive
         self._woken.wait(timeout)
 
     def wake(self) -> None:
+        assert not self.is_passive
         self._woken.set()
 
     def pump(self) -> float:
@@ -270,4 +270,4 @@ def create_backend(options: Mapping[str, str]) -> FakeBackend:
     """Factory for workers: `--allow-backend-path --backend tests.support.fake_backend:create_backend`."""
     if "fail_open" in options:
         raise MxComError(hresults.REGDB_E_CLASSNOTREG, "class not registered")
-    return FakeBackend()
+    return FakeBackend(is_passive="passive" in options)

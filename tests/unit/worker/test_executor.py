@@ -12,6 +12,7 @@ from tests.support.waiting import wait_until
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_protocol.clock import SystemClock
 from mxgateway_protocol.errors import BackendLostError
+from mxgateway_protocol.wakeup import Wakeup
 from mxgateway_worker.executor import Executor, Job
 
 
@@ -20,20 +21,40 @@ class NullSink:
         return lambda *_: None
 
 
+class Doorbell:
+    """Waits until it is rung, however long that takes: a lost wake-up is not made good by the next tick."""
+
+    def __init__(self) -> None:
+        self._wakeup = Wakeup()
+        self.waits = 0
+        self.rung = 0
+        self.on_wait: Callable[[], bool] = lambda: False
+
+    def wait(self, _timeout: float) -> None:
+        self.waits += 1
+        if not self.on_wait():
+            self._wakeup.wait(60)
+
+    def set(self) -> None:
+        self.rung += 1
+        self._wakeup.set()
+
+
 class Rig:
     """An executor whose commands wait until they are let go."""
 
-    def __init__(self, capacity: int = 10) -> None:
+    def __init__(self, capacity: int = 10, *, is_passive: bool = False) -> None:
         self.ran: list[str] = []
         self.settled: list[tuple[str, int]] = []
         self.lost: list[Exception] = []
         self.let_go = threading.Event()
         self.error: Exception | None = None
-        self.backend = FakeBackend()
+        self.doorbell = Doorbell()
+        self.backend = FakeBackend(is_passive=is_passive)
         self.backend.open(NullSink())  # type: ignore[arg-type]
         self.executor = Executor(
             SystemClock(), self.run, lambda job, code, _: self.settled.append((job.correlation_id, code)),
-            self.lost.append, capacity,
+            self.lost.append, capacity, self.doorbell,
         )  # fmt: skip
 
     def run(self, job: Job) -> None:
@@ -48,9 +69,9 @@ class Rig:
             self.executor.submit(Job(name, pb.MxCommand(kind=pb.MX_COMMAND_KIND_PING), expires))
 
 
-@pytest.fixture
-def rig() -> Iterator[Rig]:
-    rig = Rig()
+@pytest.fixture(params=[False, True], ids=["waits itself", "passive"])
+def rig(request: pytest.FixtureRequest) -> Iterator[Rig]:
+    rig = Rig(is_passive=request.param)
     rig.executor.call(lambda: rig.executor.attach(rig.backend))
     rig.executor.start()
     yield rig
@@ -74,6 +95,43 @@ def test_commands_run_in_order_and_are_seen_while_they_run(rig: Rig) -> None:
     wait_until(lambda: len(rig.ran) == 3)
     assert rig.ran == ["held", "a", "b"]
     wait_until(lambda: rig.executor.running is None)
+
+
+def test_who_waits_is_woken(rig: Rig) -> None:
+    """By its doorbell when the backend is passive, else by the backend, and by nothing of the other's."""
+    rig.let_go.set()
+    wait_until(lambda: rig.executor._backend is not None)
+    rung = rig.doorbell.rung
+    for number in range(20):
+        rig.submit(f"c{number}")
+        wait_until(lambda number=number: len(rig.ran) == number + 1 and rig.executor.running is None)  # type: ignore[misc]
+    assert rig.lost == []
+    if not rig.backend.is_passive:
+        assert (rig.doorbell.waits, rig.doorbell.rung) == (0, rung)
+
+
+def test_what_the_executor_submits_itself_runs_without_a_bell() -> None:
+    """As it does when it reads the pipe; other threads' commands ring."""
+    rig = Rig(is_passive=True)
+    rig.let_go.set()
+    read = threading.Event()
+
+    def on_wait() -> bool:
+        if read.is_set():
+            return False
+        read.set()
+        rig.submit("own")
+        return True
+
+    rig.executor.call(lambda: rig.executor.attach(rig.backend))
+    rig.doorbell.on_wait = on_wait
+    rig.executor.start()
+    wait_until(lambda: rig.ran == ["own"])
+    assert rig.doorbell.rung == 1
+    rig.submit("other's")
+    wait_until(lambda: rig.ran == ["own", "other's"])
+    assert rig.doorbell.rung == 2
+    assert rig.executor.stop(10)
 
 
 def test_cancel_removes_queued_work_only(rig: Rig) -> None:

@@ -106,6 +106,14 @@ def test_the_reader_reads_while_the_executor_works(shared: Shared) -> None:
     assert {thread for thread, _ in shared.taken} == {shared.reader.ident}
 
 
+def test_who_comes_second_finds_nothing_and_goes_on(shared: Shared) -> None:
+    """Both may be woken for the same bytes."""
+    shared.inbox._read()
+    assert shared.taken == []
+    os.write(shared.write_fd, b"x")
+    wait_until(lambda: shared.data == [b"x"])
+
+
 def test_the_end_is_told_once_and_ends_the_reader(shared: Shared) -> None:
     """Whoever meets it; afterwards the executor waits as ever."""
     shared.close_writer()
