@@ -73,6 +73,10 @@ class GalaxyLookup:
     def __init__(self, galaxy: GalaxyComponent | GalaxyIndex) -> None:
         self._galaxy = galaxy
 
+    @property
+    def is_loaded(self) -> bool:
+        return self._galaxy.is_loaded
+
     def lookup(self, reference: str) -> TagFacts | None:
         facts = self._galaxy.lookup(reference)
         if facts is None:

@@ -1,7 +1,8 @@
 """What a key may touch beyond its scopes: subtrees of the Galaxy, tag globs, and how strict a write may be.
 
 All empty means free. A tag passes by a subtree or by a tag glob; either list alone restricts. What cannot be judged,
-such as a handle this session did not make or a tag that the Galaxy does not know, does not pass.
+such as a handle this session did not make or a tag that the Galaxy does not know, does not pass. While no Galaxy is
+loaded that is every tag but those whose attribute a glob spells out, such as `Tank*.Level`.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Any, Protocol
 
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_server.core.commands import BULK_WRITE_KINDS, WRITE_KINDS
-from mxgateway_server.core.globs import check_glob, matches
+from mxgateway_server.core.globs import check_glob, matches, spells_last_name
 from mxgateway_server.core.handles import HandleTracker
 from mxgateway_server.core.references import (
     DEFAULT_ATTRIBUTE,
@@ -48,11 +49,17 @@ class TagFacts:
 class TagLookup(Protocol):
     """The Galaxy's answer for a reference, from memory: called for each command, so it must not wait."""
 
+    @property
+    def is_loaded(self) -> bool:
+        """Whether there is a Galaxy to look into; if not, `lookup` knows nothing."""
+
     def lookup(self, reference: str) -> TagFacts | None: ...
 
 
 class NoLookup:
     """The lookup of a gateway without a Galaxy: it knows nothing."""
+
+    is_loaded = False
 
     def lookup(self, reference: str) -> TagFacts | None:
         return None
@@ -135,19 +142,24 @@ def _known(item: ItemReference, lookup: TagLookup) -> tuple[tuple[str, tuple[Tag
     )
 
 
-def _passes(known: Sequence[tuple[str, tuple[TagFacts, ...]]], subtrees: Sequence[str], globs: Sequence[str]) -> bool:
+def _passes(
+    known: Sequence[tuple[str, tuple[TagFacts, ...]]], subtrees: Sequence[str], globs: Sequence[str], is_loaded: bool
+) -> bool:
     if not subtrees and not globs:
         return True
     for text, readings_known in known:
-        if not readings_known and not _unknown_passes(text, globs):
+        if not readings_known and not _unknown_passes(text, globs, is_loaded):
             return False
         if not all(_tag_passes(text, facts, subtrees, globs) for facts in readings_known):
             return False
     return True
 
 
-def _unknown_passes(text: str, globs: Sequence[str]) -> bool:
-    # Only what can mean nothing else is judged by its text: a longer reference may lead into a contained object.
+def _unknown_passes(text: str, globs: Sequence[str], is_loaded: bool) -> bool:
+    # Only what can mean nothing else is judged by its text: a longer reference may lead into a contained object, and
+    # without a Galaxy so may two names, the second then being the object's for its default attribute.
+    if not is_loaded:
+        globs = [glob for glob in globs if spells_last_name(glob)]
     name = spelled_out(text)
     return is_simple(name) and not is_relative(name) and _matches(globs, name)
 
@@ -165,13 +177,17 @@ def _matches(globs: Sequence[str], name: str) -> bool:
     return any(matches(glob, name) or matches(glob, f"{name}[]") for glob in globs)
 
 
+def _unloaded_hint(lookup: TagLookup) -> str:
+    return "" if lookup.is_loaded else ", or it cannot be told: the gateway has not loaded a Galaxy"
+
+
 def read_denial(constraints: Constraints, item: ItemReference, lookup: TagLookup) -> str | None:
     """Why the key may not read or subscribe this item; None when it may."""
     if not constraints.limits_reads:
         return None
-    if _passes(_known(item, lookup), constraints.read_subtrees, constraints.read_tag_globs):
+    if _passes(_known(item, lookup), constraints.read_subtrees, constraints.read_tag_globs, lookup.is_loaded):
         return None
-    return "the API key may not read this tag"
+    return f"the API key may not read this tag{_unloaded_hint(lookup)}"
 
 
 def write_denial(constraints: Constraints, item: ItemReference | None, lookup: TagLookup) -> str | None:
@@ -181,8 +197,8 @@ def write_denial(constraints: Constraints, item: ItemReference | None, lookup: T
     if item is None:
         return "the API key is limited to certain tags and this handle is not one that the session made"
     known = _known(item, lookup)
-    if not _passes(known, constraints.write_subtrees, constraints.write_tag_globs):
-        return "the API key may not write this tag"
+    if not _passes(known, constraints.write_subtrees, constraints.write_tag_globs, lookup.is_loaded):
+        return f"the API key may not write this tag{_unloaded_hint(lookup)}"
     limit = constraints.max_write_classification
     if limit is not None:
         for _, readings_known in known:

@@ -13,6 +13,12 @@ def check_glob(glob: str) -> None:
         raise ValueError(f"a glob has 1 to {MAX_GLOB_CHARACTERS} printable characters: {glob[:40]!r}")
 
 
+def spells_last_name(glob: str) -> bool:
+    """Whether its last name, an attribute's for example, has no wildcard."""
+    last = glob.rpartition(".")[2]
+    return "*" not in last and "?" not in last
+
+
 def matches(glob: str, text: str) -> bool:
     """Whether the whole text matches; linear in the text, whatever the glob."""
     return compile_glob(glob).matches(text)

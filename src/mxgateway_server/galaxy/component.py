@@ -134,6 +134,11 @@ class GalaxyComponent:
             raise GalaxyUnavailableError(f"the Galaxy is not available: {view.reason}")
         return view.entry
 
+    @property
+    def is_loaded(self) -> bool:
+        """Whether `lookup` has something to look into."""
+        return self.view.entry is not None
+
     def lookup(self, reference: str) -> AttributeFacts | None:
         """What an item definition points to, or None when it is unknown or nothing is loaded."""
         entry = self.view.entry

@@ -38,6 +38,9 @@ class GalaxyIndex:
     not browsable are taken as the Galaxy's root, and a cycle of parents is cut at its lowest gobject_id.
     """
 
+    is_loaded = True
+    """There is something to look into, as a GalaxyComponent may have or not."""
+
     def __init__(self, data: GalaxyData) -> None:
         self.deploy_time: datetime | None = data.deploy_time
         self.data = data

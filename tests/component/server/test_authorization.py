@@ -163,7 +163,7 @@ async def test_another_key_can_neither_use_nor_resume_nor_close_a_session_but_an
 async def test_a_limited_key_reads_and_writes_its_tags_only_and_all_of_it_is_in_the_audit(
     gateway: LiveGateway,
 ) -> None:
-    limits = Constraints(read_tag_globs=("Tank*", "Oven*"), write_tag_globs=("Tank*",))
+    limits = Constraints(read_tag_globs=("Tank*.PV", "Oven*.PV"), write_tag_globs=("Tank*.PV",))
     scopes = ["session:open", "session:close", "invoke:read", "invoke:write"]
     key = bearer(await create_key(gateway.settings, "limited", scopes, limits))
     session = (await gateway.stub.OpenSession(pb.OpenSessionRequest(), metadata=key)).session_id
@@ -230,7 +230,7 @@ async def test_a_limited_key_reads_and_writes_its_tags_only_and_all_of_it_is_in_
 
 
 async def test_a_freed_handle_opens_no_way_to_another_tag_for_commands_behind_it(gateway: LiveGateway) -> None:
-    limits = Constraints(write_tag_globs=("Tank*",))
+    limits = Constraints(write_tag_globs=("Tank*.PV",))
     key = bearer(await create_key(gateway.settings, "limited", ["session:open", "invoke:read", "invoke:write"], limits))
     session = (await gateway.stub.OpenSession(pb.OpenSessionRequest(), metadata=key)).session_id
     stream = gateway.stub.InvokeStream(metadata=key)

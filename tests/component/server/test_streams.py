@@ -246,7 +246,7 @@ async def test_every_case_of_invoke_gives_the_same_answer_on_the_command_stream(
     gateway: LiveGateway, keys: str
 ) -> None:
     if keys == "limited":
-        limits = Constraints(read_tag_globs=("Tank.*",), write_tag_globs=("Tank.*",))
+        limits = Constraints(read_tag_globs=("Tank.PV",), write_tag_globs=("Tank.PV",))
         scopes = ["session:open", "invoke:read", "invoke:write"]
         key = bearer(await create_key(gateway.settings, "limited", scopes, limits))
     else:

@@ -257,6 +257,8 @@ def test_relative_references_are_joined_with_their_context(context: str, definit
 
 
 class Galaxy:
+    is_loaded = True
+
     def __init__(self, **facts: TagFacts) -> None:
         self._facts = facts
 
@@ -322,6 +324,8 @@ def test_a_context_does_not_get_around_a_glob() -> None:
 )
 def test_other_names_of_a_tag_neither_hide_it_nor_open_it(reference: str, passes: bool) -> None:
     class Contained:
+        is_loaded = True
+
         def lookup(self, reference: str) -> TagFacts | None:
             return TagFacts("Tank/Inner", full_reference="Inner_001.PV") if "Inner" in reference else None
 
@@ -359,8 +363,8 @@ OTHER_SPELLINGS = [
     ("reference", "loaded"),
     [
         *((reference, True) for reference in OTHER_SPELLINGS),
-        # Without a Galaxy the first is an attribute of Tank as far as anyone can tell.
-        *((reference, False) for reference in OTHER_SPELLINGS[1:]),
+        # Without a Galaxy the first may be an attribute of Tank, and just as well the PV of an object in it.
+        *((reference, False) for reference in OTHER_SPELLINGS),
     ],
 )
 def test_no_spelling_leads_from_an_open_object_into_a_closed_one(reference: str, loaded: bool) -> None:
@@ -373,6 +377,8 @@ def test_no_spelling_leads_from_an_open_object_into_a_closed_one(reference: str,
     }
 
     class Known:
+        is_loaded = loaded
+
         def lookup(self, reference: str) -> TagFacts | None:
             return tags.get(reference.casefold()) if loaded else None
 
@@ -383,6 +389,38 @@ def test_no_spelling_leads_from_an_open_object_into_a_closed_one(reference: str,
     if reference:
         made = command("WRITE", server_handle=1, item_handle=1, value=ONE)
         assert judge(made, limits, handles_for(reference), Known()).denial is not None
+
+
+@pytest.mark.parametrize(
+    ("glob", "reference", "passes"),
+    [
+        ("Tank.PV", "Tank.PV", True),
+        ("tank.pv", "Tank.PV", True),
+        ("Tank.PV[]", "Tank.PV", True),
+        ("Tank.Levels", "Tank.Levels[3]", True),
+        ("Tank*.PV", "Tank.PV", True),
+        ("*.PV", "Tank.PV", True),
+        ("Tank.*", "Tank.PV", False),
+        ("Tank.P?", "Tank.PV", False),
+        ("*", "Tank.PV", False),
+        ("Tank*", "Tank.PV", False),
+        ("*.PV", "Tank.Inner", False),
+        ("Tank.Inner.Speed", "Tank.Inner.Speed", False),
+        ("Tank.PV", "Tank.Inner", False),
+    ],
+)
+def test_without_a_galaxy_a_glob_has_to_spell_the_attribute_out(glob: str, reference: str, passes: bool) -> None:
+    """`Tank.Inner` fits `Tank.*`, and may be the default attribute of an object that the key is not to see."""
+    limits = Constraints(read_tag_globs=(glob,), write_tag_globs=(glob,))
+    denials = [
+        judge(command("ADD_ITEM", server_handle=1, item_definition=reference), limits, HandleTracker(), NoLookup()),
+        judge(command("WRITE", server_handle=1, item_handle=1, value=ONE), limits, handles_for(reference), NoLookup()),
+    ]
+    assert [each.denial is None for each in denials] == [passes, passes]
+    if not passes:
+        assert all("not loaded a Galaxy" in str(each.denial) for each in denials)
+    free = judge(command("ADD_ITEM", server_handle=1, item_definition=reference), FREE, HandleTracker(), NoLookup())
+    assert free.denial is None
 
 
 @pytest.mark.parametrize(
@@ -409,6 +447,8 @@ def test_a_context_does_not_lead_out_of_what_is_open(definition: str, context: s
     }
 
     class Known:
+        is_loaded = True
+
         def lookup(self, reference: str) -> TagFacts | None:
             return tags.get(reference.casefold())
 

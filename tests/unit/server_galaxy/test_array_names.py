@@ -13,6 +13,8 @@ from mxgateway_server.galaxy.index import GalaxyIndex
 
 
 class IndexLookup:
+    is_loaded = True
+
     def __init__(self, index: GalaxyIndex) -> None:
         self._index = index
 

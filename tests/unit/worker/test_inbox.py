@@ -279,6 +279,21 @@ def test_a_short_wait_reads_and_hears_the_bell(shared: Shared) -> None:
     assert shared.data == [b"x", b""]
 
 
+def test_who_rings_while_the_bell_is_read_does_not_silence_it(shared: Shared, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = os.eventfd_read
+
+    def ringing(fd: int) -> int:
+        shared.inbox.set()
+        return real(fd)
+
+    shared.inbox.set()
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "eventfd_read", ringing)
+        shared.inbox.wait(10)
+    shared.inbox.set()
+    assert shared.inbox._executor.poll(0) == [(shared.inbox._bell, select.EPOLLIN)]
+
+
 def test_a_failure_of_reading_is_told() -> None:
     """An inbox whose descriptor turns bad gives the error once, in both kinds."""
     pipe = Pipe()
