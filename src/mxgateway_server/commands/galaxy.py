@@ -36,12 +36,14 @@ def _refusals() -> Iterator[None]:
 def build(source: str, output: Path, objects: int, as_json: bool) -> None:
     """Make a Galaxy database of a description."""
     # SQLAlchemy and YAML are loaded by those commands only that need them.
+    from mxgateway_server.galaxy import SqlGalaxySource
     from mxgateway_simulator.builder import build_galaxy
     from mxgateway_simulator.description_reader import read_description
 
     try:
         with _refusals():
             result = build_galaxy(read_description(source), output, objects)
+        browsable = SqlGalaxySource(str(output)).count_objects()
     except OSError as error:
         raise click.ClickException(f"--output {output} cannot be written: {error.strerror}") from error
     if as_json:
@@ -51,13 +53,16 @@ def build(source: str, output: Path, objects: int, as_json: bool) -> None:
                     "output": str(output),
                     "galaxy": result.galaxy,
                     "objects": result.objects,
+                    "browsable": browsable,
                     "templates": result.templates,
                     "rows": dict(sorted(result.rows.items())),
                 }
             )
         )
     else:
-        click.echo(f"{output}: Galaxy {result.galaxy} with {result.objects} deployed objects")
+        # Symbols and the like are deployed, too.
+        shown = "" if browsable == result.objects else f", {browsable} of which browse shows"
+        click.echo(f"{output}: Galaxy {result.galaxy} with {result.objects} deployed objects{shown}")
 
 
 _DATABASE = click.option(

@@ -90,6 +90,11 @@ def _parent() -> ColumnElement[int]:
     return case((contained_by != 0, contained_by), else_=_gobject.c.area_gobject_id).label("parent_gobject_id")
 
 
+def browsable_count() -> Query:
+    """How many objects browse shows."""
+    return select(func.count()).select_from(_deployed()).where(_is_browsable())
+
+
 def hierarchy() -> Query:
     """The deployed objects that browse shows, parents not necessarily before children."""
     contained_name = _gobject.c.contained_name

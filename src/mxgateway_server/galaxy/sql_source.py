@@ -98,6 +98,15 @@ class SqlGalaxySource:
         with self._connection() as connection:
             return _deploy_time(connection)
 
+    def count_objects(self) -> int:
+        """How many objects `read_galaxy` gives.
+
+        Raises:
+            GalaxySourceError: the database cannot be read.
+        """
+        with self._connection() as connection:
+            return int(connection.execute(queries.browsable_count()).scalar_one())
+
     def read_galaxy(self) -> GalaxyData:
         names = self._data_type_names()
         with self._connection(streaming=True) as connection:
