@@ -4,6 +4,7 @@ PipeProtocolError
     MalformedFrameError, OversizedFrameError, VersionMismatchError, SessionMismatchError, SequenceError, BodyError,
     NonceError
 MxComError
+BackendOptionError
 BackendLostError
 """
 
@@ -52,6 +53,18 @@ class MxComError(Exception):
     def __init__(self, hresult: int, message: str = "") -> None:
         self.hresult = hresult
         super().__init__(message or f"HRESULT 0x{hresult & 0xFFFFFFFF:08X}")
+
+
+class BackendOptionError(ValueError):
+    """An option that a backend does not have, or a value that it does not take; the text names both, and what it takes.
+
+    Attributes:
+        is_missing: an option that must be there is not, so it is none of those that were given.
+    """
+
+    def __init__(self, message: str, *, is_missing: bool = False) -> None:
+        self.is_missing = is_missing
+        super().__init__(message)
 
 
 class BackendLostError(Exception):

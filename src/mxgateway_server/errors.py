@@ -16,6 +16,7 @@ GatewayError
         WorkerStartError
             WorkerLaunchError, WorkerNeverReadyError, WorkerNonceError, WorkerVersionError, WorkerEarlyExitError,
             WorkerGarbageError, WorkerBackendError
+                WorkerOptionError
         WorkerExitedError, WorkerProtocolError, WorkerHungError, WorkerFaultedError, SessionClosedError,
         WorkerShutdownTimeoutError
     NoAlarmProviderError
@@ -248,6 +249,18 @@ class WorkerBackendError(WorkerStartError):
     def __init__(self, message: str, *, hresult: int | None = None, worker_pid: int = 0) -> None:
         self.hresult = hresult
         super().__init__(message, worker_pid=worker_pid)
+
+
+class WorkerOptionError(WorkerBackendError):
+    """The backend does not have an option that it was given, or does not take its value.
+
+    Attributes:
+        problem: which one, and what it takes.
+    """
+
+    def __init__(self, problem: str, *, worker_pid: int = 0) -> None:
+        self.problem = problem
+        super().__init__(f"the backend cannot be created: {problem}", worker_pid=worker_pid)
 
 
 class WorkerExitedError(WorkerError):

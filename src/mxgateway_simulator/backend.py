@@ -53,7 +53,8 @@ def create_backend(options: Mapping[str, str]) -> SimulatorBackend:
         )
     if not options.get("galaxy"):
         raise OptionError(
-            "the simulator needs the option galaxy: the path of a database made by mxgateway galaxy build"
+            "the simulator needs the option galaxy: the path of a database made by mxgateway galaxy build",
+            is_missing=True,
         )
     profile = options.get("profile", "")
     if profile and profile not in PROFILES:
@@ -113,19 +114,27 @@ class SimulatorBackend:
     # Life.
 
     def open(self, sink: EventSink) -> None:
-        """Opens Galaxy and board; what is wrong with them is E_FAIL with the reason as text."""
+        """Opens Galaxy and board; what is wrong with them is E_FAIL with the reason as text.
+
+        Raises:
+            OptionError: the session's switches do not go with the Galaxy's.
+        """
         try:
             galaxy = self._galaxy = GalaxyFile(self._galaxy_path)
             self._galaxy_version = galaxy.data_version()
             configured = {name[7:]: value for name, value in galaxy.settings.items() if name.startswith("switch.")}
             switches = Switches.parse(PROFILES.get(self._profile, {}), Switches.parse(configured))
-            switches = Switches.parse(self._switches, switches)
             _set_faults(self._faults, galaxy.settings)
             self._board = Board(self._board_path, galaxy.settings.get("build_id", ""))
             directory = UserDirectory(galaxy.settings.get("security", "none"), galaxy.users())
         except SimulatorError as error:
             self.close()
             raise MxComError(hresults.E_FAIL, str(error)) from error
+        try:
+            switches = Switches.parse(self._switches, switches)
+        except OptionError:
+            self.close()
+            raise
         self._sink = sink
         self._faulty_sink = FaultySink(sink, self._faults)
         shown = self._faulty_sink if self._faults.concern_events else sink

@@ -9,6 +9,8 @@ SimulatorError
 
 from __future__ import annotations
 
+from mxgateway_protocol.errors import BackendOptionError
+
 
 class SimulatorError(Exception):
     """Anything that the simulator refuses; the text names the cause and the remedy."""
@@ -36,5 +38,5 @@ class BoardError(SimulatorError):
     """The shared board is corrupt, locked for too long, or in a place that cannot be written."""
 
 
-class OptionError(SimulatorError, ValueError):
+class OptionError(SimulatorError, BackendOptionError):
     """An option or switch that does not exist, or a value that it does not take."""

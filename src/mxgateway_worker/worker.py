@@ -19,6 +19,7 @@ from mxgateway_protocol.clock import Clock
 from mxgateway_protocol.contract import MAX_FRAME_BYTES, WORKER_PROTOCOL_VERSION, WorkerExit
 from mxgateway_protocol.envelopes import EnvelopeReader, EnvelopeWriter
 from mxgateway_protocol.errors import (
+    BackendOptionError,
     BodyError,
     MxComError,
     NonceError,
@@ -155,11 +156,11 @@ class Worker:
 
     def _fault(self, category: int, message: str, error: BaseException | None = None) -> None:
         hresult = error.hresult if isinstance(error, MxComError) else None
-        code = (
-            pb.PROTOCOL_STATUS_CODE_PROTOCOL_VIOLATION
-            if category == wpb.WORKER_FAULT_CATEGORY_PROTOCOL_VIOLATION
-            else pb.PROTOCOL_STATUS_CODE_WORKER_UNAVAILABLE
-        )
+        code = pb.PROTOCOL_STATUS_CODE_WORKER_UNAVAILABLE
+        if category == wpb.WORKER_FAULT_CATEGORY_PROTOCOL_VIOLATION:
+            code = pb.PROTOCOL_STATUS_CODE_PROTOCOL_VIOLATION
+        elif isinstance(error, BackendOptionError) and not error.is_missing:
+            code = pb.PROTOCOL_STATUS_CODE_INVALID_REQUEST
         fault = wpb.WorkerFault(
             category=wpb.WorkerFaultCategory.ValueType(category),
             exception_type=type(error).__name__ if error is not None else "",
@@ -328,15 +329,26 @@ class Worker:
                 on_shutdown=self._on_shutdown_command,
             )
             if fault:
-                self._dispatcher.inject(*faults.parse(fault))
+                self._inject(self._dispatcher, fault)
         except Exception as error:
-            logger.exception("the backend cannot be opened backend=%s", settings.backend)
-            message = f"backend {settings.backend} cannot be opened: {type(error).__name__}: {error}"
+            if isinstance(error, BackendOptionError):
+                message = f"option of the backend {settings.backend}: {error}"
+                logger.error("%s", message)  # noqa: TRY400 - where it was found out says nothing
+            else:
+                logger.exception("the backend cannot be opened backend=%s", settings.backend)
+                message = f"backend {settings.backend} cannot be opened: {type(error).__name__}: {error}"
             self._fault(wpb.WORKER_FAULT_CATEGORY_BACKEND_CREATION_FAILED, message, error)
             self._finish(End(WorkerExit.BACKEND_FAILED, "no backend", _LAST_WORDS_SECONDS))
             return False
         self._options = options
         return True
+
+    @staticmethod
+    def _inject(dispatcher: Dispatcher, fault: str) -> None:
+        try:
+            dispatcher.inject(*faults.parse(fault))
+        except ValueError as error:
+            raise BackendOptionError(f"fault: {error}") from error
 
     def _assign(self, assign: wpb.WorkerAssign) -> None:
         self._session_id = assign.session_id

@@ -26,9 +26,11 @@ from mxgateway_server.core.session_table import SessionTable
 from mxgateway_server.core.subscriber import Policy, SubscriberLimits
 from mxgateway_server.errors import (
     GatewayStoppingError,
+    InvalidRequestError,
     SessionClosedError,
     SessionNotFoundError,
     WorkerError,
+    WorkerOptionError,
     WorkerShutdownTimeoutError,
 )
 from mxgateway_server.logs import get_logger
@@ -107,6 +109,7 @@ class SessionManager:
 
         Raises:
             GatewayStoppingError, SessionLimitError, WorkerStartError
+            InvalidRequestError: the backend does not take the caller's options.
         """
         if self._is_stopping:
             raise GatewayStoppingError(
@@ -150,6 +153,15 @@ class SessionManager:
         return session
 
     async def _worker(self, session: Session, wish: OpenOptions) -> WorkerClient:
+        try:
+            return await self._pooled_or_new(session, wish)
+        except WorkerOptionError as error:
+            if not wish.options:
+                # Those of the gateway's own settings are no caller's mistake.
+                raise
+            raise InvalidRequestError(f"backend_options: {error.problem}") from error
+
+    async def _pooled_or_new(self, session: Session, wish: OpenOptions) -> WorkerClient:
         record = session.record
         policy = session.hub.policy
         while wish.uses_default_plan:

@@ -28,6 +28,7 @@ from mxgateway_server.errors import (
     WorkerHungError,
     WorkerNeverReadyError,
     WorkerNonceError,
+    WorkerOptionError,
     WorkerProtocolError,
     WorkerVersionError,
 )
@@ -298,6 +299,8 @@ class WorkerClient:
         category = fault.category
         name = wpb.WorkerFaultCategory.Name(category).removeprefix("WORKER_FAULT_CATEGORY_").lower()
         if category == wpb.WORKER_FAULT_CATEGORY_BACKEND_CREATION_FAILED:
+            if fault.protocol_status.code == pb.PROTOCOL_STATUS_CODE_INVALID_REQUEST:
+                raise WorkerOptionError(text, worker_pid=self.pid)
             hresult = fault.hresult if fault.HasField("hresult") else None
             raise WorkerBackendError(f"the backend cannot be created: {text}", hresult=hresult, worker_pid=self.pid)
         if category == wpb.WORKER_FAULT_CATEGORY_STA_HUNG:

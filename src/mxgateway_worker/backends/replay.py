@@ -17,7 +17,7 @@ from mxgateway_protocol import hresults
 from mxgateway_protocol.backend import BackendInfo, EventSink, Sample
 from mxgateway_protocol.clock import Clock, SystemClock
 from mxgateway_protocol.contract import CLASS_ID, PROG_ID
-from mxgateway_protocol.errors import MxComError
+from mxgateway_protocol.errors import BackendOptionError, MxComError
 from mxgateway_protocol.quality import BAD_CONFIGURATION_ERROR, INITIALIZING
 from mxgateway_protocol.status import OK, PENDING, Category, Detail, MxStatus, Source
 from mxgateway_protocol.variants import EMPTY, Variant, VarType
@@ -42,24 +42,26 @@ def create_backend(options: Mapping[str, str]) -> ReplayBackend:
     `times` (`recorded`, the default, or `now`: source times as if it happened while it is played).
 
     Raises:
-        ValueError: an option is missing, unknown or wrong.
+        BackendOptionError: an option is missing, unknown or wrong.
     """
     unknown = set(options) - set(_OPTIONS)
     if unknown:
-        raise ValueError(f"replay has no option {', '.join(sorted(unknown))}; it has {', '.join(_OPTIONS)}")
+        raise BackendOptionError(f"replay has no option {', '.join(sorted(unknown))}; it has {', '.join(_OPTIONS)}")
     if not options.get("file"):
-        raise ValueError("replay needs the option file: the path of a recording in CSV or Parquet")
+        raise BackendOptionError(
+            "replay needs the option file: the path of a recording in CSV or Parquet", is_missing=True
+        )
     try:
         speed = float(options.get("speed", "1"))
     except ValueError:
         speed = 0.0
     if not (speed > 0 and math.isfinite(speed)):
-        raise ValueError(f"option speed is a factor above 0, not {options['speed']!r}")
+        raise BackendOptionError(f"option speed is a factor above 0, not {options['speed']!r}")
     loop, times = options.get("loop", "false").lower(), options.get("times", "recorded")
     if loop not in ("true", "false"):
-        raise ValueError(f"option loop is true or false, not {loop!r}")
+        raise BackendOptionError(f"option loop is true or false, not {loop!r}")
     if times not in ("recorded", "now"):
-        raise ValueError(f"option times is recorded or now, not {times!r}")
+        raise BackendOptionError(f"option times is recorded or now, not {times!r}")
     return ReplayBackend(Path(options["file"]), speed=speed, loop=loop == "true", shift_times=times == "now")
 
 

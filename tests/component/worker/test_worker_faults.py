@@ -74,6 +74,9 @@ def test_wrong_backend_options_are_a_fault_that_names_them() -> None:
         worker.hello()
         assert worker.wait_for_exit() == WorkerExit.BACKEND_FAILED
         assert "colour" in worker.faults[0].diagnostic_message
+        # It is none of the worker's faults, which is for the gateway to know.
+        assert worker.faults[0].category == wpb.WORKER_FAULT_CATEGORY_BACKEND_CREATION_FAILED
+        assert worker.faults[0].protocol_status.code == pb.PROTOCOL_STATUS_CODE_INVALID_REQUEST
 
 
 def test_a_corrupt_frame_can_be_asked_for() -> None:
