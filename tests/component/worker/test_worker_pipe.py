@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import selectors
 import socket
+import struct
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.support.worker_process import DEADLINE, NONCE, WorkerProcess
@@ -22,13 +24,20 @@ OK = pb.PROTOCOL_STATUS_CODE_OK
 CANCELED = pb.PROTOCOL_STATUS_CODE_CANCELED
 ARGUMENTS = ["--allow-fault-injection", "--heartbeat-interval", "0.02"]
 REGISTER = pb.MxCommand(kind=pb.MX_COMMAND_KIND_REGISTER, register=pb.RegisterCommand(client_name="x"))
-# A passive backend's executor reads the pipe itself while it has nothing else to do.
-WAYS = {"passive": {"passive": "1"}, "waits itself": {}}
+# A passive backend's executor reads the pipe itself while it has nothing else to do, where that is possible.
+WAYS: dict[str, dict[str, Any]] = {
+    "passive": {"options": {"passive": "1"}},
+    "waits itself": {},
+    "passive, blocking pipe": {
+        "options": {"passive": "1"},
+        "preload": "from mxgateway_worker import stdio; stdio.make_nonblocking = lambda fd: False",
+    },
+}
 
 
 @pytest.fixture(params=WAYS)
 def worker(request: pytest.FixtureRequest) -> Iterator[WorkerProcess]:
-    with WorkerProcess(arguments=ARGUMENTS, options=WAYS[request.param]) as process:
+    with WorkerProcess(arguments=ARGUMENTS, **WAYS[request.param]) as process:
         yield process.make_ready()
 
 
@@ -154,11 +163,19 @@ if sys.platform == "linux":
         assert busy_threads(worker, 60) == 1
 
 
+def tcp_pair() -> tuple[socket.socket, socket.socket]:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        ours = socket.create_connection(server.getsockname())
+        return ours, server.accept()[0]
+
+
 class SocketWorker(WorkerProcess):
     """Its input is a socket, as some event loops make it."""
 
+    pair: Callable[[], tuple[socket.socket, socket.socket]] = staticmethod(socket.socketpair)
+
     def __enter__(self) -> WorkerProcess:
-        ours, theirs = socket.socketpair()
+        ours, theirs = self.pair()
         self.process = subprocess.Popen(
             [sys.executable, *self.command_line],
             stdin=theirs.fileno(),
@@ -168,6 +185,9 @@ class SocketWorker(WorkerProcess):
             bufsize=0,
         )
         theirs.close()
+        # Closing one of these resets the connection.
+        if ours.family == socket.AF_INET:
+            ours.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._stdin = ours.makefile("wb", buffering=0)
         ours.close()
         self._stdout, self._stderr = self.process.stdout, self.process.stderr
@@ -180,13 +200,29 @@ class SocketWorker(WorkerProcess):
 @pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="needs sockets as descriptors")
 @pytest.mark.parametrize("way", WAYS)
 def test_the_input_may_be_a_socket(way: str) -> None:
-    with SocketWorker(arguments=ARGUMENTS, options=WAYS[way]) as worker:
+    with SocketWorker(arguments=ARGUMENTS, **WAYS[way]) as worker:
         worker.make_ready()
         worker.send_bytes(b"".join(ping_frame(worker, f"c{number}", "y" * 1000) for number in range(50)))
         worker.wait_for(lambda: len(worker.replies) == 50)
         assert worker.reply_order == [f"c{number}" for number in range(50)]
         worker.close_stdin()
         assert worker.wait_for_exit() == WorkerExit.GATEWAY_GONE
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs sockets as descriptors")
+@pytest.mark.parametrize("way", WAYS)
+def test_an_input_that_fails_is_the_gateways_end(way: str) -> None:
+    """Here a connection that is reset."""
+
+    class Reset(SocketWorker):
+        pair = staticmethod(tcp_pair)
+
+    with Reset(arguments=ARGUMENTS, **WAYS[way]) as worker:
+        worker.make_ready()
+        worker.close_stdin()
+        assert worker.wait_for_exit() == WorkerExit.GATEWAY_GONE
+        assert "reading the pipe failed" in worker.log
+        assert worker.faults == []
 
 
 def test_the_input_may_be_a_file(tmp_path: Path) -> None:

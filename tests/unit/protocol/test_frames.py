@@ -38,6 +38,20 @@ def test_a_length_over_the_limit_is_refused_before_its_bytes_come() -> None:
         decode_length(b"\xff\xff\xff\xff")
 
 
+def test_a_whole_frame_over_the_limit_is_refused_too() -> None:
+    with pytest.raises(OversizedFrameError):
+        list(FrameDecoder(max_bytes=10).feed(encode_frame(b"x" * 11)))
+
+
+def test_what_looks_like_a_frame_within_a_frame_is_none() -> None:
+    """A payload that is a frame itself, cut just before it."""
+    inner = encode_frame(b"inner")
+    stream, decoder = encode_frame(inner), FrameDecoder()
+    assert list(decoder.feed(stream[:4])) == []
+    assert list(decoder.feed(stream[4:])) == [inner]
+    assert list(decoder.feed(encode_frame(b"after"))) == [b"after"]
+
+
 def test_frames_before_a_bad_one_are_delivered() -> None:
     decoder = FrameDecoder()
     frames = decoder.feed(encode_frame(b"good") + b"\x00\x00\x00\x00")

@@ -7,6 +7,7 @@ import threading
 
 import pytest
 from tests.support.clock import ManualClock
+from tests.support.waiting import wait_until
 
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway.generated import mxaccess_worker_pb2 as wpb
@@ -179,6 +180,33 @@ def test_what_the_pipe_does_not_take_at_once_goes_first_in_the_next_turn(room: i
     data = b"".join([*pipe.taken, *rig.writes])
     envelopes = [rig.reader.parse(payload) for payload in rig.decoder.feed(data)]
     assert [envelope.correlation_id for envelope in envelopes] == ["c1", "c2"]
+
+
+@pytest.mark.parametrize("why", ["the pipe is full", "another writes", "more follow"])
+def test_the_writers_thread_takes_over_what_a_reply_leaves(why: str) -> None:
+    """It sleeps until it is told: nothing else is there to send."""
+    pipe = Pipe(3 if why == "the pipe is full" else 10**6)
+    rig = rig_with(pipe)
+    rig.writer.start()
+    if why == "another writes":
+        with rig.writer._sending:
+            rig.writer.reply("c1", b"")
+    else:
+        rig.writer.reply("c1", b"", more_follow=why == "more follow")
+    wait_until(lambda: bool(rig.writes))
+    data = b"".join([*pipe.taken, *rig.writes])
+    assert [rig.reader.parse(payload).correlation_id for payload in rig.decoder.feed(data)] == ["c1"]
+    assert rig.writer.finish(None, 10)
+
+
+def test_the_writers_thread_writes_alone() -> None:
+    """Whoever numbers frames meanwhile would put them out of sequence."""
+    rig = Rig()
+    alone: list[bool] = []
+    rig.writer._write = lambda _: alone.append(rig.writer._sending.locked())  # type: ignore[method-assign]
+    rig.writer.send(RawFrame(b"x"))
+    rig.writer._turn()
+    assert alone == [True]
 
 
 def test_replies_of_a_burst_leave_together() -> None:
