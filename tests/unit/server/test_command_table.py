@@ -56,6 +56,17 @@ async def test_a_command_is_written_as_the_envelope_that_protobuf_would_make() -
     assert (await future).message.diagnostic_message == "done"
 
 
+async def test_each_command_goes_with_its_own_time_limit() -> None:
+    rig = Rig()
+    limits = (1.5, 1.5, 30.0, 0.25, 1.5)
+    for limit in limits:
+        rig.submit(timeout=limit)
+    reader, decoder = EnvelopeReader(SESSION), FrameDecoder()
+    sent = [reader.parse(payload).worker_command for data in rig.written for payload in decoder.feed(data)]
+    assert tuple(command.time_left.ToNanoseconds() / 1e9 for command in sent) == limits
+    rig.table.fail_all(SessionClosedError("the test is over"))
+
+
 async def test_who_asked_is_told_of_a_reply_before_the_loop_turns() -> None:
     rig = Rig()
     future = rig.submit("a")

@@ -217,6 +217,7 @@ def test_the_end_of_a_pipe_costs_an_executor_that_goes_on_nothing(shared: Shared
     shared.reader.join(10)
     shared.inbox.wait(0)
     assert shared.inbox._executor.poll(0) == []
+    assert shared.inbox._ready(0.001) == []
     shared.inbox.wait(0)
     assert shared.data == [b""]
 
