@@ -147,7 +147,9 @@ class Gateway:
                 max_timeout=settings.sessions.max_command_timeout_seconds,
                 audits_writes=settings.authentication.audit_writes,
             )
-            servicer = GatewayServicer(manager, gate, settings, plan, self._clock)
+            servicer = GatewayServicer(
+                manager, gate, settings, plan, self._clock, galaxy.settled if galaxy is not None else None
+            )
             handlers: list[tuple[str, Any]] = [(SERVICE, servicer.handler())]
             if galaxy is not None:
                 service = GalaxyRepositoryService(

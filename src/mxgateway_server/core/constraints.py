@@ -98,6 +98,11 @@ class Constraints:
     def limits_writes(self) -> bool:
         return bool(self.write_subtrees or self.write_tag_globs or self.max_write_classification is not None)
 
+    @property
+    def limits_tags(self) -> bool:
+        """Whether a tag has to be looked up before it may be touched."""
+        return self.limits_reads or self.limits_writes
+
     def to_json(self) -> dict[str, Any]:
         """The limits that are set, by name."""
         found: dict[str, Any] = {}

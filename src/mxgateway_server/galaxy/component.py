@@ -117,18 +117,24 @@ class GalaxyComponent:
         """Status, entry and reason at this moment."""
         return self._cache.view
 
+    async def settled(self) -> bool:
+        """Waits a bounded time while nothing has come out yet; False when that passed."""
+        if self.view.entry is None and not self._settled.is_set():
+            try:
+                async with asyncio.timeout(self._timing.first_load):
+                    await self._settled.wait()
+            except TimeoutError:
+                return False
+        return True
+
     async def entry(self) -> CacheEntry:
         """What is served; waits a bounded time while nothing has come out yet.
 
         Raises:
             GalaxyUnavailableError: there is nothing to serve.
         """
-        if self.view.entry is None and not self._settled.is_set():
-            try:
-                async with asyncio.timeout(self._timing.first_load):
-                    await self._settled.wait()
-            except TimeoutError:
-                raise GalaxyUnavailableError("the Galaxy is still being read; try again") from None
+        if not await self.settled():
+            raise GalaxyUnavailableError("the Galaxy is still being read; try again")
         view = self.view
         if view.entry is None:
             raise GalaxyUnavailableError(f"the Galaxy is not available: {view.reason}")

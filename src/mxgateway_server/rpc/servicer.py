@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import grpc
@@ -40,16 +41,27 @@ CAPABILITIES = (
 
 
 class GatewayServicer:
-    """Handlers of the service; the caller is known and has the method's scope before any of them runs."""
+    """Handlers of the service; the caller is known and has the method's scope before any of them runs.
+
+    Args:
+        galaxy_settled: waits a bounded time for the Galaxy's first reading; None without a Galaxy.
+    """
 
     def __init__(
-        self, manager: SessionManager, gate: CommandGate, settings: Settings, plan: WorkerPlan, clock: Clock
+        self,
+        manager: SessionManager,
+        gate: CommandGate,
+        settings: Settings,
+        plan: WorkerPlan,
+        clock: Clock,
+        galaxy_settled: Callable[[], Awaitable[bool]] | None = None,
     ) -> None:
         self._manager = manager
         self._gate = gate
         self._settings = settings
         self._plan = plan
         self._clock = clock
+        self._galaxy_settled = galaxy_settled
 
     def handler(self) -> grpc.GenericRpcHandler:
         """All methods for a server; events and replies to commands are sent as the bytes that they are."""
@@ -89,6 +101,9 @@ class GatewayServicer:
         call = current_call()
         check_correlation_id(request.client_correlation_id)
         wish = open_options(request, self._settings, self._plan)
+        if self._galaxy_settled is not None and call.caller.constraints.limits_tags:
+            # Commands cannot wait, and would be refused: right after a start, to clients that come back.
+            await self._galaxy_settled()
         session = await self._manager.open(call.caller, wish)
         worker = session.worker
         assert worker is not None

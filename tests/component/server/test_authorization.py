@@ -31,6 +31,7 @@ from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_protocol.commands import COMMANDS, Scope
 from mxgateway_server.core.constraints import Constraints
 from mxgateway_server.core.scopes import PER_COMMAND, RPC_SCOPES
+from mxgateway_server.galaxy import GalaxyComponent
 from mxgateway_server.security.authenticator import ANYONE
 
 OURS = sorted(method for method in RPC_SCOPES if not method.startswith("/grpc."))
@@ -227,6 +228,30 @@ async def test_a_limited_key_reads_and_writes_its_tags_only_and_all_of_it_is_in_
         assert "SENTINEL-VALUE" not in repr(records)
     finally:
         await store.close()
+
+
+async def test_a_limited_keys_session_opens_once_the_galaxy_has_been_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Until then its tags cannot be judged: whoever comes back right after a start would be refused."""
+    asked, read = asyncio.Event(), asyncio.Event()
+
+    async def settled(_: GalaxyComponent) -> bool:
+        asked.set()
+        return await read.wait()
+
+    monkeypatch.setattr(GalaxyComponent, "settled", settled)
+    async with live_gateway(fake_settings(tmp_path)) as gateway, asyncio.timeout(20):
+        await gateway.open()
+        assert not asked.is_set()
+        key = bearer(
+            await create_key(gateway.settings, "limited", ["session:open"], Constraints(write_tag_globs=("Tank.*",)))
+        )
+        opening = gateway.stub.OpenSession(pb.OpenSessionRequest(), metadata=key)
+        await asked.wait()
+        assert not opening.done()
+        read.set()
+        assert (await opening).session_id
 
 
 async def test_a_freed_handle_opens_no_way_to_another_tag_for_commands_behind_it(gateway: LiveGateway) -> None:
