@@ -32,7 +32,7 @@ from mxgateway_server.security import tables
 from mxgateway_server.security.audit import AuditLog
 from mxgateway_server.security.authenticator import Authenticator
 from mxgateway_server.security.keys import Pepper, load_pepper, parse_authorization, write_private
-from mxgateway_server.security.store import AuditRecord, KeyRecord, KeyStore
+from mxgateway_server.security.store import AuditRecord, KeyRecord, KeyStore, _set_pragmas
 from mxgateway_server.security.tls import host_names, load_certificate, self_signed
 
 PEPPER = Pepper(b"p" * 32)
@@ -203,6 +203,32 @@ async def test_several_processes_may_open_an_empty_store_at_once(tmp_path: Path,
     assert len(await opened[0].list_keys()) == 5
     for store in opened:
         await store.close()
+
+
+@pytest.mark.parametrize(("code", "passes"), [(sqlite3.SQLITE_BUSY, True), (sqlite3.SQLITE_IOERR, False)])
+def test_whoever_changes_the_journals_mode_just_now_may_do_it(code: int, passes: bool) -> None:
+    """Of two that start at once on an empty store SQLite may refuse one at once, without waiting for the other."""
+    said: list[str] = []
+
+    class Cursor(sqlite3.Cursor):
+        def execute(self, sql: str, *_: object) -> Cursor:
+            said.append(sql)
+            if "journal_mode" in sql:
+                error = sqlite3.OperationalError("database is locked")
+                error.sqlite_errorcode = code
+                raise error
+            return self
+
+    class Connection(sqlite3.Connection):
+        def cursor(self, *_: object) -> Cursor:  # type: ignore[override]
+            return Cursor(self)
+
+    with (
+        contextlib.closing(sqlite3.connect(":memory:", factory=Connection)) as connection,
+        contextlib.nullcontext() if passes else pytest.raises(sqlite3.OperationalError),
+    ):
+        _set_pragmas(connection, None)
+    assert ("PRAGMA foreign_keys=ON" in said) == passes
 
 
 async def test_readers_and_writers_of_one_store_do_not_hinder_each_other(tmp_path: Path, clock: ManualClock) -> None:
