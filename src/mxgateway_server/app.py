@@ -74,8 +74,8 @@ class GalaxyLookup:
         self._galaxy = galaxy
 
     @property
-    def is_loaded(self) -> bool:
-        return self._galaxy.is_loaded
+    def is_pending(self) -> bool:
+        return not self._galaxy.is_loaded
 
     def lookup(self, reference: str) -> TagFacts | None:
         facts = self._galaxy.lookup(reference)

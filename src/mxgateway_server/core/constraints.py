@@ -1,8 +1,9 @@
 """What a key may touch beyond its scopes: subtrees of the Galaxy, tag globs, and how strict a write may be.
 
 All empty means free. A tag passes by a subtree or by a tag glob; either list alone restricts. What cannot be judged,
-such as a handle this session did not make or a tag that the Galaxy does not know, does not pass. While no Galaxy is
-loaded that is every tag but those whose attribute a glob spells out, such as `Tank*.Level`.
+such as a handle this session did not make or a tag that the Galaxy does not know, does not pass. Until the Galaxy is
+read that is every tag but those whose attribute a glob spells out, such as `Tank*.Level`. A gateway that has no Galaxy
+judges by the texts.
 """
 
 from __future__ import annotations
@@ -50,16 +51,16 @@ class TagLookup(Protocol):
     """The Galaxy's answer for a reference, from memory: called for each command, so it must not wait."""
 
     @property
-    def is_loaded(self) -> bool:
-        """Whether there is a Galaxy to look into; if not, `lookup` knows nothing."""
+    def is_pending(self) -> bool:
+        """Whether there is a Galaxy that could not be read so far: `lookup` knows nothing yet."""
 
     def lookup(self, reference: str) -> TagFacts | None: ...
 
 
 class NoLookup:
-    """The lookup of a gateway without a Galaxy: it knows nothing."""
+    """The lookup of a gateway without a Galaxy: it knows nothing, now and later, so texts are all there is to judge."""
 
-    is_loaded = False
+    is_pending = False
 
     def lookup(self, reference: str) -> TagFacts | None:
         return None
@@ -148,22 +149,22 @@ def _known(item: ItemReference, lookup: TagLookup) -> tuple[tuple[str, tuple[Tag
 
 
 def _passes(
-    known: Sequence[tuple[str, tuple[TagFacts, ...]]], subtrees: Sequence[str], globs: Sequence[str], is_loaded: bool
+    known: Sequence[tuple[str, tuple[TagFacts, ...]]], subtrees: Sequence[str], globs: Sequence[str], is_pending: bool
 ) -> bool:
     if not subtrees and not globs:
         return True
     for text, readings_known in known:
-        if not readings_known and not _unknown_passes(text, globs, is_loaded):
+        if not readings_known and not _unknown_passes(text, globs, is_pending):
             return False
         if not all(_tag_passes(text, facts, subtrees, globs) for facts in readings_known):
             return False
     return True
 
 
-def _unknown_passes(text: str, globs: Sequence[str], is_loaded: bool) -> bool:
+def _unknown_passes(text: str, globs: Sequence[str], is_pending: bool) -> bool:
     # Only what can mean nothing else is judged by its text: a longer reference may lead into a contained object, and
-    # without a Galaxy so may two names, the second then being the object's for its default attribute.
-    if not is_loaded:
+    # until the Galaxy is read so may two names, the second then being the object's for its default attribute.
+    if is_pending:
         globs = [glob for glob in globs if spells_last_name(glob)]
     name = spelled_out(text)
     return is_simple(name) and not is_relative(name) and _matches(globs, name)
@@ -182,17 +183,17 @@ def _matches(globs: Sequence[str], name: str) -> bool:
     return any(matches(glob, name) or matches(glob, f"{name}[]") for glob in globs)
 
 
-def _unloaded_hint(lookup: TagLookup) -> str:
-    return "" if lookup.is_loaded else ", or it cannot be told: the gateway has not loaded a Galaxy"
+def _pending_hint(lookup: TagLookup) -> str:
+    return ", or it cannot be told yet: the gateway has not read the Galaxy" if lookup.is_pending else ""
 
 
 def read_denial(constraints: Constraints, item: ItemReference, lookup: TagLookup) -> str | None:
     """Why the key may not read or subscribe this item; None when it may."""
     if not constraints.limits_reads:
         return None
-    if _passes(_known(item, lookup), constraints.read_subtrees, constraints.read_tag_globs, lookup.is_loaded):
+    if _passes(_known(item, lookup), constraints.read_subtrees, constraints.read_tag_globs, lookup.is_pending):
         return None
-    return f"the API key may not read this tag{_unloaded_hint(lookup)}"
+    return f"the API key may not read this tag{_pending_hint(lookup)}"
 
 
 def write_denial(constraints: Constraints, item: ItemReference | None, lookup: TagLookup) -> str | None:
@@ -202,8 +203,8 @@ def write_denial(constraints: Constraints, item: ItemReference | None, lookup: T
     if item is None:
         return "the API key is limited to certain tags and this handle is not one that the session made"
     known = _known(item, lookup)
-    if not _passes(known, constraints.write_subtrees, constraints.write_tag_globs, lookup.is_loaded):
-        return f"the API key may not write this tag{_unloaded_hint(lookup)}"
+    if not _passes(known, constraints.write_subtrees, constraints.write_tag_globs, lookup.is_pending):
+        return f"the API key may not write this tag{_pending_hint(lookup)}"
     limit = constraints.max_write_classification
     if limit is not None:
         for _, readings_known in known:

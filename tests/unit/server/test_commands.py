@@ -257,7 +257,7 @@ def test_relative_references_are_joined_with_their_context(context: str, definit
 
 
 class Galaxy:
-    is_loaded = True
+    is_pending = False
 
     def __init__(self, **facts: TagFacts) -> None:
         self._facts = facts
@@ -324,7 +324,7 @@ def test_a_context_does_not_get_around_a_glob() -> None:
 )
 def test_other_names_of_a_tag_neither_hide_it_nor_open_it(reference: str, passes: bool) -> None:
     class Contained:
-        is_loaded = True
+        is_pending = False
 
         def lookup(self, reference: str) -> TagFacts | None:
             return TagFacts("Tank/Inner", full_reference="Inner_001.PV") if "Inner" in reference else None
@@ -377,7 +377,7 @@ def test_no_spelling_leads_from_an_open_object_into_a_closed_one(reference: str,
     }
 
     class Known:
-        is_loaded = loaded
+        is_pending = not loaded
 
         def lookup(self, reference: str) -> TagFacts | None:
             return tags.get(reference.casefold()) if loaded else None
@@ -389,6 +389,12 @@ def test_no_spelling_leads_from_an_open_object_into_a_closed_one(reference: str,
     if reference:
         made = command("WRITE", server_handle=1, item_handle=1, value=ONE)
         assert judge(made, limits, handles_for(reference), Known()).denial is not None
+
+
+class Unread(NoLookup):
+    """A Galaxy that could not be read so far."""
+
+    is_pending = True
 
 
 @pytest.mark.parametrize(
@@ -409,18 +415,33 @@ def test_no_spelling_leads_from_an_open_object_into_a_closed_one(reference: str,
         ("Tank.PV", "Tank.Inner", False),
     ],
 )
-def test_without_a_galaxy_a_glob_has_to_spell_the_attribute_out(glob: str, reference: str, passes: bool) -> None:
+def test_until_the_galaxy_is_read_a_glob_has_to_spell_the_attribute_out(
+    glob: str, reference: str, passes: bool
+) -> None:
     """`Tank.Inner` fits `Tank.*`, and may be the default attribute of an object that the key is not to see."""
     limits = Constraints(read_tag_globs=(glob,), write_tag_globs=(glob,))
     denials = [
-        judge(command("ADD_ITEM", server_handle=1, item_definition=reference), limits, HandleTracker(), NoLookup()),
-        judge(command("WRITE", server_handle=1, item_handle=1, value=ONE), limits, handles_for(reference), NoLookup()),
+        judge(command("ADD_ITEM", server_handle=1, item_definition=reference), limits, HandleTracker(), Unread()),
+        judge(command("WRITE", server_handle=1, item_handle=1, value=ONE), limits, handles_for(reference), Unread()),
     ]
     assert [each.denial is None for each in denials] == [passes, passes]
     if not passes:
-        assert all("not loaded a Galaxy" in str(each.denial) for each in denials)
-    free = judge(command("ADD_ITEM", server_handle=1, item_definition=reference), FREE, HandleTracker(), NoLookup())
+        assert all("not read the Galaxy" in str(each.denial) for each in denials)
+    free = judge(command("ADD_ITEM", server_handle=1, item_definition=reference), FREE, HandleTracker(), Unread())
     assert free.denial is None
+
+
+def test_a_gateway_without_a_galaxy_judges_by_the_text() -> None:
+    """There is nothing to wait for; what the reference says is what a glob is held against."""
+    limits = Constraints(read_tag_globs=("Tank.*",))
+    verdicts = {
+        reference: judge(
+            command("ADD_ITEM", server_handle=1, item_definition=reference), limits, HandleTracker(), NoLookup()
+        ).denial
+        for reference in ("Tank.PV", "Tank.Inner", "Oven.PV", "Tank.Inner.PV")
+    }
+    assert [denial is None for denial in verdicts.values()] == [True, True, False, False]
+    assert "not read the Galaxy" not in str(verdicts["Oven.PV"])
 
 
 @pytest.mark.parametrize(
@@ -447,7 +468,7 @@ def test_a_context_does_not_lead_out_of_what_is_open(definition: str, context: s
     }
 
     class Known:
-        is_loaded = True
+        is_pending = False
 
         def lookup(self, reference: str) -> TagFacts | None:
             return tags.get(reference.casefold())

@@ -45,7 +45,7 @@ SPARSE = pb.MxValue(
 
 
 class Galaxy:
-    is_loaded = True
+    is_pending = False
 
     def lookup(self, reference: str) -> TagFacts | None:
         name, _, attribute = reference.partition(".")

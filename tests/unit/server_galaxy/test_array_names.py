@@ -13,7 +13,7 @@ from mxgateway_server.galaxy.index import GalaxyIndex
 
 
 class IndexLookup:
-    is_loaded = True
+    is_pending = False
 
     def __init__(self, index: GalaxyIndex) -> None:
         self._index = index
