@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import Enum
@@ -145,6 +146,19 @@ class ChangeQueue:
         head = self._changes[0]
         self._changes[0] = replace(head, lost_before=head.lost_before + oldest.lost_before + 1)
         return ""
+
+    def discard(self, tags: Iterable[str]) -> None:
+        """Removes the changes of some tags that wait. What was lost before them was so before the next change."""
+        gone = set(tags)
+        waiting, self._changes = self._changes, deque()
+        lost = 0
+        for change in waiting:
+            if change.tag in gone:
+                lost += change.lost_before
+            else:
+                self._changes.append(replace(change, lost_before=change.lost_before + lost) if lost else change)
+                lost = 0
+        self._lost_next += lost
 
     def take(self) -> DataChange | None:
         """The oldest change, or None when none waits."""

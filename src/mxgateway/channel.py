@@ -255,6 +255,11 @@ class ServerStream(Generic[MessageT]):
         """Whether the stream has ended, by whatever cause."""
         return self._finished
 
+    async def opened(self) -> bool:
+        """Waits until the gateway has accepted the call; False when it has refused it, which iterating tells."""
+        await self._call.initial_metadata()
+        return not self._call.done()
+
     def cancel(self) -> None:
         """Ends the stream at once. Idempotent; a stream that has ended stays as it ended."""
         self._finished = True

@@ -149,6 +149,7 @@ class GatewayClient:
         overflow: OverflowPolicy = OverflowPolicy.DROP_OLDEST,
         handler: ChangeHandler | None = None,
         supervisory: bool = False,
+        reconnect: bool = True,
     ) -> Subscription:
         """Changes of some tags in a session of their own, which is opened anew when it is lost.
 
@@ -162,6 +163,7 @@ class GatewayClient:
             overflow: see there.
             handler: see there.
             supervisory: see there.
+            reconnect: see there.
         """
         return Subscription(
             lambda: self.open_session(client_session_name=client_session_name),
@@ -171,6 +173,7 @@ class GatewayClient:
             overflow=overflow,
             handler=handler,
             supervisory=supervisory,
+            reconnect=reconnect,
         )
 
     # ---------------------------------------------------------------------------------------------------- raw calls

@@ -92,6 +92,13 @@ class EventStream:
         """
         return self._received
 
+    async def opened(self) -> bool:
+        """Waits until the gateway has accepted the stream, or has refused it (False), which iterating tells.
+
+        A gateway that says nothing until it has an event lets wait until then.
+        """
+        return await self._stream.opened()
+
     def cancel(self) -> None:
         """Ends the stream at once. Idempotent."""
         self._stream.cancel()

@@ -148,6 +148,7 @@ class Session(BulkCommands):
         overflow: OverflowPolicy = OverflowPolicy.DROP_OLDEST,
         handler: ChangeHandler | None = None,
         supervisory: bool = False,
+        reconnect: bool = True,
     ) -> Subscription:
         """Changes of some tags, over interruptions of the connection. Use it with `async with`, or just iterate.
 
@@ -159,9 +160,10 @@ class Session(BulkCommands):
             overflow: what happens when more do.
             handler: called with each change, in place of iterating; may be a coroutine function.
             supervisory: AdviseSupervisory in place of Advise.
+            reconnect: False ends the subscription with its error as soon as the stream breaks.
 
         Raises:
-            TypeError: one string in place of a list.
+            TypeError: one string in place of a list, or something else than strings in it.
             ValueError: a queue without room.
         """
 
@@ -176,6 +178,7 @@ class Session(BulkCommands):
             overflow=overflow,
             handler=handler,
             supervisory=supervisory,
+            reconnect=reconnect,
             on_closed=self._subscriptions.discard,
         )
         self._subscriptions.add(subscription)

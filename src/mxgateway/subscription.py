@@ -23,6 +23,7 @@ from mxgateway.errors import (
 )
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway.owned_task import OwnedTask
+from mxgateway.subscribed_items import SubscribedItems, checked_tags
 
 if TYPE_CHECKING:
     from mxgateway.events import EventStream
@@ -37,6 +38,7 @@ _LOST = (MxGatewaySessionError, MxGatewayWorkerError)
 
 _FIRST_DELAY = 0.2
 _MAX_DELAY = 10.0
+_MAX_DOUBLINGS = 10
 
 
 ChangeHandler: TypeAlias = Callable[[DataChange], Awaitable[None] | None]
@@ -74,17 +76,16 @@ class Subscription:
         overflow: OverflowPolicy = OverflowPolicy.DROP_OLDEST,
         handler: ChangeHandler | None = None,
         supervisory: bool = False,
+        reconnect: bool = True,
         on_closed: Callable[[Subscription], None] = lambda _: None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        if isinstance(tags, str):
-            raise TypeError("tags is one string; give a list of references")
-        self._tags = tuple(dict.fromkeys(tags))
+        self._items = SubscribedItems(tags, supervisory)
         self._open_session = open_session
         self._owns_sessions = owns_sessions
         self._queue = ChangeQueue(queue_size, overflow)
         self._handler = handler
-        self._supervisory = supervisory
+        self._reconnects = reconnect
         self._on_closed = on_closed
         self._sleep = sleep
         self._pump = OwnedTask()
@@ -93,26 +94,33 @@ class Subscription:
         self._state = SubscriptionState.STARTING
         self._error: MxGatewayError | None = None
         self._session: Session | None = None
-        self._server_handle = 0
-        self._tag_of: dict[int, str] = {}
+        # Whether the session has the registration and the tags; else only a new one helps.
+        self._session_is_set_up = False
+        # Whether somebody carries out what `add` and `remove` ask for.
+        self._is_serving = False
         self._last_sequence = 0
         # Source time (ns) of the value that was read again, by tag: older events than that are history.
         self._read_at: dict[str, int] = {}
         self._fresh: set[str] = set()
-        self._failures: dict[str, str] = {}
         self._gaps = 0
+        self._lost = 0
         self._interruptions = 0
+        self._last_interruption: MxGatewayError | None = None
+        self._new_sessions = 0
+        # Attempts since the stream last brought something.
+        self._attempts = 0
 
     def __repr__(self) -> str:
-        refused = f", {len(self._failures)} refused" if self._failures else ""
-        return f"<Subscription of {len(self._tags)} tags, {self._state.value}{refused}>"
+        failures = self._items.failures
+        refused = f", {len(failures)} refused" if failures else ""
+        return f"<Subscription of {len(self.tags)} tags, {self._state.value}{refused}>"
 
     # ---------------------------------------------------------------------------------------------------- observing
 
     @property
     def tags(self) -> tuple[str, ...]:
-        """The references, each once."""
-        return self._tags
+        """The references, each once; those that were refused are among them."""
+        return self._items.tags
 
     @property
     def state(self) -> SubscriptionState:
@@ -122,7 +130,7 @@ class Subscription:
     @property
     def failures(self) -> dict[str, str]:
         """Tags that could not be subscribed, with the reason."""
-        return dict(self._failures)
+        return self._items.failures
 
     @property
     def gaps(self) -> int:
@@ -130,9 +138,27 @@ class Subscription:
         return self._gaps
 
     @property
+    def lost(self) -> int:
+        """Events of the session that are known to be lost on their way from the gateway.
+
+        What changed between the end of one session and the next one is not known, and not in it: see `new_sessions`.
+        """
+        return self._lost
+
+    @property
     def interruptions(self) -> int:
         """How often the stream broke."""
         return self._interruptions
+
+    @property
+    def last_interruption(self) -> MxGatewayError | None:
+        """Why the stream broke last, or why it could not be opened again since; None before the first time."""
+        return self._last_interruption
+
+    @property
+    def new_sessions(self) -> int:
+        """How often the session was lost and a new one was opened; each time is one of `gaps`."""
+        return self._new_sessions
 
     @property
     def dropped(self) -> int:
@@ -169,6 +195,7 @@ class Subscription:
         except BaseException:
             await self._end(None)
             raise
+        self._is_serving = True
         await self._set_state(SubscriptionState.CONNECTED)
         self._pump.start(self._run(stream), "subscription")
         if self._handler is not None:
@@ -215,6 +242,63 @@ class Subscription:
                     lambda: bool(self._queue) or self._error is not None or self._state is SubscriptionState.CLOSED
                 )
 
+    # ------------------------------------------------------------------------------------------------- changing tags
+
+    async def add(self, tags: Iterable[str]) -> None:
+        """Subscribes further tags, while the subscription runs or before it starts.
+
+        A tag that is there already stays as it is; one that was refused is tried again. The set outlives
+        interruptions: while the stream is interrupted this returns at once, and the tags are subscribed when it is
+        there again.
+
+        Args:
+            tags: references. Those that are refused stand in `failures` when this returns.
+
+        Raises:
+            TypeError: one string in place of a list, or something else than strings in it.
+            MxGatewayError: the subscription has ended.
+        """
+        wanted = checked_tags(tags)
+        self._check_open()
+        await self._carried_out(self._items.want(wanted))
+
+    async def remove(self, tags: Iterable[str]) -> None:
+        """Ends the subscription of some tags: their items are un-advised and removed.
+
+        From the call on no change of these tags is delivered any more, also none that waits in the queue. A
+        `lost_before` of theirs passes to the next change, since it counts events of the whole session. Tags that are
+        not subscribed are left out. While the stream is interrupted this returns at once, and the items are removed
+        when it is there again.
+
+        Args:
+            tags: references, spelt as they were subscribed.
+
+        Raises:
+            TypeError: one string in place of a list, or something else than strings in it.
+            MxGatewayError: the subscription has ended.
+        """
+        gone = checked_tags(tags)
+        self._check_open()
+        asked = self._items.unwant(gone)
+        self._queue.discard(gone)
+        self._fresh.difference_update(gone)
+        for tag in gone:
+            self._read_at.pop(tag, None)
+        await self._carried_out(asked)
+
+    def _check_open(self) -> None:
+        if self._state is SubscriptionState.CLOSED:
+            raise self._error or MxGatewaySessionError("the subscription is closed")
+
+    async def _carried_out(self, asked: int) -> None:
+        """Waits until the session has what was asked for, or is interrupted: then the reconnect does it."""
+        async with self._changed:
+            await self._changed.wait_for(lambda: not self._is_serving or self._items.is_done(asked))
+        if not self._items.is_done(asked):
+            self._check_open()
+
+    # ------------------------------------------------------------------------------------------------------- ending
+
     async def aclose(self) -> None:
         """Ends the subscription: un-advises and removes its items as far as the gateway answers. Idempotent."""
         if self._state is SubscriptionState.CLOSED:
@@ -234,72 +318,87 @@ class Subscription:
 
     async def _connect(self) -> EventStream:
         """Opens stream and items in a session that does not have them yet."""
+        self._session_is_set_up = False
         session = self._session = await self._open_session()
         # The stream comes first, so that no first value is missed.
         stream = session.stream_events()
         try:
-            self._server_handle = await session.register("subscription")
             self._last_sequence = 0
-            self._tag_of.clear()
-            self._failures.clear()
-            for start in range(0, len(self._tags), MAX_BULK_ITEMS):
-                chunk = self._tags[start : start + MAX_BULK_ITEMS]
-                for tag, result in zip(chunk, await self._subscribe(session, chunk), strict=True):
-                    if result.was_successful:
-                        self._tag_of[result.item_handle] = tag
-                    else:
-                        self._failures[tag] = result.error_message or "refused"
+            await self._items.subscribe(session)
         except BaseException:
             await stream.aclose()
             raise
+        self._session_is_set_up = True
         return stream
 
-    async def _subscribe(self, session: Session, tags: tuple[str, ...]) -> list[pb.SubscribeResult]:
-        if not self._supervisory:
-            return await session.subscribe_bulk(self._server_handle, tags)
-        results = await session.add_item_bulk(self._server_handle, tags)
-        for result in results:
-            if result.was_successful:
-                await session.advise_supervisory(self._server_handle, result.item_handle)
-        return results
-
     async def _run(self, stream: EventStream) -> None:
-        """Feeds the queue, and connects again after each interruption, until the subscription ends."""
-        interrupted = False
+        """Serves one stream after the other until the subscription ends."""
+        is_resumed = False
         while True:
-            try:
-                await self._feed(stream, interrupted)
-                failure: MxGatewayError = MxGatewayConnectionError("the gateway ended the event stream")
-            except MxGatewayOverflowError as error:
-                await self._end(error)
+            failure = await self._serve(stream, is_resumed)
+            if isinstance(failure, MxGatewayOverflowError):
+                await self._end(failure)
                 return
-            except MxGatewayError as error:
-                failure = error
-            finally:
-                stream.cancel()
-            interrupted = True
             self._interruptions += 1
             reopened = await self._reconnect(failure)
             if reopened is None:
                 return
-            stream = reopened
+            stream, is_resumed = reopened, True
+
+    async def _serve(self, stream: EventStream, is_resumed: bool) -> MxGatewayError:
+        """Feeds the queue and keeps the items as they are wanted, until the stream or a command fails."""
+        session = self._session
+        assert session is not None
+        self._is_serving = True
+        failures: list[BaseException] = []
+        began = asyncio.get_running_loop().time()
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._items.keep(session, self._notify))
+                if is_resumed:
+                    group.create_task(self._recovered_once_open(stream))
+                await self._feed(stream, session)
+                raise MxGatewayConnectionError("the gateway ended the event stream")
+        except* MxGatewayError as group_of_failures:
+            failures += group_of_failures.exceptions
+        finally:
+            stream.cancel()
+            self._is_serving = False
+        if asyncio.get_running_loop().time() - began > _MAX_DELAY:
+            self._attempts = 0
+        failure = failures[0]
+        assert isinstance(failure, MxGatewayError)
+        return failure
+
+    async def _recovered_once_open(self, stream: EventStream) -> None:
+        # Quiet tags may send nothing for hours; the stream stands all the same.
+        if await stream.opened():
+            await self._recovered()
+
+    async def _recovered(self) -> None:
+        if self._state is SubscriptionState.RECONNECTING:
+            await self._set_state(SubscriptionState.RECOVERED)
 
     async def _reconnect(self, failure: MxGatewayError) -> EventStream | None:
+        self._last_interruption = failure
+        if not self._reconnects:
+            await self._end(failure)
+            return None
         await self._set_state(SubscriptionState.RECONNECTING)
         _logger.info("subscription interrupted: %s", failure)
-        attempt = 0
         while True:
             lost = isinstance(failure, _LOST)
             if not isinstance(failure, _RETRIED) and not (lost and self._owns_sessions):
                 await self._end(failure)
                 return None
-            delay = min(_FIRST_DELAY * 2**attempt, _MAX_DELAY) * random.uniform(0.5, 1.0)  # noqa: S311
+            attempt, self._attempts = self._attempts, self._attempts + 1
+            delay = min(_FIRST_DELAY * 2 ** min(attempt, _MAX_DOUBLINGS), _MAX_DELAY) * random.uniform(0.5, 1.0)  # noqa: S311
             await self._sleep(max(delay if attempt else 0.0, failure.retry_after or 0.0))
-            attempt += 1
             try:
-                return await (self._replace_session() if lost else self._resume())
+                # A session that was lost before its tags were in it has nothing to resume.
+                return await (self._replace_session() if lost or not self._session_is_set_up else self._resume())
             except MxGatewayError as error:
-                failure = error
+                failure = self._last_interruption = error
 
     async def _resume(self) -> EventStream:
         session = self._session
@@ -310,36 +409,42 @@ class Subscription:
         return session.stream_events(self._last_sequence, from_beginning=not self._last_sequence)
 
     async def _replace_session(self) -> EventStream:
+        # No way back from here: the next attempt is a new session, too.
+        self._session_is_set_up = False
         if self._session is not None:
             try:
                 await self._session.close()
+                self._session = None
             except MxGatewayError as error:
                 _logger.info("the lost session could not be closed: %s", error)
         stream = await self._connect()
         # The first value of each tag replaces what was missed while there was no session.
-        self._fresh = set(self._tags) - self._failures.keys()
+        self._fresh = set(self._items.advised)
         self._gaps += 1
+        self._new_sessions += 1
         return stream
 
-    async def _feed(self, stream: EventStream, interrupted: bool) -> None:
+    async def _feed(self, stream: EventStream, session: Session) -> None:
         async for events in stream.batches():
-            if interrupted:
-                interrupted = False
-                await self._set_state(SubscriptionState.RECOVERED)
+            self._attempts = 0
+            await self._recovered()
             replayed = stream.replayed_events
             for position, event in enumerate(events):
-                if event.worker_sequence:
-                    self._last_sequence = event.worker_sequence
                 if event.HasField("replay_gap"):
-                    await self._recover(event.replay_gap)
-                elif event.family == pb.MX_EVENT_FAMILY_ON_DATA_CHANGE:
+                    await self._gap(session, event.replay_gap)
+                    continue
+                if event.worker_sequence:
+                    if event.worker_sequence <= self._last_sequence:
+                        # A gateway that replays more than was asked for tells nothing new.
+                        continue
+                    self._last_sequence = event.worker_sequence
+                if event.family == pb.MX_EVENT_FAMILY_ON_DATA_CHANGE:
                     self._take(event, position < replayed)
-            async with self._changed:
-                self._changed.notify_all()
+            await self._notify()
 
     def _take(self, event: pb.MxEvent, replayed: bool) -> None:
-        tag = self._tag_of.get(event.item_handle)
-        if tag is None or event.server_handle != self._server_handle:
+        tag = self._items.tag_of(event)
+        if tag is None:
             return
         recovered = tag in self._fresh
         self._fresh.discard(tag)
@@ -352,19 +457,22 @@ class Subscription:
         if warning := self._queue.put(change):
             _logger.warning("%s", warning)
 
-    async def _recover(self, gap: pb.ReplayGap) -> None:
-        """Reads the current values after changes were lost."""
-        session = self._session
-        assert session is not None
-        tags = [tag for tag in self._tags if tag not in self._failures]
-        results: list[pb.BulkReadResult] = []
+    async def _gap(self, session: Session, gap: pb.ReplayGap) -> None:
+        """Counts changes that were lost, and reads the current values."""
+        results: dict[str, pb.BulkReadResult] = {}
+        tags = self._items.advised
         for start in range(0, len(tags), MAX_BULK_ITEMS):
-            results += await session.read_bulk(self._server_handle, tags[start : start + MAX_BULK_ITEMS])
+            chunk = tags[start : start + MAX_BULK_ITEMS]
+            read = await session.read_bulk(self._items.server_handle, chunk)
+            results.update(zip(chunk, read, strict=True))
         # Only now: when the reading breaks off, the stream is resumed before the gap and tells of it again.
         self._gaps += 1
-        self._queue.lose(gap.dropped_events or max(gap.oldest_available_sequence - gap.requested_after_sequence - 1, 0))
-        for tag, result in zip(tags, results, strict=True):
-            if result.was_successful:
+        lost = gap.dropped_events or max(gap.oldest_available_sequence - gap.requested_after_sequence - 1, 0)
+        self._lost += lost
+        self._queue.lose(lost)
+        wanted = set(self._items.tags)
+        for tag, result in results.items():
+            if result.was_successful and tag in wanted:
                 self._read_at[tag] = result.source_timestamp.ToNanoseconds()
                 self._queue.put(change_of(tag, result, recovered=True))
 
@@ -383,8 +491,11 @@ class Subscription:
             return
 
     async def _set_state(self, state: SubscriptionState) -> None:
+        self._state = state
+        await self._notify()
+
+    async def _notify(self) -> None:
         async with self._changed:
-            self._state = state
             self._changed.notify_all()
 
     async def _end(self, error: MxGatewayError | None) -> None:
@@ -397,11 +508,8 @@ class Subscription:
         try:
             if self._owns_sessions:
                 await session.close()
-            elif not session.closed and self._tag_of:
-                handles = list(self._tag_of)
-                for start in range(0, len(handles), MAX_BULK_ITEMS):
-                    await session.unsubscribe_bulk(self._server_handle, handles[start : start + MAX_BULK_ITEMS])
-                await session.unregister(self._server_handle)
+            elif not session.closed:
+                await self._items.remove_all(session)
         except MxGatewayError as failure:
             # The session ends with its lease; the subscription is over in any case.
             _logger.info("the items of a subscription could not be removed: %s", failure)

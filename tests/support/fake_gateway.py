@@ -80,6 +80,8 @@ class FakeGateway(MxAccessGatewayServicer, GalaxyRepositoryServicer):
     objects: list[galaxy_pb.GalaxyObject] = field(default_factory=list)
     page_size: int = 2
     endpoint: str = ""
+    # Whether a stream is announced before its first event, as the real gateway does.
+    announces_streams: bool = False
 
     def __post_init__(self) -> None:
         self.requests: list[Any] = []
@@ -273,6 +275,8 @@ class FakeGateway(MxAccessGatewayServicer, GalaxyRepositoryServicer):
     async def _stream(self, method: str, request: Any, context: Any) -> AsyncIterator[Any]:
         self.stream_requests.append(request)
         await self._begin(method, request, context)
+        if self.announces_streams:
+            await context.send_initial_metadata(())
         self.streams_open += 1
         try:
             for event in list(self.events):

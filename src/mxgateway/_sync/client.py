@@ -114,6 +114,7 @@ class GatewayClient(ConnectionFacade[aio.GatewayClient]):
         overflow: OverflowPolicy = OverflowPolicy.DROP_OLDEST,
         handler: ChangeHandler | None = None,
         supervisory: bool = False,
+        reconnect: bool = True,
     ) -> Subscription:
         """Changes of some tags in a session of their own, which is opened anew when it is lost.
 
@@ -128,6 +129,7 @@ class GatewayClient(ConnectionFacade[aio.GatewayClient]):
                     overflow=overflow,
                     handler=handler,
                     supervisory=supervisory,
+                    reconnect=reconnect,
                 )
             )
         )

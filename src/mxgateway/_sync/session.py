@@ -109,6 +109,7 @@ class Session(Facade[aio.Session]):
         overflow: OverflowPolicy = OverflowPolicy.DROP_OLDEST,
         handler: ChangeHandler | None = None,
         supervisory: bool = False,
+        reconnect: bool = True,
     ) -> Subscription:
         """Changes of some tags, over interruptions of the connection. Use it with `async with`, or just iterate.
 
@@ -117,7 +118,12 @@ class Session(Facade[aio.Session]):
         return Subscription._of(
             self._call(
                 lambda: self._async.subscribe(
-                    tags, queue_size=queue_size, overflow=overflow, handler=handler, supervisory=supervisory
+                    tags,
+                    queue_size=queue_size,
+                    overflow=overflow,
+                    handler=handler,
+                    supervisory=supervisory,
+                    reconnect=reconnect,
                 )
             )
         )

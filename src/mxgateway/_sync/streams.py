@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from mxgateway import channel, events, subscription
     from mxgateway.change_queue import DataChange
+    from mxgateway.errors import MxGatewayError
     from mxgateway.generated import mxaccess_gateway_pb2 as pb
     from mxgateway.subscription import SubscriptionState
 
@@ -39,6 +40,10 @@ class BlockingIterator(Generic[T]):
 
 class _Stream(Facade[Any]):
     """Ends its gRPC stream on the loop's thread, also when it is merely dropped."""
+
+    def opened(self) -> bool:
+        """Waits until the gateway has accepted the call, or has refused it (False), which iterating tells."""
+        return bool(self._run(self._async.opened))
 
     def cancel(self) -> None:
         """Ends the stream at once, also while another thread waits for its next element. Idempotent."""
@@ -184,7 +189,7 @@ class Subscription(Facade[Any]):
 
     @property
     def tags(self) -> tuple[str, ...]:
-        """The references, each once."""
+        """The references, each once; those that were refused are among them."""
         return self._async.tags
 
     @property
@@ -203,9 +208,24 @@ class Subscription(Facade[Any]):
         return self._async.gaps
 
     @property
+    def lost(self) -> int:
+        """Events of the session that are known to be lost on their way from the gateway."""
+        return self._async.lost
+
+    @property
     def interruptions(self) -> int:
         """How often the stream broke."""
         return self._async.interruptions
+
+    @property
+    def last_interruption(self) -> MxGatewayError | None:
+        """Why the stream broke last, or why it could not be opened again since; None before the first time."""
+        return self._async.last_interruption
+
+    @property
+    def new_sessions(self) -> int:
+        """How often the session was lost and a new one was opened; each time is one of `gaps`."""
+        return self._async.new_sessions
 
     @property
     def dropped(self) -> int:
@@ -224,6 +244,14 @@ class Subscription(Facade[Any]):
     def start(self) -> None:
         """Subscribes the tags; `with` and the first iteration do it by themselves."""
         self._run(self._async.start)
+
+    def add(self, tags: Iterable[str]) -> None:
+        """Subscribes further tags; those that are refused stand in `failures`."""
+        self._run(lambda: self._async.add(tags))
+
+    def remove(self, tags: Iterable[str]) -> None:
+        """Ends the subscription of some tags; no change of theirs is delivered any more."""
+        self._run(lambda: self._async.remove(tags))
 
     def next_change(self, timeout: float | None = None) -> DataChange:
         """The next change, waiting at most `timeout` seconds."""

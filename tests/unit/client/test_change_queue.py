@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -58,6 +60,19 @@ def test_disconnect_raises() -> None:
     with pytest.raises(MxGatewayOverflowError, match="DISCONNECT"):
         queue.put(change(2))
     assert drained(queue) == [(1, 0)]
+
+
+def test_discarded_changes_leave_what_was_lost_before_them() -> None:
+    """Changes of a tag that is wanted no more go; the count of lost ones stays in its place."""
+    queue = ChangeQueue(10, OverflowPolicy.DROP_OLDEST)
+    for number, tag, lost in ((1, "A.B", 2), (2, "C.D", 1), (3, "A.B", 4), (4, "C.D", 0), (5, "A.B", 3)):
+        queue.lose(lost)
+        queue.put(replace(change(number), tag=tag))
+    queue.discard(["A.B"])
+    assert len(queue) == 2
+    queue.put(replace(change(6), tag="C.D"))
+    assert drained(queue) == [(2, 3), (4, 4), (6, 3)]
+    assert queue.dropped == 0
 
 
 def test_a_queue_needs_room() -> None:

@@ -13,6 +13,7 @@ from mxgateway import (
     DataChange,
     GatewayClient,
     MxGatewayAuthorizationError,
+    MxGatewayConnectionError,
     MxGatewayOverflowError,
     MxGatewaySessionError,
     MxGatewayTimeoutError,
@@ -289,3 +290,53 @@ async def test_supervisory_subscription(gateway: FakeGateway, session: Session) 
     """supervisory=True advises with AdviseSupervisory."""
     async with session.subscribe(["A.B"], supervisory=True):
         assert [each.item_handle for each in gateway.commands_of("advise_supervisory")] == [1]
+
+
+async def test_quiet_tags_do_not_hide_that_the_stream_stands_again(gateway: FakeGateway, session: Session) -> None:
+    """RECOVERED comes when the gateway has accepted the stream, not only with the next event."""
+    gateway.announces_streams = True
+    async with session.subscribe(["A.B"]) as subscription:
+        assert subscription.last_interruption is None
+        gateway.put(BREAK)
+        await eventually(lambda: subscription.state is SubscriptionState.RECOVERED)
+        assert "connection lost" in str(subscription.last_interruption)
+        assert (subscription.interruptions, subscription.lost, subscription.new_sessions) == (1, 0, 0)
+
+
+async def test_a_stream_that_fails_again_and_again_is_opened_ever_more_seldom(
+    gateway: FakeGateway, session: Session
+) -> None:
+    """A session that answers but whose stream never brings anything does not make a busy loop."""
+    delays: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        delays.append(seconds)
+
+    subscription = session.subscribe(["A.B"])
+    subscription._sleep = sleep
+    async with subscription:
+        gateway.put(*[BREAK] * 5, data_change(1, 1))
+        assert (await subscription.next_change(10)).value == 1
+    assert delays[0] == 0
+    assert all(later >= 0.1 * 2**n for n, later in enumerate(delays[1:5]))
+
+
+async def test_an_event_that_comes_again_is_no_change(gateway: FakeGateway, session: Session) -> None:
+    """A gateway that replays more than it was asked for does not double a value: the sequence decides."""
+    gateway.events = [pb.MxEventBatch(events=[data_change(1, 1), data_change(2, 1)])]
+    async with session.subscribe(["A.B"]) as subscription:
+        assert [(await subscription.next_change(10)).value for _ in range(2)] == [1, 2]
+        gateway.events = [pb.MxEventBatch(events=[data_change(n, 1) for n in (1, 2, 3)], replayed_events=3)]
+        gateway.put(BREAK)
+        assert (await subscription.next_change(10)).value == 3
+
+
+async def test_without_reconnect_the_first_break_is_the_end(gateway: FakeGateway, client: GatewayClient) -> None:
+    """reconnect=False: what is queued comes, then the error that broke the stream."""
+    gateway.events = [data_change(1, 1), BREAK]
+    async with client.subscribe(["A.B"], reconnect=False) as subscription:
+        assert (await anext(subscription)).value == 1
+        with pytest.raises(MxGatewayConnectionError, match="connection lost"):
+            await anext(subscription)
+        assert subscription.state is SubscriptionState.CLOSED
+    assert gateway.calls["OpenSession"] == 1
