@@ -131,7 +131,7 @@ class GatewayClient:
             except MxGatewayError as failure:
                 error.add_note(f"closing the session failed too: {failure}")
             raise
-        return Session(self, reply)
+        return Session(self, reply, backpressure_policy)
 
     def attach_session(self, session_id: str, *, capabilities: tuple[str, ...] = ()) -> Session:
         """A Session object for a session that is open already, for example from another process of the same key.

@@ -31,9 +31,15 @@ class Session(BulkCommands):
     as the command is still queued, the command; a COM call that already runs is never aborted.
     """
 
-    def __init__(self, client: GatewayClient, reply: pb.OpenSessionReply) -> None:
+    def __init__(
+        self,
+        client: GatewayClient,
+        reply: pb.OpenSessionReply,
+        backpressure_policy: pb.BackpressurePolicy.ValueType = pb.BACKPRESSURE_POLICY_UNSPECIFIED,
+    ) -> None:
         self._client = client
         self._reply = reply
+        self._backpressure_policy = backpressure_policy
         self._close_task: asyncio.Future[pb.CloseSessionReply] | None = None
         self._subscriptions: set[Subscription] = set()
         streams = contract.CAPABILITY_COMMAND_STREAM in reply.capabilities
@@ -53,6 +59,11 @@ class Session(BulkCommands):
     def capabilities(self) -> frozenset[str]:
         """What the gateway announced when the session opened, for example `event-batches`."""
         return frozenset(self._reply.capabilities)
+
+    @property
+    def backpressure_policy(self) -> pb.BackpressurePolicy.ValueType:
+        """The policy that `open_session` asked for; unspecified is the gateway's default, or not known here."""
+        return self._backpressure_policy
 
     @property
     def closed(self) -> bool:

@@ -425,13 +425,15 @@ class Subscription:
         return stream
 
     async def _feed(self, stream: EventStream, session: Session) -> None:
+        # Before its first event a new stream may lack what no stream had.
+        is_first = not self._last_sequence
         async for events in stream.batches():
             self._attempts = 0
             await self._recovered()
             replayed = stream.replayed_events
             for position, event in enumerate(events):
                 if event.HasField("replay_gap"):
-                    await self._gap(session, event.replay_gap)
+                    await self._gap(session, event.replay_gap, is_first)
                     continue
                 if event.worker_sequence:
                     if event.worker_sequence <= self._last_sequence:
@@ -440,6 +442,7 @@ class Subscription:
                     self._last_sequence = event.worker_sequence
                 if event.family == pb.MX_EVENT_FAMILY_ON_DATA_CHANGE:
                     self._take(event, position < replayed)
+            is_first = False
             await self._notify()
 
     def _take(self, event: pb.MxEvent, replayed: bool) -> None:
@@ -457,14 +460,17 @@ class Subscription:
         if warning := self._queue.put(change):
             _logger.warning("%s", warning)
 
-    async def _gap(self, session: Session, gap: pb.ReplayGap) -> None:
-        """Counts changes that were lost, and reads the current values."""
+    async def _gap(self, session: Session, gap: pb.ReplayGap, is_first: bool) -> None:
+        """Counts changes that were lost, and reads the current values where they may be newer than what comes."""
         results: dict[str, pb.BulkReadResult] = {}
-        tags = self._items.advised
-        for start in range(0, len(tags), MAX_BULK_ITEMS):
-            chunk = tags[start : start + MAX_BULK_ITEMS]
-            read = await session.read_bulk(self._items.server_handle, chunk)
-            results.update(zip(chunk, read, strict=True))
+        # Under `conflate` what was dropped was replaced by a younger value of its item, which is in the stream.
+        is_replaced = session.backpressure_policy == pb.BACKPRESSURE_POLICY_CONFLATE and gap.dropped_events > 0
+        if is_first or not is_replaced:
+            tags = self._items.advised
+            for start in range(0, len(tags), MAX_BULK_ITEMS):
+                chunk = tags[start : start + MAX_BULK_ITEMS]
+                read = await session.read_bulk(self._items.server_handle, chunk)
+                results.update(zip(chunk, read, strict=True))
         # Only now: when the reading breaks off, the stream is resumed before the gap and tells of it again.
         self._gaps += 1
         lost = gap.dropped_events or max(gap.oldest_available_sequence - gap.requested_after_sequence - 1, 0)

@@ -52,6 +52,14 @@ class Session(Facade[aio.Session]):
         return self._async.capabilities
 
     @property
+    def backpressure_policy(self) -> pb.BackpressurePolicy.ValueType:
+        """The policy that `open_session` asked for; unspecified is the gateway's default, or not known here.
+
+        The blocking form of `mxgateway.Session.backpressure_policy`, see there.
+        """
+        return self._async.backpressure_policy
+
+    @property
     def closed(self) -> bool:
         """Whether `close` was called on this object.
 

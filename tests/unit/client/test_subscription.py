@@ -340,3 +340,42 @@ async def test_without_reconnect_the_first_break_is_the_end(gateway: FakeGateway
             await anext(subscription)
         assert subscription.state is SubscriptionState.CLOSED
     assert gateway.calls["OpenSession"] == 1
+
+
+@pytest.mark.parametrize("conflated", [True, False])
+async def test_what_conflation_replaced_is_not_read_again(
+    gateway: FakeGateway, client: GatewayClient, conflated: bool
+) -> None:
+    """Each dropped event was replaced by a younger one of its item, which comes; so reading brings nothing new.
+
+    A gap at the beginning of a new stream, and one of a resumed stream, are read all the same.
+    """
+    policy = pb.BACKPRESSURE_POLICY_CONFLATE if conflated else pb.BACKPRESSURE_POLICY_DROP_OLDEST
+    async with await client.open_session(backpressure_policy=policy) as session:
+        assert session.backpressure_policy == policy
+        async with session.subscribe(["A.B"]) as subscription:
+            gateway.put(pb.MxEventBatch(events=[data_change(1, 1)], dropped_events=1))
+            first = [await subscription.next_change(10) for _ in range(2)]
+            assert [(c.recovered, c.lost_before) for c in first] == [(True, 1), (False, 0)]
+            gateway.put(pb.MxEventBatch(events=[data_change(2, 1)], dropped_events=7))
+            second = [await subscription.next_change(10) for _ in range(1 if conflated else 2)]
+            assert [(c.recovered, c.lost_before) for c in second] == [(not conflated, 7), (False, 0)][: len(second)]
+            assert (subscription.gaps, subscription.lost) == (2, 8)
+            reads = len(gateway.commands_of("read_bulk"))
+            assert reads == (1 if conflated else 2)
+            gateway.events = [gap(2, 50), data_change(50, 1)]
+            gateway.put(BREAK)
+            assert (await subscription.next_change(10)).recovered
+            assert len(gateway.commands_of("read_bulk")) == reads + 1
+
+
+async def test_a_session_of_the_default_policy_is_read_again(gateway: FakeGateway, session: Session) -> None:
+    """What the gateway's default is, is not known here: a gap is read as ever."""
+    assert session.backpressure_policy == pb.BACKPRESSURE_POLICY_UNSPECIFIED
+    gateway.events = [
+        pb.MxEventBatch(events=[data_change(1, 1)]),
+        pb.MxEventBatch(events=[data_change(9, 1)], dropped_events=7),
+    ]
+    async with session.subscribe(["A.B"]) as subscription:
+        changes = [await subscription.next_change(10) for _ in range(3)]
+        assert [c.recovered for c in changes] == [False, True, False]
