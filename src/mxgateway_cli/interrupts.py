@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any, TypeVar
 
+from mxgateway.errors import MxGatewayError
+
 T = TypeVar("T")
 
 _SAME_INTERRUPT = 0.5
@@ -18,9 +20,10 @@ _SAME_INTERRUPT = 0.5
 
 @contextmanager
 def graceful_end() -> Iterator[None]:
-    """Within it, SIGINT (which asyncio delivers as cancellation) and a TimeoutError just end the block.
+    """Within it, SIGINT (which asyncio delivers as cancellation) and a time that is over just end the block.
 
-    What follows still runs, so sessions close and results are printed. A second SIGINT interrupts that too.
+    A call to the gateway that timed out is a failure all the same. What follows still runs, so sessions close and
+    results are printed. A second SIGINT interrupts that too.
     """
     try:
         yield
@@ -28,8 +31,9 @@ def graceful_end() -> Iterator[None]:
         task = asyncio.current_task()
         if task is None or task.uncancel() > 0:
             raise
-    except TimeoutError:
-        return
+    except TimeoutError as error:
+        if isinstance(error, MxGatewayError):
+            raise
 
 
 def run(work: Coroutine[Any, Any, T], clock: Callable[[], float] = time.monotonic) -> T:

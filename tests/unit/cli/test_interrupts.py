@@ -9,6 +9,7 @@ from collections.abc import Callable
 import pytest
 from tests.support.clock import ManualClock
 
+from mxgateway import MxGatewayTimeoutError
 from mxgateway_cli.interrupts import graceful_end, run
 
 
@@ -55,3 +56,11 @@ def test_without_a_graceful_end_it_is_an_interrupt() -> None:
     with pytest.raises(KeyboardInterrupt):
         run(work())
     assert signal.getsignal(signal.SIGINT) is former
+
+
+def test_a_call_that_timed_out_is_no_ordinary_end() -> None:
+    """Its error is a TimeoutError as well, but nobody asked for that end; the time that was asked for is one."""
+    with pytest.raises(MxGatewayTimeoutError), graceful_end():
+        raise MxGatewayTimeoutError("no reply")
+    with graceful_end():
+        raise TimeoutError
