@@ -133,6 +133,8 @@ def galaxy_watch(
 ) -> None:
     """The current deployment, then each new one, until --max-events, --duration or Ctrl-C.
 
+    Reaching the time or Ctrl-C is an ordinary end; --timeout is a time too, where --duration is not given.
+
     \b
     Examples:
       mxgw-py galaxy-watch --max-events 1 --json
@@ -145,7 +147,10 @@ def galaxy_watch(
         request = galaxy_pb.WatchDeployEventsRequest(last_seen_deploy_time=last_seen_deploy_time)
         count = 0
         with graceful_end():
-            async with asyncio.timeout(duration), galaxy.watch_deploy_events_raw(request) as stream:
+            async with (
+                asyncio.timeout(duration or connection.asked_timeout),
+                galaxy.watch_deploy_events_raw(request) as stream,
+            ):
                 async for event in stream:
                     count += 1
                     if connection.output_json:

@@ -216,6 +216,15 @@ def test_galaxy_objects_for_people(gateway: FakeGateway, cli: Cli) -> None:
     assert cli("galaxy-browse", "--parent", "DEV", "--no-attributes").out.splitlines() == ["Inlet (Valve_7)  $Valve"]
 
 
+@pytest.mark.parametrize("limit", ["--timeout", "--duration"])
+def test_galaxy_watch_ends_when_its_time_is_over(gateway: FakeGateway, cli: Cli, limit: str) -> None:
+    """--timeout is a time too, as for the other streams; what came is printed, and the end is an ordinary one."""
+    gateway.deploy_events = [galaxy_pb.DeployEvent(sequence=1, object_count=3)]
+    outcome = cli("galaxy-watch", limit, "0.5", "--json")
+    assert outcome.code == 0, outcome.err
+    assert [event["sequence"] for event in outcome.json["events"]] == ["1"]
+
+
 def test_galaxy_watch_keeps_nanoseconds(gateway: FakeGateway, cli: Cli) -> None:
     """galaxy-watch sends the last seen time to the nanosecond and prints unsigned sequences."""
     event = galaxy_pb.DeployEvent(sequence=2**63 + 1, object_count=3, time_of_last_deploy_present=True)
