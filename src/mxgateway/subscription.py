@@ -430,7 +430,7 @@ class Subscription:
         async for events in stream.batches():
             self._attempts = 0
             await self._recovered()
-            replayed = stream.replayed_events
+            replayed, received = stream.replayed_events, stream.gateway_receive_timestamp
             for position, event in enumerate(events):
                 if event.HasField("replay_gap"):
                     await self._gap(session, event.replay_gap, is_first)
@@ -441,6 +441,8 @@ class Subscription:
                         continue
                     self._last_sequence = event.worker_sequence
                 if event.family == pb.MX_EVENT_FAMILY_ON_DATA_CHANGE:
+                    if received is not None:
+                        event.gateway_receive_timestamp.CopyFrom(received)
                     self._take(event, position < replayed)
             is_first = False
             await self._notify()

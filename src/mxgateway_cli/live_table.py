@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -10,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mxgateway_cli.output import value_text
-from mxgateway_cli.watch_board import Board, Row
+from mxgateway_cli.watch_board import Row, Rows
 
 _FRESH = 1.0
 _WIDE, _MEDIUM = 72, 50
@@ -32,11 +33,11 @@ class LiveTable:
     def __exit__(self, *error: object) -> None:
         self._live.__exit__(None, None, None)
 
-    def update(self, board: Board, now: float) -> None:
+    def update(self, board: Rows[Any], now: float) -> None:
         """Draws the board as it is now."""
         self._live.update(self._render(board, now), refresh=True)
 
-    def _render(self, board: Board, now: float) -> RenderableType:
+    def _render(self, board: Rows[Any], now: float) -> RenderableType:
         room = max(5, self._console.height - 7 - len(self.footer))
         rows = list(board.rows.values())
         shown = rows[:room]
@@ -49,20 +50,23 @@ class LiveTable:
         for name in ("age", "rate")[: columns - 3]:
             table.add_column(name, no_wrap=True, justify="right", min_width=7)
         for row in shown:
-            table.add_row(*self._cells(row, now)[:columns])
+            table.add_row(*self._cells(row, now, board.is_stale)[:columns])
         rate = sum(row.rate(now) for row in rows)
         summary = f"{len(rows)} tags, {board.good} good, {board.events} events, {rate:.1f} changes/s"
         if len(shown) < len(rows):
             summary += f" ({len(rows) - len(shown)} more tags do not fit)"
         return Group(table, Text(summary, style="bold"), *(Text(line) for line in self.footer))
 
-    def _cells(self, row: Row, now: float) -> tuple[Text, Text, Text, Text, Text]:
+    def _cells(self, row: Row, now: float, is_stale: bool) -> tuple[Text, Text, Text, Text, Text]:
         age = row.age(now)
         colour = "green" if row.good else "dim" if row.quality is None else "red"
+        quality = Text(row.quality_text, style=colour)
+        if is_stale and row.changed_at is not None:
+            quality = Text("stale", style="yellow")
         return (
             Text(row.tag),
             Text(value_text(row.value), style="bold cyan" if age is not None and age < _FRESH else ""),
-            Text(row.quality_text, style=colour),
+            quality,
             Text("-" if age is None else f"{age:.1f} s", style="dim"),
             Text(f"{row.rate(now):.1f}/s", style="dim"),
         )

@@ -18,8 +18,8 @@ SECTIONS = {
     "Tags by name": {
         "read": "tags:read",
         "write": "writes:write",
-        "watch": "tags:watch",
-        "record": "tags:record",
+        "watch": "watch:watch",
+        "record": "watch:record",
         "browse": "tags:browse",
         "tags": "tags:tags",
         "tui": "tui:tui",

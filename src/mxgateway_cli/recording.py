@@ -7,15 +7,18 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import click
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway.values import from_mx_value
 
 if TYPE_CHECKING:
-    from mxgateway.generated import mxaccess_gateway_pb2 as pb
+    from mxgateway.change_queue import DataChange
+
+Reading: TypeAlias = pb.MxEvent | pb.BulkReadResult
 
 COLUMNS = ("tag", "time", "value", "quality", "type")
 
@@ -23,7 +26,7 @@ COLUMNS = ("tag", "time", "value", "quality", "type")
 class Recording(Protocol):
     """Takes data changes."""
 
-    def add(self, tag: str, event: pb.MxEvent) -> None: ...
+    def add(self, tag: str, event: Reading) -> None: ...
 
 
 @contextmanager
@@ -50,6 +53,47 @@ def open_recording(path: Path) -> Iterator[Recording]:
         raise click.UsageError(f"--output {path} has to end in .csv or .parquet")
 
 
+class Sieve:
+    """Lets the changes of a subscription into a recording: each once, in the order in which they happened."""
+
+    def __init__(self, recording: Recording) -> None:
+        self._recording = recording
+        self._held: dict[str, DataChange] = {}
+        self._last: dict[str, Reading] = {}
+        self.recorded = 0
+
+    def add(self, change: DataChange) -> None:
+        """Takes a change.
+
+        What was read again after a gap is newer than what the stream still brings: it waits for the end, and goes
+        when the stream brings anything of its tag, since from the gap on it has every event up to the present.
+        """
+        if not change.worker_sequence:
+            self._held[change.tag] = change
+            return
+        self._held.pop(change.tag, None)
+        self._let_in(change)
+
+    def finish(self) -> None:
+        """Lets in what was read of tags that have not changed since."""
+        held, self._held = self._held, {}
+        for change in held.values():
+            self._let_in(change)
+
+    def _let_in(self, change: DataChange) -> None:
+        last = self._last.get(change.tag)
+        # A new session tells every value, also those that stand in the recording.
+        if change.recovered and last is not None and _is_same(last, change.raw):
+            return
+        self._last[change.tag] = change.raw
+        self._recording.add(change.tag, change.raw)
+        self.recorded += 1
+
+
+def _is_same(one: Reading, other: Reading) -> bool:
+    return (one.value, one.quality, one.source_timestamp) == (other.value, other.quality, other.source_timestamp)
+
+
 class PlayTimes:
     """When a recording plays what it holds: at its source time, but a tag never goes back in time, and a value that is
     older than the recording is there from its beginning. Else one constant that is a year old would make the recording
@@ -59,16 +103,18 @@ class PlayTimes:
         self._begin = 0
         self._last: dict[str, int] = {}
 
-    def of(self, tag: str, event: pb.MxEvent) -> int:
+    def of(self, tag: str, event: Reading) -> int:
         """Nanoseconds since 1970-01-01 UTC."""
         if not self._last:
-            self._begin = event.worker_timestamp.ToNanoseconds()
+            # What was read has no worker's time, and is as good a beginning.
+            begin = event.source_timestamp if isinstance(event, pb.BulkReadResult) else event.worker_timestamp
+            self._begin = begin.ToNanoseconds()
         at = max(event.source_timestamp.ToNanoseconds(), self._last.get(tag, self._begin))
         self._last[tag] = at
         return at
 
 
-def row(tag: str, time_ns: int, event: pb.MxEvent) -> tuple[str, str, str, int, str]:
+def row(tag: str, time_ns: int, event: Reading) -> tuple[str, str, str, int, str]:
     """The cells of COLUMNS; an array's value is JSON, a null one is empty."""
     value: Any = from_mx_value(event.value)
     if value is None:
@@ -92,7 +138,7 @@ class _CsvRecording:
         self._times = PlayTimes()
         writer.writerow(COLUMNS)
 
-    def add(self, tag: str, event: pb.MxEvent) -> None:
+    def add(self, tag: str, event: Reading) -> None:
         self._writer.writerow(row(tag, self._times.of(tag, event), event))
 
 
@@ -102,7 +148,7 @@ class _ParquetRecording:
         self._times = PlayTimes()
         self._rows: list[tuple[Any, ...]] = []
 
-    def add(self, tag: str, event: pb.MxEvent) -> None:
+    def add(self, tag: str, event: Reading) -> None:
         at = self._times.of(tag, event)
         _, _, text, quality, kind = row(tag, at, event)
         self._rows.append((tag, at, text, quality, kind))

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway.quality import is_good, is_status_failure, quality_name
 from mxgateway.replies import status_text
 from mxgateway.values import from_mx_value
+
+if TYPE_CHECKING:
+    from mxgateway.change_queue import DataChange
+
+KeyT = TypeVar("KeyT", int, str)
 
 RATE_WINDOW = 10.0
 """Seconds that the rate of a tag looks back."""
@@ -32,8 +37,8 @@ class Row:
     failure: str = ""
     recent: deque[float] = field(default_factory=lambda: deque(maxlen=1000))
 
-    def take(self, event: pb.MxEvent, now: float) -> None:
-        """Takes a data change of this tag."""
+    def take(self, event: pb.MxEvent | pb.BulkReadResult, now: float) -> None:
+        """Takes a data change of this tag, or what was read of it."""
         failed = [status for status in event.statuses if is_status_failure(status)]
         self.value = from_mx_value(event.value)
         self.quality = event.quality
@@ -64,13 +69,32 @@ class Row:
         return len(self.recent) / RATE_WINDOW
 
 
-class Board:
-    """The rows of the subscribed tags, fed with events."""
+class Rows(Generic[KeyT]):
+    """Rows by a key, and their totals."""
 
     def __init__(self) -> None:
-        self.rows: dict[int, Row] = {}
+        self.rows: dict[KeyT, Row] = {}
         self.events = 0
         self.lost = 0
+        self.is_stale = False
+        """Whether the values are those from before an interruption that goes on."""
+
+    @property
+    def good(self) -> int:
+        """Tags whose last value is good."""
+        return sum(row.good for row in self.rows.values())
+
+    @property
+    def waiting(self) -> int:
+        """Tags without a value so far."""
+        return sum(row.quality is None for row in self.rows.values())
+
+
+class Board(Rows[int]):
+    """The rows of the subscribed tags by item handle, fed with events."""
+
+    def __init__(self) -> None:
+        super().__init__()
         self._early: dict[int, tuple[pb.MxEvent, float]] = {}
 
     def subscribe(self, results: Sequence[pb.SubscribeResult]) -> None:
@@ -106,12 +130,27 @@ class Board:
         row.take(event, now)
         return row
 
-    @property
-    def good(self) -> int:
-        """Tags whose last value is good."""
-        return sum(row.good for row in self.rows.values())
 
-    @property
-    def waiting(self) -> int:
-        """Tags without a value so far."""
-        return sum(row.quality is None for row in self.rows.values())
+class TagBoard(Rows[str]):
+    """The rows of a subscription by tag, fed with its changes."""
+
+    def __init__(self, tags: Iterable[str]) -> None:
+        super().__init__()
+        self.rows = {tag: Row(tag) for tag in tags}
+
+    def refuse(self, failures: Mapping[str, str]) -> None:
+        """Notes which tags cannot be subscribed, and why."""
+        for tag, reason in failures.items():
+            row = self.rows.setdefault(tag, Row(tag))
+            row.failure, row.quality = reason, 0
+
+    def take(self, change: DataChange, now: float) -> Row:
+        """Takes a change, and returns its row. What is older than the value shown only counts."""
+        self.events += 1
+        self.lost += change.lost_before
+        row = self.rows.setdefault(change.tag, Row(change.tag))
+        if change.replayed and change.raw.source_timestamp.ToNanoseconds() < row.source_timestamp_ns:
+            row.changes += 1
+        else:
+            row.take(change.raw, now)
+        return row

@@ -1,14 +1,9 @@
-"""Tags by name: read, watch, record, browse, and lists of them."""
+"""Tags by name: read, browse, and lists of them."""
 
 from __future__ import annotations
 
-import asyncio
 import csv
 import io
-import json
-import sys
-import time
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +14,6 @@ from mxgateway import (
     BrowseNode,
     GalaxyRepositoryClient,
     GatewayClient,
-    Session,
     from_mx_value,
     quality_name,
 )
@@ -27,11 +21,7 @@ from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_cli import tag_lists
 from mxgateway_cli.connection import Connection, connected
 from mxgateway_cli.failures import CommandFailure, SilentFailure
-from mxgateway_cli.interrupts import graceful_end
-from mxgateway_cli.output import emit, failure_text, is_terminal, note, proto_dict, value_text
-from mxgateway_cli.watch_board import Board
-
-_REDRAW = 0.25
+from mxgateway_cli.output import emit, failure_text, note, proto_dict, value_text
 
 tag_arguments = click.argument("names", metavar="TAG|GLOB|@LIST…", nargs=-1, required=True)
 limit_option = click.option(
@@ -76,156 +66,6 @@ def _read_line(result: pb.BulkReadResult) -> str:
         return f"{result.tag_address}\tfailed: {failure_text(result)}"
     when = result.source_timestamp.ToJsonString()
     return f"{result.tag_address}\t{value_text(from_mx_value(result.value))}\t{quality_name(result.quality)}\t{when}"
-
-
-@click.command()
-@tag_arguments
-@limit_option
-@click.option("--duration", type=click.FloatRange(min=0, min_open=True), help="End after this many seconds.")
-@click.option("--max-events", type=click.IntRange(min=1), help="End after this many changes.")
-@connected(long_running=True)
-def watch(
-    connection: Connection, names: tuple[str, ...], limit: int, duration: float | None, max_events: int | None
-) -> None:
-    """Shows tags as they change: a live table on a terminal, a line for each change elsewhere.
-
-    With --json there is one JSON object a line. Ctrl-C and --duration are an ordinary end.
-
-    \b
-    Examples:
-      mxgw-py watch TestMachine_001.TestChangingInt
-      mxgw-py watch 'Fermenter_*.Level' --duration 60 | tee levels.txt
-    """
-    tags = tag_lists.resolve_tags(connection, names, limit)
-    connection.run(lambda client: _Watch(connection.output_json, duration, max_events).run(client, tags))
-
-
-class _Watch:
-    """One run of `watch`."""
-
-    def __init__(self, output_json: bool, duration: float | None, max_events: int | None) -> None:
-        self._json = output_json
-        self._duration = duration
-        self._max_events = max_events
-        self._board = Board()
-        self._live = is_terminal() and not output_json and max_events is None
-
-    async def run(self, client: GatewayClient, tags: list[str]) -> None:
-        async with await client.open_session(client_session_name="mxgw-py watch") as session:
-            stream = session.stream_events()
-            with self._table() as table, graceful_end():
-                async with asyncio.timeout(self._duration):
-                    self._board.subscribe(await subscribe(session, tags))
-                    self._refusals()
-                    if table is None:
-                        await self._lines(stream)
-                    else:
-                        async with asyncio.TaskGroup() as group:
-                            group.create_task(self._feed(stream))
-                            while True:
-                                await asyncio.sleep(_REDRAW)
-                                table.update(self._board, time.monotonic())
-            await stream.aclose()
-
-    def _table(self) -> Any:
-        if self._live:
-            try:
-                from mxgateway_cli.live_table import LiveTable
-            except ImportError:
-                note("install rich for the live table: pip install 'mxaccess-gateway[cli]'")
-            else:
-                return LiveTable("live tags, Ctrl-C ends")
-        return nullcontext(None)
-
-    def _refusals(self) -> None:
-        for row in self._board.rows.values():
-            if row.failure:
-                note(f"{row.tag}: {row.failure}")
-
-    async def _feed(self, stream: Any) -> None:
-        async for events in stream.batches():
-            now = time.monotonic()
-            for event in events:
-                self._board.apply(event, now)
-        raise CommandFailure("the gateway ended the event stream")
-
-    async def _lines(self, stream: Any) -> None:
-        changes = 0
-        async for event in stream:
-            row = self._board.apply(event, time.monotonic())
-            if event.HasField("replay_gap"):
-                note(f"{event.replay_gap.dropped_events} events were lost")
-            if row is None:
-                continue
-            if self._json:
-                click.echo(json.dumps({"tag": row.tag, **proto_dict(event)}))
-            else:
-                when = event.source_timestamp.ToJsonString()
-                click.echo(f"{when}\t{row.tag}\t{value_text(row.value)}\t{row.quality_text}")
-            sys.stdout.flush()
-            changes += 1
-            if changes == self._max_events:
-                return
-        raise CommandFailure("the gateway ended the event stream")
-
-
-async def subscribe(session: Session, tags: list[str]) -> list[pb.SubscribeResult]:
-    """Registers and subscribes any number of tags, in calls of the size that the gateway takes."""
-    handle = await session.register("mxgw-py")
-    results: list[pb.SubscribeResult] = []
-    for start in range(0, len(tags), MAX_BULK_ITEMS):
-        results.extend(await session.subscribe_bulk(handle, tags[start : start + MAX_BULK_ITEMS]))
-    return results
-
-
-@click.command()
-@tag_arguments
-@limit_option
-@click.option("--output", type=click.Path(dir_okay=False), required=True, help="File to write: .csv or .parquet.")
-@click.option("--duration", type=click.FloatRange(min=0, min_open=True), help="End after this many seconds.")
-@click.option("--max-events", type=click.IntRange(min=1), help="End after this many changes.")
-@connected(long_running=True)
-def record(
-    connection: Connection,
-    names: tuple[str, ...],
-    limit: int,
-    output: str,
-    duration: float | None,
-    max_events: int | None,
-) -> None:
-    """Records changes into a file (tag, time, value, quality, type) that the replay backend can play.
-
-    CSV is written as changes come; Parquet needs the extra `pandas` and is written at the end.
-
-    \b
-    Example:
-      mxgw-py record 'Fermenter_*.Level' --output levels.csv --duration 3600
-    """
-    from mxgateway_cli.recording import open_recording
-
-    tags = tag_lists.resolve_tags(connection, names, limit)
-    counted = {"events": 0, "lost": 0}
-
-    async def body(client: GatewayClient) -> None:
-        with open_recording(Path(output)) as recording:
-            async with await client.open_session(client_session_name="mxgw-py record") as session:
-                stream = session.stream_events()
-                with graceful_end():
-                    async with asyncio.timeout(duration):
-                        handles = {r.item_handle: r.tag_address for r in await subscribe(session, tags)}
-                        async for event in stream:
-                            if event.HasField("replay_gap"):
-                                counted["lost"] += event.replay_gap.dropped_events
-                            elif event.family == pb.MX_EVENT_FAMILY_ON_DATA_CHANGE and event.item_handle in handles:
-                                recording.add(handles[event.item_handle], event)
-                                counted["events"] += 1
-                                if counted["events"] == max_events:
-                                    break
-                await stream.aclose()
-
-    connection.run(body)
-    payload = {"file": output, "tags": len(tags), **counted}
-    emit(payload, connection.output_json, f"{counted['events']} changes of {len(tags)} tags in {output}")
 
 
 @click.command()

@@ -26,7 +26,7 @@ class WatchedTag(Row):
     raw: pb.MxValue | None = None
     stale: bool = False
 
-    def take(self, event: pb.MxEvent, now: float) -> None:
+    def take(self, event: pb.MxEvent | pb.BulkReadResult, now: float) -> None:
         super().take(event, now)
         self.raw = event.value
         self.failure = failures(event.statuses)

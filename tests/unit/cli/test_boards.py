@@ -9,10 +9,11 @@ from rich.console import Console
 from tests.support.fake_gateway import data_change, write_complete
 
 from mxgateway import GalaxyAttribute, GalaxyObject
+from mxgateway.change_queue import change_of
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_cli.demo_plan import plan
 from mxgateway_cli.live_table import LiveTable
-from mxgateway_cli.watch_board import RATE_WINDOW, Board
+from mxgateway_cli.watch_board import RATE_WINDOW, Board, TagBoard
 
 
 def board_of(*tags: str) -> Board:
@@ -57,6 +58,34 @@ def test_failures_and_losses_are_shown() -> None:
     )
     board.apply(pb.MxEvent(replay_gap=pb.ReplayGap(dropped_events=5)), 2.0)
     assert board.lost == 5
+
+
+def test_a_board_of_a_subscription_shows_the_newest_value() -> None:
+    """An event that comes late does not replace a newer value; refused tags and losses are shown."""
+    board = TagBoard(["A.B", "A.C"])
+    board.refuse({"A.C": "denied"})
+    assert (board.waiting, board.rows["A.C"].quality_text) == (1, "denied")
+    board.take(change_of("A.B", data_change(9), sequence=9), 1.0)
+    row = board.take(change_of("A.B", data_change(8), sequence=8, replayed=True), 2.0)
+    assert (row.value, row.changed_at, row.changes, board.events) == (9, 1.0, 2, 2)
+    board.take(change_of("A.C", data_change(10), sequence=10), 3.0)
+    assert (board.good, board.rows["A.C"].quality_text) == (2, "Good")
+
+
+def test_a_table_shows_that_its_values_are_stale() -> None:
+    """While there is no connection no quality is shown as if it were of now, and the footer says why."""
+    board = TagBoard(["A.B", "A.C"])
+    board.take(change_of("A.B", data_change(7), sequence=7), 10.0)
+    table = LiveTable("title")
+    table._console = Console(file=io.StringIO(), width=100, height=20)
+    board.is_stale = True
+    table.footer[:] = ["reconnecting for 3 s: gone"]
+    table._console.print(table._render(board, 10.5))
+    drawn = table._console.file.getvalue()  # type: ignore[attr-defined]
+    assert "stale" in drawn
+    assert "Good" not in drawn
+    assert "waiting" in drawn
+    assert "reconnecting for 3 s: gone" in drawn
 
 
 def test_table_draws_what_fits() -> None:

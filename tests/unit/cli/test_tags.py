@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
-import grpc
 import pytest
-from tests.support.fake_gateway import Abort, FakeGateway, data_change, ok
+from tests.support.fake_gateway import FakeGateway, ok
 from tests.unit.cli.conftest import Cli
 
 from mxgateway.generated import galaxy_repository_pb2 as galaxy_pb
@@ -67,54 +65,6 @@ def test_nothing_that_fits_is_a_usage_error(cli: Cli) -> None:
     """A glob without a match, and more matches than the limit, are usage errors."""
     assert cli("read", "Nothing*").code == 2
     assert cli("read", "Machine_*", "--limit", "1").code == 2
-
-
-def test_watch_prints_a_line_for_each_change_when_piped(gateway: FakeGateway, cli: Cli) -> None:
-    """watch without a terminal prints time, tag, value and quality, and ends after --max-events."""
-    gateway.events = [data_change(1, 1), data_change(2, 2, quality=0)]
-    outcome = cli("watch", "Machine_001.Speed", "Machine_002.Speed", "--max-events", "2")
-    first, second = (line.split("\t") for line in outcome.out.splitlines())
-    assert first[1:] == ["Machine_001.Speed", "1", "Good"]
-    assert second[1:] == ["Machine_002.Speed", "2", "Bad"]
-    assert gateway.calls["CloseSession"] == 1
-
-
-def test_watch_in_json_prints_an_object_a_line(gateway: FakeGateway, cli: Cli) -> None:
-    """watch --json prints one object a line with the tag's name; the time being over is an ordinary end."""
-    gateway.events = [data_change(1, 1)]
-    outcome = cli("watch", "Machine_001.Speed", "--duration", "0.3", "--json")
-    assert outcome.code == 0
-    (line,) = outcome.out.splitlines()
-    assert json.loads(line)["tag"] == "Machine_001.Speed"
-
-
-def test_watch_says_when_the_stream_breaks(gateway: FakeGateway, cli: Cli) -> None:
-    """An event stream that fails makes watch fail with the cause."""
-    gateway.events = [Abort(grpc.StatusCode.UNAVAILABLE, "going away")]
-    outcome = cli("watch", "Machine_001.Speed", "--duration", "5")
-    assert outcome.code == 1
-    assert "going away" in outcome.err
-
-
-@pytest.mark.parametrize("ending", ["csv", "parquet"])
-def test_record_writes_a_file(gateway: FakeGateway, cli: Cli, tmp_path: Path, ending: str) -> None:
-    """record writes tag, time, value, quality and type of each change."""
-    gateway.events = [data_change(1, 1), data_change(2, 1)]
-    target = tmp_path / f"speed.{ending}"
-    outcome = cli("record", "Machine_001.Speed", "--output", str(target), "--max-events", "2", "--json")
-    assert outcome.json == {"file": str(target), "tags": 1, "events": 2, "lost": 0}
-    if ending == "csv":
-        lines = target.read_text().splitlines()
-        assert lines[0] == "tag,time,value,quality,type"
-        assert lines[1] == "Machine_001.Speed,2023-11-14T22:13:20.000000001Z,1,192,VT_I4"
-    else:
-        pandas = pytest.importorskip("pandas")
-        assert list(pandas.read_parquet(target)["value"]) == ["1", "2"]
-
-
-def test_record_refuses_other_files(cli: Cli, tmp_path: Path) -> None:
-    """A file of another kind is a usage error."""
-    assert cli("record", "A.B", "--output", str(tmp_path / "x.txt"), "--max-events", "1").code == 2
 
 
 def test_browse_shows_a_tree(gateway: FakeGateway, cli: Cli) -> None:

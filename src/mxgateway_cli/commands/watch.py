@@ -1,0 +1,210 @@
+"""Watching and recording tags, over interruptions of the connection."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import click
+
+from mxgateway import DataChange, GatewayClient, Subscription
+from mxgateway_cli import tag_lists
+from mxgateway_cli.commands.tags import limit_option, tag_arguments
+from mxgateway_cli.connection import Connection, connected
+from mxgateway_cli.following import Follower, beside, event_of, marks
+from mxgateway_cli.interrupts import graceful_end
+from mxgateway_cli.output import emit, is_terminal, note, proto_dict, value_text
+from mxgateway_cli.watch_board import Row, TagBoard
+
+_REDRAW = 0.25
+
+
+def _ends(command: Callable[..., Any]) -> Callable[..., Any]:
+    """What ends a watch or a recording."""
+    for option in (
+        click.option(
+            "--no-reconnect", is_flag=True, help="End with exit code 1 when the connection or the session is lost."
+        ),
+        click.option("--max-events", type=click.IntRange(min=1), help="End after this many changes."),
+        click.option("--duration", type=click.FloatRange(min=0, min_open=True), help="End after this many seconds."),
+    ):
+        command = option(command)
+    return command
+
+
+async def _follow(
+    subscription: Subscription, duration: float | None, consume: Callable[[Follower], Awaitable[None]]
+) -> Follower:
+    """Starts the subscription, tells what becomes of it while it is consumed, and ends it.
+
+    The time that is over, and Ctrl-C, are an ordinary end; a start that fails is a failure.
+    """
+    follower = Follower(subscription, note)
+    try:
+        with graceful_end():
+            await subscription.start()
+            follower.tell_refusals()
+            async with asyncio.timeout(duration), beside(follower.tell_turns()):
+                await consume(follower)
+    finally:
+        await subscription.aclose()
+    return follower
+
+
+@click.command()
+@tag_arguments
+@limit_option
+@_ends
+@connected(long_running=True)
+def watch(
+    connection: Connection,
+    names: tuple[str, ...],
+    limit: int,
+    duration: float | None,
+    max_events: int | None,
+    no_reconnect: bool,
+) -> None:
+    """Shows tags as they change: a live table on a terminal, a line for each change elsewhere.
+
+    With --json there is one JSON object a line. Ctrl-C and --duration are an ordinary end. When the connection breaks
+    it is opened again: stderr (or the table) says so, changes that come late, were read again, or follow lost ones are
+    marked.
+
+    \b
+    Examples:
+      mxgw-py watch TestMachine_001.TestChangingInt
+      mxgw-py watch 'Fermenter_*.Level' --duration 60 | tee levels.txt
+    """
+    tags = tag_lists.resolve_tags(connection, names, limit)
+    view = _Watch(tags, connection.output_json, max_events)
+
+    async def body(client: GatewayClient) -> None:
+        subscription = client.subscribe(tags, client_session_name="mxgw-py watch", reconnect=not no_reconnect)
+        follower = await _follow(subscription, duration, lambda follower: view.run(subscription, follower))
+        if text := follower.cost_text:
+            note(text)
+
+    connection.run(body)
+
+
+class _Watch:
+    """What a run of `watch` shows."""
+
+    def __init__(self, tags: list[str], output_json: bool, max_events: int | None) -> None:
+        self._json = output_json
+        self._max_events = max_events
+        self._board = TagBoard(tags)
+        self._live = is_terminal() and not output_json and max_events is None
+
+    async def run(self, subscription: Subscription, follower: Follower) -> None:
+        with self._table() as table:
+            if table is None:
+                await self._lines(subscription, follower)
+            else:
+                async with beside(self._draw(table, subscription, follower)):
+                    async for change in subscription:
+                        self._board.take(change, time.monotonic())
+
+    def _table(self) -> Any:
+        if self._live:
+            try:
+                from mxgateway_cli.live_table import LiveTable
+            except ImportError:
+                note("install rich for the live table: pip install 'mxaccess-gateway[cli]'")
+            else:
+                return LiveTable("live tags, Ctrl-C ends")
+        return nullcontext(None)
+
+    async def _draw(self, table: Any, subscription: Subscription, follower: Follower) -> None:
+        while True:
+            self._board.refuse(subscription.failures)
+            interruption = follower.interruption
+            self._board.is_stale = bool(interruption)
+            table.footer[:] = [text for text in (interruption or follower.cost_text,) if text]
+            table.update(self._board, time.monotonic())
+            await asyncio.sleep(_REDRAW)
+
+    async def _lines(self, subscription: Subscription, follower: Follower) -> None:
+        changes = 0
+        async for change in subscription:
+            follower.tell_losses(change)
+            row = self._board.take(change, time.monotonic())
+            click.echo(_json_line(change) if self._json else _text_line(change, row))
+            sys.stdout.flush()
+            changes += 1
+            if changes == self._max_events:
+                return
+
+
+def _json_line(change: DataChange) -> str:
+    came = {"replayed": change.replayed, "recovered": change.recovered, "lostBefore": change.lost_before}
+    return json.dumps({"tag": change.tag, **proto_dict(event_of(change)), **came})
+
+
+def _text_line(change: DataChange, row: Row) -> str:
+    parts = [change.raw.source_timestamp.ToJsonString(), change.tag, value_text(change.value), row.quality_text]
+    if special := marks(change):
+        parts.append(special)
+    return "\t".join(parts)
+
+
+@click.command()
+@tag_arguments
+@limit_option
+@click.option("--output", type=click.Path(dir_okay=False), required=True, help="File to write: .csv or .parquet.")
+@_ends
+@connected(long_running=True)
+def record(
+    connection: Connection,
+    names: tuple[str, ...],
+    limit: int,
+    output: str,
+    duration: float | None,
+    max_events: int | None,
+    no_reconnect: bool,
+) -> None:
+    """Records changes into a file (tag, time, value, quality, type) that the replay backend can play.
+
+    CSV is written as changes come; Parquet needs the extra `pandas` and is written at the end. When the connection
+    breaks it is opened again, and no value stands in the file twice. The report says how many events were lost, how
+    often the session had to be opened anew (what changed before that is not known), and whether the recording is
+    complete.
+
+    \b
+    Example:
+      mxgw-py record 'Fermenter_*.Level' --output levels.csv --duration 3600
+    """
+    from mxgateway_cli.recording import Sieve, open_recording
+
+    tags = tag_lists.resolve_tags(connection, names, limit)
+    report: dict[str, Any] = {}
+
+    async def body(client: GatewayClient) -> None:
+        with open_recording(Path(output)) as recording:
+            sieve = Sieve(recording)
+            subscription = client.subscribe(tags, client_session_name="mxgw-py record", reconnect=not no_reconnect)
+
+            async def take(follower: Follower) -> None:
+                async for change in subscription:
+                    follower.tell_losses(change)
+                    sieve.add(change)
+                    if sieve.recorded == max_events:
+                        return
+
+            try:
+                follower = await _follow(subscription, duration, take)
+            finally:
+                sieve.finish()
+            report.update(events=sieve.recorded, **follower.costs, text=follower.cost_text)
+
+    connection.run(body)
+    text = f"{report['events']} changes of {len(tags)} tags in {output}"
+    if costs := report.pop("text"):
+        text += f"; {costs}"
+    emit({"file": output, "tags": len(tags), **report}, connection.output_json, text)
