@@ -37,7 +37,7 @@ _RETRIED = (MxGatewayConnectionError, MxGatewayTimeoutError, MxGatewayResourceEr
 _LOST = (MxGatewaySessionError, MxGatewayWorkerError)
 
 _FIRST_DELAY = 0.2
-_MAX_DELAY = 10.0
+_MAX_DELAY = 5.0
 _MAX_DOUBLINGS = 10
 
 

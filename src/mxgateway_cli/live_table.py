@@ -38,7 +38,9 @@ class LiveTable:
         self._live.update(self._render(board, now), refresh=True)
 
     def _render(self, board: Rows[Any], now: float) -> RenderableType:
-        room = max(5, self._console.height - 7 - len(self.footer))
+        width = max(1, self._console.width)
+        below = sum(max(1, -(-len(line) // width)) for line in self.footer)
+        room = max(5, self._console.height - 7 - below)
         rows = list(board.rows.values())
         shown = rows[:room]
         table = Table(title=self._title, title_style="bold", header_style="bold", expand=True, pad_edge=False)
@@ -52,7 +54,8 @@ class LiveTable:
         for row in shown:
             table.add_row(*self._cells(row, now, board.is_stale)[:columns])
         rate = sum(row.rate(now) for row in rows)
-        summary = f"{len(rows)} tags, {board.good} good, {board.events} events, {rate:.1f} changes/s"
+        good = "stale" if board.is_stale else f"{board.good} good"
+        summary = f"{len(rows)} tags, {good}, {board.events} events, {rate:.1f} changes/s"
         if len(shown) < len(rows):
             summary += f" ({len(rows) - len(shown)} more tags do not fit)"
         return Group(table, Text(summary, style="bold"), *(Text(line) for line in self.footer))

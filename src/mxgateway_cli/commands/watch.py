@@ -87,7 +87,7 @@ def watch(
     async def body(client: GatewayClient) -> None:
         subscription = client.subscribe(tags, client_session_name="mxgw-py watch", reconnect=not no_reconnect)
         follower = await _follow(subscription, duration, lambda follower: view.run(subscription, follower))
-        if text := follower.cost_text:
+        if (text := follower.cost_text) and not view.is_table:
             note(text)
 
     connection.run(body)
@@ -100,10 +100,12 @@ class _Watch:
         self._json = output_json
         self._max_events = max_events
         self._board = TagBoard(tags)
+        self.is_table = False
         self._live = is_terminal() and not output_json and max_events is None
 
     async def run(self, subscription: Subscription, follower: Follower) -> None:
         with self._table() as table:
+            self.is_table = table is not None
             if table is None:
                 await self._lines(subscription, follower)
             else:
@@ -122,13 +124,19 @@ class _Watch:
         return nullcontext(None)
 
     async def _draw(self, table: Any, subscription: Subscription, follower: Follower) -> None:
-        while True:
-            self._board.refuse(subscription.failures)
+        def show() -> None:
             interruption = follower.interruption
+            self._board.refuse(subscription.failures)
             self._board.is_stale = bool(interruption)
             table.footer[:] = [text for text in (interruption or follower.cost_text,) if text]
             table.update(self._board, time.monotonic())
-            await asyncio.sleep(_REDRAW)
+
+        try:
+            while True:
+                show()
+                await asyncio.sleep(_REDRAW)
+        finally:
+            show()
 
     async def _lines(self, subscription: Subscription, follower: Follower) -> None:
         changes = 0

@@ -7,6 +7,7 @@ from chaos.proxy import TcpProxy
 from tests.support.waiting import eventually
 
 from mxgateway import DataChange, GatewayClient, MxGatewaySessionError, Subscription, SubscriptionState
+from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway.testing import LocalGateway
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.shares_processes, pytest.mark.timeout(120)]
@@ -60,3 +61,71 @@ async def test_lost_session_is_replaced_or_reported(local_gateway: LocalGateway)
             while not recovered:
                 recovered = (await surviving.next_change(20)).recovered
             assert surviving.gaps == 1
+
+
+async def until(subscription: Subscription, tag: str) -> list[DataChange]:
+    """All changes up to one of the tag."""
+    found = [await subscription.next_change(20)]
+    while found[-1].tag != tag:
+        found.append(await subscription.next_change(20))
+    return found
+
+
+async def test_tags_come_and_go_over_a_cut_and_a_new_session(local_gateway: LocalGateway) -> None:
+    """What is added and removed holds after a resumed stream and in a new session; a refused tag spoils nothing."""
+    host, _, port = local_gateway.endpoint.rpartition(":")
+    async with TcpProxy((host, int(port))) as proxy:
+        options = local_gateway.options(endpoint=f"localhost:{proxy.address.rpartition(':')[2]}")
+        async with await GatewayClient.connect(options) as client, client.subscribe(TAGS[:2]) as subscription:
+            await until(subscription, TAGS[1])
+            too_long = "X" * 5000
+            await subscription.add([TAGS[2], too_long])
+            assert list(subscription.failures) == [too_long]
+            await until(subscription, TAGS[2])
+            await subscription.remove([TAGS[0], too_long])
+            assert (subscription.tags, subscription.failures) == ((TAGS[1], TAGS[2]), {})
+
+            await proxy.refuse()
+            await eventually(lambda: subscription.state is SubscriptionState.RECONNECTING, 20)
+            await subscription.add([TAGS[3]])
+            await subscription.remove([TAGS[1]])
+            await proxy.heal()
+            changes = await until(subscription, TAGS[3])
+            changes += await until(subscription, TAGS[2])
+            assert {change.tag for change in changes} == {TAGS[2], TAGS[3]}
+            assert (subscription.interruptions, subscription.new_sessions, subscription.lost) == (1, 0, 0)
+
+            own = subscription._session
+            assert own is not None
+            async with await local_gateway.connect() as straight:
+                await straight.attach_session(own.session_id).close()
+            await eventually(lambda: subscription.new_sessions == 1, 30)
+            while not (changes := [await subscription.next_change(20)])[0].recovered:
+                pass
+            changes += await until(subscription, TAGS[3])
+            changes += await until(subscription, TAGS[2])
+            assert {change.tag for change in changes} == {TAGS[2], TAGS[3]}
+
+
+async def test_a_burst_in_a_conflated_session_is_not_read_again() -> None:
+    """Thousands of changes are replaced and counted; the newest value comes as an event, and nothing is read."""
+    tag = "TestChildObject.TestInt"
+    async with (
+        LocalGateway.run("reference", arguments=["--allow-fault-injection"]) as gateway,
+        await gateway.connect() as client,
+        await client.open_session(backpressure_policy=pb.BACKPRESSURE_POLICY_CONFLATE) as session,
+        session.subscribe([tag]) as subscription,
+    ):
+        assert (await subscription.next_change(20)).value == 42
+        server = await session.register("writer")
+        (written,) = await session.subscribe_bulk(server, [tag])
+        await session.inject_fault("flood_events", {"count": "40000"})
+        await session.write(server, written.item_handle, 4711)
+        changes = [await subscription.next_change(20)]
+        while not subscription.lost or changes[-1].value != 4711:
+            changes.append(await subscription.next_change(20))
+        while subscription.waiting:
+            changes.append(await subscription.next_change(20))
+        assert subscription.gaps >= 1
+        assert all(change.worker_sequence and not change.recovered for change in changes)
+        assert changes[-1].value == 4711

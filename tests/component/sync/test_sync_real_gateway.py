@@ -65,3 +65,16 @@ def test_a_session_that_does_not_exist_is_a_session_error(gateway: LocalGateway)
     """The gateway's errors come in the library's classes."""
     with GatewayClient.connect(gateway.options()) as client, pytest.raises(MxGatewaySessionError):
         client.attach_session("session-" + "0" * 32).ping()
+
+
+def test_the_tags_of_a_subscription_change(gateway: LocalGateway) -> None:
+    """add and remove wait until it is done; what is removed comes no more."""
+    with GatewayClient.connect(gateway.options()) as client, client.subscribe([MOVING]) as changes:
+        assert next(changes).tag == MOVING
+        changes.add([TARGET])
+        assert changes.tags == (MOVING, TARGET)
+        while next(changes).tag != TARGET:
+            pass
+        changes.remove([TARGET])
+        assert {next(changes).tag for _ in range(2)} == {MOVING}
+        assert (changes.lost, changes.new_sessions, changes.last_interruption) == (0, 0, None)
