@@ -208,7 +208,8 @@ def record(
             try:
                 follower = await _follow(subscription, duration, take)
             finally:
-                sieve.finish()
+                if sieve.recorded != max_events:
+                    sieve.finish()
             report.update(events=sieve.recorded, **follower.costs, text=follower.cost_text)
 
     connection.run(body)

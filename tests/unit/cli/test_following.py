@@ -50,6 +50,10 @@ def test_what_was_read_again_waits_for_what_the_stream_still_brings() -> None:
     sieve.finish()
     assert kept.rows[4:] == [("C.D", 8)]
     assert sieve.recorded == 5
+    for change in (read_again(20), live(21)):
+        sieve.add(change)
+    sieve.finish()
+    assert kept.rows[5:] == [("A.B", 21)]
 
 
 def test_a_recovered_value_that_stands_there_already_is_left_out() -> None:

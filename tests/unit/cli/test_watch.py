@@ -229,6 +229,22 @@ def test_a_recording_holds_no_value_twice(gateway: FakeGateway, cli: Cli, tmp_pa
     assert (outcome.json["events"], outcome.json["newSessions"], outcome.json["complete"]) == (3, 1, False)
 
 
+def test_a_recording_ends_with_what_was_read_after_a_gap(gateway: FakeGateway, cli: Cli, tmp_path: Path) -> None:
+    """The last change of a tag may be among the lost ones: its value was read, and stands at the end."""
+    gateway.events = [
+        pb.MxEventBatch(events=[data_change(1, 1), data_change(2, 2)]),
+        pb.MxEventBatch(events=[data_change(9, 1)], dropped_events=6),
+        pb.MxEventBatch(events=[data_change(10, 1)]),
+    ]
+    file = tmp_path / "out.csv"
+    outcome = cli("record", TAG, "Machine_002.Speed", "--output", str(file), "--duration", "1", "--json")
+    rows = list(csv.DictReader(file.read_text(encoding="utf-8").splitlines()))
+    expected = [(TAG, "1"), ("Machine_002.Speed", "2"), (TAG, "9"), (TAG, "10"), ("Machine_002.Speed", "1")]
+    assert [(row["tag"], row["value"]) for row in rows] == expected
+    assert (outcome.json["events"], outcome.json["lost"], outcome.json["complete"]) == (5, 6, False)
+    assert outcome.err.endswith(" 6 events were lost\n")
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
 def test_a_full_disk_ends_a_recording_with_its_cause(gateway: FakeGateway, cli: Cli, tmp_path: Path) -> None:
     """What cannot be written is an error, not an interruption."""

@@ -219,6 +219,29 @@ async def test_an_add_that_breaks_off_is_finished_after_the_reconnect(gateway: F
         assert subscription.interruptions == 1
 
 
+async def test_an_add_whose_first_call_breaks_off_is_done_after_the_reconnect(
+    gateway: FakeGateway, session: Session
+) -> None:
+    """Nothing was added as far as anybody knows: the tag is still wanted, and is added then."""
+    gateway.answer("add_item_bulk", lambda _: BREAK if len(gateway.commands_of("add_item_bulk")) == 1 else None)
+    async with session.subscribe(["A.B"]) as subscription:
+        await subscription.add(["C.D"])
+        await eventually(lambda: len(gateway.commands_of("advise_item_bulk")) == 1)
+        gateway.put(data_change(1, handles_of(gateway, "C.D")[0]))
+        assert await next_values(subscription, 1) == [("C.D", 1)]
+        assert (subscription.interruptions, subscription.failures) == (1, {})
+
+
+async def test_an_item_that_is_not_advised_is_removed_all_the_same(gateway: FakeGateway, session: Session) -> None:
+    """UnsubscribeBulk stops where UnAdvise fails; the item would stay in the session."""
+    reply = pb.MxCommandReply(protocol_status=ok(), hresult=0)
+    reply.unsubscribe_bulk.results.add(item_handle=1, was_successful=False, error_message="not advised")
+    gateway.answer("unsubscribe_bulk", reply)
+    async with session.subscribe(["A.B"]) as subscription:
+        await subscription.remove(["A.B"])
+        assert [list(each.item_handles) for each in gateway.commands_of("remove_item_bulk")] == [[1]]
+
+
 async def test_a_tag_removed_while_it_is_added_goes(gateway: FakeGateway, session: Session) -> None:
     """The item that AddItem has made meanwhile is removed again."""
     released = asyncio.Event()
