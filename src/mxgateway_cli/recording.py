@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TextIO, TypeAlias
 
 import click
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -28,6 +28,9 @@ class Recording(Protocol):
 
     def add(self, tag: str, event: Reading) -> None: ...
 
+    def flush(self) -> None:
+        """Brings what was added into the file, as far as its kind allows."""
+
 
 @contextmanager
 def open_recording(path: Path) -> Iterator[Recording]:
@@ -38,7 +41,7 @@ def open_recording(path: Path) -> Iterator[Recording]:
     """
     if path.suffix == ".csv":
         with path.open("w", encoding="utf-8", newline="") as file:
-            yield _CsvRecording(csv.writer(file, lineterminator="\n"))
+            yield _CsvRecording(file)
     elif path.suffix == ".parquet":
         try:
             import pyarrow  # type: ignore[import-untyped]  # noqa: F401
@@ -133,13 +136,17 @@ def row(tag: str, time_ns: int, event: Reading) -> tuple[str, str, str, int, str
 
 
 class _CsvRecording:
-    def __init__(self, writer: Any) -> None:
-        self._writer = writer
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+        self._writer = csv.writer(file, lineterminator="\n")
         self._times = PlayTimes()
-        writer.writerow(COLUMNS)
+        self._writer.writerow(COLUMNS)
 
     def add(self, tag: str, event: Reading) -> None:
         self._writer.writerow(row(tag, self._times.of(tag, event), event))
+
+    def flush(self) -> None:
+        self._file.flush()
 
 
 class _ParquetRecording:
@@ -152,6 +159,9 @@ class _ParquetRecording:
         at = self._times.of(tag, event)
         _, _, text, quality, kind = row(tag, at, event)
         self._rows.append((tag, at, text, quality, kind))
+
+    def flush(self) -> None:
+        """A Parquet file is written as a whole."""
 
     def write(self) -> None:
         import pyarrow as pa

@@ -202,6 +202,9 @@ def record(
                 async for change in subscription:
                     follower.tell_losses(change)
                     sieve.add(change)
+                    if not subscription.waiting:
+                        # A long recording of quiet tags is on the disk all the time.
+                        recording.flush()
                     if sieve.recorded == max_events:
                         return
 

@@ -171,9 +171,9 @@ async def test_a_recording_goes_on_after_the_worker_died(gateway: RestartedGatew
     file = tmp_path / "recording.csv"
     async with running(gateway, "record", MOVING, CONSTANT, "--output", str(file), "--json") as record:
         await eventually(lambda: bool(gateway.process.workers()), LIMIT)
+        # What was recorded is in the file while the recording goes on.
+        await eventually(lambda: file.exists() and file.read_text(encoding="utf-8").count("\n") > 3, LIMIT)
         async with await gateway.process.client() as client, client.subscribe([MOVING]) as other:
-            for _ in range(3):
-                await other.next_change(20)
             for worker in gateway.process.workers():
                 worker.kill()
             await record.says("connected again in a new session")
