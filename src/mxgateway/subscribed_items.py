@@ -11,6 +11,7 @@ from mxgateway.commands import filled
 from mxgateway.contract import MAX_BULK_ITEMS
 from mxgateway.errors import MxAccessError, MxGatewayCommandError
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
+from mxgateway.reconnecting import is_transient
 
 if TYPE_CHECKING:
     from mxgateway.session import Session
@@ -56,10 +57,8 @@ class SubscribedItems:
         """The tags whose changes come."""
         return [tag for tag in self._tags if tag in self._advised]
 
-    @property
-    def server_handle(self) -> int:
-        """Handle of the registration in the present session."""
-        return self._server_handle
+    def __contains__(self, tag: str) -> bool:
+        return tag in self._tags
 
     def tag_of(self, event: pb.MxEvent) -> str | None:
         """The wanted tag that the event belongs to."""
@@ -137,6 +136,13 @@ class SubscribedItems:
             self._done = asked
             await on_done()
 
+    async def read(self, session: Session) -> dict[str, pb.BulkReadResult]:
+        """What the tags are now, by tag. Raises MxGatewayError."""
+        results: dict[str, pb.BulkReadResult] = {}
+        for chunk in _chunks(self.advised):
+            results.update(zip(chunk, await session.read_bulk(self._server_handle, chunk), strict=True))
+        return results
+
     async def remove_all(self, session: Session) -> None:
         """Un-advises and removes the items, and unregisters. Raises MxGatewayError."""
         if not self._is_set_up and not self._tag_of:
@@ -149,6 +155,8 @@ class SubscribedItems:
         try:
             await self._add(session, tags)
         except MxGatewayCommandError as error:
+            if is_transient(error):
+                raise
             # Refused as a whole; only one by one shows whose fault it is.
             if len(tags) > 1:
                 for tag in tags:
@@ -202,6 +210,8 @@ class SubscribedItems:
                 if left:
                     await session.remove_item_bulk(self._server_handle, left)
             except MxGatewayCommandError as error:
+                if is_transient(error):
+                    raise
                 _logger.info("items of a subscription could not be removed: %s", error)
             self._unwanted.difference_update(handles)
 

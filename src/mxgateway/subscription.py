@@ -5,24 +5,21 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
-import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from enum import Enum
 from typing import TYPE_CHECKING, TypeAlias
 
 from mxgateway.change_queue import ChangeQueue, DataChange, OverflowPolicy, change_of
-from mxgateway.contract import MAX_BULK_ITEMS
 from mxgateway.errors import (
     MxGatewayConnectionError,
     MxGatewayError,
     MxGatewayOverflowError,
-    MxGatewayResourceError,
     MxGatewaySessionError,
     MxGatewayTimeoutError,
-    MxGatewayWorkerError,
 )
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway.owned_task import OwnedTask
+from mxgateway.reconnecting import MAX_DELAY, Backoff, is_transient, says_session_lost
 from mxgateway.subscribed_items import SubscribedItems, checked_tags
 
 if TYPE_CHECKING:
@@ -30,16 +27,6 @@ if TYPE_CHECKING:
     from mxgateway.session import Session
 
 _logger = logging.getLogger(__name__)
-
-# Errors after which the same session may be there again.
-_RETRIED = (MxGatewayConnectionError, MxGatewayTimeoutError, MxGatewayResourceError)
-# Errors that say that the session is gone; only a subscription that opens its own sessions goes on.
-_LOST = (MxGatewaySessionError, MxGatewayWorkerError)
-
-_FIRST_DELAY = 0.2
-_MAX_DELAY = 5.0
-_MAX_DOUBLINGS = 10
-
 
 ChangeHandler: TypeAlias = Callable[[DataChange], Awaitable[None] | None]
 """Called with each change, in order; may be a coroutine function."""
@@ -107,8 +94,7 @@ class Subscription:
         self._interruptions = 0
         self._last_interruption: MxGatewayError | None = None
         self._new_sessions = 0
-        # Attempts since the stream last brought something.
-        self._attempts = 0
+        self._backoff = Backoff()
 
     def __repr__(self) -> str:
         failures = self._items.failures
@@ -350,7 +336,7 @@ class Subscription:
         session = self._session
         assert session is not None
         self._is_serving = True
-        failures: list[BaseException] = []
+        failures: list[MxGatewayError] = []
         began = asyncio.get_running_loop().time()
         try:
             async with asyncio.TaskGroup() as group:
@@ -360,15 +346,13 @@ class Subscription:
                 await self._feed(stream, session)
                 raise MxGatewayConnectionError("the gateway ended the event stream")
         except* MxGatewayError as group_of_failures:
-            failures += group_of_failures.exceptions
+            failures += [each for each in group_of_failures.exceptions if isinstance(each, MxGatewayError)]
         finally:
             stream.cancel()
             self._is_serving = False
-        if asyncio.get_running_loop().time() - began > _MAX_DELAY:
-            self._attempts = 0
-        failure = failures[0]
-        assert isinstance(failure, MxGatewayError)
-        return failure
+        if asyncio.get_running_loop().time() - began > MAX_DELAY:
+            self._backoff.reset()
+        return failures[0]
 
     async def _recovered_once_open(self, stream: EventStream) -> None:
         # Quiet tags may send nothing for hours; the stream stands all the same.
@@ -387,13 +371,11 @@ class Subscription:
         await self._set_state(SubscriptionState.RECONNECTING)
         _logger.info("subscription interrupted: %s", failure)
         while True:
-            lost = isinstance(failure, _LOST)
-            if not isinstance(failure, _RETRIED) and not (lost and self._owns_sessions):
+            lost = says_session_lost(failure)
+            if not (self._owns_sessions if lost else is_transient(failure)):
                 await self._end(failure)
                 return None
-            attempt, self._attempts = self._attempts, self._attempts + 1
-            delay = min(_FIRST_DELAY * 2 ** min(attempt, _MAX_DOUBLINGS), _MAX_DELAY) * random.uniform(0.5, 1.0)  # noqa: S311
-            await self._sleep(max(delay if attempt else 0.0, failure.retry_after or 0.0))
+            await self._sleep(self._backoff.delay(failure))
             try:
                 # A session that was lost before its tags were in it has nothing to resume.
                 return await (self._replace_session() if lost or not self._session_is_set_up else self._resume())
@@ -428,7 +410,7 @@ class Subscription:
         # Before its first event a new stream may lack what no stream had.
         is_first = not self._last_sequence
         async for events in stream.batches():
-            self._attempts = 0
+            self._backoff.reset()
             await self._recovered()
             replayed, received = stream.replayed_events, stream.gateway_receive_timestamp
             for position, event in enumerate(events):
@@ -468,19 +450,14 @@ class Subscription:
         # Under `conflate` what was dropped was replaced by a younger value of its item, which is in the stream.
         is_replaced = session.backpressure_policy == pb.BACKPRESSURE_POLICY_CONFLATE and gap.dropped_events > 0
         if is_first or not is_replaced:
-            tags = self._items.advised
-            for start in range(0, len(tags), MAX_BULK_ITEMS):
-                chunk = tags[start : start + MAX_BULK_ITEMS]
-                read = await session.read_bulk(self._items.server_handle, chunk)
-                results.update(zip(chunk, read, strict=True))
+            results = await self._items.read(session)
         # Only now: when the reading breaks off, the stream is resumed before the gap and tells of it again.
         self._gaps += 1
         lost = gap.dropped_events or max(gap.oldest_available_sequence - gap.requested_after_sequence - 1, 0)
         self._lost += lost
         self._queue.lose(lost)
-        wanted = set(self._items.tags)
         for tag, result in results.items():
-            if result.was_successful and tag in wanted:
+            if result.was_successful and tag in self._items:
                 self._read_at[tag] = result.source_timestamp.ToNanoseconds()
                 self._queue.put(change_of(tag, result, recovered=True))
 
