@@ -304,6 +304,8 @@ def open_channel(options: ClientOptions) -> grpc.aio.Channel:
             ("grpc.keepalive_time_ms", round(options.keepalive_time * 1000)),
             ("grpc.keepalive_timeout_ms", round(options.keepalive_timeout * 1000)),
             ("grpc.keepalive_permit_without_calls", 0),
+            # gRPC pings for reasons of its own as well, and a keepalive waits behind such a ping: for a minute, else.
+            ("grpc.http2.ping_timeout_ms", round(options.keepalive_timeout * 1000)),
         ]
     if options.plaintext:
         return grpc.aio.insecure_channel(options.endpoint, options=settings)

@@ -63,6 +63,20 @@ async def test_lost_session_is_replaced_or_reported(local_gateway: LocalGateway)
             assert surviving.gaps == 1
 
 
+async def test_a_line_that_goes_silent_is_noticed_within_the_keepalive(local_gateway: LocalGateway) -> None:
+    """A peer that vanished without a word counts as gone after `keepalive_timeout`, not after gRPC's own minute."""
+    host, _, port = local_gateway.endpoint.rpartition(":")
+    async with TcpProxy((host, int(port))) as proxy:
+        endpoint = f"localhost:{proxy.address.rpartition(':')[2]}"
+        options = local_gateway.options(endpoint=endpoint, keepalive_time=10.0, keepalive_timeout=2.0)
+        async with await GatewayClient.connect(options) as client, client.subscribe(TAGS) as subscription:
+            sequences = [(await subscription.next_change(20)).worker_sequence for _ in range(30)]
+            proxy.half_open()
+            await eventually(lambda: subscription.interruptions == 1, 30)
+            sequences += [(await subscription.next_change(20)).worker_sequence for _ in range(30)]
+            assert sequences == list(range(1, 61))
+
+
 async def until(subscription: Subscription, tag: str) -> list[DataChange]:
     """All changes up to one of the tag."""
     found = [await subscription.next_change(20)]
