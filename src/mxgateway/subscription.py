@@ -89,11 +89,8 @@ class Subscription:
         # Source time (ns) of the value that was read again, by tag: older events than that are history.
         self._read_at: dict[str, int] = {}
         self._fresh: set[str] = set()
-        self._gaps = 0
-        self._lost = 0
-        self._interruptions = 0
+        self._gaps = self._lost = self._interruptions = self._new_sessions = 0
         self._last_interruption: MxGatewayError | None = None
-        self._new_sessions = 0
         self._backoff = Backoff()
 
     def __repr__(self) -> str:
@@ -380,6 +377,9 @@ class Subscription:
                 # A session that was lost before its tags were in it has nothing to resume.
                 return await (self._replace_session() if lost or not self._session_is_set_up else self._resume())
             except MxGatewayError as error:
+                if says_session_lost(error) and not lost:
+                    # The gateway is there again and has answered: the new session need not wait.
+                    self._backoff.reset()
                 failure = self._last_interruption = error
 
     async def _resume(self) -> EventStream:

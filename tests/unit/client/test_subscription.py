@@ -292,6 +292,26 @@ async def test_supervisory_subscription(gateway: FakeGateway, session: Session) 
         assert [each.item_handle for each in gateway.commands_of("advise_supervisory")] == [1]
 
 
+async def test_a_new_session_does_not_wait_once_the_gateway_answers(
+    gateway: FakeGateway, client: GatewayClient
+) -> None:
+    """After a long absence the waits are long; the gateway's word that the session is gone ends them."""
+    delays: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        delays.append(seconds)
+
+    lost = pb.MxCommandReply(protocol_status=failed(pb.PROTOCOL_STATUS_CODE_SESSION_NOT_FOUND))
+    gateway.answer("get_session_state", lambda _: BREAK if len(gateway.commands_of("get_session_state")) < 6 else lost)
+    subscription = client.subscribe(["A.B"])
+    subscription._sleep = sleep
+    async with subscription:
+        gateway.put(BREAK)
+        await eventually(lambda: subscription.new_sessions == 1)
+    assert delays[-2] > 1
+    assert delays[-1] == 0
+
+
 async def test_quiet_tags_do_not_hide_that_the_stream_stands_again(gateway: FakeGateway, session: Session) -> None:
     """RECOVERED comes when the gateway has accepted the stream, not only with the next event."""
     gateway.announces_streams = True
