@@ -73,7 +73,7 @@ class AuthenticationError(GatewayError):
     def __init__(self, kind: str, key_id: str = "") -> None:
         self.kind = kind
         self.key_id = key_id
-        super().__init__("a valid API key is needed, in the metadata `authorization` as Bearer and the key")
+        super().__init__("a valid API key is needed, in the metadata `authorization`: `Bearer`, a blank, the key")
 
 
 class PermissionDeniedError(GatewayError):

@@ -28,6 +28,7 @@ from mxgateway_server.errors import (
     KeyStateError,
     SchemaVersionError,
 )
+from mxgateway_server.logs import redact
 from mxgateway_server.security import tables
 from mxgateway_server.security.audit import AuditLog
 from mxgateway_server.security.authenticator import Authenticator
@@ -301,6 +302,13 @@ def test_a_private_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
 
 def authenticator(store: KeyStore, clock: ManualClock, failures: int = 100) -> Authenticator:
     return Authenticator(store, PEPPER, clock, Throttle(failures, 5.0), cache_seconds=2.0)
+
+
+def test_what_is_said_to_strangers_holds_nothing_that_looks_like_a_key() -> None:
+    """Logs and clients take out what looks like one, and the sentence would lose a word."""
+    text = str(AuthenticationError("MissingOrMalformedCredentials"))
+    assert "Bearer" in text
+    assert redact(text) == text
 
 
 async def refused(checker: Authenticator, header: str) -> AuthenticationError:
