@@ -46,6 +46,11 @@ def mxgateway(*arguments: str) -> Result:
     return CliRunner().invoke(main, arguments, env={"MXGATEWAY_CONFIG": None})
 
 
+def _hear_hangups() -> None:
+    # Tests that run under nohup hand on that it is ignored, and a gateway keeps to that.
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
 class Served:
     """A gateway process and a client of it."""
 
@@ -68,6 +73,7 @@ class Served:
             stderr=self.log,
             text=True,
             cwd=ROOT,
+            preexec_fn=_hear_hangups,
         )
         assert self.process.stdout is not None
         self.ready: dict[str, Any] = json.loads(self.process.stdout.readline() or "{}")
