@@ -37,6 +37,10 @@ class LiveTable:
         """Draws the board as it is now."""
         self._live.update(self._render(board, now), refresh=True)
 
+    def tell(self, line: str) -> None:
+        """Writes a line that stays, above the table."""
+        self._console.print(Text(line))
+
     def _render(self, board: Rows[Any], now: float) -> RenderableType:
         width = max(1, self._console.width)
         below = sum(max(1, -(-len(line) // width)) for line in self.footer)

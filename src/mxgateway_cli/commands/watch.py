@@ -109,9 +109,10 @@ class _Watch:
             if table is None:
                 await self._lines(subscription, follower)
             else:
-                async with beside(self._draw(table, subscription, follower)):
-                    async for change in subscription:
-                        self._board.take(change, time.monotonic())
+                with follower.telling(table.tell):
+                    async with beside(self._draw(table, subscription, follower)):
+                        async for change in subscription:
+                            self._board.take(change, time.monotonic())
 
     def _table(self) -> Any:
         if self._live:

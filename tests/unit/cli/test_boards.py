@@ -88,6 +88,20 @@ def test_a_table_shows_that_its_values_are_stale() -> None:
     assert "reconnecting for 3 s: gone" in drawn
 
 
+def test_a_line_stands_above_the_table_and_stays() -> None:
+    """A line of stderr would move the cursor behind the table's back."""
+    table = LiveTable("title")
+    text = io.StringIO()
+    console = Console(width=60, height=20, force_terminal=True, file=text)
+    table._console = table._live.console = console
+    with table:
+        table.update(TagBoard(["A.B"]), 0.0)
+        table.tell("12:00 reconnecting: [gone]")
+    shown = text.getvalue()
+    erased = shown.index("\x1b[2K")
+    assert erased < shown.index("12:00 reconnecting: [gone]") < shown.rindex("title")
+
+
 def test_table_draws_what_fits() -> None:
     """The table shows rows in order as far as they fit, and says how many do not."""
     board = board_of(*(f"Tag_{n:02}.PV" for n in range(40)))

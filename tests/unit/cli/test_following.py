@@ -11,7 +11,7 @@ from tests.support.fake_gateway import data_change
 from mxgateway import DataChange
 from mxgateway.change_queue import change_of
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
-from mxgateway_cli.following import beside, event_of, marks
+from mxgateway_cli.following import Follower, beside, event_of, marks
 from mxgateway_cli.recording import PlayTimes, Reading, Sieve
 
 BASE_NS = 1_700_000_000_000_000_000
@@ -119,3 +119,22 @@ async def test_the_first_failure_of_either_side_comes_out_as_it_is() -> None:
     with pytest.raises(BrokenPipeError):
         async with beside(fail()):
             await asyncio.Event().wait()
+
+
+class Told:
+    """What a follower asks a subscription for, when tags are refused."""
+
+    def __init__(self) -> None:
+        self.failures = {"No.Such": "refused"}
+
+
+def test_lines_go_elsewhere_while_a_table_is_shown() -> None:
+    """What is written beside a live table tears it."""
+    beside_table, above_table = list[str](), list[str]()
+    subscription = Told()
+    follower = Follower(subscription, beside_table.append)  # type: ignore[arg-type]
+    with follower.telling(above_table.append):
+        follower.tell_refusals()
+    subscription.failures = {"No.Other": "refused"}
+    follower.tell_refusals()
+    assert (above_table, beside_table) == (["No.Such: refused"], ["No.Other: refused"])
