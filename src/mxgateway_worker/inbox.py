@@ -12,7 +12,7 @@ import os
 import select
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol, TypeAlias
 
 from mxgateway_protocol.wakeup import Wakeup
@@ -122,7 +122,11 @@ if sys.platform == "linux":
                 self._executor.unregister(self._fd)
                 self._executor_fds.remove(self._fd)
 
-        def _ready(self, timeout: float) -> list[int]:
+        def _ready(self, timeout: float) -> Sequence[int]:
+            if timeout <= 0 and not self._is_rung:
+                # An executor that has events without end: asking the system would hand the interpreter to another
+                # thread each time, and the reader thread reads meanwhile.
+                return ()
             if 0 < timeout < _SHORT:
                 # epoll counts in milliseconds, which is late for an event that is due in less. That this wakes the
                 # reader thread, too, matters little to an executor that is busy with events.

@@ -262,7 +262,24 @@ def test_no_wait_is_rounded_up_to_milliseconds(shared: Shared) -> None:
     for timeout in (0.0, 0.0004, 0.0019, 0.0026, 1.0):
         shared.inbox.wait(timeout)
     shared.inbox._executor = real
-    assert counting.waits == [0.0, 0.002, 1.0]
+    assert counting.waits == [0.002, 1.0]
+
+
+def test_a_wait_of_nothing_asks_the_system_only_for_the_bell(shared: Shared) -> None:
+    """An executor with events without end would hand the interpreter over each time; the reader thread reads."""
+    real, counting = shared.inbox._executor, CountingEpoll()
+    shared.inbox._executor = counting  # type: ignore[assignment]
+    shared.inbox.wait(0)
+    assert counting.waits == []
+    shared.inbox.set()
+    shared.inbox.wait(0)
+    assert counting.waits == [0.0]
+    shared.inbox._executor = real
+    shared.inbox.wait(0)
+    assert not shared.inbox._is_rung
+    os.write(shared.write_fd, b"x")
+    wait_until(lambda: bool(shared.taken))
+    assert shared.taken == [(shared.reader.ident, b"x")]
 
 
 def test_a_short_wait_reads_and_hears_the_bell(shared: Shared) -> None:
