@@ -40,6 +40,10 @@ async def test_delivered_and_dropped_add_up(client: GatewayClient, policy: pb.Ba
     async with await client.open_session(backpressure_policy=policy) as session:
         server = await session.register("burst")
         results = await session.subscribe_bulk(server, TAGS)
+        async with asyncio.timeout(60):
+            # A write needs the type, which comes with the first value.
+            while not all(result.was_cached for result in await session.read_bulk(server, TAGS)):
+                pass
         await session.inject_fault("flood_events", {"count": str(BURST)})
         # Its completion, its change, and so many copies of the change; nobody reads yet.
         await session.write(server, results[-1].item_handle, 7)
