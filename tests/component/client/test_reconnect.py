@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from chaos.proxy import TcpProxy
 from tests.support.waiting import eventually
@@ -133,6 +135,10 @@ async def test_a_burst_in_a_conflated_session_is_not_read_again() -> None:
         assert (await subscription.next_change(20)).value == 42
         server = await session.register("writer")
         (written,) = await session.subscribe_bulk(server, [tag])
+        async with asyncio.timeout(20):
+            # A write needs the type, which comes with the first value.
+            while not (await session.read_bulk(server, [tag]))[0].was_cached:
+                pass
         await session.inject_fault("flood_events", {"count": "40000"})
         await session.write(server, written.item_handle, 4711)
         changes = [await subscription.next_change(20)]
