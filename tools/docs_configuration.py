@@ -48,7 +48,7 @@ export MXGATEWAY__SESSIONS__MAX_SESSIONS=32
 
 def configuration_page() -> str:
     """`docs/configuration.md`."""
-    from mxgateway_server.config import ENVIRONMENT_PREFIX, Settings
+    from mxgateway_server.config.settings import ENVIRONMENT_PREFIX, Settings
 
     parts = [_HEAD]
     for path, section in _sections(Settings, ()):

@@ -54,7 +54,7 @@ def cli_page() -> str:
 
 def gateway_cli_page() -> str:
     """`docs/gateway-cli.md`: every command of `mxgateway`."""
-    from mxgateway_server.cli import main as group
+    from mxgateway_server.cli.main import main as group
     from tools.docs_cli import cli_page as page
 
     return page("mxgateway", group, "The gateway's own program: runs it, and keeps its keys and Galaxies.")

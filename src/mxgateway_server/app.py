@@ -14,14 +14,18 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from mxgateway_protocol.clock import Clock, SystemClock
 from mxgateway_server import __version__
-from mxgateway_server.config import Settings
-from mxgateway_server.core.constraints import NoLookup, TagFacts, TagLookup
-from mxgateway_server.core.event_ring import RingLimits
-from mxgateway_server.core.session_state import SessionLimits
-from mxgateway_server.core.subscriber import SubscriberLimits
-from mxgateway_server.core.throttle import Throttle
-from mxgateway_server.core.watchdog import StallGuard, WatchdogLimits
+from mxgateway_server.access.audit import AuditLog
+from mxgateway_server.access.authenticator import Authenticator
+from mxgateway_server.access.callers import current_call
+from mxgateway_server.access.constraints import NoLookup, TagFacts, TagLookup
+from mxgateway_server.access.keys import Pepper, load_pepper
+from mxgateway_server.access.store import KeyStore
+from mxgateway_server.access.throttle import Throttle
+from mxgateway_server.commands.gate import CommandGate
+from mxgateway_server.config.settings import Settings
 from mxgateway_server.errors import ConfigurationError
+from mxgateway_server.events.ring import RingLimits
+from mxgateway_server.events.subscriber import SubscriberLimits
 from mxgateway_server.galaxy import (
     GalaxyComponent,
     GalaxyRepositoryService,
@@ -31,25 +35,21 @@ from mxgateway_server.galaxy import (
 )
 from mxgateway_server.galaxy.errors import GalaxySourceError
 from mxgateway_server.galaxy.index import GalaxyIndex
-from mxgateway_server.galaxy_files import GalaxyPlace, find_galaxy
+from mxgateway_server.galaxy.place import GalaxyPlace, find_galaxy
 from mxgateway_server.logs import get_logger
-from mxgateway_server.rpc.callers import current_call
-from mxgateway_server.rpc.gate import CommandGate
-from mxgateway_server.rpc.interceptor import Guard, LiveStreams
+from mxgateway_server.rpc.guard import Guard, LiveStreams
 from mxgateway_server.rpc.server import Endpoint, RpcServer
 from mxgateway_server.rpc.servicer import SERVICE, GatewayServicer
-from mxgateway_server.security.audit import AuditLog
-from mxgateway_server.security.authenticator import Authenticator
-from mxgateway_server.security.keys import Pepper, load_pepper
-from mxgateway_server.security.store import KeyStore
-from mxgateway_server.security.tls import ServerCertificate, host_names, load_certificate, self_signed
+from mxgateway_server.rpc.tls import ServerCertificate, host_names, load_certificate, self_signed
 from mxgateway_server.sessions.manager import SessionManager, SessionOptions
+from mxgateway_server.sessions.state import SessionLimits
 from mxgateway_server.state import prepare_state
-from mxgateway_server.telemetry.loop_lag import log_loop_lag
+from mxgateway_server.telemetry.lag_log import log_loop_lag
 from mxgateway_server.workers.client import WorkerLimits
 from mxgateway_server.workers.containment import create_containment
 from mxgateway_server.workers.launcher import Launcher, WorkerPlan
 from mxgateway_server.workers.pool import WorkerPool
+from mxgateway_server.workers.watchdog import StallGuard, WatchdogLimits
 
 logger = get_logger(__name__)
 

@@ -25,7 +25,7 @@ from tests.support.shared_gateway import environment
 from mxgateway import GatewayClient
 from mxgateway.testing import LocalGateway
 from mxgateway_cli.main import main as mxgw_py
-from mxgateway_server.cli import main as mxgateway
+from mxgateway_server.cli.main import main as mxgateway
 
 pytestmark = pytest.mark.shares_processes
 
@@ -139,7 +139,7 @@ def test_command_lines_parse(block: Block) -> None:
 
 @pytest.mark.parametrize("block", [b for b in ALL if b.title.endswith("gateway.toml")], ids=lambda b: b.where)
 def test_the_configuration_shown_is_accepted(block: Block, tmp_path: Path) -> None:
-    from mxgateway_server.config import load
+    from mxgateway_server.config.settings import load
 
     file = tmp_path / "gateway.toml"
     file.write_text(block.text, encoding="utf-8")

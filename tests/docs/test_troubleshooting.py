@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 from tests.support.code_blocks import ROOT
 
-from mxgateway_server.cli import main
+from mxgateway_server.cli.main import main
 
 PAGE = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
 

@@ -16,7 +16,7 @@ from tests.support.gateway import LiveGateway, command, fake_settings, live_gate
 from tests.support.waiting import eventually
 
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
-from mxgateway_server.core.session_state import CloseReason
+from mxgateway_server.sessions.state import CloseReason
 
 
 @pytest.fixture

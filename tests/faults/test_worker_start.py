@@ -13,7 +13,6 @@ from tests.support.waiting import eventually
 
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_protocol.clock import SystemClock
-from mxgateway_server.core.watchdog import WatchdogLimits
 from mxgateway_server.errors import (
     WorkerBackendError,
     WorkerEarlyExitError,
@@ -28,6 +27,7 @@ from mxgateway_server.workers.client import WorkerClient, WorkerLimits
 from mxgateway_server.workers.containment import create_containment
 from mxgateway_server.workers.launcher import Launcher, WorkerPlan
 from mxgateway_server.workers.pool import WorkerPool
+from mxgateway_server.workers.watchdog import WatchdogLimits
 
 ROOT = str(Path(__file__).resolve().parents[2])
 FAKE = (sys.executable, "-m", "tests.support.fake_worker")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_protocol.batches import join_events, split_events
-from mxgateway_server.core.chunks import EventChunk
+from mxgateway_server.events.chunks import EventChunk
 
 
 def event(sequence: int, item: int = 1, family: int = pb.MX_EVENT_FAMILY_ON_DATA_CHANGE) -> bytes:

@@ -17,11 +17,11 @@ from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway.generated import mxaccess_gateway_pb2_grpc as pb_grpc
 from mxgateway_protocol.clock import SystemClock
 from mxgateway_protocol.commands import COMMANDS, Scope
+from mxgateway_server.access.constraints import FREE, Constraints
+from mxgateway_server.access.keys import load_pepper
+from mxgateway_server.access.store import KeyStore
 from mxgateway_server.app import Gateway, Running
-from mxgateway_server.config import Settings, load
-from mxgateway_server.core.constraints import FREE, Constraints
-from mxgateway_server.security.keys import load_pepper
-from mxgateway_server.security.store import KeyStore
+from mxgateway_server.config.settings import Settings, load
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -1,1 +1,1 @@
-"""The commands of `mxgateway`."""
+"""What decides whether a command passes, and what becomes of it."""

@@ -8,16 +8,16 @@ from collections.abc import AsyncIterator
 
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_protocol.clock import Clock
-from mxgateway_server.core.commands import check_session_id
-from mxgateway_server.core.replies import reply_batch
+from mxgateway_server.access.callers import CallInfo
+from mxgateway_server.commands.checks import check_session_id
+from mxgateway_server.commands.gate import Admitted, CommandGate
 from mxgateway_server.errors import CommandCanceledError, GatewayError, InvalidRequestError
+from mxgateway_server.events.messages import Waker
 from mxgateway_server.logs import redact
-from mxgateway_server.rpc.callers import CallInfo
 from mxgateway_server.rpc.errors import Context
-from mxgateway_server.rpc.events import Waker
-from mxgateway_server.rpc.gate import Admitted, CommandGate
 from mxgateway_server.sessions.manager import SessionManager
 from mxgateway_server.sessions.session import Session
+from mxgateway_server.workers.replies import reply_batch
 
 MAX_REPLIES_TOGETHER = 500
 MAX_BYTES_TOGETHER = 1024 * 1024

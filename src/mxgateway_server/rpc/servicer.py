@@ -18,15 +18,15 @@ from mxgateway_protocol.contract import (
     CAPABILITY_EVENT_BATCHES,
     GATEWAY_PROTOCOL_VERSION,
 )
-from mxgateway_server.config import Settings
-from mxgateway_server.core.commands import check_correlation_id, check_session_id
-from mxgateway_server.core.subscriber import SubscriberLimits
+from mxgateway_server.access.callers import current_call
+from mxgateway_server.commands.checks import check_correlation_id, check_session_id
+from mxgateway_server.commands.gate import CommandGate
+from mxgateway_server.config.settings import Settings
 from mxgateway_server.errors import GatewayError, InvalidRequestError, NoAlarmProviderError, WorkerShutdownTimeoutError
-from mxgateway_server.rpc.callers import current_call
+from mxgateway_server.events.messages import Waker, batch_message, deliveries, event_messages
+from mxgateway_server.events.subscriber import SubscriberLimits
 from mxgateway_server.rpc.command_stream import CommandStream
 from mxgateway_server.rpc.errors import Context
-from mxgateway_server.rpc.events import Waker, batch_message, deliveries, event_messages
-from mxgateway_server.rpc.gate import CommandGate
 from mxgateway_server.rpc.opening import open_options
 from mxgateway_server.sessions.manager import SessionManager
 from mxgateway_server.workers.launcher import WorkerPlan

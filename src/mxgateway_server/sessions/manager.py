@@ -8,9 +8,22 @@ from dataclasses import dataclass, field
 
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_protocol.clock import Clock
-from mxgateway_server.core.event_hub import EventHub
-from mxgateway_server.core.event_ring import RingLimits
-from mxgateway_server.core.session_state import (
+from mxgateway_server.access.authenticator import Caller
+from mxgateway_server.errors import (
+    GatewayStoppingError,
+    InvalidRequestError,
+    SessionClosedError,
+    SessionNotFoundError,
+    WorkerError,
+    WorkerOptionError,
+    WorkerShutdownTimeoutError,
+)
+from mxgateway_server.events.hub import EventHub
+from mxgateway_server.events.ring import RingLimits
+from mxgateway_server.events.subscriber import Policy, SubscriberLimits
+from mxgateway_server.logs import get_logger
+from mxgateway_server.sessions.session import Session
+from mxgateway_server.sessions.state import (
     CLOSED,
     CLOSING,
     HANDSHAKING,
@@ -22,20 +35,7 @@ from mxgateway_server.core.session_state import (
     SessionLimits,
     State,
 )
-from mxgateway_server.core.session_table import SessionTable
-from mxgateway_server.core.subscriber import Policy, SubscriberLimits
-from mxgateway_server.errors import (
-    GatewayStoppingError,
-    InvalidRequestError,
-    SessionClosedError,
-    SessionNotFoundError,
-    WorkerError,
-    WorkerOptionError,
-    WorkerShutdownTimeoutError,
-)
-from mxgateway_server.logs import get_logger
-from mxgateway_server.security.authenticator import Caller
-from mxgateway_server.sessions.session import Session
+from mxgateway_server.sessions.table import SessionTable
 from mxgateway_server.workers.client import WorkerClient
 from mxgateway_server.workers.launcher import Launcher, WorkerPlan
 from mxgateway_server.workers.pool import WorkerPool

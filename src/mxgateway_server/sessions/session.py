@@ -8,11 +8,11 @@ from collections.abc import Callable
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_protocol.clock import Clock
 from mxgateway_protocol.contract import WORKER_PROTOCOL_VERSION
-from mxgateway_server.core.chunks import EventChunk
-from mxgateway_server.core.event_hub import EventHub
-from mxgateway_server.core.handles import HandleTracker
-from mxgateway_server.core.session_state import SessionRecord
+from mxgateway_server.access.handles import HandleTracker
 from mxgateway_server.errors import EventQueueOverflowError, GatewayError, WorkerProtocolError
+from mxgateway_server.events.chunks import EventChunk
+from mxgateway_server.events.hub import EventHub
+from mxgateway_server.sessions.state import SessionRecord
 from mxgateway_server.workers.client import WorkerClient
 from mxgateway_server.workers.command_table import ReplyFuture
 

@@ -15,8 +15,6 @@ from mxgateway_protocol.clock import Clock
 from mxgateway_protocol.contract import WORKER_PROTOCOL_VERSION, WorkerExit
 from mxgateway_protocol.envelopes import EnvelopeReader, EnvelopeWriter
 from mxgateway_protocol.errors import PipeProtocolError, SessionMismatchError, VersionMismatchError
-from mxgateway_server.core.chunks import EventChunk
-from mxgateway_server.core.watchdog import Watchdog, WatchdogLimits
 from mxgateway_server.errors import (
     SessionClosedError,
     WorkerBackendError,
@@ -32,10 +30,12 @@ from mxgateway_server.errors import (
     WorkerProtocolError,
     WorkerVersionError,
 )
+from mxgateway_server.events.chunks import EventChunk
 from mxgateway_server.logs import get_logger, redact
 from mxgateway_server.workers.command_table import CommandTable, ReplyFuture
 from mxgateway_server.workers.containment import Containment
 from mxgateway_server.workers.process import WorkerProcess
+from mxgateway_server.workers.watchdog import Watchdog, WatchdogLimits
 
 logger = get_logger(__name__)
 

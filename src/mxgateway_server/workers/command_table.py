@@ -14,9 +14,9 @@ from mxgateway_protocol.clock import Clock
 from mxgateway_protocol.envelopes import EnvelopeWriter
 from mxgateway_protocol.errors import OversizedFrameError
 from mxgateway_protocol.wire import delimited, key, timestamp
-from mxgateway_server.core.pending import PendingTable
-from mxgateway_server.core.replies import CommandReply
 from mxgateway_server.errors import CommandTimeoutError, GatewayError, InvalidRequestError
+from mxgateway_server.workers.pending import PendingTable
+from mxgateway_server.workers.replies import CommandReply
 
 _COMMAND_FIELD = wpb.WorkerEnvelope.WORKER_COMMAND_FIELD_NUMBER
 _COMMAND = key(wpb.WorkerCommand.COMMAND_FIELD_NUMBER, 2)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from mxgateway_server.cli import main
+from mxgateway_server.cli.main import main
 from mxgateway_server.galaxy import SqlGalaxySource
 from mxgateway_server.galaxy.index import GalaxyIndex
 

@@ -27,7 +27,7 @@ from mxgateway_server import logs
 from mxgateway_server.galaxy import GalaxyComponent, GalaxyTiming, SqlGalaxySource
 from mxgateway_server.galaxy.cache import CacheStatus
 from mxgateway_server.galaxy.errors import GalaxyDataError, GalaxySourceError, GalaxyTimeoutError
-from mxgateway_server.security.tls import CERTIFICATE_NAME, self_signed
+from mxgateway_server.rpc.tls import CERTIFICATE_NAME, self_signed
 
 
 @pytest.fixture

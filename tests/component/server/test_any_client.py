@@ -15,7 +15,7 @@ from tests.support.gateway import LiveGateway, bearer, create_key, fake_settings
 
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_protocol.commands import Scope
-from mxgateway_server.core.scopes import RPC_SCOPES
+from mxgateway_server.access.scopes import RPC_SCOPES
 
 UNARY = ("OpenSession", "CloseSession", "Invoke", "AcknowledgeAlarm", "TestConnection", "GetLastDeployTime")
 STREAMS = ("StreamEvents", "StreamEventBatches", "StreamAlarms", "QueryActiveAlarms", "WatchDeployEvents")

@@ -29,10 +29,10 @@ from mxgateway.generated import galaxy_repository_pb2 as gpb
 from mxgateway.generated import galaxy_repository_pb2_grpc as gpb_grpc
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_protocol.commands import COMMANDS, Scope
-from mxgateway_server.core.constraints import Constraints
-from mxgateway_server.core.scopes import PER_COMMAND, RPC_SCOPES
+from mxgateway_server.access.authenticator import ANYONE
+from mxgateway_server.access.constraints import Constraints
+from mxgateway_server.access.scopes import PER_COMMAND, RPC_SCOPES
 from mxgateway_server.galaxy import GalaxyComponent
-from mxgateway_server.security.authenticator import ANYONE
 
 OURS = sorted(method for method in RPC_SCOPES if not method.startswith("/grpc."))
 STREAMED = {"StreamEvents", "StreamEventBatches", "StreamAlarms", "QueryActiveAlarms", "WatchDeployEvents"}
@@ -316,7 +316,7 @@ async def test_while_keys_cannot_be_checked_nobody_is_let_in_and_nothing_of_the_
         raise error
 
     with monkeypatch.context() as patch:
-        patch.setattr("mxgateway_server.security.store.KeyStore.get", broken)
+        patch.setattr("mxgateway_server.access.store.KeyStore.get", broken)
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await gateway.open()
     assert (caught.value.code(), reason(caught.value)) == (grpc.StatusCode.UNAVAILABLE, "KEY_STORE_UNAVAILABLE")

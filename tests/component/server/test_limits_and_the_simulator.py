@@ -14,10 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.support.gateway import command
 
+from mxgateway_server.access.constraints import Constraints, TagLookup, judge
+from mxgateway_server.access.globs import matches
+from mxgateway_server.access.handles import HandleTracker
 from mxgateway_server.app import GalaxyLookup
-from mxgateway_server.core.constraints import Constraints, TagLookup, judge
-from mxgateway_server.core.globs import matches
-from mxgateway_server.core.handles import HandleTracker
 from mxgateway_server.galaxy import SqlGalaxySource
 from mxgateway_server.galaxy.index import GalaxyIndex
 from mxgateway_simulator.builder import build_galaxy

@@ -23,7 +23,7 @@ from tests.support.waiting import wait_until
 
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway.generated import mxaccess_gateway_pb2_grpc as pb_grpc
-from mxgateway_server.cli import main
+from mxgateway_server.cli.main import main
 from mxgateway_server.errors import ConfigurationError
 from mxgateway_server.state import prepare_state
 

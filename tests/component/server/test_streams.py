@@ -16,7 +16,7 @@ from tests.support.waiting import eventually
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway.generated import mxaccess_gateway_pb2_grpc as pb_grpc
 from mxgateway_protocol.batches import join_events
-from mxgateway_server.core.constraints import Constraints
+from mxgateway_server.access.constraints import Constraints
 
 STREAM = "/mxaccess_gateway.v1.MxAccessGateway/"
 

@@ -7,7 +7,7 @@ from tests.support.event_chunks import chunk, event, sequences
 
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_protocol.batches import join_events
-from mxgateway_server.core.chunks import EventChunk, read_head
+from mxgateway_server.events.chunks import EventChunk, read_head
 
 
 @pytest.mark.parametrize("at", [1, 5, 9])

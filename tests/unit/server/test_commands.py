@@ -11,12 +11,10 @@ from tests.support.gateway import command
 from mxgateway.generated import galaxy_repository_pb2 as gpb
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_protocol.commands import COMMANDS, Scope
-from mxgateway_server.core import commands as shapes
-from mxgateway_server.core.arrays import MAX_SPARSE_LENGTH, complete_array_names, expand_sparse, has_sparse
-from mxgateway_server.core.constraints import FREE, Constraints, NoLookup, TagFacts, judge, merge_denied
-from mxgateway_server.core.handles import HandleTracker
-from mxgateway_server.core.references import join_reference
-from mxgateway_server.core.scopes import (
+from mxgateway_server.access.constraints import FREE, Constraints, NoLookup, TagFacts, judge, merge_denied
+from mxgateway_server.access.handles import HandleTracker
+from mxgateway_server.access.references import join_reference
+from mxgateway_server.access.scopes import (
     ADMIN_ONLY,
     COMMAND_SCOPES,
     RPC_SCOPES,
@@ -25,6 +23,8 @@ from mxgateway_server.core.scopes import (
     scopes_of_command,
     scopes_of_rpc,
 )
+from mxgateway_server.commands import checks as shapes
+from mxgateway_server.commands.arrays import MAX_SPARSE_LENGTH, complete_array_names, expand_sparse, has_sparse
 from mxgateway_server.errors import InvalidRequestError
 
 ONE = pb.MxValue(int32_value=1)

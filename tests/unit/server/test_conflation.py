@@ -8,10 +8,10 @@ from tests.support.event_chunks import event
 
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_protocol.batches import join_events, split_events
-from mxgateway_server.core.chunks import EventChunk
-from mxgateway_server.core.event_hub import EventHub
-from mxgateway_server.core.event_ring import RingLimits
-from mxgateway_server.core.subscriber import CONFLATE, Delivery, SubscriberLimits
+from mxgateway_server.events.chunks import EventChunk
+from mxgateway_server.events.hub import EventHub
+from mxgateway_server.events.ring import RingLimits
+from mxgateway_server.events.subscriber import CONFLATE, Delivery, SubscriberLimits
 from mxgateway_worker.event_queue import EventQueue, Policy
 
 STEPS = st.lists(

@@ -8,9 +8,16 @@ from hypothesis import strategies as st
 from tests.support.event_chunks import chunk, sequences
 
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
-from mxgateway_server.core.event_hub import EventHub
-from mxgateway_server.core.event_ring import EventRing, RingLimits
-from mxgateway_server.core.subscriber import (
+from mxgateway_server.errors import (
+    EventQueueOverflowError,
+    GatewayError,
+    SequenceUnknownError,
+    SubscriberLimitError,
+    WorkerProtocolError,
+)
+from mxgateway_server.events.hub import EventHub
+from mxgateway_server.events.ring import EventRing, RingLimits
+from mxgateway_server.events.subscriber import (
     CONFLATE,
     DISCONNECT_SUBSCRIBER,
     DROP_OLDEST,
@@ -18,13 +25,6 @@ from mxgateway_server.core.subscriber import (
     Delivery,
     Subscriber,
     SubscriberLimits,
-)
-from mxgateway_server.errors import (
-    EventQueueOverflowError,
-    GatewayError,
-    SequenceUnknownError,
-    SubscriberLimitError,
-    WorkerProtocolError,
 )
 
 BIG = 1 << 20

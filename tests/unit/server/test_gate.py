@@ -14,16 +14,16 @@ from tests.support.gateway import command
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_protocol.commands import COMMANDS, Group, Scope
 from mxgateway_protocol.contract import MAX_BULK_ITEMS
-from mxgateway_server.core.arrays import complete_array_names, expand_sparse
-from mxgateway_server.core.commands import MAX_REFERENCE_CHARACTERS, check_command
-from mxgateway_server.core.constraints import FREE, Constraints, TagFacts, judge
-from mxgateway_server.core.handles import HandleTracker
+from mxgateway_server.access.audit import AuditLog
+from mxgateway_server.access.authenticator import Caller
+from mxgateway_server.access.callers import CallInfo
+from mxgateway_server.access.constraints import FREE, Constraints, TagFacts, judge
+from mxgateway_server.access.handles import HandleTracker
+from mxgateway_server.access.store import AuditRecord
+from mxgateway_server.commands.arrays import complete_array_names, expand_sparse
+from mxgateway_server.commands.checks import MAX_REFERENCE_CHARACTERS, check_command
+from mxgateway_server.commands.gate import CommandGate
 from mxgateway_server.errors import InvalidRequestError, PermissionDeniedError
-from mxgateway_server.rpc.callers import CallInfo
-from mxgateway_server.rpc.gate import CommandGate
-from mxgateway_server.security.audit import AuditLog
-from mxgateway_server.security.authenticator import Caller
-from mxgateway_server.security.store import AuditRecord
 from mxgateway_server.sessions.session import Session
 from mxgateway_server.workers.command_table import ReplyFuture
 

@@ -8,8 +8,8 @@ import pytest
 import structlog
 from tests.support.waiting import eventually
 
-from mxgateway_server.core.loop_lag import LoopLag
-from mxgateway_server.telemetry.loop_lag import log_loop_lag
+from mxgateway_server.telemetry.lag import LoopLag
+from mxgateway_server.telemetry.lag_log import log_loop_lag
 
 
 def test_ticks_in_time_have_no_lag() -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
-from mxgateway_server.core.replies import CommandReply, reply_batch
 from mxgateway_server.errors import WorkerProtocolError
+from mxgateway_server.workers.replies import CommandReply, reply_batch
 
 
 def worker_reply() -> pb.MxCommandReply:

@@ -17,9 +17,14 @@ import sqlalchemy as sa
 import structlog
 from tests.support.clock import ManualClock
 
-from mxgateway_server.core.constraints import Constraints
-from mxgateway_server.core.scopes import Scope
-from mxgateway_server.core.throttle import Throttle
+from mxgateway_server.access import tables
+from mxgateway_server.access.audit import AuditLog
+from mxgateway_server.access.authenticator import Authenticator
+from mxgateway_server.access.constraints import Constraints
+from mxgateway_server.access.keys import Pepper, load_pepper, parse_authorization, write_private
+from mxgateway_server.access.scopes import Scope
+from mxgateway_server.access.store import AuditRecord, KeyRecord, KeyStore, _set_pragmas
+from mxgateway_server.access.throttle import Throttle
 from mxgateway_server.errors import (
     AuthenticationError,
     ConfigurationError,
@@ -29,12 +34,7 @@ from mxgateway_server.errors import (
     SchemaVersionError,
 )
 from mxgateway_server.logs import redact
-from mxgateway_server.security import tables
-from mxgateway_server.security.audit import AuditLog
-from mxgateway_server.security.authenticator import Authenticator
-from mxgateway_server.security.keys import Pepper, load_pepper, parse_authorization, write_private
-from mxgateway_server.security.store import AuditRecord, KeyRecord, KeyStore, _set_pragmas
-from mxgateway_server.security.tls import host_names, load_certificate, self_signed
+from mxgateway_server.rpc.tls import host_names, load_certificate, self_signed
 
 PEPPER = Pepper(b"p" * 32)
 READ = ["invoke:read"]
@@ -498,7 +498,7 @@ async def test_a_failing_store_loses_nothing_while_it_recovers(store: KeyStore, 
 async def test_a_store_that_is_not_well_is_asked_once_in_a_while_however_many_records_come(
     clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mxgateway_server.security.audit.RETRY_SECONDS", 600.0)
+    monkeypatch.setattr("mxgateway_server.access.audit.RETRY_SECONDS", 600.0)
     asked = []
 
     class Full:

@@ -7,7 +7,15 @@ import itertools
 import pytest
 
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
-from mxgateway_server.core.session_state import (
+from mxgateway_server.errors import (
+    GatewayError,
+    OwnerMismatchError,
+    SessionFaultedError,
+    SessionLimitError,
+    SessionNotFoundError,
+    SessionNotReadyError,
+)
+from mxgateway_server.sessions.state import (
     CLOSED,
     CLOSING,
     CREATING,
@@ -22,15 +30,7 @@ from mxgateway_server.core.session_state import (
     SessionLimits,
     SessionRecord,
 )
-from mxgateway_server.core.session_table import CLOSED_MEMORY, SessionTable
-from mxgateway_server.errors import (
-    GatewayError,
-    OwnerMismatchError,
-    SessionFaultedError,
-    SessionLimitError,
-    SessionNotFoundError,
-    SessionNotReadyError,
-)
+from mxgateway_server.sessions.table import CLOSED_MEMORY, SessionTable
 
 START = [CREATING, STARTING_WORKER, WAITING_FOR_PIPE, HANDSHAKING, INITIALIZING_WORKER]
 ALL = [*START, READY, CLOSING, CLOSED, FAULTED]

@@ -12,7 +12,7 @@ import pytest
 import structlog
 
 from mxgateway_server import logs
-from mxgateway_server.config import Settings, load, split_address
+from mxgateway_server.config.settings import Settings, load, split_address
 from mxgateway_server.errors import ConfigurationError
 
 

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mxgateway_server.core.globs import check_glob, matches
-from mxgateway_server.core.pending import PendingTable
-from mxgateway_server.core.throttle import MAX_ADDRESSES, MAX_WAIT, RecordLimit, Throttle
-from mxgateway_server.core.watchdog import StallGuard, Watchdog, WatchdogLimits
+from mxgateway_server.access.globs import check_glob, matches
+from mxgateway_server.access.throttle import MAX_ADDRESSES, MAX_WAIT, RecordLimit, Throttle
 from mxgateway_server.errors import PendingLimitError
+from mxgateway_server.workers.pending import PendingTable
+from mxgateway_server.workers.watchdog import StallGuard, Watchdog, WatchdogLimits
 
 LIMITS = WatchdogLimits(grace=15.0, stuck_ceiling=75.0)
 

@@ -6,8 +6,8 @@ import pytest
 from tests.support.galaxy_rows import edge_database
 
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
-from mxgateway_server.core.arrays import complete_array_names
-from mxgateway_server.core.constraints import TagFacts
+from mxgateway_server.access.constraints import TagFacts
+from mxgateway_server.commands.arrays import complete_array_names
 from mxgateway_server.galaxy import SqlGalaxySource
 from mxgateway_server.galaxy.index import GalaxyIndex
 

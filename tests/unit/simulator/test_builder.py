@@ -14,7 +14,7 @@ from tests.unit.simulator.plant_session import RecordingSink
 
 from mxgateway_protocol.errors import MxComError
 from mxgateway_protocol.variants import DataType
-from mxgateway_server.commands.galaxy import galaxy
+from mxgateway_server.cli.galaxy import galaxy
 from mxgateway_simulator import mx_value
 from mxgateway_simulator.backend import create_backend
 from mxgateway_simulator.builder import build_galaxy

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from tests.unit.simulator.conftest import MakeSession
 from tests.unit.simulator.plant_session import Change, Completion, PlantSession, boolean, i4
 
-from mxgateway_server.commands.galaxy import galaxy as galaxy_command
+from mxgateway_server.cli.galaxy import galaxy as galaxy_command
 from mxgateway_simulator.builder import build_galaxy
 from mxgateway_simulator.deployment import Deployment, DeploymentError
 from mxgateway_simulator.description_reader import parse_description

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
-from mxgateway_server.core.commands import BULK_WRITE_KINDS, WRITE_KINDS
-from mxgateway_server.core.constraints import TagLookup
-from mxgateway_server.core.references import join_reference
+from mxgateway_server.access.constraints import TagLookup
+from mxgateway_server.access.references import join_reference
+from mxgateway_server.commands.checks import BULK_WRITE_KINDS, WRITE_KINDS
 from mxgateway_server.errors import InvalidRequestError
 
 MAX_SPARSE_LENGTH = 100_000

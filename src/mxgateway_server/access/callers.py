@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextvars import ContextVar
 from dataclasses import dataclass
 
-from mxgateway_server.security.authenticator import Caller
+from mxgateway_server.access.authenticator import Caller
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,14 @@ from typing import NoReturn
 
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_protocol.commands import COMMANDS, Group, Scope
-from mxgateway_server.core.arrays import complete_array_names, expand_sparse, has_sparse
-from mxgateway_server.core.commands import (
+from mxgateway_server.access.audit import AuditLog
+from mxgateway_server.access.callers import CallInfo
+from mxgateway_server.access.constraints import TagLookup, Verdict, judge, merge_denied
+from mxgateway_server.access.handles import FREEING_KINDS, LEARNED_KINDS
+from mxgateway_server.access.scopes import ADMIN_ONLY, COMMAND_SCOPES, ScopeSet, allows
+from mxgateway_server.access.store import AuditRecord
+from mxgateway_server.commands.arrays import complete_array_names, expand_sparse, has_sparse
+from mxgateway_server.commands.checks import (
     ADD_KINDS,
     BULK_WRITE_KINDS,
     TAG_BULK_KINDS,
@@ -20,10 +26,6 @@ from mxgateway_server.core.commands import (
     check_correlation_id,
     kind_name,
 )
-from mxgateway_server.core.constraints import TagLookup, Verdict, judge, merge_denied
-from mxgateway_server.core.handles import FREEING_KINDS, LEARNED_KINDS
-from mxgateway_server.core.replies import CommandReply
-from mxgateway_server.core.scopes import ADMIN_ONLY, COMMAND_SCOPES, ScopeSet, allows
 from mxgateway_server.errors import (
     CommandCanceledError,
     GatewayError,
@@ -31,11 +33,9 @@ from mxgateway_server.errors import (
     PermissionDeniedError,
     WorkerProtocolError,
 )
-from mxgateway_server.rpc.callers import CallInfo
-from mxgateway_server.security.audit import AuditLog
-from mxgateway_server.security.store import AuditRecord
 from mxgateway_server.sessions.session import Session
 from mxgateway_server.workers.command_table import ReplyFuture
+from mxgateway_server.workers.replies import CommandReply
 
 _AUDITED_SCOPES = frozenset({Scope.INVOKE_WRITE, Scope.INVOKE_SECURE, Scope.ADMIN})
 _AUDITED_KINDS = frozenset(kind for kind, facts in COMMANDS.items() if facts.scope in _AUDITED_SCOPES)

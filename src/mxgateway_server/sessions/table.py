@@ -6,8 +6,8 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from mxgateway_server.core.session_state import CLOSED, CloseReason, SessionLimits, SessionRecord, State
 from mxgateway_server.errors import OwnerMismatchError, SessionLimitError, SessionNotFoundError
+from mxgateway_server.sessions.state import CLOSED, CloseReason, SessionLimits, SessionRecord, State
 
 CLOSED_MEMORY = 1024
 """How many closed sessions are remembered, so that closing again is answered as the first time."""

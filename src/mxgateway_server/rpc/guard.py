@@ -16,8 +16,12 @@ import grpc.aio
 from google.protobuf.message import DecodeError
 from sqlalchemy.exc import SQLAlchemyError
 
-from mxgateway_server.core.commands import MAX_CORRELATION_CHARACTERS
-from mxgateway_server.core.scopes import PUBLIC, ScopeSet, allows, scopes_of_rpc
+from mxgateway_server.access.audit import AuditLog
+from mxgateway_server.access.authenticator import ANYONE, Authenticator, Caller
+from mxgateway_server.access.callers import CallInfo, set_current_call
+from mxgateway_server.access.scopes import PUBLIC, ScopeSet, allows, scopes_of_rpc
+from mxgateway_server.access.store import AuditRecord
+from mxgateway_server.commands.checks import MAX_CORRELATION_CHARACTERS
 from mxgateway_server.errors import (
     AuthenticationError,
     GatewayError,
@@ -28,11 +32,7 @@ from mxgateway_server.errors import (
     PermissionDeniedError,
 )
 from mxgateway_server.logs import get_logger
-from mxgateway_server.rpc.callers import CallInfo, set_current_call
 from mxgateway_server.rpc.errors import CORRELATION_KEY, Context, abort
-from mxgateway_server.security.audit import AuditLog
-from mxgateway_server.security.authenticator import ANYONE, Authenticator, Caller
-from mxgateway_server.security.store import AuditRecord
 
 logger = get_logger(__name__)
 

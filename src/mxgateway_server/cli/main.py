@@ -11,10 +11,10 @@ import click
 from mxgateway_server import __version__
 
 _COMMANDS = {
-    "serve": ("mxgateway_server.commands.serve", "serve"),
-    "apikey": ("mxgateway_server.commands.apikey", "apikey"),
-    "check-config": ("mxgateway_server.commands.check_config", "check_config"),
-    "galaxy": ("mxgateway_server.commands.galaxy", "galaxy"),
+    "serve": ("mxgateway_server.cli.serve", "serve"),
+    "apikey": ("mxgateway_server.cli.apikey", "apikey"),
+    "check-config": ("mxgateway_server.cli.check_config", "check_config"),
+    "galaxy": ("mxgateway_server.cli.galaxy", "galaxy"),
 }
 
 

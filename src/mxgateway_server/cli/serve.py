@@ -15,8 +15,8 @@ from typing import Any
 
 import click
 
-from mxgateway_server.commands.options import config_option, load_or_fail, state_option
-from mxgateway_server.config import Settings
+from mxgateway_server.cli.options import config_option, load_or_fail, state_option
+from mxgateway_server.config.settings import Settings
 from mxgateway_server.errors import ConfigurationError, StoreError
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from mxgateway_server.core.loop_lag import LoopLag
 from mxgateway_server.logs import get_logger
+from mxgateway_server.telemetry.lag import LoopLag
 
 logger = get_logger(__name__)
 

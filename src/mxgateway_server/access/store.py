@@ -13,8 +13,10 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from mxgateway_protocol.clock import Clock
-from mxgateway_server.core.constraints import FREE, Constraints
-from mxgateway_server.core.scopes import Scope, parse_scopes
+from mxgateway_server.access import tables
+from mxgateway_server.access.constraints import FREE, Constraints
+from mxgateway_server.access.keys import Pepper, check_key_id, format_key, new_secret
+from mxgateway_server.access.scopes import Scope, parse_scopes
 from mxgateway_server.errors import (
     ConfigurationError,
     KeyExistsError,
@@ -23,8 +25,6 @@ from mxgateway_server.errors import (
     SchemaVersionError,
 )
 from mxgateway_server.logs import plain
-from mxgateway_server.security import tables
-from mxgateway_server.security.keys import Pepper, check_key_id, format_key, new_secret
 
 BUSY_TIMEOUT_MS = 5000
 _WRITES = "mxgateway_writes"

@@ -9,8 +9,8 @@ from typing import TypeAlias
 
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_protocol.batches import wrap_event
-from mxgateway_server.core.chunks import EventChunk, EventHead, read_head
 from mxgateway_server.errors import EventQueueOverflowError, GatewayError
+from mxgateway_server.events.chunks import EventChunk, EventHead, read_head
 
 Policy: TypeAlias = pb.BackpressurePolicy.ValueType
 

@@ -9,7 +9,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_protocol.batches import varint, wrap_event
-from mxgateway_server.core.subscriber import Delivery, Subscriber
+from mxgateway_server.events.subscriber import Delivery, Subscriber
 
 # Fields of the contract that are appended as bytes.
 _BATCH_RECEIVED = b"\x12"  # MxEventBatch.gateway_receive_timestamp = 2

@@ -8,12 +8,12 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 
 from mxgateway_protocol.clock import Clock
-from mxgateway_server.core.constraints import FREE, Constraints
-from mxgateway_server.core.scopes import Scope
-from mxgateway_server.core.throttle import Throttle
+from mxgateway_server.access.constraints import FREE, Constraints
+from mxgateway_server.access.keys import Pepper, PresentedKey, parse_authorization
+from mxgateway_server.access.scopes import Scope
+from mxgateway_server.access.store import KeyRecord, KeyStore
+from mxgateway_server.access.throttle import Throttle
 from mxgateway_server.errors import AuthenticationError
-from mxgateway_server.security.keys import Pepper, PresentedKey, parse_authorization
-from mxgateway_server.security.store import KeyRecord, KeyStore
 
 MAX_CACHED_KEYS = 1024
 _NO_HASH = bytes(32)

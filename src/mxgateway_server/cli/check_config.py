@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from mxgateway_server.commands.options import config_option, load_or_fail, state_option
+from mxgateway_server.cli.options import config_option, load_or_fail, state_option
 from mxgateway_server.logs import redact
 
 

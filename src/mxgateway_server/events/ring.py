@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 
-from mxgateway_server.core.chunks import EventChunk
+from mxgateway_server.events.chunks import EventChunk
 
 
 @dataclass(frozen=True, slots=True)

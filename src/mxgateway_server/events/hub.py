@@ -9,9 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from mxgateway_server.core.chunks import EventChunk
-from mxgateway_server.core.event_ring import EventRing, RingLimits
-from mxgateway_server.core.subscriber import FAIL_FAST, Overflow, Policy, ResumeGap, Subscriber, SubscriberLimits
 from mxgateway_server.errors import (
     EventQueueOverflowError,
     GatewayError,
@@ -19,6 +16,9 @@ from mxgateway_server.errors import (
     SubscriberLimitError,
     WorkerProtocolError,
 )
+from mxgateway_server.events.chunks import EventChunk
+from mxgateway_server.events.ring import EventRing, RingLimits
+from mxgateway_server.events.subscriber import FAIL_FAST, Overflow, Policy, ResumeGap, Subscriber, SubscriberLimits
 
 
 class EventHub:

@@ -8,9 +8,9 @@ from collections import deque
 from dataclasses import replace
 
 from mxgateway_protocol.clock import Clock
-from mxgateway_server.core.throttle import RecordLimit
+from mxgateway_server.access.store import AuditRecord, KeyStore
+from mxgateway_server.access.throttle import RecordLimit
 from mxgateway_server.logs import get_logger
-from mxgateway_server.security.store import AuditRecord, KeyStore
 
 MAX_WAITING = 20_000
 MAX_TOGETHER = 500

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
-from mxgateway_server.core.references import ItemReference
+from mxgateway_server.access.references import ItemReference
 
 _SINGLE_ADD_ARMS = {
     pb.MX_COMMAND_KIND_ADD_ITEM: "add_item",

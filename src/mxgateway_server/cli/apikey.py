@@ -12,13 +12,13 @@ from typing import Any, TypeVar
 
 import click
 
-from mxgateway_server.commands.options import config_option, load_or_fail, state_option
-from mxgateway_server.config import Settings
-from mxgateway_server.core.constraints import Constraints
-from mxgateway_server.core.scopes import Scope
+from mxgateway_server.access.constraints import Constraints
+from mxgateway_server.access.scopes import Scope
+from mxgateway_server.access.store import AuditRecord, KeyRecord, KeyStore
+from mxgateway_server.cli.options import config_option, load_or_fail, state_option
+from mxgateway_server.config.settings import Settings
 from mxgateway_server.errors import GatewayError
 from mxgateway_server.logs import plain
-from mxgateway_server.security.store import AuditRecord, KeyRecord, KeyStore
 
 T = TypeVar("T")
 
@@ -29,7 +29,7 @@ _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 def _with_store(settings: Settings, work: Callable[[KeyStore], Awaitable[T]]) -> T:
     from mxgateway_protocol.clock import SystemClock
-    from mxgateway_server.security.keys import load_pepper
+    from mxgateway_server.access.keys import load_pepper
 
     authentication, state = settings.authentication, settings.state_path
     pepper_file = Path(authentication.pepper_file).expanduser() if authentication.pepper_file else state / "pepper"

@@ -16,9 +16,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from mxgateway_server.access.keys import write_private
 from mxgateway_server.errors import ConfigurationError
 from mxgateway_server.logs import get_logger
-from mxgateway_server.security.keys import write_private
 
 logger = get_logger(__name__)
 

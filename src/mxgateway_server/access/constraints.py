@@ -13,10 +13,9 @@ from dataclasses import dataclass, fields
 from typing import Any, Protocol
 
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
-from mxgateway_server.core.commands import BULK_WRITE_KINDS, WRITE_KINDS
-from mxgateway_server.core.globs import check_glob, matches, spells_last_name
-from mxgateway_server.core.handles import HandleTracker
-from mxgateway_server.core.references import (
+from mxgateway_server.access.globs import check_glob, matches, spells_last_name
+from mxgateway_server.access.handles import HandleTracker
+from mxgateway_server.access.references import (
     DEFAULT_ATTRIBUTE,
     ItemReference,
     is_relative,
@@ -25,6 +24,7 @@ from mxgateway_server.core.references import (
     readings,
     spelled_out,
 )
+from mxgateway_server.commands.checks import BULK_WRITE_KINDS, WRITE_KINDS
 
 MAX_CLASSIFICATION = 6
 """Security classifications of Galaxy attributes: 0 free access to 6 view only."""

@@ -1,0 +1,1 @@
+"""The console script `mxgateway`: one module for each of its commands."""

@@ -1,0 +1,1 @@
+"""Everything that can be set, and where each value came from."""
