@@ -14,7 +14,7 @@ from benches import floor, peer_asyncua
 from benches.floor import in_turns
 from benches.gateway_process import GatewayProcess
 from benches.product import DROPPING, FLOOD_TAGS, QUIET_TAGS, advised, batches, subscribe
-from mxgateway.generated import mxaccess_gateway_pb2 as pb
+from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 
 Figures = dict[str, Any]
 

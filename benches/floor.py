@@ -14,7 +14,7 @@ from typing import Any
 import grpc
 
 from benches.figures import latency_ms
-from mxgateway.generated import mxaccess_gateway_pb2 as pb
+from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 
 OPTIONS = [("grpc.max_receive_message_length", -1)]
 PAYLOAD = b"x" * 80

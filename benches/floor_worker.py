@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 
-from mxgateway.generated import mxaccess_gateway_pb2 as pb
+from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_protocol.batches import join_events
 
 

@@ -21,7 +21,7 @@ import grpc
 import psutil
 
 from benches.figures import latency_ms
-from mxgateway.generated import galaxy_repository_pb2 as pb
+from mxgateway_contract.generated import galaxy_repository_pb2 as pb
 
 _SERVICE = "/galaxy_repository.v1.GalaxyRepository/"
 _CALLS = 50

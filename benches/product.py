@@ -14,7 +14,7 @@ from benches.figures import latency_ms
 from benches.floor import in_flight, sequential
 from benches.gateway_process import GatewayProcess, gateway
 from mxgateway import GatewayClient, Session
-from mxgateway.generated import mxaccess_gateway_pb2 as pb
+from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 
 Figures = dict[str, Any]
 

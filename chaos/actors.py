@@ -25,8 +25,8 @@ from mxgateway import (
     MxGatewayWorkerError,
     Session,
 )
-from mxgateway.generated import mxaccess_gateway_pb2 as pb
-from mxgateway.generated.mxaccess_gateway_pb2_grpc import MxAccessGatewayStub
+from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
+from mxgateway_contract.generated.mxaccess_gateway_pb2_grpc import MxAccessGatewayStub
 
 CALL = 3.0
 OPEN = 20.0

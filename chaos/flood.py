@@ -17,7 +17,7 @@ from benches.product import FLOOD_TAGS, subscribe
 
 from chaos.judge import describe
 from mxgateway import GatewayClient, MxGatewayError
-from mxgateway.generated import mxaccess_gateway_pb2 as pb
+from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 
 GROWTH = 0.10
 _POLICIES = {

@@ -14,9 +14,9 @@ DOCS = ROOT / "docs"
 
 def commands_page() -> str:
     """`docs/commands.md`: every command kind, from the catalogue."""
-    from mxgateway_protocol import hresults
+    from mxgateway_contract import hresults
+    from mxgateway_contract.status import Category, Source
     from mxgateway_protocol.commands import COMMANDS
-    from mxgateway_protocol.status import Category, Source
 
     rows = []
     for command in COMMANDS.values():

@@ -1,4 +1,4 @@
-"""Generates `mxgateway.generated` from `protos/`, or checks that the committed code is what generation gives.
+"""Generates `mxgateway_contract.generated` (public name: `mxgateway.generated`) from `protos/`, or checks it.
 
 Run by `make protos` (and `make protos-check`) in an environment of its own that holds the pinned generator: code made
 by an old generator runs with every newer runtime, so the generator's version is the floor of our users' protobuf.
@@ -13,12 +13,14 @@ import re
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 PROTOS = ROOT / "protos"
-OUTPUT = ROOT / "src" / "mxgateway" / "generated"
-PACKAGE = "mxgateway.generated"
+OUTPUT = ROOT / "src" / "mxgateway_contract" / "generated"
+PACKAGE = "mxgateway_contract.generated"
+PUBLIC_OUTPUT = ROOT / "src" / "mxgateway" / "generated"
 FILES = ("mxaccess_gateway.proto", "mxaccess_worker.proto", "galaxy_repository.proto")
 WITHOUT_SERVICES = ("mxaccess_worker",)
 
@@ -57,19 +59,42 @@ def generate(target: Path) -> None:
     (target / "py.typed").touch()
 
 
+def publish(modules: Iterable[str], target: Path) -> None:
+    """Writes the name under which programs import the generated code: the same classes, not copies of them."""
+    target.mkdir(exist_ok=True)
+    for module in modules:
+        (target / f"{module}.py").write_text(
+            f'"""`{PACKAGE}.{module}` under its public name."""\n\nfrom {PACKAGE}.{module} import *\n', encoding="utf-8"
+        )
+    (target / "__init__.py").write_text(
+        '"""The public name of the code generated from `protos/`; written by `make protos`."""\n', encoding="utf-8"
+    )
+
+
+def make(output: Path, public: Path) -> None:
+    """Both packages."""
+    generate(output)
+    publish((path.stem for path in sorted(output.glob("*_pb2*.py"))), public)
+
+
 def check() -> list[str]:
     """Returns the names of committed files that differ from what generation gives."""
     with tempfile.TemporaryDirectory() as scratch:
-        fresh = Path(scratch)
-        generate(fresh)
-        names = {p.name for p in fresh.iterdir()} | {p.name for p in OUTPUT.iterdir() if p.is_file()}
-        return sorted(
-            name
-            for name in names
-            if not (fresh / name).exists()
-            or not (OUTPUT / name).exists()
-            or not filecmp.cmp(fresh / name, OUTPUT / name, shallow=False)
-        )
+        fresh, fresh_public = Path(scratch, "generated"), Path(scratch, "public")
+        fresh.mkdir()
+        make(fresh, fresh_public)
+        return _different(fresh, OUTPUT) + _different(fresh_public, PUBLIC_OUTPUT)
+
+
+def _different(fresh: Path, committed: Path) -> list[str]:
+    names = {p.name for p in fresh.iterdir()} | {p.name for p in committed.iterdir() if p.is_file()}
+    return sorted(
+        f"{committed.parent.name}/{name}"
+        for name in names
+        if not (fresh / name).exists()
+        or not (committed / name).exists()
+        or not filecmp.cmp(fresh / name, committed / name, shallow=False)
+    )
 
 
 def main() -> int:
@@ -82,7 +107,7 @@ def main() -> int:
             return 1
         print("generated code is what protos/ gives")
         return 0
-    generate(OUTPUT)
+    make(OUTPUT, PUBLIC_OUTPUT)
     print(f"generated {len(list(OUTPUT.glob('*_pb2*')))} files")
     return 0
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from mxgateway.generated import galaxy_repository_pb2 as galaxy_pb
+from mxgateway_contract.generated import galaxy_repository_pb2 as galaxy_pb
 
 
 class BrowseNode:

@@ -15,7 +15,7 @@ from mxgateway.replies import status_text
 from mxgateway.values import from_mx_value
 
 if TYPE_CHECKING:
-    from mxgateway.generated import mxaccess_gateway_pb2 as pb
+    from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 
 
 class OverflowPolicy(Enum):

@@ -14,12 +14,12 @@ from mxgateway.command_stream import CommandStream
 from mxgateway.commands import IDEMPOTENT_KINDS, what
 from mxgateway.correlation import next_correlation_id
 from mxgateway.errors import MxGatewayError
-from mxgateway.generated import mxaccess_gateway_pb2 as pb
-from mxgateway.generated.mxaccess_gateway_pb2_grpc import MxAccessGatewayStub
 from mxgateway.options import ClientOptions
 from mxgateway.replies import check_mxaccess, check_protocol, check_versions
 from mxgateway.session import Session
 from mxgateway.subscription import ChangeHandler, Subscription
+from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
+from mxgateway_contract.generated.mxaccess_gateway_pb2_grpc import MxAccessGatewayStub
 
 
 class GatewayClient:

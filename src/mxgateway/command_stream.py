@@ -18,8 +18,8 @@ import grpc.aio
 from mxgateway.channel import Connection
 from mxgateway.commands import what
 from mxgateway.errors import MxGatewayError, MxGatewaySessionError, MxGatewayTimeoutError, MxGatewayTransportError
-from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway.owned_task import OwnedTask
+from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 
 WINDOW = 100
 """Most commands under way; more wait here. The gateway's own limit is 128 a session by default."""

@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Any, ParamSpec, TypeAlias, TypeVar
 
 from mxgateway.contract import MAX_BULK_ITEMS
-from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway.values import MxPython, to_mx_value
+from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 
 MomentLike: TypeAlias = datetime | pb.MxValue
 """Time of a timestamped write: an aware datetime, or the MxValue to send as it is."""

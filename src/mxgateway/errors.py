@@ -26,7 +26,7 @@ from mxgateway.auth import redact
 if TYPE_CHECKING:
     import grpc
 
-    from mxgateway.generated import mxaccess_gateway_pb2 as pb
+    from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 
 
 class MxGatewayError(Exception):

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from mxgateway.change_queue import DataChange
-from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway.quality import is_good, is_status_failure
 from mxgateway.values import from_mx_value
+from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 
 if TYPE_CHECKING:
     from google.protobuf.timestamp_pb2 import Timestamp

@@ -12,11 +12,11 @@ from mxgateway.browse import BrowseNode
 from mxgateway.channel import Connection, ConnectionState, ServerStream, open_channel
 from mxgateway.client import merge_options
 from mxgateway.errors import MxGatewayProtocolError
-from mxgateway.generated import galaxy_repository_pb2 as galaxy_pb
-from mxgateway.generated.galaxy_repository_pb2_grpc import GalaxyRepositoryStub
 from mxgateway.options import ClientOptions
 from mxgateway.results import GalaxyObjects
 from mxgateway.values import to_timestamp
+from mxgateway_contract.generated import galaxy_repository_pb2 as galaxy_pb
+from mxgateway_contract.generated.galaxy_repository_pb2_grpc import GalaxyRepositoryStub
 
 
 class GalaxyRepositoryClient:

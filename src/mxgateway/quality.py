@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from mxgateway.generated import mxaccess_gateway_pb2 as pb
+    from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 
 _MAJOR = 0xC0
 _UNCERTAIN = 0x40

@@ -14,7 +14,7 @@ from mxgateway.errors import (
     MxGatewayTimeoutError,
     MxGatewayWorkerError,
 )
-from mxgateway.generated import mxaccess_gateway_pb2 as pb
+from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 
 if TYPE_CHECKING:
     from collections.abc import Container

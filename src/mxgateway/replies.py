@@ -18,9 +18,9 @@ from mxgateway.errors import (
     MxGatewayTimeoutError,
     MxGatewayWorkerError,
 )
-from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway.quality import is_status_failure
 from mxgateway.status_details import DETAILS
+from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 
 PayloadT = TypeVar("PayloadT", bound=Message)
 

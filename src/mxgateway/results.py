@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, ClassVar, Self, SupportsIndex, TypeVar, overload
 
-from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway.quality import is_good, is_status_failure, quality_name
 from mxgateway.replies import hresult_text, status_text
 from mxgateway.values import from_mx_value
+from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 
 if TYPE_CHECKING:
     from mxgateway.change_queue import DataChange
-    from mxgateway.generated import galaxy_repository_pb2 as galaxy_pb
+    from mxgateway_contract.generated import galaxy_repository_pb2 as galaxy_pb
 
 T = TypeVar("T")
 

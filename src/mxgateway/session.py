@@ -14,11 +14,11 @@ from mxgateway.confirmed_write import WriteOutcome, write_and_confirm
 from mxgateway.correlation import next_correlation_id
 from mxgateway.errors import MxGatewayError
 from mxgateway.events import EventStream
-from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway.replies import check_mxaccess, check_protocol
 from mxgateway.session_bulk import BulkCommands
 from mxgateway.subscription import ChangeHandler, Subscription
 from mxgateway.values import MxPython
+from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 
 if TYPE_CHECKING:
     from mxgateway.client import GatewayClient

@@ -21,10 +21,10 @@ from mxgateway.commands import (
     write_secured_entry,
 )
 from mxgateway.errors import MxGatewayProtocolError
-from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway.replies import payload
 from mxgateway.results import ReadResults, SubscribeResults, WriteResults
 from mxgateway.session_items import Invoker, ItemCommands
+from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 
 _MAX_UINT32 = 2**32 - 1
 

@@ -9,10 +9,10 @@ from typing import Protocol
 from google.protobuf.duration_pb2 import Duration
 
 from mxgateway.commands import MomentLike, command, filled, moment
-from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway.replies import payload
 from mxgateway.results import Events
 from mxgateway.values import MxPython, to_mx_value
+from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 
 
 class Invoker(Protocol):

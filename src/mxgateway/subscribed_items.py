@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, NoReturn, TypeVar
 from mxgateway.commands import filled
 from mxgateway.contract import MAX_BULK_ITEMS
 from mxgateway.errors import MxAccessError, MxGatewayCommandError
-from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway.reconnecting import is_transient
+from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 
 if TYPE_CHECKING:
     from mxgateway.session import Session

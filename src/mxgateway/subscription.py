@@ -17,10 +17,10 @@ from mxgateway.errors import (
     MxGatewaySessionError,
     MxGatewayTimeoutError,
 )
-from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway.owned_task import OwnedTask
 from mxgateway.reconnecting import MAX_DELAY, Backoff, is_transient, says_session_lost
 from mxgateway.subscribed_items import SubscribedItems, checked_tags
+from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 
 if TYPE_CHECKING:
     from mxgateway.events import EventStream

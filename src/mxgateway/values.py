@@ -25,7 +25,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from mxgateway.generated import mxaccess_gateway_pb2 as pb
+from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 
 MxPython: TypeAlias = Any
 """bool, int, float, str, bytes, datetime, timedelta, None, or a (nested) list of one of them."""

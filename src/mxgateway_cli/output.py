@@ -15,7 +15,7 @@ import click
 if TYPE_CHECKING:
     from google.protobuf.message import Message
 
-    from mxgateway.generated import mxaccess_gateway_pb2 as pb
+    from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 
 
 _DIGITS_OF_FLOAT = 9
@@ -126,8 +126,8 @@ def failure_text(result: Any) -> str:
 def event_text(event: pb.MxEvent) -> str:
     """One event as one line."""
     from mxgateway import from_mx_value, quality_name
-    from mxgateway.generated import mxaccess_gateway_pb2 as pb
     from mxgateway.replies import status_text
+    from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 
     if event.HasField("replay_gap"):
         gap = event.replay_gap

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Protocol, TextIO, TypeAlias
 import click
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway.values import from_mx_value
+from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 
 if TYPE_CHECKING:
     from mxgateway.change_queue import DataChange

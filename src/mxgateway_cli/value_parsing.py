@@ -13,7 +13,7 @@ import click
 if TYPE_CHECKING:
     from google.protobuf.timestamp_pb2 import Timestamp
 
-    from mxgateway.generated import mxaccess_gateway_pb2 as pb
+    from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 
 SCALAR_TYPES = ("bool", "int32", "int64", "float", "double", "string", "timestamp", "elapsed")
 TYPES = (*SCALAR_TYPES, *(f"{name}[]" for name in SCALAR_TYPES))
@@ -46,7 +46,7 @@ def parse_value(text: str, type_name: str, flag: str = "--value") -> pb.MxValue:
             elements = [_parse(element, scalar) for element in split_list(text)]
             return to_mx_value(elements, data_type=type_name)
         if type_name == "timestamp":
-            from mxgateway.generated import mxaccess_gateway_pb2 as pb
+            from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 
             stamp = parse_timestamp(text)
             return pb.MxValue(data_type=pb.MX_DATA_TYPE_TIME, variant_type="VT_DATE", timestamp_value=stamp)
@@ -95,7 +95,7 @@ TIMESTAMP = TimestampParameter()
 
 def moment_value(stamp: Timestamp) -> pb.MxValue:
     """The time of a timestamped write, to the nanosecond."""
-    from mxgateway.generated import mxaccess_gateway_pb2 as pb
+    from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 
     return pb.MxValue(data_type=pb.MX_DATA_TYPE_TIME, variant_type="VT_DATE", timestamp_value=stamp)
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from mxgateway_protocol.status import MxStatus
+from mxgateway_contract.status import MxStatus
 from mxgateway_protocol.variants import Variant
 
 

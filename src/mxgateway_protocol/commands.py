@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeAlias
 
-from mxgateway.generated import mxaccess_gateway_pb2 as pb
-from mxgateway_protocol.hresults import E_ACCESSDENIED, E_INVALIDARG, E_SECURED_WRITE_REFUSED
-from mxgateway_protocol.status import Category, Detail, MxStatus, Source
+from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
+from mxgateway_contract.hresults import E_ACCESSDENIED, E_INVALIDARG, E_SECURED_WRITE_REFUSED
+from mxgateway_contract.status import Category, Detail, MxStatus, Source
 
 Kind: TypeAlias = pb.MxCommandKind.ValueType
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from google.protobuf.message import DecodeError
 
-from mxgateway.generated import mxaccess_worker_pb2 as wpb
+from mxgateway_contract.generated import mxaccess_worker_pb2 as wpb
 from mxgateway_protocol.batches import varint
 from mxgateway_protocol.contract import MAX_FRAME_BYTES, WORKER_PROTOCOL_VERSION
 from mxgateway_protocol.errors import (

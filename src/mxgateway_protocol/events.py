@@ -9,9 +9,9 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Sequence
 
-from mxgateway.generated import mxaccess_gateway_pb2 as pb
+from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
+from mxgateway_contract.status import MxStatus
 from mxgateway_protocol.backend import Sample
-from mxgateway_protocol.status import MxStatus
 from mxgateway_protocol.values import array_to_wire, data_type_to_wire, timestamp_from_ns, to_wire
 from mxgateway_protocol.variants import VT_ARRAY, DataType, Scalar, Variant, VarType
 from mxgateway_protocol.wire import (

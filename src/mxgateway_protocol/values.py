@@ -13,7 +13,7 @@ from typing import Any
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from mxgateway.generated import mxaccess_gateway_pb2 as pb
+from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_protocol.variants import VT_ARRAY, DataType, Scalar, Variant, VarType, vartype_name
 from mxgateway_protocol.wire import NS_PER_SECOND
 

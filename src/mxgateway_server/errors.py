@@ -31,7 +31,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from mxgateway.generated import mxaccess_gateway_pb2 as pb
+from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 
 
 class GatewayError(Exception):

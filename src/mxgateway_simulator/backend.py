@@ -7,12 +7,12 @@ import threading
 from collections.abc import Mapping
 from pathlib import Path
 
-from mxgateway_protocol import hresults
+from mxgateway_contract import hresults
+from mxgateway_contract.status import MxStatus
 from mxgateway_protocol.backend import BackendInfo, EventSink
 from mxgateway_protocol.clock import Clock, SystemClock
 from mxgateway_protocol.contract import CLASS_ID, PROG_ID
 from mxgateway_protocol.errors import MxComError
-from mxgateway_protocol.status import MxStatus
 from mxgateway_protocol.variants import Variant
 from mxgateway_protocol.wakeup import Wakeup
 from mxgateway_simulator.board import Board

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from mxgateway_protocol.status import Detail
+from mxgateway_contract.status import Detail
 from mxgateway_protocol.variants import VT_ARRAY, DataType, Variant, VarType
 from mxgateway_simulator.mx_value import from_filetime
 from mxgateway_simulator.switches import Switches

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from mxgateway_contract.status import MxStatus
 from mxgateway_protocol.backend import EventSink, Sample
-from mxgateway_protocol.status import MxStatus
 from mxgateway_protocol.variants import Variant
 from mxgateway_simulator.faults import Faults
 

@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from mxgateway_protocol import hresults
+from mxgateway_contract import hresults
 
 METHODS = (
     "register", "unregister", "add_item", "add_item2", "remove_item", "advise", "un_advise", "advise_supervisory",

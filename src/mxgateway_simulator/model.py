@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from functools import partial
 
-from mxgateway_protocol import hresults
+from mxgateway_contract import hresults
+from mxgateway_contract.status import OK, PENDING, Category, MxStatus, Source
 from mxgateway_protocol.backend import EventSink
 from mxgateway_protocol.errors import MxComError
-from mxgateway_protocol.status import OK, PENDING, Category, MxStatus, Source
 from mxgateway_protocol.variants import DataType, Variant, VarType
 from mxgateway_simulator.board import Key
 from mxgateway_simulator.coercion import CoercionError, coerce

@@ -14,8 +14,8 @@ from functools import partial
 from typing import Any
 from weakref import WeakValueDictionary
 
+from mxgateway_contract.status import OK, Category, Detail, MxStatus, Source
 from mxgateway_protocol import quality as q
-from mxgateway_protocol.status import OK, Category, Detail, MxStatus, Source
 from mxgateway_protocol.variants import DataType
 from mxgateway_simulator.alarm_rollups import AlarmRollup, alarms_below
 from mxgateway_simulator.alarms import Alarm

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from mxgateway_contract.status import Category, Detail, Source
 from mxgateway_protocol import quality as q
-from mxgateway_protocol.status import Category, Detail, Source
 from mxgateway_simulator.classifications import ENGINE_CATEGORIES
 from mxgateway_simulator.galaxy_file import AttributeRow, GalaxyFile, GalaxyObject
 from mxgateway_simulator.references import (

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import partial
 
+from mxgateway_contract.status import OK, Category, Detail, MxStatus, Source
 from mxgateway_protocol import quality as q
 from mxgateway_protocol.backend import EventSink, Sample
-from mxgateway_protocol.status import OK, Category, Detail, MxStatus, Source
 from mxgateway_protocol.variants import EMPTY, DataType, Variant
 from mxgateway_simulator.board import Key
 from mxgateway_simulator.coercion import outward

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from mxgateway_protocol.status import OK, Category, MxStatus, Source
+from mxgateway_contract.status import OK, Category, MxStatus, Source
 from mxgateway_protocol.variants import DataType
 from mxgateway_simulator.board import ENGINE, SCAN, VALUE, Key
 from mxgateway_simulator.galaxy_file import AttributeRow, GalaxyObject

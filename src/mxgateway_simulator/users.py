@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from mxgateway_protocol.status import Category, Detail, MxStatus
+from mxgateway_contract.status import Category, Detail, MxStatus
 from mxgateway_simulator.classifications import Category as AttributeCategory
 from mxgateway_simulator.classifications import Security
 from mxgateway_simulator.galaxy_file import UserRow

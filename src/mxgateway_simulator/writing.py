@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
+from mxgateway_contract.status import PENDING, Category, Detail, MxStatus, Source
 from mxgateway_protocol.backend import EventSink
-from mxgateway_protocol.status import PENDING, Category, Detail, MxStatus, Source
 from mxgateway_protocol.variants import DataType
 from mxgateway_simulator.board import Edit, Key
 from mxgateway_simulator.coercion import CoercionError, coerce, coerce_array, is_wide_integer

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
-from mxgateway.generated import mxaccess_gateway_pb2 as pb
+from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_protocol.errors import BackendLostError, MxComError
 from mxgateway_protocol.values import ValueConversionError
 from mxgateway_worker.calls import InvalidCommandError, SessionCalls, variant

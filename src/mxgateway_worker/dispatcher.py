@@ -11,13 +11,13 @@ import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from mxgateway.generated import mxaccess_gateway_pb2 as pb
-from mxgateway_protocol import hresults
+from mxgateway_contract import hresults
+from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
+from mxgateway_contract.status import MxStatus
 from mxgateway_protocol.backend import Backend, BackendInfo
 from mxgateway_protocol.clock import Clock
 from mxgateway_protocol.contract import MAX_FRAME_BYTES
 from mxgateway_protocol.errors import BackendLostError, MxComError
-from mxgateway_protocol.status import MxStatus
 from mxgateway_protocol.values import ValueConversionError, to_wire
 from mxgateway_protocol.variants import EMPTY, DataType, Variant, VarType
 from mxgateway_protocol.wire import NS_PER_SECOND, delimited, key

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from mxgateway_contract.status import Category, MxStatus
 from mxgateway_protocol.events import ItemTemplate
-from mxgateway_protocol.status import Category, MxStatus
 from mxgateway_protocol.variants import Variant
 
 Answer = Callable[[Variant, int, int, Sequence[MxStatus]], None]

@@ -9,10 +9,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
+from mxgateway_contract.status import Category, MxStatus
 from mxgateway_protocol.clock import Clock
 from mxgateway_protocol.errors import BackendLostError, MxComError
 from mxgateway_protocol.events import EventEncoder
-from mxgateway_protocol.status import Category, MxStatus
 from mxgateway_protocol.variants import Variant
 from mxgateway_protocol.wire import delimited, int_varint, key, timestamp
 from mxgateway_worker.bulk import describe

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mxgateway.generated import mxaccess_gateway_pb2 as pb
+from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 
 
 def refusal(

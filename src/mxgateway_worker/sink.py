@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
+from mxgateway_contract.status import MxStatus
 from mxgateway_protocol.backend import Sample
 from mxgateway_protocol.clock import Clock
 from mxgateway_protocol.contract import MAX_FRAME_BYTES
 from mxgateway_protocol.events import EventEncoder, ItemTemplate
-from mxgateway_protocol.status import MxStatus
 from mxgateway_protocol.variants import Variant, VarType, vartype_name
 from mxgateway_worker.event_queue import EventQueue
 from mxgateway_worker.items import Items, TrackedItem, item_key

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 import pytest
 from tests.contract.conftest import BackendCase
 
-from mxgateway_protocol import hresults
+from mxgateway_contract import hresults
+from mxgateway_contract.status import MxStatus
 from mxgateway_protocol.backend import Backend, Sample
 from mxgateway_protocol.errors import MxComError
-from mxgateway_protocol.status import MxStatus
 from mxgateway_protocol.variants import EMPTY, DataType, Variant, VarType
 
 

@@ -17,6 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 USER_PROJECT = ROOT / "tests" / "typing" / "user_project"
 PACKAGES = (
     "mxgateway",
+    "mxgateway_contract",
     "mxgateway_cli",
     "mxgateway_protocol",
     "mxgateway_simulator",
@@ -63,7 +64,8 @@ def test_the_licence_is_an_spdx_expression_without_a_licence_classifier() -> Non
 def test_the_wheel_holds_every_package_typed(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
     assert {f"{package}/py.typed" for package in PACKAGES} <= names
-    assert "mxgateway/generated/mxaccess_gateway_pb2.pyi" in names
+    assert "mxgateway_contract/generated/mxaccess_gateway_pb2.pyi" in names
+    assert "mxgateway/generated/mxaccess_gateway_pb2.py" in names
     assert not [n for n in names if n.startswith(("tests/", "benches/", "tools/"))]
 
 

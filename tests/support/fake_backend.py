@@ -6,11 +6,11 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from mxgateway_protocol import hresults
+from mxgateway_contract import hresults
+from mxgateway_contract.status import OK, PENDING, Category, Detail, MxStatus, Source
 from mxgateway_protocol.backend import BackendInfo, EventSink, Sample
 from mxgateway_protocol.contract import CLASS_ID, PROG_ID
 from mxgateway_protocol.errors import MxComError
-from mxgateway_protocol.status import OK, PENDING, Category, Detail, MxStatus, Source
 from mxgateway_protocol.variants import EMPTY, DataType, Variant, VarType
 from mxgateway_protocol.wakeup import Wakeup
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from mxgateway import browse as aio
 from mxgateway._sync.facade import Facade
-from mxgateway.generated import galaxy_repository_pb2 as galaxy_pb
+from mxgateway_contract.generated import galaxy_repository_pb2 as galaxy_pb
 
 
 class BrowseNode(Facade[aio.BrowseNode]):

@@ -16,9 +16,9 @@ from mxgateway._sync.streams import BlockingIterator, ServerStream, Subscription
 from mxgateway.change_queue import OverflowPolicy
 from mxgateway.channel import ConnectionState
 from mxgateway.command_stream import CommandStream
-from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway.options import ClientOptions
 from mxgateway.subscription import ChangeHandler
+from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 
 
 class GatewayClient(ConnectionFacade[aio.GatewayClient]):

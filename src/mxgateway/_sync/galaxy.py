@@ -14,8 +14,8 @@ from mxgateway._sync.browse import BrowseNode
 from mxgateway._sync.facade import ConnectionFacade
 from mxgateway._sync.streams import BlockingIterator, ServerStream
 from mxgateway.channel import ConnectionState
-from mxgateway.generated import galaxy_repository_pb2 as galaxy_pb
 from mxgateway.options import ClientOptions
+from mxgateway_contract.generated import galaxy_repository_pb2 as galaxy_pb
 
 
 class GalaxyRepositoryClient(ConnectionFacade[aio.GalaxyRepositoryClient]):

@@ -16,9 +16,9 @@ from mxgateway._sync.streams import EventStream, Subscription
 from mxgateway.change_queue import OverflowPolicy
 from mxgateway.commands import MomentLike, Write2Entry, WriteEntry, WriteSecured2Entry, WriteSecuredEntry
 from mxgateway.confirmed_write import WriteOutcome
-from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway.subscription import ChangeHandler
 from mxgateway.values import MxPython
+from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 
 
 class Session(Facade[aio.Session]):

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from mxgateway import channel, events, subscription
     from mxgateway.change_queue import DataChange
     from mxgateway.errors import MxGatewayError
-    from mxgateway.generated import mxaccess_gateway_pb2 as pb
     from mxgateway.subscription import SubscriptionState
+    from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 
 T = TypeVar("T")
 MessageT = TypeVar("MessageT")

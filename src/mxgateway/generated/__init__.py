@@ -1,1 +1,1 @@
-"""Code generated from `protos/` by `make protos`; never edited by hand."""
+"""The public name of the code generated from `protos/`; written by `make protos`."""

@@ -10,10 +10,10 @@ import click
 
 from mxgateway import GatewayClient, next_correlation_id
 from mxgateway.contract import MAX_AGGREGATE_EVENTS
-from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_cli.connection import Connection, connected
 from mxgateway_cli.interrupts import graceful_end
 from mxgateway_cli.output import emit, emit_message, proto_dict
+from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 
 prefix_option = click.option("--filter-prefix", default="", help="Only alarms whose reference starts so.")
 

@@ -11,12 +11,12 @@ from typing import Any
 import click
 
 from mxgateway import MAX_BULK_ITEMS, GatewayClient, MxGatewayError, Session
-from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_cli.connection import Connection, connected
 from mxgateway_cli.failures import CommandFailure
 from mxgateway_cli.output import emit, note
 from mxgateway_cli.percentiles import summary
 from mxgateway_cli.tag_patterns import numbered_tags
+from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 
 _MAX_SAMPLES = 2_000_000
 

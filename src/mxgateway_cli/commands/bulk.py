@@ -8,7 +8,6 @@ from typing import Any
 import click
 
 from mxgateway import Session, from_mx_value, quality_name
-from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_cli import session_options as options
 from mxgateway_cli.connection import Connection, connected
 from mxgateway_cli.output import emit, failure_text, proto_dict, value_text
@@ -21,6 +20,7 @@ from mxgateway_cli.value_parsing import (
     split_list,
     split_references,
 )
+from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 
 value_type = click.option("--type", "type_name", type=TYPE, required=True, help="Type of all values.")
 values_option = click.option("--values", required=True, metavar="V,V,…", help="One value for each handle.")

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mxgateway import Session
-from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway.quality import is_status_failure
 from mxgateway.testing import LocalGateway, LocalGatewayError
 from mxgateway_cli import interrupts, profiles
@@ -29,6 +28,7 @@ from mxgateway_cli.interrupts import graceful_end
 from mxgateway_cli.output import emit, is_terminal, note, value_text
 from mxgateway_cli.percentiles import summary
 from mxgateway_cli.watch_board import Board
+from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 
 if TYPE_CHECKING:
     from mxgateway_cli.live_table import LiveTable

@@ -11,12 +11,12 @@ import click
 
 from mxgateway import GalaxyRepositoryClient
 from mxgateway.contract import MAX_AGGREGATE_EVENTS
-from mxgateway.generated import galaxy_repository_pb2 as galaxy_pb
 from mxgateway_cli.connection import Connection, connected
 from mxgateway_cli.failures import SilentFailure
 from mxgateway_cli.interrupts import graceful_end
 from mxgateway_cli.output import emit, proto_dict
 from mxgateway_cli.value_parsing import TIMESTAMP
+from mxgateway_contract.generated import galaxy_repository_pb2 as galaxy_pb
 
 
 def filters(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -7,10 +7,10 @@ from typing import Any
 import click
 
 from mxgateway.commands import command
-from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_cli import session_options as options
 from mxgateway_cli.connection import Connection, connected
 from mxgateway_cli.output import emit, emit_message, proto_dict
+from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 
 
 def _reply(connection: Connection, session_id: str, arm: str, request: Any, text: str = "ok") -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import click
 
 from mxgateway import GatewayClient
-from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_cli import session_options as options
 from mxgateway_cli.connection import Connection, connected
 from mxgateway_cli.output import emit, emit_message, event_text, proto_dict
+from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 
 
 @click.command()

@@ -9,13 +9,13 @@ import click
 
 from mxgateway import GatewayClient, Session, is_status_failure
 from mxgateway.errors import MxGatewayTimeoutError
-from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway.replies import status_text
 from mxgateway_cli import session_options as options
 from mxgateway_cli.connection import Connection, connected
 from mxgateway_cli.failures import CommandFailure
 from mxgateway_cli.output import emit, event_text, proto_dict
 from mxgateway_cli.value_parsing import TYPE, parse_value
+from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 
 
 @click.command()

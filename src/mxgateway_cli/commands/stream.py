@@ -9,11 +9,11 @@ import click
 
 from mxgateway import GatewayClient
 from mxgateway.contract import MAX_AGGREGATE_EVENTS
-from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_cli import session_options as options
 from mxgateway_cli.connection import Connection, connected
 from mxgateway_cli.interrupts import graceful_end
 from mxgateway_cli.output import emit, event_text, proto_dict
+from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 
 
 @click.command()

@@ -17,11 +17,11 @@ from mxgateway import (
     from_mx_value,
     quality_name,
 )
-from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_cli import tag_lists
 from mxgateway_cli.connection import Connection, connected
 from mxgateway_cli.failures import CommandFailure, SilentFailure
 from mxgateway_cli.output import emit, failure_text, note, proto_dict, value_text
+from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 
 tag_arguments = click.argument("names", metavar="TAG|GLOB|@LIST…", nargs=-1, required=True)
 limit_option = click.option(

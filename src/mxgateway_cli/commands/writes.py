@@ -8,11 +8,11 @@ import click
 
 from mxgateway import GatewayClient, Session, WriteOutcome, from_mx_value
 from mxgateway.commands import command
-from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_cli import session_options as options
 from mxgateway_cli.connection import Connection, connected
 from mxgateway_cli.output import emit, emit_message, proto_dict, value_text
 from mxgateway_cli.value_parsing import TIMESTAMP, TYPE, moment_value, parse_value
+from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 
 _ARM_TYPES = {
     "bool_value": "bool",

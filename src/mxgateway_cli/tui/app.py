@@ -13,8 +13,6 @@ from textual.containers import Horizontal, Vertical
 from textual.timer import Timer
 from textual.widgets import ContentSwitcher, Footer, Input, Static
 
-from mxgateway.generated import galaxy_repository_pb2 as galaxy_pb
-from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_cli.tui.details import Details
 from mxgateway_cli.tui.galaxy_tree import GalaxyTree
 from mxgateway_cli.tui.help_screen import HelpScreen
@@ -23,6 +21,8 @@ from mxgateway_cli.tui.text import one_line, rate_text
 from mxgateway_cli.tui.watch_list import WatchList
 from mxgateway_cli.tui.watch_table import WatchTable
 from mxgateway_cli.tui.write_dialog import WriteDialog
+from mxgateway_contract.generated import galaxy_repository_pb2 as galaxy_pb
+from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 
 REPAINT = 0.25
 """Seconds between two drawings, however fast values change."""

@@ -8,12 +8,12 @@ from rich.table import Table
 from rich.text import Text
 from textual.widgets import Static
 
-from mxgateway.generated import galaxy_repository_pb2 as galaxy_pb
 from mxgateway.quality import quality_name
 from mxgateway_cli.output import value_text
 from mxgateway_cli.tui import words
 from mxgateway_cli.tui.text import moment_text, one_line
 from mxgateway_cli.tui.watch_list import WatchedTag
+from mxgateway_contract.generated import galaxy_repository_pb2 as galaxy_pb
 
 COLOURS = {"good": "green", "uncertain": "yellow", "bad": "red", "stale": "red", "waiting": "dim"}
 

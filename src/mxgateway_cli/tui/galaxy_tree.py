@@ -12,10 +12,10 @@ from textual.widgets import Tree
 from textual.widgets.tree import TreeNode
 
 from mxgateway.errors import MxGatewayError
-from mxgateway.generated import galaxy_repository_pb2 as galaxy_pb
 from mxgateway_cli.tui.plant import Branch, Plant
 from mxgateway_cli.tui.text import one_line
 from mxgateway_cli.tui.words import data_type
+from mxgateway_contract.generated import galaxy_repository_pb2 as galaxy_pb
 
 SEARCH_LIMIT = 200
 """Most objects that a filter shows."""

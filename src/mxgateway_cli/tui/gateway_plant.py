@@ -12,10 +12,10 @@ from mxgateway import ClientOptions, GalaxyRepositoryClient, GatewayClient, Sess
 from mxgateway.auth import redact
 from mxgateway.contract import MAX_BULK_ITEMS
 from mxgateway.errors import MxAccessError, MxGatewayConnectionError, MxGatewayError, MxGatewayTimeoutError
-from mxgateway.generated import galaxy_repository_pb2 as galaxy_pb
-from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_cli.tui.plant import Branch, Link, Listener, Outcome
 from mxgateway_cli.tui.words import failures
+from mxgateway_contract.generated import galaxy_repository_pb2 as galaxy_pb
+from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 
 _logger = logging.getLogger(__name__)
 

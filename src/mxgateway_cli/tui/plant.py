@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
-from mxgateway.generated import galaxy_repository_pb2 as galaxy_pb
-from mxgateway.generated import mxaccess_gateway_pb2 as pb
+from mxgateway_contract.generated import galaxy_repository_pb2 as galaxy_pb
+from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 
 
 class Link(Enum):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from mxgateway.generated import galaxy_repository_pb2 as galaxy_pb
-from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway.quality import is_status_failure
 from mxgateway.status_details import DETAILS
+from mxgateway_contract.generated import galaxy_repository_pb2 as galaxy_pb
+from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 
 SECURITY_CLASSES = {
     -1: "undefined",

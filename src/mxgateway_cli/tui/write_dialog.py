@@ -12,7 +12,6 @@ from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Label, Static
 
-from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway.values import from_mx_value
 from mxgateway_cli.output import value_text
 from mxgateway_cli.tui.plant import Outcome, Plant
@@ -20,6 +19,7 @@ from mxgateway_cli.tui.text import one_line
 from mxgateway_cli.tui.watch_list import WatchedTag
 from mxgateway_cli.tui.words import security_class, write_type
 from mxgateway_cli.value_parsing import parse_value
+from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 
 _HINTS = {
     "bool": "true or false",

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Protocol
 
-from mxgateway.generated import mxaccess_gateway_pb2 as pb
+from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_server.access.globs import check_glob, matches, spells_last_name
 from mxgateway_server.access.handles import HandleTracker
 from mxgateway_server.access.references import (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mxgateway.generated import mxaccess_gateway_pb2 as pb
+from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_server.access.constraints import TagLookup
 from mxgateway_server.access.references import join_reference
 from mxgateway_server.commands.checks import BULK_WRITE_KINDS, WRITE_KINDS

@@ -19,7 +19,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from mxgateway.generated import mxaccess_gateway_pb2 as pb
+from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_protocol.contract import EVENT_QUEUE_CAPACITY, MAX_FRAME_BYTES
 from mxgateway_server.errors import ConfigurationError
 from mxgateway_worker.backends import BACKENDS

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from mxgateway.generated import mxaccess_gateway_pb2 as pb
+from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_protocol.batches import varint, wrap_event
 from mxgateway_server.events.subscriber import Delivery, Subscriber
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from mxgateway.generated import mxaccess_gateway_pb2 as pb
+from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_protocol.batches import wrap_event
 from mxgateway_server.errors import EventQueueOverflowError, GatewayError
 from mxgateway_server.events.chunks import EventChunk, EventHead, read_head

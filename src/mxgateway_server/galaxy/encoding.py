@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache, partial
 
-from mxgateway.generated import galaxy_repository_pb2 as pb
+from mxgateway_contract.generated import galaxy_repository_pb2 as pb
 from mxgateway_server.galaxy.codes import AREA
 from mxgateway_server.galaxy.index import GalaxyIndex
 from mxgateway_server.galaxy.shapes import Attribute, ShapeTable

@@ -14,7 +14,7 @@ import grpc
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from mxgateway.generated import galaxy_repository_pb2 as pb
+from mxgateway_contract.generated import galaxy_repository_pb2 as pb
 from mxgateway_server.galaxy.cache import CacheEntry
 from mxgateway_server.galaxy.component import GalaxyComponent
 from mxgateway_server.galaxy.deploy_events import DeployNews, EndOfNewsError

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from mxgateway.generated import mxaccess_gateway_pb2 as pb
+from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_server.config.settings import Settings
 from mxgateway_server.errors import InvalidRequestError
 from mxgateway_server.sessions.manager import OpenOptions

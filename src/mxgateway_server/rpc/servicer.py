@@ -9,7 +9,7 @@ from typing import Any
 import grpc
 import grpc.aio
 
-from mxgateway.generated import mxaccess_gateway_pb2 as pb
+from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_protocol.clock import Clock
 from mxgateway_protocol.contract import (
     CAPABILITY_BULK_READ,

@@ -6,7 +6,7 @@ import asyncio
 import secrets
 from dataclasses import dataclass, field
 
-from mxgateway.generated import mxaccess_gateway_pb2 as pb
+from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_protocol.clock import Clock
 from mxgateway_server.access.authenticator import Caller
 from mxgateway_server.errors import (

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeAlias
 
-from mxgateway.generated import mxaccess_gateway_pb2 as pb
+from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_server.errors import GatewayError, SessionFaultedError, SessionNotReadyError
 
 State: TypeAlias = pb.SessionState.ValueType

@@ -8,8 +8,8 @@ import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from mxgateway.generated import mxaccess_gateway_pb2 as pb
-from mxgateway.generated import mxaccess_worker_pb2 as wpb
+from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
+from mxgateway_contract.generated import mxaccess_worker_pb2 as wpb
 from mxgateway_protocol.clock import Clock
 from mxgateway_protocol.envelopes import EnvelopeWriter
 from mxgateway_protocol.errors import OversizedFrameError

@@ -9,7 +9,7 @@ from tests.support.worker_process import SESSION_ID, WorkerProcess
 
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway.generated import mxaccess_worker_pb2 as wpb
-from mxgateway_protocol import hresults
+from mxgateway_contract import hresults
 from mxgateway_protocol.contract import WorkerExit
 
 OK = pb.PROTOCOL_STATUS_CODE_OK

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
+from mxgateway_contract.status import OK, Category, MxStatus, Source
 from mxgateway_protocol.backend import Sample
 from mxgateway_protocol.events import EventEncoder
-from mxgateway_protocol.status import OK, Category, MxStatus, Source
 from mxgateway_protocol.values import data_type_to_wire, timestamp_from_ns, to_wire
 from mxgateway_protocol.variants import EMPTY, VT_ARRAY, DataType, Scalar, Variant, VarType
 from mxgateway_protocol.wire import int_varint, timestamp, uvarint

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mxgateway_protocol.status import Detail, MxStatus
+from mxgateway_contract.status import Detail, MxStatus
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ from typing import Any
 
 from tests.support.clock import ManualClock
 
+from mxgateway_contract.status import MxStatus
 from mxgateway_protocol.backend import Sample
-from mxgateway_protocol.status import MxStatus
 from mxgateway_protocol.variants import VT_ARRAY, Variant, VarType
 from mxgateway_simulator.backend import SimulatorBackend
 from mxgateway_simulator.faults import Faults

@@ -11,7 +11,7 @@ import pytest
 from tests.unit.simulator.conftest import MakeSession
 from tests.unit.simulator.plant_session import Change, PlantSession, RecordingSink, i4
 
-from mxgateway_protocol import hresults
+from mxgateway_contract import hresults
 from mxgateway_protocol.errors import MxComError
 from mxgateway_simulator.backend import create_backend
 

@@ -10,7 +10,7 @@ import pytest
 from tests.unit.simulator.conftest import BuildGalaxy, MakeSession
 from tests.unit.simulator.plant_session import Change, array, i4, text
 
-from mxgateway_protocol import hresults
+from mxgateway_contract import hresults
 from mxgateway_protocol.errors import MxComError
 from mxgateway_protocol.variants import VarType
 from mxgateway_simulator.board import Board

@@ -8,7 +8,7 @@ import pytest
 from tests.unit.simulator.conftest import MakeSession
 from tests.unit.simulator.plant_session import Buffered, Change, Completion, PlantSession
 
-from mxgateway_protocol import hresults
+from mxgateway_contract import hresults
 from mxgateway_protocol.errors import MxComError
 from mxgateway_simulator.operation import PlantOperation
 

@@ -8,7 +8,7 @@ import pytest
 from tests.unit.simulator.conftest import MakeSession
 from tests.unit.simulator.plant_session import Completion, PlantSession, i4, text
 
-from mxgateway_protocol import hresults
+from mxgateway_contract import hresults
 from mxgateway_protocol.errors import MxComError
 from mxgateway_protocol.variants import Variant
 from mxgateway_simulator.builder import build_galaxy

@@ -7,9 +7,9 @@ from tests.support.direct_executor import DirectSession
 from tests.support.fake_backend import GOOD, FakeBackend
 
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
-from mxgateway_protocol import hresults
+from mxgateway_contract import hresults
+from mxgateway_contract.status import PENDING, MxStatus
 from mxgateway_protocol.errors import MxComError
-from mxgateway_protocol.status import PENDING, MxStatus
 from mxgateway_protocol.variants import EMPTY, DataType, Variant, VarType
 
 OK = pb.PROTOCOL_STATUS_CODE_OK

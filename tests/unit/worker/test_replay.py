@@ -9,7 +9,7 @@ from tests.support.clock import ManualClock
 from tests.support.direct_executor import DirectSession
 
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
-from mxgateway_protocol import hresults
+from mxgateway_contract import hresults
 from mxgateway_protocol.errors import MxComError
 from mxgateway_protocol.variants import VT_ARRAY, DataType, Variant, VarType
 from mxgateway_worker.backends.recording_file import RecordingError, parse_time, parse_value, read

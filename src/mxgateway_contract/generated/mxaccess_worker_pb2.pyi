@@ -11,7 +11,7 @@ from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 import builtins as _builtins
-from mxgateway.generated import mxaccess_gateway_pb2 as _mxaccess_gateway_pb2
+from mxgateway_contract.generated import mxaccess_gateway_pb2 as _mxaccess_gateway_pb2
 import sys
 import typing as _typing
 

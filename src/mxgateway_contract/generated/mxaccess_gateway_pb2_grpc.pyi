@@ -11,7 +11,7 @@ from collections import abc as _abc
 from grpc import aio as _aio
 import abc as _abc_1
 import grpc as _grpc
-from mxgateway.generated import mxaccess_gateway_pb2 as _mxaccess_gateway_pb2
+from mxgateway_contract.generated import mxaccess_gateway_pb2 as _mxaccess_gateway_pb2
 import sys
 import typing as _typing
 

@@ -6,7 +6,7 @@ Read-only browse of a Galaxy: the deployed objects, their attributes, and news o
 from collections import abc as _abc
 from grpc import aio as _aio
 import abc as _abc_1
-from mxgateway.generated import galaxy_repository_pb2 as _galaxy_repository_pb2
+from mxgateway_contract.generated import galaxy_repository_pb2 as _galaxy_repository_pb2
 import grpc as _grpc
 import sys
 import typing as _typing
