@@ -17,7 +17,7 @@ from mxgateway_server import __version__
 from mxgateway_server.access.audit import AuditLog
 from mxgateway_server.access.authenticator import Authenticator
 from mxgateway_server.access.callers import current_call
-from mxgateway_server.access.constraints import NoLookup, TagFacts, TagLookup
+from mxgateway_server.access.constraints import NoLookup, TagLookup
 from mxgateway_server.access.keys import Pepper, load_pepper
 from mxgateway_server.access.store import KeyStore
 from mxgateway_server.access.throttle import Throttle
@@ -34,10 +34,11 @@ from mxgateway_server.galaxy import (
     SqlGalaxySource,
 )
 from mxgateway_server.galaxy.errors import GalaxySourceError
-from mxgateway_server.galaxy.index import GalaxyIndex
 from mxgateway_server.galaxy.place import GalaxyPlace, find_galaxy
+from mxgateway_server.galaxy.tag_lookup import GalaxyLookup
 from mxgateway_server.logs import get_logger
-from mxgateway_server.rpc.guard import Guard, LiveStreams
+from mxgateway_server.rpc.guard import Guard
+from mxgateway_server.rpc.live_streams import LiveStreams
 from mxgateway_server.rpc.server import Endpoint, RpcServer
 from mxgateway_server.rpc.servicer import SERVICE, GatewayServicer
 from mxgateway_server.rpc.tls import ServerCertificate, host_names, load_certificate, self_signed
@@ -65,26 +66,6 @@ class Running:
     galaxy: str
     manager: SessionManager = field(repr=False)
     pool: WorkerPool = field(repr=False)
-
-
-class GalaxyLookup:
-    """The Galaxy's answers as the constraints want them; `galaxy` is the component, or an index of it."""
-
-    def __init__(self, galaxy: GalaxyComponent | GalaxyIndex) -> None:
-        self._galaxy = galaxy
-
-    @property
-    def is_pending(self) -> bool:
-        return not self._galaxy.is_loaded
-
-    def lookup(self, reference: str) -> TagFacts | None:
-        facts = self._galaxy.lookup(reference)
-        if facts is None:
-            return None
-        attribute = facts.attribute
-        return TagFacts(
-            facts.contained_path, attribute.is_array, attribute.security_classification, facts.full_tag_reference
-        )
 
 
 class Gateway:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_protocol.batches import varint, wrap_event
-from mxgateway_server.events.subscriber import Delivery, Subscriber
+from mxgateway_server.events.subscriber import Delivery
 
 # Fields of the contract that are appended as bytes.
 _BATCH_RECEIVED = b"\x12"  # MxEventBatch.gateway_receive_timestamp = 2
@@ -66,46 +65,3 @@ def event_messages(delivery: Delivery, session_id: str, now_ns: int) -> Iterator
         received = _timestamp(_EVENT_RECEIVED, chunk.received_ns)
         for event in chunk.events():
             yield event + received
-
-
-class Waker:
-    """Lets the one task of a stream wait until there is something for it; called from the pipe's callback.
-
-    An asyncio.Event does more, and takes its time for it.
-    """
-
-    def __init__(self) -> None:
-        self._is_called = False
-        self._sleeper: asyncio.Future[None] | None = None
-
-    def __call__(self) -> None:
-        self._is_called = True
-        if self._sleeper is not None and not self._sleeper.done():
-            self._sleeper.set_result(None)
-
-    async def wait(self) -> None:
-        """Returns after a call; one that came before the wait is not lost."""
-        if not self._is_called:
-            self._sleeper = asyncio.get_running_loop().create_future()
-            await self._sleeper
-        self._is_called = False
-
-
-async def deliveries(subscriber: Subscriber, waker: Waker, max_events: int, max_bytes: int) -> AsyncIterator[Delivery]:
-    """What the subscriber has, as it comes, everything that waits at once.
-
-    Raises:
-        GatewayError: the stream was ended with an error.
-    """
-    while True:
-        if subscriber.error is not None:
-            raise subscriber.error
-        delivery = subscriber.take(max_events, max_bytes)
-        if delivery is not None:
-            yield delivery
-        elif subscriber.is_ended:
-            if subscriber.final_error is not None:
-                raise subscriber.final_error
-            return
-        else:
-            await waker.wait()

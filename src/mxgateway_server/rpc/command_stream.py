@@ -12,7 +12,7 @@ from mxgateway_server.access.callers import CallInfo
 from mxgateway_server.commands.checks import check_session_id
 from mxgateway_server.commands.gate import Admitted, CommandGate
 from mxgateway_server.errors import CommandCanceledError, GatewayError, InvalidRequestError
-from mxgateway_server.events.messages import Waker
+from mxgateway_server.events.delivery import Waker
 from mxgateway_server.logs import redact
 from mxgateway_server.rpc.errors import Context
 from mxgateway_server.sessions.manager import SessionManager

@@ -25,7 +25,6 @@ from mxgateway_server.commands.checks import MAX_CORRELATION_CHARACTERS
 from mxgateway_server.errors import (
     AuthenticationError,
     GatewayError,
-    GatewayStoppingError,
     InvalidRequestError,
     KeyStoreUnavailableError,
     OwnerMismatchError,
@@ -33,51 +32,9 @@ from mxgateway_server.errors import (
 )
 from mxgateway_server.logs import get_logger
 from mxgateway_server.rpc.errors import CORRELATION_KEY, Context, abort
+from mxgateway_server.rpc.live_streams import LiveStreams
 
 logger = get_logger(__name__)
-
-
-class LiveStreams:
-    """The streams that run now, by caller: those of a revoked key must end, and all when the gateway stops."""
-
-    def __init__(self) -> None:
-        self._tasks: dict[Caller, set[asyncio.Task[Any]]] = {}
-        self._ended: dict[asyncio.Task[Any], GatewayError] = {}
-
-    def enter(self, caller: Caller) -> asyncio.Task[Any]:
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.setdefault(caller, set()).add(task)
-        return task
-
-    def leave(self, caller: Caller, task: asyncio.Task[Any]) -> GatewayError | None:
-        """Why the stream was ended from here; None when it was not."""
-        tasks = self._tasks.get(caller)
-        if tasks is not None:
-            tasks.discard(task)
-            if not tasks:
-                del self._tasks[caller]
-        return self._ended.pop(task, None)
-
-    @property
-    def callers(self) -> tuple[Caller, ...]:
-        """Whose streams run now, callers without a key left out: the health service needs none."""
-        return tuple(caller for caller in self._tasks if caller.key_id)
-
-    def end(self, caller: Caller) -> None:
-        """Ends every stream of a caller whose key, or its secret, is not valid any more."""
-        self._end(self._tasks.get(caller, ()), AuthenticationError("KeyRevoked", caller.key_id))
-
-    def end_all(self) -> None:
-        """Ends every stream: the gateway stops."""
-        for tasks in self._tasks.values():
-            self._end(tasks, GatewayStoppingError("the gateway is stopping", retry_after=5.0))
-
-    def _end(self, tasks: Iterable[asyncio.Task[Any]], error: GatewayError) -> None:
-        for task in tasks:
-            if task not in self._ended:
-                self._ended[task] = error
-                task.cancel()
 
 
 _PROCESS = secrets.token_hex(12)

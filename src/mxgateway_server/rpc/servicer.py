@@ -23,7 +23,8 @@ from mxgateway_server.commands.checks import check_correlation_id, check_session
 from mxgateway_server.commands.gate import CommandGate
 from mxgateway_server.config.settings import Settings
 from mxgateway_server.errors import GatewayError, InvalidRequestError, NoAlarmProviderError, WorkerShutdownTimeoutError
-from mxgateway_server.events.messages import Waker, batch_message, deliveries, event_messages
+from mxgateway_server.events.delivery import Waker, deliveries
+from mxgateway_server.events.messages import batch_message, event_messages
 from mxgateway_server.events.subscriber import SubscriberLimits
 from mxgateway_server.rpc.command_stream import CommandStream
 from mxgateway_server.rpc.errors import Context

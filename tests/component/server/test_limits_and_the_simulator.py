@@ -17,9 +17,9 @@ from tests.support.gateway import command
 from mxgateway_server.access.constraints import Constraints, TagLookup, judge
 from mxgateway_server.access.globs import matches
 from mxgateway_server.access.handles import HandleTracker
-from mxgateway_server.app import GalaxyLookup
 from mxgateway_server.galaxy import SqlGalaxySource
 from mxgateway_server.galaxy.index import GalaxyIndex
+from mxgateway_server.galaxy.tag_lookup import GalaxyLookup
 from mxgateway_simulator.builder import build_galaxy
 from mxgateway_simulator.description_reader import read_description
 from mxgateway_simulator.galaxy_file import GalaxyFile

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from mxgateway_server.events.messages import Waker
+from mxgateway_server.events.delivery import Waker
 
 
 async def test_a_call_before_the_wait_is_not_lost_and_many_count_once() -> None:

@@ -1,0 +1,27 @@
+"""What the limits of keys ask of the Galaxy."""
+
+from __future__ import annotations
+
+from mxgateway_server.access.constraints import TagFacts
+from mxgateway_server.galaxy.component import GalaxyComponent
+from mxgateway_server.galaxy.index import GalaxyIndex
+
+
+class GalaxyLookup:
+    """The Galaxy's answers as the constraints want them; `galaxy` is the component, or an index of it."""
+
+    def __init__(self, galaxy: GalaxyComponent | GalaxyIndex) -> None:
+        self._galaxy = galaxy
+
+    @property
+    def is_pending(self) -> bool:
+        return not self._galaxy.is_loaded
+
+    def lookup(self, reference: str) -> TagFacts | None:
+        facts = self._galaxy.lookup(reference)
+        if facts is None:
+            return None
+        attribute = facts.attribute
+        return TagFacts(
+            facts.contained_path, attribute.is_array, attribute.security_classification, facts.full_tag_reference
+        )

@@ -1,0 +1,53 @@
+"""The streams that run now, so that those of a revoked key can be ended, and all when the gateway stops."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from typing import Any
+
+from mxgateway_server.access.authenticator import Caller
+from mxgateway_server.errors import AuthenticationError, GatewayError, GatewayStoppingError
+
+
+class LiveStreams:
+    """Running streams by caller."""
+
+    def __init__(self) -> None:
+        self._tasks: dict[Caller, set[asyncio.Task[Any]]] = {}
+        self._ended: dict[asyncio.Task[Any], GatewayError] = {}
+
+    def enter(self, caller: Caller) -> asyncio.Task[Any]:
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.setdefault(caller, set()).add(task)
+        return task
+
+    def leave(self, caller: Caller, task: asyncio.Task[Any]) -> GatewayError | None:
+        """Why the stream was ended from here; None when it was not."""
+        tasks = self._tasks.get(caller)
+        if tasks is not None:
+            tasks.discard(task)
+            if not tasks:
+                del self._tasks[caller]
+        return self._ended.pop(task, None)
+
+    @property
+    def callers(self) -> tuple[Caller, ...]:
+        """Whose streams run now, callers without a key left out: the health service needs none."""
+        return tuple(caller for caller in self._tasks if caller.key_id)
+
+    def end(self, caller: Caller) -> None:
+        """Ends every stream of a caller whose key, or its secret, is not valid any more."""
+        self._end(self._tasks.get(caller, ()), AuthenticationError("KeyRevoked", caller.key_id))
+
+    def end_all(self) -> None:
+        """Ends every stream: the gateway stops."""
+        for tasks in self._tasks.values():
+            self._end(tasks, GatewayStoppingError("the gateway is stopping", retry_after=5.0))
+
+    def _end(self, tasks: Iterable[asyncio.Task[Any]], error: GatewayError) -> None:
+        for task in tasks:
+            if task not in self._ended:
+                self._ended[task] = error
+                task.cancel()
