@@ -15,17 +15,17 @@ from mxgateway_protocol.contract import CLASS_ID, PROG_ID
 from mxgateway_protocol.errors import MxComError
 from mxgateway_protocol.variants import Variant
 from mxgateway_protocol.wakeup import Wakeup
-from mxgateway_simulator.board import Board
 from mxgateway_simulator.errors import OptionError, SimulatorError
-from mxgateway_simulator.fault_sink import FaultySink
 from mxgateway_simulator.faults import CallFault, Faults
-from mxgateway_simulator.galaxy_file import GalaxyFile
-from mxgateway_simulator.items import SUPERVISORY, USER
-from mxgateway_simulator.model import LmxProxy
+from mxgateway_simulator.lmx.fault_sink import FaultySink
+from mxgateway_simulator.lmx.items import SUPERVISORY, USER
+from mxgateway_simulator.lmx.model import LmxProxy
+from mxgateway_simulator.lmx.users import UserDirectory
 from mxgateway_simulator.places import board_path
-from mxgateway_simulator.plant import Plant
+from mxgateway_simulator.plant.board import Board
+from mxgateway_simulator.plant.galaxy_file import GalaxyFile
+from mxgateway_simulator.plant.plant import Plant
 from mxgateway_simulator.switches import PROFILES, Switches
-from mxgateway_simulator.users import UserDirectory
 
 POLL_SECONDS = 0.025
 """How often board and Galaxy are looked at while something is advised."""

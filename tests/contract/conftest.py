@@ -12,8 +12,8 @@ from tests.support.fake_backend import FakeBackend
 
 from mxgateway_protocol.backend import Backend
 from mxgateway_simulator.backend import SimulatorBackend
-from mxgateway_simulator.builder import build_galaxy
-from mxgateway_simulator.description_reader import read_description
+from mxgateway_simulator.building.builder import build_galaxy
+from mxgateway_simulator.building.description_reader import read_description
 from mxgateway_simulator.faults import Faults
 from mxgateway_worker.backends.replay import ReplayBackend
 

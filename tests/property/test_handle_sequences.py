@@ -18,16 +18,16 @@ from tests.unit.simulator.plant_session import Buffered, Change, Completion, Rec
 
 from mxgateway_protocol.errors import MxComError
 from mxgateway_protocol.variants import VT_ARRAY, Variant, VarType
-from mxgateway_simulator.board import Board
-from mxgateway_simulator.builder import build_galaxy
-from mxgateway_simulator.description_reader import read_description
-from mxgateway_simulator.galaxy_file import GalaxyFile, UserRow
-from mxgateway_simulator.items import SUPERVISORY, USER
-from mxgateway_simulator.model import LmxProxy
+from mxgateway_simulator.building.builder import build_galaxy
+from mxgateway_simulator.building.description_reader import read_description
+from mxgateway_simulator.lmx.items import SUPERVISORY, USER
+from mxgateway_simulator.lmx.model import LmxProxy
+from mxgateway_simulator.lmx.users import UserDirectory
 from mxgateway_simulator.passwords import PasswordHash
-from mxgateway_simulator.plant import Plant
+from mxgateway_simulator.plant.board import Board
+from mxgateway_simulator.plant.galaxy_file import GalaxyFile, UserRow
+from mxgateway_simulator.plant.plant import Plant
 from mxgateway_simulator.switches import Switches
-from mxgateway_simulator.users import UserDirectory
 
 EXAMPLES = int(os.environ.get("MXGATEWAY_PROPERTY_EXAMPLES", "1000"))
 T0 = 1_750_000_000 * 10**9

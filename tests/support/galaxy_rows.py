@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Engine, create_engine, event, insert, update
 from sqlalchemy.pool import NullPool
 
-from mxgateway_simulator import zb_schema as zb
+from mxgateway_simulator.building import zb_schema as zb
 
 GUID = "00000000-0000-0000-0000-000000000000"
 DEPLOYED = datetime(2026, 3, 14, 9, 26, 53, 590_000)

@@ -37,8 +37,8 @@ def build(source: str, output: Path, objects: int, as_json: bool) -> None:
     """Make a Galaxy database of a description."""
     # SQLAlchemy and YAML are loaded by those commands only that need them.
     from mxgateway_server.galaxy import SqlGalaxySource
-    from mxgateway_simulator.builder import build_galaxy
-    from mxgateway_simulator.description_reader import read_description
+    from mxgateway_simulator.building.builder import build_galaxy
+    from mxgateway_simulator.building.description_reader import read_description
 
     try:
         with _refusals():
@@ -96,7 +96,7 @@ def _report(what: str, objects: tuple[str, ...], deployed: datetime, as_json: bo
 @_TAGS
 def deploy(database: Path, cascade: bool, as_json: bool, tags: tuple[str, ...]) -> None:
     """Deploy objects as they are checked in, or deploy them again."""
-    from mxgateway_simulator.deployment import Deployment
+    from mxgateway_simulator.plant.deployment import Deployment
 
     with _refusals():
         result = Deployment(database, datetime.now(UTC)).deploy(tags, cascade=cascade)
@@ -110,7 +110,7 @@ def deploy(database: Path, cascade: bool, as_json: bool, tags: tuple[str, ...]) 
 @_TAGS
 def undeploy(database: Path, cascade: bool, as_json: bool, tags: tuple[str, ...]) -> None:
     """Undeploy objects."""
-    from mxgateway_simulator.deployment import Deployment
+    from mxgateway_simulator.plant.deployment import Deployment
 
     with _refusals():
         result = Deployment(database, datetime.now(UTC)).undeploy(tags, cascade=cascade)
@@ -124,7 +124,7 @@ def undeploy(database: Path, cascade: bool, as_json: bool, tags: tuple[str, ...]
 @click.argument("tag")
 def scan(database: Path, board: Path | None, state: str, tag: str) -> None:
     """Put an object on scan, or take it off."""
-    from mxgateway_simulator.operation import PlantOperation
+    from mxgateway_simulator.plant.operation import PlantOperation
 
     with _refusals():
         name = PlantOperation(database, board).set_scan(tag, state == "on", time.time_ns())
@@ -138,7 +138,7 @@ def scan(database: Path, board: Path | None, state: str, tag: str) -> None:
 @click.argument("tag")
 def engine(database: Path, board: Path | None, state: str, tag: str) -> None:
     """Start or stop an engine or a platform."""
-    from mxgateway_simulator.operation import PlantOperation
+    from mxgateway_simulator.plant.operation import PlantOperation
 
     with _refusals():
         name = PlantOperation(database, board).set_running(tag, state == "start", time.time_ns())
@@ -150,7 +150,7 @@ def engine(database: Path, board: Path | None, state: str, tag: str) -> None:
 @_BOARD
 def reset(database: Path, board: Path | None) -> None:
     """Forget all that was written to the plant: values, acknowledgements, scan states, stopped engines."""
-    from mxgateway_simulator.operation import PlantOperation
+    from mxgateway_simulator.plant.operation import PlantOperation
 
     with _refusals():
         count = PlantOperation(database, board).reset()

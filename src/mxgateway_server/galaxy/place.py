@@ -57,8 +57,8 @@ def _file(path: Path, name: str, board: Path) -> GalaxyPlace:
 
 def _build(name: str, path: Path) -> None:
     # Only a gateway that makes a Galaxy needs the builder.
-    from mxgateway_simulator.builder import build_galaxy
-    from mxgateway_simulator.description_reader import read_description
+    from mxgateway_simulator.building.builder import build_galaxy
+    from mxgateway_simulator.building.description_reader import read_description
     from mxgateway_simulator.errors import SimulatorError
 
     try:

@@ -42,7 +42,7 @@ from mxgateway_server.galaxy.codes import (
     MAX_DERIVATION_STEPS,
 )
 from mxgateway_server.galaxy.mx_value import HEAD_CHARACTERS
-from mxgateway_simulator import zb_schema as zb
+from mxgateway_simulator.building import zb_schema as zb
 
 Query = Select[Any]
 

@@ -19,9 +19,9 @@ from mxgateway_server.galaxy import (
     SqlGalaxySource,
 )
 from mxgateway_server.galaxy.cache import CacheStatus
-from mxgateway_simulator.builder import build_galaxy
-from mxgateway_simulator.deployment import Deployment
-from mxgateway_simulator.description_reader import read_description
+from mxgateway_simulator.building.builder import build_galaxy
+from mxgateway_simulator.building.description_reader import read_description
+from mxgateway_simulator.plant.deployment import Deployment
 
 NOW = datetime(2030, 1, 2, 3, 4, 5, 670_000, tzinfo=UTC)
 

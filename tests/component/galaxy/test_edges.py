@@ -20,7 +20,7 @@ from mxgateway_server.galaxy import GalaxyComponent, GalaxyTiming
 from mxgateway_server.galaxy.index import GalaxyIndex
 from mxgateway_server.galaxy.shapes import Attribute
 from mxgateway_server.galaxy.sql_source import SqlGalaxySource
-from mxgateway_simulator import zb_schema as zb
+from mxgateway_simulator.building import zb_schema as zb
 
 pytestmark = pytest.mark.shares_processes
 

@@ -20,9 +20,9 @@ from tests.support.postgres import running_postgres
 
 from mxgateway_server.galaxy import SqlGalaxySource, queries
 from mxgateway_server.galaxy.errors import GalaxySourceError, GalaxyTimeoutError
-from mxgateway_simulator import zb_schema as zb
-from mxgateway_simulator.builder import build_galaxy
-from mxgateway_simulator.description_reader import read_description
+from mxgateway_simulator.building import zb_schema as zb
+from mxgateway_simulator.building.builder import build_galaxy
+from mxgateway_simulator.building.description_reader import read_description
 
 pytestmark = [pytest.mark.shares_processes, pytest.mark.slow]
 

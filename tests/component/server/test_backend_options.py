@@ -14,8 +14,8 @@ from tests.support.gateway import LiveGateway, fake_settings, live_gateway
 from tests.support.waiting import eventually
 
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
-from mxgateway_simulator.builder import build_galaxy
-from mxgateway_simulator.description_reader import read_description
+from mxgateway_simulator.building.builder import build_galaxy
+from mxgateway_simulator.building.description_reader import read_description
 
 GALAXY_SWITCHES = {"switch.first_callback_cold_min_ms": "5000", "switch.first_callback_cold_max_ms": "4000"}
 WRONG = [

@@ -20,10 +20,10 @@ from mxgateway_server.access.handles import HandleTracker
 from mxgateway_server.galaxy import SqlGalaxySource
 from mxgateway_server.galaxy.index import GalaxyIndex
 from mxgateway_server.galaxy.tag_lookup import GalaxyLookup
-from mxgateway_simulator.builder import build_galaxy
-from mxgateway_simulator.description_reader import read_description
-from mxgateway_simulator.galaxy_file import GalaxyFile
-from mxgateway_simulator.resolver import Found, Resolver
+from mxgateway_simulator.building.builder import build_galaxy
+from mxgateway_simulator.building.description_reader import read_description
+from mxgateway_simulator.plant.galaxy_file import GalaxyFile
+from mxgateway_simulator.plant.resolver import Found, Resolver
 from mxgateway_simulator.switches import Switches
 
 OPEN = "TestMachine_001"

@@ -11,8 +11,8 @@ from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway.generated import mxaccess_worker_pb2 as wpb
 from mxgateway_protocol.contract import WorkerExit
 from mxgateway_protocol.errors import PipeProtocolError
-from mxgateway_simulator.builder import build_galaxy
-from mxgateway_simulator.description_reader import read_description
+from mxgateway_simulator.building.builder import build_galaxy
+from mxgateway_simulator.building.description_reader import read_description
 
 OK = pb.PROTOCOL_STATUS_CODE_OK
 

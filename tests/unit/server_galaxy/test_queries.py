@@ -19,8 +19,8 @@ from tests.support.galaxy_answers import (
 from tests.support.galaxy_rows import edge_database
 
 from mxgateway_server.galaxy import SqlGalaxySource, queries
-from mxgateway_simulator.builder import build_galaxy
-from mxgateway_simulator.description_reader import read_description
+from mxgateway_simulator.building.builder import build_galaxy
+from mxgateway_simulator.building.description_reader import read_description
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "galaxy_sql"
 DIALECTS: dict[str, Dialect] = {

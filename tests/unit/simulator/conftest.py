@@ -9,8 +9,8 @@ import pytest
 from tests.support.clock import ManualClock
 from tests.unit.simulator.plant_session import PlantSession
 
-from mxgateway_simulator.builder import build_galaxy
-from mxgateway_simulator.description_reader import parse_description, read_description
+from mxgateway_simulator.building.builder import build_galaxy
+from mxgateway_simulator.building.description_reader import parse_description, read_description
 
 MakeSession = Callable[..., PlantSession]
 BuildGalaxy = Callable[[str], Path]

@@ -8,9 +8,9 @@ import pytest
 from tests.unit.simulator.conftest import BuildGalaxy, MakeSession
 from tests.unit.simulator.plant_session import Change, PlantSession, boolean, i4, text
 
-from mxgateway_simulator import alarm_rollups
-from mxgateway_simulator.builder import build_galaxy
-from mxgateway_simulator.description_reader import parse_description
+from mxgateway_simulator.building.builder import build_galaxy
+from mxgateway_simulator.building.description_reader import parse_description
+from mxgateway_simulator.plant import alarm_rollups
 
 SECOND = 10**9
 

@@ -88,8 +88,8 @@ def test_a_missing_galaxy_is_told_with_the_remedy(tmp_path: Path) -> None:
 
 def test_a_flooding_signal_gives_bursts_without_pause(make_session: MakeSession, tmp_path: Path) -> None:
     """A flood is never due later than now, and each pump gives a burst of events."""
-    from mxgateway_simulator.builder import build_galaxy
-    from mxgateway_simulator.description_reader import parse_description
+    from mxgateway_simulator.building.builder import build_galaxy
+    from mxgateway_simulator.building.description_reader import parse_description
 
     text = (
         "galaxy: F\ntemplates: {$T: {attributes: {N: {type: Integer, signal: {kind: flood}}}}}\n"

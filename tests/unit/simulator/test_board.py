@@ -13,8 +13,8 @@ from tests.unit.simulator.plant_session import Change, array, i4, text
 from mxgateway_contract import hresults
 from mxgateway_protocol.errors import MxComError
 from mxgateway_protocol.variants import VarType
-from mxgateway_simulator.board import Board
 from mxgateway_simulator.errors import BoardError
+from mxgateway_simulator.plant.board import Board
 
 
 def test_a_write_reaches_other_sessions_within_100_ms(make_session: MakeSession) -> None:
@@ -128,7 +128,7 @@ def test_a_locked_board_fails_the_write_and_nothing_else(
     make_session: MakeSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """When the board stays locked the write is completed with a failure, and the session goes on."""
-    monkeypatch.setattr("mxgateway_simulator.board._BUSY_SECONDS", 0.01)
+    monkeypatch.setattr("mxgateway_simulator.plant.board._BUSY_SECONDS", 0.01)
     session = make_session()
     handle = session.advised("TestChildObject.TestInt")
     with closing(sqlite3.connect(tmp_path / "board.db", isolation_level=None)) as other:
@@ -180,7 +180,7 @@ def test_opening_waits_for_another_that_opens(tmp_path: Path, monkeypatch: pytes
             pauses.append(seconds)
             other.execute("COMMIT")
 
-        monkeypatch.setattr("mxgateway_simulator.board.time.sleep", end_look)
+        monkeypatch.setattr("mxgateway_simulator.plant.board.time.sleep", end_look)
         other.execute("CREATE TABLE busy (a)")
         other.execute("BEGIN")
         other.execute("SELECT * FROM busy").fetchall()

@@ -10,7 +10,7 @@ from tests.unit.simulator.plant_session import Buffered, Change, Completion, Pla
 
 from mxgateway_contract import hresults
 from mxgateway_protocol.errors import MxComError
-from mxgateway_simulator.operation import PlantOperation
+from mxgateway_simulator.plant.operation import PlantOperation
 
 
 def test_a_buffered_item_subscribes_by_itself(session: PlantSession) -> None:

@@ -17,8 +17,8 @@ from mxgateway_protocol.variants import DataType
 from mxgateway_server.cli.galaxy import galaxy
 from mxgateway_simulator import mx_value
 from mxgateway_simulator.backend import create_backend
-from mxgateway_simulator.builder import build_galaxy
-from mxgateway_simulator.description_reader import parse_description, read_description
+from mxgateway_simulator.building.builder import build_galaxy
+from mxgateway_simulator.building.description_reader import parse_description, read_description
 from mxgateway_simulator.errors import GalaxyDescriptionError
 
 

@@ -9,7 +9,7 @@ from tests.unit.simulator.conftest import MakeSession
 from tests.unit.simulator.plant_session import PlantSession, text
 
 from mxgateway_protocol.variants import VT_ARRAY, DataType, Variant, VarType
-from mxgateway_simulator.coercion import CoercionError, coerce, coerce_array, outward
+from mxgateway_simulator.lmx.coercion import CoercionError, coerce, coerce_array, outward
 from mxgateway_simulator.switches import Switches
 
 V = VarType

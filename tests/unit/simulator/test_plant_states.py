@@ -13,10 +13,10 @@ from tests.unit.simulator.conftest import MakeSession
 from tests.unit.simulator.plant_session import Change, Completion, PlantSession, boolean, i4
 
 from mxgateway_server.cli.galaxy import galaxy as galaxy_command
-from mxgateway_simulator.builder import build_galaxy
-from mxgateway_simulator.deployment import Deployment, DeploymentError
-from mxgateway_simulator.description_reader import parse_description
-from mxgateway_simulator.operation import PlantOperation
+from mxgateway_simulator.building.builder import build_galaxy
+from mxgateway_simulator.building.description_reader import parse_description
+from mxgateway_simulator.plant.deployment import Deployment, DeploymentError
+from mxgateway_simulator.plant.operation import PlantOperation
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 

@@ -14,10 +14,10 @@ from tests.unit.simulator.conftest import MakeSession
 from tests.unit.simulator.plant_session import PlantSession, boolean
 
 from mxgateway_protocol.variants import DataType, Variant, VarType
-from mxgateway_simulator.builder import build_galaxy
-from mxgateway_simulator.description_reader import parse_description
+from mxgateway_simulator.building.builder import build_galaxy
+from mxgateway_simulator.building.description_reader import parse_description
 from mxgateway_simulator.errors import GalaxyDescriptionError
-from mxgateway_simulator.galaxy_file import LOOK_UPS, GalaxyFile
+from mxgateway_simulator.plant.galaxy_file import LOOK_UPS, GalaxyFile
 from mxgateway_simulator.references import WHOLE, ReferenceSyntaxError, parse_reference
 
 

@@ -11,8 +11,8 @@ from tests.unit.simulator.plant_session import Completion, PlantSession, i4, tex
 from mxgateway_contract import hresults
 from mxgateway_protocol.errors import MxComError
 from mxgateway_protocol.variants import Variant
-from mxgateway_simulator.builder import build_galaxy
-from mxgateway_simulator.description_reader import parse_description
+from mxgateway_simulator.building.builder import build_galaxy
+from mxgateway_simulator.building.description_reader import parse_description
 
 GALAXY = """
 galaxy: Secured

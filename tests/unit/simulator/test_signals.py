@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from tests.unit.simulator.conftest import BuildGalaxy, MakeSession
 
 from mxgateway_protocol.variants import Variant, VarType
+from mxgateway_simulator.plant.signals import NEVER, AnySignal, QualityWindows, make_signal, seed_of
 from mxgateway_simulator.signal_specs import SIGNAL_KINDS, SignalSpecError, check_signal, duration_ns
-from mxgateway_simulator.signals import NEVER, AnySignal, QualityWindows, make_signal, seed_of
 
 S = 10**9
 T0 = 1_750_000_000 * S

@@ -7,7 +7,7 @@ from sqlalchemy import create_engine, insert, select
 from sqlalchemy.dialects import mssql, postgresql, sqlite
 from sqlalchemy.schema import CreateIndex, CreateTable
 
-from mxgateway_simulator import zb_schema
+from mxgateway_simulator.building import zb_schema
 
 PRODUCT_TABLES = {
     "attribute_definition",

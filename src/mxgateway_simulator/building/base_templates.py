@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mxgateway_protocol.variants import DataType
+from mxgateway_simulator.building.description import DATA_TYPES
 from mxgateway_simulator.classifications import Category, Security
-from mxgateway_simulator.description import DATA_TYPES
 
 _CATEGORIES = {
     "const": Category.Constant,

@@ -13,8 +13,7 @@ from typing import Any, NoReturn, TypeVar
 
 import yaml
 
-from mxgateway_simulator.classifications import Category, Security
-from mxgateway_simulator.description import (
+from mxgateway_simulator.building.description import (
     DATA_TYPES,
     EXTENSIONS,
     PERMISSIONS,
@@ -27,6 +26,7 @@ from mxgateway_simulator.description import (
     TemplateSpec,
     UserSpec,
 )
+from mxgateway_simulator.classifications import Category, Security
 from mxgateway_simulator.errors import GalaxyDescriptionError, SimulatorError
 from mxgateway_simulator.faults import Faults
 from mxgateway_simulator.signal_specs import check_quality, check_signal

@@ -9,14 +9,14 @@ from mxgateway_contract.status import OK, Category, Detail, MxStatus, Source
 from mxgateway_protocol import quality as q
 from mxgateway_protocol.backend import EventSink, Sample
 from mxgateway_protocol.variants import EMPTY, DataType, Variant
-from mxgateway_simulator.board import Key
-from mxgateway_simulator.coercion import outward
-from mxgateway_simulator.items import NOT_ADVISED, Group, Item
-from mxgateway_simulator.plant import Plant
+from mxgateway_simulator.lmx.coercion import outward
+from mxgateway_simulator.lmx.items import NOT_ADVISED, Group, Item
+from mxgateway_simulator.lmx.schedule import Schedule
+from mxgateway_simulator.plant.board import Key
+from mxgateway_simulator.plant.plant import Plant
+from mxgateway_simulator.plant.signals import NEVER, Signal, seed_of, uniform
+from mxgateway_simulator.plant.tags import Binding, Tag, Unresolved, Vtq, failure
 from mxgateway_simulator.references import WHOLE
-from mxgateway_simulator.schedule import Schedule
-from mxgateway_simulator.signals import NEVER, Signal, seed_of, uniform
-from mxgateway_simulator.tags import Binding, Tag, Unresolved, Vtq, failure
 
 _OK = (OK,)
 _MS = 10**6

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 from mxgateway_protocol.variants import DataType
-from mxgateway_simulator import zb_schema as zb
-from mxgateway_simulator.base_templates import EXECUTION_GROUPS, EXTENSION_ATTRIBUTES, BuiltIn
-from mxgateway_simulator.build_rows import RowWriter
+from mxgateway_simulator.building import zb_schema as zb
+from mxgateway_simulator.building.base_templates import EXECUTION_GROUPS, EXTENSION_ATTRIBUTES, BuiltIn
+from mxgateway_simulator.building.build_rows import RowWriter
+from mxgateway_simulator.building.configured_values import ConfiguredValueError, configured_value
+from mxgateway_simulator.building.description import EXTENSIONS, AttributeSpec
 from mxgateway_simulator.classifications import Category, Security
-from mxgateway_simulator.configured_values import ConfiguredValueError, configured_value
-from mxgateway_simulator.description import EXTENSIONS, AttributeSpec
 from mxgateway_simulator.errors import GalaxyDescriptionError
 from mxgateway_simulator.mx_value import encode
 

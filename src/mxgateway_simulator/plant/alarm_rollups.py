@@ -9,15 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from mxgateway_simulator.alarms import Alarm
-from mxgateway_simulator.board import Key
 from mxgateway_simulator.classifications import AREA_CATEGORY
-from mxgateway_simulator.galaxy_file import GalaxyObject
-from mxgateway_simulator.signals import NEVER, Sampled
-from mxgateway_simulator.tags import Tag
+from mxgateway_simulator.plant.alarms import Alarm
+from mxgateway_simulator.plant.board import Key
+from mxgateway_simulator.plant.galaxy_file import GalaxyObject
+from mxgateway_simulator.plant.signals import NEVER, Sampled
+from mxgateway_simulator.plant.tags import Tag
 
 if TYPE_CHECKING:
-    from mxgateway_simulator.plant import Plant
+    from mxgateway_simulator.plant.plant import Plant
 
 MOST_ALARMS = 400
 """An area with more alarms below it has no roll-ups: to work them out would hold up everything else."""

@@ -13,16 +13,16 @@ from mxgateway_contract.status import OK, PENDING, Category, MxStatus, Source
 from mxgateway_protocol.backend import EventSink
 from mxgateway_protocol.errors import MxComError
 from mxgateway_protocol.variants import DataType, Variant, VarType
-from mxgateway_simulator.board import Key
-from mxgateway_simulator.coercion import CoercionError, coerce
-from mxgateway_simulator.galaxy_file import UserRow
-from mxgateway_simulator.items import NOT_ADVISED, SUPERVISORY, USER, Item, PendingWrite, Server
-from mxgateway_simulator.plant import Plant
-from mxgateway_simulator.schedule import Schedule
-from mxgateway_simulator.subscriptions import Subscriptions
-from mxgateway_simulator.tags import Binding, failure
-from mxgateway_simulator.users import UserDirectory
-from mxgateway_simulator.writing import Writes
+from mxgateway_simulator.lmx.coercion import CoercionError, coerce
+from mxgateway_simulator.lmx.items import NOT_ADVISED, SUPERVISORY, USER, Item, PendingWrite, Server
+from mxgateway_simulator.lmx.schedule import Schedule
+from mxgateway_simulator.lmx.subscriptions import Subscriptions
+from mxgateway_simulator.lmx.users import UserDirectory
+from mxgateway_simulator.lmx.writing import Writes
+from mxgateway_simulator.plant.board import Key
+from mxgateway_simulator.plant.galaxy_file import UserRow
+from mxgateway_simulator.plant.plant import Plant
+from mxgateway_simulator.plant.tags import Binding, failure
 
 _MS = 10**6
 _MOST_A_PUMP = 2000

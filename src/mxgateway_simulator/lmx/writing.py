@@ -10,16 +10,16 @@ from typing import Any
 from mxgateway_contract.status import PENDING, Category, Detail, MxStatus, Source
 from mxgateway_protocol.backend import EventSink
 from mxgateway_protocol.variants import DataType
-from mxgateway_simulator.board import Edit, Key
-from mxgateway_simulator.coercion import CoercionError, coerce, coerce_array, is_wide_integer
 from mxgateway_simulator.errors import BoardError
-from mxgateway_simulator.items import PendingWrite
-from mxgateway_simulator.plant import Plant
+from mxgateway_simulator.lmx.coercion import CoercionError, coerce, coerce_array, is_wide_integer
+from mxgateway_simulator.lmx.items import PendingWrite
+from mxgateway_simulator.lmx.schedule import Schedule
+from mxgateway_simulator.lmx.subscriptions import Subscriptions
+from mxgateway_simulator.lmx.users import NOT_WRITEABLE, UserDirectory, refusal, secured_refusal
+from mxgateway_simulator.plant.board import Edit, Key
+from mxgateway_simulator.plant.plant import Plant
+from mxgateway_simulator.plant.tags import Binding, Tag, object_failure
 from mxgateway_simulator.references import WHOLE
-from mxgateway_simulator.schedule import Schedule
-from mxgateway_simulator.subscriptions import Subscriptions
-from mxgateway_simulator.tags import Binding, Tag, object_failure
-from mxgateway_simulator.users import NOT_WRITEABLE, UserDirectory, refusal, secured_refusal
 
 logger = logging.getLogger(__name__)
 

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 
 from mxgateway_contract.status import OK, Category, MxStatus, Source
 from mxgateway_protocol.variants import DataType
-from mxgateway_simulator.board import ENGINE, SCAN, VALUE, Key
-from mxgateway_simulator.galaxy_file import AttributeRow, GalaxyObject
-from mxgateway_simulator.signals import AnySignal, QualityWindows, Sampled
+from mxgateway_simulator.plant.board import ENGINE, SCAN, VALUE, Key
+from mxgateway_simulator.plant.galaxy_file import AttributeRow, GalaxyObject
+from mxgateway_simulator.plant.signals import AnySignal, QualityWindows, Sampled
 
 _ARRAY = 0x40
 

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from mxgateway_simulator.board import ENGINE, SCAN, Board, Edit
 from mxgateway_simulator.classifications import ENGINE_CATEGORIES
 from mxgateway_simulator.errors import SimulatorError
-from mxgateway_simulator.galaxy_file import GalaxyFile, GalaxyObject
 from mxgateway_simulator.places import board_path
+from mxgateway_simulator.plant.board import ENGINE, SCAN, Board, Edit
+from mxgateway_simulator.plant.galaxy_file import GalaxyFile, GalaxyObject
 
 
 class OperationError(SimulatorError):

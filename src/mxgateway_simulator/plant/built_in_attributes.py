@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from mxgateway_simulator.alarm_rollups import is_rollup
-from mxgateway_simulator.board import ENGINE, SCAN, Key
-from mxgateway_simulator.signals import NEVER, Sampled
-from mxgateway_simulator.tags import Tag
+from mxgateway_simulator.plant.alarm_rollups import is_rollup
+from mxgateway_simulator.plant.board import ENGINE, SCAN, Key
+from mxgateway_simulator.plant.signals import NEVER, Sampled
+from mxgateway_simulator.plant.tags import Tag
 
 if TYPE_CHECKING:
-    from mxgateway_simulator.plant import Plant
+    from mxgateway_simulator.plant.plant import Plant
 
 
 class BuiltInBehaviour(NamedTuple):

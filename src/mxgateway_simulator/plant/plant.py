@@ -17,16 +17,16 @@ from weakref import WeakValueDictionary
 from mxgateway_contract.status import OK, Category, Detail, MxStatus, Source
 from mxgateway_protocol import quality as q
 from mxgateway_protocol.variants import DataType
-from mxgateway_simulator.alarm_rollups import AlarmRollup, alarms_below
-from mxgateway_simulator.alarms import Alarm
-from mxgateway_simulator.board import ENGINE, SCAN, VALUE, Board, Edit
-from mxgateway_simulator.built_in_attributes import built_in
-from mxgateway_simulator.galaxy_file import AttributeRow, GalaxyFile, GalaxyObject
+from mxgateway_simulator.plant.alarm_rollups import AlarmRollup, alarms_below
+from mxgateway_simulator.plant.alarms import Alarm
+from mxgateway_simulator.plant.board import ENGINE, SCAN, VALUE, Board, Edit
+from mxgateway_simulator.plant.built_in_attributes import built_in
+from mxgateway_simulator.plant.galaxy_file import AttributeRow, GalaxyFile, GalaxyObject
+from mxgateway_simulator.plant.resolver import Found, Resolver
+from mxgateway_simulator.plant.signals import NEVER, QualityWindows, Sampled, make_signal, seed_of
+from mxgateway_simulator.plant.tags import Binding, Tag, Unresolved, Vtq, failure, state_keys, value_key
 from mxgateway_simulator.references import WHOLE
-from mxgateway_simulator.resolver import Found, Resolver
-from mxgateway_simulator.signals import NEVER, QualityWindows, Sampled, make_signal, seed_of
 from mxgateway_simulator.switches import Switches
-from mxgateway_simulator.tags import Binding, Tag, Unresolved, Vtq, failure, state_keys, value_key
 
 logger = logging.getLogger(__name__)
 

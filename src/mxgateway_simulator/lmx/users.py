@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from mxgateway_contract.status import Category, Detail, MxStatus
 from mxgateway_simulator.classifications import Category as AttributeCategory
 from mxgateway_simulator.classifications import Security
-from mxgateway_simulator.galaxy_file import UserRow
-from mxgateway_simulator.items import SUPERVISORY
+from mxgateway_simulator.lmx.items import SUPERVISORY
+from mxgateway_simulator.plant.galaxy_file import UserRow
+from mxgateway_simulator.plant.tags import Tag, object_failure
 from mxgateway_simulator.switches import Switches
-from mxgateway_simulator.tags import Tag, object_failure
 
 _BY_USER = frozenset({4, 6, 7, 8, 9, 10})
 _BY_SUPERVISOR = frozenset({5, 6, 8, 10})

@@ -5,7 +5,8 @@ from __future__ import annotations
 from mxgateway_contract.status import Category, Detail, Source
 from mxgateway_protocol import quality as q
 from mxgateway_simulator.classifications import ENGINE_CATEGORIES
-from mxgateway_simulator.galaxy_file import AttributeRow, GalaxyFile, GalaxyObject
+from mxgateway_simulator.plant.galaxy_file import AttributeRow, GalaxyFile, GalaxyObject
+from mxgateway_simulator.plant.tags import Unresolved, failure
 from mxgateway_simulator.references import (
     RELATIVE_WORDS,
     WHOLE,
@@ -15,7 +16,6 @@ from mxgateway_simulator.references import (
     parse_reference,
 )
 from mxgateway_simulator.switches import Switches
-from mxgateway_simulator.tags import Unresolved, failure
 
 _DEFAULT_ATTRIBUTE = "PV"
 _PLATFORM = 1

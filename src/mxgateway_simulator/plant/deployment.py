@@ -14,7 +14,7 @@ from datetime import datetime
 from pathlib import Path
 
 from mxgateway_simulator.errors import GalaxyFileError, SimulatorError
-from mxgateway_simulator.galaxy_file import has_spellings, other_spellings
+from mxgateway_simulator.plant.galaxy_file import has_spellings, other_spellings
 
 _TIME_FORMAT = "%Y-%m-%d %H:%M:%S.%f"
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Boolean, Connection, Table, Uuid
 
-from mxgateway_simulator import zb_schema
+from mxgateway_simulator.building import zb_schema
 
 _CHUNK = 20_000
 

@@ -6,8 +6,8 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
+from mxgateway_simulator.building.description import AttributeSpec, ContainedSpec, GalaxyDescription, InstanceSpec
 from mxgateway_simulator.classifications import AREA_CATEGORY
-from mxgateway_simulator.description import AttributeSpec, ContainedSpec, GalaxyDescription, InstanceSpec
 from mxgateway_simulator.errors import GalaxyDescriptionError
 
 _RANGE = re.compile(r"\[(\d+)\.\.(\d+)\]")

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 from mxgateway_protocol.backend import Sample
 from mxgateway_protocol.variants import Variant
-from mxgateway_simulator.galaxy_file import UserRow
-from mxgateway_simulator.signals import Step
-from mxgateway_simulator.tags import Binding, Vtq
+from mxgateway_simulator.plant.galaxy_file import UserRow
+from mxgateway_simulator.plant.signals import Step
+from mxgateway_simulator.plant.tags import Binding, Vtq
 
 NOT_ADVISED, USER, SUPERVISORY = 0, 1, 2
 """Kinds of connection: none, by Advise, by AdviseSupervisory."""

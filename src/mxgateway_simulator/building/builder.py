@@ -18,16 +18,21 @@ from typing import Any
 
 from sqlalchemy import Connection, create_engine, insert
 
-from mxgateway_simulator import zb_schema as zb
-from mxgateway_simulator.base_templates import BASE_TEMPLATES, EXECUTION_GROUPS, EXTENSION_ATTRIBUTES, default_of
-from mxgateway_simulator.build_attributes import AttributeWriter, Layer, Primitive
-from mxgateway_simulator.build_rows import RowWriter
-from mxgateway_simulator.description import DATA_TYPES, ContainedSpec, GalaxyDescription, TemplateSpec
+from mxgateway_simulator.building import zb_schema as zb
+from mxgateway_simulator.building.base_templates import (
+    BASE_TEMPLATES,
+    EXECUTION_GROUPS,
+    EXTENSION_ATTRIBUTES,
+    default_of,
+)
+from mxgateway_simulator.building.build_attributes import AttributeWriter, Layer, Primitive
+from mxgateway_simulator.building.build_rows import RowWriter
+from mxgateway_simulator.building.description import DATA_TYPES, ContainedSpec, GalaxyDescription, TemplateSpec
+from mxgateway_simulator.building.instances import PlannedInstance, plan_instances
 from mxgateway_simulator.errors import GalaxyDescriptionError
-from mxgateway_simulator.galaxy_file import has_case_beyond_ascii
-from mxgateway_simulator.instances import PlannedInstance, plan_instances
 from mxgateway_simulator.mx_value import encode
 from mxgateway_simulator.passwords import PasswordHash
+from mxgateway_simulator.plant.galaxy_file import has_case_beyond_ascii
 
 FORMAT = "1"
 """Version of the simulator's own tables."""

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from mxgateway_simulator.board import ACK, VALUE, Board, Edit
-from mxgateway_simulator.signals import NEVER, Sampled
+from mxgateway_simulator.plant.board import ACK, VALUE, Board, Edit
+from mxgateway_simulator.plant.signals import NEVER, Sampled
 
 _LONGEST_COMMENT = 256
 _DISABLED = 2
