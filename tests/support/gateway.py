@@ -143,3 +143,10 @@ async def live_gateway(settings: Settings, scopes: list[str] | None = None) -> A
             finally:
                 gateway.request_stop()
                 await task
+
+
+def ok(kind: str) -> pb.MxCommandReply:
+    return pb.MxCommandReply(
+        kind=pb.MxCommandKind.Value(f"MX_COMMAND_KIND_{kind}"),
+        protocol_status=pb.ProtocolStatus(code=pb.PROTOCOL_STATUS_CODE_OK),
+    )

@@ -22,7 +22,7 @@ from mxgateway_server.galaxy import SqlGalaxySource, queries
 from mxgateway_simulator.building.builder import build_galaxy
 from mxgateway_simulator.building.description_reader import read_description
 
-GOLDEN = Path(__file__).parents[2] / "golden" / "galaxy_sql"
+GOLDEN = Path(__file__).parents[3] / "golden" / "galaxy_sql"
 DIALECTS: dict[str, Dialect] = {
     "mssql": mssql.dialect(),
     "postgresql": postgresql.dialect(),

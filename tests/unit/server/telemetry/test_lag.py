@@ -1,15 +1,10 @@
-"""How late the event loop is: the figures, and the line in the log."""
+"""How late the event loop is: the figures."""
 
 from __future__ import annotations
 
-import asyncio
-
 import pytest
-import structlog
-from tests.support.waiting import eventually
 
 from mxgateway_server.telemetry.lag import LoopLag
-from mxgateway_server.telemetry.lag_log import log_loop_lag
 
 
 def test_ticks_in_time_have_no_lag() -> None:
@@ -57,15 +52,3 @@ def test_a_stall_of_days_costs_bounded_work() -> None:
     lag.tick(1_000_000.0)
     assert lag.take().samples == 3001
     assert lag.due > 1_000_000.0
-
-
-async def test_the_log_tells_the_figures_of_each_interval_and_at_the_end() -> None:
-    with structlog.testing.capture_logs() as lines:
-        task = asyncio.ensure_future(log_loop_lag(0.05))
-        await eventually(lambda: len(lines) >= 2)
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-    assert {line["event"] for line in lines} == {"event_loop_lag"}
-    assert all(set(line) >= {"p50_ms", "p99_ms", "max_ms", "samples", "seconds"} for line in lines)
-    assert len(lines) >= 3

@@ -1,0 +1,9 @@
+"""What tests of keys share: a pepper, scopes, and a secret that has the right form and fits no key."""
+
+from __future__ import annotations
+
+from mxgateway_server.access.keys import Pepper
+
+PEPPER = Pepper(b"p" * 32)
+READ = ["invoke:read"]
+SECRET = "s" * 43

@@ -1,0 +1,22 @@
+"""A few tags as a Galaxy knows them, for limits of keys and names of arrays."""
+
+from __future__ import annotations
+
+from mxgateway_server.access.constraints import TagFacts
+
+
+class Galaxy:
+    is_pending = False
+
+    def __init__(self, **facts: TagFacts) -> None:
+        self._facts = facts
+
+    def lookup(self, reference: str) -> TagFacts | None:
+        return self._facts.get(reference.partition(".")[0])
+
+
+GALAXY = Galaxy(
+    Mixer=TagFacts("Plant/Line1/Mixer", security_classification=1),
+    Oven=TagFacts("Plant/Line2/Oven", is_array=True, security_classification=4),
+    Odd=TagFacts("Plant/Line1/Odd"),
+)

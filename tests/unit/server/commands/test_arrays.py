@@ -1,0 +1,87 @@
+"""Sparse arrays become whole, and bare names of arrays are completed."""
+
+from __future__ import annotations
+
+import pytest
+from tests.support.gateway import command
+from tests.support.tag_facts import GALAXY
+
+from mxgateway.generated import mxaccess_gateway_pb2 as pb
+from mxgateway_server.commands.arrays import MAX_SPARSE_LENGTH, complete_array_names, expand_sparse, has_sparse
+from mxgateway_server.errors import InvalidRequestError
+
+ONE = pb.MxValue(int32_value=1)
+
+
+def sparse(kind: int, length: int, **elements: pb.MxValue) -> pb.MxCommand:
+    value = pb.MxValue(
+        sparse_array_value=pb.MxSparseArray(
+            element_data_type=pb.MxDataType.ValueType(kind),
+            total_length=length,
+            elements=[pb.MxSparseElement(index=int(at[1:]), value=value) for at, value in elements.items()],
+        )
+    )
+    return command("WRITE", server_handle=1, item_handle=1, value=value)
+
+
+@pytest.mark.parametrize(
+    ("made", "field", "expected"),
+    [
+        (sparse(pb.MX_DATA_TYPE_INTEGER, 3, _1=ONE), "int32_values", [0, 1, 0]),
+        (
+            sparse(pb.MX_DATA_TYPE_INTEGER, 2, _0=ONE, _1=pb.MxValue(int64_value=2**40)),
+            "int64_values",
+            [1, 2**40],
+        ),
+        (sparse(pb.MX_DATA_TYPE_BOOLEAN, 2, _0=pb.MxValue(bool_value=True)), "bool_values", [True, False]),
+        (sparse(pb.MX_DATA_TYPE_DOUBLE, 2), "double_values", [0.0, 0.0]),
+        (sparse(pb.MX_DATA_TYPE_FLOAT, 1, _0=pb.MxValue(float_value=1.5)), "float_values", [1.5]),
+        (sparse(pb.MX_DATA_TYPE_STRING, 2, _1=pb.MxValue(string_value="x")), "string_values", ["", "x"]),
+    ],
+)
+def test_a_sparse_array_becomes_whole_with_its_types_defaults(
+    made: pb.MxCommand, field: str, expected: list[object]
+) -> None:
+    assert has_sparse(made)
+    array = expand_sparse(made).write.value.array_value
+    assert list(getattr(array, field).values) == expected
+    assert list(array.dimensions) == [len(expected)]
+
+
+def test_missing_times_are_the_epoch() -> None:
+    array = expand_sparse(sparse(pb.MX_DATA_TYPE_TIME, 2)).write.value.array_value
+    assert [stamp.ToNanoseconds() for stamp in array.timestamp_values.values] == [0, 0]
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        sparse(pb.MX_DATA_TYPE_INTEGER, 0),
+        sparse(pb.MX_DATA_TYPE_INTEGER, MAX_SPARSE_LENGTH + 1),
+        sparse(pb.MX_DATA_TYPE_INTEGER, 2, _2=ONE),
+        sparse(pb.MX_DATA_TYPE_INTEGER, 2, _1=ONE, _01=ONE),
+        sparse(pb.MX_DATA_TYPE_BOOLEAN, 2, _1=ONE),
+        sparse(pb.MX_DATA_TYPE_INTEGER, 2, _1=pb.MxValue()),
+        sparse(pb.MX_DATA_TYPE_REFERENCE_TYPE, 2),
+    ],
+)
+def test_sparse_arrays_that_make_no_sense_are_refused(made: pb.MxCommand) -> None:
+    with pytest.raises(InvalidRequestError, match="sparse_array_value"):
+        expand_sparse(made)
+
+
+@pytest.mark.parametrize("kind", ["ADD_ITEM", "ADD_ITEM2", "ADD_BUFFERED_ITEM"])
+def test_bare_names_of_arrays_are_completed_wherever_items_are_added(kind: str) -> None:
+    made = command(kind, server_handle=1, item_definition="Oven.Temperatures")
+    arm = kind.lower()
+    assert getattr(complete_array_names(made, GALAXY), arm).item_definition == "Oven.Temperatures[]"
+    for name in ("Oven.Temperatures[]", "Oven.Temperatures[3]", "Mixer.PV", "Unknown.PV"):
+        made = command(kind, server_handle=1, item_definition=name)
+        assert complete_array_names(made, GALAXY) is made
+
+
+def test_bare_names_in_add_item_bulk_are_completed_one_by_one() -> None:
+    made = command("ADD_ITEM_BULK", server_handle=1, tag_addresses=["Mixer.PV", "Oven.T"])
+    assert list(complete_array_names(made, GALAXY).add_item_bulk.tag_addresses) == ["Mixer.PV", "Oven.T[]"]
+    read = command("READ_BULK", server_handle=1, tag_addresses=["Oven.T"])
+    assert complete_array_names(read, GALAXY) is read

@@ -1,0 +1,92 @@
+"""The table of sessions: limits, owners, and what is remembered."""
+
+from __future__ import annotations
+
+import pytest
+
+from mxgateway_server.errors import (
+    GatewayError,
+    OwnerMismatchError,
+    SessionLimitError,
+    SessionNotFoundError,
+)
+from mxgateway_server.sessions.state import (
+    CLOSED,
+    READY,
+    CloseReason,
+    SessionLimits,
+)
+from mxgateway_server.sessions.table import CLOSED_MEMORY, SessionTable
+
+
+def table(maximum: int = 2, per_key: int = 0) -> SessionTable:
+    return SessionTable(maximum, SessionLimits(), per_key)
+
+
+def test_the_table_is_full_at_its_limit_and_an_ended_session_makes_room() -> None:
+    sessions = table()
+    sessions.create("a", "k", 0.0)
+    sessions.create("b", "k", 0.0)
+    with pytest.raises(SessionLimitError, match="max_sessions"):
+        sessions.create("c", "k", 0.0)
+    sessions.remove("a")
+    sessions.create("c", "k", 0.0)
+
+
+def test_a_faulted_session_does_not_hold_a_place() -> None:
+    sessions = table(1)
+    sessions.create("a", "k", 0.0).fail(GatewayError("x"), 0.0)
+    sessions.create("b", "k", 0.0)
+
+
+def test_a_key_has_its_own_limit() -> None:
+    sessions = table(10, per_key=1)
+    sessions.create("a", "k", 0.0)
+    with pytest.raises(SessionLimitError, match="max_sessions_per_key"):
+        sessions.create("b", "k", 0.0)
+    sessions.create("c", "other", 0.0)
+
+
+def test_a_session_that_never_got_ready_gives_its_place_back_and_is_forgotten() -> None:
+    sessions = table(1)
+    sessions.create("a", "k", 0.0)
+    sessions.discard("a")
+    assert sessions.find_closed("a", "k", False) is None
+    sessions.create("b", "k", 0.0)
+
+
+def test_only_the_owner_and_admins_find_a_session() -> None:
+    sessions = table()
+    made = sessions.create("a", "k", 0.0)
+    assert sessions.find("a", "k", False) is made
+    assert sessions.find("a", "admin", True) is made
+    with pytest.raises(OwnerMismatchError):
+        sessions.find("a", "other", False)
+    with pytest.raises(SessionNotFoundError):
+        sessions.find("b", "k", False)
+
+
+def test_a_closed_session_is_remembered_for_its_owner_only_and_the_memory_is_bounded() -> None:
+    sessions = table(10)
+    sessions.create("a", "k", 0.0).close_reason = CloseReason.LEASE_EXPIRED
+    sessions.remove("a")
+    with pytest.raises(SessionNotFoundError, match="lease-expired"):
+        sessions.find("a", "k", False)
+    closed = sessions.find_closed("a", "k", False)
+    assert closed is not None
+    assert closed.state == CLOSED
+    assert sessions.find_closed("a", "other", False) is None
+    for number in range(CLOSED_MEMORY):
+        sessions.create(f"n{number}", "k", 0.0)
+        sessions.remove(f"n{number}")
+    assert sessions.find_closed("a", "k", False) is None
+
+
+def test_the_sweep_names_every_expired_session_with_its_reason() -> None:
+    sessions = SessionTable(10, SessionLimits(lease=10.0))
+    for name in "ab":
+        sessions.create(name, "k", 0.0).state = READY
+    sessions.find("b", "k", False).touch(5.0)
+    assert [(found.session_id, reason) for found, reason in sessions.expired(10.0)] == [
+        ("a", CloseReason.LEASE_EXPIRED)
+    ]
