@@ -1,4 +1,4 @@
-"""The key store: the life of a key, the schema, several processes at once, and how a store that cannot be used is told."""
+"""The key store: the life of a key, the schema, several processes at once, and what is told of a store out of order."""
 
 from __future__ import annotations
 
