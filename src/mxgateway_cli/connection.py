@@ -31,6 +31,17 @@ DEFAULT_PLAINTEXT_ENDPOINT = "localhost:5000"
 DEFAULT_TIMEOUT = 30.0
 DEFAULT_SHUTDOWN_TIMEOUT = 10.0
 
+_ENDPOINT_NAMES = (
+    "endpoint",
+    "api_key",
+    "api_key_env",
+    "plaintext",
+    "tls",
+    "ca_file",
+    "server_name_override",
+    "profile",
+)
+
 
 @dataclass(frozen=True)
 class Connection:
@@ -139,54 +150,53 @@ def connected(*, long_running: bool = False) -> Callable[[Callable[..., Any]], C
     """
 
     def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
-        @endpoint_options
-        @click.option(
-            "--timeout",
-            type=click.FloatRange(min=0, min_open=True),
-            metavar="SECONDS",
-            help="Limit of each call"
-            + ("." if long_running else " and of the command as a whole.")
-            + f"  [default: {DEFAULT_TIMEOUT:g}]",
-        )
-        @click.option(
-            "--shutdown-timeout",
-            type=click.FloatRange(min=0, min_open=True),
-            default=DEFAULT_SHUTDOWN_TIMEOUT,
-            show_default=True,
-            metavar="SECONDS",
-            help="Limit of closing.",
-        )
-        @click.option("--json", "output_json", is_flag=True, help="One JSON document on stdout.")
         @functools.wraps(command)
         def wrapped(
-            endpoint: str | None,
-            api_key: str | None,
-            api_key_env: str | None,
-            plaintext: bool,
-            tls: bool,
-            ca_file: str | None,
-            server_name_override: str | None,
-            profile: str | None,
-            timeout: float | None,
-            shutdown_timeout: float,
-            output_json: bool,
-            **rest: Any,
+            timeout: float | None = None,
+            shutdown_timeout: float = DEFAULT_SHUTDOWN_TIMEOUT,
+            output_json: bool = False,
+            **given: Any,
         ) -> Any:
-            where = resolve(endpoint, api_key, api_key_env, plaintext, tls, ca_file, server_name_override, profile)
+            where = resolve(**{name: given.pop(name) for name in _ENDPOINT_NAMES})
+            limit = timeout or DEFAULT_TIMEOUT
             connection = Connection(
-                options=replace(
-                    where.options, call_timeout=timeout or DEFAULT_TIMEOUT, shutdown_timeout=shutdown_timeout
-                ),
-                timeout=None if long_running else timeout or DEFAULT_TIMEOUT,
+                options=replace(where.options, call_timeout=limit, shutdown_timeout=shutdown_timeout),
+                timeout=None if long_running else limit,
                 output_json=output_json,
                 key_source=where.key_source,
                 asked_timeout=timeout,
             )
-            return command(connection, **rest)
+            return command(connection, **given)
 
-        return wrapped
+        return endpoint_options(_call_options(wrapped, long_running))
 
     return decorate
+
+
+def _call_options(command: Callable[..., Any], long_running: bool) -> Callable[..., Any]:
+    """The limits of time, and the form of the output."""
+    seconds, scope = click.FloatRange(min=0, min_open=True), "" if long_running else " and of the command as a whole"
+    for option in reversed(
+        (
+            click.option(
+                "--timeout",
+                type=seconds,
+                metavar="SECONDS",
+                help=f"Limit of each call{scope}.  [default: {DEFAULT_TIMEOUT:g}]",
+            ),
+            click.option(
+                "--shutdown-timeout",
+                type=seconds,
+                default=DEFAULT_SHUTDOWN_TIMEOUT,
+                show_default=True,
+                metavar="SECONDS",
+                help="Limit of closing.",
+            ),
+            click.option("--json", "output_json", is_flag=True, help="One JSON document on stdout."),
+        )
+    ):
+        command = option(command)
+    return command
 
 
 @dataclass(frozen=True)
@@ -214,20 +224,15 @@ def resolve(
     Raises:
         click.UsageError: contradictory flags, a variable that is not set, a profile that cannot be used.
     """
-    if plaintext and tls:
-        raise click.UsageError("--plaintext and --tls exclude each other")
-    if plaintext and (ca_file or server_name_override):
-        raise click.UsageError("--ca-file and --server-name-override are TLS options; they exclude --plaintext")
-    if api_key is not None and api_key_env is not None:
-        raise click.UsageError("give either --api-key or --api-key-env")
+    _refuse_contradictions(api_key, api_key_env, plaintext, tls, bool(ca_file or server_name_override))
     saved = profiles.load(profile) if profile is not None or (endpoint is None and not plaintext) else None
     key, source = _key(api_key, api_key_env, saved)
     if saved is not None:
         plaintext = plaintext or (saved.plaintext and not tls)
-        if not plaintext:
-            ca_file = ca_file or saved.ca_file
-            server_name_override = server_name_override or saved.server_name_override
         endpoint = endpoint or saved.endpoint
+    if saved is not None and not plaintext:
+        ca_file = ca_file or saved.ca_file
+        server_name_override = server_name_override or saved.server_name_override
     try:
         if ca_file and not Path(ca_file).is_file():
             raise ValueError(f"--ca-file {ca_file} does not exist")
@@ -241,6 +246,17 @@ def resolve(
     except ValueError as error:
         raise click.UsageError(redact(str(error), key)) from error
     return Where(options, source)
+
+
+def _refuse_contradictions(
+    api_key: str | None, api_key_env: str | None, plaintext: bool, tls: bool, has_tls_options: bool
+) -> None:
+    if plaintext and tls:
+        raise click.UsageError("--plaintext and --tls exclude each other")
+    if plaintext and has_tls_options:
+        raise click.UsageError("--ca-file and --server-name-override are TLS options; they exclude --plaintext")
+    if api_key is not None and api_key_env is not None:
+        raise click.UsageError("give either --api-key or --api-key-env")
 
 
 def _key(api_key: str | None, api_key_env: str | None, saved: profiles.Profile | None) -> tuple[str | None, str]:

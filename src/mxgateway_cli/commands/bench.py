@@ -187,60 +187,75 @@ def bench_stream_events(
       mxgw-py bench-stream-events --bulk-size 120 --duration-seconds 30 --json
     """
     tags = numbered_tags(tag_prefix, tag_start, bulk_size, tag_attribute)
-    figures = StreamFigures()
-    measured = {"seconds": 0.0}
+    run = _StreamRun(tags, session_count, session_start_stagger_ms / 1000, warmup_seconds, duration_seconds)
+    connection.run(run.main)
+    if not run.figures.events:
+        note(f"no tag changed; is {numbered_tags(tag_prefix, tag_start, 1, tag_attribute)[0]} a tag? (--tag-prefix)")
+    emit(run.report(), True, "")
 
-    async def read(session: Session) -> None:
-        async with session.stream_events() as stream:
-            async for events in stream.batches():
-                figures.take(events, time.time_ns())
-        raise CommandFailure("the gateway ended an event stream")
 
-    async def body(client: GatewayClient) -> None:
+@dataclass
+class _StreamRun:
+    """One run of bench-stream-events. Times are seconds."""
+
+    tags: list[str]
+    session_count: int
+    stagger: float
+    warmup: float
+    duration: float
+    figures: StreamFigures = field(default_factory=StreamFigures)
+    measured: float = 0.0
+
+    async def main(self, client: GatewayClient) -> None:
         sessions: list[Session] = []
         readers: list[asyncio.Task[None]] = []
         try:
             # Leaving the group cancels and awaits each reader on every way out, so none is left unobserved.
             async with asyncio.TaskGroup() as group:
-                for index in range(session_count):
+                for index in range(self.session_count):
                     if index:
-                        await asyncio.sleep(session_start_stagger_ms / 1000)
+                        await asyncio.sleep(self.stagger)
                     session = await client.open_session(client_session_name=f"bench-stream-events {index + 1}")
                     sessions.append(session)
-                    readers.append(group.create_task(read(session)))
-                    handle = await session.register("bench-stream-events")
-                    for start in range(0, len(tags), MAX_BULK_ITEMS):
-                        _check(await session.subscribe_bulk(handle, tags[start : start + MAX_BULK_ITEMS]))
-                await asyncio.sleep(warmup_seconds)
-                figures.counting = True
-                began = time.perf_counter()
-                await asyncio.sleep(duration_seconds)
-                measured["seconds"] = time.perf_counter() - began
-                figures.counting = False
+                    readers.append(group.create_task(self._read(session)))
+                    await self._subscribe(session)
+                await self._measure()
                 for reader in readers:
                     reader.cancel()
         finally:
             for session in sessions:
                 await session.close()
 
-    connection.run(body)
-    if not figures.events:
-        note(f"no tag changed; is {numbered_tags(tag_prefix, tag_start, 1, tag_attribute)[0]} a tag? (--tag-prefix)")
-    seconds = measured["seconds"]
-    emit(
-        {
+    async def _read(self, session: Session) -> None:
+        async with session.stream_events() as stream:
+            async for events in stream.batches():
+                self.figures.take(events, time.time_ns())
+        raise CommandFailure("the gateway ended an event stream")
+
+    async def _subscribe(self, session: Session) -> None:
+        handle = await session.register("bench-stream-events")
+        for start in range(0, len(self.tags), MAX_BULK_ITEMS):
+            _check(await session.subscribe_bulk(handle, self.tags[start : start + MAX_BULK_ITEMS]))
+
+    async def _measure(self) -> None:
+        await asyncio.sleep(self.warmup)
+        self.figures.counting = True
+        began = time.perf_counter()
+        await asyncio.sleep(self.duration)
+        self.measured = time.perf_counter() - began
+        self.figures.counting = False
+
+    def report(self) -> dict[str, Any]:
+        return {
             "language": "python",
-            "durationMs": round(seconds * 1000, 3),
-            "sessionCount": session_count,
-            "tagsPerSession": bulk_size,
-            "totalEvents": figures.events,
-            "eventsPerSecond": round(figures.events / seconds, 3) if seconds else 0.0,
-            "lostEvents": figures.lost,
-            "latencyMs": asdict(summary(figures.latencies)),
-        },
-        True,
-        "",
-    )
+            "durationMs": round(self.measured * 1000, 3),
+            "sessionCount": self.session_count,
+            "tagsPerSession": len(self.tags),
+            "totalEvents": self.figures.events,
+            "eventsPerSecond": round(self.figures.events / self.measured, 3) if self.measured else 0.0,
+            "lostEvents": self.figures.lost,
+            "latencyMs": asdict(summary(self.figures.latencies)),
+        }
 
 
 def _check(results: list[pb.SubscribeResult]) -> None:

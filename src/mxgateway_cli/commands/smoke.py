@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass, field
 from typing import Any
 
 import click
 
 from mxgateway import GatewayClient, Session, is_status_failure
 from mxgateway.errors import MxGatewayTimeoutError
+from mxgateway.events import EventStream
 from mxgateway.replies import status_text
 from mxgateway_cli import session_options as options
 from mxgateway_cli.connection import Connection, connected
@@ -38,59 +40,75 @@ def smoke(
     Example:
       mxgw-py smoke --endpoint localhost:5000 --plaintext --api-key-env MXGATEWAY_API_KEY --item Object.Attribute --json
     """
-    write = parse_value(value, type_name) if value is not None else None
     # The report of what is missing has to come before the command as a whole runs out of time.
     limit = 0.8 * (connection.options.call_timeout or 30.0)
+    round_trip = _Round(item, max_events, client_name, parse_value(value, type_name) if value is not None else None)
 
     async def body(client: GatewayClient) -> dict[str, Any]:
         session = await client.open_session(client_session_name=client_name)
         report: dict[str, Any] = {"language": "python", "operation": "smoke", "sessionId": session.session_id}
         try:
-            await _round(session, report)
+            await round_trip.run(session, report, limit)
         finally:
             closed = await session.close()
         report["closeStatus"] = pb.SessionState.Name(closed.final_state)
         report["keySource"] = connection.key_source
         return report
 
-    async def _round(session: Session, report: dict[str, Any]) -> None:
-        server_handle = report["serverHandle"] = await session.register(client_name)
-        item_handle = report["itemHandle"] = await session.add_item(server_handle, item)
-        events: list[pb.MxEvent] = []
-        completion: pb.MxEvent | None = None
-        wrote = False
+    report = connection.run(body)
+    lines = map(event_text, round_trip.events)
+    emit(report, connection.output_json, [*lines, f"session {report['sessionId']} {report['closeStatus']}"])
+    if refused := round_trip.refused:
+        raise CommandFailure(f"the gateway works, but {item} does not: {refused}")
+
+
+@dataclass
+class _Round:
+    """One item through a session: what came of it."""
+
+    item: str
+    max_events: int
+    client_name: str
+    value: pb.MxValue | None
+    events: list[pb.MxEvent] = field(default_factory=list)
+    completion: pb.MxEvent | None = None
+
+    async def run(self, session: Session, report: dict[str, Any], limit: float) -> None:
+        """Registers, adds and advises, takes events within `limit` seconds, and takes everything back."""
+        server_handle = report["serverHandle"] = await session.register(self.client_name)
+        item_handle = report["itemHandle"] = await session.add_item(server_handle, self.item)
         try:
             async with asyncio.timeout(limit), session.stream_events() as stream:
                 await session.advise(server_handle, item_handle)
-                async for event in stream:
-                    if event.family == pb.MX_EVENT_FAMILY_ON_WRITE_COMPLETE:
-                        completion = event
-                    elif len(events) < max_events:
-                        events.append(event)
-                    if write is not None and not wrote:
-                        wrote = True
-                        await session.write(server_handle, item_handle, write)
-                    if len(events) >= max_events and (write is None or completion is not None):
-                        break
+                await self._take(stream, session, server_handle, item_handle)
         except TimeoutError as error:
             raise MxGatewayTimeoutError(
-                f"{len(events)} of {max_events} events came within {limit:g} s (--timeout)"
+                f"{len(self.events)} of {self.max_events} events came within {limit:g} s (--timeout)"
             ) from error
-        report["events"] = [proto_dict(event) for event in events]
-        if completion is not None:
-            report["writeCompletion"] = proto_dict(completion)
+        report["events"] = [proto_dict(event) for event in self.events]
+        if self.completion is not None:
+            report["writeCompletion"] = proto_dict(self.completion)
         await session.unadvise(server_handle, item_handle)
         await session.remove_item(server_handle, item_handle)
         await session.unregister(server_handle)
-        report["lines"] = [event_text(event) for event in events]
-        outcomes = [*events[-1:], *([completion] if completion is not None else [])]
-        report["refused"] = next(
-            (status_text(each) for event in outcomes for each in event.statuses if is_status_failure(each)), ""
-        )
 
-    report = connection.run(body)
-    lines = report.pop("lines")
-    refused = report.pop("refused")
-    emit(report, connection.output_json, [*lines, f"session {report['sessionId']} {report['closeStatus']}"])
-    if refused:
-        raise CommandFailure(f"the gateway works, but {item} does not: {refused}")
+    async def _take(self, stream: EventStream, session: Session, server_handle: int, item_handle: int) -> None:
+        """Events until there are enough, and the write's completion if there is one to write."""
+        wrote = False
+        async for event in stream:
+            if event.family == pb.MX_EVENT_FAMILY_ON_WRITE_COMPLETE:
+                self.completion = event
+            elif len(self.events) < self.max_events:
+                self.events.append(event)
+            if self.value is not None and not wrote:
+                wrote = True
+                await session.write(server_handle, item_handle, self.value)
+            if len(self.events) >= self.max_events and (self.value is None or self.completion is not None):
+                return
+
+    @property
+    def refused(self) -> str:
+        """Why the last value or the write failed in MXAccess; empty when neither did."""
+        outcomes = [*self.events[-1:], *([self.completion] if self.completion is not None else [])]
+        failed = (each for event in outcomes for each in event.statuses if is_status_failure(each))
+        return next((status_text(each) for each in failed), "")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
 import sys
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -21,6 +22,9 @@ from mxgateway_cli.following import Follower, beside, event_of, marks
 from mxgateway_cli.interrupts import graceful_end
 from mxgateway_cli.output import emit, is_terminal, note, proto_dict, value_text
 from mxgateway_cli.watch_board import Row, TagBoard
+
+if TYPE_CHECKING:
+    from mxgateway_cli.recording import Recording, Sieve
 
 _REDRAW = 0.25
 
@@ -192,32 +196,35 @@ def record(
     from mxgateway_cli.recording import Sieve, open_recording
 
     tags = tag_lists.resolve_tags(connection, names, limit)
-    report: dict[str, Any] = {}
 
-    async def body(client: GatewayClient) -> None:
+    async def body(client: GatewayClient) -> dict[str, Any]:
         with open_recording(Path(output)) as recording:
             sieve = Sieve(recording)
             subscription = client.subscribe(tags, client_session_name="mxgw-py record", reconnect=not no_reconnect)
-
-            async def take(follower: Follower) -> None:
-                async for change in subscription:
-                    follower.tell_losses(change)
-                    sieve.add(change)
-                    if not subscription.waiting:
-                        # A long recording of quiet tags is on the disk all the time.
-                        recording.flush()
-                    if sieve.recorded == max_events:
-                        return
-
             try:
+                take = functools.partial(_record, subscription, recording, sieve, max_events)
                 follower = await _follow(subscription, duration, take)
             finally:
                 if sieve.recorded != max_events:
                     sieve.finish()
-            report.update(events=sieve.recorded, **follower.costs, text=follower.cost_text)
+            return {"events": sieve.recorded, **follower.costs, "text": follower.cost_text}
 
-    connection.run(body)
+    report = connection.run(body)
     text = f"{report['events']} changes of {len(tags)} tags in {output}"
     if costs := report.pop("text"):
         text += f"; {costs}"
     emit({"file": output, "tags": len(tags), **report}, connection.output_json, text)
+
+
+async def _record(
+    subscription: Subscription, recording: Recording, sieve: Sieve, max_events: int | None, follower: Follower
+) -> None:
+    """Puts changes through the sieve until there are enough."""
+    async for change in subscription:
+        follower.tell_losses(change)
+        sieve.add(change)
+        if not subscription.waiting:
+            # A long recording of quiet tags is on the disk all the time.
+            recording.flush()
+        if sieve.recorded == max_events:
+            return
