@@ -12,24 +12,8 @@ from mxgateway_cli import session_options as options
 from mxgateway_cli.connection import Connection, connected
 from mxgateway_cli.output import emit, emit_message, proto_dict, value_text
 from mxgateway_cli.value_parsing import TIMESTAMP, TYPE, moment_value, parse_value
+from mxgateway_cli.value_types import type_of
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
-
-_ARM_TYPES = {
-    "bool_value": "bool",
-    "int32_value": "int32",
-    "int64_value": "int64",
-    "float_value": "float",
-    "double_value": "double",
-    "string_value": "string",
-    "timestamp_value": "timestamp",
-    "bool_values": "bool[]",
-    "int32_values": "int32[]",
-    "int64_values": "int64[]",
-    "float_values": "float[]",
-    "double_values": "double[]",
-    "string_values": "string[]",
-    "timestamp_values": "timestamp[]",
-}
 
 value_type = click.option("--type", "type_name", type=TYPE, required=True, help="Type of the value.")
 value_option = click.option("--value", required=True, metavar="TEXT", help="Elements of an array with commas between.")
@@ -103,7 +87,7 @@ def _write_tag(
     ready = parse_value(text, type_name, "VALUE") if type_name is not None else None
 
     def converted(before: pb.MxEvent) -> pb.MxValue:
-        return ready if ready is not None else parse_value(text, type_of(before.value), "VALUE")
+        return ready if ready is not None else parse_value(text, _type_of(before.value), "VALUE")
 
     async def in_session(session: Session) -> WriteOutcome:
         limit = 0.8 * (connection.options.call_timeout or 30.0)
@@ -134,14 +118,8 @@ def _write_tag(
     emit(payload, connection.output_json, f"{tag}: {old} -> {new}, complete")
 
 
-def type_of(value: pb.MxValue) -> str:
-    """The --type that a value has.
-
-    Raises:
-        click.UsageError: none; the value is null or of a type without a text form.
-    """
-    is_array = value.WhichOneof("kind") == "array_value"
-    found = _ARM_TYPES.get(str(value.array_value.WhichOneof("values") if is_array else value.WhichOneof("kind")))
+def _type_of(value: pb.MxValue) -> str:
+    found = type_of(value)
     if found is None:
         raise click.UsageError("the tag's value does not tell its type; give --type")
     return found

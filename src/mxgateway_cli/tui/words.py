@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from mxgateway.quality import is_status_failure
 from mxgateway.status_details import DETAILS
+from mxgateway_cli.value_types import type_of
 from mxgateway_contract.generated import galaxy_repository_pb2 as galaxy_pb
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 
@@ -43,22 +44,6 @@ CATEGORIES = {
     18: "DeleteAfterStartup",
 }
 
-_TYPE_OF_ARM = {
-    "bool_value": "bool",
-    "int32_value": "int32",
-    "int64_value": "int64",
-    "float_value": "float",
-    "double_value": "double",
-    "string_value": "string",
-    "timestamp_value": "timestamp",
-    "bool_values": "bool[]",
-    "int32_values": "int32[]",
-    "int64_values": "int64[]",
-    "float_values": "float[]",
-    "double_values": "double[]",
-    "string_values": "string[]",
-    "timestamp_values": "timestamp[]",
-}
 _TYPE_OF_GALAXY = {1: "bool", 2: "int32", 3: "float", 4: "double", 5: "string", 6: "timestamp", 7: "elapsed"}
 
 
@@ -97,14 +82,8 @@ def write_type(current: pb.MxValue | None, attribute: galaxy_pb.GalaxyAttribute 
 
     What came last decides; the Galaxy only speaks for a value that is null or has not come.
     """
-    if current is not None and (arm := current.WhichOneof("kind")) and not current.is_null:
-        elapsed = pb.MX_DATA_TYPE_ELAPSED_TIME
-        if arm == "array_value":
-            array = current.array_value
-            if elapsed in (array.element_data_type, current.data_type):
-                return "elapsed[]"
-            return _TYPE_OF_ARM.get(array.WhichOneof("values") or "")
-        return "elapsed" if current.data_type == elapsed else _TYPE_OF_ARM.get(arm)
+    if current is not None and current.WhichOneof("kind") and not current.is_null:
+        return type_of(current)
     if attribute is None:
         return None
     name = _TYPE_OF_GALAXY.get(attribute.mx_data_type)
