@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import click
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from mxgateway import Session, from_mx_value, quality_name
 from mxgateway_cli import session_options as options
@@ -22,20 +24,59 @@ from mxgateway_cli.value_parsing import (
 )
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 
+Results: TypeAlias = Awaitable[Sequence[Any]]
+Entry: TypeAlias = tuple[int, pb.MxValue]
+"""An item's handle, and what is written to it."""
+
 value_type = click.option("--type", "type_name", type=TYPE, required=True, help="Type of all values.")
 values_option = click.option("--values", required=True, metavar="V,V,…", help="One value for each handle.")
 timestamp = click.option("--timestamp", type=TIMESTAMP, required=True, help="Source time of all entries.")
 
 
-def _results(connection: Connection, session_id: str, call: Callable[[Session], Awaitable[Sequence[Any]]]) -> None:
-    """Runs a bulk call and prints its results; entries that failed are results and not a failure of the command."""
+def _bulk(*parameters: Callable[..., Any]) -> Callable[[Callable[..., Results]], click.Command]:
+    """Makes a command of a bulk call.
 
-    async def body(client: Any) -> Sequence[Any]:
-        return await call(client.attach_session(session_id))
+    The call gets the session, the server handle, and what the parameters give: `references` for --items, `handles` for
+    --item-handles, `entries` for --item-handles with --type and --values, and the others by their own names. Entries
+    that failed are results, and no failure of the command.
+    """
 
-    results = connection.run(body)
-    payload = {"results": [proto_dict(result) for result in results]}
-    emit(payload, connection.output_json, map(_line, results))
+    def decorate(call: Callable[..., Results]) -> click.Command:
+        @functools.wraps(call)
+        def command(connection: Connection, session_id: str, **given: Any) -> None:
+            arguments = _arguments(given)
+            results = connection.run(lambda client: call(client.attach_session(session_id), **arguments))
+            payload = {"results": [proto_dict(result) for result in results]}
+            emit(payload, connection.output_json, map(_line, results))
+
+        decorated = connected()(command)
+        for parameter in reversed((options.session_id, options.server_handle, *parameters)):
+            decorated = parameter(decorated)
+        return click.command()(decorated)
+
+    return decorate
+
+
+def _arguments(given: dict[str, Any]) -> dict[str, Any]:
+    """The texts of the command line as the arguments of a call.
+
+    Raises:
+        click.UsageError: one of the texts is wrong, or there are not as many values as handles.
+    """
+    arguments = dict(given)
+    if "items" in given:
+        arguments["references"] = split_references(arguments.pop("items"))
+    if "item_handles" in given:
+        arguments["handles"] = split_handles(arguments.pop("item_handles"))
+    if "values" in given:
+        handles, texts, type_name = arguments.pop("handles"), split_list(arguments.pop("values")), given["type_name"]
+        del arguments["type_name"]
+        if len(handles) != len(texts):
+            raise click.UsageError(
+                f"--item-handles has {len(handles)} entries, --values {len(texts)}; their numbers have to match"
+            )
+        arguments["entries"] = [(h, parse_value(t, type_name, "--values")) for h, t in zip(handles, texts, strict=True)]
+    return arguments
 
 
 def _line(result: Any) -> str:
@@ -48,184 +89,107 @@ def _line(result: Any) -> str:
     return f"{name}: ok, handle {result.item_handle}"
 
 
-def _entries(item_handles: str, type_name: str, values: str) -> list[tuple[int, pb.MxValue]]:
-    handles, texts = split_handles(item_handles), split_list(values)
-    if len(handles) != len(texts):
-        raise click.UsageError(
-            f"--item-handles has {len(handles)} entries, --values {len(texts)}; their numbers have to match"
-        )
-    return [(handle, parse_value(text, type_name, "--values")) for handle, text in zip(handles, texts, strict=True)]
-
-
-@click.command()
-@options.session_id
-@options.server_handle
-@options.items
-@connected()
-def add_item_bulk(connection: Connection, session_id: str, server_handle: int, items: str) -> None:
+@_bulk(options.items)
+def add_item_bulk(session: Session, server_handle: int, references: list[str]) -> Results:
     """Adds an item for each reference.
 
     \b
     Example:
       mxgw-py add-item-bulk --session-id ID --server-handle 1 --items A.B,A.C --json
     """
-    references = split_references(items)
-    _results(connection, session_id, lambda session: session.add_item_bulk(server_handle, references))
+    return session.add_item_bulk(server_handle, references)
 
 
-@click.command()
-@options.session_id
-@options.server_handle
-@options.items
-@connected()
-def subscribe_bulk(connection: Connection, session_id: str, server_handle: int, items: str) -> None:
+@_bulk(options.items)
+def subscribe_bulk(session: Session, server_handle: int, references: list[str]) -> Results:
     """Adds and advises an item for each reference.
 
     \b
     Example:
       mxgw-py subscribe-bulk --session-id ID --server-handle 1 --items A.B,A.C --json
     """
-    references = split_references(items)
-    _results(connection, session_id, lambda session: session.subscribe_bulk(server_handle, references))
+    return session.subscribe_bulk(server_handle, references)
 
 
-@click.command()
-@options.session_id
-@options.server_handle
-@options.item_handles
-@connected()
-def advise_item_bulk(connection: Connection, session_id: str, server_handle: int, item_handles: str) -> None:
+@_bulk(options.item_handles)
+def advise_item_bulk(session: Session, server_handle: int, handles: list[int]) -> Results:
     """Advises each item.
 
     \b
     Example:
       mxgw-py advise-item-bulk --session-id ID --server-handle 1 --item-handles 1,2 --json
     """
-    handles = split_handles(item_handles)
-    _results(connection, session_id, lambda session: session.advise_item_bulk(server_handle, handles))
+    return session.advise_item_bulk(server_handle, handles)
 
 
-@click.command()
-@options.session_id
-@options.server_handle
-@options.item_handles
-@connected()
-def remove_item_bulk(connection: Connection, session_id: str, server_handle: int, item_handles: str) -> None:
+@_bulk(options.item_handles)
+def remove_item_bulk(session: Session, server_handle: int, handles: list[int]) -> Results:
     """Removes each item.
 
     \b
     Example:
       mxgw-py remove-item-bulk --session-id ID --server-handle 1 --item-handles 1,2 --json
     """
-    handles = split_handles(item_handles)
-    _results(connection, session_id, lambda session: session.remove_item_bulk(server_handle, handles))
+    return session.remove_item_bulk(server_handle, handles)
 
 
-@click.command()
-@options.session_id
-@options.server_handle
-@options.item_handles
-@connected()
-def unadvise_item_bulk(connection: Connection, session_id: str, server_handle: int, item_handles: str) -> None:
+@_bulk(options.item_handles)
+def unadvise_item_bulk(session: Session, server_handle: int, handles: list[int]) -> Results:
     """Un-advises each item; the items stay.
 
     \b
     Example:
       mxgw-py unadvise-item-bulk --session-id ID --server-handle 1 --item-handles 1,2 --json
     """
-    handles = split_handles(item_handles)
-    _results(connection, session_id, lambda session: session.unadvise_item_bulk(server_handle, handles))
+    return session.unadvise_item_bulk(server_handle, handles)
 
 
-@click.command()
-@options.session_id
-@options.server_handle
-@options.item_handles
-@connected()
-def unsubscribe_bulk(connection: Connection, session_id: str, server_handle: int, item_handles: str) -> None:
+@_bulk(options.item_handles)
+def unsubscribe_bulk(session: Session, server_handle: int, handles: list[int]) -> Results:
     """Un-advises and removes each item.
 
     \b
     Example:
       mxgw-py unsubscribe-bulk --session-id ID --server-handle 1 --item-handles 1,2 --json
     """
-    handles = split_handles(item_handles)
-    _results(connection, session_id, lambda session: session.unsubscribe_bulk(server_handle, handles))
+    return session.unsubscribe_bulk(server_handle, handles)
 
 
-@click.command()
-@options.session_id
-@options.server_handle
-@options.items
-@click.option(
-    "--timeout-ms",
-    type=click.IntRange(min=0),
-    default=0,
-    show_default=True,
-    help="Limit for each tag without a cached value; 0 for the worker's default.",
+@_bulk(
+    options.items,
+    click.option(
+        "--timeout-ms",
+        type=click.IntRange(min=0),
+        default=0,
+        show_default=True,
+        help="Limit for each tag without a cached value; 0 for the worker's default.",
+    ),
 )
-@connected()
-def read_bulk(connection: Connection, session_id: str, server_handle: int, items: str, timeout_ms: int) -> None:
+def read_bulk(session: Session, server_handle: int, references: list[str], timeout_ms: int) -> Results:
     """Reads each reference once; advised ones answer from their last value.
 
     \b
     Example:
       mxgw-py read-bulk --session-id ID --server-handle 1 --items A.B,A.C --timeout-ms 2000 --json
     """
-    references = split_references(items)
-    _results(
-        connection,
-        session_id,
-        lambda session: session.read_bulk(server_handle, references, timeout_ms=timeout_ms),
-    )
+    return session.read_bulk(server_handle, references, timeout_ms=timeout_ms)
 
 
-@click.command()
-@options.session_id
-@options.server_handle
-@options.item_handles
-@value_type
-@values_option
-@options.user_id
-@connected()
-def write_bulk(
-    connection: Connection,
-    session_id: str,
-    server_handle: int,
-    item_handles: str,
-    type_name: str,
-    values: str,
-    user_id: int,
-) -> None:
+@_bulk(options.item_handles, value_type, values_option, options.user_id)
+def write_bulk(session: Session, server_handle: int, entries: list[Entry], user_id: int) -> Results:
     """Writes one value to each item.
 
     \b
     Example:
       mxgw-py write-bulk --session-id ID --server-handle 1 --item-handles 1,2 --type int32 --values 10,20 --json
     """
-    entries = _entries(item_handles, type_name, values)
-    _results(connection, session_id, lambda session: session.write_bulk(server_handle, entries, user_id=user_id))
+    return session.write_bulk(server_handle, entries, user_id=user_id)
 
 
-@click.command()
-@options.session_id
-@options.server_handle
-@options.item_handles
-@value_type
-@values_option
-@timestamp
-@options.user_id
-@connected()
+@_bulk(options.item_handles, value_type, values_option, timestamp, options.user_id)
 def write2_bulk(
-    connection: Connection,
-    session_id: str,
-    server_handle: int,
-    item_handles: str,
-    type_name: str,
-    values: str,
-    timestamp: Any,
-    user_id: int,
-) -> None:
+    session: Session, server_handle: int, entries: list[Entry], timestamp: Timestamp, user_id: int
+) -> Results:
     """write-bulk with one source time for all entries.
 
     \b
@@ -234,29 +198,13 @@ def write2_bulk(
         --timestamp 2026-01-31T12:00:00Z
     """
     when = moment_value(timestamp)
-    entries = [(handle, value, when) for handle, value in _entries(item_handles, type_name, values)]
-    _results(connection, session_id, lambda session: session.write2_bulk(server_handle, entries, user_id=user_id))
+    return session.write2_bulk(server_handle, [(*entry, when) for entry in entries], user_id=user_id)
 
 
-@click.command()
-@options.session_id
-@options.server_handle
-@options.item_handles
-@value_type
-@values_option
-@options.current_user_id
-@options.verifier_user_id
-@connected()
+@_bulk(options.item_handles, value_type, values_option, options.current_user_id, options.verifier_user_id)
 def write_secured_bulk(
-    connection: Connection,
-    session_id: str,
-    server_handle: int,
-    item_handles: str,
-    type_name: str,
-    values: str,
-    current_user_id: int,
-    verifier_user_id: int | None,
-) -> None:
+    session: Session, server_handle: int, entries: list[Entry], current_user_id: int, verifier_user_id: int | None
+) -> Results:
     """write-secured for each item.
 
     \b
@@ -265,33 +213,19 @@ def write_secured_bulk(
         --current-user-id 7
     """
     verifier = current_user_id if verifier_user_id is None else verifier_user_id
-    entries = [
-        (handle, current_user_id, verifier, value) for handle, value in _entries(item_handles, type_name, values)
-    ]
-    _results(connection, session_id, lambda session: session.write_secured_bulk(server_handle, entries))
+    signed = [(handle, current_user_id, verifier, value) for handle, value in entries]
+    return session.write_secured_bulk(server_handle, signed)
 
 
-@click.command()
-@options.session_id
-@options.server_handle
-@options.item_handles
-@value_type
-@values_option
-@timestamp
-@options.current_user_id
-@options.verifier_user_id
-@connected()
+@_bulk(options.item_handles, value_type, values_option, timestamp, options.current_user_id, options.verifier_user_id)
 def write_secured2_bulk(
-    connection: Connection,
-    session_id: str,
+    session: Session,
     server_handle: int,
-    item_handles: str,
-    type_name: str,
-    values: str,
-    timestamp: Any,
+    entries: list[Entry],
+    timestamp: Timestamp,
     current_user_id: int,
     verifier_user_id: int | None,
-) -> None:
+) -> Results:
     """write-secured-bulk with one source time for all entries.
 
     \b
@@ -299,9 +233,6 @@ def write_secured2_bulk(
       mxgw-py write-secured2-bulk --session-id ID --server-handle 1 --item-handles 1,2 --type int32 --values 1,2 \\
         --current-user-id 7 --timestamp 2026-01-31T12:00:00Z
     """
-    verifier = current_user_id if verifier_user_id is None else verifier_user_id
-    when = moment_value(timestamp)
-    entries = [
-        (handle, current_user_id, verifier, value, when) for handle, value in _entries(item_handles, type_name, values)
-    ]
-    _results(connection, session_id, lambda session: session.write_secured2_bulk(server_handle, entries))
+    verifier, when = current_user_id if verifier_user_id is None else verifier_user_id, moment_value(timestamp)
+    signed = [(handle, current_user_id, verifier, value, when) for handle, value in entries]
+    return session.write_secured2_bulk(server_handle, signed)
