@@ -43,6 +43,7 @@ _BY_REASON: dict[str, type[MxGatewayError]] = {
     "NO_ALARM_PROVIDER": MxGatewayCommandError,
     "COMMAND_TIMEOUT": MxGatewayTimeoutError,
     "COMMAND_CANCELED": MxGatewayCommandError,
+    "GALAXY_NOT_FOUND": MxGatewayNotFoundError,
 }
 _WORKER_REASONS = "WORKER_"
 

@@ -1,4 +1,7 @@
-"""The gateway's errors: one tree, each with the code that callers see and a stable reason word.
+"""The gateway's errors: one tree, each with the codes that callers see and a stable reason word.
+
+A class says all that goes over the wire; `rpc.errors` only writes it down. The errors of Galaxy browse are a branch of
+this tree in `galaxy.errors`.
 
 GatewayError
     ConfigurationError
@@ -7,7 +10,9 @@ GatewayError
     PermissionDeniedError
         OwnerMismatchError
     SessionError
-        SessionNotFoundError, SessionNotReadyError, SessionFaultedError, SessionLimitError, SubscriberLimitError
+        SessionNotFoundError, SessionClosedError, SessionLimitError, SubscriberLimitError
+        SessionNotReadyError
+            SessionFaultedError
     EventError
         EventQueueOverflowError, SequenceUnknownError
     CommandError
@@ -17,7 +22,7 @@ GatewayError
             WorkerLaunchError, WorkerNeverReadyError, WorkerNonceError, WorkerVersionError, WorkerEarlyExitError,
             WorkerGarbageError, WorkerBackendError
                 WorkerOptionError
-        WorkerExitedError, WorkerProtocolError, WorkerHungError, WorkerFaultedError, SessionClosedError,
+        WorkerExitedError, WorkerProtocolError, WorkerHungError, WorkerFaultedError,
         WorkerShutdownTimeoutError
     NoAlarmProviderError
     GatewayStoppingError
@@ -29,21 +34,38 @@ Texts never hold a credential, a nonce, or a value that was written.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from enum import StrEnum
+from typing import ClassVar, Literal, TypeAlias
 
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
+
+GrpcStatus: TypeAlias = Literal[
+    "CANCELLED",
+    "DEADLINE_EXCEEDED",
+    "FAILED_PRECONDITION",
+    "INTERNAL",
+    "INVALID_ARGUMENT",
+    "NOT_FOUND",
+    "PERMISSION_DENIED",
+    "RESOURCE_EXHAUSTED",
+    "UNAUTHENTICATED",
+    "UNAVAILABLE",
+]
+"""Names of the gRPC status codes that the gateway uses."""
 
 
 class GatewayError(Exception):
     """Anything the gateway refuses or cannot do.
 
     Attributes:
-        protocol_code: what InvokeStream and replies carry.
+        grpc_status: name of the gRPC code that ends a call with this error.
+        protocol_code: what InvokeStream and replies carry; UNSPECIFIED for what is never the answer to a command.
         reason: stable upper-case word for programs (`google.rpc.ErrorInfo.reason`).
         retry_after: seconds after which a repetition may succeed; None when it will not by itself.
     """
 
-    protocol_code: ClassVar[pb.ProtocolStatusCode.ValueType] = pb.PROTOCOL_STATUS_CODE_WORKER_UNAVAILABLE
+    grpc_status: ClassVar[GrpcStatus] = "INTERNAL"
+    protocol_code: ClassVar[pb.ProtocolStatusCode.ValueType] = pb.PROTOCOL_STATUS_CODE_UNSPECIFIED
     reason: ClassVar[str] = "INTERNAL"
 
     def __init__(self, message: str, *, retry_after: float | None = None) -> None:
@@ -60,17 +82,30 @@ class ConfigurationError(GatewayError):
 class InvalidRequestError(GatewayError):
     """The request is malformed; repeating it cannot help."""
 
+    grpc_status = "INVALID_ARGUMENT"
     protocol_code = pb.PROTOCOL_STATUS_CODE_INVALID_REQUEST
     reason = "INVALID_REQUEST"
+
+
+class KeyRefusal(StrEnum):
+    """Why a key does not let its caller in: for audit and log only, never for the caller."""
+
+    MISSING_OR_MALFORMED = "MissingOrMalformedCredentials"
+    UNKNOWN = "KeyNotFound"
+    SECRET_MISMATCH = "SecretMismatch"  # noqa: S105 — a word of the audit
+    REVOKED = "KeyRevoked"
+    NOT_YET_VALID = "KeyNotYetValid"
+    EXPIRED = "KeyExpired"
+    THROTTLED = "Throttled"
 
 
 class AuthenticationError(GatewayError):
     """No valid API key. The text is the same whatever is wrong; `kind` is for the audit only."""
 
-    protocol_code = pb.PROTOCOL_STATUS_CODE_PERMISSION_DENIED
+    grpc_status = "UNAUTHENTICATED"
     reason = "UNAUTHENTICATED"
 
-    def __init__(self, kind: str, key_id: str = "") -> None:
+    def __init__(self, kind: KeyRefusal, key_id: str = "") -> None:
         self.kind = kind
         self.key_id = key_id
         super().__init__("a valid API key is needed, in the metadata `authorization`: `Bearer`, a blank, the key")
@@ -79,6 +114,7 @@ class AuthenticationError(GatewayError):
 class PermissionDeniedError(GatewayError):
     """The key is valid and may not do this."""
 
+    grpc_status = "PERMISSION_DENIED"
     protocol_code = pb.PROTOCOL_STATUS_CODE_PERMISSION_DENIED
     reason = "PERMISSION_DENIED"
 
@@ -102,6 +138,7 @@ class SessionError(GatewayError):
 
 
 class SessionNotFoundError(SessionError):
+    grpc_status = "NOT_FOUND"
     protocol_code = pb.PROTOCOL_STATUS_CODE_SESSION_NOT_FOUND
     reason = "SESSION_NOT_FOUND"
 
@@ -109,6 +146,7 @@ class SessionNotFoundError(SessionError):
 class SessionNotReadyError(SessionError):
     """The session is in a state that takes no commands or streams."""
 
+    grpc_status = "FAILED_PRECONDITION"
     protocol_code = pb.PROTOCOL_STATUS_CODE_SESSION_NOT_READY
     reason = "SESSION_NOT_READY"
 
@@ -119,7 +157,16 @@ class SessionFaultedError(SessionNotReadyError):
     reason = "SESSION_FAULTED"
 
 
+class SessionClosedError(SessionError):
+    """The session was closed while this command was under way."""
+
+    grpc_status = "UNAVAILABLE"
+    protocol_code = pb.PROTOCOL_STATUS_CODE_WORKER_UNAVAILABLE
+    reason = "SESSION_CLOSED"
+
+
 class SessionLimitError(SessionError):
+    grpc_status = "RESOURCE_EXHAUSTED"
     protocol_code = pb.PROTOCOL_STATUS_CODE_RESOURCE_EXHAUSTED
     reason = "SESSION_LIMIT"
 
@@ -127,6 +174,7 @@ class SessionLimitError(SessionError):
 class SubscriberLimitError(SessionError):
     """The session has as many event streams as it may have."""
 
+    grpc_status = "RESOURCE_EXHAUSTED"
     protocol_code = pb.PROTOCOL_STATUS_CODE_RESOURCE_EXHAUSTED
     reason = "EVENT_SUBSCRIBER_ALREADY_ACTIVE"
 
@@ -138,6 +186,7 @@ class EventError(GatewayError):
 class EventQueueOverflowError(EventError):
     """A stream did not take its events fast enough and its policy does not allow a loss."""
 
+    grpc_status = "RESOURCE_EXHAUSTED"
     protocol_code = pb.PROTOCOL_STATUS_CODE_RESOURCE_EXHAUSTED
     reason = "EVENT_QUEUE_OVERFLOW"
 
@@ -145,6 +194,7 @@ class EventQueueOverflowError(EventError):
 class SequenceUnknownError(EventError):
     """after_worker_sequence lies beyond the session's last event."""
 
+    grpc_status = "INVALID_ARGUMENT"
     protocol_code = pb.PROTOCOL_STATUS_CODE_INVALID_REQUEST
     reason = "SEQUENCE_UNKNOWN"
 
@@ -156,11 +206,13 @@ class CommandError(GatewayError):
 class CommandTimeoutError(CommandError):
     """No reply in time. The call may still be running in the worker; the session stays usable."""
 
+    grpc_status = "DEADLINE_EXCEEDED"
     protocol_code = pb.PROTOCOL_STATUS_CODE_TIMEOUT
     reason = "COMMAND_TIMEOUT"
 
 
 class CommandCanceledError(CommandError):
+    grpc_status = "CANCELLED"
     protocol_code = pb.PROTOCOL_STATUS_CODE_CANCELED
     reason = "COMMAND_CANCELED"
 
@@ -168,6 +220,7 @@ class CommandCanceledError(CommandError):
 class PendingLimitError(CommandError):
     """The session has as many commands under way as it may have."""
 
+    grpc_status = "RESOURCE_EXHAUSTED"
     protocol_code = pb.PROTOCOL_STATUS_CODE_RESOURCE_EXHAUSTED
     reason = "PENDING_COMMAND_LIMIT"
 
@@ -179,6 +232,7 @@ class WorkerError(GatewayError):
         worker_pid: process id, 0 when there was none.
     """
 
+    grpc_status: ClassVar[GrpcStatus] = "UNAVAILABLE"
     protocol_code = pb.PROTOCOL_STATUS_CODE_WORKER_UNAVAILABLE
     reason = "WORKER_UNAVAILABLE"
 
@@ -304,15 +358,10 @@ class WorkerFaultedError(WorkerError):
         super().__init__(message, worker_pid=worker_pid)
 
 
-class SessionClosedError(WorkerError):
-    """The session was closed while this command was under way."""
-
-    reason = "SESSION_CLOSED"
-
-
 class WorkerShutdownTimeoutError(WorkerError):
     """The worker did not end in order when asked: it broke down meanwhile, or took too long and was killed."""
 
+    grpc_status = "DEADLINE_EXCEEDED"
     protocol_code = pb.PROTOCOL_STATUS_CODE_TIMEOUT
     reason = "WORKER_SHUTDOWN_TIMEOUT"
 
@@ -320,6 +369,7 @@ class WorkerShutdownTimeoutError(WorkerError):
 class NoAlarmProviderError(GatewayError):
     """Alarms are not configured on this gateway."""
 
+    grpc_status = "FAILED_PRECONDITION"
     protocol_code = pb.PROTOCOL_STATUS_CODE_INVALID_REQUEST
     reason = "NO_ALARM_PROVIDER"
 
@@ -327,12 +377,15 @@ class NoAlarmProviderError(GatewayError):
 class GatewayStoppingError(GatewayError):
     """The gateway is going down and takes nothing new."""
 
+    grpc_status = "UNAVAILABLE"
+    protocol_code = pb.PROTOCOL_STATUS_CODE_WORKER_UNAVAILABLE
     reason = "GATEWAY_STOPPING"
 
 
 class StoreError(GatewayError):
     """Something about the key store."""
 
+    grpc_status = "UNAVAILABLE"
     reason = "STORE"
 
 

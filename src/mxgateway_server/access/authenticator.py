@@ -13,7 +13,7 @@ from mxgateway_server.access.keys import Pepper, PresentedKey, parse_authorizati
 from mxgateway_server.access.scopes import Scope
 from mxgateway_server.access.store import KeyRecord, KeyStore
 from mxgateway_server.access.throttle import Throttle
-from mxgateway_server.errors import AuthenticationError
+from mxgateway_server.errors import AuthenticationError, KeyRefusal
 
 MAX_CACHED_KEYS = 1024
 _NO_HASH = bytes(32)
@@ -70,10 +70,10 @@ class Authenticator:
         # guessing ids is hopeless anyway.
         guesser = f"{address} {presented.key_id if presented is not None else ''}"
         if self._throttle.blocked_for(guesser, now):
-            raise AuthenticationError("Throttled", presented.key_id if presented is not None else "")
+            raise AuthenticationError(KeyRefusal.THROTTLED, presented.key_id if presented is not None else "")
         if presented is None:
             self._throttle.failed(guesser, now)
-            raise AuthenticationError("MissingOrMalformedCredentials")
+            raise AuthenticationError(KeyRefusal.MISSING_OR_MALFORMED)
         cached = self._cache.get(presented.key_id)
         # Another secret than the remembered one may be the new one of a key that was rotated meanwhile.
         if cached is None or not hmac.compare_digest(presented.secret, cached[3]):
@@ -112,7 +112,8 @@ class Authenticator:
         is_right = self._pepper.verify(presented.secret, _NO_HASH if record is None else record.secret_hash)
         if record is None or not is_right:
             self._throttle.failed(guesser, now)
-            raise AuthenticationError("KeyNotFound" if record is None else "SecretMismatch", presented.key_id)
+            kind = KeyRefusal.UNKNOWN if record is None else KeyRefusal.SECRET_MISMATCH
+            raise AuthenticationError(kind, presented.key_id)
         caller = Caller(
             record.key_id, frozenset(record.scopes), record.constraints, record.display_name, record.secret_hash
         )

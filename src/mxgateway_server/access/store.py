@@ -21,6 +21,7 @@ from mxgateway_server.errors import (
     ConfigurationError,
     KeyExistsError,
     KeyNotFoundError,
+    KeyRefusal,
     KeyStateError,
     SchemaVersionError,
 )
@@ -45,14 +46,14 @@ class KeyRecord:
     revoked_ns: int | None
     secret_hash: bytes = field(repr=False)
 
-    def refusal(self, now_ns: int) -> str | None:
+    def refusal(self, now_ns: int) -> KeyRefusal | None:
         """Why the key is not valid now, for the audit; None when it is."""
         if self.revoked_ns is not None:
-            return "KeyRevoked"
+            return KeyRefusal.REVOKED
         if self.not_before_ns is not None and now_ns < self.not_before_ns:
-            return "KeyNotYetValid"
+            return KeyRefusal.NOT_YET_VALID
         if self.expires_ns is not None and now_ns >= self.expires_ns:
-            return "KeyExpired"
+            return KeyRefusal.EXPIRED
         return None
 
 

@@ -17,7 +17,7 @@ from mxgateway_server.access.scopes import Scope
 from mxgateway_server.access.store import AuditRecord, KeyRecord, KeyStore
 from mxgateway_server.cli.options import config_option, load_or_fail, state_option
 from mxgateway_server.config.settings import Settings
-from mxgateway_server.errors import GatewayError
+from mxgateway_server.errors import GatewayError, KeyRefusal
 from mxgateway_server.logs import plain
 
 T = TypeVar("T")
@@ -233,7 +233,12 @@ def _iso(unix_ns: int | None) -> str | None:
 
 def _describe(record: KeyRecord) -> dict[str, Any]:
     now_ns = int(datetime.datetime.now(datetime.UTC).timestamp() * 1e9)
-    states = {None: "active", "KeyRevoked": "revoked", "KeyExpired": "expired", "KeyNotYetValid": "not-yet-valid"}
+    states = {
+        None: "active",
+        KeyRefusal.REVOKED: "revoked",
+        KeyRefusal.EXPIRED: "expired",
+        KeyRefusal.NOT_YET_VALID: "not-yet-valid",
+    }
     return {
         "keyId": record.key_id,
         "displayName": record.display_name,

@@ -134,10 +134,11 @@ class GalaxyComponent:
             GalaxyUnavailableError: there is nothing to serve.
         """
         if not await self.settled():
-            raise GalaxyUnavailableError("the Galaxy is still being read; try again")
+            raise GalaxyUnavailableError("the Galaxy is still being read; try again", retry_after=1.0)
         view = self.view
         if view.entry is None:
-            raise GalaxyUnavailableError(f"the Galaxy is not available: {view.reason}")
+            wait = self._retry.delay or self._timing.poll_interval
+            raise GalaxyUnavailableError(f"the Galaxy is not available: {view.reason}", retry_after=wait)
         return view.entry
 
     @property
@@ -178,7 +179,7 @@ class GalaxyComponent:
             await self._prober.call(self._source.test_connection, self._timing.test_connection)
         except GalaxySourceError as error:
             log.warning(
-                "galaxy_probe_failed", source=self._source.display_name, reason=error.reason, error=error.detail
+                "galaxy_probe_failed", source=self._source.display_name, reason=error.problem, error=error.detail
             )
         except TimeoutError:
             log.warning("galaxy_probe_failed", source=self._source.display_name, reason=_SLOW)
@@ -199,7 +200,7 @@ class GalaxyComponent:
             try:
                 await self._refresh(insist)
             except GalaxySourceError as error:
-                self._failed(error.reason, error.detail)
+                self._failed(error.problem, error.detail)
             except TimeoutError as error:
                 self._failed(_SLOW, str(error) or "no answer within the limit")
             except Exception as error:  # nothing may end the refresher

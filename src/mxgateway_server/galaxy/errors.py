@@ -1,4 +1,4 @@
-"""Errors of Galaxy browse. None carries SQL text or a connection string.
+"""Errors of Galaxy browse, a branch of the gateway's tree. None carries SQL text or a connection string.
 
 GalaxyError
     GalaxySourceError       the database cannot be read
@@ -13,18 +13,28 @@ GalaxyError
 
 from __future__ import annotations
 
+from mxgateway_server.errors import GatewayError, InvalidRequestError
 
-class GalaxyError(Exception):
+
+class GalaxyError(GatewayError):
     """Base of all errors of Galaxy browse."""
 
 
 class GalaxySourceError(GalaxyError):
-    """The Galaxy database cannot be read. `reason` may be shown to clients, `detail` belongs into the log only."""
+    """The Galaxy database cannot be read.
 
-    def __init__(self, reason: str, detail: str = "") -> None:
-        self.reason = reason
+    Attributes:
+        problem: may be shown to clients.
+        detail: for the log only.
+    """
+
+    grpc_status = "UNAVAILABLE"
+    reason = "GALAXY_SOURCE"
+
+    def __init__(self, problem: str, detail: str = "") -> None:
+        self.problem = problem
         self.detail = detail
-        super().__init__(reason)
+        super().__init__(problem)
 
 
 class GalaxyTimeoutError(GalaxySourceError):
@@ -38,18 +48,31 @@ class GalaxyDataError(GalaxySourceError):
 class GalaxyUnavailableError(GalaxyError):
     """No hierarchy has been loaded, and none could be restored."""
 
+    grpc_status = "UNAVAILABLE"
+    reason = "GALAXY_UNAVAILABLE"
 
-class GalaxyArgumentError(GalaxyError):
+    def __init__(self, message: str, *, retry_after: float) -> None:
+        super().__init__(message, retry_after=retry_after)
+
+
+class GalaxyArgumentError(GalaxyError, InvalidRequestError):
     """A request with arguments outside their range."""
 
 
 class PageTokenError(GalaxyArgumentError):
     """A page token that was not made for these arguments and this deployment."""
 
+    reason = "PAGE_TOKEN"
+
 
 class GalaxyNotFoundError(GalaxyError):
     """The object that a request starts from does not exist in the deployed Galaxy."""
 
+    grpc_status = "NOT_FOUND"
+    reason = "GALAXY_NOT_FOUND"
+
 
 class SnapshotError(GalaxyError):
     """A snapshot file that is missing, truncated, changed, of another format or of another Galaxy."""
+
+    reason = "GALAXY_SNAPSHOT"

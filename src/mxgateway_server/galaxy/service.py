@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any, NoReturn
+from typing import Any
 
 import grpc
 from google.protobuf.message import Message
@@ -21,7 +20,6 @@ from mxgateway_server.galaxy.deploy_events import DeployNews, EndOfNewsError
 from mxgateway_server.galaxy.encoding import CHILDREN_KEY, OBJECTS_KEY
 from mxgateway_server.galaxy.errors import (
     GalaxyArgumentError,
-    GalaxyError,
     GalaxyNotFoundError,
     GalaxyUnavailableError,
 )
@@ -38,6 +36,9 @@ PAGE_BYTES = 3 * 1024 * 1024
 
 _TURN_SECONDS = 0.003
 
+_AFTER_THE_END = 5.0
+"""Seconds after which a watch that ended with its gateway may find another."""
+
 BrowseScope = Callable[["grpc.aio.ServicerContext[Any, Any]"], Sequence[str]]
 """Contained-path globs that the caller may browse; none for everything."""
 
@@ -47,7 +48,10 @@ def _unrestricted(_context: grpc.aio.ServicerContext[Any, Any]) -> Sequence[str]
 
 
 class GalaxyRepositoryService:
-    """The five calls. DiscoverHierarchy and BrowseChildren answer with serialised replies (see `encoding`)."""
+    """The five calls. DiscoverHierarchy and BrowseChildren answer with serialised replies (see `encoding`).
+
+    A GalaxyError is raised as it is: the guard in front of every service tells callers.
+    """
 
     def __init__(self, galaxy: GalaxyComponent, *, scope: BrowseScope = _unrestricted) -> None:
         self._galaxy = galaxy
@@ -55,11 +59,9 @@ class GalaxyRepositoryService:
         self._tokens = PageTokens(secrets.token_bytes(32))
         self._selections = SelectionCache()
 
-    def add_to_server(self, server: grpc.aio.Server) -> None:
-        """Registers the service, with serialisers that pass bytes on."""
-        server.add_generic_rpc_handlers((self.handlers(),))
-
     def handlers(self) -> grpc.GenericRpcHandler:
+        """The methods, with serialisers that pass bytes on."""
+
         def unary(name: str, request: type[Message]) -> Any:
             return grpc.unary_unary_rpc_method_handler(
                 getattr(self, name), request_deserializer=request.FromString, response_serializer=_serialised
@@ -88,78 +90,72 @@ class GalaxyRepositoryService:
     async def GetLastDeployTime(  # noqa: N802
         self, request: pb.GetLastDeployTimeRequest, context: grpc.aio.ServicerContext[Any, Any]
     ) -> pb.GetLastDeployTimeReply:
-        async with _statuses(context):
-            deploy_time = (await self._galaxy.entry()).deploy_time
-            if deploy_time is None:
-                return pb.GetLastDeployTimeReply(present=False)
-            return pb.GetLastDeployTimeReply(present=True, time_of_last_deploy=to_timestamp(deploy_time))
+        deploy_time = (await self._galaxy.entry()).deploy_time
+        if deploy_time is None:
+            return pb.GetLastDeployTimeReply(present=False)
+        return pb.GetLastDeployTimeReply(present=True, time_of_last_deploy=to_timestamp(deploy_time))
 
     async def DiscoverHierarchy(  # noqa: N802
         self, request: pb.DiscoverHierarchyRequest, context: grpc.aio.ServicerContext[Any, Any]
     ) -> bytes:
-        async with _statuses(context):
-            scope = tuple(self._scope(context))
-            entry = await self._galaxy.entry()
-            size = page_size(request.page_size)
-            depth = request.max_depth.value if request.HasField("max_depth") else None
-            if depth is not None and depth < 0:
-                raise GalaxyArgumentError("max_depth must be 0 (the root alone) or more")
-            conditions = object_filter(request)
-            arguments = _fingerprint(b"D", request, scope)
-            offset = self._offset(request.page_token, entry, arguments)
-            filtered = await self._selections.filtered(entry, conditions, scope, navigable=False)
-            root = _root(filtered, request, "root", "root_gobject_id", "root_tag_name", "root_contained_path")
-            places = self._selections.places(entry, arguments, lambda: filtered.subtree(root, depth))
-            attributes = not request.HasField("include_attributes") or request.include_attributes
-            page, token = await self._page(entry, filtered, places, OBJECTS_KEY, offset, size, attributes, arguments)
-            rest = pb.DiscoverHierarchyReply(next_page_token=token, total_object_count=len(places))
-            return b"".join((*page, rest.SerializeToString()))
+        scope = tuple(self._scope(context))
+        entry = await self._galaxy.entry()
+        size = page_size(request.page_size)
+        depth = request.max_depth.value if request.HasField("max_depth") else None
+        if depth is not None and depth < 0:
+            raise GalaxyArgumentError("max_depth must be 0 (the root alone) or more")
+        conditions = object_filter(request)
+        arguments = _fingerprint(b"D", request, scope)
+        offset = self._offset(request.page_token, entry, arguments)
+        filtered = await self._selections.filtered(entry, conditions, scope, navigable=False)
+        root = _root(filtered, request, "root", "root_gobject_id", "root_tag_name", "root_contained_path")
+        places = self._selections.places(entry, arguments, lambda: filtered.subtree(root, depth))
+        attributes = not request.HasField("include_attributes") or request.include_attributes
+        page, token = await self._page(entry, filtered, places, OBJECTS_KEY, offset, size, attributes, arguments)
+        rest = pb.DiscoverHierarchyReply(next_page_token=token, total_object_count=len(places))
+        return b"".join((*page, rest.SerializeToString()))
 
     async def BrowseChildren(  # noqa: N802
         self, request: pb.BrowseChildrenRequest, context: grpc.aio.ServicerContext[Any, Any]
     ) -> bytes:
-        async with _statuses(context):
-            scope = tuple(self._scope(context))
-            entry = await self._galaxy.entry()
-            size = page_size(request.page_size)
-            conditions = object_filter(request)
-            arguments = _fingerprint(b"B", request, scope)
-            offset = self._offset(request.page_token, entry, arguments)
-            filtered = await self._selections.filtered(entry, conditions, scope, navigable=True)
-            parent = _root(filtered, request, "parent", "parent_gobject_id", "parent_tag_name", "parent_contained_path")
-            places = self._selections.places(
-                entry, arguments, lambda: filtered.children(-1 if parent is None else parent)
-            )
-            attributes = not request.HasField("include_attributes") or request.include_attributes
-            page, token = await self._page(entry, filtered, places, CHILDREN_KEY, offset, size, attributes, arguments)
-            shown = places[offset : offset + len(page)]
-            rest = pb.BrowseChildrenReply(
-                next_page_token=token,
-                total_child_count=len(places),
-                child_has_children=[filtered.has_children(place) for place in shown],
-                cache_sequence=entry.sequence,
-            )
-            return b"".join((*page, rest.SerializeToString()))
+        scope = tuple(self._scope(context))
+        entry = await self._galaxy.entry()
+        size = page_size(request.page_size)
+        conditions = object_filter(request)
+        arguments = _fingerprint(b"B", request, scope)
+        offset = self._offset(request.page_token, entry, arguments)
+        filtered = await self._selections.filtered(entry, conditions, scope, navigable=True)
+        parent = _root(filtered, request, "parent", "parent_gobject_id", "parent_tag_name", "parent_contained_path")
+        places = self._selections.places(entry, arguments, lambda: filtered.children(-1 if parent is None else parent))
+        attributes = not request.HasField("include_attributes") or request.include_attributes
+        page, token = await self._page(entry, filtered, places, CHILDREN_KEY, offset, size, attributes, arguments)
+        shown = places[offset : offset + len(page)]
+        rest = pb.BrowseChildrenReply(
+            next_page_token=token,
+            total_child_count=len(places),
+            child_has_children=[filtered.has_children(place) for place in shown],
+            cache_sequence=entry.sequence,
+        )
+        return b"".join((*page, rest.SerializeToString()))
 
     async def WatchDeployEvents(  # noqa: N802
         self, request: pb.WatchDeployEventsRequest, context: grpc.aio.ServicerContext[Any, Any]
     ) -> AsyncIterator[pb.DeployEvent]:
-        async with _statuses(context):
-            news_waits = asyncio.Event()
-            scope = tuple(self._scope(context))
-            subscription = self._galaxy.notifier.subscribe(news_waits.set, _last_seen(request))
-            try:
-                while True:
-                    news_waits.clear()
-                    news = subscription.take()
-                    if news is None:
-                        await news_waits.wait()
-                    else:
-                        yield deploy_event(await self._within(scope, news))
-            except EndOfNewsError as end:
-                raise GalaxyUnavailableError(end.reason) from None
-            finally:
-                self._galaxy.notifier.unsubscribe(subscription)
+        news_waits = asyncio.Event()
+        scope = tuple(self._scope(context))
+        subscription = self._galaxy.notifier.subscribe(news_waits.set, _last_seen(request))
+        try:
+            while True:
+                news_waits.clear()
+                news = subscription.take()
+                if news is None:
+                    await news_waits.wait()
+                else:
+                    yield deploy_event(await self._within(scope, news))
+        except EndOfNewsError as end:
+            raise GalaxyUnavailableError(end.reason, retry_after=_AFTER_THE_END) from None
+        finally:
+            self._galaxy.notifier.unsubscribe(subscription)
 
     async def _within(self, scope: tuple[str, ...], news: DeployNews) -> DeployNews:
         """The news with the counts of what the caller may browse, in what is served now."""
@@ -282,24 +278,3 @@ def _fingerprint(call: bytes, request: pb.DiscoverHierarchyRequest | pb.BrowseCh
 
 def _serialised(reply: bytes | Message) -> bytes:
     return reply if isinstance(reply, bytes) else reply.SerializeToString()
-
-
-@asynccontextmanager
-async def _statuses(context: grpc.aio.ServicerContext[Any, Any]) -> AsyncIterator[None]:
-    """Turns errors of browse into gRPC statuses."""
-    try:
-        yield
-    except GalaxyError as error:
-        await _abort(context, error)
-
-
-async def _abort(context: grpc.aio.ServicerContext[Any, Any], error: GalaxyError) -> NoReturn:
-    if isinstance(error, GalaxyArgumentError):
-        code = grpc.StatusCode.INVALID_ARGUMENT
-    elif isinstance(error, GalaxyNotFoundError):
-        code = grpc.StatusCode.NOT_FOUND
-    elif isinstance(error, GalaxyUnavailableError):
-        code = grpc.StatusCode.UNAVAILABLE
-    else:
-        code = grpc.StatusCode.INTERNAL
-    await context.abort(code, str(error))

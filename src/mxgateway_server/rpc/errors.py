@@ -18,35 +18,10 @@ Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
 DOMAIN = "mxaccess-gateway"
 
-_CODES: dict[type[errors.GatewayError], grpc.StatusCode] = {
-    errors.InvalidRequestError: grpc.StatusCode.INVALID_ARGUMENT,
-    errors.SequenceUnknownError: grpc.StatusCode.INVALID_ARGUMENT,
-    errors.AuthenticationError: grpc.StatusCode.UNAUTHENTICATED,
-    errors.PermissionDeniedError: grpc.StatusCode.PERMISSION_DENIED,
-    errors.SessionNotFoundError: grpc.StatusCode.NOT_FOUND,
-    errors.SessionNotReadyError: grpc.StatusCode.FAILED_PRECONDITION,
-    errors.SessionLimitError: grpc.StatusCode.RESOURCE_EXHAUSTED,
-    errors.SubscriberLimitError: grpc.StatusCode.RESOURCE_EXHAUSTED,
-    errors.EventQueueOverflowError: grpc.StatusCode.RESOURCE_EXHAUSTED,
-    errors.PendingLimitError: grpc.StatusCode.RESOURCE_EXHAUSTED,
-    errors.CommandTimeoutError: grpc.StatusCode.DEADLINE_EXCEEDED,
-    errors.CommandCanceledError: grpc.StatusCode.CANCELLED,
-    errors.WorkerShutdownTimeoutError: grpc.StatusCode.DEADLINE_EXCEEDED,
-    errors.WorkerError: grpc.StatusCode.UNAVAILABLE,
-    errors.GatewayStoppingError: grpc.StatusCode.UNAVAILABLE,
-    errors.NoAlarmProviderError: grpc.StatusCode.FAILED_PRECONDITION,
-    errors.StoreError: grpc.StatusCode.UNAVAILABLE,
-    errors.GatewayError: grpc.StatusCode.INTERNAL,
-}
-
 
 def status_code(error: errors.GatewayError) -> grpc.StatusCode:
-    """The gRPC code of an error, by its nearest listed class."""
-    for kind in type(error).__mro__:
-        code = _CODES.get(kind)
-        if code is not None:
-            return code
-    return grpc.StatusCode.INTERNAL
+    """The gRPC code that the error's class names."""
+    return grpc.StatusCode[error.grpc_status]
 
 
 def to_status(error: errors.GatewayError, correlation_id: str = "") -> status_pb2.Status:

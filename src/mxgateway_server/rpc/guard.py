@@ -26,6 +26,7 @@ from mxgateway_server.errors import (
     AuthenticationError,
     GatewayError,
     InvalidRequestError,
+    KeyRefusal,
     KeyStoreUnavailableError,
     OwnerMismatchError,
     PermissionDeniedError,
@@ -126,7 +127,7 @@ class Guard:
             try:
                 caller = await self._authenticator.authenticate(header if isinstance(header, str) else "", address)
             except AuthenticationError as error:
-                if error.kind != "Throttled":
+                if error.kind is not KeyRefusal.THROTTLED:
                     self._audit.add_failure(
                         AuditRecord(
                             "authentication-failed",

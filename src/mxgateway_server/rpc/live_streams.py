@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from mxgateway_server.access.authenticator import Caller
-from mxgateway_server.errors import AuthenticationError, GatewayError, GatewayStoppingError
+from mxgateway_server.errors import AuthenticationError, GatewayError, GatewayStoppingError, KeyRefusal
 
 
 class LiveStreams:
@@ -39,7 +39,7 @@ class LiveStreams:
 
     def end(self, caller: Caller) -> None:
         """Ends every stream of a caller whose key, or its secret, is not valid any more."""
-        self._end(self._tasks.get(caller, ()), AuthenticationError("KeyRevoked", caller.key_id))
+        self._end(self._tasks.get(caller, ()), AuthenticationError(KeyRefusal.REVOKED, caller.key_id))
 
     def end_all(self) -> None:
         """Ends every stream: the gateway stops."""

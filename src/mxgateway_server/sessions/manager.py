@@ -171,7 +171,7 @@ class SessionManager:
             record.move(INITIALIZING_WORKER)
             try:
                 await pooled.assign(record.session_id, wish.options, policy)
-            except WorkerError as error:
+            except (WorkerError, SessionClosedError) as error:
                 logger.warning("pool_worker_refused", session_id=record.session_id, worker_pid=pooled.pid, error=error)
                 await asyncio.shield(pooled.kill())
                 if wish.options:

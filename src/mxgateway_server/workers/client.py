@@ -160,6 +160,7 @@ class WorkerClient:
 
         Raises:
             WorkerError: it refused or ended.
+            SessionClosedError: it was ended meanwhile.
         """
         self._assigned = self._loop.create_future()
         self._next_session_id = session_id
@@ -190,6 +191,7 @@ class WorkerClient:
         Raises:
             PendingLimitError: too many are under way.
             WorkerError: the worker is gone.
+            SessionClosedError: it was ended because its session is closed.
             InvalidRequestError: the command does not fit into a frame.
         """
         if self.fault is not None:
@@ -363,7 +365,7 @@ class WorkerClient:
         self._settle(error)
         self.on_fault(error)
 
-    def _settle(self, error: WorkerError) -> None:
+    def _settle(self, error: WorkerError | SessionClosedError) -> None:
         """Ends every wait with the error."""
         if not self._ready.done():
             self._ready.set_exception(error)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from mxgateway_protocol.clock import Clock
 from mxgateway_protocol.contract import MAX_FRAME_BYTES, NONCE_VARIABLE, WORKER_PROTOCOL_VERSION
-from mxgateway_server.errors import WorkerError
+from mxgateway_server.errors import SessionClosedError, WorkerError
 from mxgateway_server.logs import get_logger
 from mxgateway_server.workers.client import WorkerClient, WorkerLimits
 from mxgateway_server.workers.containment import Containment
@@ -130,7 +130,7 @@ class Launcher:
                 self.failed += 1
                 # Shielded: a caller that gives up must not leave a process behind.
                 await asyncio.shield(client.kill())
-                if isinstance(error, WorkerError):
+                if isinstance(error, WorkerError | SessionClosedError):
                     logger.warning("worker_start_failed", session_id=session_id, worker_pid=client.pid, error=error)
                 raise
             self.started += 1

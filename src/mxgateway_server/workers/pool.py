@@ -6,7 +6,7 @@ import asyncio
 import secrets
 from collections import deque
 
-from mxgateway_server.errors import WorkerError
+from mxgateway_server.errors import SessionClosedError, WorkerError
 from mxgateway_server.logs import get_logger
 from mxgateway_server.workers.client import WorkerClient
 from mxgateway_server.workers.launcher import Launcher, WorkerPlan
@@ -65,7 +65,7 @@ class WorkerPool:
     async def _add(self) -> bool:
         try:
             worker = await self._launcher.launch(self._plan, f"pool-{secrets.token_hex(16)}")
-        except WorkerError as error:
+        except (WorkerError, SessionClosedError) as error:
             logger.warning("pool_worker_failed", error=error, retry_in_seconds=self._retry)
             asyncio.get_running_loop().call_later(self._retry, self._wanted.set)
             self._retry = min(self._retry * 2, _LAST_RETRY)

@@ -15,11 +15,14 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from google.protobuf.wrappers_pb2 import Int32Value
 from tests.support.galaxy_rows import DEPLOYED, EXPECTED_ATTRIBUTES, EXPECTED_OBJECTS, edge_database, set_deploy_time
 from tests.support.galaxy_source import SteeredSource, galaxy_data
+from tests.support.guarded import open_guard
 from tests.support.waiting import eventually
 
 from mxgateway.generated import galaxy_repository_pb2 as pb
 from mxgateway.generated import galaxy_repository_pb2_grpc as pb_grpc
+from mxgateway.rpc_errors import map_rpc_error
 from mxgateway_server.galaxy import GalaxyComponent, GalaxyRepositoryService, GalaxySource, SqlGalaxySource, selection
+from mxgateway_server.galaxy.errors import GalaxySourceError
 from mxgateway_server.galaxy.service import BrowseScope
 
 
@@ -29,7 +32,7 @@ async def serving(
 ) -> AsyncIterator[tuple[GalaxyComponent, pb_grpc.GalaxyRepositoryStub]]:
     galaxy = GalaxyComponent(source)
     server = grpc.aio.server()
-    GalaxyRepositoryService(galaxy, scope=scope).add_to_server(server)
+    server.add_generic_rpc_handlers((open_guard().over((GalaxyRepositoryService(galaxy, scope=scope).handlers(),)),))
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     async with asyncio.TaskGroup() as tasks, grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
@@ -76,6 +79,13 @@ async def refused(call: Awaitable[object]) -> tuple[grpc.StatusCode, str]:
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await call
     return caught.value.code(), caught.value.details() or ""
+
+
+async def reasons(call: Awaitable[object]) -> tuple[str, float | None]:
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await call
+    error = map_rpc_error(caught.value, "Browse", sessions=False)
+    return error.reason, error.retry_after
 
 
 async def test_root_depth_and_filters(edge_source: SqlGalaxySource) -> None:
@@ -371,3 +381,24 @@ async def test_pages_end_at_the_byte_limit() -> None:
                 break
         assert found == [f"Object_{n:04}" for n in range(1, 301)]
         assert pages > 1
+
+
+async def test_errors_carry_reason_and_wait_to_the_client(edge_source: SqlGalaxySource) -> None:
+    """An object that is not there, a wrong page token, a Galaxy that cannot be served: why, and when to come back."""
+    gone = SteeredSource(galaxy_data([], None))
+    gone.failure = GalaxySourceError("the Galaxy database cannot be reached")
+    async with serving(edge_source) as (_, stub):
+        assert await reasons(stub.DiscoverHierarchy(pb.DiscoverHierarchyRequest(root_tag_name="No"))) == (
+            "GALAXY_NOT_FOUND",
+            None,
+        )
+        assert await reasons(stub.DiscoverHierarchy(pb.DiscoverHierarchyRequest(page_token="x"))) == (
+            "PAGE_TOKEN",
+            None,
+        )
+        assert await reasons(stub.DiscoverHierarchy(pb.DiscoverHierarchyRequest(page_size=-1))) == (
+            "INVALID_REQUEST",
+            None,
+        )
+    async with serving(gone) as (_, stub):
+        assert await reasons(stub.GetLastDeployTime(pb.GetLastDeployTimeRequest())) == ("GALAXY_UNAVAILABLE", 30.0)

@@ -177,7 +177,7 @@ def test_wrong_password(server: TdsServer, driver: str) -> None:
     for _ in range(3):
         with pytest.raises(GalaxySourceError) as caught:
             source(server, driver, password="Wrong-Secret-77").test_connection()
-        assert caught.value.reason == "the Galaxy database refused the login"
+        assert caught.value.problem == "the Galaxy database refused the login"
     assert "Wrong-Secret-77" not in f"{caught.value!r} {caught.value.detail} {source(server, driver).display_name}"
 
 
@@ -186,7 +186,7 @@ def test_error_token(server: TdsServer, driver: str) -> None:
     server.faults.append(Fault("template_definition", "error", "Invalid column name 'secret_column'."))
     with pytest.raises(GalaxySourceError) as caught:
         source(server, driver).read_galaxy()
-    assert caught.value.reason == "the Galaxy database cannot be read"
+    assert caught.value.problem == "the Galaxy database cannot be read"
     assert "secret_column" in caught.value.detail
     assert "SELECT" not in caught.value.detail
 
@@ -205,7 +205,7 @@ def test_broken_connection(server: TdsServer, driver: str, kind: str) -> None:
     server.faults.append(Fault("primitive_instance", kind))
     with pytest.raises(GalaxySourceError) as caught:
         reader.read_galaxy()
-    assert caught.value.reason == "the Galaxy database cannot be read"
+    assert caught.value.problem == "the Galaxy database cannot be read"
     server.faults.clear()
     assert len(reader.read_galaxy().objects) == len(EXPECTED_OBJECTS)
 
@@ -217,7 +217,7 @@ def test_slow_answer(server: TdsServer, driver: str, kind: str) -> None:
     server.faults.append(Fault("primitive_instance", kind))
     with pytest.raises(GalaxyTimeoutError) as caught:
         source(server, driver, timeout=1).read_galaxy()
-    assert caught.value.reason == "the Galaxy database did not answer in time"
+    assert caught.value.problem == "the Galaxy database did not answer in time"
 
 
 def test_connection_has_a_limit_of_its_own(server: TdsServer, driver: str) -> None:

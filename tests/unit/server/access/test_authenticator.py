@@ -11,7 +11,7 @@ from tests.support.key_store import PEPPER, READ, SECRET
 from mxgateway_server.access.authenticator import Authenticator
 from mxgateway_server.access.store import KeyRecord, KeyStore
 from mxgateway_server.access.throttle import Throttle
-from mxgateway_server.errors import AuthenticationError
+from mxgateway_server.errors import AuthenticationError, KeyRefusal
 from mxgateway_server.logs import redact
 
 
@@ -21,7 +21,7 @@ def authenticator(store: KeyStore, clock: ManualClock, failures: int = 100) -> A
 
 def test_what_is_said_to_strangers_holds_nothing_that_looks_like_a_key() -> None:
     """Logs and clients take out what looks like one, and the sentence would lose a word."""
-    text = str(AuthenticationError("MissingOrMalformedCredentials"))
+    text = str(AuthenticationError(KeyRefusal.MISSING_OR_MALFORMED))
     assert "Bearer" in text
     assert redact(text) == text
 

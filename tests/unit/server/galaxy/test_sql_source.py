@@ -200,9 +200,9 @@ def test_rubbish(database: Path, change: str, detail: str | None, caplog: pytest
         return
     with pytest.raises(GalaxySourceError) as caught:
         source.read_galaxy()
-    assert isinstance(caught.value, GalaxyDataError) or "cannot be read" in caught.value.reason
+    assert isinstance(caught.value, GalaxyDataError) or "cannot be read" in caught.value.problem
     assert detail in caught.value.detail
-    assert "SELECT" not in f"{caught.value.reason} {caught.value.detail}"
+    assert "SELECT" not in f"{caught.value.problem} {caught.value.detail}"
     gc.collect()
     assert not caplog.records, "a result was left open"
 
