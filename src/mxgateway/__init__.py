@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mxgateway.browse import BrowseNode
-    from mxgateway.change_queue import DataChange, OverflowPolicy
+    from mxgateway.change_queue import OverflowPolicy
     from mxgateway.channel import ConnectionState, ServerStream
     from mxgateway.client import GatewayClient
     from mxgateway.confirmed_write import WriteOutcome
     from mxgateway.contract import GATEWAY_PROTOCOL_VERSION, MAX_BULK_ITEMS, WORKER_PROTOCOL_VERSION
     from mxgateway.correlation import next_correlation_id
+    from mxgateway.data_change import DataChange
     from mxgateway.errors import (
         MxAccessError,
         MxGatewayAuthenticationError,
@@ -47,8 +48,9 @@ if TYPE_CHECKING:
 _HOMES = {
     "mxgateway.browse": ("BrowseNode",),
     "mxgateway.channel": ("ConnectionState", "ServerStream"),
-    "mxgateway.change_queue": ("DataChange", "OverflowPolicy"),
+    "mxgateway.change_queue": ("OverflowPolicy",),
     "mxgateway.client": ("GatewayClient",),
+    "mxgateway.data_change": ("DataChange",),
     "mxgateway.confirmed_write": ("WriteOutcome",),
     "mxgateway.frames": ("to_dataframe",),
     "mxgateway.contract": ("GATEWAY_PROTOCOL_VERSION", "MAX_BULK_ITEMS", "WORKER_PROTOCOL_VERSION"),

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import replace
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mxgateway.errors import MxGatewayOverflowError
-from mxgateway.quality import is_good, is_status_failure, quality_name
-from mxgateway.replies import status_text
-from mxgateway.values import from_mx_value
 
 if TYPE_CHECKING:
-    from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
+    from mxgateway.data_change import DataChange
 
 
 class OverflowPolicy(Enum):
@@ -29,74 +25,6 @@ class OverflowPolicy(Enum):
     """Nothing is dropped: the queue grows, and a warning is logged each time its length has doubled."""
     DISCONNECT = "disconnect"
     """The subscription ends with MxGatewayOverflowError, after the changes that are in the queue."""
-
-
-@dataclass(frozen=True, slots=True)
-class DataChange:
-    """One value of one tag.
-
-    Attributes:
-        tag: reference as it was subscribed.
-        value: Python value, see `from_mx_value`.
-        quality: OPC quality word; 192 is good.
-        source_timestamp: UTC, to the microsecond; `raw` has the nanoseconds. None when there is none.
-        statuses: MxStatusProxy entries; a failed one says why the reference has no value.
-        worker_sequence: position in the session's events; 0 for a value that was read again.
-        replayed: it happened while the connection was interrupted and comes late, or is older than a value that was
-            delivered already.
-        recovered: it was read again because changes had been lost; what came between is not known.
-        lost_before: changes known to be lost directly before this one: by the gateway, or by the overflow policy.
-        raw: the generated event or read result.
-    """
-
-    tag: str
-    value: Any
-    quality: int
-    source_timestamp: datetime | None
-    statuses: tuple[pb.MxStatusProxy, ...]
-    worker_sequence: int
-    replayed: bool
-    recovered: bool
-    lost_before: int
-    raw: pb.MxEvent | pb.BulkReadResult
-
-    @property
-    def is_good(self) -> bool:
-        """Whether the quality is good and no status reports a failure."""
-        return is_good(self.quality) and not any(is_status_failure(status) for status in self.statuses)
-
-    def __repr__(self) -> str:
-        marks = [name for name in ("replayed", "recovered") if getattr(self, name)]
-        if self.lost_before:
-            marks.append(f"{self.lost_before} lost before")
-        when = self.source_timestamp.isoformat() if self.source_timestamp is not None else "no time"
-        failed = [status_text(status) for status in self.statuses if is_status_failure(status)]
-        parts = [f"{self.tag}={self.value!r}", quality_name(self.quality), when, *failed, *marks]
-        return f"<DataChange {', '.join(parts)}>"
-
-    def _repr_html_(self) -> str:
-        from mxgateway.results import DataChanges
-
-        return DataChanges([self])._repr_html_()
-
-
-def change_of(
-    tag: str, raw: pb.MxEvent | pb.BulkReadResult, *, sequence: int = 0, replayed: bool = False, recovered: bool = False
-) -> DataChange:
-    """The DataChange of an OnDataChange event or of a read result."""
-    stamped = raw.HasField("source_timestamp")
-    return DataChange(
-        tag=tag,
-        value=from_mx_value(raw.value),
-        quality=raw.quality,
-        source_timestamp=raw.source_timestamp.ToDatetime(tzinfo=UTC) if stamped else None,
-        statuses=tuple(raw.statuses),
-        worker_sequence=sequence,
-        replayed=replayed,
-        recovered=recovered,
-        lost_before=0,
-        raw=raw,
-    )
 
 
 class ChangeQueue:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from mxgateway.change_queue import DataChange
+from mxgateway.data_change import DataChange
 from mxgateway.quality import is_good, is_status_failure
 from mxgateway.values import from_mx_value
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb

@@ -9,7 +9,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from enum import Enum
 from typing import TYPE_CHECKING, TypeAlias
 
-from mxgateway.change_queue import ChangeQueue, DataChange, OverflowPolicy, change_of
+from mxgateway.change_queue import ChangeQueue, OverflowPolicy
+from mxgateway.data_change import DataChange, change_of
 from mxgateway.errors import (
     MxGatewayConnectionError,
     MxGatewayError,

@@ -19,11 +19,12 @@ from mxgateway._sync.client import GatewayClient
 from mxgateway._sync.galaxy import GalaxyRepositoryClient
 from mxgateway._sync.session import Session
 from mxgateway._sync.streams import EventStream, ServerStream, Subscription
-from mxgateway.change_queue import DataChange, OverflowPolicy
+from mxgateway.change_queue import OverflowPolicy
 from mxgateway.channel import ConnectionState
 from mxgateway.confirmed_write import WriteOutcome
 from mxgateway.contract import GATEWAY_PROTOCOL_VERSION, MAX_BULK_ITEMS, WORKER_PROTOCOL_VERSION
 from mxgateway.correlation import next_correlation_id
+from mxgateway.data_change import DataChange
 from mxgateway.errors import (
     MxAccessError,
     MxGatewayAuthenticationError,

@@ -13,7 +13,7 @@ from mxgateway.values import from_mx_value
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 
 if TYPE_CHECKING:
-    from mxgateway.change_queue import DataChange
+    from mxgateway.data_change import DataChange
 
 KeyT = TypeVar("KeyT", int, str)
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from google.protobuf.timestamp_pb2 import Timestamp
 
     from mxgateway import channel, events, subscription
-    from mxgateway.change_queue import DataChange
+    from mxgateway.data_change import DataChange
     from mxgateway.errors import MxGatewayError
     from mxgateway.subscription import SubscriptionState
     from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb

@@ -14,7 +14,8 @@ from mxgateway import (
     SubscriptionState,
     to_dataframe,
 )
-from mxgateway.results import DataChanges, ReadResults
+from mxgateway.data_change import DataChanges
+from mxgateway.results import ReadResults
 
 
 def show(change: DataChange) -> None:

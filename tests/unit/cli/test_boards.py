@@ -9,7 +9,7 @@ from rich.console import Console
 from tests.support.fake_gateway import data_change, write_complete
 
 from mxgateway import GalaxyAttribute, GalaxyObject
-from mxgateway.change_queue import change_of
+from mxgateway.data_change import change_of
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_cli.demo_plan import plan
 from mxgateway_cli.live_table import LiveTable

@@ -9,7 +9,7 @@ import pytest
 from tests.support.fake_gateway import data_change
 
 from mxgateway import DataChange
-from mxgateway.change_queue import change_of
+from mxgateway.data_change import change_of
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_cli.following import Follower, beside, event_of, marks
 from mxgateway_cli.recording import PlayTimes, Reading, Sieve

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from tests.support.fake_gateway import data_change
 
 from mxgateway import MxGatewayOverflowError, OverflowPolicy
-from mxgateway.change_queue import ChangeQueue, DataChange, change_of
+from mxgateway.change_queue import ChangeQueue
+from mxgateway.data_change import DataChange, change_of
 
 
 def change(number: int) -> DataChange:

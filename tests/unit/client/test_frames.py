@@ -9,7 +9,7 @@ import pytest
 from tests.support.fake_gateway import FakeGateway, data_change, ok, write_complete
 
 from mxgateway import Session, to_dataframe
-from mxgateway.change_queue import change_of
+from mxgateway.data_change import change_of
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
 
 pandas: Any = pytest.importorskip("pandas")

@@ -11,10 +11,10 @@ import pytest
 from tests.support.fake_gateway import FakeGateway, ok
 
 from mxgateway import DataChange, Session, WriteOutcome, to_mx_value
-from mxgateway.change_queue import change_of
+from mxgateway.data_change import DataChanges, change_of
 from mxgateway.generated import galaxy_repository_pb2 as galaxy_pb
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
-from mxgateway.results import DataChanges, Events, GalaxyObjects, ReadResults, SubscribeResults, WriteResults
+from mxgateway.results import Events, GalaxyObjects, ReadResults, SubscribeResults, WriteResults
 
 FAILED = pb.MxStatusProxy(success=0, category=pb.MX_STATUS_CATEGORY_SECURITY_ERROR, detail=1012)
 
