@@ -157,7 +157,7 @@ def _token(reply: bytes) -> str:
 
 
 async def _lag() -> list[float]:
-    """How late the loop serves a timer, over and over until cancelled."""
+    """How late the loop serves a timer, over and over until canceled."""
     loop = asyncio.get_running_loop()
     late: list[float] = []
     with contextlib.suppress(asyncio.CancelledError):

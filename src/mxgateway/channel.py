@@ -56,7 +56,7 @@ class Connection:
     ) -> None:
         self.options = options
         self.channel = channel
-        self.closed = False
+        self.is_closed = False
         self.metadata = authorization_metadata(options.api_key)
         self._sleep = sleep
         self._jitter = jitter
@@ -103,7 +103,7 @@ class Connection:
     @property
     def state(self) -> ConnectionState:
         """The state now; CONNECTED for an injected stub."""
-        if self.closed:
+        if self.is_closed:
             return ConnectionState.CLOSED
         if self.channel is None:
             return ConnectionState.CONNECTED
@@ -111,7 +111,7 @@ class Connection:
 
     async def states(self) -> AsyncIterator[ConnectionState]:
         """The state now and after each change, until the connection is closed."""
-        while not self.closed and self.channel is not None:
+        while not self.is_closed and self.channel is not None:
             before = self.channel.get_state()
             yield _STATES[before]
             try:
@@ -161,7 +161,7 @@ class Connection:
             except asyncio.CancelledError:
                 # gRPC cancels running calls when their channel is closed: an error of the call, not the caller's wish.
                 task = asyncio.current_task()
-                if self.closed and (task is None or not task.cancelling()):
+                if self.is_closed and (task is None or not task.cancelling()):
                     raise MxGatewayTransportError(f"{what}: the client was closed during the call") from None
                 raise
             await self._sleep(delay)
@@ -193,15 +193,15 @@ class Connection:
         )
 
     def _check_open(self, what: str) -> None:
-        if self.closed:
+        if self.is_closed:
             raise MxGatewayTransportError(f"{what}: the client is closed")
 
     async def close(self) -> None:
         """Closes the channel and ends all calls on it. Idempotent."""
-        if self.closed:
+        if self.is_closed:
             return
         # Set before the first await, so that a concurrent close finds it done.
-        self.closed = True
+        self.is_closed = True
         if self.channel is not None:
             await self.channel.close(grace=None)
 
@@ -219,41 +219,41 @@ class ServerStream(Generic[MessageT]):
         self._connection = connection
         self._sessions = sessions
         self._iterator: AsyncIterator[MessageT] = call.__aiter__()
-        self._finished = False
+        self._is_finished = False
         self.correlation_id = correlation_id
 
     def __aiter__(self) -> ServerStream[MessageT]:
         return self
 
     async def __anext__(self) -> MessageT:
-        if self._finished:
+        if self._is_finished:
             raise StopAsyncIteration
         try:
             return await self._iterator.__anext__()
         except StopAsyncIteration:
-            self._finished = True
+            self._is_finished = True
             raise
         except grpc.RpcError as error:
-            self._finished = True
+            self._is_finished = True
             raise self._connection.map_error(error, self._what, self.correlation_id, self._sessions) from error
         except asyncio.CancelledError:
             task = asyncio.current_task()
             wanted = task is not None and task.cancelling() > 0
-            ended = self._finished
+            ended = self._is_finished
             self.cancel()
             if wanted:
                 raise
             if ended:
                 # cancel() or aclose() of this stream by another task: the iteration just ends.
                 raise StopAsyncIteration from None
-            if self._connection.closed:
+            if self._connection.is_closed:
                 raise MxGatewayTransportError(f"{self._what}: the client was closed during the stream") from None
             raise
 
     @property
     def finished(self) -> bool:
         """Whether the stream has ended, by whatever cause."""
-        return self._finished
+        return self._is_finished
 
     async def opened(self) -> bool:
         """Waits until the gateway has accepted the call; False when it has refused it, which iterating tells."""
@@ -262,7 +262,7 @@ class ServerStream(Generic[MessageT]):
 
     def cancel(self) -> None:
         """Ends the stream at once. Idempotent; a stream that has ended stays as it ended."""
-        self._finished = True
+        self._is_finished = True
         self._call.cancel()
 
     async def aclose(self) -> None:
@@ -276,7 +276,7 @@ class ServerStream(Generic[MessageT]):
         await self.aclose()
 
     def __del__(self) -> None:
-        if not self._finished:
+        if not self._is_finished:
             self._call.cancel()
 
 
@@ -304,7 +304,7 @@ def open_channel(options: ClientOptions) -> grpc.aio.Channel:
             ("grpc.keepalive_time_ms", round(options.keepalive_time * 1000)),
             ("grpc.keepalive_timeout_ms", round(options.keepalive_timeout * 1000)),
             ("grpc.keepalive_permit_without_calls", 0),
-            # gRPC pings for reasons of its own as well, and a keepalive waits behind such a ping: for a minute, else.
+            # gRPC also sends pings of its own, and a keepalive waits for their answers: without this limit, a minute.
             ("grpc.http2.ping_timeout_ms", round(options.keepalive_timeout * 1000)),
         ]
     if options.plaintext:

@@ -8,14 +8,15 @@ from typing import Any
 
 from google.protobuf.duration_pb2 import Duration
 
+from mxgateway.calls import Calls
 from mxgateway.change_queue import OverflowPolicy
 from mxgateway.channel import Connection, ConnectionState, ServerStream, open_channel
 from mxgateway.command_stream import CommandStream
-from mxgateway.commands import IDEMPOTENT_KINDS, what
+from mxgateway.commands import kind_name
 from mxgateway.correlation import next_correlation_id
 from mxgateway.errors import MxGatewayError
-from mxgateway.options import ClientOptions
-from mxgateway.replies import check_mxaccess, check_protocol, check_versions
+from mxgateway.options import ClientOptions, merge_options
+from mxgateway.replies import check_mxaccess, check_versions
 from mxgateway.session import Session
 from mxgateway.subscription import ChangeHandler, Subscription
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
@@ -39,7 +40,7 @@ class GatewayClient:
         """
         channel = None if stub is not None else open_channel(options)
         self._connection = Connection(options, channel)
-        self._stub: Any = stub if channel is None else MxAccessGatewayStub(channel)
+        self._calls = Calls(self._connection, stub if channel is None else MxAccessGatewayStub(channel))
 
     @classmethod
     async def connect(cls, options: ClientOptions | None = None, *, stub: Any = None, **settings: Any) -> GatewayClient:
@@ -121,24 +122,24 @@ class GatewayClient:
                 command_timeout if isinstance(command_timeout, timedelta) else timedelta(seconds=command_timeout)
             )
             request.command_timeout.CopyFrom(limit)
-        reply = await self.open_session_raw(request)
+        reply = await self._calls.open_session(request)
         try:
             check_versions(reply)
         except MxGatewayError as error:
             # The gateway has started a worker for us; without a Session nobody else would end it.
             try:
-                await self.close_session_raw(pb.CloseSessionRequest(session_id=reply.session_id))
+                await self._calls.close_session(pb.CloseSessionRequest(session_id=reply.session_id))
             except MxGatewayError as failure:
                 error.add_note(f"closing the session failed too: {failure}")
             raise
-        return Session(self, reply, backpressure_policy)
+        return Session(self._calls, reply, backpressure_policy)
 
     def attach_session(self, session_id: str, *, capabilities: tuple[str, ...] = ()) -> Session:
         """A Session object for a session that is open already, for example from another process of the same key.
 
         Nothing is sent. `capabilities` are those of the reply that opened it, where they are known.
         """
-        return Session(self, pb.OpenSessionReply(session_id=session_id, capabilities=capabilities))
+        return Session(self._calls, pb.OpenSessionReply(session_id=session_id, capabilities=capabilities))
 
     def subscribe(
         self,
@@ -159,11 +160,15 @@ class GatewayClient:
         Args:
             tags: references.
             client_session_name: a name for the gateway's logs and dashboard.
-            queue_size: see `Session.subscribe`, likewise the others.
-            overflow: see there.
-            handler: see there.
-            supervisory: see there.
-            reconnect: see there.
+            queue_size: changes that may wait for the consumer.
+            overflow: what happens when more do.
+            handler: called with each change, in place of iterating; may be a coroutine function.
+            supervisory: AdviseSupervisory in place of Advise: no user is needed.
+            reconnect: False ends the subscription with its error as soon as the stream breaks.
+
+        Raises:
+            TypeError: one string in place of a list, or something else than strings in it.
+            ValueError: a queue without room.
         """
         return Subscription(
             lambda: self.open_session(client_session_name=client_session_name),
@@ -182,67 +187,39 @@ class GatewayClient:
         self, request: pb.OpenSessionRequest, *, timeout: float | None = None
     ) -> pb.OpenSessionReply:
         """OpenSession with the generated messages. Raises MxGatewayError; checks no version."""
-        reply: pb.OpenSessionReply = await self._connection.unary(
-            self._stub.OpenSession,
-            request,
-            "OpenSession",
-            timeout=timeout,
-            correlation_id=request.client_correlation_id,
-        )
-        check_protocol(reply, "OpenSession", request.client_correlation_id)
-        return reply
+        return await self._calls.open_session(request, timeout)
 
     async def close_session_raw(
         self, request: pb.CloseSessionRequest, *, timeout: float | None = None
     ) -> pb.CloseSessionReply:
         """CloseSession with the generated messages. Raises MxGatewayError."""
-        reply: pb.CloseSessionReply = await self._connection.unary(
-            self._stub.CloseSession,
-            request,
-            "CloseSession",
-            timeout=timeout,
-            correlation_id=request.client_correlation_id,
-            # The gateway answers a second close with the last known state.
-            idempotent=True,
-        )
-        check_protocol(reply, "CloseSession", request.client_correlation_id)
-        return reply
+        return await self._calls.close_session(request, timeout)
 
     async def invoke(self, request: pb.MxCommandRequest, *, timeout: float | None = None) -> pb.MxCommandReply:
         """Runs a command and checks the reply in full. Raises MxGatewayError; MxAccessError for MXAccess."""
-        reply = await self.invoke_raw(request, timeout=timeout)
-        check_mxaccess(reply, what(request.command.kind))
+        reply = await self._calls.invoke(request, timeout)
+        check_mxaccess(reply, kind_name(request.command.kind))
         return reply
 
     async def invoke_raw(self, request: pb.MxCommandRequest, *, timeout: float | None = None) -> pb.MxCommandReply:
         """Runs a command; a failure of MXAccess stays in the reply. Raises MxGatewayError but never MxAccessError."""
-        name = what(request.command.kind)
-        reply: pb.MxCommandReply = await self._connection.unary(
-            self._stub.Invoke,
-            request,
-            name,
-            timeout=timeout,
-            correlation_id=request.client_correlation_id,
-            idempotent=request.command.kind in IDEMPOTENT_KINDS,
-        )
-        check_protocol(reply, name, request.client_correlation_id)
-        return reply
+        return await self._calls.invoke(request, timeout)
 
     def stream_events_raw(
         self, request: pb.StreamEventsRequest, *, timeout: float | None = None
     ) -> ServerStream[pb.MxEvent]:
         """StreamEvents with the generated messages: one event a message."""
-        return self._connection.stream(self._stub.StreamEvents, request, "StreamEvents", timeout=timeout)
+        return self._calls.stream_events(request, timeout)
 
     def stream_event_batches_raw(
         self, request: pb.StreamEventsRequest, *, timeout: float | None = None
     ) -> ServerStream[pb.MxEventBatch]:
         """StreamEventBatches with the generated messages; only where `event-batches` is announced."""
-        return self._connection.stream(self._stub.StreamEventBatches, request, "StreamEventBatches", timeout=timeout)
+        return self._calls.stream_event_batches(request, timeout)
 
     def command_stream(self, session_id: str) -> CommandStream:
         """A stream for one session's commands; `Session` uses it by itself where `command-stream` is announced."""
-        return CommandStream(self._connection, self._stub.InvokeStream, session_id)
+        return self._calls.command_stream(session_id)
 
     # ------------------------------------------------------------------------------------------------------- alarms
 
@@ -254,39 +231,19 @@ class GatewayClient:
         Raises:
             MxGatewayError: the gateway could not do it. What the alarm provider answered is in the reply.
         """
-        reply: pb.AcknowledgeAlarmReply = await self._connection.unary(
-            self._stub.AcknowledgeAlarm,
-            request,
-            "AcknowledgeAlarm",
-            timeout=timeout,
-            correlation_id=request.client_correlation_id,
-        )
-        check_protocol(reply, "AcknowledgeAlarm", request.client_correlation_id)
-        return reply
+        return await self._calls.acknowledge_alarm(request, timeout)
 
     def query_active_alarms(
         self, request: pb.QueryActiveAlarmsRequest, *, timeout: float | None = None
     ) -> ServerStream[pb.ActiveAlarmSnapshot]:
         """The alarms that are active now."""
-        return self._connection.stream(
-            self._stub.QueryActiveAlarms,
-            request,
-            "QueryActiveAlarms",
-            timeout=timeout,
-            correlation_id=request.client_correlation_id,
-        )
+        return self._calls.query_active_alarms(request, timeout)
 
     def stream_alarms(
         self, request: pb.StreamAlarmsRequest, *, timeout: float | None = None
     ) -> ServerStream[pb.AlarmFeedMessage]:
         """The active alarms, a marker that they are complete, the provider's status, then each transition."""
-        return self._connection.stream(
-            self._stub.StreamAlarms,
-            request,
-            "StreamAlarms",
-            timeout=timeout,
-            correlation_id=request.client_correlation_id,
-        )
+        return self._calls.stream_alarms(request, timeout)
 
     # ------------------------------------------------------------------------------------------------------ closing
 
@@ -302,18 +259,3 @@ class GatewayClient:
 
     async def __aexit__(self, *_: object) -> None:
         await self.close()
-
-
-def merge_options(options: ClientOptions | None, settings: dict[str, Any]) -> ClientOptions:
-    """The options of a connect call: one object, or its fields as keywords.
-
-    Raises:
-        TypeError: both, neither, an unknown field, or something else than ClientOptions.
-    """
-    if options is None:
-        return ClientOptions(**settings)
-    if not isinstance(options, ClientOptions):
-        raise TypeError(f"options is {type(options).__name__}; give ClientOptions, or endpoint='host:port' by keyword")
-    if settings:
-        raise TypeError("give either options or its fields as keywords, not both; dataclasses.replace changes options")
-    return options

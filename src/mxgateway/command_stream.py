@@ -16,7 +16,7 @@ import grpc
 import grpc.aio
 
 from mxgateway.channel import Connection
-from mxgateway.commands import what
+from mxgateway.commands import kind_name
 from mxgateway.errors import MxGatewayError, MxGatewaySessionError, MxGatewayTimeoutError, MxGatewayTransportError
 from mxgateway.owned_task import OwnedTask
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
@@ -32,14 +32,14 @@ _MAX_BYTES = 1024 * 1024
 class _Pending:
     """A command that somebody waits for."""
 
-    __slots__ = ("deadline", "future", "message", "sent", "timeout")
+    __slots__ = ("deadline", "future", "is_sent", "message", "timeout")
 
     def __init__(
         self, message: pb.MxStreamCommand, future: asyncio.Future[pb.MxCommandReply], timeout: float | None, now: float
     ) -> None:
         self.message = message
         self.future = future
-        self.sent = False
+        self.is_sent = False
         self.timeout = timeout
         self.deadline = math.inf if timeout is None else now + timeout
 
@@ -59,15 +59,15 @@ class CommandStream:
         self._sleeper: asyncio.Future[None] | None = None
         self._reader = OwnedTask()
         self._current: object | None = None
-        self._closed = False
-        self._unsupported = False
+        self._is_closed = False
+        self._is_unsupported = False
         # One timer for all: most commands are answered long before it matters.
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = math.inf
 
     def takes(self, correlation_id: str) -> bool:
         """Whether a command with this id can go over the stream; otherwise it has to go as a unary call."""
-        return not self._closed and not self._unsupported and correlation_id not in self._under_way
+        return not self._is_closed and not self._is_unsupported and correlation_id not in self._under_way
 
     async def invoke(self, command: pb.MxCommand, correlation_id: str, timeout: float | None) -> pb.MxCommandReply:
         """Sends a command and returns its reply, whatever that says.
@@ -84,7 +84,7 @@ class CommandStream:
         self._under_way[correlation_id] = pending
         self._waiting.append(pending)
         self._wake()
-        if not self._reader.running:
+        if not self._reader.is_running:
             self._reader.start(self._run(), f"command stream of {self._session_id}")
         if pending.deadline < self._timer_at:
             self._set_timer(pending.deadline)
@@ -96,7 +96,7 @@ class CommandStream:
 
     async def close(self) -> None:
         """Ends the stream; commands that still wait fail. Idempotent."""
-        self._closed = True
+        self._is_closed = True
         self._fail(MxGatewaySessionError("the session was closed during the call"))
         await self._reader.stop()
 
@@ -111,7 +111,7 @@ class CommandStream:
         self._timer, self._timer_at = None, math.inf
 
     def _look_at_deadlines(self) -> None:
-        # A little ahead of the clock, as loops are: else it could come too early over and over.
+        # Loops fire a timer up to one clock step early; without the step this would find nothing due, again and again.
         now = asyncio.get_running_loop().time() + _CLOCK_STEP
         self._timer, self._timer_at = None, math.inf
         for pending in list(self._under_way.values()):
@@ -123,7 +123,7 @@ class CommandStream:
 
     def _expire(self, pending: _Pending) -> None:
         if not pending.future.done():
-            name = what(pending.message.command.kind)
+            name = kind_name(pending.message.command.kind)
             pending.future.set_exception(
                 MxGatewayTimeoutError(
                     f"{name}: DEADLINE_EXCEEDED: no reply within {pending.timeout:g} s",
@@ -137,7 +137,7 @@ class CommandStream:
         """Nobody waits for this command any more: it is not sent, or the gateway is told to drop it from its queue."""
         if self._under_way.pop(pending.message.correlation_id, None) is None:
             return
-        if pending.sent:
+        if pending.is_sent:
             self._in_window -= 1
             self._cancels.append(pending.message.correlation_id)
             self._wake()
@@ -158,7 +158,7 @@ class CommandStream:
             self._fail(MxGatewayTransportError("the gateway ended the command stream"))
         except grpc.RpcError as error:
             mapped = self._connection.map_error(error, "InvokeStream", "", True)
-            self._unsupported = mapped.grpc_code is grpc.StatusCode.UNIMPLEMENTED
+            self._is_unsupported = mapped.grpc_code is grpc.StatusCode.UNIMPLEMENTED
             self._fail(mapped)
         except asyncio.CancelledError:
             self._fail(MxGatewayTransportError("the client was closed during the call"))
@@ -199,7 +199,7 @@ class CommandStream:
             pending = self._waiting.popleft()
             if self._under_way.get(pending.message.correlation_id) is not pending:
                 continue
-            pending.sent = True
+            pending.is_sent = True
             self._in_window += 1
             batch.commands.append(pending.message)
             if self._waiting:
@@ -209,7 +209,7 @@ class CommandStream:
     def _settle(self, reply: pb.MxCommandReply) -> None:
         pending = self._under_way.pop(reply.correlation_id, None)
         if pending is None:
-            # The reply to a command that timed out or was cancelled.
+            # The reply to a command that timed out or was canceled.
             return
         self._in_window -= 1
         if self._waiting:
@@ -227,12 +227,12 @@ class CommandStream:
             if pending.future.done():
                 continue
             failure = type(error)(
-                f"{what(pending.message.command.kind)}: {error.message}",
+                f"{kind_name(pending.message.command.kind)}: {error.message}",
                 correlation_id=pending.message.correlation_id,
                 grpc_code=error.grpc_code,
                 retry_after=error.retry_after,
                 reason=error.reason,
             )
             pending.future.set_exception(failure)
-            # Whoever waited may have been cancelled in the same turn.
+            # Whoever waited may have been canceled in the same turn.
             pending.future.exception()

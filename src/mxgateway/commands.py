@@ -44,7 +44,7 @@ def command(arm: str, payload: Any) -> pb.MxCommand:
     return pb.MxCommand(kind=pb.MxCommandKind.Value(f"MX_COMMAND_KIND_{arm.upper()}"), **{arm: payload})
 
 
-def filled(kind: Callable[P, MessageT], *args: P.args, **fields: P.kwargs) -> MessageT:
+def checked(kind: Callable[P, MessageT], *args: P.args, **fields: P.kwargs) -> MessageT:
     """A message with its fields, each of which has to be given: protobuf itself takes None for "left out".
 
     Raises:
@@ -75,7 +75,7 @@ def _described(value: Any) -> str:
 
 
 @functools.lru_cache(maxsize=256)
-def what(kind: pb.MxCommandKind.ValueType) -> str:
+def kind_name(kind: pb.MxCommandKind.ValueType) -> str:
     """The command as MXAccess writes it, for texts: `AddItem2` for MX_COMMAND_KIND_ADD_ITEM2."""
     if kind not in pb.MxCommandKind.values():
         return f"command {kind}"
@@ -83,7 +83,7 @@ def what(kind: pb.MxCommandKind.ValueType) -> str:
     return "".join(part.capitalize() for part in name.split("_"))
 
 
-def moment(timestamp: MomentLike) -> pb.MxValue:
+def timestamp_value(timestamp: MomentLike) -> pb.MxValue:
     """The time of a timestamped write.
 
     Raises:
@@ -95,7 +95,7 @@ def moment(timestamp: MomentLike) -> pb.MxValue:
     return to_mx_value(timestamp)
 
 
-def bulk(items: Iterable[ItemT], name: str) -> Sequence[ItemT]:
+def bulk_entries(items: Iterable[ItemT], name: str) -> Sequence[ItemT]:
     """The entries of a bulk call as a list.
 
     Raises:
@@ -126,7 +126,7 @@ def write2_entry(entry: Write2Entry, user_id: int) -> pb.Write2BulkEntry:
         return entry
     item_handle, value, timestamp = entry
     return pb.Write2BulkEntry(
-        item_handle=item_handle, value=to_mx_value(value), timestamp_value=moment(timestamp), user_id=user_id
+        item_handle=item_handle, value=to_mx_value(value), timestamp_value=timestamp_value(timestamp), user_id=user_id
     )
 
 
@@ -148,5 +148,5 @@ def write_secured2_entry(entry: WriteSecured2Entry) -> pb.WriteSecured2BulkEntry
         current_user_id=current,
         verifier_user_id=verifier,
         value=to_mx_value(value),
-        timestamp_value=moment(timestamp),
+        timestamp_value=timestamp_value(timestamp),
     )

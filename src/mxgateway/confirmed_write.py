@@ -14,7 +14,7 @@ from mxgateway.values import from_mx_value
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 
 if TYPE_CHECKING:
-    from mxgateway.session import Session
+    from mxgateway.session_port import SessionPort
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class WriteOutcome:
 
 
 async def write_and_confirm(
-    session: Session,
+    session: SessionPort,
     tag: str,
     value: Any | Callable[[pb.MxEvent], Any],
     *,

@@ -26,7 +26,7 @@ class EventStream:
 
     def __init__(self, stream: ServerStream[pb.MxEvent] | ServerStream[pb.MxEventBatch], batched: bool) -> None:
         self._stream = stream
-        self._batched = batched
+        self._is_batched = batched
         self._waiting: list[pb.MxEvent] = []
         self._position = 0
         self._last_sequence = 0

@@ -10,9 +10,8 @@ from google.protobuf.wrappers_pb2 import Int32Value
 
 from mxgateway.browse import BrowseNode
 from mxgateway.channel import Connection, ConnectionState, ServerStream, open_channel
-from mxgateway.client import merge_options
 from mxgateway.errors import MxGatewayProtocolError
-from mxgateway.options import ClientOptions
+from mxgateway.options import ClientOptions, merge_options
 from mxgateway.results import GalaxyObjects
 from mxgateway.values import to_timestamp
 from mxgateway_contract.generated import galaxy_repository_pb2 as galaxy_pb

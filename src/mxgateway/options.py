@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 from dataclasses import dataclass, field
+from typing import Any
 
 from mxgateway.auth import check_api_key
 from mxgateway.contract import MAX_MESSAGE_BYTES
@@ -99,3 +100,18 @@ def check_endpoint(endpoint: str) -> None:
         raise ValueError(f"endpoint {endpoint!r} is not host:port, for example localhost:5001 or [::1]:5001")
     if not port.isdigit() or not 0 < int(port) < 65536:
         raise ValueError(f"endpoint {endpoint!r} has no port between 1 and 65535")
+
+
+def merge_options(options: ClientOptions | None, settings: dict[str, Any]) -> ClientOptions:
+    """The options of a connect call: one object, or its fields as keywords.
+
+    Raises:
+        TypeError: both, neither, an unknown field, or something else than ClientOptions.
+    """
+    if options is None:
+        return ClientOptions(**settings)
+    if not isinstance(options, ClientOptions):
+        raise TypeError(f"options is {type(options).__name__}; give ClientOptions, or endpoint='host:port' by keyword")
+    if settings:
+        raise TypeError("give either options or its fields as keywords, not both; dataclasses.replace changes options")
+    return options

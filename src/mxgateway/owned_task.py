@@ -20,7 +20,7 @@ class OwnedTask:
         self._task: asyncio.Task[None] | None = None
 
     @property
-    def running(self) -> bool:
+    def is_running(self) -> bool:
         return self._task is not None and not self._task.done()
 
     def start(self, work: Coroutine[Any, Any, None], name: str) -> None:

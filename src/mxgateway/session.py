@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mxgateway import contract
+from mxgateway.calls import Calls
 from mxgateway.change_queue import OverflowPolicy
-from mxgateway.commands import IDEMPOTENT_KINDS, what
+from mxgateway.commands import IDEMPOTENT_KINDS, kind_name
 from mxgateway.confirmed_write import WriteOutcome, write_and_confirm
 from mxgateway.correlation import next_correlation_id
 from mxgateway.errors import MxGatewayError
@@ -19,9 +20,6 @@ from mxgateway.session_bulk import BulkCommands
 from mxgateway.subscription import ChangeHandler, Subscription
 from mxgateway.values import MxPython
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
-
-if TYPE_CHECKING:
-    from mxgateway.client import GatewayClient
 
 
 class Session(BulkCommands):
@@ -33,17 +31,17 @@ class Session(BulkCommands):
 
     def __init__(
         self,
-        client: GatewayClient,
+        calls: Calls,
         reply: pb.OpenSessionReply,
         backpressure_policy: pb.BackpressurePolicy.ValueType = pb.BACKPRESSURE_POLICY_UNSPECIFIED,
     ) -> None:
-        self._client = client
+        self._calls = calls
         self._reply = reply
         self._backpressure_policy = backpressure_policy
         self._close_task: asyncio.Future[pb.CloseSessionReply] | None = None
         self._subscriptions: set[Subscription] = set()
         streams = contract.CAPABILITY_COMMAND_STREAM in reply.capabilities
-        self._commands = client.command_stream(reply.session_id) if streams else None
+        self._commands = calls.command_stream(reply.session_id) if streams else None
 
     @property
     def session_id(self) -> str:
@@ -88,7 +86,7 @@ class Session(BulkCommands):
             MxAccessError: MXAccess failed it.
         """
         reply = await self.invoke_raw(command, correlation_id=correlation_id, timeout=timeout)
-        check_mxaccess(reply, what(command.kind))
+        check_mxaccess(reply, kind_name(command.kind))
         return reply
 
     async def invoke_raw(
@@ -102,15 +100,15 @@ class Session(BulkCommands):
         """
         correlation_id = correlation_id or next_correlation_id()
         stream = self._commands
-        retried = self._client.options.retry is not None and command.kind in IDEMPOTENT_KINDS
+        retried = self._calls.options.retry is not None and command.kind in IDEMPOTENT_KINDS
         if stream is None or retried or not stream.takes(correlation_id):
             request = pb.MxCommandRequest(
                 session_id=self.session_id, client_correlation_id=correlation_id, command=command
             )
-            return await self._client.invoke_raw(request, timeout=timeout)
-        limit = self._client.options.call_timeout if timeout is None else timeout
+            return await self._calls.invoke(request, timeout)
+        limit = self._calls.options.call_timeout if timeout is None else timeout
         reply = await stream.invoke(command, correlation_id, limit)
-        check_protocol(reply, what(command.kind), correlation_id)
+        check_protocol(reply, kind_name(command.kind), correlation_id)
         return reply
 
     def stream_events(
@@ -148,8 +146,8 @@ class Session(BulkCommands):
             from_beginning=from_beginning,
         )
         if contract.CAPABILITY_EVENT_BATCHES in self.capabilities:
-            return EventStream(self._client.stream_event_batches_raw(request, timeout=timeout), batched=True)
-        return EventStream(self._client.stream_events_raw(request, timeout=timeout), batched=False)
+            return EventStream(self._calls.stream_event_batches(request, timeout), batched=True)
+        return EventStream(self._calls.stream_events(request, timeout), batched=False)
 
     def subscribe(
         self,
@@ -280,9 +278,9 @@ class Session(BulkCommands):
                 await subscription.aclose()
             if self._commands is not None:
                 await self._commands.close()
-            reply = await self._client.close_session_raw(
+            reply = await self._calls.close_session(
                 pb.CloseSessionRequest(session_id=self.session_id, client_correlation_id=next_correlation_id()),
-                timeout=self._client.options.shutdown_timeout,
+                timeout=self._calls.options.shutdown_timeout,
             )
         except BaseException as error:
             # A close that failed may be tried again; those who waited for it learn why.

@@ -12,9 +12,9 @@ from mxgateway.commands import (
     WriteEntry,
     WriteSecured2Entry,
     WriteSecuredEntry,
-    bulk,
+    bulk_entries,
+    checked,
     command,
-    filled,
     write2_entry,
     write_entry,
     write_secured2_entry,
@@ -42,48 +42,48 @@ class BulkCommands(ItemCommands):
         self: Invoker, server_handle: int, tag_addresses: Iterable[str], *, correlation_id: str = ""
     ) -> list[pb.SubscribeResult]:
         """Adds an item for each reference."""
-        tags = bulk(tag_addresses, "tag_addresses")
-        request = filled(pb.AddItemBulkCommand, server_handle=server_handle, tag_addresses=tags)
+        tags = bulk_entries(tag_addresses, "tag_addresses")
+        request = checked(pb.AddItemBulkCommand, server_handle=server_handle, tag_addresses=tags)
         return await _subscribe_results(self, "add_item_bulk", request, len(tags), correlation_id)
 
     async def advise_item_bulk(
         self: Invoker, server_handle: int, item_handles: Iterable[int], *, correlation_id: str = ""
     ) -> list[pb.SubscribeResult]:
         """Advises each item."""
-        handles = bulk(item_handles, "item_handles")
-        request = filled(pb.AdviseItemBulkCommand, server_handle=server_handle, item_handles=handles)
+        handles = bulk_entries(item_handles, "item_handles")
+        request = checked(pb.AdviseItemBulkCommand, server_handle=server_handle, item_handles=handles)
         return await _subscribe_results(self, "advise_item_bulk", request, len(handles), correlation_id)
 
     async def remove_item_bulk(
         self: Invoker, server_handle: int, item_handles: Iterable[int], *, correlation_id: str = ""
     ) -> list[pb.SubscribeResult]:
         """Removes each item."""
-        handles = bulk(item_handles, "item_handles")
-        request = filled(pb.RemoveItemBulkCommand, server_handle=server_handle, item_handles=handles)
+        handles = bulk_entries(item_handles, "item_handles")
+        request = checked(pb.RemoveItemBulkCommand, server_handle=server_handle, item_handles=handles)
         return await _subscribe_results(self, "remove_item_bulk", request, len(handles), correlation_id)
 
     async def unadvise_item_bulk(
         self: Invoker, server_handle: int, item_handles: Iterable[int], *, correlation_id: str = ""
     ) -> list[pb.SubscribeResult]:
         """Un-advises each item; the items stay."""
-        handles = bulk(item_handles, "item_handles")
-        request = filled(pb.UnAdviseItemBulkCommand, server_handle=server_handle, item_handles=handles)
+        handles = bulk_entries(item_handles, "item_handles")
+        request = checked(pb.UnAdviseItemBulkCommand, server_handle=server_handle, item_handles=handles)
         return await _subscribe_results(self, "un_advise_item_bulk", request, len(handles), correlation_id)
 
     async def subscribe_bulk(
         self: Invoker, server_handle: int, tag_addresses: Iterable[str], *, correlation_id: str = ""
     ) -> list[pb.SubscribeResult]:
         """Adds and advises an item for each reference."""
-        tags = bulk(tag_addresses, "tag_addresses")
-        request = filled(pb.SubscribeBulkCommand, server_handle=server_handle, tag_addresses=tags)
+        tags = bulk_entries(tag_addresses, "tag_addresses")
+        request = checked(pb.SubscribeBulkCommand, server_handle=server_handle, tag_addresses=tags)
         return await _subscribe_results(self, "subscribe_bulk", request, len(tags), correlation_id)
 
     async def unsubscribe_bulk(
         self: Invoker, server_handle: int, item_handles: Iterable[int], *, correlation_id: str = ""
     ) -> list[pb.SubscribeResult]:
         """Un-advises and removes each item."""
-        handles = bulk(item_handles, "item_handles")
-        request = filled(pb.UnsubscribeBulkCommand, server_handle=server_handle, item_handles=handles)
+        handles = bulk_entries(item_handles, "item_handles")
+        request = checked(pb.UnsubscribeBulkCommand, server_handle=server_handle, item_handles=handles)
         return await _subscribe_results(self, "unsubscribe_bulk", request, len(handles), correlation_id)
 
     async def write_bulk(
@@ -97,32 +97,32 @@ class BulkCommands(ItemCommands):
             user_id: user of the pairs; 0 is no user.
             correlation_id: empty for a new one.
         """
-        messages = [write_entry(entry, user_id) for entry in bulk(entries, "entries")]
-        request = filled(pb.WriteBulkCommand, server_handle=server_handle, entries=messages)
+        messages = [write_entry(entry, user_id) for entry in bulk_entries(entries, "entries")]
+        request = checked(pb.WriteBulkCommand, server_handle=server_handle, entries=messages)
         return await _write_results(self, "write_bulk", request, len(messages), correlation_id)
 
     async def write2_bulk(
         self: Invoker, server_handle: int, entries: Iterable[Write2Entry], *, user_id: int = 0, correlation_id: str = ""
     ) -> list[pb.BulkWriteResult]:
         """Writes each (item_handle, value, timestamp)."""
-        messages = [write2_entry(entry, user_id) for entry in bulk(entries, "entries")]
-        request = filled(pb.Write2BulkCommand, server_handle=server_handle, entries=messages)
+        messages = [write2_entry(entry, user_id) for entry in bulk_entries(entries, "entries")]
+        request = checked(pb.Write2BulkCommand, server_handle=server_handle, entries=messages)
         return await _write_results(self, "write2_bulk", request, len(messages), correlation_id)
 
     async def write_secured_bulk(
         self: Invoker, server_handle: int, entries: Iterable[WriteSecuredEntry], *, correlation_id: str = ""
     ) -> list[pb.BulkWriteResult]:
         """Writes each (item_handle, current_user_id, verifier_user_id, value)."""
-        messages = [write_secured_entry(entry) for entry in bulk(entries, "entries")]
-        request = filled(pb.WriteSecuredBulkCommand, server_handle=server_handle, entries=messages)
+        messages = [write_secured_entry(entry) for entry in bulk_entries(entries, "entries")]
+        request = checked(pb.WriteSecuredBulkCommand, server_handle=server_handle, entries=messages)
         return await _write_results(self, "write_secured_bulk", request, len(messages), correlation_id)
 
     async def write_secured2_bulk(
         self: Invoker, server_handle: int, entries: Iterable[WriteSecured2Entry], *, correlation_id: str = ""
     ) -> list[pb.BulkWriteResult]:
         """Writes each (item_handle, current_user_id, verifier_user_id, value, timestamp)."""
-        messages = [write_secured2_entry(entry) for entry in bulk(entries, "entries")]
-        request = filled(pb.WriteSecured2BulkCommand, server_handle=server_handle, entries=messages)
+        messages = [write_secured2_entry(entry) for entry in bulk_entries(entries, "entries")]
+        request = checked(pb.WriteSecured2BulkCommand, server_handle=server_handle, entries=messages)
         return await _write_results(self, "write_secured2_bulk", request, len(messages), correlation_id)
 
     async def read_bulk(
@@ -149,8 +149,8 @@ class BulkCommands(ItemCommands):
         """
         if not 0 <= timeout_ms <= _MAX_UINT32:
             raise ValueError(f"timeout_ms is {timeout_ms}; it needs to be 0 (the worker's default) or more")
-        tags = bulk(tag_addresses, "tag_addresses")
-        request = filled(pb.ReadBulkCommand, server_handle=server_handle, tag_addresses=tags, timeout_ms=timeout_ms)
+        tags = bulk_entries(tag_addresses, "tag_addresses")
+        request = checked(pb.ReadBulkCommand, server_handle=server_handle, tag_addresses=tags, timeout_ms=timeout_ms)
         reply = await self.invoke(command("read_bulk", request), correlation_id=correlation_id)
         results = ReadResults(payload(reply, "read_bulk", pb.BulkReadReply).results)
         _check_count(reply, "read_bulk", len(results), len(tags))

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from google.protobuf.duration_pb2 import Duration
 
-from mxgateway.commands import MomentLike, command, filled, moment
+from mxgateway.commands import MomentLike, checked, command, timestamp_value
 from mxgateway.replies import payload
 from mxgateway.results import Events
 from mxgateway.values import MxPython, to_mx_value
@@ -37,12 +37,12 @@ class ItemCommands:
         Args:
             client_name: should be unique for each connection; the historian shows it as the node of a write.
         """
-        reply = await self.invoke(command("register", filled(pb.RegisterCommand, client_name=client_name)))
+        reply = await self.invoke(command("register", checked(pb.RegisterCommand, client_name=client_name)))
         return payload(reply, "register", pb.RegisterReply).server_handle
 
     async def unregister(self: Invoker, server_handle: int) -> None:
         """Ends a registration. Un-advise and remove its items first."""
-        await self.invoke(command("unregister", filled(pb.UnregisterCommand, server_handle=server_handle)))
+        await self.invoke(command("unregister", checked(pb.UnregisterCommand, server_handle=server_handle)))
 
     async def add_item(self: Invoker, server_handle: int, item_definition: str) -> int:
         """Adds an item and returns its handle.
@@ -54,7 +54,7 @@ class ItemCommands:
             server_handle: from `register`.
             item_definition: reference such as `TestMachine_001.TestChangingInt`; an array as `….Name[]`.
         """
-        request = filled(pb.AddItemCommand, server_handle=server_handle, item_definition=item_definition)
+        request = checked(pb.AddItemCommand, server_handle=server_handle, item_definition=item_definition)
         return payload(await self.invoke(command("add_item", request)), "add_item", pb.AddItemReply).item_handle
 
     async def add_item2(self: Invoker, server_handle: int, item_definition: str, item_context: str) -> int:
@@ -65,7 +65,7 @@ class ItemCommands:
             item_definition: reference that may start with Me, MyContainer, MyArea, …
             item_context: object that such a reference starts from.
         """
-        request = filled(
+        request = checked(
             pb.AddItem2Command, server_handle=server_handle, item_definition=item_definition, item_context=item_context
         )
         return payload(await self.invoke(command("add_item2", request)), "add_item2", pb.AddItem2Reply).item_handle
@@ -73,7 +73,10 @@ class ItemCommands:
     async def remove_item(self: Invoker, server_handle: int, item_handle: int) -> None:
         """Removes an item. Wait for its pending OnWriteComplete first, and un-advise it."""
         await self.invoke(
-            command("remove_item", filled(pb.RemoveItemCommand, server_handle=server_handle, item_handle=item_handle))
+            command(
+                "remove_item",
+                checked(pb.RemoveItemCommand, server_handle=server_handle, item_handle=item_handle),
+            )
         )
 
     # ------------------------------------------------------------------------------------------------ subscriptions
@@ -84,24 +87,24 @@ class ItemCommands:
         The first value on a fresh session may take seconds in a plant (reference binding).
         """
         await self.invoke(
-            command("advise", filled(pb.AdviseCommand, server_handle=server_handle, item_handle=item_handle))
+            command("advise", checked(pb.AdviseCommand, server_handle=server_handle, item_handle=item_handle))
         )
 
     async def advise_supervisory(self: Invoker, server_handle: int, item_handle: int) -> None:
         """Subscribes on a supervisory connection: no user needed, writes to secured attributes pass, and operator
         actions are not attributed to a person."""
-        request = filled(pb.AdviseSupervisoryCommand, server_handle=server_handle, item_handle=item_handle)
+        request = checked(pb.AdviseSupervisoryCommand, server_handle=server_handle, item_handle=item_handle)
         await self.invoke(command("advise_supervisory", request))
 
     async def unadvise(self: Invoker, server_handle: int, item_handle: int) -> None:
         """Ends a subscription (UnAdvise). Events that were under way may still arrive after it returned."""
         await self.invoke(
-            command("un_advise", filled(pb.UnAdviseCommand, server_handle=server_handle, item_handle=item_handle))
+            command("un_advise", checked(pb.UnAdviseCommand, server_handle=server_handle, item_handle=item_handle))
         )
 
     async def add_buffered_item(self: Invoker, server_handle: int, item_definition: str, item_context: str) -> int:
         """Adds an item whose values come in OnBufferedDataChange events, and returns its handle."""
-        request = filled(
+        request = checked(
             pb.AddBufferedItemCommand,
             server_handle=server_handle,
             item_definition=item_definition,
@@ -114,7 +117,7 @@ class ItemCommands:
         self: Invoker, server_handle: int, update_interval_milliseconds: int
     ) -> None:
         """Sets how often buffered items deliver, in milliseconds; MXAccess rounds up to a multiple of 100."""
-        request = filled(
+        request = checked(
             pb.SetBufferedUpdateIntervalCommand,
             server_handle=server_handle,
             update_interval_milliseconds=update_interval_milliseconds,
@@ -123,12 +126,12 @@ class ItemCommands:
 
     async def suspend(self: Invoker, server_handle: int, item_handle: int) -> pb.MxStatusProxy:
         """Suspends an advised item and returns the call's status (pending); OperationComplete tells the outcome."""
-        request = filled(pb.SuspendCommand, server_handle=server_handle, item_handle=item_handle)
+        request = checked(pb.SuspendCommand, server_handle=server_handle, item_handle=item_handle)
         return payload(await self.invoke(command("suspend", request)), "suspend", pb.SuspendReply).status
 
     async def activate(self: Invoker, server_handle: int, item_handle: int) -> pb.MxStatusProxy:
         """Resumes a suspended item and returns the call's status; its current value is sent again."""
-        request = filled(pb.ActivateCommand, server_handle=server_handle, item_handle=item_handle)
+        request = checked(pb.ActivateCommand, server_handle=server_handle, item_handle=item_handle)
         return payload(await self.invoke(command("activate", request)), "activate", pb.ActivateReply).status
 
     # ------------------------------------------------------------------------------------------------------- writes
@@ -149,7 +152,7 @@ class ItemCommands:
             ValueError: NaN, infinity, or a value without a form in MXAccess.
             MxAccessError: MXAccess refused the call.
         """
-        request = filled(
+        request = checked(
             pb.WriteCommand,
             server_handle=server_handle,
             item_handle=item_handle,
@@ -162,12 +165,12 @@ class ItemCommands:
         self: Invoker, server_handle: int, item_handle: int, value: MxPython, timestamp: MomentLike, user_id: int = 0
     ) -> None:
         """Writes a value with a source time of its own (aware datetime); otherwise like `write`."""
-        request = filled(
+        request = checked(
             pb.Write2Command,
             server_handle=server_handle,
             item_handle=item_handle,
             value=to_mx_value(value),
-            timestamp_value=moment(timestamp),
+            timestamp_value=timestamp_value(timestamp),
             user_id=user_id,
         )
         await self.invoke(command("write2", request))
@@ -189,7 +192,7 @@ class ItemCommands:
             verifier_user_id: the verifier; the same id again for a secured write with one signature.
             value: see `to_mx_value`.
         """
-        request = filled(
+        request = checked(
             pb.WriteSecuredCommand,
             server_handle=server_handle,
             item_handle=item_handle,
@@ -209,14 +212,14 @@ class ItemCommands:
         timestamp: MomentLike,
     ) -> None:
         """`write_secured` with a source time of its own (aware datetime)."""
-        request = filled(
+        request = checked(
             pb.WriteSecured2Command,
             server_handle=server_handle,
             item_handle=item_handle,
             current_user_id=current_user_id,
             verifier_user_id=verifier_user_id,
             value=to_mx_value(value),
-            timestamp_value=moment(timestamp),
+            timestamp_value=timestamp_value(timestamp),
         )
         await self.invoke(command("write_secured2", request))
 
@@ -227,7 +230,7 @@ class ItemCommands:
 
         With security off in the Galaxy, MXAccess returns an id for any name. The id belongs to this server handle.
         """
-        request = filled(
+        request = checked(
             pb.AuthenticateUserCommand,
             server_handle=server_handle,
             verify_user=verify_user,
@@ -238,7 +241,7 @@ class ItemCommands:
 
     async def archestra_user_to_id(self: Invoker, server_handle: int, user_id_guid: str) -> int:
         """The user id of an ArchestrA user by its GUID, without a password."""
-        request = filled(pb.ArchestrAUserToIdCommand, server_handle=server_handle, user_id_guid=user_id_guid)
+        request = checked(pb.ArchestrAUserToIdCommand, server_handle=server_handle, user_id_guid=user_id_guid)
         reply = await self.invoke(command("archestra_user_to_id", request))
         return payload(reply, "archestra_user_to_id", pb.ArchestrAUserToIdReply).user_id
 
@@ -246,7 +249,7 @@ class ItemCommands:
 
     async def ping(self: Invoker, message: str = "") -> str:
         """Sends a text through gateway and worker and returns what came back."""
-        return (await self.invoke(command("ping", filled(pb.PingCommand, message=message)))).diagnostic_message
+        return (await self.invoke(command("ping", checked(pb.PingCommand, message=message)))).diagnostic_message
 
     async def state(self: Invoker) -> pb.SessionState.ValueType:
         """The session's state as the gateway sees it, for example pb.SESSION_STATE_READY."""
@@ -266,7 +269,7 @@ class ItemCommands:
         """
         if max_events < 0:
             raise ValueError(f"max_events is {max_events}; 0 takes all that wait")
-        reply = await self.invoke(command("drain_events", filled(pb.DrainEventsCommand, max_events=max_events)))
+        reply = await self.invoke(command("drain_events", checked(pb.DrainEventsCommand, max_events=max_events)))
         return Events(payload(reply, "drain_events", pb.DrainEventsReply).events)
 
     async def shutdown_worker(self: Invoker, grace_period: timedelta = timedelta(seconds=10)) -> None:

@@ -7,14 +7,14 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
-from mxgateway.commands import filled
+from mxgateway.commands import checked
 from mxgateway.contract import MAX_BULK_ITEMS
 from mxgateway.errors import MxAccessError, MxGatewayCommandError
 from mxgateway.reconnecting import is_transient
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 
 if TYPE_CHECKING:
-    from mxgateway.session import Session
+    from mxgateway.session_port import SessionPort
 
 _logger = logging.getLogger(__name__)
 
@@ -95,7 +95,7 @@ class SubscribedItems:
 
     # ----------------------------------------------------------------------------------------------------- commands
 
-    async def subscribe(self, session: Session) -> None:
+    async def subscribe(self, session: SessionPort) -> None:
         """Registers in a session that has nothing of this yet, and subscribes the tags.
 
         Raises:
@@ -118,7 +118,7 @@ class SubscribedItems:
                     self._advised.add(tag)
         self._is_set_up = True
 
-    async def keep(self, session: Session, on_done: Callable[[], Awaitable[None]]) -> NoReturn:
+    async def keep(self, session: SessionPort, on_done: Callable[[], Awaitable[None]]) -> NoReturn:
         """Carries out what is wanted in the session, again and again.
 
         Raises:
@@ -136,14 +136,14 @@ class SubscribedItems:
             self._done = asked
             await on_done()
 
-    async def read(self, session: Session) -> dict[str, pb.BulkReadResult]:
+    async def read(self, session: SessionPort) -> dict[str, pb.BulkReadResult]:
         """What the tags are now, by tag. Raises MxGatewayError."""
         results: dict[str, pb.BulkReadResult] = {}
         for chunk in _chunks(self.advised):
             results.update(zip(chunk, await session.read_bulk(self._server_handle, chunk), strict=True))
         return results
 
-    async def remove_all(self, session: Session) -> None:
+    async def remove_all(self, session: SessionPort) -> None:
         """Un-advises and removes the items, and unregisters. Raises MxGatewayError."""
         if not self._is_set_up and not self._tag_of:
             return
@@ -151,7 +151,7 @@ class SubscribedItems:
         await self._remove_unwanted(session)
         await session.unregister(self._server_handle)
 
-    async def _add_each_if_need_be(self, session: Session, tags: Sequence[str]) -> None:
+    async def _add_each_if_need_be(self, session: SessionPort, tags: Sequence[str]) -> None:
         try:
             await self._add(session, tags)
         except MxGatewayCommandError as error:
@@ -164,7 +164,7 @@ class SubscribedItems:
             else:
                 self._refuse(tags[0], error.message)
 
-    async def _add(self, session: Session, tags: Sequence[str]) -> None:
+    async def _add(self, session: SessionPort, tags: Sequence[str]) -> None:
         added = await session.add_item_bulk(self._server_handle, tags)
         taken = [self._take(tag, result) for tag, result in zip(tags, added, strict=True)]
         handles = [handle for handle in taken if handle is not None]
@@ -185,7 +185,7 @@ class SubscribedItems:
             else:
                 self._advised.add(tag)
 
-    async def _advise(self, session: Session, handles: Sequence[int]) -> dict[int, str]:
+    async def _advise(self, session: SessionPort, handles: Sequence[int]) -> dict[int, str]:
         """Advises items; those that were refused, with the reason."""
         refusals: dict[int, str] = {}
         if not self._supervisory:
@@ -201,7 +201,7 @@ class SubscribedItems:
                 refusals[handle] = error.message
         return refusals
 
-    async def _remove_unwanted(self, session: Session) -> None:
+    async def _remove_unwanted(self, session: SessionPort) -> None:
         for handles in _chunks(sorted(self._unwanted)):
             try:
                 results = await session.unsubscribe_bulk(self._server_handle, handles)
@@ -246,7 +246,7 @@ def checked_tags(tags: Iterable[str]) -> list[str]:
     if isinstance(tags, str):
         raise TypeError("tags is one string; give a list of references")
     wanted = list(tags)
-    filled(pb.SubscribeBulkCommand, tag_addresses=wanted)
+    checked(pb.SubscribeBulkCommand, tag_addresses=wanted)
     return wanted
 
 

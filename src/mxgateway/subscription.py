@@ -25,13 +25,13 @@ from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 
 if TYPE_CHECKING:
     from mxgateway.events import EventStream
-    from mxgateway.session import Session
+    from mxgateway.session_port import SessionPort
 
 _logger = logging.getLogger(__name__)
 
 ChangeHandler: TypeAlias = Callable[[DataChange], Awaitable[None] | None]
 """Called with each change, in order; may be a coroutine function."""
-SessionOpener: TypeAlias = "Callable[[], Awaitable[Session]]"
+SessionOpener: TypeAlias = "Callable[[], Awaitable[SessionPort]]"
 
 
 class SubscriptionState(Enum):
@@ -81,7 +81,7 @@ class Subscription:
         self._changed = asyncio.Condition()
         self._state = SubscriptionState.STARTING
         self._error: MxGatewayError | None = None
-        self._session: Session | None = None
+        self._session: SessionPort | None = None
         # Whether the session has the registration and the tags; else only a new one helps.
         self._session_is_set_up = False
         # Whether somebody carries out what `add` and `remove` ask for.
@@ -172,7 +172,7 @@ class Subscription:
         Raises:
             MxGatewayError: the tags cannot be subscribed at all. A single tag that is refused stands in `failures`.
         """
-        if self._state is not SubscriptionState.STARTING or self._pump.running:
+        if self._state is not SubscriptionState.STARTING or self._pump.is_running:
             return
         try:
             stream = await self._connect()
@@ -407,7 +407,7 @@ class Subscription:
         self._new_sessions += 1
         return stream
 
-    async def _feed(self, stream: EventStream, session: Session) -> None:
+    async def _feed(self, stream: EventStream, session: SessionPort) -> None:
         # Before its first event a new stream may lack what no stream had.
         is_first = not self._last_sequence
         async for events in stream.batches():
@@ -445,7 +445,7 @@ class Subscription:
         if warning := self._queue.put(change):
             _logger.warning("%s", warning)
 
-    async def _gap(self, session: Session, gap: pb.ReplayGap, is_first: bool) -> None:
+    async def _gap(self, session: SessionPort, gap: pb.ReplayGap, is_first: bool) -> None:
         """Counts changes that were lost, and reads the current values where they may be newer than what comes."""
         results: dict[str, pb.BulkReadResult] = {}
         # Under `conflate` what was dropped was replaced by a younger value of its item, which is in the stream.

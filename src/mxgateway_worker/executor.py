@@ -40,7 +40,7 @@ class Job:
     correlation_id: str
     command: pb.MxCommand
     expires: float | None = None
-    cancelled: bool = False
+    is_canceled: bool = False
 
 
 class Running(NamedTuple):
@@ -131,7 +131,7 @@ class Executor:
             job = self._queued.pop(correlation_id, None)
             if job is None:
                 return False
-            job.cancelled = True
+            job.is_canceled = True
         self._settle(job, pb.PROTOCOL_STATUS_CODE_CANCELED, reason or "canceled before it ran")
         return True
 
@@ -267,7 +267,7 @@ class Executor:
                 return self._calls.popleft()
             while self._jobs:
                 job = self._jobs.popleft()
-                if not job.cancelled:
+                if not job.is_canceled:
                     del self._queued[job.correlation_id]
                     # Set under the lock: a heartbeat must see a command as queued or as running.
                     self.running = Running(job.correlation_id, job.command.kind, self._clock.monotonic())

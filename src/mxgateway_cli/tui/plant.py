@@ -73,7 +73,7 @@ class Plant(Protocol):
     def read_only(self) -> bool: ...
 
     async def run(self, listener: Listener) -> None:
-        """Keeps the connection up, and what is watched subscribed, until it is cancelled."""
+        """Keeps the connection up, and what is watched subscribed, until it is canceled."""
 
     def watch(self, tag: str) -> None:
         """From now on data changes of this tag are told."""

@@ -139,7 +139,7 @@ async def test_galaxy_codes_do_not_speak_of_sessions(gateway: FakeGateway, galax
 
 async def test_key_in_a_gateway_text_is_redacted(gateway: FakeGateway, session: Session) -> None:
     """A gateway that echoes the key cannot put it into our error text or repr."""
-    key = session._client.options.api_key
+    key = session._calls.options.api_key
     gateway.script("Invoke", Abort(grpc.StatusCode.UNAUTHENTICATED, f"key:{key}, '{SECRET}' refused"))
     with pytest.raises(MxGatewayAuthenticationError) as caught:
         await session.ping()

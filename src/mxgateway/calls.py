@@ -1,0 +1,113 @@
+"""The gateway's calls with the generated messages: what clients and sessions stand on.
+
+A call adds deadline, key and the errors of this library, and looks at the reply's protocol status; what MXAccess says
+in the reply is left to the caller.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mxgateway.channel import Connection, ServerStream
+from mxgateway.command_stream import CommandStream
+from mxgateway.commands import IDEMPOTENT_KINDS, kind_name
+from mxgateway.options import ClientOptions
+from mxgateway.replies import check_protocol
+from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
+
+
+class Calls:
+    """The methods of the MxAccessGateway service. Each raises MxGatewayError, and never MxAccessError."""
+
+    def __init__(self, connection: Connection, stub: Any) -> None:
+        self._connection = connection
+        self._stub = stub
+
+    @property
+    def options(self) -> ClientOptions:
+        return self._connection.options
+
+    async def open_session(self, request: pb.OpenSessionRequest, timeout: float | None = None) -> pb.OpenSessionReply:
+        reply: pb.OpenSessionReply = await self._connection.unary(
+            self._stub.OpenSession,
+            request,
+            "OpenSession",
+            timeout=timeout,
+            correlation_id=request.client_correlation_id,
+        )
+        check_protocol(reply, "OpenSession", request.client_correlation_id)
+        return reply
+
+    async def close_session(
+        self, request: pb.CloseSessionRequest, timeout: float | None = None
+    ) -> pb.CloseSessionReply:
+        reply: pb.CloseSessionReply = await self._connection.unary(
+            self._stub.CloseSession,
+            request,
+            "CloseSession",
+            timeout=timeout,
+            correlation_id=request.client_correlation_id,
+            # The gateway answers a second close with the last known state.
+            idempotent=True,
+        )
+        check_protocol(reply, "CloseSession", request.client_correlation_id)
+        return reply
+
+    async def invoke(self, request: pb.MxCommandRequest, timeout: float | None = None) -> pb.MxCommandReply:
+        name = kind_name(request.command.kind)
+        reply: pb.MxCommandReply = await self._connection.unary(
+            self._stub.Invoke,
+            request,
+            name,
+            timeout=timeout,
+            correlation_id=request.client_correlation_id,
+            idempotent=request.command.kind in IDEMPOTENT_KINDS,
+        )
+        check_protocol(reply, name, request.client_correlation_id)
+        return reply
+
+    def command_stream(self, session_id: str) -> CommandStream:
+        return CommandStream(self._connection, self._stub.InvokeStream, session_id)
+
+    def stream_events(self, request: pb.StreamEventsRequest, timeout: float | None = None) -> ServerStream[pb.MxEvent]:
+        return self._connection.stream(self._stub.StreamEvents, request, "StreamEvents", timeout=timeout)
+
+    def stream_event_batches(
+        self, request: pb.StreamEventsRequest, timeout: float | None = None
+    ) -> ServerStream[pb.MxEventBatch]:
+        return self._connection.stream(self._stub.StreamEventBatches, request, "StreamEventBatches", timeout=timeout)
+
+    async def acknowledge_alarm(
+        self, request: pb.AcknowledgeAlarmRequest, timeout: float | None = None
+    ) -> pb.AcknowledgeAlarmReply:
+        reply: pb.AcknowledgeAlarmReply = await self._connection.unary(
+            self._stub.AcknowledgeAlarm,
+            request,
+            "AcknowledgeAlarm",
+            timeout=timeout,
+            correlation_id=request.client_correlation_id,
+        )
+        check_protocol(reply, "AcknowledgeAlarm", request.client_correlation_id)
+        return reply
+
+    def query_active_alarms(
+        self, request: pb.QueryActiveAlarmsRequest, timeout: float | None = None
+    ) -> ServerStream[pb.ActiveAlarmSnapshot]:
+        return self._connection.stream(
+            self._stub.QueryActiveAlarms,
+            request,
+            "QueryActiveAlarms",
+            timeout=timeout,
+            correlation_id=request.client_correlation_id,
+        )
+
+    def stream_alarms(
+        self, request: pb.StreamAlarmsRequest, timeout: float | None = None
+    ) -> ServerStream[pb.AlarmFeedMessage]:
+        return self._connection.stream(
+            self._stub.StreamAlarms,
+            request,
+            "StreamAlarms",
+            timeout=timeout,
+            correlation_id=request.client_correlation_id,
+        )
