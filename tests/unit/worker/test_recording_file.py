@@ -1,0 +1,93 @@
+"""Recordings as files: cells, times, and what is wrong with a row."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mxgateway_protocol.errors import MxComError
+from mxgateway_protocol.variants import VT_ARRAY, DataType, Variant, VarType
+from mxgateway_worker.backends.recording_file import RecordingError, parse_time, parse_value, read
+from mxgateway_worker.backends.replay import ReplayBackend
+
+NS = 1_000_000_000
+T0 = 1_767_225_600 * NS  # 2026-01-01T00:00:00Z
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("", "no column"),
+        ("tag,time,value\n", "holds no values"),
+        ("tag,value\na,1\n", "no column time"),
+        ("tag,time,value\n,2026-01-01T00:00:00Z,1\n", "row 2: there is no tag"),
+        ("tag,time,value\na,yesterday,1\n", "row 2: time"),
+        ("tag,time,value,quality,type\na,2026-01-01T00:00:00Z,x,192,int\n", "row 2"),
+        ("tag,time,value,quality,type\na,2026-01-01T00:00:00Z,x,192,colour\n", "unknown"),
+        ("tag,time,value,quality\na,2026-01-01T00:00:00Z,1,fine\n", "row 2"),
+    ],
+)
+def test_a_wrong_recording_says_where(tmp_path: Path, text: str, why: str) -> None:
+    """The error names row and reason; the backend reports it as E_FAIL."""
+    path = tmp_path / "wrong.csv"
+    path.write_text(text)
+    with pytest.raises(RecordingError, match=why):
+        read(path)
+    with pytest.raises(MxComError):
+        ReplayBackend(path).open(None)  # type: ignore[arg-type]
+    with pytest.raises(RecordingError, match="cannot be read"):
+        read(tmp_path / "missing.csv")
+
+
+@pytest.mark.parametrize(
+    ("given", "type_name", "expected"),
+    [
+        ("5", "", Variant(VarType.VT_I4, 5, DataType.INTEGER)),
+        ("5.0", "", Variant(VarType.VT_R8, 5.0, DataType.DOUBLE)),
+        ("true", "", Variant(VarType.VT_BOOL, True, DataType.BOOLEAN)),
+        ("text", "", Variant(VarType.VT_BSTR, "text", DataType.STRING)),
+        ("", "", Variant(VarType.VT_NULL, None, DataType.NO_DATA)),
+        ("", "VT_BSTR", Variant(VarType.VT_BSTR, "", DataType.STRING)),
+        ("", "VT_R4", Variant(VarType.VT_NULL, None, DataType.FLOAT)),
+        ("2026-01-01T00:00:00.5Z", "VT_DATE", Variant(VarType.VT_DATE, T0 + NS // 2, DataType.TIME)),
+        ("[1, 2]", "VT_ARRAY|VT_I4", Variant(VT_ARRAY | VarType.VT_I4, (1, 2), DataType.INTEGER)),
+        (7, "", Variant(VarType.VT_I4, 7, DataType.INTEGER)),
+    ],
+)
+def test_cells_become_variants(given: object, type_name: str, expected: Variant) -> None:
+    """By the type beside them, or by their look."""
+    assert parse_value(given, type_name) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "nanoseconds"),
+    [
+        ("2026-01-01T00:00:00Z", 0),
+        ("2026-01-01 00:00:00", 0),
+        ("2026-01-01T01:00:00+01:00", 0),
+        ("2026-01-01T00:00:00.123456789Z", 123_456_789),
+    ],
+)
+def test_times_keep_their_nanoseconds(text: str, nanoseconds: int) -> None:
+    """ISO 8601 with nine digits, with a zone or without."""
+    assert parse_time(text) == T0 + nanoseconds
+
+
+def test_parquet_recordings_are_the_same(tmp_path: Path) -> None:
+    """Times keep their nanoseconds; values are text beside their type."""
+    pyarrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    path = tmp_path / "recording.parquet"
+    columns = {
+        "tag": pyarrow.array(["A.PV", "A.PV"]),
+        "time": pyarrow.array([T0 + 1, T0], type=pyarrow.timestamp("ns", tz="UTC")),
+        "value": pyarrow.array(["1.5", ""]),
+        "quality": pyarrow.array([192, 0], type=pyarrow.int32()),
+        "type": pyarrow.array(["VT_R8", "VT_EMPTY"]),
+    }
+    parquet.write_table(pyarrow.table(columns), path)
+    series = read(path).series["a.pv"]
+    moments = [(moment.time_ns - T0, moment.value.value, moment.quality) for moment in series]
+    assert moments == [(0, None, 0), (1, 1.5, 192)]
