@@ -1,7 +1,8 @@
 """Async client of the MXAccess gateway: AVEVA System Platform tags over gRPC.
 
-Everything public is a name of this package. Names load when they are first used, so importing the package (or only
-`mxgateway.generated`) stays cheap and pulls no gRPC.
+Everything public is a name of this package, of `mxgateway.sync`, `mxgateway.testing` or `mxgateway.generated`; every
+other module is private and may change with any version. Names load when they are first used, so importing the package
+(or only `mxgateway.generated`) stays cheap and pulls no gRPC.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from mxgateway.confirmed_write import WriteOutcome
     from mxgateway.contract import GATEWAY_PROTOCOL_VERSION, MAX_BULK_ITEMS, WORKER_PROTOCOL_VERSION
     from mxgateway.correlation import next_correlation_id
-    from mxgateway.data_change import DataChange
+    from mxgateway.data_change import DataChange, DataChanges
     from mxgateway.errors import (
         MxAccessError,
         MxGatewayAuthenticationError,
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from mxgateway.generated.galaxy_repository_pb2 import DeployEvent, GalaxyAttribute, GalaxyObject
     from mxgateway.options import ClientOptions, RetryPolicy
     from mxgateway.quality import is_bad, is_good, is_status_failure, is_uncertain, quality_name
+    from mxgateway.results import Events, ReadResults, SubscribeResults, WriteResults
     from mxgateway.session import Session
     from mxgateway.subscription import Subscription, SubscriptionState
     from mxgateway.values import from_mx_value, to_mx_value
@@ -50,7 +52,7 @@ _HOMES = {
     "mxgateway.channel": ("ConnectionState", "ServerStream"),
     "mxgateway.change_queue": ("OverflowPolicy",),
     "mxgateway.client": ("GatewayClient",),
-    "mxgateway.data_change": ("DataChange",),
+    "mxgateway.data_change": ("DataChange", "DataChanges"),
     "mxgateway.confirmed_write": ("WriteOutcome",),
     "mxgateway.frames": ("to_dataframe",),
     "mxgateway.contract": ("GATEWAY_PROTOCOL_VERSION", "MAX_BULK_ITEMS", "WORKER_PROTOCOL_VERSION"),
@@ -76,6 +78,7 @@ _HOMES = {
     "mxgateway.generated.galaxy_repository_pb2": ("DeployEvent", "GalaxyAttribute", "GalaxyObject"),
     "mxgateway.options": ("ClientOptions", "RetryPolicy"),
     "mxgateway.quality": ("is_bad", "is_good", "is_status_failure", "is_uncertain", "quality_name"),
+    "mxgateway.results": ("Events", "ReadResults", "SubscribeResults", "WriteResults"),
     "mxgateway.session": ("Session",),
     "mxgateway.subscription": ("Subscription", "SubscriptionState"),
     "mxgateway.values": ("from_mx_value", "to_mx_value"),
@@ -91,8 +94,10 @@ __all__ = [
     "ClientOptions",
     "ConnectionState",
     "DataChange",
+    "DataChanges",
     "DeployEvent",
     "EventStream",
+    "Events",
     "GalaxyAttribute",
     "GalaxyObject",
     "GalaxyRepositoryClient",
@@ -112,12 +117,15 @@ __all__ = [
     "MxGatewayTransportError",
     "MxGatewayWorkerError",
     "OverflowPolicy",
+    "ReadResults",
     "RetryPolicy",
     "ServerStream",
     "Session",
+    "SubscribeResults",
     "Subscription",
     "SubscriptionState",
     "WriteOutcome",
+    "WriteResults",
     "__version__",
     "from_mx_value",
     "is_bad",

@@ -24,7 +24,7 @@ from mxgateway.channel import ConnectionState
 from mxgateway.confirmed_write import WriteOutcome
 from mxgateway.contract import GATEWAY_PROTOCOL_VERSION, MAX_BULK_ITEMS, WORKER_PROTOCOL_VERSION
 from mxgateway.correlation import next_correlation_id
-from mxgateway.data_change import DataChange
+from mxgateway.data_change import DataChange, DataChanges
 from mxgateway.errors import (
     MxAccessError,
     MxGatewayAuthenticationError,
@@ -45,6 +45,7 @@ from mxgateway.frames import to_dataframe
 from mxgateway.generated.galaxy_repository_pb2 import DeployEvent, GalaxyAttribute, GalaxyObject
 from mxgateway.options import ClientOptions, RetryPolicy
 from mxgateway.quality import is_bad, is_good, is_status_failure, is_uncertain, quality_name
+from mxgateway.results import Events, ReadResults, SubscribeResults, WriteResults
 from mxgateway.subscription import SubscriptionState
 from mxgateway.values import from_mx_value, to_mx_value
 from mxgateway.version import __version__
@@ -57,8 +58,10 @@ __all__ = [
     "ClientOptions",
     "ConnectionState",
     "DataChange",
+    "DataChanges",
     "DeployEvent",
     "EventStream",
+    "Events",
     "GalaxyAttribute",
     "GalaxyObject",
     "GalaxyRepositoryClient",
@@ -78,12 +81,15 @@ __all__ = [
     "MxGatewayTransportError",
     "MxGatewayWorkerError",
     "OverflowPolicy",
+    "ReadResults",
     "RetryPolicy",
     "ServerStream",
     "Session",
+    "SubscribeResults",
     "Subscription",
     "SubscriptionState",
     "WriteOutcome",
+    "WriteResults",
     "__version__",
     "from_mx_value",
     "is_bad",

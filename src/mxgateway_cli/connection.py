@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from mxgateway.auth import redact
-from mxgateway.errors import MxGatewayError
-from mxgateway.options import ClientOptions
+from mxgateway import ClientOptions, MxGatewayError
+from mxgateway.house import redact
 from mxgateway_cli import interrupts, profiles
 from mxgateway_cli.failures import CommandFailure
 

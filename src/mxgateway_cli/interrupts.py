@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any, TypeVar
 
-from mxgateway.errors import MxGatewayError
+from mxgateway import MxGatewayError
 
 T = TypeVar("T")
 

@@ -116,8 +116,8 @@ def _number_text(value: float) -> str:
 
 def failure_text(result: Any) -> str:
     """Why a result of a bulk call failed: what its failed statuses mean, or else the text that came with it."""
-    from mxgateway.quality import is_status_failure
-    from mxgateway.replies import status_text
+    from mxgateway import is_status_failure
+    from mxgateway.house import status_text
 
     failed = [status_text(each) for each in getattr(result, "statuses", ()) if is_status_failure(each)]
     return ", ".join(failed) or result.error_message or "without a reason"
@@ -126,7 +126,7 @@ def failure_text(result: Any) -> str:
 def event_text(event: pb.MxEvent) -> str:
     """One event as one line."""
     from mxgateway import from_mx_value, quality_name
-    from mxgateway.replies import status_text
+    from mxgateway.house import status_text
     from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 
     if event.HasField("replay_gap"):

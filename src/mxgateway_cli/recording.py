@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any, Protocol, TextIO, TypeAlias
 import click
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from mxgateway.values import from_mx_value
+from mxgateway import from_mx_value
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 
 if TYPE_CHECKING:
-    from mxgateway.data_change import DataChange
+    from mxgateway import DataChange
 
 Reading: TypeAlias = pb.MxEvent | pb.BulkReadResult
 

@@ -38,7 +38,7 @@ def parse_value(text: str, type_name: str, flag: str = "--value") -> pb.MxValue:
     Raises:
         click.BadParameter: the text is no such value; the cause is kept.
     """
-    from mxgateway.values import to_mx_value
+    from mxgateway import to_mx_value
 
     try:
         if type_name.endswith("[]"):

@@ -7,13 +7,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from mxgateway.quality import is_good, is_status_failure, quality_name
-from mxgateway.replies import status_text
-from mxgateway.values import from_mx_value
+from mxgateway import from_mx_value, is_good, is_status_failure, quality_name
+from mxgateway.house import status_text
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 
 if TYPE_CHECKING:
-    from mxgateway.data_change import DataChange
+    from mxgateway import DataChange
 
 KeyT = TypeVar("KeyT", int, str)
 

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from mxgateway import GatewayClient, next_correlation_id
-from mxgateway.contract import MAX_AGGREGATE_EVENTS
+from mxgateway.house import MAX_AGGREGATE_EVENTS
 from mxgateway_cli.connection import Connection, connected
 from mxgateway_cli.interrupts import graceful_end
 from mxgateway_cli.output import emit, emit_message, proto_dict

@@ -17,8 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mxgateway import Session
-from mxgateway.quality import is_status_failure
+from mxgateway import Session, is_status_failure
 from mxgateway.testing import LocalGateway, LocalGatewayError
 from mxgateway_cli import interrupts, profiles
 from mxgateway_cli.connection import readable_failures

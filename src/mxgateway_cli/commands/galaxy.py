@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from mxgateway import GalaxyRepositoryClient
-from mxgateway.contract import MAX_AGGREGATE_EVENTS
+from mxgateway.house import MAX_AGGREGATE_EVENTS
 from mxgateway_cli.connection import Connection, connected
 from mxgateway_cli.failures import SilentFailure
 from mxgateway_cli.interrupts import graceful_end

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from mxgateway.commands import command
+from mxgateway.house import command
 from mxgateway_cli import session_options as options
 from mxgateway_cli.connection import Connection, connected
 from mxgateway_cli.output import emit, emit_message, proto_dict
@@ -202,7 +202,7 @@ def activate(connection: Connection, session_id: str, server_handle: int, item_h
 
 
 def _status(connection: Connection, status: pb.MxStatusProxy) -> None:
-    from mxgateway.replies import status_text
+    from mxgateway.house import status_text
 
     emit({"status": proto_dict(status)}, connection.output_json, status_text(status))
 

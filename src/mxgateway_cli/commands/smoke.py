@@ -8,10 +8,8 @@ from typing import Any
 
 import click
 
-from mxgateway import GatewayClient, Session, is_status_failure
-from mxgateway.errors import MxGatewayTimeoutError
-from mxgateway.events import EventStream
-from mxgateway.replies import status_text
+from mxgateway import EventStream, GatewayClient, MxGatewayTimeoutError, Session, is_status_failure
+from mxgateway.house import status_text
 from mxgateway_cli import session_options as options
 from mxgateway_cli.connection import Connection, connected
 from mxgateway_cli.failures import CommandFailure

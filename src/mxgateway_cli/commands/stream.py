@@ -8,7 +8,7 @@ import json
 import click
 
 from mxgateway import GatewayClient
-from mxgateway.contract import MAX_AGGREGATE_EVENTS
+from mxgateway.house import MAX_AGGREGATE_EVENTS
 from mxgateway_cli import session_options as options
 from mxgateway_cli.connection import Connection, connected
 from mxgateway_cli.interrupts import graceful_end

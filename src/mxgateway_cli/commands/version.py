@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import click
 
-from mxgateway.contract import GATEWAY_PROTOCOL_VERSION, WORKER_PROTOCOL_VERSION
-from mxgateway.version import __version__
+from mxgateway import GATEWAY_PROTOCOL_VERSION, WORKER_PROTOCOL_VERSION, __version__
 from mxgateway_cli.output import emit
 
 

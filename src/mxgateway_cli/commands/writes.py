@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from mxgateway import GatewayClient, Session, WriteOutcome, from_mx_value
-from mxgateway.commands import command
+from mxgateway.house import command
 from mxgateway_cli import session_options as options
 from mxgateway_cli.connection import Connection, connected
 from mxgateway_cli.output import emit, emit_message, proto_dict, value_text

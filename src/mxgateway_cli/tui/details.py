@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 from textual.widgets import Static
 
-from mxgateway.quality import quality_name
+from mxgateway import quality_name
 from mxgateway_cli.output import value_text
 from mxgateway_cli.tui import words
 from mxgateway_cli.tui.text import moment_text, one_line

@@ -11,7 +11,7 @@ from textual.message import Message
 from textual.widgets import Tree
 from textual.widgets.tree import TreeNode
 
-from mxgateway.errors import MxGatewayError
+from mxgateway import MxGatewayError
 from mxgateway_cli.tui.plant import Branch, Plant
 from mxgateway_cli.tui.text import one_line
 from mxgateway_cli.tui.words import data_type

@@ -8,10 +8,18 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import NoReturn
 
-from mxgateway import ClientOptions, GalaxyRepositoryClient, GatewayClient, Session
-from mxgateway.auth import redact
-from mxgateway.contract import MAX_BULK_ITEMS
-from mxgateway.errors import MxAccessError, MxGatewayConnectionError, MxGatewayError, MxGatewayTimeoutError
+from mxgateway import (
+    MAX_BULK_ITEMS,
+    ClientOptions,
+    GalaxyRepositoryClient,
+    GatewayClient,
+    MxAccessError,
+    MxGatewayConnectionError,
+    MxGatewayError,
+    MxGatewayTimeoutError,
+    Session,
+)
+from mxgateway.house import redact
 from mxgateway_cli.tui.plant import Branch, Link, Listener, Outcome
 from mxgateway_cli.tui.words import failures
 from mxgateway_contract.generated import galaxy_repository_pb2 as galaxy_pb

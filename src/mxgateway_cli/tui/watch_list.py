@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from mxgateway.quality import is_bad, is_uncertain
+from mxgateway import is_bad, is_uncertain
 from mxgateway_cli.tui.words import failures
 from mxgateway_cli.watch_board import Row
 from mxgateway_contract.generated import galaxy_repository_pb2 as galaxy_pb

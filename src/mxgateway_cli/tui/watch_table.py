@@ -16,7 +16,7 @@ from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from mxgateway.quality import quality_name
+from mxgateway import quality_name
 from mxgateway_cli.output import value_text
 from mxgateway_cli.tui.text import age_text, clock_text, fit, one_line, rate_text
 from mxgateway_cli.tui.watch_list import WatchedTag, WatchList

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from mxgateway.quality import is_status_failure
-from mxgateway.status_details import DETAILS
+from mxgateway import is_status_failure
+from mxgateway.house import DETAILS
 from mxgateway_cli.value_types import type_of
 from mxgateway_contract.generated import galaxy_repository_pb2 as galaxy_pb
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb

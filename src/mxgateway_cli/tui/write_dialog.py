@@ -12,7 +12,7 @@ from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Label, Static
 
-from mxgateway.values import from_mx_value
+from mxgateway import from_mx_value
 from mxgateway_cli.output import value_text
 from mxgateway_cli.tui.plant import Outcome, Plant
 from mxgateway_cli.tui.text import one_line

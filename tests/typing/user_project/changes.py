@@ -6,16 +6,16 @@ from datetime import datetime
 
 from mxgateway import (
     DataChange,
+    DataChanges,
     GatewayClient,
     MxGatewayOverflowError,
     OverflowPolicy,
+    ReadResults,
     Session,
     Subscription,
     SubscriptionState,
     to_dataframe,
 )
-from mxgateway.data_change import DataChanges
-from mxgateway.results import ReadResults
 
 
 def show(change: DataChange) -> None:

@@ -1,0 +1,36 @@
+"""Names that the programs of this repository share with the library: `mxgw-py` and the test kit.
+
+They are no part of the public API and may change with any version. Like the names of the package they load when they
+are first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mxgateway.auth import redact
+    from mxgateway.commands import command
+    from mxgateway.contract import MAX_AGGREGATE_EVENTS
+    from mxgateway.replies import status_text
+    from mxgateway.status_details import DETAILS
+
+_HOME_OF = {
+    "DETAILS": "mxgateway.status_details",
+    "MAX_AGGREGATE_EVENTS": "mxgateway.contract",
+    "command": "mxgateway.commands",
+    "redact": "mxgateway.auth",
+    "status_text": "mxgateway.replies",
+}
+
+__all__ = ["DETAILS", "MAX_AGGREGATE_EVENTS", "command", "redact", "status_text"]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOME_OF.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(home), name)
+    globals()[name] = value
+    return value
