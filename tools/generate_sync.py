@@ -34,6 +34,14 @@ BY_HAND = {"EventStream": "events", "ServerStream": "channel", "Subscription": "
 FACES = GENERATED.keys() | BY_HAND.keys()
 ON_LOOP = {"connection_state"}
 """Properties that ask gRPC, which only the loop's thread may do."""
+WORDS = (
+    ("async with await ", "with "),
+    ("async with", "with"),
+    ("async for", "for"),
+    ("async iterator", "iterator"),
+    ("was awaited", "was called"),
+)
+"""What docstrings say of the asynchronous form → of the blocking one."""
 
 HEADER = '''"""{title}
 
@@ -219,7 +227,10 @@ def _doc(owner: str, node: ast.FunctionDef | ast.AsyncFunctionDef) -> str:
 
 
 def _first_paragraph(doc: str) -> str:
-    return inspect.cleandoc(doc).partition("\n\n")[0]
+    first = inspect.cleandoc(doc).partition("\n\n")[0]
+    for asynchronous, blocking in WORDS:
+        first = first.replace(asynchronous, blocking)
+    return first
 
 
 def _indent(text: str) -> str:

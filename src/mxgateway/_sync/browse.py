@@ -58,7 +58,7 @@ class BrowseNode(Facade[aio.BrowseNode]):
 
     @property
     def children(self) -> list[BrowseNode]:
-        """The children; empty until `expand` was awaited.
+        """The children; empty until `expand` was called.
 
         The blocking form of `mxgateway.BrowseNode.children`, see there.
         """

@@ -22,7 +22,7 @@ from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 
 
 class Session(Facade[aio.Session]):
-    """One session of a gateway. Made by `GatewayClient.open_session`; close it, or use it with `async with`.
+    """One session of a gateway. Made by `GatewayClient.open_session`; close it, or use it with `with`.
 
     The blocking form of `mxgateway.Session`, see there.
     """
@@ -119,7 +119,7 @@ class Session(Facade[aio.Session]):
         supervisory: bool = False,
         reconnect: bool = True,
     ) -> Subscription:
-        """Changes of some tags, over interruptions of the connection. Use it with `async with`, or just iterate.
+        """Changes of some tags, over interruptions of the connection. Use it with `with`, or just iterate.
 
         The blocking form of `mxgateway.Session.subscribe`, see there.
         """

@@ -77,3 +77,12 @@ def test_a_method_has_the_parameters_of_its_asynchronous_one(name: str) -> None:
         if wanted_parameters != list(got.parameters.values()) or result != str(got.return_annotation):
             differences.append(f"{member}: {got}, but asynchronously {wanted}")
     assert differences == []
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_docstrings_speak_of_the_blocking_form(name: str) -> None:
+    """Nobody who reads `mxgateway.sync` is told to write `async with` or to await."""
+    cls = getattr(mxgateway.sync, name)
+    texts = [cls.__doc__, *(inspect.getdoc(inspect.getattr_static(cls, each)) for each in vars(cls))]
+    asynchronous = re.compile(r"async (with|for|iterator)|\bawait(ed)?\b")
+    assert [text for text in texts if asynchronous.search(text or "")] == []
