@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import enum
 import typing
 from collections.abc import Iterator
 from typing import Any
@@ -24,8 +23,9 @@ Settings come from four places; the first that says something wins:
 3. a TOML file, `--config FILE`
 4. the defaults below
 
-`mxgateway check-config` checks all of it without starting anything. A setting that does not exist, or has a value that
-makes no sense, stops the start with its name and the remedy.
+`mxgateway check-config` checks all of it without starting anything. A setting that does not exist, does nothing, or has
+a value that makes no sense stops the start: each such mistake is told with where it stands (file and line, variable or
+flag), the setting's name and the remedy.
 
 ```toml title="gateway.toml"
 listen = "0.0.0.0:5001"
@@ -48,7 +48,8 @@ export MXGATEWAY__SESSIONS__MAX_SESSIONS=32
 
 def configuration_page() -> str:
     """`docs/configuration.md`."""
-    from mxgateway_server.config.settings import ENVIRONMENT_PREFIX, Settings
+    from mxgateway_server.config.settings import Settings
+    from mxgateway_server.config.sources import environment_name
 
     parts = [_HEAD]
     for path, section in _sections(Settings, ()):
@@ -56,11 +57,9 @@ def configuration_page() -> str:
         parts.append("| option | type | default | meaning |\n|---|---|---|---|")
         for name, field in section.model_fields.items():
             if _section(field) is None:
-                environment = ENVIRONMENT_PREFIX + "__".join((*path, name)).upper()
+                variable = environment_name(".".join((*path, name)))
                 meaning = " ".join((field.description or "").split()).replace("|", "\\|")
-                parts.append(
-                    f"| `{name}`<br>`{environment}` | {_type(field)} | {_default(field)} | {meaning or _words(name)} |"
-                )
+                parts.append(f"| `{name}` | {_type(field)} | {_default(field)} | {meaning}<br>`{variable}` |")
         parts.append("")
     return "\n".join(parts)
 
@@ -80,10 +79,11 @@ def _section(field: FieldInfo) -> type[BaseModel] | None:
 
 def _type(field: FieldInfo) -> str:
     kind: Any = field.annotation
-    if typing.get_origin(kind) is typing.Literal:
+    extra = field.json_schema_extra
+    if isinstance(extra, dict) and isinstance(choices := extra.get("choices"), list):
+        text = ", ".join(f"`{each}`" for each in choices)
+    elif typing.get_origin(kind) is typing.Literal:
         text = ", ".join(f"`{each}`" for each in typing.get_args(kind))
-    elif isinstance(kind, type) and issubclass(kind, enum.Enum):
-        text = ", ".join(f"`{each.value}`" for each in kind)
     elif typing.get_origin(kind) is tuple:
         text = "list of text"
     elif typing.get_origin(kind) is dict:
@@ -101,8 +101,6 @@ def _type(field: FieldInfo) -> str:
 
 def _default(field: FieldInfo) -> str:
     value = field.get_default(call_default_factory=True)
-    if isinstance(value, enum.Enum):
-        value = value.value
     if value in ("", (), {}):
         return "empty"
     if isinstance(value, bool):
@@ -110,7 +108,3 @@ def _default(field: FieldInfo) -> str:
     if isinstance(value, tuple):
         return ", ".join(f"`{each}`" for each in value)
     return f"`{value:g}`" if isinstance(value, float) else f"`{value}`"
-
-
-def _words(name: str) -> str:
-    return name.replace("_", " ").capitalize() + "."

@@ -353,7 +353,7 @@ class Gateway:
                 events.replay_retention_seconds,
             ),
             SubscriberLimits(events.queue_capacity, events.queue_max_bytes),
-            events.backpressure_policy.number,
+            events.policy,
             sessions.max_event_subscribers_per_session if sessions.allow_multiple_event_subscribers else 1,
             events.require_subscriber,
         )
@@ -383,7 +383,7 @@ class Gateway:
         if settings.persist_snapshot:
             snapshots = SnapshotFile(_path(settings.snapshot_cache_path, self._settings, "galaxy-snapshot.jsonl.gz"))
         timing = GalaxyTiming(
-            poll_interval=settings.dashboard_refresh_interval_seconds,
+            poll_interval=settings.poll_interval_seconds,
             probe=settings.command_timeout_seconds,
             test_connection=settings.test_connection_timeout_seconds,
             longest_retry=settings.longest_read_retry_seconds,

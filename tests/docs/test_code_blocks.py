@@ -139,7 +139,7 @@ def test_command_lines_parse(block: Block) -> None:
 
 @pytest.mark.parametrize("block", [b for b in ALL if b.title.endswith("gateway.toml")], ids=lambda b: b.where)
 def test_the_configuration_shown_is_accepted(block: Block, tmp_path: Path) -> None:
-    from mxgateway_server.config.settings import load
+    from mxgateway_server.config.sources import load
 
     file = tmp_path / "gateway.toml"
     file.write_text(block.text, encoding="utf-8")

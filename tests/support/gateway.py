@@ -21,7 +21,8 @@ from mxgateway_server.access.constraints import FREE, Constraints
 from mxgateway_server.access.keys import load_pepper
 from mxgateway_server.access.store import KeyStore
 from mxgateway_server.app import Gateway, Running
-from mxgateway_server.config.settings import Settings, load
+from mxgateway_server.config.settings import Settings
+from mxgateway_server.config.sources import load
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from mxgateway_server.config.settings import Settings, load
+from mxgateway_server.config.settings import Settings
+from mxgateway_server.config.sources import load
 from mxgateway_server.errors import ConfigurationError
 
 config_option = click.option(

@@ -219,7 +219,7 @@ class CommandGate:
     def _unavailable(self, command: pb.MxCommand) -> str | None:
         facts = COMMANDS[command.kind]
         if facts.group is Group.ALARM:
-            return f"{facts.name} is not available: alarms are not configured on this gateway"
+            return f"{facts.name} is not available: this version of the gateway has no alarms"
         if facts.group is Group.FAULT and not self._allow_fault_injection:
             return f"{facts.name} exists only while the gateway runs with allow_fault_injection"
         return None

@@ -9,7 +9,8 @@ import grpc
 import grpc.aio
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
-from mxgateway_server.config.settings import Settings, split_address
+from mxgateway_server.config.addresses import split_address
+from mxgateway_server.config.settings import Settings
 from mxgateway_server.errors import ConfigurationError
 from mxgateway_server.logs import get_logger
 from mxgateway_server.rpc.guard import Guard

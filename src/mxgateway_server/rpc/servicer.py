@@ -221,4 +221,4 @@ class GatewayServicer:
 
 
 def _no_alarms() -> NoAlarmProviderError:
-    return NoAlarmProviderError("no alarm provider: alarms are not configured on this gateway (setting alarms.enabled)")
+    return NoAlarmProviderError("no alarm provider: this version of the gateway has no alarms")

@@ -1,0 +1,191 @@
+"""The sections of the settings: every option with its bounds, its default and the sentence that the docs show."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
+from mxgateway_protocol.contract import EVENT_QUEUE_CAPACITY, MAX_FRAME_BYTES
+
+_POLICY = "BACKPRESSURE_POLICY_"
+POLICIES = {
+    name.removeprefix(_POLICY).lower(): number
+    for name, number in pb.BackpressurePolicy.items()
+    if number != pb.BACKPRESSURE_POLICY_UNSPECIFIED
+}
+"""Backpressure policies by the names that settings use; see BackpressurePolicy in the contract."""
+
+
+def _policy(name: str) -> str:
+    if name not in POLICIES:
+        raise ValueError(f"write one of: {', '.join(POLICIES)}")
+    return name
+
+
+PolicyName = Annotated[str, AfterValidator(_policy), Field(json_schema_extra={"choices": list(POLICIES)})]
+
+
+class Section(BaseModel):
+    """A group of options; fixed once it is read."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False)
+
+
+class AuthenticationSettings(Section):
+    mode: Literal["api_key", "disabled"] = "api_key"
+    """`disabled` gives every caller every scope: local development only, and only on loopback addresses."""
+    database: str = ""
+    """SQLite file or SQLAlchemy URL of the key store; empty for `keys.db` in the state directory."""
+    pepper_file: str = ""
+    """File with the secret that keys are hashed with; empty for `pepper` in the state directory."""
+    run_migrations_on_startup: bool = True
+    """Brings the key store to this version's schema at start."""
+    cache_seconds: float = Field(default=2.0, ge=0, le=60)
+    """How long a checked key is trusted without asking the store: a revocation by another process is seen after it."""
+    failures_before_throttle: int = Field(default=10, ge=1)
+    """Failures of one key id from one address before both together have to wait."""
+    throttle_seconds: float = Field(default=5.0, ge=0)
+    """How long they have to wait, doubling with each further failure up to a minute; 0 for no throttle."""
+    audit_writes: bool = True
+    """Records every write: who, which tag, outcome; never the value."""
+    audit_retention_days: int = Field(default=400, ge=0)
+    """Days that audit records are kept; 0 for ever."""
+
+
+class WorkerSettings(Section):
+    command: tuple[str, ...] = ()
+    """Program and first arguments of a worker; empty for this Python with `-m mxgateway_worker`."""
+    working_directory: str = ""
+    """Working directory of workers; empty for the gateway's."""
+    backend: str = "simulator"
+    """Backend of sessions that ask for none: simulator or replay."""
+    allowed_backends: tuple[str, ...] = ()
+    """Further backends that a session may ask for by name."""
+    backend_options: dict[str, str] = Field(default_factory=dict)
+    """Options handed to the backend, such as `profile`."""
+    allowed_backend_options: tuple[str, ...] = ("profile",)
+    """Backend options that callers may set; with fault injection allowed, all but those that name files."""
+    startup_timeout_seconds: float = Field(default=30.0, gt=0)
+    """Limit from start to ready."""
+    shutdown_timeout_seconds: float = Field(default=10.0, gt=0)
+    """Limit from being asked to end to having ended; then the worker is killed."""
+    terminate_timeout_seconds: float = Field(default=2.0, gt=0)
+    """Limit from terminate to kill."""
+    heartbeat_interval_seconds: float = Field(default=5.0, gt=0)
+    """How often a worker says that it is alive."""
+    heartbeat_grace_seconds: float = Field(default=15.0, gt=0)
+    """Silence after which an idle worker counts as hung."""
+    heartbeat_stuck_ceiling_seconds: float = Field(default=75.0, gt=0)
+    """Silence, or age of one call, after which a busy worker counts as hung."""
+    max_message_bytes: int = Field(default=MAX_FRAME_BYTES, ge=64 * 1024, le=1024 * 1024 * 1024)
+    """Longest frame of the pipe."""
+    pool_size: int = Field(default=2, ge=0, le=64)
+    """Workers kept ready, so that a session opens at once; 0 for none."""
+    simultaneous_starts: int = Field(default=4, ge=1, le=64)
+    """Workers that may be starting at the same time."""
+
+
+class SessionSettings(Section):
+    default_command_timeout_seconds: float = Field(default=30.0, gt=0)
+    """Limit of a command when neither the call nor the session says another."""
+    max_command_timeout_seconds: float = Field(default=600.0, gt=0)
+    """Longest limit that a caller may ask for."""
+    max_sessions: int = Field(default=64, ge=1)
+    """Sessions that may be open at once, of all callers together; each has a worker process of its own."""
+    max_sessions_per_key: int = Field(default=0, ge=0)
+    """Sessions that one key may have at once; 0 for no limit of its own."""
+    max_pending_commands_per_session: int = Field(default=128, ge=1)
+    """Commands under way on one session; more fail at once."""
+    default_lease_seconds: float = Field(default=1800.0, gt=0)
+    """Life of a session without calls and streams; each call begins it anew."""
+    lease_sweep_interval_seconds: float = Field(default=30.0, gt=0)
+    """How often leases are looked at: a session ends at most so much later than its lease."""
+    detach_grace_seconds: float = Field(default=30.0, ge=0)
+    """Life of a session after its last stream broke off, unless a call comes; 0 for the lease only."""
+    allow_multiple_event_subscribers: bool = True
+    """Whether a session may have several event streams at once."""
+    max_event_subscribers_per_session: int = Field(default=8, ge=1)
+    """Event streams that one session may have at once, when it may have several."""
+
+
+class EventSettings(Section):
+    queue_capacity: int = Field(default=EVENT_QUEUE_CAPACITY, ge=1)
+    """Events that may wait for one stream, or for the first stream of a session."""
+    queue_max_bytes: int = Field(default=16 * 1024 * 1024, ge=1024)
+    """The same in bytes."""
+    backpressure_policy: PolicyName = "fail_fast"
+    """What happens when they are more, unless session or stream say otherwise."""
+    replay_buffer_capacity: int = Field(default=1024, ge=0)
+    """Delivered events kept for streams that resume; 0 for none."""
+    replay_retention_seconds: float = Field(default=300.0, ge=0)
+    """Age after which they go; 0 for no age limit."""
+    replay_max_bytes: int = Field(default=16 * 1024 * 1024, ge=1024)
+    """Bytes of delivered events kept for streams that resume; the oldest go first."""
+    require_subscriber: bool = False
+    """Faults a session whose events overflow while nobody reads them, as the original does."""
+    max_batch_events: int = Field(default=2000, ge=1)
+    """Events in one message of StreamEventBatches, unless the stream asks for fewer."""
+    max_batch_bytes: int = Field(default=1024 * 1024, ge=1024)
+    """The same in bytes."""
+
+    @property
+    def policy(self) -> pb.BackpressurePolicy.ValueType:
+        """`backpressure_policy` as the contract numbers it."""
+        return POLICIES[self.backpressure_policy]
+
+
+class ProtocolSettings(Section):
+    max_grpc_message_bytes: int = Field(default=MAX_FRAME_BYTES, ge=64 * 1024)
+    """Longest gRPC message, sent or received; a longer one fails with RESOURCE_EXHAUSTED."""
+    reflection: bool = False
+    """Offers gRPC server reflection (scope metadata:read)."""
+    keepalive_seconds: float = Field(default=20.0, gt=0)
+    """Interval of HTTP/2 pings that find dead peers."""
+    keepalive_timeout_seconds: float = Field(default=10.0, gt=0)
+    """How long the answer to such a ping may take; then the connection counts as broken."""
+    shutdown_grace_seconds: float = Field(default=10.0, ge=0)
+    """Limit of an orderly stop: streams end, workers close."""
+
+
+class GalaxySettings(Section):
+    connection_string: str = ""
+    """Galaxy database: a SQLite file or SQLAlchemy URL; empty for the name or path given by `--galaxy`."""
+    command_timeout_seconds: float = Field(default=60.0, gt=0)
+    """Limit of one statement, and of logging in."""
+    test_connection_timeout_seconds: float = Field(default=5.0, gt=0)
+    """Limit of TestConnection as a whole; a database that takes longer is answered as not reachable."""
+    poll_interval_seconds: float = Field(default=30.0, gt=0)
+    """How often the time of the last deployment is looked at."""
+    longest_read_retry_seconds: float = Field(default=600.0, gt=0)
+    """A deployment that cannot be read is tried again after one poll interval, then after twice as long each time,
+    up to this. Another deployment is read at once."""
+    persist_snapshot: bool = True
+    """Keeps the last good hierarchy in a file, so that browsing works at once after a start, database or not."""
+    snapshot_cache_path: str = ""
+    """File of the last good hierarchy; empty for `galaxy-snapshot.jsonl.gz` in the state directory."""
+
+
+class TlsSettings(Section):
+    certificate_file: str = ""
+    """PEM certificate chain of the operator; with `key_file`. Empty for a self-signed one that is made and kept."""
+    key_file: str = ""
+    """PEM private key of `certificate_file`, without a pass phrase."""
+    self_signed_directory: str = ""
+    """Where the self-signed certificate lives; empty for `certs` in the state directory."""
+    validity_years: int = Field(default=10, ge=1, le=100)
+    """Years that a self-signed certificate is valid, from the day it is made."""
+    additional_dns_names: tuple[str, ...] = ()
+    """Further names or addresses under which clients reach the gateway."""
+    regenerate_if_expired: bool = True
+    """Makes a new self-signed certificate at a start after the end of the old one; off, the start is refused."""
+
+
+class LoggingSettings(Section):
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    """Least level of the records that are written."""
+    format: Literal["console", "json"] = "console"
+    """One line of text or of JSON for each record, on stderr."""
+    loop_lag_interval_seconds: float = Field(default=300.0, ge=0)
+    """How often `event_loop_lag` tells how late the gateway's event loop runs; 0 for never."""
