@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from mxgateway_contract import hresults
+from mxgateway_contract import failures, hresults
 from mxgateway_contract.status import OK, PENDING, Category, MxStatus, Source
 from mxgateway_protocol.backend import EventSink
 from mxgateway_protocol.errors import MxComError
@@ -19,14 +19,14 @@ from mxgateway_simulator.lmx.schedule import Schedule
 from mxgateway_simulator.lmx.subscriptions import Subscriptions
 from mxgateway_simulator.lmx.users import UserDirectory
 from mxgateway_simulator.lmx.writing import Writes
-from mxgateway_simulator.plant.board import Key
+from mxgateway_simulator.plant.entries import Key
 from mxgateway_simulator.plant.galaxy_file import UserRow
 from mxgateway_simulator.plant.plant import Plant
-from mxgateway_simulator.plant.tags import Binding, failure
+from mxgateway_simulator.plant.plant_tags import PlantTags
+from mxgateway_simulator.plant.tags import Binding
 
 _MS = 10**6
 _MOST_A_PUMP = 2000
-_NOT_ADVISED_STATUS = failure(Category.CONFIGURATION_ERROR, Source.REQUESTING_LMX, 0)
 _OPERATION_OK = MxStatus(-1, Category.OK, Source.REQUESTING_LMX, 0)
 
 
@@ -41,13 +41,13 @@ class LmxProxy:
     """
 
     def __init__(self, plant: Plant, directory: UserDirectory, sink: EventSink) -> None:
-        self._plant = plant
+        self._tags = tags = PlantTags(plant)
         self._switches = plant.switches
         self._directory = directory
         self._sink = sink
         self._schedule = Schedule()
-        self._subscriptions = Subscriptions(plant, self._schedule, sink)
-        self._writes = Writes(plant, directory, self._subscriptions, self._schedule, sink)
+        self._subscriptions = Subscriptions(tags, self._schedule, sink)
+        self._writes = Writes(tags, directory, self._subscriptions, self._schedule, sink)
         self._servers: dict[int, Server] = {}
         self._next_server = 1
 
@@ -77,7 +77,7 @@ class LmxProxy:
 
     def galaxy_changed(self, now_ns: int) -> None:
         """Objects were deployed or undeployed."""
-        self._plant.galaxy_changed()
+        self._tags.galaxy_changed()
         self._subscriptions.galaxy_changed(now_ns)
 
     def time_jumped(self, delta_ns: int) -> None:
@@ -269,7 +269,7 @@ class LmxProxy:
         """Stops changes of an advised item: Pending at once, OperationComplete later."""
         item = self._item(server_handle, item_handle)
         if item.advise == NOT_ADVISED and self._switches.suspend_unadvised_fails:
-            return _NOT_ADVISED_STATUS
+            return failures.NOT_ADVISED
         if item.is_suspended:
             return OK
         item.is_suspended = True

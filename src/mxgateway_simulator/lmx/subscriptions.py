@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import partial
 
+from mxgateway_contract import failures
 from mxgateway_contract.status import OK, Category, Detail, MxStatus, Source
 from mxgateway_protocol import quality as q
 from mxgateway_protocol.backend import EventSink, Sample
@@ -12,10 +13,10 @@ from mxgateway_protocol.variants import EMPTY, DataType, Variant
 from mxgateway_simulator.lmx.coercion import outward
 from mxgateway_simulator.lmx.items import NOT_ADVISED, Group, Item
 from mxgateway_simulator.lmx.schedule import Schedule
-from mxgateway_simulator.plant.board import Key
-from mxgateway_simulator.plant.plant import Plant
+from mxgateway_simulator.plant.entries import Key
+from mxgateway_simulator.plant.plant_tags import PlantTags
 from mxgateway_simulator.plant.signals import NEVER, Signal, seed_of, uniform
-from mxgateway_simulator.plant.tags import Binding, Tag, Unresolved, Vtq, failure
+from mxgateway_simulator.plant.tags import Binding, Tag, Unresolved, Vtq
 from mxgateway_simulator.references import WHOLE
 
 _OK = (OK,)
@@ -27,8 +28,9 @@ _WAITING = MxStatus(-1, Category.PENDING, Source.RESPONDING_LMX, Detail.RESOLVIN
 class Subscriptions:
     """Keeps advised items connected to the plant and delivers what they see to the sink."""
 
-    def __init__(self, plant: Plant, schedule: Schedule, sink: EventSink) -> None:
-        self._plant = plant
+    def __init__(self, tags: PlantTags, schedule: Schedule, sink: EventSink) -> None:
+        self._tags = tags
+        self._plant = plant = tags.plant
         self._switches = plant.switches
         self._schedule = schedule
         self.sink = sink
@@ -97,12 +99,11 @@ class Subscriptions:
             self._connect(item, now_ns)
 
     def _connect(self, item: Item, now_ns: int) -> bool:
-        found = self._plant.resolve(item.reference, item.context)
+        found = self._tags.resolve(item.reference, item.context)
         if isinstance(found, Binding) and item.is_buffered and self._switches.buffered_needs_buffer:
             row = found.tag.row
             if not row.behaviour.get("buffer"):
-                status = failure(Category.CONFIGURATION_ERROR, Source.RESPONDING_LMX, Detail.INVALID_PROPERTY_ID)
-                found = Unresolved(status, q.BAD_CONFIGURATION_ERROR)
+                found = Unresolved(failures.NO_PROPERTY, q.BAD_CONFIGURATION_ERROR)
         if isinstance(found, Unresolved):
             self._deliver_raw(item, EMPTY, found.quality, now_ns, (found.status,))
             item.last = Vtq(None, found.quality, now_ns, found.status)
@@ -171,16 +172,16 @@ class Subscriptions:
         if before is None or item.is_lost:
             if self._switches.rebind_after_deploy:
                 item.binding = None
-                if isinstance(self._plant.resolve(item.reference, item.context), Binding):
+                if isinstance(self._tags.resolve(item.reference, item.context), Binding):
                     self._restart(item, now_ns)
             return
-        found = self._plant.resolve(item.reference, item.context)
+        found = self._tags.resolve(item.reference, item.context)
         if isinstance(found, Unresolved):
             self._unwatch(item)
             item.is_lost = True
             status = found.status
             if status.detail == self._switches.bad_reference_detail:
-                status = failure(Category.CONFIGURATION_ERROR, Source.RESPONDING_LMX, self._switches.undeployed_detail)
+                status = failures.UNRESOLVED._replace(detail=self._switches.undeployed_detail)
             self._lose(item, status, found.quality, now_ns)
             return
         same = before.tag.object == found.tag.object and before.tag.row == found.tag.row
@@ -191,8 +192,7 @@ class Subscriptions:
             self._show(item, now_ns)
             return
         if changed and self._switches.redeploy_signature_callback:
-            status = failure(Category.CONFIGURATION_ERROR, Source.RESPONDING_LMX, changed)
-            self._lose(item, status, q.BAD_CONFIGURATION_ERROR, now_ns)
+            self._lose(item, changed, q.BAD_CONFIGURATION_ERROR, now_ns)
         self._restart(item, now_ns)
 
     def _lose(self, item: Item, status: MxStatus, quality: int, now_ns: int) -> None:
@@ -371,12 +371,12 @@ class Subscriptions:
                 send(item.server_handle, item.handle, shown, 192, now_ns, _OK)
 
 
-def _signature_mismatch(before: Tag, after: Tag) -> int:
-    """The detail that says what a deployment has changed of an attribute or its object; 0 for nothing."""
+def _signature_mismatch(before: Tag, after: Tag) -> MxStatus | None:
+    """What says that a deployment has changed an attribute, or its object; None when it has not."""
     old, new = before.row, after.row
     if (old.data_type, old.is_array, old.category) != (new.data_type, new.is_array, new.category):
-        return Detail.ATTRIBUTE_SIGNATURE_MISMATCH
-    return Detail.OBJECT_SIGNATURE_MISMATCH if before.object.package_id != after.object.package_id else 0
+        return failures.ATTRIBUTE_CHANGED
+    return failures.OBJECT_CHANGED if before.object.package_id != after.object.package_id else None
 
 
 def _untimed(vtq: Vtq) -> tuple[object, int, MxStatus]:

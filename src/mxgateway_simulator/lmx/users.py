@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from mxgateway_contract.status import Category, Detail, MxStatus
+from mxgateway_contract import failures
+from mxgateway_contract.status import MxStatus
 from mxgateway_simulator.classifications import Category as AttributeCategory
 from mxgateway_simulator.classifications import Security
 from mxgateway_simulator.lmx.items import SUPERVISORY
 from mxgateway_simulator.plant.galaxy_file import UserRow
-from mxgateway_simulator.plant.tags import Tag, object_failure
+from mxgateway_simulator.plant.tags import Tag
 from mxgateway_simulator.switches import Switches
 
 _BY_USER = frozenset({4, 6, 7, 8, 9, 10})
@@ -23,8 +24,6 @@ _PERMISSION = {
     Security.Tune: "tune",
     Security.Configure: "configure",
 }
-
-NOT_WRITEABLE = object_failure(Category.OPERATIONAL_ERROR, Detail.NOT_WRITEABLE)
 
 
 class UserDirectory:
@@ -63,19 +62,19 @@ def refusal(
     """Why a plain write is refused; None when it is not."""
     security = tag.row.security
     if not is_writeable(tag, advise):
-        return NOT_WRITEABLE
+        return failures.NOT_WRITEABLE
     if not directory.is_on or (advise == SUPERVISORY and switches.supervisory_skips_security):
         return None
     if security == Security.SecuredWrite:
-        return object_failure(Category.SECURITY_ERROR, Detail.SECURED_WRITE)
+        return failures.SECURED_NEEDED
     if security == Security.VerifiedWrite:
-        return object_failure(Category.SECURITY_ERROR, Detail.VERIFIED_WRITE)
+        return failures.VERIFIED_NEEDED
     if _is_acknowledgement(tag):
         allowed = user is not None and "acknowledge" in user.permissions
-        return None if allowed else object_failure(Category.SECURITY_ERROR, Detail.NO_ALARM_ACK_PRIVILEGE)
+        return None if allowed else failures.NO_ACK_PRIVILEGE
     if _may_write(user, security):
         return None
-    return object_failure(Category.SECURITY_ERROR, switches.denied_detail)
+    return failures.WRITE_DENIED._replace(detail=switches.denied_detail)
 
 
 def secured_refusal(
@@ -84,18 +83,18 @@ def secured_refusal(
     """Why a secured or verified write is refused; None when it is not."""
     security = tag.row.security
     if not is_writeable(tag, advise):
-        return NOT_WRITEABLE
+        return failures.NOT_WRITEABLE
     if not directory.is_on:
         return None
     if _is_acknowledgement(tag):
         allowed = current is not None and "acknowledge" in current.permissions
-        return None if allowed else object_failure(Category.SECURITY_ERROR, Detail.NO_ALARM_ACK_PRIVILEGE)
+        return None if allowed else failures.NO_ACK_PRIVILEGE
     if not _may_write(current, security):
-        return object_failure(Category.SECURITY_ERROR, Detail.USER_NOT_HAVING_ACCESS_RIGHTS)
+        return failures.USER_LACKS_RIGHTS
     if security == Security.VerifiedWrite and (
         verifier is None or "verify" not in verifier.permissions or verifier is current
     ):
-        return object_failure(Category.SECURITY_ERROR, Detail.VERIFIER_NOT_HAVING_VERIFY_RIGHTS)
+        return failures.VERIFIER_LACKS_RIGHTS
     return None
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
+from mxgateway_contract import failures
 from mxgateway_contract.status import PENDING, Category, Detail, MxStatus, Source
 from mxgateway_protocol.backend import EventSink
 from mxgateway_protocol.variants import DataType
@@ -15,20 +16,17 @@ from mxgateway_simulator.lmx.coercion import CoercionError, coerce, coerce_array
 from mxgateway_simulator.lmx.items import PendingWrite
 from mxgateway_simulator.lmx.schedule import Schedule
 from mxgateway_simulator.lmx.subscriptions import Subscriptions
-from mxgateway_simulator.lmx.users import NOT_WRITEABLE, UserDirectory, refusal, secured_refusal
-from mxgateway_simulator.plant.board import Edit, Key
-from mxgateway_simulator.plant.plant import Plant
-from mxgateway_simulator.plant.tags import Binding, Tag, object_failure
+from mxgateway_simulator.lmx.users import UserDirectory, refusal, secured_refusal
+from mxgateway_simulator.plant.board import Edit
+from mxgateway_simulator.plant.entries import Key
+from mxgateway_simulator.plant.plant_tags import PlantTags
+from mxgateway_simulator.plant.tags import Binding, Tag
 from mxgateway_simulator.references import WHOLE
 
 logger = logging.getLogger(__name__)
 
 _MS = 10**6
 _LARGEST_BATCH = 256
-_OUT_OF_RANGE = object_failure(Category.OPERATIONAL_ERROR, Detail.DATA_OUT_OF_RANGE)
-_BAD_INDEX = object_failure(Category.CONFIGURATION_ERROR, Detail.INDEX_OUT_OF_RANGE)
-_NOT_STORED = object_failure(Category.OTHER_ERROR, Detail.UNKNOWN_ERROR)
-_ALREADY_ACKED = object_failure(Category.OPERATIONAL_ERROR, Detail.ALARM_ACKED_ALREADY)
 _NUMBERS = (DataType.INTEGER, DataType.FLOAT, DataType.DOUBLE)
 
 
@@ -37,13 +35,14 @@ class Writes:
 
     def __init__(
         self,
-        plant: Plant,
+        tags: PlantTags,
         directory: UserDirectory,
         subscriptions: Subscriptions,
         schedule: Schedule,
         sink: EventSink,
     ) -> None:
-        self._plant = plant
+        self._tags = tags
+        self._plant = plant = tags.plant
         self._switches = plant.switches
         self._directory = directory
         self._subscriptions = subscriptions
@@ -90,7 +89,7 @@ class Writes:
             self._plant.board.change(edit_all)
         except BoardError:
             logger.exception("writes could not be stored count=%d", len(batch))
-            results = [(_NOT_STORED, [])] * len(batch)
+            results = [(failures.NOT_STORED, [])] * len(batch)
         for write, (status, keys) in zip(batch, results, strict=True):
             self._finish(write, status, keys, now_ns)
 
@@ -118,7 +117,7 @@ class Writes:
         if hindrance is not None and not hindrance[0].is_success:
             return hindrance[0]
         if binding.aspect not in ("value", "buffer") and not binding.aspect.isdigit():
-            return NOT_WRITEABLE
+            return failures.NOT_WRITEABLE
         refused = self._refusal(write, tag)
         if refused is not None:
             return refused
@@ -127,11 +126,11 @@ class Writes:
         except CoercionError as error:
             return self._misfit(error)
         if not _in_range(tag, value):
-            return _OUT_OF_RANGE
+            return failures.OUT_OF_RANGE
         if tag.act is not None and self._switches.ack_again == "fails" and self._is_acked(tag, now_ns):
-            return _ALREADY_ACKED
+            return failures.ACKED_ALREADY
         time_ns = now_ns if write.time_ns is None else write.time_ns
-        return self._ok if plant.store(edit, binding, value, time_ns, now_ns) else _BAD_INDEX
+        return self._ok if plant.store(edit, binding, value, time_ns, now_ns) else failures.NO_ELEMENT
 
     def _refusal(self, write: PendingWrite, tag: Tag) -> MxStatus | None:
         if write.secured:
@@ -151,16 +150,16 @@ class Writes:
 
     def _misfit(self, error: CoercionError) -> MxStatus:
         if error.detail == Detail.DATA_OUT_OF_RANGE:
-            return _OUT_OF_RANGE
-        software = self._switches.not_coercible_category == "software"
-        category = Category.SOFTWARE_ERROR if software else Category.OPERATIONAL_ERROR
-        detail = error.detail if self._switches.not_coercible_detail == "specific" else Detail.INCORRECT_DATA_TYPE
-        return object_failure(category, detail)
+            return failures.OUT_OF_RANGE
+        status = failures.NOT_COERCIBLE
+        if self._switches.not_coercible_category == "operational":
+            status = status._replace(category=Category.OPERATIONAL_ERROR)
+        return status._replace(detail=error.detail) if self._switches.not_coercible_detail == "specific" else status
 
     def _is_acked(self, tag: Tag, now_ns: int) -> bool:
         if tag.row.extension != "AlarmExtension":
             return False
-        alarm = self._plant.anchor_alarm(tag.object, tag.row)
+        alarm = self._tags.anchor_alarm(tag.object, tag.row)
         return alarm is not None and alarm.state(now_ns).acked
 
 

@@ -7,17 +7,15 @@ second at most, because one of its many alarms changes all the time.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import NamedTuple, Protocol
 
 from mxgateway_simulator.classifications import AREA_CATEGORY
 from mxgateway_simulator.plant.alarms import Alarm
-from mxgateway_simulator.plant.board import Key
-from mxgateway_simulator.plant.galaxy_file import GalaxyObject
+from mxgateway_simulator.plant.entries import Key
+from mxgateway_simulator.plant.galaxy_file import AttributeRow, GalaxyFile, GalaxyObject
+from mxgateway_simulator.plant.plant import Plant
 from mxgateway_simulator.plant.signals import NEVER, Sampled
 from mxgateway_simulator.plant.tags import Tag
-
-if TYPE_CHECKING:
-    from mxgateway_simulator.plant.plant import Plant
 
 MOST_ALARMS = 400
 """An area with more alarms below it has no roll-ups: to work them out would hold up everything else."""
@@ -27,6 +25,22 @@ _MOST_OBJECTS = 4000
 _SEVERITIES = 4
 _PRIORITIES_A_SEVERITY = 250
 _AREA_GRID_NS = 10**9
+
+
+_MOST_ROLLUPS = 64
+
+
+class TagFinder(Protocol):
+    """What an object's own attributes need of all others."""
+
+    @property
+    def plant(self) -> Plant: ...
+
+    def related(self, obj: GalaxyObject, name: str) -> Tag | None:
+        """Another attribute, named relative to an object."""
+
+    def anchor_alarm(self, obj: GalaxyObject, row: AttributeRow) -> Alarm | None:
+        """The alarm that an attribute of an alarm extension belongs to."""
 
 
 class _Totals(NamedTuple):
@@ -105,34 +119,56 @@ def is_rollup(name: str) -> bool:
     return name in _FIELDS
 
 
-def alarms_below(plant: Plant, obj: GalaxyObject) -> list[tuple[Alarm, Tag]] | None:
+def alarms_below(tags: TagFinder, obj: GalaxyObject) -> list[tuple[Alarm, Tag]] | None:
     """The alarms of an object, for an area also of all that is in it, each with its priority; None for too many."""
-    places = _places(plant, obj)
+    places = _places(tags.plant.galaxy, obj)
     if places is None:
         return None
-    pairs = (_alarm(plant, owner, anchor) for owner, anchor in places)
+    pairs = (_alarm(tags, owner, anchor) for owner, anchor in places)
     return [pair for pair in pairs if pair is not None]
 
 
-def _places(plant: Plant, obj: GalaxyObject) -> list[tuple[GalaxyObject, str]] | None:
+def _places(galaxy: GalaxyFile, obj: GalaxyObject) -> list[tuple[GalaxyObject, str]] | None:
     """Objects and the attributes that have an alarm, counted before anything about them is looked up."""
     found: list[tuple[GalaxyObject, str]] = []
     waiting, seen = [obj], {obj.gobject_id}
     while waiting:
         current = waiting.pop()
-        found += [(current, anchor) for anchor in plant.galaxy.alarm_anchors(current.package_id)]
+        found += [(current, anchor) for anchor in galaxy.alarm_anchors(current.package_id)]
         if len(found) > MOST_ALARMS or len(seen) > _MOST_OBJECTS:
             return None
         if current.category_id == AREA_CATEGORY:
-            for other in plant.galaxy.objects_of_area(current.gobject_id, _MOST_OBJECTS + 1):
+            for other in galaxy.objects_of_area(current.gobject_id, _MOST_OBJECTS + 1):
                 if other.gobject_id not in seen:
                     seen.add(other.gobject_id)
                     waiting.append(other)
     return found
 
 
-def _alarm(plant: Plant, obj: GalaxyObject, anchor: str) -> tuple[Alarm, Tag] | None:
-    row: Any = plant.galaxy.attribute(obj.package_id, f"{anchor}.InAlarm")
-    alarm = plant.anchor_alarm(obj, row) if row is not None else None
-    priority = plant.related(obj, f"{anchor}.Priority")
+def _alarm(tags: TagFinder, obj: GalaxyObject, anchor: str) -> tuple[Alarm, Tag] | None:
+    row = tags.plant.galaxy.attribute(obj.package_id, f"{anchor}.InAlarm")
+    alarm = tags.anchor_alarm(obj, row) if row is not None else None
+    priority = tags.related(obj, f"{anchor}.Priority")
     return (alarm, priority) if alarm is not None and priority is not None else None
+
+
+class AlarmRollups:
+    """The roll-ups of all objects and areas that somebody looks at."""
+
+    def __init__(self, tags: TagFinder) -> None:
+        self._tags = tags
+        self._known: dict[int, AlarmRollup | None] = {}
+
+    def of(self, obj: GalaxyObject) -> AlarmRollup | None:
+        """What an object or area says of the alarms below it; None when there are too many to say it."""
+        if obj.gobject_id not in self._known:
+            if len(self._known) >= _MOST_ROLLUPS:
+                self._known.clear()
+            # Kept, because hundreds of look-ups stand behind an area's.
+            alarms = alarms_below(self._tags, obj)
+            self._known[obj.gobject_id] = None if alarms is None else AlarmRollup(self._tags.plant, obj, alarms)
+        return self._known[obj.gobject_id]
+
+    def clear(self) -> None:
+        """Forgets them all, as after a deployment."""
+        self._known.clear()

@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from mxgateway_simulator.plant.board import ACK, VALUE, Board, Edit
+from mxgateway_simulator.plant.board import Board, Edit
+from mxgateway_simulator.plant.entries import ACK, VALUE, Acked, Key, Step
 from mxgateway_simulator.plant.signals import NEVER, Sampled
 
 _LONGEST_COMMENT = 256
+_NEVER_ACKED = Acked(0, "")
 _DISABLED = 2
 """AlarmModeCmd: 0 enable, 1 silence, 2 disable."""
 
@@ -52,7 +54,7 @@ class Alarm:
         board: Board,
         anchor: str,
         sample: Callable[[int], Sampled],
-        steps: Callable[[], list[tuple[int, Any]]],
+        steps: Callable[[], Sequence[Step]],
         active: bool,
         owners: Sequence[str] = (),
     ) -> None:
@@ -68,16 +70,16 @@ class Alarm:
         self._history: tuple[int, Sampled] | None = None
 
     @property
-    def keys(self) -> frozenset[tuple[str, str]]:
+    def keys(self) -> frozenset[Key]:
         """Entries of the board that the alarm depends on."""
         own = {(VALUE, self._anchor), (ACK, self._anchor)}
         return frozenset(own | {(VALUE, name) for name in (*self._inhibits, *self._modes)})
 
     def _enabled(self) -> bool:
-        get = self._board.get
-        if any((entry := get(VALUE, name)) and entry["v"] for name in self._inhibits):
+        written = self._board.written
+        if any((entry := written(name)) and entry.value for name in self._inhibits):
             return False
-        return not any((entry := get(VALUE, name)) and entry["v"] == _DISABLED for name in self._modes)
+        return not any((entry := written(name)) and entry.value == _DISABLED for name in self._modes)
 
     def state(self, t_ns: int) -> AlarmState:
         """The alarm at a time; its sub-attributes ask for the same time one after the other."""
@@ -91,14 +93,16 @@ class Alarm:
     def _worked_out(self, t_ns: int) -> AlarmState:
         now = self._sample(t_ns)
         in_alarm = bool(now.value) == self._active
-        ack = self._board.get(ACK, self._anchor) or {"t": 0, "m": ""}
+        ack = self._board.acked(self._anchor) or _NEVER_ACKED
         if in_alarm:
             on_ns, off_ns = now.changed_ns, self._previous_end(now.changed_ns)
         else:
             on_ns, off_ns = self._last_alarm(now.changed_ns)
         if not self._enabled():
-            return AlarmState(False, True, on_ns, off_ns, ack["t"], now.changed_ns, now.next_ns, ack["m"])
-        return AlarmState(in_alarm, ack["t"] >= on_ns, on_ns, off_ns, ack["t"], now.changed_ns, now.next_ns, ack["m"])
+            return AlarmState(False, True, on_ns, off_ns, ack.time_ns, now.changed_ns, now.next_ns, ack.comment)
+        return AlarmState(
+            in_alarm, ack.time_ns >= on_ns, on_ns, off_ns, ack.time_ns, now.changed_ns, now.next_ns, ack.comment
+        )
 
     def _last_alarm(self, changed_ns: int) -> tuple[int, int]:
         """Start and end of the alarm before a time without one; zeros when there was none."""
@@ -146,4 +150,4 @@ class Alarm:
 
     def acknowledge(self, edit: Edit, comment: Any, now_ns: int) -> None:
         """Writing AckMsg: acknowledges, and the text is the comment."""
-        edit.put(ACK, self._anchor, {"t": now_ns, "m": str(comment)[:_LONGEST_COMMENT]})
+        edit.put(ACK, self._anchor, Acked(now_ns, str(comment)[:_LONGEST_COMMENT]))

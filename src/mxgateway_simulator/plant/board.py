@@ -6,31 +6,28 @@ whether anybody else has written; then only entries with a higher sequence are r
 
 from __future__ import annotations
 
-import json
 import logging
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, TypeAlias
 
 from mxgateway_simulator.errors import BoardError
+from mxgateway_simulator.plant.entries import (
+    ACK,
+    VALUE,
+    Acked,
+    Entry,
+    EntryError,
+    Key,
+    Switched,
+    Written,
+    decode,
+    encode,
+)
 
 logger = logging.getLogger(__name__)
-
-Key: TypeAlias = tuple[str, str]
-"""(kind, name in lower case)."""
-
-VALUE = "value"
-"""Written value of `object.attribute`: {"v": value, "q": quality, "t": source time, "w": write time, "h": steps,
-"s": the attribute's type then}."""
-ACK = "ack"
-"""Acknowledgement of an alarm, by `object.attribute`: {"t": time, "m": comment}."""
-SCAN = "scan"
-"""Scan state of an object: {"on": bool, "t": time}."""
-ENGINE = "engine"
-"""Whether an engine or platform runs: {"on": bool, "t": time}."""
 
 _BUSY_SECONDS = 2.0
 _WAL_ATTEMPTS, _WAL_PAUSE_SECONDS = 200, 0.01
@@ -44,7 +41,30 @@ CREATE TABLE IF NOT EXISTS board (name TEXT PRIMARY KEY, value TEXT NOT NULL) WI
 """
 
 
-class Board:
+class Entries:
+    """Entries by kind and name, each with its own type."""
+
+    def get(self, kind: str, name: str) -> Entry | None:
+        """An entry of any kind, or None."""
+        raise NotImplementedError
+
+    def written(self, name: str) -> Written | None:
+        """What was written to an attribute."""
+        entry = self.get(VALUE, name)
+        return entry if isinstance(entry, Written) else None
+
+    def acked(self, name: str) -> Acked | None:
+        """The acknowledgement of an attribute's alarm."""
+        entry = self.get(ACK, name)
+        return entry if isinstance(entry, Acked) else None
+
+    def switched(self, kind: str, name: str) -> Switched | None:
+        """The scan state of an object (SCAN), or whether an engine runs (ENGINE); None where nobody ever switched."""
+        entry = self.get(kind, name)
+        return entry if isinstance(entry, Switched) else None
+
+
+class Board(Entries):
     """The shared board, opened by one worker, or by a command that changes the plant.
 
     Args:
@@ -57,7 +77,7 @@ class Board:
 
     def __init__(self, path: str | Path, build_id: str) -> None:
         self.path = Path(path)
-        self._entries: dict[Key, Any] = {}
+        self._entries: dict[Key, Entry] = {}
         self.revision = 0
         """Counts what has changed since the board was opened."""
         self._seen = 0
@@ -71,13 +91,13 @@ class Board:
             self._prepare(build_id)
             self._data_version = self._version()
             self._read_new()
-        except sqlite3.Error as error:
+        except (sqlite3.Error, EntryError) as error:
             self._connection.close()
             raise self._error("cannot be read", error) from error
         self._unreported.clear()
 
     def _error(self, what: str, error: Exception) -> BoardError:
-        corrupt = isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError)
+        corrupt = not isinstance(error, (sqlite3.OperationalError, OSError))
         remedy = (
             "remove it: only values written to the simulated plant are lost"
             if corrupt
@@ -125,11 +145,11 @@ class Board:
     def close(self) -> None:
         self._connection.close()
 
-    def get(self, kind: str, name: str) -> Any:
-        """The payload of an entry, or None; as of the last poll or change."""
+    def get(self, kind: str, name: str) -> Entry | None:
+        """An entry, or None; as of the last poll or change."""
         return self._entries.get((kind, name))
 
-    def entries(self) -> dict[Key, Any]:
+    def entries(self) -> dict[Key, Entry]:
         """All entries, as of the last poll or change."""
         return dict(self._entries)
 
@@ -144,7 +164,7 @@ class Board:
             if version != self._data_version:
                 self._data_version = version
                 self._read_new()
-        except sqlite3.Error as error:
+        except (sqlite3.Error, EntryError) as error:
             raise self._error("cannot be read", error) from error
         if not self._unreported:
             return self._unreported
@@ -163,18 +183,16 @@ class Board:
                 self._read_new()
                 edit(changes)
                 seq = self._seen
-                for (kind, name), payload in changes.made.items():
+                for (kind, name), entry in changes.made.items():
                     seq += 1
-                    if payload is None:
-                        payload = _REMOVED
                     self._connection.execute(
-                        "INSERT OR REPLACE INTO entry VALUES (?, ?, ?, ?)", (kind, name, seq, json.dumps(payload))
+                        "INSERT OR REPLACE INTO entry VALUES (?, ?, ?, ?)", (kind, name, seq, encode(entry))
                     )
-        except sqlite3.Error as error:
+        except (sqlite3.Error, EntryError) as error:
             raise self._error("cannot be written", error) from error
         self._seen = seq
-        for key, payload in changes.made.items():
-            self._mirror(key, payload)
+        for key, entry in changes.made.items():
+            self._mirror(key, entry)
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -195,33 +213,29 @@ class Board:
             "SELECT kind, name, seq, payload FROM entry WHERE seq > ? ORDER BY seq", (self._seen,)
         ).fetchall()
         for kind, name, seq, payload in rows:
+            self._mirror((kind, name), decode(kind, payload))
             self._seen = seq
-            value = json.loads(payload)
-            self._mirror((kind, name), None if value == _REMOVED else value)
             self._unreported.add((kind, name))
 
-    def _mirror(self, key: Key, payload: Any) -> None:
+    def _mirror(self, key: Key, entry: Entry | None) -> None:
         self.revision += 1
-        if payload is None:
+        if entry is None:
             self._entries.pop(key, None)
         else:
-            self._entries[key] = payload
+            self._entries[key] = entry
 
 
-_REMOVED = {"removed": True}
-
-
-class Edit:
+class Edit(Entries):
     """Changes of the board under way: reads see what the same edit has put."""
 
-    def __init__(self, entries: dict[Key, Any]) -> None:
+    def __init__(self, entries: dict[Key, Entry]) -> None:
         self._entries = entries
-        self.made: dict[Key, Any] = {}
+        self.made: dict[Key, Entry | None] = {}
 
-    def get(self, kind: str, name: str) -> Any:
+    def get(self, kind: str, name: str) -> Entry | None:
         key = (kind, name)
         return self.made[key] if key in self.made else self._entries.get(key)
 
-    def put(self, kind: str, name: str, payload: Any) -> None:
+    def put(self, kind: str, name: str, entry: Entry | None) -> None:
         """Sets an entry; None removes it."""
-        self.made[kind, name] = payload
+        self.made[kind, name] = entry

@@ -3,29 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
-from mxgateway_simulator.plant.alarm_rollups import is_rollup
-from mxgateway_simulator.plant.board import ENGINE, SCAN, Key
+from mxgateway_simulator.plant.alarm_rollups import AlarmRollups, TagFinder, is_rollup
+from mxgateway_simulator.plant.board import Edit
+from mxgateway_simulator.plant.entries import ENGINE, SCAN, Key, Switched
+from mxgateway_simulator.plant.plant import Plant
 from mxgateway_simulator.plant.signals import NEVER, Sampled
 from mxgateway_simulator.plant.tags import Tag
-
-if TYPE_CHECKING:
-    from mxgateway_simulator.plant.plant import Plant
 
 
 class BuiltInBehaviour(NamedTuple):
     """What is special about a built-in attribute; nothing, when all is empty."""
 
     computed: Callable[[int], Sampled] | None = None
-    act: Callable[[Any, Any, int], None] | None = None
+    act: Callable[[Edit, Any, int], None] | None = None
     keys: frozenset[Key] = frozenset()
 
 
-def built_in(plant: Plant, tag: Tag) -> BuiltInBehaviour:
+def built_in(tags: TagFinder, rollups: AlarmRollups, tag: Tag) -> BuiltInBehaviour:
     """How a built-in attribute of the plant behaves."""
     if tag.row.extension == "AlarmExtension":
-        return _alarm(plant, tag)
+        return _alarm(tags, tag)
+    plant = tags.plant
     name = tag.row.name.casefold()
     if name == "scanstate":
         return BuiltInBehaviour(lambda t: _scan_state(plant, tag))
@@ -34,7 +34,7 @@ def built_in(plant: Plant, tag: Tag) -> BuiltInBehaviour:
     if tag.signal is not None or "value" in tag.row.behaviour:
         return BuiltInBehaviour()
     if is_rollup(name):
-        rollup = plant.alarm_rollup(tag.object)
+        rollup = rollups.of(tag.object)
         return BuiltInBehaviour(rollup.reader(name), None, rollup.keys) if rollup else BuiltInBehaviour()
     text = _identity(plant, tag, name)
     if text is None:
@@ -42,8 +42,8 @@ def built_in(plant: Plant, tag: Tag) -> BuiltInBehaviour:
     return BuiltInBehaviour(lambda t: Sampled(text, tag.since_ns, NEVER))
 
 
-def _alarm(plant: Plant, tag: Tag) -> BuiltInBehaviour:
-    alarm = plant.anchor_alarm(tag.object, tag.row)
+def _alarm(tags: TagFinder, tag: Tag) -> BuiltInBehaviour:
+    alarm = tags.anchor_alarm(tag.object, tag.row)
     if alarm is None:
         return BuiltInBehaviour()
     name = tag.row.name.rpartition(".")[2].lower()
@@ -52,9 +52,9 @@ def _alarm(plant: Plant, tag: Tag) -> BuiltInBehaviour:
         text = f"{tag.object.tag_name}.{tag.row.anchor}"
         return BuiltInBehaviour(lambda t: Sampled(text, tag.since_ns, NEVER))
     if name == "alarmmode":
-        command = plant.related(tag.object, f"{tag.row.anchor}.AlarmModeCmd")
+        command = tags.related(tag.object, f"{tag.row.anchor}.AlarmModeCmd")
         if command is not None:
-            return BuiltInBehaviour(lambda t: plant.sample(command, t), None, command.keys)
+            return BuiltInBehaviour(lambda t: tags.plant.sample(command, t), None, command.keys)
     computed = alarm.read(name)
     return BuiltInBehaviour(computed, act, alarm.keys if computed or act else frozenset())
 
@@ -63,20 +63,20 @@ def _scan_state(plant: Plant, tag: Tag) -> Sampled:
     own = tag.object.tag_name.casefold()
     on, changed = True, tag.since_ns
     for name in (own, tag.engine, tag.platform):
-        entry = plant.board.get(SCAN, name) if name else None
+        entry = plant.board.switched(SCAN, name) if name else None
         if entry:
-            on = on and entry["on"]
-            changed = max(changed, entry["t"])
-    entry = plant.board.get(ENGINE, own)
+            on = on and entry.is_on
+            changed = max(changed, entry.time_ns)
+    entry = plant.board.switched(ENGINE, own)
     if entry:
-        on = on and entry["on"]
-        changed = max(changed, entry["t"])
+        on = on and entry.is_on
+        changed = max(changed, entry.time_ns)
     return Sampled(on, changed, NEVER)
 
 
-def _scan_command(tag: Tag) -> Callable[[Any, Any, int], None]:
+def _scan_command(tag: Tag) -> Callable[[Edit, Any, int], None]:
     name = tag.object.tag_name.casefold()
-    return lambda edit, value, now_ns: edit.put(SCAN, name, {"on": bool(value), "t": now_ns})
+    return lambda edit, value, now_ns: edit.put(SCAN, name, Switched(bool(value), now_ns))
 
 
 def _identity(plant: Plant, tag: Tag, name: str) -> Any:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from mxgateway_contract.status import Category, Detail, Source
+from mxgateway_contract import failures
+from mxgateway_contract.status import Category
 from mxgateway_protocol import quality as q
 from mxgateway_simulator.classifications import ENGINE_CATEGORIES
 from mxgateway_simulator.plant.galaxy_file import AttributeRow, GalaxyFile, GalaxyObject
-from mxgateway_simulator.plant.tags import Unresolved, failure
+from mxgateway_simulator.plant.tags import Unresolved
 from mxgateway_simulator.references import (
     RELATIVE_WORDS,
     WHOLE,
@@ -50,13 +51,13 @@ class Resolver:
         return self._attribute(obj, rest, reference)
 
     def _nowhere(self) -> Unresolved:
-        status = failure(Category.CONFIGURATION_ERROR, Source.RESPONDING_LMX, self._switches.bad_reference_detail)
+        status = failures.UNRESOLVED._replace(detail=self._switches.bad_reference_detail)
         return Unresolved(status, q.BAD_CONFIGURATION_ERROR)
 
     def _bad_index(self) -> Unresolved:
-        bare = self._switches.bare_array_category == "configuration"
-        category = Category.CONFIGURATION_ERROR if bare else Category.COMMUNICATION_ERROR
-        status = failure(category, Source.RESPONDING_LMX, Detail.INDEX_OUT_OF_RANGE)
+        status = failures.WRONG_INDEX
+        if self._switches.bare_array_category == "communication":
+            status = status._replace(category=Category.COMMUNICATION_ERROR)
         return Unresolved(status, q.BAD_CONFIGURATION_ERROR)
 
     # Objects.
@@ -156,6 +157,5 @@ class Resolver:
         elif index is not None:
             return self._bad_index()
         if (prop == "dimension1" and not row.is_array) or (is_bit and (row.data_type != 2 or index == WHOLE)):
-            status = failure(Category.CONFIGURATION_ERROR, Source.RESPONDING_LMX, Detail.INVALID_PROPERTY_ID)
-            return Unresolved(status, q.BAD_CONFIGURATION_ERROR)
+            return Unresolved(failures.NO_PROPERTY, q.BAD_CONFIGURATION_ERROR)
         return Found(obj, row, index, prop)

@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from mxgateway_contract.status import OK, Category, MxStatus, Source
+from mxgateway_contract.status import OK, MxStatus
 from mxgateway_protocol.variants import DataType
-from mxgateway_simulator.plant.board import ENGINE, SCAN, VALUE, Key
+from mxgateway_simulator.plant.board import Edit
+from mxgateway_simulator.plant.entries import ENGINE, SCAN, VALUE, Key
 from mxgateway_simulator.plant.galaxy_file import AttributeRow, GalaxyObject
 from mxgateway_simulator.plant.signals import AnySignal, QualityWindows, Sampled
 
@@ -47,7 +48,7 @@ class Tag:
     signal: AnySignal | None = None
     quality: QualityWindows | None = None
     computed: Callable[[int], Sampled] | None = None
-    act: Callable[[Any, Any, int], None] | None = None
+    act: Callable[[Edit, Any, int], None] | None = None
     keys: frozenset[Key] = frozenset()
     enum: Sequence[str] = field(default_factory=tuple)
     looks_around: bool = False
@@ -104,15 +105,6 @@ class Unresolved(NamedTuple):
 
     status: MxStatus
     quality: int
-
-
-def failure(category: int, source: int, detail: int) -> MxStatus:
-    return MxStatus(0, category, source, detail)
-
-
-def object_failure(category: Category, detail: int) -> MxStatus:
-    """A failure that the object itself reports."""
-    return MxStatus(0, category, Source.RESPONDING_AUTOMATION_OBJECT, detail)
 
 
 def state_keys(obj: GalaxyObject, engine: str, platform: str) -> frozenset[Key]:

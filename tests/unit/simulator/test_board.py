@@ -15,6 +15,11 @@ from mxgateway_protocol.errors import MxComError
 from mxgateway_protocol.variants import VarType
 from mxgateway_simulator.errors import BoardError
 from mxgateway_simulator.plant.board import Board
+from mxgateway_simulator.plant.entries import Acked, Entry, Step, Switched, Written
+
+
+def _written(value: object) -> Written:
+    return Written(value, 192, 5, 6)
 
 
 def test_a_write_reaches_other_sessions_within_100_ms(make_session: MakeSession) -> None:
@@ -72,9 +77,9 @@ def test_the_later_write_wins_in_every_session(make_session: MakeSession) -> Non
 def test_a_board_of_another_galaxy_starts_empty(tmp_path: Path) -> None:
     """Entries belong to the Galaxy that they were made for."""
     with closing(Board(tmp_path / "b.db", "one")) as board:
-        board.change(lambda edit: edit.put("value", "a.b", {"v": 1}))
+        board.change(lambda edit: edit.put("value", "a.b", _written(1)))
     with closing(Board(tmp_path / "b.db", "one")) as board:
-        assert board.get("value", "a.b") == {"v": 1}
+        assert board.get("value", "a.b") == _written(1)
     with closing(Board(tmp_path / "b.db", "two")) as board:
         assert board.entries() == {}
 
@@ -82,7 +87,7 @@ def test_a_board_of_another_galaxy_starts_empty(tmp_path: Path) -> None:
 def test_a_poll_reports_what_others_changed_once(tmp_path: Path) -> None:
     """Own changes are not reported, others' are, once each, and a removed entry is gone."""
     with closing(Board(tmp_path / "b.db", "g")) as one, closing(Board(tmp_path / "b.db", "g")) as other:
-        one.change(lambda edit: edit.put("value", "a", 1))
+        one.change(lambda edit: edit.put("value", "a", _written(1)))
         assert one.poll() == set()
         assert other.poll() == {("value", "a")}
         assert other.poll() == set()
@@ -94,25 +99,25 @@ def test_a_poll_reports_what_others_changed_once(tmp_path: Path) -> None:
 def test_a_change_works_on_the_newest_state(tmp_path: Path) -> None:
     """An edit sees what others committed even before this board has polled, and the next poll still reports it."""
     with closing(Board(tmp_path / "b.db", "g")) as one, closing(Board(tmp_path / "b.db", "g")) as other:
-        one.change(lambda edit: edit.put("value", "n", 1))
-        other.change(lambda edit: edit.put("value", "n", edit.get("value", "n") + 1))
-        assert other.get("value", "n") == 2
+        one.change(lambda edit: edit.put("value", "n", _written(1)))
+        other.change(lambda edit: edit.put("value", "n", _written(edit.written("n").value + 1)))
+        assert other.written("n") == _written(2)
         assert one.poll() == {("value", "n")}
-        assert one.get("value", "n") == 2
+        assert one.written("n") == _written(2)
 
 
 def test_a_failed_edit_changes_nothing(tmp_path: Path) -> None:
     """An exception inside an edit leaves board and mirror as they were."""
 
     def fail(edit: object) -> None:
-        edit.put("value", "a", 1)  # type: ignore[attr-defined]
+        edit.put("value", "a", _written(1))  # type: ignore[attr-defined]
         raise RuntimeError
 
     with closing(Board(tmp_path / "b.db", "g")) as board:
         with pytest.raises(RuntimeError):
             board.change(fail)
         assert board.entries() == {}
-        board.change(lambda edit: edit.put("value", "b", 1))
+        board.change(lambda edit: edit.put("value", "b", _written(1)))
     with closing(Board(tmp_path / "b.db", "g")) as board:
         assert list(board.entries()) == [("value", "b")]
 
@@ -149,7 +154,7 @@ def test_a_board_that_breaks_later_fails_the_call(make_session: MakeSession, tmp
     """When the file turns to rubbish under a running session, calls fail with E_FAIL and the path."""
     session = make_session()
     other = Board(tmp_path / "board.db", session.backend._galaxy.settings["build_id"])  # type: ignore[union-attr]
-    other.change(lambda edit: edit.put("value", "a.b", {"v": 1}))
+    other.change(lambda edit: edit.put("value", "a.b", _written(1)))
     other._connection.execute("DROP TABLE entry")
     session.clock.advance(0.05)
     with pytest.raises(MxComError, match=r"board\.db cannot be read") as caught:
@@ -186,3 +191,45 @@ def test_opening_waits_for_another_that_opens(tmp_path: Path, monkeypatch: pytes
         other.execute("SELECT * FROM busy").fetchall()
         Board(path, "g").close()
     assert len(pauses) == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "entry"),
+    [
+        ("value", '{"v": 7, "q": 192, "t": 1, "w": 2}', Written(7, 192, 1, 2)),
+        (
+            "value",
+            '{"v": true, "q": 64, "t": 1, "w": 2, "s": 1, "h": [[0, false], [2, true]]}',
+            Written(True, 64, 1, 2, 1, (Step(0, False), Step(2, True))),
+        ),
+        ("value", '{"v": ["a", "b"], "q": 192, "t": 1, "w": 2, "s": 69}', Written(("a", "b"), 192, 1, 2, 69)),
+        ("ack", '{"t": 3, "m": "seen"}', Acked(3, "seen")),
+        ("scan", '{"on": false, "t": 4}', Switched(False, 4)),
+        ("engine", '{"on": true, "t": 4}', Switched(True, 4)),
+    ],
+)
+def test_the_file_keeps_its_form(tmp_path: Path, kind: str, text: str, entry: Entry) -> None:
+    """What earlier versions wrote is read, and what is written now has their form."""
+    with closing(Board(tmp_path / "b.db", "g")) as board, closing(sqlite3.connect(tmp_path / "b.db")) as file:
+        file.execute("INSERT INTO entry VALUES (?, 'o.old', 1, ?)", (kind, text))
+        file.commit()
+        board.poll()
+        assert board.get(kind, "o.old") == entry
+        board.change(lambda edit: edit.put(kind, "o.new", entry))
+        assert file.execute("SELECT payload FROM entry WHERE name = 'o.new'").fetchone() == (text,)
+        board.change(lambda edit: edit.put(kind, "o.new", None))
+        assert file.execute("SELECT payload FROM entry WHERE name = 'o.new'").fetchone() == ('{"removed": true}',)
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [("shelf", "{}"), ("value", '{"v": 1}'), ("value", "7"), ("ack", "null"), ("scan", "no JSON"), ("engine", "[]")],
+)
+def test_an_entry_that_cannot_be_read_is_refused_with_the_remedy(tmp_path: Path, kind: str, text: str) -> None:
+    """Opening such a board says which file it is and what removing it would cost."""
+    Board(tmp_path / "b.db", "g").close()
+    with closing(sqlite3.connect(tmp_path / "b.db")) as file:
+        file.execute("INSERT INTO entry VALUES (?, 'o.x', 1, ?)", (kind, text))
+        file.commit()
+    with pytest.raises(BoardError, match=rf"b\.db cannot be read: it holds an entry of kind {kind} .*; remove it"):
+        Board(tmp_path / "b.db", "g")
