@@ -1,7 +1,7 @@
 """Every choice of the model that no source states for certain, as a named switch.
 
 A switch is set for a whole Galaxy (`switches:` of its description) or for one session (`--option switch.NAME=VALUE`);
-the session's setting wins. `SWITCH_NOTES` says what each means and which section of the notes on MXAccess it follows.
+the session's setting wins. The fields of `Switches` say all that there is to say about each.
 """
 
 from __future__ import annotations
@@ -10,59 +10,148 @@ import dataclasses
 import difflib
 import types
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from mxgateway_simulator.errors import OptionError
 
 
+def _switch(default: Any, meaning: str, section: str, *, realistic: str = "") -> Any:
+    """A switch with all that is known of it; `realistic` is its value in that profile, where it differs."""
+    return field(default=default, metadata={"meaning": meaning, "section": section, "realistic": realistic})
+
+
 @dataclass(frozen=True, slots=True)
 class Switches:
-    """The model's choices; see SWITCH_NOTES for the meaning of each."""
+    """The model's choices, each with its default, its meaning and the section of the notes on MXAccess it follows."""
 
-    first_callback_cold_min_ms: int = 0
-    first_callback_cold_max_ms: int = 0
-    first_callback_warm_ms: int = 0
-    change_latency_ms: int = 0
-    write_latency_ms: int = 0
-    operation_latency_ms: int = 230
-    initializing_ms: int = 0
-    waiting_callback_first: bool = False
-    double_advise: Literal["success", "e_invalidarg"] = "success"
-    double_advise_upgrades: bool = True
-    unadvise_unadvised: Literal["success", "e_invalidarg"] = "success"
-    remove_advised: Literal["unadvise", "e_invalidarg"] = "unadvise"
-    remove_drops_completions: bool = True
-    equal_references_share_handle: bool = False
-    rebind_after_deploy: bool = True
-    bare_array_category: Literal["configuration", "communication"] = "configuration"
-    bad_reference_detail: int = 6
-    write_completion_first: bool = True
-    write_pending_completion_first: bool = False
-    write_ok_source: Literal["responding_object", "requesting_lmx"] = "responding_object"
-    not_coercible_category: Literal["software", "operational"] = "software"
-    not_coercible_detail: Literal["generic", "specific"] = "generic"
-    denied_detail: int = 1008
-    write_equal_value_echoes: bool = True
-    supervisory_skips_security: bool = True
-    secured_needs_authenticated_user: bool = True
-    qualified_enum_as: Literal["integer", "string"] = "integer"
-    qualified_struct_as: Literal["failure", "text"] = "failure"
-    wide_integers: Literal["refused", "coerced"] = "refused"
-    array_elements: Literal["family", "exact"] = "family"
-    timestamp_vartype: Literal["date", "bstr", "filetime"] = "date"
-    stopped_engine_keeps_value: bool = True
-    stopped_engine_source: Literal["responding_nmx", "requesting_nmx"] = "responding_nmx"
-    undeployed_detail: int = 6
-    redeploy_signature_callback: bool = True
-    initializing_callback: bool = True
-    suspend_unadvised_fails: bool = True
-    operation_complete_on_activate: bool = True
-    suspended_callback: bool = True
-    buffered_batch: bool = False
-    buffered_needs_buffer: bool = True
-    buffered_default_interval_ms: int = 100
-    ack_again: Literal["fails", "success"] = "success"
+    first_callback_cold_min_ms: int = _switch(
+        0, "Shortest time to the first callback of a session's first item.", "5.5", realistic="3000"
+    )
+    first_callback_cold_max_ms: int = _switch(
+        0, "Longest time to it; the reference decides which time it is.", "5.5", realistic="8000"
+    )
+    first_callback_warm_ms: int = _switch(0, "Time to the first callback of later items.", "5.5", realistic="250")
+    change_latency_ms: int = _switch(0, "From a change in the plant to its OnDataChange.", "5.5", realistic="100")
+    write_latency_ms: int = _switch(0, "From Write to its OnWriteComplete.", "5.6", realistic="350")
+    operation_latency_ms: int = _switch(230, "From Suspend or Activate to OperationComplete.", "5.9")
+    initializing_ms: int = _switch(
+        0, "How long quality stays Initializing after an object starts or comes back on scan.", "9", realistic="500"
+    )
+    waiting_callback_first: bool = _switch(
+        False, "Whether a callback (Empty, quality 32, Pending, detail 11) precedes the first value.", "5.5"
+    )
+    double_advise: Literal["success", "e_invalidarg"] = _switch(
+        "success", "What a second Advise of an advised item answers.", "5.2"
+    )
+    double_advise_upgrades: bool = _switch(
+        True, "Whether AdviseSupervisory of a user-advised item makes the connection supervisory.", "15"
+    )
+    unadvise_unadvised: Literal["success", "e_invalidarg"] = _switch(
+        "success", "What UnAdvise of an item that is not advised answers.", "15"
+    )
+    remove_advised: Literal["unadvise", "e_invalidarg"] = _switch(
+        "unadvise", "What RemoveItem of an advised item does.", "5.2"
+    )
+    remove_drops_completions: bool = _switch(
+        True, "Whether RemoveItem drops the completions of writes under way.", "15"
+    )
+    equal_references_share_handle: bool = _switch(
+        False, "Whether AddItem of a known reference answers the known handle.", "5.1"
+    )
+    rebind_after_deploy: bool = _switch(
+        True, "Whether advised items find their attribute again after a deployment.", "9"
+    )
+    bare_array_category: Literal["configuration", "communication"] = _switch(
+        "configuration", "Category of the failed status when an array is advised without brackets.", "13"
+    )
+    bad_reference_detail: int = _switch(6, "Detail of the failed status when a reference cannot be resolved.", "15")
+    write_completion_first: bool = _switch(
+        True, "Whether OnWriteComplete comes before the OnDataChange of the same write.", "5.6"
+    )
+    write_pending_completion_first: bool = _switch(False, "Whether a Pending completion precedes the final one.", "5.6")
+    write_ok_source: Literal["responding_object", "requesting_lmx"] = _switch(
+        "responding_object", "Source in the status of a successful write.", "15"
+    )
+    not_coercible_category: Literal["software", "operational"] = _switch(
+        "software", "Category when a value cannot be coerced to the attribute's type.", "4.3"
+    )
+    not_coercible_detail: Literal["generic", "specific"] = _switch(
+        "generic",
+        "Detail then: always 1005 (generic), or also 19 for a text that is no number and 20 for an overflow.",
+        "4.3",
+    )
+    denied_detail: int = _switch(1008, "Detail when a user may not write: 1008 or 1016.", "4.3")
+    write_equal_value_echoes: bool = _switch(
+        True, "Whether writing the value that already stands gives an OnDataChange.", "5.5"
+    )
+    supervisory_skips_security: bool = _switch(
+        True,
+        "Whether a supervisory connection writes Operate, Secured and Verified attributes without a user.",
+        "5.4",
+    )
+    secured_needs_authenticated_user: bool = _switch(
+        True, "Whether WriteSecured fails with 0x80004021 while the server handle holds no authenticated user.", "13"
+    )
+    qualified_enum_as: Literal["integer", "string"] = _switch(
+        "integer", "Whether a QualifiedEnum is delivered as its ordinal or as its text.", "6"
+    )
+    qualified_struct_as: Literal["failure", "text"] = _switch(
+        "failure",
+        "Whether a whole QualifiedStruct gives a failed status (detail 18) or an empty text; members are "
+        "read by dotted names.",
+        "6",
+    )
+    wide_integers: Literal["refused", "coerced"] = _switch(
+        "refused",
+        "Whether writing an integer beyond 32 bits (VT_I8, VT_UI8, a large VT_UI4) is refused (detail "
+        "1005) or coerced where the attribute can hold it.",
+        "6",
+    )
+    array_elements: Literal["family", "exact"] = _switch(
+        "family",
+        "Whether an array may be written with elements of a related type (VT_R8 to a Float), or of the "
+        "VARTYPE alone in which it is delivered.",
+        "6",
+    )
+    timestamp_vartype: Literal["date", "bstr", "filetime"] = _switch(
+        "date", "VARTYPE in which Time values are delivered.", "6"
+    )
+    stopped_engine_keeps_value: bool = _switch(
+        True, "Whether the last value stays in OnDataChange when the engine stops.", "9"
+    )
+    stopped_engine_source: Literal["responding_nmx", "requesting_nmx"] = _switch(
+        "responding_nmx", "Source of the status when the engine is stopped.", "9"
+    )
+    undeployed_detail: int = _switch(6, "Detail of the status when an advised object is undeployed.", "9")
+    redeploy_signature_callback: bool = _switch(
+        True,
+        "Whether a failed callback precedes the new value when a changed object is deployed over a "
+        "running one: detail 10 where the attribute has changed, else 9.",
+        "9",
+    )
+    initializing_callback: bool = _switch(
+        True, "Whether a callback with quality 32 precedes the value after a restart.", "9"
+    )
+    suspend_unadvised_fails: bool = _switch(
+        True, "Whether Suspend of an item that is not advised answers a failed status.", "15"
+    )
+    operation_complete_on_activate: bool = _switch(
+        True, "Whether Activate of a suspended item gives OperationComplete.", "5.9"
+    )
+    suspended_callback: bool = _switch(True, "Whether a suspended item gets an OnDataChange with quality 32.", "5.9")
+    buffered_batch: bool = _switch(
+        False, "Whether OnBufferedDataChange carries all samples of an interval, or one each.", "5.8"
+    )
+    buffered_needs_buffer: bool = _switch(
+        True, "Whether attributes without a buffer fail (detail 1002) as buffered items.", "5.8"
+    )
+    buffered_default_interval_ms: int = _switch(
+        100, "Interval of buffered items before SetBufferedUpdateInterval.", "15"
+    )
+    ack_again: Literal["fails", "success"] = _switch(
+        "success", "What acknowledging an acknowledged alarm answers: success, or detail 1015.", "10.1"
+    )
 
     @classmethod
     def parse(cls, values: Mapping[str, str], base: Switches | None = None) -> Switches:
@@ -86,19 +175,14 @@ class Switches:
 
 
 PROFILES: Mapping[str, Mapping[str, str]] = types.MappingProxyType(
-    {
-        "test": {},
-        "realistic": {
-            "first_callback_cold_min_ms": "3000",
-            "first_callback_cold_max_ms": "8000",
-            "first_callback_warm_ms": "250",
-            "change_latency_ms": "100",
-            "write_latency_ms": "350",
-            "initializing_ms": "500",
-        },
-    }
+    {"test": {}, "realistic": {s.name: s.metadata["realistic"] for s in fields(Switches) if s.metadata["realistic"]}}
 )
 """Latency profiles: `test` delays nothing but Suspend and Activate, `realistic` is timed like a real node."""
+
+SWITCH_NOTES: Mapping[str, tuple[str, str]] = types.MappingProxyType(
+    {s.name: (s.metadata["meaning"], s.metadata["section"]) for s in fields(Switches)}
+)
+"""By name of the switch: its meaning, and the section of the notes on MXAccess that it follows."""
 
 
 def _value(name: str, text: str, hint: Any) -> Any:
@@ -114,93 +198,9 @@ def _value(name: str, text: str, hint: Any) -> Any:
         except ValueError:
             raise OptionError(f"switch {name} is a whole number, not {text!r}") from None
         if not 0 <= number <= 3_600_000:
-            raise OptionError(f"switch {name} is to be from 0 to 3600000, not {number}")
+            raise OptionError(f"switch {name} must be from 0 to 3600000, not {number}")
         return number
     assert get_origin(hint) is Literal
     if text not in get_args(hint):
         raise OptionError(f"switch {name} is one of {', '.join(get_args(hint))}, not {text!r}")
     return text
-
-
-SWITCH_NOTES: Mapping[str, tuple[str, str]] = types.MappingProxyType(
-    {
-        "first_callback_cold_min_ms": ("Shortest time to the first callback of a session's first item.", "5.5"),
-        "first_callback_cold_max_ms": ("Longest time to it; the reference decides which time it is.", "5.5"),
-        "first_callback_warm_ms": ("Time to the first callback of later items.", "5.5"),
-        "change_latency_ms": ("From a change in the plant to its OnDataChange.", "5.5"),
-        "write_latency_ms": ("From Write to its OnWriteComplete.", "5.6"),
-        "operation_latency_ms": ("From Suspend or Activate to OperationComplete.", "5.9"),
-        "initializing_ms": ("How long quality stays Initializing after an object starts or comes back on scan.", "9"),
-        "waiting_callback_first": (
-            "Whether a callback (Empty, quality 32, Pending, detail 11) precedes the first value.",
-            "5.5",
-        ),
-        "double_advise": ("What a second Advise of an advised item answers.", "5.2"),
-        "double_advise_upgrades": (
-            "Whether AdviseSupervisory of a user-advised item makes the connection supervisory.",
-            "15",
-        ),
-        "unadvise_unadvised": ("What UnAdvise of an item that is not advised answers.", "15"),
-        "remove_advised": ("What RemoveItem of an advised item does.", "5.2"),
-        "remove_drops_completions": ("Whether RemoveItem drops the completions of writes under way.", "15"),
-        "equal_references_share_handle": ("Whether AddItem of a known reference answers the known handle.", "5.1"),
-        "rebind_after_deploy": ("Whether advised items find their attribute again after a deployment.", "9"),
-        "bare_array_category": ("Category of the failed status when an array is advised without brackets.", "13"),
-        "bad_reference_detail": ("Detail of the failed status when a reference cannot be resolved.", "15"),
-        "write_completion_first": ("Whether OnWriteComplete comes before the OnDataChange of the same write.", "5.6"),
-        "write_pending_completion_first": ("Whether a Pending completion precedes the final one.", "5.6"),
-        "write_ok_source": ("Source in the status of a successful write.", "15"),
-        "not_coercible_category": ("Category when a value cannot be coerced to the attribute's type.", "4.3"),
-        "not_coercible_detail": (
-            "Detail then: always 1005 (generic), or also 19 for a text that is no number and 20 for an overflow.",
-            "4.3",
-        ),
-        "denied_detail": ("Detail when a user may not write: 1008 or 1016.", "4.3"),
-        "write_equal_value_echoes": ("Whether writing the value that already stands gives an OnDataChange.", "5.5"),
-        "supervisory_skips_security": (
-            "Whether a supervisory connection writes Operate, Secured and Verified attributes without a user.",
-            "5.4",
-        ),
-        "secured_needs_authenticated_user": (
-            "Whether WriteSecured fails with 0x80004021 while the server handle holds no authenticated user.",
-            "13",
-        ),
-        "qualified_enum_as": ("Whether a QualifiedEnum is delivered as its ordinal or as its text.", "6"),
-        "qualified_struct_as": (
-            "Whether a whole QualifiedStruct gives a failed status (detail 18) or an empty text; members are read by"
-            " dotted names.",
-            "6",
-        ),
-        "wide_integers": (
-            "Whether writing an integer beyond 32 bits (VT_I8, VT_UI8, a large VT_UI4) is refused (detail 1005) or"
-            " coerced where the attribute can hold it.",
-            "6",
-        ),
-        "array_elements": (
-            "Whether an array may be written with elements of a related type (VT_R8 to a Float), or"
-            " of the VARTYPE alone in which it is delivered.",
-            "6",
-        ),
-        "timestamp_vartype": ("VARTYPE in which Time values are delivered.", "6"),
-        "stopped_engine_keeps_value": ("Whether the last value stays in OnDataChange when the engine stops.", "9"),
-        "stopped_engine_source": ("Source of the status when the engine is stopped.", "9"),
-        "undeployed_detail": ("Detail of the status when an advised object is undeployed.", "9"),
-        "redeploy_signature_callback": (
-            "Whether a failed callback precedes the new value when a changed object is deployed over a running one:"
-            " detail 10 where the attribute has changed, else 9.",
-            "9",
-        ),
-        "initializing_callback": ("Whether a callback with quality 32 precedes the value after a restart.", "9"),
-        "suspend_unadvised_fails": ("Whether Suspend of an item that is not advised answers a failed status.", "15"),
-        "operation_complete_on_activate": ("Whether Activate of a suspended item gives OperationComplete.", "5.9"),
-        "suspended_callback": ("Whether a suspended item gets an OnDataChange with quality 32.", "5.9"),
-        "buffered_batch": ("Whether OnBufferedDataChange carries all samples of an interval, or one each.", "5.8"),
-        "buffered_needs_buffer": (
-            "Whether attributes without a buffer fail (detail 1002) as buffered items.",
-            "5.8",
-        ),
-        "buffered_default_interval_ms": ("Interval of buffered items before SetBufferedUpdateInterval.", "15"),
-        "ack_again": ("What acknowledging an acknowledged alarm answers: success, or detail 1015.", "10.1"),
-    }
-)
-"""By name of the switch: its meaning, and the section of the notes on MXAccess that it follows."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mxgateway_server.errors import ConfigurationError
+from mxgateway_simulator.places import board_path
 
 DEFAULT_GALAXY = "plant"
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}\Z")
@@ -40,7 +41,7 @@ def find_galaxy(wanted: str, state: Path) -> GalaxyPlace:
         return GalaxyPlace(wanted, wanted.partition("://")[0])
     path = Path(wanted).expanduser()
     if path.is_file():
-        return _file(path.absolute(), path.stem, path.absolute().with_suffix(".board.db"))
+        return _file(path.absolute(), path.stem, board_path(path.absolute()))
     if not _NAME.match(wanted):
         raise ConfigurationError(
             f"galaxy.connection_string (--galaxy) {wanted}: no such file; build it with mxgateway galaxy build"
@@ -48,7 +49,7 @@ def find_galaxy(wanted: str, state: Path) -> GalaxyPlace:
     built = state / "galaxy" / f"{wanted}.db"
     if not built.is_file():
         _build(wanted, built)
-    return _file(built.absolute(), wanted, built.absolute().with_suffix(".board.db"))
+    return _file(built.absolute(), wanted, board_path(built.absolute()))
 
 
 def _file(path: Path, name: str, board: Path) -> GalaxyPlace:
