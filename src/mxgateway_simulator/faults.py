@@ -125,7 +125,7 @@ def _call_fault(fault: str, parameters: Mapping[str, str]) -> CallFault:
     except ValueError:
         raise ValueError(f"seconds is a number, not {text!r}") from None
     if not 0 <= seconds <= 86_400:
-        raise ValueError(f"seconds is to be from 0 to 86400, not {text}")
+        raise ValueError(f"seconds must be from 0 to 86400, not {text}")
     return CallFault(method, seconds, 0, times)
 
 

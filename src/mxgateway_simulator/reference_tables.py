@@ -94,7 +94,8 @@ def signals_page() -> str:
     ]
     for name, kind in SIGNAL_KINDS.items():
         takes = []
-        for key, default in kind.takes.items():
+        for key, parameter in kind.takes.items():
+            default = parameter.default
             note = "required" if key in kind.required else "either" if default is None else default
             takes.append(f"`{key}` ({note})")
         lines.append(f"| `{name}` | {kind.meaning} | {', '.join(takes) or 'nothing'} |")

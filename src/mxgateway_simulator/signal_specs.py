@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import difflib
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 _UNITS_NS = {"ms": 10**6, "s": 10**9, "min": 60 * 10**9, "h": 3600 * 10**9, "d": 86400 * 10**9}
+_MILLISECOND = 10**6
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|min|h|d)")
 
 
@@ -30,80 +32,178 @@ def duration_ns(value: Any) -> int:
     return round(float(match[1]) * _UNITS_NS[match[2]])
 
 
+class Parameter(Protocol):
+    """One key that a signal takes."""
+
+    @property
+    def default(self) -> Any: ...
+
+    def check(self, key: str, value: Any) -> None:
+        """Raises SignalSpecError for a value that the key does not take."""
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A number; `above` is a bound that it must exceed. A default of None: may be left out, for no number."""
+
+    default: float | None
+    above: float | None = None
+
+    def check(self, key: str, value: Any) -> None:
+        if value is None and self.default is None:
+            return
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+            raise SignalSpecError(f"{key} must be a number, not {value!r}")
+        if self.above is not None and value <= self.above:
+            raise SignalSpecError(f"{key} must be above {self.above:g}")
+
+
+@dataclass(frozen=True, slots=True)
+class Duration:
+    """A duration, of at least `shortest` nanoseconds."""
+
+    default: str
+    shortest: int = _MILLISECOND
+
+    def check(self, key: str, value: Any) -> None:
+        if duration_ns(value) < self.shortest:
+            raise SignalSpecError(f"{key} of {value!r} is too short; the shortest is 1ms")
+
+
+@dataclass(frozen=True, slots=True)
+class OneOf:
+    """One of a few words."""
+
+    default: str
+    choices: tuple[str, ...]
+
+    def check(self, key: str, value: Any) -> None:
+        if value not in self.choices:
+            raise SignalSpecError(f"{key} {value!r} is none of {', '.join(self.choices)}")
+
+
+@dataclass(frozen=True, slots=True)
+class AttributeName:
+    """The name of another attribute, or None where it may be left out."""
+
+    default: None = None
+
+    def check(self, key: str, value: Any) -> None:
+        if value is not None and not isinstance(value, str):
+            raise SignalSpecError(f"{key} must be the name of an attribute, not {value!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """A list of texts."""
+
+    default: None = None
+
+    def check(self, key: str, value: Any) -> None:
+        if not (isinstance(value, list) and value):
+            raise SignalSpecError(f"{key} must be a list of texts")
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """A list of values, each with how long it stays."""
+
+    default: None = None
+
+    def check(self, key: str, value: Any) -> None:
+        if not isinstance(value, list) or not all(isinstance(step, list) and len(step) == 2 for step in value):
+            raise SignalSpecError(f"{key} must be a list of [value, duration]")
+        for _, duration in value:
+            if duration_ns(duration) < _MILLISECOND:
+                raise SignalSpecError(f"a step of {duration!r} is too short; the shortest is 1ms")
+
+
+@dataclass(frozen=True, slots=True)
+class Anything:
+    """A value that is judged by the attribute it becomes."""
+
+    default: Any = None
+
+    def check(self, key: str, value: Any) -> None:
+        """Takes every value."""
+
+
 @dataclass(frozen=True, slots=True)
 class SignalKind:
     """One kind of signal.
 
     Attributes:
-        takes: its own keys with their defaults; a default of None means that the key must be given, or may be left
-            out where the text says so.
-        durations: those of its keys that are durations and must be longer than nothing.
+        takes: its own keys.
         required: those that must be given.
     """
 
     meaning: str
-    takes: Mapping[str, Any]
-    durations: tuple[str, ...] = ()
+    takes: Mapping[str, Parameter]
     required: tuple[str, ...] = ()
 
 
-_SHAPE = {"low": 0.0, "high": 100.0, "period": "60s", "every": "1s", "noise": 0.0}
+_BOUNDS: Mapping[str, Parameter] = {"low": Number(0.0), "high": Number(100.0)}
+_EVERY: Mapping[str, Parameter] = {"every": Duration("1s")}
+_SHAPE: Mapping[str, Parameter] = {**_BOUNDS, "period": Duration("60s"), **_EVERY, "noise": Number(0.0)}
 
 SIGNAL_KINDS: dict[str, SignalKind] = {
     "constant": SignalKind("the configured value, until somebody writes", {}),
     "ramp": SignalKind(
         "rises from low to high (shape saw), falls (fall), or both in turn (triangle)",
-        {**_SHAPE, "shape": "saw"},
-        ("period", "every"),
+        {**_SHAPE, "shape": OneOf("saw", ("saw", "fall", "triangle"))},
     ),
-    "sine": SignalKind("swings between low and high", _SHAPE, ("period", "every")),
-    "noise": SignalKind(
-        "a value anywhere between low and high", {"low": 0.0, "high": 100.0, "every": "1s"}, ("every",)
-    ),
+    "sine": SignalKind("swings between low and high", _SHAPE),
+    "noise": SignalKind("a value anywhere between low and high", {**_BOUNDS, **_EVERY}),
     "walk": SignalKind(
         "wanders between low and high, about as slowly as the period says",
-        {"low": 0.0, "high": 100.0, "period": "60s", "every": "1s"},
-        ("period", "every"),
+        {**_BOUNDS, "period": Duration("60s"), **_EVERY},
     ),
     "counter": SignalKind(
         "counts by step and starts again at wrap",
-        {"start": 0, "step": 1, "wrap": 100_000, "every": "1s"},
-        ("every",),
+        {"start": Number(0), "step": Number(1), "wrap": Number(100_000, above=0), **_EVERY},
     ),
     "total": SignalKind(
         "adds up rate per second (give or take a tenth) and starts again at wrap",
-        {"rate": 1.0, "wrap": 1_000_000.0, "every": "1s"},
-        ("every",),
+        {"rate": Number(1.0), "wrap": Number(1_000_000.0, above=0), **_EVERY},
     ),
-    "toggle": SignalKind("true and false in turn", {"trueFor": "10s", "falseFor": "10s"}, ("trueFor", "falseFor")),
+    "toggle": SignalKind("true and false in turn", {"trueFor": Duration("10s"), "falseFor": Duration("10s")}),
     "states": SignalKind(
-        "goes round through steps, each a value and how long it stays", {"steps": None}, (), ("steps",)
+        "goes round through steps, each a value and how long it stays", {"steps": Steps()}, required=("steps",)
     ),
-    "text": SignalKind("the texts in turn", {"texts": None, "every": "5s"}, ("every",), ("texts",)),
-    "clock": SignalKind("the time of its own last change", {"every": "1s"}, ("every",)),
+    "text": SignalKind("the texts in turn", {"texts": Texts(), "every": Duration("5s")}, required=("texts",)),
+    "clock": SignalKind("the time of its own last change", _EVERY),
     "follow": SignalKind(
         "gain times another attribute plus bias, reached with a lag",
-        {"source": None, "gain": 1.0, "bias": 0.0, "lag": "0s", "noise": 0.0, "every": "1s"},
-        ("every",),
-        ("source",),
+        {
+            "source": AttributeName(),
+            "gain": Number(1.0),
+            "bias": Number(0.0),
+            "lag": Duration("0s", shortest=0),
+            "noise": Number(0.0),
+            **_EVERY,
+        },
+        required=("source",),
     ),
     "limit": SignalKind(
         "whether another attribute is above, or below, a limit",
-        {"source": None, "above": None, "below": None, "every": "1s"},
-        ("every",),
-        ("source",),
+        {"source": AttributeName(), "above": Number(None), "below": Number(None), **_EVERY},
+        required=("source",),
     ),
-    "flood": SignalKind("counts as fast as the client can take it; for load tests", {"every": "0s"}),
+    "flood": SignalKind(
+        "counts as fast as the client can take it; for load tests", {"every": Duration("0s", shortest=0)}
+    ),
 }
 """All kinds by name. Every kind but `constant` and `flood` also takes `when` (another attribute) and `otherwise`
 (the value while that one is false), and `phase` (0 to 1; without it each tag has a phase of its own)."""
 
-_COMMON = ("kind", "when", "otherwise", "phase")
+_COMMON: Mapping[str, Parameter] = {
+    "kind": Anything(), "when": AttributeName(), "otherwise": Anything(), "phase": Number(None),
+}  # fmt: skip
 
 
 def signal_parameters(spec: Mapping[str, Any]) -> dict[str, Any]:
     """The parameters of a checked specification, defaults filled in."""
-    return {**SIGNAL_KINDS[spec["kind"]].takes, **spec}
+    return {**{key: parameter.default for key, parameter in SIGNAL_KINDS[spec["kind"]].takes.items()}, **spec}
 
 
 def check_signal(spec: Mapping[str, Any]) -> None:
@@ -116,7 +216,7 @@ def check_signal(spec: Mapping[str, Any]) -> None:
     if kind not in SIGNAL_KINDS:
         raise SignalSpecError(f"kind {kind!r} is none of {', '.join(SIGNAL_KINDS)}")
     definition = SIGNAL_KINDS[str(kind)]
-    known = (*_COMMON, *definition.takes)
+    known = {**_COMMON, **definition.takes}
     for key in spec:
         if key not in known:
             near = difflib.get_close_matches(str(key), known, 1)
@@ -125,37 +225,13 @@ def check_signal(spec: Mapping[str, Any]) -> None:
     for key in definition.required:
         if not spec.get(key):
             raise SignalSpecError(f"a signal of kind {kind} needs {key!r}")
-    for key, value in signal_parameters(spec).items():
-        _check_parameter(str(kind), key, value, definition)
     merged = signal_parameters(spec)
+    for key, value in merged.items():
+        known[key].check(key, value)
     if "low" in merged and merged["low"] > merged["high"]:
         raise SignalSpecError(f"low {merged['low']} is above high {merged['high']}; swap them")
     if kind == "limit" and (merged["above"] is None) == (merged["below"] is None):
         raise SignalSpecError("give either above or below")
-
-
-def _check_parameter(kind: str, key: str, value: Any, definition: SignalKind) -> None:
-    if key in definition.durations and duration_ns(value) < 10**6:
-        raise SignalSpecError(f"{key} of {value!r} is too short; the shortest is 1ms")
-    if key in ("lag", "every"):
-        duration_ns(value)
-    numeric = ("low", "high", "noise", "start", "step", "wrap", "rate", "gain", "bias", "phase")
-    if key in numeric and (isinstance(value, bool) or not isinstance(value, (int, float))):
-        raise SignalSpecError(f"{key} is to be a number, not {value!r}")
-    if key in ("wrap",) and value <= 0:
-        raise SignalSpecError("wrap is to be above 0")
-    if key == "shape" and value not in ("saw", "fall", "triangle"):
-        raise SignalSpecError(f"shape {value!r} is none of saw, fall, triangle")
-    if key == "texts" and not (isinstance(value, list) and value):
-        raise SignalSpecError("texts is to be a list of texts")
-    if key == "steps":
-        if not isinstance(value, list) or not all(isinstance(step, list) and len(step) == 2 for step in value):
-            raise SignalSpecError("steps is to be a list of [value, duration]")
-        for _, duration in value:
-            if duration_ns(duration) < 10**6:
-                raise SignalSpecError(f"a step of {duration!r} is too short; the shortest is 1ms")
-    if key in ("source", "when") and value is not None and not isinstance(value, str):
-        raise SignalSpecError(f"{key} is to be the name of an attribute, not {value!r}")
 
 
 def check_quality(spec: Mapping[str, Any]) -> None:
@@ -171,4 +247,4 @@ def check_quality(spec: Mapping[str, Any]) -> None:
     if isinstance(code, bool) or not isinstance(code, int) or not 0 <= code <= 255:
         raise SignalSpecError(f"quality {code!r} is no OPC quality; give 0 to 255, for example 0 bad, 64 uncertain")
     if duration_ns(spec.get("for", "5s")) >= duration_ns(spec.get("every", "5min")):
-        raise SignalSpecError("for is to be shorter than every")
+        raise SignalSpecError("for must be shorter than every")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NoReturn
 
 from mxgateway_protocol.variants import DataType
@@ -38,12 +38,12 @@ class _Uda:
     name: str
     mx_attribute_id: int
     data_type: DataType
-    dimension: int
-    value: Any
-    category: Category
-    security: Security
-    locked: bool
-    enum: tuple[str, ...]
+    dimension: int = 0
+    value: Any = None
+    category: Category = Category.Writeable_USC_Lockable
+    security: Security = Security.Operate
+    locked: bool = False
+    enum: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -123,43 +123,47 @@ class AttributeWriter:
 
     def _uda(self, layer: Layer, gobject_id: int, package_id: int, spec: AttributeSpec) -> None:
         parent = layer.udas.get(spec.name.casefold())
-        if parent and spec.data_type not in (None, parent.data_type):
-            self._fail(spec, f"is inherited as {parent.data_type.name}; its type cannot change, leave `type` out")
-        data_type = parent.data_type if parent else spec.data_type
-        assert data_type is not None
-        dimension = spec.dimension if spec.dimension or not parent else parent.dimension
-        enum = tuple(spec.behaviour.get("enum", parent.enum if parent else ()))
-        try:
-            inherited = parent.value if parent and spec.value is None and dimension == parent.dimension else None
-            value = (
-                inherited if inherited is not None else configured_value(data_type, dimension or 0, spec.value, enum)
-            )
-        except ConfiguredValueError as error:
-            self._fail(spec, f"value: {error}")
-        uda = _Uda(
-            name=parent.name if parent else spec.name,
-            mx_attribute_id=parent.mx_attribute_id if parent else self._attribute_id(),
-            data_type=data_type,
-            dimension=dimension or 0,
-            value=value,
-            category=_first(spec.category, parent and parent.category, Category.Writeable_USC_Lockable),
-            security=_first(spec.security, parent and parent.security, Security.Operate),
-            locked=_first(spec.locked, parent and parent.locked, False),
-            enum=enum,
-        )
+        uda = self._inherited(parent, spec) if parent else self._new(spec)
         layer.udas[spec.name.casefold()] = uda
-        changes_uda = spec.value is not None or spec.dimension or spec.category is not None or spec.security is not None
-        if not parent or changes_uda or spec.locked is not None:
+        if parent is None or _is_redefined(spec):
             self._dynamic(gobject_id, package_id, uda, _UDA)
         for suffix, text in (("Description", spec.description), ("EngUnits", spec.units)):
             if text:
-                extra = _Uda(
-                    f"{uda.name}.{suffix}", self._attribute_id(), DataType.STRING, 0, text,
-                    Category.Writeable_USC_Lockable, Security.Tune, False, (),
-                )  # fmt: skip
+                extra = _Uda(f"{uda.name}.{suffix}", self._attribute_id(), DataType.STRING, value=text,
+                             security=Security.Tune)  # fmt: skip
                 self._dynamic(gobject_id, package_id, extra, _USER_EXTENDED)
         if spec.behaviour:
             self._behave(package_id, uda.name, dict(spec.behaviour))
+
+    def _new(self, spec: AttributeSpec) -> _Uda:
+        """An attribute that no template has."""
+        assert spec.data_type is not None
+        uda = _Uda(spec.name, self._attribute_id(), spec.data_type, spec.dimension or 0, enum=_enum(spec, ()))
+        return self._changed(replace(uda, value=self._configured(uda, spec)), spec)
+
+    def _inherited(self, parent: _Uda, spec: AttributeSpec) -> _Uda:
+        """A template's attribute as this description changes it."""
+        if spec.data_type not in (None, parent.data_type):
+            self._fail(spec, f"is inherited as {parent.data_type.name}; its type cannot change, leave `type` out")
+        uda = replace(parent, dimension=spec.dimension or parent.dimension, enum=_enum(spec, parent.enum))
+        if spec.value is not None or uda.dimension != parent.dimension:
+            uda = replace(uda, value=self._configured(uda, spec))
+        return self._changed(uda, spec)
+
+    def _configured(self, uda: _Uda, spec: AttributeSpec) -> Any:
+        try:
+            return configured_value(uda.data_type, uda.dimension, spec.value, uda.enum)
+        except ConfiguredValueError as error:
+            self._fail(spec, f"value: {error}")
+
+    @staticmethod
+    def _changed(uda: _Uda, spec: AttributeSpec) -> _Uda:
+        return replace(
+            uda,
+            category=uda.category if spec.category is None else spec.category,
+            security=uda.security if spec.security is None else spec.security,
+            locked=uda.locked if spec.locked is None else spec.locked,
+        )
 
     def _attribute_id(self) -> int:
         # Signed 16 bits in the product; numbers only have to differ within one object.
@@ -213,5 +217,11 @@ class AttributeWriter:
         self._rows.add(zb.sim_attribute, package_id=package_id, attribute_name=name, behaviour=text)
 
 
-def _first(*candidates: Any) -> Any:
-    return next(candidate for candidate in candidates if candidate is not None)
+def _is_redefined(spec: AttributeSpec) -> bool:
+    """Whether a spec says something that stands in the attribute's own row."""
+    given = (spec.value, spec.dimension or None, spec.category, spec.security, spec.locked)
+    return any(part is not None for part in given)
+
+
+def _enum(spec: AttributeSpec, inherited: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(spec.behaviour.get("enum", inherited))
