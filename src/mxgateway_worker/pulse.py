@@ -82,6 +82,8 @@ class WorkerPulse:
             pending_command_count=executor.pending,
             event_queue_depth=self._events.depth,
             event_sequence=self._events.sequence,
+            dropped_events_total=self._events.dropped_total,
+            refused_events_total=self._events.refused_total,
         )
         beat.last_sta_activity.FromNanoseconds(executor.last_activity_ns)
         if running is not None:

@@ -434,12 +434,17 @@ class WorkerHeartbeat(_message.Message):
     EVENT_SEQUENCE_FIELD_NUMBER: _builtins.int
     CURRENT_COMMAND_CORRELATION_ID_FIELD_NUMBER: _builtins.int
     CURRENT_COMMAND_AGE_FIELD_NUMBER: _builtins.int
+    DROPPED_EVENTS_TOTAL_FIELD_NUMBER: _builtins.int
+    REFUSED_EVENTS_TOTAL_FIELD_NUMBER: _builtins.int
     worker_process_id: _builtins.int
     state: Global___WorkerState.ValueType
     pending_command_count: _builtins.int
     event_queue_depth: _builtins.int
     event_sequence: _builtins.int
     current_command_correlation_id: _builtins.str
+    dropped_events_total: _builtins.int
+    """Totals of the event queue: events dropped or replaced by its policy, and events refused after it had overflowed."""
+    refused_events_total: _builtins.int
     @_builtins.property
     def last_sta_activity(self) -> _timestamp_pb2.Timestamp:
         """When the executor thread last finished a piece of work or a pump turn."""
@@ -459,10 +464,12 @@ class WorkerHeartbeat(_message.Message):
         event_sequence: _builtins.int = ...,
         current_command_correlation_id: _builtins.str = ...,
         current_command_age: _duration_pb2.Duration | None = ...,
+        dropped_events_total: _builtins.int = ...,
+        refused_events_total: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["current_command_age", b"current_command_age", "last_sta_activity", b"last_sta_activity"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["current_command_age", b"current_command_age", "current_command_correlation_id", b"current_command_correlation_id", "event_queue_depth", b"event_queue_depth", "event_sequence", b"event_sequence", "last_sta_activity", b"last_sta_activity", "pending_command_count", b"pending_command_count", "state", b"state", "worker_process_id", b"worker_process_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["current_command_age", b"current_command_age", "current_command_correlation_id", b"current_command_correlation_id", "dropped_events_total", b"dropped_events_total", "event_queue_depth", b"event_queue_depth", "event_sequence", b"event_sequence", "last_sta_activity", b"last_sta_activity", "pending_command_count", b"pending_command_count", "refused_events_total", b"refused_events_total", "state", b"state", "worker_process_id", b"worker_process_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -51,6 +51,7 @@ def test_a_heartbeat_tells_state_queues_and_the_running_command() -> None:
     assert (beat.state, beat.event_queue_depth, beat.event_sequence) == (wpb.WORKER_STATE_READY, 1, 0)
     assert beat.last_sta_activity.ToNanoseconds() == rig.clock.unix_ns()
     assert not beat.HasField("current_command_age")
+    assert (beat.dropped_events_total, beat.refused_events_total) == (0, 0)
     rig.session.events.take_batch(9, 999)
     rig.session.executor.submit(rig.session.job("waiting"))
     rig.session.executor.running = Running("now", pb.MX_COMMAND_KIND_PING, rig.clock.monotonic())
@@ -79,3 +80,12 @@ def test_a_long_command_is_a_fault_only_beyond_the_ceiling_and_names_it() -> Non
     assert not any(envelope.HasField("worker_fault") for envelope in rig.pass_time(75))
     (fault,) = [envelope.worker_fault for envelope in rig.pass_time(5) if envelope.HasField("worker_fault")]
     assert (fault.correlation_id, fault.command_kind) == ("long", pb.MX_COMMAND_KIND_WRITE)
+
+
+def test_a_heartbeat_tells_what_the_queue_dropped_and_refused() -> None:
+    """Both totals live in the worker, and nobody else can know them."""
+    rig = Rig()
+    rig.session.events.dropped_total = 7
+    rig.session.events.refused_total = 2
+    beat = rig.pulse.heartbeat(rig.clock.monotonic())
+    assert (beat.dropped_events_total, beat.refused_events_total) == (7, 2)
