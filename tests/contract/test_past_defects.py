@@ -50,7 +50,7 @@ async def test_an_unexpected_error_tells_the_caller_nothing_of_itself(
         async def broken(*_: Any) -> Any:
             raise RuntimeError("SENTINEL: connection string and more")
 
-        monkeypatch.setattr(gateway.running.manager, "close_for", broken)
+        monkeypatch.setattr(gateway.gateway.parts.sessions, "close_for", broken)
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await gateway.close(session)
         assert caught.value.code() == grpc.StatusCode.INTERNAL

@@ -39,6 +39,11 @@ def reason(error: grpc.aio.AioRpcError) -> str:
     return str(info.reason)
 
 
+def in_flight(gateway: LiveGateway, session_id: str) -> int:
+    worker = gateway.session(session_id).worker
+    return -1 if worker is None else worker.in_flight
+
+
 @pytest.mark.parametrize(
     ("text", "code", "why"),
     [
@@ -61,9 +66,7 @@ async def test_each_way_to_go_wrong_has_its_own_reason_and_spares_other_sessions
     stream = gateway.stub.StreamEvents(pb.StreamEventsRequest(session_id=bad), metadata=gateway.auth)
     await stream.initial_metadata()
     waiting = asyncio.ensure_future(gateway.ping(bad, "silent"))
-    (worker,) = [one.worker for one in gateway.running.manager.sessions if one.session_id == bad]
-    assert worker is not None
-    await eventually(lambda: worker.in_flight == 1)
+    await eventually(lambda: in_flight(gateway, bad) == 1)
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await gateway.ping(bad, text)
     assert (caught.value.code(), reason(caught.value)) == (code, why)
@@ -90,7 +93,7 @@ async def test_a_command_without_reply_times_out_and_the_session_stays_usable(ga
         await gateway.ping(session, "silent")
     assert (caught.value.code(), reason(caught.value)) == (grpc.StatusCode.DEADLINE_EXCEEDED, "COMMAND_TIMEOUT")
     assert (await gateway.ping(session, "late")).diagnostic_message == "late"
-    worker = gateway.running.manager.sessions[0].worker
+    worker = gateway.session(session).worker
     assert worker is not None
     assert (worker.late_replies, worker.in_flight) == (1, 0)
     await gateway.close(session)
@@ -111,9 +114,7 @@ async def test_a_clients_deadline_ends_the_call_and_frees_the_place_when_the_wor
         )
     assert caught.value.code() == grpc.StatusCode.DEADLINE_EXCEEDED
     await gateway.ping(session, "late")
-    worker = gateway.running.manager.sessions[0].worker
-    assert worker is not None
-    assert worker.in_flight == 0
+    assert in_flight(gateway, session) == 0
     await gateway.close(session)
 
 
@@ -141,9 +142,7 @@ async def test_more_commands_than_the_bound_fail_at_once(tmp_path: Path) -> None
     async with live_gateway(settings) as gateway:
         session = await gateway.open()
         waiting = [asyncio.ensure_future(gateway.ping(session, "silent")) for _ in range(2)]
-        worker = gateway.running.manager.sessions[0].worker
-        assert worker is not None
-        await eventually(lambda: worker.in_flight == 2)
+        await eventually(lambda: in_flight(gateway, session) == 2)
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await gateway.ping(session)
         assert (caught.value.code(), reason(caught.value)) == (
@@ -162,9 +161,7 @@ async def test_closing_while_a_command_runs_ends_it_with_a_typed_error_and_the_w
 ) -> None:
     session = await gateway.open("ignore_shutdown")
     waiting = asyncio.ensure_future(gateway.ping(session, "silent"))
-    worker = gateway.running.manager.sessions[0].worker
-    assert worker is not None
-    await eventually(lambda: worker.in_flight == 1)
+    await eventually(lambda: in_flight(gateway, session) == 1)
     closed = await gateway.close(session)
     assert closed.final_state == pb.SESSION_STATE_CLOSED
     assert closed.protocol_status.code == pb.PROTOCOL_STATUS_CODE_TIMEOUT
@@ -177,12 +174,12 @@ async def test_many_closes_at_once_share_one_ending(gateway: LiveGateway) -> Non
     session = await gateway.open()
     replies = await asyncio.gather(*(gateway.close(session) for _ in range(10)))
     assert {reply.final_state for reply in replies} == {pb.SESSION_STATE_CLOSED}
-    assert gateway.running.manager.counters.closed == 1
+    assert gateway.status().session_totals.closed == 1
 
 
 async def test_kills_and_closes_at_once_are_one_ending_of_one_session(gateway: LiveGateway) -> None:
     await gateway.open()
-    manager = gateway.running.manager
+    manager = gateway.gateway.parts.sessions
     (session,) = manager.sessions
     await asyncio.gather(*(manager.kill(session) for _ in range(5)), manager.close(session, CloseReason.CLIENT))
     await manager.kill(session)
@@ -195,7 +192,7 @@ async def test_a_kill_does_not_wait_for_the_orderly_end_that_is_under_way(tmp_pa
     settings = fake_settings(tmp_path, worker__shutdown_timeout_seconds=600.0, worker__terminate_timeout_seconds=600.0)
     async with live_gateway(settings) as gateway:
         session_id = await gateway.open("ignore_shutdown")
-        manager = gateway.running.manager
+        manager = gateway.gateway.parts.sessions
         (session,) = manager.sessions
         closing = asyncio.ensure_future(gateway.close(session_id))
         await eventually(lambda: session.record.state == pb.SESSION_STATE_CLOSING)
@@ -211,8 +208,10 @@ async def test_a_session_whose_worker_does_not_start_leaves_no_trace(tmp_path: P
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await gateway.open(start)
         assert caught.value.code() == grpc.StatusCode.UNAVAILABLE
-        assert len(gateway.running.manager) == 0
-        assert gateway.running.manager.counters.opened == 0
+        status = gateway.status()
+        assert status.sessions == ()
+        assert status.session_totals.opened == 0
+        assert status.workers.failed == 1
 
 
 async def test_a_slow_reader_with_fail_fast_faults_its_session_and_no_other(tmp_path: Path) -> None:
@@ -220,14 +219,12 @@ async def test_a_slow_reader_with_fail_fast_faults_its_session_and_no_other(tmp_
         slow, good = await gateway.open(), await gateway.open()
         stream = gateway.stub.StreamEvents(pb.StreamEventsRequest(session_id=slow), metadata=gateway.auth)
         await stream.initial_metadata()
-        session = next(one for one in gateway.running.manager.sessions if one.session_id == slow)
         for _ in range(40):
-            if session.record.fault is None:
+            if not gateway.session(slow).fault:
                 # The last one may meet the session's end.
                 with contextlib.suppress(grpc.aio.AioRpcError):
                     await gateway.ping(slow, "flood 40 20000")
-        assert session.record.fault is not None
-        assert session.record.fault.reason == "EVENT_QUEUE_OVERFLOW"
+        assert gateway.session(slow).fault == "EVENT_QUEUE_OVERFLOW"
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await read_all(stream)
         assert reason(caught.value) == "EVENT_QUEUE_OVERFLOW"
@@ -241,12 +238,12 @@ async def test_a_reader_that_never_reads_costs_bounded_memory_with_drop_oldest(t
         slow = await gateway.open()
         stream = gateway.stub.StreamEventBatches(pb.StreamEventsRequest(session_id=slow), metadata=gateway.auth)
         await stream.initial_metadata()
-        session = gateway.running.manager.sessions[0]
         for _ in range(60):
             await gateway.ping(slow, "flood 40 20000")
-            (subscriber,) = session.hub.subscribers
-            assert subscriber.waiting <= 100
-            assert session.hub.ring.count <= 1024 + 40
+            session = gateway.session(slow)
+            (reader,) = session.event_streams
+            assert reader.waiting_events <= 100
+            assert session.kept_events <= 1024 + 40
         seen = dropped = 0
         at = 0
         while at < 2400:

@@ -8,7 +8,8 @@ start: `normal`, `never_hello`, `never_ready`, `wrong_nonce`, `wrong_version`, `
 Ping: `emit N [first item]` sends N events in one batch; `emit_each N` in N batches; `dropped N` says N were dropped
     before the next batch; `silent` gives no reply; `late` replies to the previous silent one, then to itself; `exit N`;
     `garbage`; `oversized`; `repeat_sequence`; `bad_body`; `other_session`; `fault hung|overflow|unexpected`; `stop`
-    freezes it; `heartbeat SECONDS` claims a call of that age; `stderr TEXT`; `flood N SIZE` sends N events of SIZE
+    freezes it; `count DROPPED REFUSED` sends a heartbeat with these totals; `unasked` replies to what nobody asked
+    first; `heartbeat SECONDS` claims a call of that age; `stderr TEXT`; `flood N SIZE` sends N events of SIZE
     bytes; `cancels` replies with the reasons of the cancels so far; `env` replies with the names of its environment.
     Anything else is echoed.
 """
@@ -270,6 +271,19 @@ class FakeWorker:
             self._send(wpb.WorkerEnvelope(worker_fault=fault))
         elif word == "heartbeat":
             self._heartbeat(float(arguments[0]))
+        elif word == "count":
+            dropped, refused = map(int, arguments)
+            beat = wpb.WorkerHeartbeat(
+                state=wpb.WORKER_STATE_BUSY,
+                pending_command_count=2,
+                event_queue_depth=3,
+                event_sequence=self._sequence,
+                dropped_events_total=dropped,
+                refused_events_total=refused,
+            )
+            self._send(wpb.WorkerEnvelope(worker_heartbeat=beat))
+        elif word == "unasked":
+            self._reply("nobody", pb.MxCommandReply(kind=pb.MX_COMMAND_KIND_PING))
         elif word == "stderr":
             sys.stderr.write(" ".join(arguments) + "\n")
             sys.stderr.flush()

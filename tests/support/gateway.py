@@ -23,6 +23,7 @@ from mxgateway_server.access.store import KeyStore
 from mxgateway_server.app import Gateway, Running
 from mxgateway_server.config.settings import Settings
 from mxgateway_server.config.sources import load
+from mxgateway_server.status import GatewayStatus, SessionStatus
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -90,6 +91,20 @@ class LiveGateway:
     @property
     def auth(self) -> tuple[tuple[str, str], ...]:
         return bearer(self.key)
+
+    def status(self) -> GatewayStatus:
+        """How the gateway is doing now."""
+        return self.running.status()
+
+    def session(self, session_id: str = "") -> SessionStatus:
+        """How one session is doing now; without an id the only one."""
+        sessions = [each for each in self.status().sessions if session_id in ("", each.session_id)]
+        (found,) = sessions
+        return found
+
+    async def perform(self, duty: str) -> None:
+        """One round of a duty of the gateway's upkeep, now."""
+        await self.gateway.parts.upkeep.perform(duty)
 
     async def open(self, start: str = "", **request: Any) -> str:
         """Opens a session and returns its id."""

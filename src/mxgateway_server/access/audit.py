@@ -92,6 +92,20 @@ class AuditLog:
         self._closing.set()
         self._wake.set()
 
+    async def stop(self) -> None:
+        """`close`, in the shape of the gateway's other parts."""
+        self.close()
+
+    @property
+    def waiting(self) -> int:
+        """Records that are not stored yet."""
+        return len(self._waiting)
+
+    @property
+    def failures(self) -> int:
+        """How often in a row the store did not take records; 0 when it did the last time."""
+        return self._failures
+
     async def _store_some(self) -> bool:
         batch = [self._waiting.popleft() for _ in range(min(MAX_TOGETHER, len(self._waiting)))]
         try:

@@ -19,6 +19,7 @@ from mxgateway_server.galaxy.lanes import Lane
 from mxgateway_server.galaxy.retry import ReadRetry
 from mxgateway_server.galaxy.snapshot import SnapshotStore
 from mxgateway_server.galaxy.source import GalaxySource
+from mxgateway_server.parts import work_until
 
 log = structlog.get_logger(__name__)
 
@@ -56,7 +57,7 @@ class GalaxyTiming:
 class GalaxyComponent:
     """The Galaxy as the gateway knows it.
 
-    `start` returns at once; the first load goes on in the given TaskGroup. The database and the disk are touched in
+    It loads and polls while `run` runs. The database and the disk are touched in
     threads of their own, so neither can block the event loop, and one that hangs is given up.
     """
 
@@ -85,13 +86,13 @@ class GalaxyComponent:
         self._probes_begun = 0
         self._probe_answered = 0
         self._probe_ok = False
-        self._tasks: list[asyncio.Task[None]] = []
+        self._stop = asyncio.Event()
 
     # Life.
 
-    async def start(self, tasks: asyncio.TaskGroup) -> None:
-        """Begins to load and to poll, in a task of the group."""
-        self._tasks.append(tasks.create_task(self._run(), name="galaxy-refresh"))
+    async def run(self) -> None:
+        """Loads the Galaxy and keeps it fresh, until `stop`."""
+        await work_until(self._stop, self._keep_fresh())
 
     def end_watches(self) -> None:
         """Ends every WatchDeployEvents stream, and each that comes later, so that a server can stop in order."""
@@ -101,10 +102,7 @@ class GalaxyComponent:
         """Ends polling and every watch. Threads that still read end by themselves."""
         self.end_watches()
         self._source.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._tasks.clear()
+        self._stop.set()
 
     def refresh_soon(self) -> None:
         """Looks at the database now instead of at the next poll."""
@@ -210,7 +208,7 @@ class GalaxyComponent:
                 if self._cache.is_settled:
                     self._settled.set()
 
-    async def _run(self) -> None:
+    async def _keep_fresh(self) -> None:
         await self._restore()
         while True:
             insist = self._wanted.is_set()

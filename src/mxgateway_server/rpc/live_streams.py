@@ -17,6 +17,9 @@ class LiveStreams:
         self._tasks: dict[Caller, set[asyncio.Task[Any]]] = {}
         self._ended: dict[asyncio.Task[Any], GatewayError] = {}
 
+    def __len__(self) -> int:
+        return sum(map(len, self._tasks.values()))
+
     def enter(self, caller: Caller) -> asyncio.Task[Any]:
         task = asyncio.current_task()
         assert task is not None

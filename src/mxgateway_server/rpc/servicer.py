@@ -45,17 +45,18 @@ class GatewayServicer:
     """Handlers of the service; the caller is known and has the method's scope before any of them runs.
 
     Args:
-        galaxy_settled: waits a bounded time for the Galaxy's first reading; None without a Galaxy.
+        galaxy_settled: waits a bounded time for the Galaxy's first reading.
     """
 
     def __init__(
         self,
         manager: SessionManager,
         gate: CommandGate,
+        *,
         settings: Settings,
         plan: WorkerPlan,
         clock: Clock,
-        galaxy_settled: Callable[[], Awaitable[bool]] | None = None,
+        galaxy_settled: Callable[[], Awaitable[bool]],
     ) -> None:
         self._manager = manager
         self._gate = gate
@@ -102,7 +103,7 @@ class GatewayServicer:
         call = current_call()
         check_correlation_id(request.client_correlation_id)
         wish = open_options(request, self._settings, self._plan)
-        if self._galaxy_settled is not None and call.caller.constraints.limits_tags:
+        if call.caller.constraints.limits_tags:
             # Commands cannot wait, and would be refused: right after a start, to clients that come back.
             await self._galaxy_settled()
         session = await self._manager.open(call.caller, wish)

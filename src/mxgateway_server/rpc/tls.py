@@ -45,6 +45,34 @@ class ServerCertificate:
     was_made: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CertificatePlan:
+    """Which certificate to present: the operator's when its file is named, else the kept self-signed one."""
+
+    certificate_file: str = ""
+    key_file: str = ""
+    self_signed_directory: Path
+    additional_names: tuple[str, ...] = ()
+    validity_years: int = 10
+    regenerate_if_expired: bool = True
+
+    def obtain(self, now: datetime.datetime) -> ServerCertificate:
+        """Loads the certificate, or makes it.
+
+        Raises:
+            ConfigurationError: see `load_certificate` and `self_signed`.
+        """
+        if self.certificate_file:
+            return load_certificate(self.certificate_file, self.key_file, now)
+        return self_signed(
+            self.self_signed_directory,
+            now,
+            names=host_names(self.additional_names),
+            validity_years=self.validity_years,
+            regenerate_if_expired=self.regenerate_if_expired,
+        )
+
+
 def host_names(additional: Iterable[str] = ()) -> tuple[str, ...]:
     """The names under which this machine is reached: localhost, host name, full name, loopbacks, further ones."""
     names = ["localhost", socket.gethostname(), socket.getfqdn(), "127.0.0.1", "::1", *additional]

@@ -99,6 +99,15 @@ class SessionManager:
         return len(self._sessions)
 
     @property
+    def max_sessions(self) -> int:
+        return self._options.max_sessions
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether no session opens any more."""
+        return self._is_stopping
+
+    @property
     def sessions(self) -> tuple[Session, ...]:
         return tuple(self._sessions.values())
 

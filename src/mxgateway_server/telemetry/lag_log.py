@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from mxgateway_server.logs import get_logger
+from mxgateway_server.parts import work_until
 from mxgateway_server.telemetry.lag import LoopLag
 
 logger = get_logger(__name__)
@@ -16,20 +17,38 @@ WARN_ABOVE = 0.05
 MIN_SAMPLES = 500
 
 
-async def log_loop_lag(interval: float) -> None:
-    """Measures until it is canceled; logs `event_loop_lag` every `interval` seconds and once at the end."""
-    loop = asyncio.get_running_loop()
-    lag = LoopLag(PERIOD, loop.time())
-    since = loop.time()
-    try:
-        while True:
-            await asyncio.sleep(max(0.0, lag.due - loop.time()))
-            lag.tick(loop.time())
-            if lag.due - since >= interval:
-                _report(lag, loop.time() - since)
-                since = loop.time()
-    finally:
-        _report(lag, loop.time() - since)
+class LoopLagLog:
+    """Measures the loop's lag while it runs.
+
+    Args:
+        interval: seconds between two lines of the log; 0 for no measuring at all.
+    """
+
+    def __init__(self, interval: float) -> None:
+        self._interval = interval
+        self._stop = asyncio.Event()
+
+    async def run(self) -> None:
+        """Logs `event_loop_lag` at each interval, and once at the end, until `stop`."""
+        if self._interval:
+            await work_until(self._stop, self._measure())
+
+    async def stop(self) -> None:
+        self._stop.set()
+
+    async def _measure(self) -> None:
+        loop = asyncio.get_running_loop()
+        lag = LoopLag(PERIOD, loop.time())
+        since = loop.time()
+        try:
+            while True:
+                await asyncio.sleep(max(0.0, lag.due - loop.time()))
+                lag.tick(loop.time())
+                if lag.due - since >= self._interval:
+                    _report(lag, loop.time() - since)
+                    since = loop.time()
+        finally:
+            _report(lag, loop.time() - since)
 
 
 def _report(lag: LoopLag, seconds: float) -> None:

@@ -121,6 +121,20 @@ class WorkerClient:
         return self._commands.late_replies
 
     @property
+    def unknown_replies(self) -> int:
+        return self._commands.unknown_replies
+
+    @property
+    def suppressed_lines(self) -> int:
+        """Lines of its log that were not passed on, because there were too many at once."""
+        return self._process.suppressed_lines
+
+    @property
+    def unsent_bytes(self) -> int:
+        """Bytes that wait for it to read its input."""
+        return self._process.unsent_bytes
+
+    @property
     def is_usable(self) -> bool:
         """Whether it is ready and nothing has happened to it."""
         return self.identity is not None and self.fault is None and not self._is_closing

@@ -105,7 +105,13 @@ class CommandTable:
 
     @property
     def late_replies(self) -> int:
+        """Replies that came after their wait was given up."""
         return self._pending.late_replies
+
+    @property
+    def unknown_replies(self) -> int:
+        """Replies to commands that the worker was never given."""
+        return self._pending.unknown_replies
 
     def submit(self, command: pb.MxCommand, timeout: float) -> ReplyFuture:
         """Sends a command; see WorkerClient.submit.

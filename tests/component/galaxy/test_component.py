@@ -52,7 +52,7 @@ def component(
 @asynccontextmanager
 async def running(galaxy: GalaxyComponent) -> AsyncIterator[GalaxyComponent]:
     async with asyncio.TaskGroup() as tasks:
-        await galaxy.start(tasks)
+        tasks.create_task(galaxy.run())
         yield galaxy
         await galaxy.stop()
 

@@ -37,7 +37,7 @@ async def test_undeploy_and_deploy_reach_the_client(tmp_path: Path) -> None:
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     async with asyncio.TaskGroup() as tasks, grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
-        await galaxy.start(tasks)
+        tasks.create_task(galaxy.run())
         stub = pb_grpc.GalaxyRepositoryStub(channel)
         try:
             before = await stub.BrowseChildren(pb.BrowseChildrenRequest(parent_tag_name="TestArea"))
@@ -81,7 +81,7 @@ async def test_a_file_that_was_built_anew(tmp_path: Path) -> None:
             build_galaxy(read_description("reference"), database, objects)
         galaxy = GalaxyComponent(SqlGalaxySource(str(database)), snapshots=snapshots)
         async with asyncio.TaskGroup() as tasks:
-            await galaxy.start(tasks)
+            tasks.create_task(galaxy.run())
             await eventually(lambda galaxy=galaxy: galaxy.view.status is CacheStatus.HEALTHY)
             entry = await galaxy.entry()
             sizes.append((len(entry.index), entry.deploy_time))

@@ -36,7 +36,7 @@ async def serving(
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     async with asyncio.TaskGroup() as tasks, grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
-        await galaxy.start(tasks)
+        tasks.create_task(galaxy.run())
         try:
             yield galaxy, pb_grpc.GalaxyRepositoryStub(channel)
         finally:

@@ -116,7 +116,7 @@ async def test_a_session_that_cannot_be_opened_as_wished_is_refused_before_a_wor
     assert words in text
     assert text.isprintable()
     assert len(text) < 300
-    assert gateway.running.manager.counters.opened == 0
+    assert gateway.status().session_totals.opened == 0
 
 
 @pytest.mark.parametrize("seconds", [601, 315_576_000_000, 2**62])

@@ -327,7 +327,7 @@ async def test_while_keys_cannot_be_checked_nobody_is_let_in_and_nothing_of_the_
 async def test_a_watch_of_the_health_needs_no_key_and_goes_on(gateway: LiveGateway) -> None:
     watch = health_pb2_grpc.HealthStub(gateway.channel).Watch(health_pb2.HealthCheckRequest())  # type: ignore[no-untyped-call]
     assert (await watch.read()).status == health_pb2.HealthCheckResponse.SERVING
-    await gateway.gateway.revalidate_streams()
+    await gateway.perform("check-keys")
     gateway.gateway.request_stop()
     assert (await watch.read()).status == health_pb2.HealthCheckResponse.NOT_SERVING
 
@@ -344,7 +344,7 @@ async def test_a_rotated_key_ends_the_streams_of_its_old_secret(tmp_path: Path) 
         await store.close()
         mine = gateway.stub.StreamEvents(request, metadata=new)
         await mine.initial_metadata()
-        await gateway.gateway.revalidate_streams()
+        await gateway.perform("check-keys")
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await stolen.read()
         assert caught.value.code() == grpc.StatusCode.UNAUTHENTICATED
@@ -375,17 +375,16 @@ async def test_a_revoked_key_ends_its_streams_too(tmp_path: Path) -> None:
         store = await open_store(gateway.settings)
         await store.revoke("leaving")
         await store.close()
-        await gateway.gateway.revalidate_streams()
+        await gateway.perform("check-keys")
         for call in (stream, commands):
             with pytest.raises(grpc.aio.AioRpcError) as caught:
                 await call.read()
             assert caught.value.code() == grpc.StatusCode.UNAUTHENTICATED
-        (one,) = gateway.running.manager.sessions
-        await eventually(lambda: one.record.attached_streams == 0)
+        await eventually(lambda: gateway.session().attached_streams == 0)
 
 
 async def test_without_authentication_everybody_is_everyone_on_loopback_only(tmp_path: Path) -> None:
     async with live_gateway(fake_settings(tmp_path, authentication__mode="disabled")) as gateway:
         reply = await gateway.stub.OpenSession(pb.OpenSessionRequest())
-        assert gateway.running.manager.sessions[0].record.owner_key_id == ANYONE.key_id
+        assert gateway.session().owner_key_id == ANYONE.key_id
         await gateway.stub.CloseSession(pb.CloseSessionRequest(session_id=reply.session_id))

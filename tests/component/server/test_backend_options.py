@@ -51,7 +51,7 @@ async def simulated(tmp_path: Path, galaxy: Path, pool: int, **flags: Any) -> As
         },
     )
     async with live_gateway(settings) as gateway:
-        await eventually(lambda: len(gateway.running.pool) == pool)
+        await eventually(lambda: gateway.status().workers.pooled == pool)
         yield gateway
 
 
@@ -67,12 +67,12 @@ async def test_what_the_backend_does_not_take_is_an_invalid_argument_that_names_
 ) -> None:
     async with simulated(tmp_path, galaxy, pool) as gateway:
         for options, words in WRONG:
-            await eventually(lambda: len(gateway.running.pool) == pool)
+            await eventually(lambda: gateway.status().workers.pooled == pool)
             code, text = await refusal(gateway, backend_options=options)
             assert code == grpc.StatusCode.INVALID_ARGUMENT, (options, text)
             assert text.startswith("backend_options: ")
             assert all(word in text for word in words), text
-        assert len(gateway.running.manager) == 0
+        assert gateway.status().sessions == ()
         session = await gateway.open(backend_options={"profile": "realistic"})
         await gateway.close(session)
 

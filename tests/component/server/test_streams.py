@@ -88,8 +88,7 @@ async def test_a_broken_stream_resumes_where_it_ended(gateway: LiveGateway) -> N
     await gateway.ping(session, "emit_each 6")
     assert await read_sequences(first, 6) == [1, 2, 3, 4, 5, 6]
     first.cancel()
-    (one,) = gateway.running.manager.sessions
-    await eventually(lambda: not one.hub.subscribers)
+    await eventually(lambda: not gateway.session().event_streams)
     await gateway.ping(session, "emit_each 3")
     again = await batches(gateway, session, after_worker_sequence=4)
     batch = await again.read()
@@ -313,8 +312,7 @@ async def test_correlation_ids_must_be_there_and_unique_among_those_under_way(ga
         ("", pb.PROTOCOL_STATUS_CODE_INVALID_REQUEST),
     ]
     call.cancel()
-    (one,) = gateway.running.manager.sessions
-    await eventually(lambda: one.record.attached_streams == 0)
+    await eventually(lambda: gateway.session().attached_streams == 0)
 
 
 async def test_a_correlation_id_is_free_again_with_its_reply(gateway: LiveGateway) -> None:
@@ -375,7 +373,6 @@ async def test_a_caller_that_does_not_read_its_replies_is_not_read_either(
     monkeypatch.setattr("mxgateway_server.rpc.command_stream.MAX_WAITING_REPLIES", 20)
     monkeypatch.setattr("mxgateway_server.rpc.command_stream.MAX_REPLIES_TOGETHER", 1)
     session = await gateway.open()
-    (one,) = gateway.running.manager.sessions
     text = "x" * 100_000
     # Without probing, the caller's window stays small, so that what it does not read shows at the gateway.
     options = (("grpc.http2.bdp_probe", 0),)
@@ -390,8 +387,8 @@ async def test_a_caller_that_does_not_read_its_replies_is_not_read_either(
             blocked = not done
             sent += 1
         assert blocked
-        assert one.commands_started < 1000
+        assert gateway.session().commands_started < 1000
         call.cancel()
         await asyncio.wait((writing,))
         assert writing.cancelled() or writing.exception() is not None
-    await eventually(lambda: one.record.attached_streams == 0)
+    await eventually(lambda: gateway.session().attached_streams == 0)

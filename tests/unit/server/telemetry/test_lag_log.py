@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import asyncio
 
-import pytest
 import structlog
 from tests.support.waiting import eventually
 
-from mxgateway_server.telemetry.lag_log import log_loop_lag
+from mxgateway_server.telemetry.lag_log import LoopLagLog
 
 
 async def test_the_log_tells_the_figures_of_each_interval_and_at_the_end() -> None:
     with structlog.testing.capture_logs() as lines:
-        task = asyncio.ensure_future(log_loop_lag(0.05))
-        await eventually(lambda: len(lines) >= 2)
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
+        lag_log = LoopLagLog(0.05)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(lag_log.run())
+            await eventually(lambda: len(lines) >= 2)
+            await lag_log.stop()
     assert {line["event"] for line in lines} == {"event_loop_lag"}
     assert all(set(line) >= {"p50_ms", "p99_ms", "max_ms", "samples", "seconds"} for line in lines)
     assert len(lines) >= 3
+
+
+async def test_an_interval_of_nothing_measures_nothing() -> None:
+    lag_log = LoopLagLog(0)
+    await lag_log.run()
+    await lag_log.stop()

@@ -1,0 +1,166 @@
+"""What happens because time passes: duties, each with a period of its own and a task of its own.
+
+A duty that waits, for the key store perhaps, holds no other one up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from mxgateway_protocol.clock import Clock
+from mxgateway_server.access.authenticator import Authenticator
+from mxgateway_server.access.store import KeyStore
+from mxgateway_server.config.settings import Settings
+from mxgateway_server.logs import get_logger
+from mxgateway_server.parts import work_until
+from mxgateway_server.rpc.live_streams import LiveStreams
+from mxgateway_server.sessions.manager import SessionManager
+from mxgateway_server.workers.pool import WorkerPool
+from mxgateway_server.workers.watchdog import StallGuard
+
+logger = get_logger(__name__)
+
+WORKER_CHECK_SECONDS = 1.0
+KEY_CHECK_SECONDS = 5.0
+AUDIT_PRUNE_SECONDS = 3600.0
+_DAY_NS = 86_400 * 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Duty:
+    """Something that is done again and again.
+
+    Attributes:
+        name: for the log.
+        period: seconds from the end of one round to the beginning of the next.
+        work: one round. What it raises is logged, and the next round tries again.
+        at_start: whether the first round is at once, not after a period.
+        at_end: whether a last round is done when the gateway stops.
+    """
+
+    name: str
+    period: float
+    work: Callable[[], Awaitable[None]]
+    at_start: bool = False
+    at_end: bool = False
+
+
+class Upkeep:
+    """Does duties until it is stopped.
+
+    Args:
+        sleep: waits for a number of seconds; for tests.
+    """
+
+    def __init__(self, duties: Sequence[Duty], sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
+        self._duties = {duty.name: duty for duty in duties}
+        self._sleep = sleep
+        self._stop = asyncio.Event()
+
+    async def run(self) -> None:
+        """Does every duty at its times until `stop`, and then those that have a last round."""
+        duties = self._duties.values()
+        await work_until(self._stop, *(self._repeat(duty) for duty in duties))
+        for duty in duties:
+            if duty.at_end:
+                await self.perform(duty.name)
+
+    async def stop(self) -> None:
+        self._stop.set()
+
+    async def perform(self, name: str) -> None:
+        """One round of a duty, now. Never raises because of it."""
+        try:
+            await self._duties[name].work()
+        except (SQLAlchemyError, OSError) as error:
+            # Calls go on meanwhile, and keys are checked for each.
+            logger.warning("key_store_failed", error=error, duty=name)
+        except Exception:
+            logger.exception("upkeep_failed", duty=name)
+
+    async def _repeat(self, duty: Duty) -> None:
+        if duty.at_start:
+            await self.perform(duty.name)
+        while True:
+            await self._sleep(duty.period)
+            await self.perform(duty.name)
+
+
+class Duties:
+    """The gateway's duties as methods, and `all` of them with their periods."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        clock: Clock,
+        *,
+        sessions: SessionManager,
+        pool: WorkerPool,
+        store: KeyStore,
+        authenticator: Authenticator | None,
+        streams: LiveStreams,
+    ) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._sessions = sessions
+        self._pool = pool
+        self._store = store
+        self._authenticator = authenticator
+        self._streams = streams
+        allowance = 2 * settings.worker.heartbeat_interval_seconds
+        self._stalls = StallGuard(WORKER_CHECK_SECONDS, allowance, clock.monotonic())
+
+    def all(self) -> list[Duty]:
+        """Each duty that these settings ask for."""
+        duties = [
+            Duty(name="check-workers", period=WORKER_CHECK_SECONDS, work=self.check_workers),
+            Duty(
+                name="sweep-sessions",
+                period=self._settings.sessions.lease_sweep_interval_seconds,
+                work=self.sweep_sessions,
+            ),
+        ]
+        if self._authenticator is not None:
+            duties.append(Duty(name="check-keys", period=KEY_CHECK_SECONDS, work=self.check_keys))
+            duties.append(Duty(name="save-key-use", period=KEY_CHECK_SECONDS, work=self.save_key_use, at_end=True))
+        if self._settings.authentication.audit_retention_days:
+            duties.append(Duty(name="prune-audit", period=AUDIT_PRUNE_SECONDS, work=self.prune_audit, at_start=True))
+        return duties
+
+    async def check_workers(self) -> None:
+        """Looks for workers that hang."""
+        if self._stalls.may_judge(self._clock.monotonic()):
+            self._sessions.check_workers()
+            self._pool.check()
+
+    async def sweep_sessions(self) -> None:
+        """Closes sessions whose time is over."""
+        self._sessions.sweep()
+
+    async def check_keys(self) -> None:
+        """Ends the streams of keys and secrets that are not valid any more."""
+        assert self._authenticator is not None
+        for caller in self._streams.callers:
+            if not await self._authenticator.is_still_valid(caller):
+                self._authenticator.forget(caller.key_id)
+                self._streams.end(caller)
+
+    async def save_key_use(self) -> None:
+        """Notes in the store when keys were last used."""
+        assert self._authenticator is not None
+        used = self._authenticator.take_used()
+        if used:
+            try:
+                await self._store.mark_used(used)
+            except BaseException:
+                self._authenticator.put_back_used(used)
+                raise
+
+    async def prune_audit(self) -> None:
+        """Lets audit records go that are older than they are kept."""
+        days = self._settings.authentication.audit_retention_days
+        await self._store.prune_audit(self._clock.unix_ns() - days * _DAY_NS)

@@ -1,0 +1,131 @@
+"""From settings to what the gateway's parts are made with. Nothing here opens, reads or starts anything."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mxgateway_server.config.settings import Settings
+from mxgateway_server.errors import ConfigurationError
+from mxgateway_server.events.ring import RingLimits
+from mxgateway_server.events.subscriber import SubscriberLimits
+from mxgateway_server.galaxy.component import GalaxyTiming
+from mxgateway_server.galaxy.place import GalaxyPlace
+from mxgateway_server.rpc.tls import CertificatePlan
+from mxgateway_server.sessions.manager import SessionOptions
+from mxgateway_server.sessions.state import SessionLimits
+from mxgateway_server.workers.client import WorkerLimits
+from mxgateway_server.workers.launcher import WorkerPlan
+from mxgateway_server.workers.watchdog import WatchdogLimits
+
+
+def in_state(settings: Settings, given: str, name: str) -> Path:
+    """The file that a setting names, or the one of this name in the state directory."""
+    return Path(given).expanduser() if given else settings.state_path / name
+
+
+def key_store(settings: Settings) -> str:
+    """SQLite file or URL of the key store."""
+    return settings.authentication.database or str(settings.state_path / "keys.db")
+
+
+def certificate_plan(settings: Settings) -> CertificatePlan | None:
+    """Which certificate the TLS endpoint shows; None without such an endpoint."""
+    if not settings.listen:
+        return None
+    tls = settings.tls
+    return CertificatePlan(
+        certificate_file=tls.certificate_file,
+        key_file=tls.key_file,
+        self_signed_directory=in_state(settings, tls.self_signed_directory, "certs"),
+        additional_names=tls.additional_dns_names,
+        validity_years=tls.validity_years,
+        regenerate_if_expired=tls.regenerate_if_expired,
+    )
+
+
+def worker_limits(settings: Settings) -> WorkerLimits:
+    """Bounds and times of each worker."""
+    worker = settings.worker
+    return WorkerLimits(
+        max_pending=settings.sessions.max_pending_commands_per_session,
+        startup=worker.startup_timeout_seconds,
+        shutdown=worker.shutdown_timeout_seconds,
+        terminate=worker.terminate_timeout_seconds,
+        watchdog=WatchdogLimits(worker.heartbeat_grace_seconds, worker.heartbeat_stuck_ceiling_seconds),
+    )
+
+
+def worker_plan(settings: Settings, place: GalaxyPlace) -> WorkerPlan:
+    """How workers are started.
+
+    Raises:
+        ConfigurationError: the simulator has no Galaxy that it could simulate.
+    """
+    worker = settings.worker
+    options = dict(worker.backend_options)
+    if worker.backend == "simulator":
+        if place.file is not None:
+            options.setdefault("galaxy", str(place.file))
+            options.setdefault("board", str(place.board))
+        elif "galaxy" not in options:
+            raise ConfigurationError(
+                "worker.backend = simulator needs a Galaxy in an SQLite file: set galaxy.connection_string"
+                " (--galaxy) to one, or worker.backend_options.galaxy"
+            )
+    arguments = {
+        "--event-queue-capacity": settings.events.queue_capacity,
+        "--heartbeat-interval": worker.heartbeat_interval_seconds,
+        "--heartbeat-grace": worker.heartbeat_grace_seconds,
+        "--stuck-ceiling": worker.heartbeat_stuck_ceiling_seconds,
+        "--shutdown-grace": worker.shutdown_timeout_seconds,
+    }
+    flags = ["--allow-fault-injection"] if settings.allow_fault_injection else []
+    return WorkerPlan(
+        backend=worker.backend,
+        command=worker.command,
+        options=options,
+        arguments=(*(part for name, value in arguments.items() for part in (name, str(value))), *flags),
+        working_directory=worker.working_directory,
+        max_frame_bytes=worker.max_message_bytes,
+    )
+
+
+def session_options(settings: Settings) -> SessionOptions:
+    """Bounds of the gateway's sessions."""
+    sessions, events = settings.sessions, settings.events
+    return SessionOptions(
+        max_sessions=sessions.max_sessions,
+        max_sessions_per_key=sessions.max_sessions_per_key,
+        limits=SessionLimits(lease=sessions.default_lease_seconds, detach_grace=sessions.detach_grace_seconds),
+        ring=RingLimits(
+            delivered_events=events.replay_buffer_capacity,
+            undelivered_events=events.queue_capacity,
+            max_bytes=events.replay_max_bytes,
+            retention=events.replay_retention_seconds,
+        ),
+        subscriber=SubscriberLimits(max_events=events.queue_capacity, max_bytes=events.queue_max_bytes),
+        policy=events.policy,
+        max_subscribers=(
+            sessions.max_event_subscribers_per_session if sessions.allow_multiple_event_subscribers else 1
+        ),
+        requires_subscriber=events.require_subscriber,
+    )
+
+
+def galaxy_timing(settings: Settings) -> GalaxyTiming:
+    """When the Galaxy is looked at, and how long its database may take."""
+    galaxy = settings.galaxy
+    return GalaxyTiming(
+        poll_interval=galaxy.poll_interval_seconds,
+        probe=galaxy.command_timeout_seconds,
+        test_connection=galaxy.test_connection_timeout_seconds,
+        longest_retry=galaxy.longest_read_retry_seconds,
+    )
+
+
+def snapshot_path(settings: Settings) -> Path | None:
+    """File of the last good hierarchy; None when none is kept."""
+    galaxy = settings.galaxy
+    if not galaxy.persist_snapshot:
+        return None
+    return in_state(settings, galaxy.snapshot_cache_path, "galaxy-snapshot.jsonl.gz")

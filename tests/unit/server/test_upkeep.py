@@ -1,0 +1,251 @@
+"""What happens because time passes, with a time that the test turns on by hand."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import structlog
+from sqlalchemy.exc import OperationalError
+from tests.support.clock import ManualClock
+from tests.support.gateway import fake_settings
+from tests.support.waiting import eventually
+
+from mxgateway_server.access.authenticator import Caller
+from mxgateway_server.upkeep import Duties, Duty, Upkeep
+
+
+class Hours:
+    """Sleeps that end when the test says so; it knows how long each of them was to be."""
+
+    def __init__(self) -> None:
+        self.asleep: dict[float, asyncio.Future[None]] = {}
+
+    async def sleep(self, seconds: float) -> None:
+        self.asleep[seconds] = asyncio.get_running_loop().create_future()
+        await self.asleep[seconds]
+
+    def end(self, seconds: float) -> None:
+        self.asleep.pop(seconds).set_result(None)
+
+
+def noting(notes: list[str], name: str, error: Exception | None = None) -> Callable[[], Awaitable[None]]:
+    async def work() -> None:
+        notes.append(name)
+        if error is not None:
+            raise error
+
+    return work
+
+
+async def test_each_duty_has_a_period_of_its_own() -> None:
+    notes: list[str] = []
+    hours = Hours()
+    upkeep = Upkeep(
+        [
+            Duty(name="often", period=1, work=noting(notes, "often")),
+            Duty(name="seldom", period=60, work=noting(notes, "seldom")),
+            Duty(name="first", period=3600, work=noting(notes, "first"), at_start=True),
+        ],
+        hours.sleep,
+    )
+    async with asyncio.TaskGroup() as group:
+        group.create_task(upkeep.run())
+        await eventually(lambda: set(hours.asleep) == {1, 60, 3600})
+        assert notes == ["first"]
+        for _ in range(2):
+            hours.end(1)
+            await eventually(lambda: 1 in hours.asleep)
+        hours.end(60)
+        await eventually(lambda: 60 in hours.asleep)
+        assert notes == ["first", "often", "often", "seldom"]
+        await upkeep.stop()
+
+
+async def test_a_duty_that_waits_holds_no_other_one_up() -> None:
+    notes: list[str] = []
+    hours = Hours()
+
+    async def wait() -> None:
+        await asyncio.get_running_loop().create_future()
+
+    upkeep = Upkeep(
+        [
+            Duty(name="stuck", period=9, work=wait, at_start=True),
+            Duty(name="free", period=1, work=noting(notes, "free")),
+        ],
+        hours.sleep,
+    )
+    async with asyncio.TaskGroup() as group:
+        group.create_task(upkeep.run())
+        await eventually(lambda: 1 in hours.asleep)
+        hours.end(1)
+        await eventually(lambda: notes == ["free"])
+        await upkeep.stop()
+
+
+async def test_what_has_a_last_round_gets_it_when_the_others_have_ended() -> None:
+    notes: list[str] = []
+    upkeep = Upkeep(
+        [
+            Duty(name="save", period=5, work=noting(notes, "save"), at_end=True),
+            Duty(name="look", period=5, work=noting(notes, "look")),
+        ],
+        Hours().sleep,
+    )
+    await upkeep.stop()
+    await upkeep.run()
+    assert notes == ["save"]
+
+
+@pytest.mark.parametrize(
+    ("error", "event"),
+    [
+        (OperationalError("SELECT", {}, Exception("locked")), "key_store_failed"),
+        (OSError(28, "no space left"), "key_store_failed"),
+        (RuntimeError("a mistake of ours"), "upkeep_failed"),
+    ],
+    ids=["database", "disk", "unexpected"],
+)
+async def test_a_failed_round_is_told_and_tried_again(error: Exception, event: str) -> None:
+    notes: list[str] = []
+    hours = Hours()
+    upkeep = Upkeep([Duty(name="fails", period=1, work=noting(notes, "fails", error))], hours.sleep)
+    with structlog.testing.capture_logs() as lines:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(upkeep.run())
+            for _ in range(2):
+                await eventually(lambda: 1 in hours.asleep)
+                hours.end(1)
+            await eventually(lambda: len(notes) == 2)
+            await upkeep.stop()
+    assert [(line["event"], line["duty"]) for line in lines] == [(event, "fails")] * 2
+
+
+# ------------------------------------------------------------------------------------------------------------- duties
+
+
+class Looker:
+    """Sessions and pool, as far as upkeep looks at them."""
+
+    def __init__(self) -> None:
+        self.checks = self.sweeps = 0
+
+    def check_workers(self) -> None:
+        self.checks += 1
+
+    check = check_workers
+
+    def sweep(self) -> None:
+        self.sweeps += 1
+
+
+class Keys:
+    """Store, authenticator and streams in one, as far as upkeep uses them."""
+
+    def __init__(self) -> None:
+        self.valid = {"good"}
+        self.callers = (Caller("good", frozenset()), Caller("gone", frozenset()))
+        self.ended: list[str] = []
+        self.forgotten: list[str] = []
+        self.used = {"good": 5}
+        self.stored: dict[str, int] = {}
+        self.fails = False
+        self.pruned_before: list[int] = []
+
+    async def is_still_valid(self, caller: Caller) -> bool:
+        return caller.key_id in self.valid
+
+    def forget(self, key_id: str) -> None:
+        self.forgotten.append(key_id)
+
+    def end(self, caller: Caller) -> None:
+        self.ended.append(caller.key_id)
+
+    def take_used(self) -> dict[str, int]:
+        used, self.used = self.used, {}
+        return used
+
+    def put_back_used(self, used: dict[str, int]) -> None:
+        self.used |= used
+
+    async def mark_used(self, used: dict[str, int]) -> None:
+        if self.fails:
+            raise OSError(28, "no space left")
+        self.stored |= used
+
+    async def prune_audit(self, before_ns: int) -> int:
+        self.pruned_before.append(before_ns)
+        return 0
+
+
+def duties(tmp_path: Path, clock: ManualClock, looker: Any, keys: Any, **flags: Any) -> Duties:
+    settings = fake_settings(tmp_path, **flags)
+    return Duties(
+        settings,
+        clock,
+        sessions=looker,
+        pool=looker,
+        store=keys,
+        authenticator=None if settings.authentication.mode == "disabled" else keys,
+        streams=keys,
+    )
+
+
+def test_the_settings_say_which_duties_there_are(tmp_path: Path) -> None:
+    def names(**flags: Any) -> dict[str, float]:
+        made = duties(tmp_path, ManualClock(), Looker(), Keys(), **flags)
+        return {duty.name: duty.period for duty in made.all()}
+
+    everything = names(sessions__lease_sweep_interval_seconds=7)
+    assert everything == {
+        "check-workers": 1.0,
+        "sweep-sessions": 7.0,
+        "check-keys": 5.0,
+        "save-key-use": 5.0,
+        "prune-audit": 3600.0,
+    }
+    assert set(names(authentication__mode="disabled")) == {"check-workers", "sweep-sessions", "prune-audit"}
+    assert "prune-audit" not in names(authentication__audit_retention_days=0)
+
+
+async def test_workers_are_not_judged_right_after_this_process_stood_still(tmp_path: Path) -> None:
+    clock, looker = ManualClock(), Looker()
+    made = duties(tmp_path, clock, looker, Keys(), worker__heartbeat_interval_seconds=5)
+    clock.advance(1)
+    await made.check_workers()
+    assert looker.checks == 2
+    clock.advance(60)
+    await made.check_workers()
+    assert looker.checks == 2
+    for _ in range(10):
+        clock.advance(1)
+        await made.check_workers()
+    assert looker.checks == 4
+
+
+async def test_streams_of_keys_that_are_not_valid_any_more_end(tmp_path: Path) -> None:
+    keys = Keys()
+    await duties(tmp_path, ManualClock(), Looker(), keys).check_keys()
+    assert (keys.ended, keys.forgotten) == (["gone"], ["gone"])
+
+
+async def test_uses_that_could_not_be_stored_are_stored_in_the_next_round(tmp_path: Path) -> None:
+    keys = Keys()
+    made = duties(tmp_path, ManualClock(), Looker(), keys)
+    keys.fails = True
+    with pytest.raises(OSError):
+        await made.save_key_use()
+    keys.fails = False
+    await made.save_key_use()
+    assert keys.stored == {"good": 5}
+    await made.save_key_use()
+
+
+async def test_the_audit_loses_what_is_older_than_it_is_kept(tmp_path: Path) -> None:
+    clock, keys = ManualClock(), Keys()
+    await duties(tmp_path, clock, Looker(), keys, authentication__audit_retention_days=3).prune_audit()
+    assert keys.pruned_before == [clock.unix_ns() - 3 * 24 * 3600 * 10**9]
