@@ -9,6 +9,12 @@ E_INVALIDARG = -2147024809
 """0x80070057: a write to an item that is not advised or whose type is not resolved yet; a wrong password."""
 E_ACCESSDENIED = -2147024891
 """0x80070005: no run-time licence, or a null item definition."""
+E_NOTIMPL = -2147467263
+"""0x80004001: the node's LMXProxy is older than the method."""
+E_NOINTERFACE = -2147467262
+"""0x80004002"""
+E_OUTOFMEMORY = -2147024882
+"""0x8007000E"""
 REGDB_E_CLASSNOTREG = -2147221164
 """0x80040154: MXAccess is not installed, or the process is not 32-bit."""
 E_SECURED_WRITE_REFUSED = -2147467231

@@ -1,0 +1,174 @@
+"""Events of LMXProxy: the arguments of IDispatch::Invoke, as bytes, into calls of the worker's sink. Pure.
+
+`rgvarg` holds a VARIANT for each parameter, the last parameter first.
+"""
+
+from __future__ import annotations
+
+import logging
+import struct
+from collections.abc import Callable
+
+from mxgateway_contract.status import MxStatus
+from mxgateway_protocol.backend import EventSink, Sample
+from mxgateway_protocol.variants import VT_ARRAY, DataType, Variant, VarType
+from mxgateway_worker.backends.com.identity import (
+    BUFFERED_EVENTS,
+    EVENTS,
+    ON_BUFFERED_DATA_CHANGE,
+    ON_DATA_CHANGE,
+    ON_WRITE_COMPLETE,
+    OPERATION_COMPLETE,
+)
+from mxgateway_worker.backends.com.images import STATUS_ARRAY, ImageError, ImageReader, Memory, read_status
+
+logger = logging.getLogger(__name__)
+
+_I4 = VarType.VT_I4
+# OnDataChange: statuses, time, quality, value, item, server; each a u16 type, six unused bytes and eight of payload.
+_DATA_CHANGE = struct.Struct("<H6xI4x 16s H6xi4x 16s H6xi4x H6xi4x")
+_OUTCOME = struct.Struct("<H6xI4x H6xi4x H6xi4x")
+_INT = struct.Struct("<8xi4x")
+_REAL = struct.Struct("<8xd")
+_ARRAY_HEAD = struct.Struct("<HHIIIIi")
+_MOST_KEPT_STATUSES = 256
+_PARAMETERS = {
+    (EVENTS, ON_DATA_CHANGE): 6,
+    (EVENTS, ON_WRITE_COMPLETE): 3,
+    (EVENTS, OPERATION_COMPLETE): 3,
+    (BUFFERED_EVENTS, ON_BUFFERED_DATA_CHANGE): 7,
+}
+
+
+class EventReader:
+    """Hands events to the sink as they come, whether in a pump or inside a call.
+
+    An event that cannot be read is logged and dropped; a value that cannot be read is handed on as none, with its
+    VARTYPE, so that the item does not fall silent.
+    """
+
+    def __init__(self, sink: EventSink, images: ImageReader, memory: Memory) -> None:
+        self._sink = sink
+        self._images = images
+        self._memory = memory
+        self._statuses: dict[bytes, tuple[MxStatus, ...]] = {}
+        self.unreadable = 0
+
+    def deliver(self, source: str, dispid: int, arguments: bytes) -> None:
+        """One event.
+
+        Args:
+            source: IID of the interface that it came by.
+            arguments: `rgvarg`, 16 bytes a parameter.
+        """
+        wanted = _PARAMETERS.get((source, dispid))
+        if wanted is None:
+            return
+        if len(arguments) != 16 * wanted:
+            self._unreadable(f"event {dispid} with {len(arguments) // 16} parameters where {wanted} are due")
+            return
+        try:
+            if source == BUFFERED_EVENTS:
+                self._buffered(arguments)
+            elif dispid == ON_DATA_CHANGE:
+                self._data_change(arguments)
+            elif dispid == ON_WRITE_COMPLETE:
+                self._outcome(arguments, self._sink.on_write_complete)
+            else:
+                self._outcome(arguments, self._sink.operation_complete)
+        except ImageError as error:
+            self._unreadable(f"event {dispid}: {error}")
+
+    def _unreadable(self, text: str) -> None:
+        self.unreadable += 1
+        # Each could be thousands a second; the first ones tell what there is to tell.
+        if self.unreadable <= 10 or self.unreadable % 10_000 == 0:
+            logger.error("an event could not be read count=%d reason=%s", self.unreadable, text)
+
+    def _data_change(self, arguments: bytes) -> None:
+        statuses_type, statuses, time, quality_type, quality, value, item_type, item, server_type, server = (
+            _DATA_CHANGE.unpack(arguments)
+        )
+        if not quality_type == item_type == server_type == _I4:
+            raise ImageError(f"handles or quality of VARTYPEs {server_type}, {item_type}, {quality_type}")
+        self._sink.on_data_change(
+            server,
+            item,
+            self._value(value),
+            quality,
+            self._time(time),
+            self._status(statuses_type, statuses, arguments),
+        )
+
+    def _outcome(self, arguments: bytes, tell: Callable[[int, int, tuple[MxStatus, ...]], None]) -> None:
+        statuses_type, statuses, item_type, item, server_type, server = _OUTCOME.unpack(arguments)
+        if not item_type == server_type == _I4:
+            raise ImageError(f"handles of VARTYPEs {server_type}, {item_type}")
+        tell(server, item, self._status(statuses_type, statuses, arguments))
+
+    def _buffered(self, arguments: bytes) -> None:
+        images = [arguments[at : at + 16] for at in range(0, len(arguments), 16)]
+        numbers = [self._images.variant(image).value for image in (images[6], images[5], images[4])]
+        if not all(type(number) is int for number in numbers):
+            raise ImageError("handles or data type are no numbers")
+        server, item, data_type = numbers
+        statuses = self._images.statuses(images[0])
+        samples = self._samples(images[3], images[2], images[1], data_type)  # type: ignore[arg-type]
+        self._sink.on_buffered_data_change(server, item, data_type, samples, statuses)  # type: ignore[arg-type]
+
+    def _samples(self, value: bytes, quality: bytes, time: bytes, data_type: int) -> list[Sample]:
+        """Parallel arrays, or one sample as scalars: which, the time tells, since a value may be an array itself."""
+        whole = self._images.variant(value)._replace(data_type=data_type)
+        qualities = self._images.variant(quality).value
+        if not (time[0] | time[1] << 8) & VT_ARRAY:
+            return [Sample(whole, qualities if type(qualities) is int else 0, self._time(time))]
+        stamps = self._images.times(time)
+        values = whole.value if isinstance(whole.value, tuple) else (whole.value,) * len(stamps)
+        words = qualities if isinstance(qualities, tuple) else (qualities,) * len(stamps)
+        if not len(values) == len(words) == len(stamps):
+            raise ImageError(f"{len(values)} values, {len(words)} qualities and {len(stamps)} times")
+        base = whole.vartype & ~VT_ARRAY
+        return [
+            Sample(Variant(base, one, data_type), word if type(word) is int else 0, stamp)
+            for one, word, stamp in zip(values, words, stamps, strict=True)
+        ]
+
+    def _value(self, image: bytes) -> Variant:
+        # What most events carry; all else takes the long way.
+        if image[:2] == b"\3\0":
+            return Variant(_I4, _INT.unpack(image)[0], DataType.INTEGER)
+        if image[:2] == b"\5\0":
+            return Variant(VarType.VT_R8, _REAL.unpack(image)[0], DataType.DOUBLE)
+        try:
+            return self._images.variant(image)
+        except ImageError as error:
+            self._unreadable(f"value: {error}")
+            return Variant(image[0] | image[1] << 8, None, DataType.UNKNOWN)
+
+    def _time(self, image: bytes) -> int:
+        try:
+            return self._images.time(image)
+        except ImageError as error:
+            self._unreadable(f"time: {error}")
+            return 0
+
+    def _status(self, vartype: int, reference: int, arguments: bytes) -> tuple[MxStatus, ...]:
+        """The usual form, one status by reference, by its defined bytes out of a table; all others in full."""
+        if vartype != STATUS_ARRAY or not reference:
+            return self._images.statuses(arguments[:16])
+        memory = self._memory
+        pointer = int.from_bytes(memory(reference, 4), "little")
+        if not pointer:
+            return ()
+        dimensions, _, size, _, data, count, _ = _ARRAY_HEAD.unpack(memory(pointer, 24))
+        if dimensions != 1 or count != 1 or size != 16:
+            return self._images.statuses(arguments[:16])
+        # Padding is undefined, so it must be no part of the key.
+        raw = memory(data, 14)
+        key = raw[:2] + raw[4:]
+        known = self._statuses.get(key)
+        if known is None:
+            known = (read_status(raw),)
+            if len(self._statuses) < _MOST_KEPT_STATUSES:
+                self._statuses[key] = known
+        return known
