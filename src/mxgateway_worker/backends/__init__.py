@@ -9,6 +9,7 @@ from mxgateway_protocol.backend import BackendFactory
 
 BACKENDS = {
     "simulator": "mxgateway_simulator.backend:create_backend",
+    "com": "mxgateway_worker.backends.com:create_backend",
     "replay": "mxgateway_worker.backends.replay:create_backend",
 }
 """Name → `module:factory`."""
