@@ -1,0 +1,183 @@
+"""How a worker is started: its command line, its environment, and how many at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from tests.support.clock import ManualClock
+from tests.support.waiting import eventually
+
+from mxgateway_protocol.contract import NONCE_VARIABLE, WORKER_PROTOCOL_VERSION
+from mxgateway_server.errors import WorkerLaunchError, WorkerNeverReadyError
+from mxgateway_server.workers import launcher as module
+from mxgateway_server.workers.client import WorkerIdentity, WorkerLimits
+from mxgateway_server.workers.containment import create_containment
+from mxgateway_server.workers.launcher import Launcher, WorkerPlan
+
+SESSION = "session-" + "0" * 32
+
+
+class Starts:
+    """Stands in for processes and clients: records what was started, and answers when told."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.commands: list[Sequence[str]] = []
+        self.environments: list[Mapping[str, str]] = []
+        self.nonces: list[str] = []
+        self.killed: list[int] = []
+        self.answers = asyncio.Event()
+        self.error: BaseException | None = None
+        self.cannot_start = False
+        monkeypatch.setattr(module, "start_process", self.start)
+        monkeypatch.setattr(module, "WorkerClient", self.client)
+
+    async def start(self, command: Sequence[str], environment: Mapping[str, str], *_: Any, **__: Any) -> Any:
+        if self.cannot_start:
+            raise WorkerLaunchError("the worker cannot be started")
+        self.commands.append(command)
+        self.environments.append(environment)
+        return SimpleNamespace(ended=asyncio.get_running_loop().create_future(), pid=len(self.commands))
+
+    def client(self, process: Any, nonce: str, *_: Any) -> Any:
+        self.nonces.append(nonce)
+        return StandIn(self, process)
+
+
+class StandIn:
+    """A client as the launcher uses it."""
+
+    def __init__(self, starts: Starts, process: Any) -> None:
+        self._starts = starts
+        self.process = process
+        self.pid = process.pid
+
+    async def handshake(self, _: str, on_hello: Callable[[], None]) -> WorkerIdentity:
+        await self._starts.answers.wait()
+        if self._starts.error is not None:
+            raise self._starts.error
+        on_hello()
+        return WorkerIdentity(self.pid, "1", "fake", "Fake", "{0}")
+
+    async def kill(self) -> None:
+        self.kill_process()
+        self.process.ended.set_result(None)
+
+    def kill_process(self) -> None:
+        self._starts.killed.append(self.pid)
+
+
+@pytest.fixture
+async def starts(monkeypatch: pytest.MonkeyPatch) -> Starts:
+    made = Starts(monkeypatch)
+    made.answers.set()
+    return made
+
+
+def launcher(simultaneous: int = 4) -> Launcher:
+    return Launcher(WorkerLimits(), ManualClock(), create_containment(), "test", simultaneous)
+
+
+def test_the_command_line_names_everything_in_a_fixed_order() -> None:
+    plan = WorkerPlan("simulator", ("/opt/python", "-m", "worker"), {"b": "2", "a": "1"}, ("--log-level", "debug"))
+    assert plan.command_line(SESSION) == [
+        *("/opt/python", "-m", "worker", "--session-id", SESSION),
+        *("--protocol-version", str(WORKER_PROTOCOL_VERSION), "--backend", "simulator"),
+        *("--option", "a=1", "--option", "b=2", "--log-level", "debug"),
+    ]
+    assert WorkerPlan("x").command_line(SESSION)[:3] == [sys.executable, "-m", "mxgateway_worker"]
+
+
+@pytest.mark.parametrize("value", ["with blank", "a=b", "", "--option", "x\ny"])
+def test_an_option_stays_one_argument_whatever_it_holds(value: str) -> None:
+    line = WorkerPlan("x", options={"key": value}).command_line(SESSION)
+    assert line[-2:] == ["--option", f"key={value}"]
+
+
+async def test_each_worker_has_a_nonce_of_its_own_that_is_on_no_command_line(starts: Starts) -> None:
+    launching = launcher()
+    for _ in range(3):
+        await launching.launch(WorkerPlan("x"), SESSION)
+    assert len(set(starts.nonces)) == 3
+    for nonce, environment, command in zip(starts.nonces, starts.environments, starts.commands, strict=True):
+        assert environment[NONCE_VARIABLE] == nonce
+        assert len(nonce) >= 24
+        assert not any(nonce in word for word in command)
+
+
+async def test_a_worker_gets_what_it_needs_of_the_environment_and_nothing_else(
+    starts: Starts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MXGATEWAY__GALAXY__CONNECTION_STRING", "postgresql://u:secret@db/ZB")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    monkeypatch.setenv("PATHOLOGY", "no prefix of PATH")
+    monkeypatch.setenv("PYTHONPATH", "/here")
+    monkeypatch.setenv(NONCE_VARIABLE, "of another worker")
+    await launcher().launch(WorkerPlan("x"), SESSION)
+    (environment,) = starts.environments
+    assert environment["PYTHONPATH"] == "/here"
+    assert "PATH" in environment
+    assert not {"MXGATEWAY__GALAXY__CONNECTION_STRING", "AWS_SECRET_ACCESS_KEY", "PATHOLOGY"} & set(environment)
+    assert environment[NONCE_VARIABLE] == starts.nonces[0]
+
+
+async def test_no_more_workers_start_at_once_than_allowed(starts: Starts) -> None:
+    starts.answers.clear()
+    launching = launcher(simultaneous=2)
+    async with asyncio.TaskGroup() as group:
+        for _ in range(5):
+            group.create_task(launching.launch(WorkerPlan("x"), SESSION))
+        await eventually(lambda: len(starts.commands) == 2)
+        await asyncio.sleep(0)
+        assert len(starts.commands) == 2
+        starts.answers.set()
+    assert (len(starts.commands), launching.started, launching.failed) == (5, 5, 0)
+
+
+async def test_a_failed_start_gives_its_turn_to_the_next_and_leaves_nothing(starts: Starts) -> None:
+    launching = launcher(simultaneous=1)
+    starts.error = WorkerNeverReadyError("not ready")
+    with pytest.raises(WorkerNeverReadyError):
+        await launching.launch(WorkerPlan("x"), SESSION)
+    starts.error = None
+    starts.cannot_start = True
+    with pytest.raises(WorkerLaunchError):
+        await launching.launch(WorkerPlan("x"), SESSION)
+    starts.cannot_start = False
+    await launching.launch(WorkerPlan("x"), SESSION)
+    assert starts.killed == [1]
+    assert (launching.started, launching.failed) == (1, 2)
+    await eventually(lambda: len(launching) == 1)
+
+
+async def test_a_caller_who_gives_up_gets_the_worker_killed(starts: Starts) -> None:
+    starts.answers.clear()
+    launching = launcher()
+    start = asyncio.ensure_future(launching.launch(WorkerPlan("x"), SESSION))
+    await eventually(lambda: len(starts.nonces) == 1)
+    start.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await start
+    assert starts.killed == [1]
+    await eventually(lambda: len(launching) == 0)
+
+
+async def test_the_steps_of_the_start_are_told_in_order(starts: Starts) -> None:
+    told: list[str] = []
+    await launcher().launch(
+        WorkerPlan("x"), SESSION, on_started=lambda: told.append("started"), on_hello=lambda: told.append("hello")
+    )
+    assert told == ["started", "hello"]
+
+
+async def test_all_that_live_are_killed_at_once_and_those_that_ended_are_not(starts: Starts) -> None:
+    launching = launcher()
+    workers = [cast(Any, await launching.launch(WorkerPlan("x"), SESSION)) for _ in range(3)]
+    workers[1].process.ended.set_result(0)
+    await eventually(lambda: len(launching) == 2)
+    launching.kill_all()
+    assert sorted(starts.killed) == [1, 3]
