@@ -3,7 +3,7 @@
 import pytest
 
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
-from mxgateway_protocol.commands import COMMANDS, Command, Group, Scope, payload_problem
+from mxgateway_contract.commands import COMMANDS, Command, Group, Scope, payload_problem
 
 KINDS = [number for number in pb.MxCommandKind.values() if number]
 

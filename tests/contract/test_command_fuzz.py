@@ -17,8 +17,8 @@ from tests.contract.conftest import BackendCase
 from tests.support.direct_executor import SESSION_ID, DirectSession
 
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
+from mxgateway_contract.commands import COMMANDS
 from mxgateway_contract.status import MxStatus
-from mxgateway_protocol.commands import COMMANDS
 from mxgateway_worker.event_queue import Policy
 
 COUNT = int(os.environ.get("MXGATEWAY_FUZZ_COMMANDS", "1500"))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tools.generate_docs import DOCS, stale
 
-from mxgateway_protocol.commands import COMMANDS
+from mxgateway_contract.commands import COMMANDS
 
 
 def test_no_generated_page_is_stale() -> None:

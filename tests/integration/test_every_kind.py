@@ -11,7 +11,7 @@ from tests.support.shared_gateway import shared_gateway
 from mxgateway import MxGatewayCommandError, Session
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway.testing import LocalGateway
-from mxgateway_protocol.commands import COMMANDS, Command, Group
+from mxgateway_contract.commands import COMMANDS, Command, Group
 
 pytestmark = [pytest.mark.shares_processes, pytest.mark.slow]
 

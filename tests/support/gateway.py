@@ -15,8 +15,8 @@ import grpc.aio
 
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway.generated import mxaccess_gateway_pb2_grpc as pb_grpc
+from mxgateway_contract.commands import COMMANDS, Scope
 from mxgateway_protocol.clock import SystemClock
-from mxgateway_protocol.commands import COMMANDS, Scope
 from mxgateway_server.access.constraints import FREE, Constraints
 from mxgateway_server.access.keys import load_pepper
 from mxgateway_server.access.store import KeyStore

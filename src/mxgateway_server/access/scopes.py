@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from mxgateway_protocol.commands import COMMANDS, Scope
+from mxgateway_contract.commands import COMMANDS, Scope
 
 __all__ = [
     "ADMIN_ONLY",

@@ -7,8 +7,8 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from mxgateway_contract.commands import COMMANDS, Group, payload_problem
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
-from mxgateway_protocol.commands import COMMANDS, Group, payload_problem
 from mxgateway_protocol.contract import MAX_BULK_ITEMS
 from mxgateway_server.errors import InvalidRequestError
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NoReturn
 
+from mxgateway_contract.commands import COMMANDS, Group, Scope
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
-from mxgateway_protocol.commands import COMMANDS, Group, Scope
 from mxgateway_server.access.audit import AuditLog
 from mxgateway_server.access.callers import CallInfo
 from mxgateway_server.access.constraints import TagLookup, Verdict, judge, merge_denied

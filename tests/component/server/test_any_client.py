@@ -14,7 +14,7 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from tests.support.gateway import LiveGateway, bearer, create_key, fake_settings, live_gateway
 
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
-from mxgateway_protocol.commands import Scope
+from mxgateway_contract.commands import Scope
 from mxgateway_server.access.scopes import RPC_SCOPES
 
 UNARY = ("OpenSession", "CloseSession", "Invoke", "AcknowledgeAlarm", "TestConnection", "GetLastDeployTime")

@@ -28,7 +28,7 @@ from tests.support.waiting import eventually
 from mxgateway.generated import galaxy_repository_pb2 as gpb
 from mxgateway.generated import galaxy_repository_pb2_grpc as gpb_grpc
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
-from mxgateway_protocol.commands import COMMANDS, Scope
+from mxgateway_contract.commands import COMMANDS, Scope
 from mxgateway_server.access.authenticator import ANYONE
 from mxgateway_server.access.constraints import Constraints
 from mxgateway_server.access.scopes import PER_COMMAND, RPC_SCOPES

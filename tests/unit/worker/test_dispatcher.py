@@ -10,7 +10,7 @@ from tests.support.fake_backend import FakeBackend
 
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_contract import hresults
-from mxgateway_protocol.commands import COMMANDS, Group
+from mxgateway_contract.commands import COMMANDS, Group
 from mxgateway_protocol.contract import CLASS_ID, PROG_ID
 from mxgateway_protocol.errors import BackendLostError, MxComError
 from mxgateway_worker.executor import ThreadAffinityError
