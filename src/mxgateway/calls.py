@@ -10,9 +10,10 @@ from typing import Any
 
 from mxgateway.channel import Connection, ServerStream
 from mxgateway.command_stream import CommandStream
-from mxgateway.commands import IDEMPOTENT_KINDS, kind_name
+from mxgateway.commands import IDEMPOTENT_KINDS
 from mxgateway.options import ClientOptions
 from mxgateway.replies import check_protocol
+from mxgateway_contract.commands import method_name
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 
 
@@ -54,7 +55,7 @@ class Calls:
         return reply
 
     async def invoke(self, request: pb.MxCommandRequest, timeout: float | None = None) -> pb.MxCommandReply:
-        name = kind_name(request.command.kind)
+        name = method_name(request.command.kind)
         reply: pb.MxCommandReply = await self._connection.unary(
             self._stub.Invoke,
             request,

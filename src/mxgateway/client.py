@@ -12,13 +12,13 @@ from mxgateway.calls import Calls
 from mxgateway.change_queue import OverflowPolicy
 from mxgateway.channel import Connection, ConnectionState, ServerStream, open_channel
 from mxgateway.command_stream import CommandStream
-from mxgateway.commands import kind_name
 from mxgateway.correlation import next_correlation_id
 from mxgateway.errors import MxGatewayError
 from mxgateway.options import ClientOptions, merge_options
 from mxgateway.replies import check_mxaccess, check_versions
 from mxgateway.session import Session
 from mxgateway.subscription import ChangeHandler, Subscription
+from mxgateway_contract.commands import method_name
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_contract.generated.mxaccess_gateway_pb2_grpc import MxAccessGatewayStub
 
@@ -198,7 +198,7 @@ class GatewayClient:
     async def invoke(self, request: pb.MxCommandRequest, *, timeout: float | None = None) -> pb.MxCommandReply:
         """Runs a command and checks the reply in full. Raises MxGatewayError; MxAccessError for MXAccess."""
         reply = await self._calls.invoke(request, timeout)
-        check_mxaccess(reply, kind_name(request.command.kind))
+        check_mxaccess(reply, method_name(request.command.kind))
         return reply
 
     async def invoke_raw(self, request: pb.MxCommandRequest, *, timeout: float | None = None) -> pb.MxCommandReply:

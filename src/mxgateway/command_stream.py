@@ -16,9 +16,9 @@ import grpc
 import grpc.aio
 
 from mxgateway.channel import Connection
-from mxgateway.commands import kind_name
 from mxgateway.errors import MxGatewayError, MxGatewaySessionError, MxGatewayTimeoutError, MxGatewayTransportError
 from mxgateway.owned_task import OwnedTask
+from mxgateway_contract.commands import method_name
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 
 WINDOW = 100
@@ -123,7 +123,7 @@ class CommandStream:
 
     def _expire(self, pending: _Pending) -> None:
         if not pending.future.done():
-            name = kind_name(pending.message.command.kind)
+            name = method_name(pending.message.command.kind)
             pending.future.set_exception(
                 MxGatewayTimeoutError(
                     f"{name}: DEADLINE_EXCEEDED: no reply within {pending.timeout:g} s",
@@ -227,7 +227,7 @@ class CommandStream:
             if pending.future.done():
                 continue
             failure = type(error)(
-                f"{kind_name(pending.message.command.kind)}: {error.message}",
+                f"{method_name(pending.message.command.kind)}: {error.message}",
                 correlation_id=pending.message.correlation_id,
                 grpc_code=error.grpc_code,
                 retry_after=error.retry_after,

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any, ParamSpec, TypeAlias, TypeVar
 
 from mxgateway.contract import MAX_BULK_ITEMS
 from mxgateway.values import MxPython, to_mx_value
+from mxgateway_contract.commands import COMMANDS, KINDS_BY_PAYLOAD
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 
 MomentLike: TypeAlias = datetime | pb.MxValue
@@ -27,21 +27,13 @@ ItemT = TypeVar("ItemT")
 MessageT = TypeVar("MessageT")
 P = ParamSpec("P")
 
-IDEMPOTENT_KINDS = frozenset(
-    {
-        pb.MX_COMMAND_KIND_PING,
-        pb.MX_COMMAND_KIND_GET_SESSION_STATE,
-        pb.MX_COMMAND_KIND_GET_WORKER_INFO,
-        pb.MX_COMMAND_KIND_READ_BULK,
-        pb.MX_COMMAND_KIND_QUERY_ACTIVE_ALARMS,
-    }
-)
+IDEMPOTENT_KINDS = frozenset(kind for kind, facts in COMMANDS.items() if facts.is_repeatable)
 """Commands that change nothing, so that a retry policy may repeat them."""
 
 
 def command(arm: str, payload: Any) -> pb.MxCommand:
     """The MxCommand of a payload; the kind is the one that belongs to the arm."""
-    return pb.MxCommand(kind=pb.MxCommandKind.Value(f"MX_COMMAND_KIND_{arm.upper()}"), **{arm: payload})
+    return pb.MxCommand(kind=KINDS_BY_PAYLOAD[arm], **{arm: payload})
 
 
 def checked(kind: Callable[P, MessageT], *args: P.args, **fields: P.kwargs) -> MessageT:
@@ -72,15 +64,6 @@ def _described(value: Any) -> str:
         kinds = sorted({type(element).__name__ for element in value})
         return f"a list of {' and '.join(kinds)}"
     return f"of type {type(value).__name__}"
-
-
-@functools.lru_cache(maxsize=256)
-def kind_name(kind: pb.MxCommandKind.ValueType) -> str:
-    """The command as MXAccess writes it, for texts: `AddItem2` for MX_COMMAND_KIND_ADD_ITEM2."""
-    if kind not in pb.MxCommandKind.values():
-        return f"command {kind}"
-    name = pb.MxCommandKind.Name(kind).removeprefix("MX_COMMAND_KIND_")
-    return "".join(part.capitalize() for part in name.split("_"))
 
 
 def timestamp_value(timestamp: MomentLike) -> pb.MxValue:

@@ -10,7 +10,7 @@ from typing import Any
 from mxgateway import contract
 from mxgateway.calls import Calls
 from mxgateway.change_queue import OverflowPolicy
-from mxgateway.commands import IDEMPOTENT_KINDS, kind_name
+from mxgateway.commands import IDEMPOTENT_KINDS
 from mxgateway.confirmed_write import WriteOutcome, write_and_confirm
 from mxgateway.correlation import next_correlation_id
 from mxgateway.errors import MxGatewayError
@@ -19,6 +19,7 @@ from mxgateway.replies import check_mxaccess, check_protocol
 from mxgateway.session_bulk import BulkCommands
 from mxgateway.subscription import ChangeHandler, Subscription
 from mxgateway.values import MxPython
+from mxgateway_contract.commands import method_name
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 
 
@@ -86,7 +87,7 @@ class Session(BulkCommands):
             MxAccessError: MXAccess failed it.
         """
         reply = await self.invoke_raw(command, correlation_id=correlation_id, timeout=timeout)
-        check_mxaccess(reply, kind_name(command.kind))
+        check_mxaccess(reply, method_name(command.kind))
         return reply
 
     async def invoke_raw(
@@ -108,7 +109,7 @@ class Session(BulkCommands):
             return await self._calls.invoke(request, timeout)
         limit = self._calls.options.call_timeout if timeout is None else timeout
         reply = await stream.invoke(command, correlation_id, limit)
-        check_protocol(reply, kind_name(command.kind), correlation_id)
+        check_protocol(reply, method_name(command.kind), correlation_id)
         return reply
 
     def stream_events(

@@ -1,14 +1,16 @@
-"""The catalogue of command kinds: payload, reply, scope and failures of each, in one place.
+"""The catalogue of command kinds: payload, reply, scope and failures of each, and what of the plant it touches.
 
-The gateway authorizes by it, the worker checks payloads by it, and `docs/commands.md` is written from it. A kind that
-is not listed here is refused everywhere.
+What a kind touches is read from its payload's fields, so that nobody can forget to tell it: a payload that this module
+cannot read to the last field touches something unknown, and keys that are limited to certain tags may not send it. The
+gateway authorizes by the catalogue, the worker and the client build by it, and `docs/commands.md` is written from it. A
+kind that is not listed here is refused everywhere.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from mxgateway_contract.failures import (
     ACKED_ALREADY,
@@ -62,6 +64,82 @@ class Group(StrEnum):
     FAULT = "fault injection"
 
 
+class Touch(StrEnum):
+    """What a command names of the plant, and whether it writes there."""
+
+    NOTHING = "nothing"
+    NAME = "adds an item by name"
+    NAMES = "adds or reads items by name"
+    HANDLE = "an item by handle"
+    HANDLES = "items by handle"
+    WRITE = "writes an item"
+    WRITES = "writes items"
+    UNKNOWN = "what this module cannot tell"
+
+
+_SIGNED_BY = frozenset({"user_id", "current_user_id", "verifier_user_id"})
+_WRITTEN = frozenset({"item_handle", "value"})
+_WRITE_EXTRAS = _SIGNED_BY | {"timestamp_value"}
+
+# What a payload of each sort has, and what it may have beside. One field more, and what it touches is unknown.
+_SORTS: tuple[tuple[Touch, frozenset[str], frozenset[str]], ...] = (
+    (Touch.NAME, frozenset({"server_handle", "item_definition"}), frozenset({"item_context"})),
+    (Touch.NAMES, frozenset({"server_handle", "tag_addresses"}), frozenset({"timeout_ms"})),
+    (Touch.WRITE, frozenset({"server_handle"}) | _WRITTEN, _WRITE_EXTRAS),
+    (
+        Touch.WRITES,
+        frozenset({"server_handle", "entries"}) | {f"entries.{name}" for name in _WRITTEN},
+        frozenset(f"entries.{name}" for name in _WRITE_EXTRAS),
+    ),
+    (Touch.HANDLE, frozenset({"server_handle", "item_handle"}), frozenset()),
+    (Touch.HANDLES, frozenset({"server_handle", "item_handles"}), frozenset()),
+    (
+        Touch.NOTHING,
+        frozenset(),
+        frozenset({
+            "client_name", "server_handle", "update_interval_milliseconds", "verify_user", "verify_user_password",
+            "user_id_guid", "message", "max_events", "grace_period", "fault", "parameters",
+        }),
+    ),
+)  # fmt: skip
+
+_WRITING_SCOPES = frozenset({Scope.INVOKE_WRITE, Scope.INVOKE_SECURE})
+# A sort that names no value to write is what it seems only for a scope that is not asked for to write.
+_SCOPES = {
+    Touch.WRITE: _WRITING_SCOPES,
+    Touch.WRITES: _WRITING_SCOPES,
+    Touch.NOTHING: frozenset(Scope) - {Scope.INVOKE_WRITE},
+}
+_READING_SCOPES = frozenset({Scope.INVOKE_READ})
+_VALUE = pb.MxValue.DESCRIPTOR.full_name
+
+
+def _touched(fields: frozenset[str], scope: Scope) -> Touch:
+    for touch, needed, allowed in _SORTS:
+        if needed <= fields <= needed | allowed:
+            return touch if scope in _SCOPES.get(touch, _READING_SCOPES) else Touch.UNKNOWN
+    return Touch.UNKNOWN
+
+
+def _field_names(payload: Any) -> frozenset[str]:
+    """The fields of a message, and of the entries that it holds as `entries.field`."""
+    names = set(payload.fields_by_name)
+    for part in payload.fields:
+        entry = part.message_type
+        if entry is None or entry.GetOptions().map_entry or entry.full_name == _VALUE:
+            continue
+        if entry.file.name == payload.file.name:
+            names |= {f"{part.name}.{name}" for name in entry.fields_by_name}
+    return frozenset(names)
+
+
+def _value_fields(payload: Any) -> tuple[str, ...]:
+    """The fields of a message, or of its entries, that hold an MxValue."""
+    entries = payload.fields_by_name.get("entries")
+    holder = payload if entries is None else entries.message_type
+    return tuple(part.name for part in holder.fields if part.message_type and part.message_type.full_name == _VALUE)
+
+
 @dataclass(frozen=True, slots=True)
 class Command:
     """Facts of one command kind.
@@ -70,10 +148,18 @@ class Command:
         kind: number in the contract.
         scope: what the API key needs.
         group: who answers it.
+        section: heading of `docs/mxaccess.md` that says how it behaves.
         reply: payload arm of a successful reply; empty for a bare reply.
         hresults: HRESULTs that the call itself is known to fail with.
         statuses: MXSTATUS_PROXY tuples of failures that come later, by event or in the bulk result.
-        section: heading of `docs/mxaccess.md` that says how it behaves.
+        frees_handles: whether it may end item handles: those that it names, or without any all of its server handle.
+        is_repeatable: whether it changes nothing, so that a client may send it twice.
+        name: as the contract spells it, without the prefix: `ADD_ITEM2`.
+        method: as MXAccess spells it: `AddItem2`.
+        payload: its arm of MxCommand.
+        fields: the fields of the payload; those of its entries as `entries.field`.
+        values: the fields of the payload, or of its entries, that hold MxValues.
+        touches: what of the plant the fields name.
     """
 
     kind: Kind
@@ -82,15 +168,29 @@ class Command:
     section: str
     reply: str = ""
     hresults: tuple[int, ...] = ()
-    statuses: tuple[MxStatus, ...] = field(default=())
-    # Asked for with every command.
+    statuses: tuple[MxStatus, ...] = ()
+    frees_handles: bool = False
+    is_repeatable: bool = False
     name: str = field(init=False)
+    method: str = field(init=False)
     payload: str = field(init=False)
+    fields: frozenset[str] = field(init=False)
+    values: tuple[str, ...] = field(init=False)
+    touches: Touch = field(init=False)
 
     def __post_init__(self) -> None:
         name = pb.MxCommandKind.Name(self.kind).removeprefix("MX_COMMAND_KIND_")
-        object.__setattr__(self, "name", name)
-        object.__setattr__(self, "payload", name.lower())
+        payload: Any = pb.MxCommand.DESCRIPTOR.fields_by_name[name.lower()].message_type
+        fields = _field_names(payload)
+        for attribute, value in {
+            "name": name,
+            "method": payload.name.removesuffix("Command"),
+            "payload": name.lower(),
+            "fields": fields,
+            "values": _value_fields(payload),
+            "touches": _touched(fields, self.scope),
+        }.items():
+            object.__setattr__(self, attribute, value)
 
 
 # What ends any write, whoever signs it: refused by the value, by the alarm, or by what has become of the attribute.
@@ -118,16 +218,18 @@ def _command(
     reply: str = "",
     hresults: tuple[int, ...] = (),
     statuses: tuple[MxStatus, ...] = (),
+    **more: bool,
 ) -> Command:
-    return Command(pb.MxCommandKind.Value(f"MX_COMMAND_KIND_{kind}"), scope, group, section, reply, hresults, statuses)
+    number = pb.MxCommandKind.Value(f"MX_COMMAND_KIND_{kind}")
+    return Command(number, scope, group, section, reply, hresults, statuses, **more)
 
 
 _ALL = (
     _command("REGISTER", _READ, _COM, "Handles", "register", _BAD),
-    _command("UNREGISTER", _READ, _COM, "Handles", "", _BAD),
+    _command("UNREGISTER", _READ, _COM, "Handles", "", _BAD, frees_handles=True),
     _command("ADD_ITEM", _READ, _COM, "Adding items", "add_item", _ADD),
     _command("ADD_ITEM2", _READ, _COM, "Adding items", "add_item2", _ADD),
-    _command("REMOVE_ITEM", _READ, _COM, "Handles", "", _BAD),
+    _command("REMOVE_ITEM", _READ, _COM, "Handles", "", _BAD, frees_handles=True),
     _command("ADVISE", _READ, _COM, "Advise", "", _BAD, _ADVISE),
     _command("UN_ADVISE", _READ, _COM, "Advise", "", _BAD),
     # A supervisory connection may write what a user connection may not, so reading rights are not enough for writing
@@ -145,23 +247,23 @@ _ALL = (
     _command("ARCHESTRA_USER_TO_ID", _SECURE, _COM, "Users and secured writes", "archestra_user_to_id", _BAD),
     _command("ADD_ITEM_BULK", _READ, _BULK, "Bulk commands", "add_item_bulk", _ADD),
     _command("ADVISE_ITEM_BULK", _READ, _BULK, "Bulk commands", "advise_item_bulk", _BAD, _ADVISE),
-    _command("REMOVE_ITEM_BULK", _READ, _BULK, "Bulk commands", "remove_item_bulk", _BAD),
+    _command("REMOVE_ITEM_BULK", _READ, _BULK, "Bulk commands", "remove_item_bulk", _BAD, frees_handles=True),
     _command("UN_ADVISE_ITEM_BULK", _READ, _BULK, "Bulk commands", "un_advise_item_bulk", _BAD),
     _command("SUBSCRIBE_BULK", _READ, _BULK, "Bulk commands", "subscribe_bulk", _ADD, _ADVISE),
-    _command("UNSUBSCRIBE_BULK", _READ, _BULK, "Bulk commands", "unsubscribe_bulk", _BAD),
+    _command("UNSUBSCRIBE_BULK", _READ, _BULK, "Bulk commands", "unsubscribe_bulk", _BAD, frees_handles=True),
     _command("SUBSCRIBE_ALARMS", Scope.ADMIN, _ALARM, "Alarms"),
     _command("UNSUBSCRIBE_ALARMS", Scope.ADMIN, _ALARM, "Alarms"),
     _command("ACKNOWLEDGE_ALARM", _WRITES, _ALARM, "Alarms", "acknowledge_alarm"),
-    _command("QUERY_ACTIVE_ALARMS", Scope.EVENTS_READ, _ALARM, "Alarms", "query_active_alarms"),
+    _command("QUERY_ACTIVE_ALARMS", Scope.EVENTS_READ, _ALARM, "Alarms", "query_active_alarms", is_repeatable=True),
     _command("ACKNOWLEDGE_ALARM_BY_NAME", _WRITES, _ALARM, "Alarms", "acknowledge_alarm"),
     _command("WRITE_BULK", _WRITES, _BULK, "Bulk commands", "write_bulk", _BAD, _WRITE),
     _command("WRITE2_BULK", _WRITES, _BULK, "Bulk commands", "write2_bulk", _BAD, _WRITE),
     _command("WRITE_SECURED_BULK", _SECURE, _BULK, "Bulk commands", "write_secured_bulk", _SECURED_CALL, _SECURED),
     _command("WRITE_SECURED2_BULK", _SECURE, _BULK, "Bulk commands", "write_secured2_bulk", _SECURED_CALL, _SECURED),
-    _command("READ_BULK", _READ, _BULK, "Bulk commands", "read_bulk", _ADD, _ADVISE),
-    _command("PING", _READ, _CONTROL, "Worker control"),
-    _command("GET_SESSION_STATE", _READ, _CONTROL, "Worker control", "get_session_state"),
-    _command("GET_WORKER_INFO", _READ, _CONTROL, "Worker control", "get_worker_info"),
+    _command("READ_BULK", _READ, _BULK, "Bulk commands", "read_bulk", _ADD, _ADVISE, is_repeatable=True),
+    _command("PING", _READ, _CONTROL, "Worker control", is_repeatable=True),
+    _command("GET_SESSION_STATE", _READ, _CONTROL, "Worker control", "get_session_state", is_repeatable=True),
+    _command("GET_WORKER_INFO", _READ, _CONTROL, "Worker control", "get_worker_info", is_repeatable=True),
     _command("DRAIN_EVENTS", Scope.EVENTS_READ, _CONTROL, "Worker control", "drain_events"),
     _command("SHUTDOWN_WORKER", Scope.SESSION_CLOSE, _CONTROL, "Worker control"),
     _command("INJECT_FAULT", Scope.ADMIN, Group.FAULT, "Fault injection"),
@@ -169,6 +271,35 @@ _ALL = (
 
 COMMANDS: dict[Kind, Command] = {command.kind: command for command in _ALL}
 """Every kind that exists, by number; UNSPECIFIED is none."""
+
+
+KINDS_BY_PAYLOAD: dict[str, Kind] = {command.payload: kind for kind, command in COMMANDS.items()}
+"""The kind that belongs to each arm of MxCommand."""
+
+
+def kinds_with(*fields: str) -> frozenset[Kind]:
+    """The kinds whose payload has all these fields, those of its entries as `entries.field`."""
+    return frozenset(kind for kind, command in COMMANDS.items() if command.fields.issuperset(fields))
+
+
+def kinds_touching(*touches: Touch) -> frozenset[Kind]:
+    """The kinds that touch one of these."""
+    return frozenset(kind for kind, command in COMMANDS.items() if command.touches in touches)
+
+
+def kind_name(kind: int) -> str:
+    """The kind as the contract spells it, without the prefix, or `kind 77` for one that it does not know."""
+    facts = _KNOWN.get(kind)
+    return f"kind {kind}" if facts is None else facts.name
+
+
+def method_name(kind: int) -> str:
+    """The kind as MXAccess writes it, `AddItem2` for ADD_ITEM2, or `command 77` for one that is not known."""
+    facts = _KNOWN.get(kind)
+    return f"command {kind}" if facts is None else facts.method
+
+
+_KNOWN: dict[int, Command] = COMMANDS  # type: ignore[assignment]
 
 
 def payload_problem(command: pb.MxCommand) -> str:

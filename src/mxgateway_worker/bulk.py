@@ -39,7 +39,7 @@ def _entry_error(error: Exception) -> tuple[str, int | None]:
 
 
 class BulkCommands:
-    """The bulk kinds but ReadBulk."""
+    """The bulk kinds but ReadBulk: each method bears the name of its payload."""
 
     def __init__(self, calls: SessionCalls, sink: SessionSink) -> None:
         self._calls = calls
@@ -47,11 +47,15 @@ class BulkCommands:
 
     # ----------------------------------------------------------------------------------------------------- by name
 
-    def add_items(self, server_handle: int, tags: Iterable[str], target: pb.BulkSubscribeReply) -> None:
-        self._by_name(server_handle, tags, target, lambda tag: self._calls.add_item(server_handle, tag).item_handle)
+    def add_item_bulk(self, command: pb.AddItemBulkCommand, reply: pb.MxCommandReply) -> None:
+        server = command.server_handle
+        add = self._calls.add_item
+        self._by_name(server, command.tag_addresses, reply.add_item_bulk, lambda tag: add(server, tag).item_handle)
 
-    def subscribe(self, server_handle: int, tags: Iterable[str], target: pb.BulkSubscribeReply) -> None:
-        self._by_name(server_handle, tags, target, lambda tag: self._calls.subscribe(server_handle, tag).item_handle)
+    def subscribe_bulk(self, command: pb.SubscribeBulkCommand, reply: pb.MxCommandReply) -> None:
+        server = command.server_handle
+        add = self._calls.subscribe
+        self._by_name(server, command.tag_addresses, reply.subscribe_bulk, lambda tag: add(server, tag).item_handle)
 
     def _by_name(
         self, server_handle: int, tags: Iterable[str], target: pb.BulkSubscribeReply, call: Callable[[str], int]
@@ -69,17 +73,17 @@ class BulkCommands:
 
     # --------------------------------------------------------------------------------------------------- by handle
 
-    def advise(self, server_handle: int, handles: Iterable[int], target: pb.BulkSubscribeReply) -> None:
-        self._by_handle(server_handle, handles, target, self._calls.advise)
+    def advise_item_bulk(self, command: pb.AdviseItemBulkCommand, reply: pb.MxCommandReply) -> None:
+        self._by_handle(command.server_handle, command.item_handles, reply.advise_item_bulk, self._calls.advise)
 
-    def un_advise(self, server_handle: int, handles: Iterable[int], target: pb.BulkSubscribeReply) -> None:
-        self._by_handle(server_handle, handles, target, self._calls.un_advise)
+    def un_advise_item_bulk(self, command: pb.UnAdviseItemBulkCommand, reply: pb.MxCommandReply) -> None:
+        self._by_handle(command.server_handle, command.item_handles, reply.un_advise_item_bulk, self._calls.un_advise)
 
-    def remove(self, server_handle: int, handles: Iterable[int], target: pb.BulkSubscribeReply) -> None:
-        self._by_handle(server_handle, handles, target, self._calls.remove_item)
+    def remove_item_bulk(self, command: pb.RemoveItemBulkCommand, reply: pb.MxCommandReply) -> None:
+        self._by_handle(command.server_handle, command.item_handles, reply.remove_item_bulk, self._calls.remove_item)
 
-    def unsubscribe(self, server_handle: int, handles: Iterable[int], target: pb.BulkSubscribeReply) -> None:
-        self._by_handle(server_handle, handles, target, self._calls.unsubscribe)
+    def unsubscribe_bulk(self, command: pb.UnsubscribeBulkCommand, reply: pb.MxCommandReply) -> None:
+        self._by_handle(command.server_handle, command.item_handles, reply.unsubscribe_bulk, self._calls.unsubscribe)
 
     def _by_handle(
         self,
@@ -106,31 +110,31 @@ class BulkCommands:
 
     # ------------------------------------------------------------------------------------------------------ writes
 
-    def write(self, command: pb.WriteBulkCommand, target: pb.BulkWriteReply) -> None:
+    def write_bulk(self, command: pb.WriteBulkCommand, reply: pb.MxCommandReply) -> None:
         def call(entry: pb.WriteBulkEntry) -> None:
             value = variant(entry.value, entry.HasField("value"), "value")
             self._calls.backend.write(command.server_handle, entry.item_handle, value, entry.user_id)
 
-        self._write(command.server_handle, command.entries, target, call)
+        self._write(command.server_handle, command.entries, reply.write_bulk, call)
 
-    def write2(self, command: pb.Write2BulkCommand, target: pb.BulkWriteReply) -> None:
+    def write2_bulk(self, command: pb.Write2BulkCommand, reply: pb.MxCommandReply) -> None:
         def call(entry: pb.Write2BulkEntry) -> None:
             value = variant(entry.value, entry.HasField("value"), "value")
             time = variant(entry.timestamp_value, entry.HasField("timestamp_value"), "timestamp_value")
             self._calls.backend.write2(command.server_handle, entry.item_handle, value, time, entry.user_id)
 
-        self._write(command.server_handle, command.entries, target, call)
+        self._write(command.server_handle, command.entries, reply.write2_bulk, call)
 
-    def write_secured(self, command: pb.WriteSecuredBulkCommand, target: pb.BulkWriteReply) -> None:
+    def write_secured_bulk(self, command: pb.WriteSecuredBulkCommand, reply: pb.MxCommandReply) -> None:
         def call(entry: pb.WriteSecuredBulkEntry) -> None:
             value = variant(entry.value, entry.HasField("value"), "value")
             self._calls.backend.write_secured(
                 command.server_handle, entry.item_handle, entry.current_user_id, entry.verifier_user_id, value
             )
 
-        self._write(command.server_handle, command.entries, target, call)
+        self._write(command.server_handle, command.entries, reply.write_secured_bulk, call)
 
-    def write_secured2(self, command: pb.WriteSecured2BulkCommand, target: pb.BulkWriteReply) -> None:
+    def write_secured2_bulk(self, command: pb.WriteSecured2BulkCommand, reply: pb.MxCommandReply) -> None:
         def call(entry: pb.WriteSecured2BulkEntry) -> None:
             value = variant(entry.value, entry.HasField("value"), "value")
             time = variant(entry.timestamp_value, entry.HasField("timestamp_value"), "timestamp_value")
@@ -138,7 +142,7 @@ class BulkCommands:
                 command.server_handle, entry.item_handle, entry.current_user_id, entry.verifier_user_id, value, time
             )
 
-        self._write(command.server_handle, command.entries, target, call)
+        self._write(command.server_handle, command.entries, reply.write_secured2_bulk, call)
 
     @staticmethod
     def _write(

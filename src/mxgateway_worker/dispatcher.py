@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from mxgateway_contract import hresults
+from mxgateway_contract.commands import COMMANDS, Group, kind_name, kinds_with
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_contract.status import MxStatus
 from mxgateway_protocol.backend import Backend, BackendInfo
@@ -28,12 +29,11 @@ from mxgateway_worker.event_queue import EventQueue
 from mxgateway_worker.executor import Executor
 from mxgateway_worker.faults import WorkerFaults
 from mxgateway_worker.read_bulk import BulkReader
-from mxgateway_worker.replies import kind_name, refusal
+from mxgateway_worker.replies import refusal
 from mxgateway_worker.sink import SessionSink
 
 logger = logging.getLogger(__name__)
 
-Kind = pb.MxCommandKind
 Reply = pb.MxCommandReply
 Handler = Callable[[Any, Reply], None]
 
@@ -47,7 +47,9 @@ _DRAIN_BYTES = MAX_FRAME_BYTES - 1024 * 1024
 _DRAIN_EVENTS_MOST = 50_000
 
 # Their texts never tell anything of what was called with: it holds a password.
-_CREDENTIAL_KINDS = frozenset((pb.MX_COMMAND_KIND_AUTHENTICATE_USER, pb.MX_COMMAND_KIND_ARCHESTRA_USER_TO_ID))
+_CREDENTIAL_KINDS = kinds_with("verify_user_password") | kinds_with("user_id_guid")
+# Alarm kinds are no matter of a session.
+_GROUPS = frozenset({Group.COM, Group.BULK, Group.CONTROL})
 
 
 class Dispatcher:
@@ -86,7 +88,7 @@ class Dispatcher:
         self._expires: float | None = None
         # What a handler appends to the reply as bytes.
         self._extra = b""
-        self._table = self._com_table() | self._bulk_table() | self._control_table()
+        self._table = self._handlers()
 
     @property
     def info(self) -> BackendInfo:
@@ -97,81 +99,14 @@ class Dispatcher:
         """The command kinds that have a handler."""
         return frozenset(self._table)
 
-    def _com_table(self) -> dict[int, tuple[str, Handler]]:
-        return {
-            Kind.MX_COMMAND_KIND_REGISTER: ("register", self._register),
-            Kind.MX_COMMAND_KIND_UNREGISTER: ("unregister", self._unregister),
-            Kind.MX_COMMAND_KIND_ADD_ITEM: ("add_item", self._add_item),
-            Kind.MX_COMMAND_KIND_ADD_ITEM2: ("add_item2", self._add_item2),
-            Kind.MX_COMMAND_KIND_REMOVE_ITEM: ("remove_item", self._remove_item),
-            Kind.MX_COMMAND_KIND_ADVISE: ("advise", self._advise),
-            Kind.MX_COMMAND_KIND_UN_ADVISE: ("un_advise", self._un_advise),
-            Kind.MX_COMMAND_KIND_ADVISE_SUPERVISORY: ("advise_supervisory", self._advise_supervisory),
-            Kind.MX_COMMAND_KIND_ADD_BUFFERED_ITEM: ("add_buffered_item", self._add_buffered_item),
-            Kind.MX_COMMAND_KIND_SET_BUFFERED_UPDATE_INTERVAL: (
-                "set_buffered_update_interval",
-                self._set_buffered_update_interval,
-            ),
-            Kind.MX_COMMAND_KIND_SUSPEND: ("suspend", self._suspend),
-            Kind.MX_COMMAND_KIND_ACTIVATE: ("activate", self._activate),
-            Kind.MX_COMMAND_KIND_WRITE: ("write", self._write),
-            Kind.MX_COMMAND_KIND_WRITE2: ("write2", self._write2),
-            Kind.MX_COMMAND_KIND_WRITE_SECURED: ("write_secured", self._write_secured),
-            Kind.MX_COMMAND_KIND_WRITE_SECURED2: ("write_secured2", self._write_secured2),
-            Kind.MX_COMMAND_KIND_AUTHENTICATE_USER: ("authenticate_user", self._authenticate_user),
-            Kind.MX_COMMAND_KIND_ARCHESTRA_USER_TO_ID: ("archestra_user_to_id", self._archestra_user_to_id),
-        }
-
-    def _bulk_table(self) -> dict[int, tuple[str, Handler]]:
-        bulk = self._bulk
-        return {
-            Kind.MX_COMMAND_KIND_ADD_ITEM_BULK: (
-                "add_item_bulk",
-                lambda c, r: bulk.add_items(c.server_handle, c.tag_addresses, r.add_item_bulk),
-            ),
-            Kind.MX_COMMAND_KIND_ADVISE_ITEM_BULK: (
-                "advise_item_bulk",
-                lambda c, r: bulk.advise(c.server_handle, c.item_handles, r.advise_item_bulk),
-            ),
-            Kind.MX_COMMAND_KIND_REMOVE_ITEM_BULK: (
-                "remove_item_bulk",
-                lambda c, r: bulk.remove(c.server_handle, c.item_handles, r.remove_item_bulk),
-            ),
-            Kind.MX_COMMAND_KIND_UN_ADVISE_ITEM_BULK: (
-                "un_advise_item_bulk",
-                lambda c, r: bulk.un_advise(c.server_handle, c.item_handles, r.un_advise_item_bulk),
-            ),
-            Kind.MX_COMMAND_KIND_SUBSCRIBE_BULK: (
-                "subscribe_bulk",
-                lambda c, r: bulk.subscribe(c.server_handle, c.tag_addresses, r.subscribe_bulk),
-            ),
-            Kind.MX_COMMAND_KIND_UNSUBSCRIBE_BULK: (
-                "unsubscribe_bulk",
-                lambda c, r: bulk.unsubscribe(c.server_handle, c.item_handles, r.unsubscribe_bulk),
-            ),
-            Kind.MX_COMMAND_KIND_WRITE_BULK: ("write_bulk", lambda c, r: bulk.write(c, r.write_bulk)),
-            Kind.MX_COMMAND_KIND_WRITE2_BULK: ("write2_bulk", lambda c, r: bulk.write2(c, r.write2_bulk)),
-            Kind.MX_COMMAND_KIND_WRITE_SECURED_BULK: (
-                "write_secured_bulk",
-                lambda c, r: bulk.write_secured(c, r.write_secured_bulk),
-            ),
-            Kind.MX_COMMAND_KIND_WRITE_SECURED2_BULK: (
-                "write_secured2_bulk",
-                lambda c, r: bulk.write_secured2(c, r.write_secured2_bulk),
-            ),
-            Kind.MX_COMMAND_KIND_READ_BULK: ("read_bulk", self._read_bulk),
-        }
-
-    def _control_table(self) -> dict[int, tuple[str, Handler]]:
-        table: dict[int, tuple[str, Handler]] = {
-            Kind.MX_COMMAND_KIND_PING: ("ping", self._ping),
-            Kind.MX_COMMAND_KIND_GET_SESSION_STATE: ("get_session_state", self._get_session_state),
-            Kind.MX_COMMAND_KIND_GET_WORKER_INFO: ("get_worker_info", self._get_worker_info),
-            Kind.MX_COMMAND_KIND_DRAIN_EVENTS: ("drain_events", self._drain_events),
-            Kind.MX_COMMAND_KIND_SHUTDOWN_WORKER: ("shutdown_worker", self._shutdown_worker),
-        }
-        if self._faults is not None:
-            table[Kind.MX_COMMAND_KIND_INJECT_FAULT] = ("inject_fault", self._inject_fault)
+    def _handlers(self) -> dict[int, tuple[str, Handler]]:
+        """Payload arm and handler of each kind: the method here, or of BulkCommands, that bears the arm's name."""
+        groups = _GROUPS if self._faults is None else _GROUPS | {Group.FAULT}
+        table: dict[int, tuple[str, Handler]] = {}
+        for kind, facts in COMMANDS.items():
+            if facts.group in groups:
+                own = getattr(self, f"_{facts.payload}", None)
+                table[kind] = facts.payload, own or getattr(self._bulk, facts.payload)
         return table
 
     # ----------------------------------------------------------------------------------------------------- executing
@@ -214,9 +149,10 @@ class Dispatcher:
 
     def _why_unsupported(self, kind: int) -> str:
         name = kind_name(kind)
-        if kind == Kind.MX_COMMAND_KIND_INJECT_FAULT:
+        group = COMMANDS[pb.MxCommandKind.ValueType(kind)].group if kind in COMMANDS else None
+        if group is Group.FAULT:
             return f"{name} is refused: this worker does not allow fault injection"
-        if Kind.MX_COMMAND_KIND_SUBSCRIBE_ALARMS <= kind <= Kind.MX_COMMAND_KIND_ACKNOWLEDGE_ALARM_BY_NAME:
+        if group is Group.ALARM:
             return f"{name} is no command of a session: alarms belong to the gateway's alarm monitor"
         return f"{name} is not supported by this worker"
 

@@ -16,11 +16,3 @@ def refusal(
         protocol_status=pb.ProtocolStatus(code=pb.ProtocolStatusCode.ValueType(code), message=message),
         diagnostic_message=diagnostic,
     )
-
-
-def kind_name(kind: int) -> str:
-    """The kind as the contract spells it, or its number."""
-    try:
-        return pb.MxCommandKind.Name(pb.MxCommandKind.ValueType(kind))
-    except ValueError:
-        return f"kind {kind}"

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Protocol
 
+from mxgateway_contract.commands import COMMANDS, Touch
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_server.access.globs import check_glob, matches, spells_last_name
 from mxgateway_server.access.handles import HandleTracker
@@ -24,7 +25,6 @@ from mxgateway_server.access.references import (
     readings,
     spelled_out,
 )
-from mxgateway_server.commands.checks import BULK_WRITE_KINDS, WRITE_KINDS
 
 MAX_CLASSIFICATION = 6
 """Security classifications of Galaxy attributes: 0 free access to 6 view only."""
@@ -217,28 +217,6 @@ def write_denial(constraints: Constraints, item: ItemReference | None, lookup: T
     return None
 
 
-_TAG_BULK_ARMS = {
-    pb.MX_COMMAND_KIND_ADD_ITEM_BULK: "add_item_bulk",
-    pb.MX_COMMAND_KIND_SUBSCRIBE_BULK: "subscribe_bulk",
-    pb.MX_COMMAND_KIND_READ_BULK: "read_bulk",
-}
-_ADD_ARMS = {
-    pb.MX_COMMAND_KIND_ADD_ITEM: "add_item",
-    pb.MX_COMMAND_KIND_ADD_ITEM2: "add_item2",
-    pb.MX_COMMAND_KIND_ADD_BUFFERED_ITEM: "add_buffered_item",
-}
-_WRITE_ARMS = {
-    pb.MX_COMMAND_KIND_WRITE: "write",
-    pb.MX_COMMAND_KIND_WRITE2: "write2",
-    pb.MX_COMMAND_KIND_WRITE_SECURED: "write_secured",
-    pb.MX_COMMAND_KIND_WRITE_SECURED2: "write_secured2",
-    pb.MX_COMMAND_KIND_WRITE_BULK: "write_bulk",
-    pb.MX_COMMAND_KIND_WRITE2_BULK: "write2_bulk",
-    pb.MX_COMMAND_KIND_WRITE_SECURED_BULK: "write_secured_bulk",
-    pb.MX_COMMAND_KIND_WRITE_SECURED2_BULK: "write_secured2_bulk",
-}
-
-
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """What constraints say of one command.
@@ -258,31 +236,31 @@ class Verdict:
 
 def judge(command: pb.MxCommand, constraints: Constraints, handles: HandleTracker, lookup: TagLookup) -> Verdict:
     """Applies a key's limits to a command; entries of a bulk command are refused one by one."""
-    kind = command.kind
-    if kind in _ADD_ARMS:
-        request = getattr(command, _ADD_ARMS[kind])
-        context = "" if kind == pb.MX_COMMAND_KIND_ADD_ITEM else request.item_context
+    facts = COMMANDS[command.kind]
+    touch = facts.touches
+    request = getattr(command, facts.payload)
+    if touch is Touch.NAME:
+        context = request.item_context if "item_context" in facts.fields else ""
         item = ItemReference(request.item_definition, context)
         denial = read_denial(constraints, item, lookup)
         return Verdict(None if denial else command, denial, None, (item.text,))
-    if kind in WRITE_KINDS:
-        request = getattr(command, _WRITE_ARMS[kind])
+    if touch is Touch.WRITE:
         target = handles.item(request.server_handle, request.item_handle)
         denial = write_denial(constraints, target, lookup)
         return Verdict(None if denial else command, denial, None, (_name(target),))
-    if kind in _TAG_BULK_ARMS:
+    if touch is Touch.NAMES:
         if not constraints.limits_reads:
             return Verdict(command)
-        arm = _TAG_BULK_ARMS[kind]
-        tags = getattr(command, arm).tag_addresses
+        tags = request.tag_addresses
         denials = [read_denial(constraints, ItemReference(tag), lookup) for tag in tags]
-        return _judge_entries(command, arm, "tag_addresses", denials, tags)
-    if kind in BULK_WRITE_KINDS:
-        arm = _WRITE_ARMS[kind]
-        request = getattr(command, arm)
+        return _judge_entries(command, facts.payload, "tag_addresses", denials, tags)
+    if touch is Touch.WRITES:
         targets = [handles.item(request.server_handle, entry.item_handle) for entry in request.entries]
         denials = [write_denial(constraints, target, lookup) for target in targets]
-        return _judge_entries(command, arm, "entries", denials, map(_name, targets))
+        return _judge_entries(command, facts.payload, "entries", denials, map(_name, targets))
+    if touch is Touch.UNKNOWN and constraints.limits_tags:
+        denial = f"the API key is limited to certain tags and which {facts.method} touches cannot be told"
+        return Verdict(None, denial)
     return Verdict(command)
 
 
@@ -314,30 +292,22 @@ def _judge_entries(
 
 def merge_denied(command: pb.MxCommand, reply: pb.MxCommandReply, denied: dict[int, str]) -> None:
     """Puts the refused entries of the original command back at their places in the reply's results."""
-    kind = command.kind
-    arm = _TAG_BULK_ARMS.get(kind) or _WRITE_ARMS[kind]
-    request = getattr(command, arm)
-    results = getattr(reply, arm).results
+    facts = COMMANDS[command.kind]
+    request = getattr(command, facts.payload)
+    target = getattr(reply, facts.reply)
+    results = target.results
     answered = iter([type(result).FromString(result.SerializeToString()) for result in results])
     merged: list[Any] = []
-    entries = request.tag_addresses if kind in _TAG_BULK_ARMS else request.entries
-    result_type = {
-        "read_bulk": pb.BulkReadResult,
-        "add_item_bulk": pb.SubscribeResult,
-        "subscribe_bulk": pb.SubscribeResult,
-    }.get(arm, pb.BulkWriteResult)
-    for index, entry in enumerate(entries):
+    are_names = facts.touches is Touch.NAMES
+    result_type = getattr(pb, target.DESCRIPTOR.fields_by_name["results"].message_type.name)
+    for index, entry in enumerate(request.tag_addresses if are_names else request.entries):
         if index in denied:
-            result = result_type(server_handle=request.server_handle, error_message=denied[index])
-            if isinstance(result, pb.BulkWriteResult):
-                result.item_handle = entry.item_handle
-            else:
-                result.tag_address = entry
-            merged.append(result)
+            name = {"tag_address": entry} if are_names else {"item_handle": entry.item_handle}
+            merged.append(result_type(server_handle=request.server_handle, error_message=denied[index], **name))
         else:
             found = next(answered, None)
             if found is not None:
                 merged.append(found)
     del results[:]
     results.extend(merged)
-    getattr(reply, arm).SetInParent()
+    target.SetInParent()

@@ -4,33 +4,30 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
+from mxgateway_contract.commands import COMMANDS, Command, Touch
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_server.access.references import ItemReference
 
-_SINGLE_ADD_ARMS = {
-    pb.MX_COMMAND_KIND_ADD_ITEM: "add_item",
-    pb.MX_COMMAND_KIND_ADD_ITEM2: "add_item2",
-    pb.MX_COMMAND_KIND_ADD_BUFFERED_ITEM: "add_buffered_item",
-}
-_BULK_ADD_ARMS = {
-    pb.MX_COMMAND_KIND_ADD_ITEM_BULK: "add_item_bulk",
-    pb.MX_COMMAND_KIND_SUBSCRIBE_BULK: "subscribe_bulk",
-}
-_BULK_REMOVE_ARMS = {
-    pb.MX_COMMAND_KIND_REMOVE_ITEM_BULK: "remove_item_bulk",
-    pb.MX_COMMAND_KIND_UNSUBSCRIBE_BULK: "unsubscribe_bulk",
-}
+_BULK_ADD = pb.BulkSubscribeReply.DESCRIPTOR.full_name
 
-LEARNED_KINDS = frozenset(
-    {*_SINGLE_ADD_ARMS, *_BULK_ADD_ARMS, *_BULK_REMOVE_ARMS}
-    | {pb.MX_COMMAND_KIND_REMOVE_ITEM, pb.MX_COMMAND_KIND_UNREGISTER}
-)
-"""Kinds whose replies tell which handles came and went."""
-
-FREEING_KINDS = frozenset({*_BULK_REMOVE_ARMS, pb.MX_COMMAND_KIND_REMOVE_ITEM, pb.MX_COMMAND_KIND_UNREGISTER})
+FREEING_KINDS = frozenset(kind for kind, facts in COMMANDS.items() if facts.frees_handles)
 """Kinds that may free handles."""
+
+
+def _gives_handles(facts: Command) -> bool:
+    """Whether its reply holds handles of items that it made; ReadBulk keeps those that it makes to itself."""
+    if facts.touches is Touch.NAME:
+        return bool(facts.reply)
+    reply: Any = pb.MxCommandReply.DESCRIPTOR.fields_by_name.get(facts.reply)
+    return facts.touches is Touch.NAMES and reply is not None and reply.message_type.full_name == _BULK_ADD
+
+
+_GIVING_KINDS = frozenset(kind for kind, facts in COMMANDS.items() if _gives_handles(facts))
+
+LEARNED_KINDS = _GIVING_KINDS | FREEING_KINDS
+"""Kinds whose replies tell which handles came and went."""
 
 K = TypeVar("K")
 
@@ -70,31 +67,32 @@ class HandleTracker:
     def learn(self, command: pb.MxCommand, reply: pb.MxCommandReply) -> None:
         """Takes what a successful command changed."""
         kind = command.kind
-        if kind in _SINGLE_ADD_ARMS:
-            if reply.protocol_status.code != pb.PROTOCOL_STATUS_CODE_OK:
-                return
-            arm = _SINGLE_ADD_ARMS[kind]
-            request = getattr(command, arm)
-            handle: int = getattr(reply, arm).item_handle
-            context: str = "" if kind == pb.MX_COMMAND_KIND_ADD_ITEM else request.item_context
-            self._items[request.server_handle, handle] = ItemReference(request.item_definition, context)
-        elif kind in _BULK_ADD_ARMS:
-            for result in getattr(reply, _BULK_ADD_ARMS[kind]).results:
+        if kind in _GIVING_KINDS:
+            self._keep(command, reply)
+        elif kind in FREEING_KINDS:
+            facts = COMMANDS[kind]
+            if "item_handles" in facts.fields:
+                gone = {
+                    (result.server_handle, result.item_handle)
+                    for result in getattr(reply, facts.reply).results
+                    if result.was_successful
+                }
+                self._settle(command, gone.__contains__)
+            else:
+                is_done = reply.protocol_status.code == pb.PROTOCOL_STATUS_CODE_OK
+                self._settle(command, lambda _: is_done)
+
+    def _keep(self, command: pb.MxCommand, reply: pb.MxCommandReply) -> None:
+        facts = COMMANDS[command.kind]
+        if facts.touches is Touch.NAMES:
+            for result in getattr(reply, facts.reply).results:
                 if result.item_handle:
                     self._items[result.server_handle, result.item_handle] = ItemReference(result.tag_address)
-        elif kind == pb.MX_COMMAND_KIND_REMOVE_ITEM:
-            is_done = reply.protocol_status.code == pb.PROTOCOL_STATUS_CODE_OK
-            self._settle(command, lambda _: is_done)
-        elif kind in _BULK_REMOVE_ARMS:
-            gone = {
-                (result.server_handle, result.item_handle)
-                for result in getattr(reply, _BULK_REMOVE_ARMS[kind]).results
-                if result.was_successful
-            }
-            self._settle(command, gone.__contains__)
-        elif kind == pb.MX_COMMAND_KIND_UNREGISTER:
-            is_done = reply.protocol_status.code == pb.PROTOCOL_STATUS_CODE_OK
-            self._settle(command, lambda _: is_done)
+        elif reply.protocol_status.code == pb.PROTOCOL_STATUS_CODE_OK:
+            request = getattr(command, facts.payload)
+            handle: int = getattr(reply, facts.reply).item_handle
+            context: str = request.item_context if "item_context" in facts.fields else ""
+            self._items[request.server_handle, handle] = ItemReference(request.item_definition, context)
 
     def forget(self, command: pb.MxCommand) -> None:
         """Drops what a command without a reply may have freed: the worker may give such a handle to another tag."""
@@ -102,18 +100,16 @@ class HandleTracker:
 
     def _settle(self, command: pb.MxCommand, is_freed: Callable[[tuple[int, int]], bool]) -> None:
         self._count(command, -1)
-        if command.kind == pb.MX_COMMAND_KIND_UNREGISTER:
-            server_handle = command.unregister.server_handle
-            keys = [key for key in self._items if key[0] == server_handle]
-        else:
-            keys = _named_handles(command)
+        server = _freed_server(command)
+        keys = _named_handles(command) if server is None else [key for key in self._items if key[0] == server]
         for key in keys:
             if is_freed(key):
                 self._items.pop(key, None)
 
     def _count(self, command: pb.MxCommand, change: int) -> None:
-        if command.kind == pb.MX_COMMAND_KIND_UNREGISTER:
-            _add(self._leaving_servers, command.unregister.server_handle, change)
+        server = _freed_server(command)
+        if server is not None:
+            _add(self._leaving_servers, server, change)
         for key in set(_named_handles(command)):
             _add(self._leaving, key, change)
 
@@ -124,11 +120,23 @@ def _add(counter: Counter[K], key: K, change: int) -> None:
         del counter[key]
 
 
+def _freed_server(command: pb.MxCommand) -> int | None:
+    """The server handle whose items all end; None when the command ends certain ones, or none."""
+    if command.kind not in FREEING_KINDS:
+        return None
+    facts = COMMANDS[command.kind]
+    if not facts.fields.isdisjoint(("item_handle", "item_handles")):
+        return None
+    server: int = getattr(command, facts.payload).server_handle
+    return server
+
+
 def _named_handles(command: pb.MxCommand) -> list[tuple[int, int]]:
-    kind = command.kind
-    if kind == pb.MX_COMMAND_KIND_REMOVE_ITEM:
-        return [(command.remove_item.server_handle, command.remove_item.item_handle)]
-    if kind in _BULK_REMOVE_ARMS:
-        bulk = getattr(command, _BULK_REMOVE_ARMS[kind])
-        return [(bulk.server_handle, handle) for handle in bulk.item_handles]
-    return []
+    """The items that a freeing command names."""
+    if command.kind not in FREEING_KINDS:
+        return []
+    facts = COMMANDS[command.kind]
+    request = getattr(command, facts.payload)
+    if "item_handles" in facts.fields:
+        return [(request.server_handle, handle) for handle in request.item_handles]
+    return [(request.server_handle, request.item_handle)] if "item_handle" in facts.fields else []

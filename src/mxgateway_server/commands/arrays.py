@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from mxgateway_contract.commands import COMMANDS, Touch
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_server.access.constraints import TagLookup
 from mxgateway_server.access.references import join_reference
-from mxgateway_server.commands.checks import BULK_WRITE_KINDS, WRITE_KINDS
 from mxgateway_server.errors import InvalidRequestError
 
 MAX_SPARSE_LENGTH = 100_000
@@ -35,14 +35,11 @@ def expand_sparse(command: pb.MxCommand) -> pb.MxCommand:
 
 
 def _written(command: pb.MxCommand) -> list[pb.MxValue]:
-    arm = command.WhichOneof("payload")
-    if arm is None:
+    facts = COMMANDS[command.kind]
+    if "value" not in facts.values:
         return []
-    if command.kind in WRITE_KINDS:
-        return [getattr(command, arm).value]
-    if command.kind in BULK_WRITE_KINDS:
-        return [entry.value for entry in getattr(command, arm).entries]
-    return []
+    payload = getattr(command, facts.payload)
+    return [entry.value for entry in payload.entries] if "entries" in facts.fields else [payload.value]
 
 
 _ARMS: dict[int, tuple[tuple[str, ...], str, Any]] = {
@@ -91,28 +88,20 @@ def _expand(sparse: pb.MxSparseArray) -> pb.MxArray:
     return array
 
 
-_ADD_ARMS = {
-    pb.MX_COMMAND_KIND_ADD_ITEM: "add_item",
-    pb.MX_COMMAND_KIND_ADD_ITEM2: "add_item2",
-    pb.MX_COMMAND_KIND_ADD_BUFFERED_ITEM: "add_buffered_item",
-}
-
-
 def complete_array_names(command: pb.MxCommand, lookup: TagLookup) -> pb.MxCommand:
     """The command with `[]` after every bare name that the Galaxy knows as an array; else the very same object."""
-    kind = command.kind
-    if kind in _ADD_ARMS:
-        arm = _ADD_ARMS[kind]
-        request = getattr(command, arm)
+    facts = COMMANDS[command.kind]
+    if facts.touches is Touch.NAME:
+        request = getattr(command, facts.payload)
         name = request.item_definition
-        context = "" if kind == pb.MX_COMMAND_KIND_ADD_ITEM else request.item_context
+        context = request.item_context if "item_context" in facts.fields else ""
         if not _is_bare_array(join_reference(context, name), lookup):
             return command
         changed = pb.MxCommand()
         changed.CopyFrom(command)
-        getattr(changed, arm).item_definition = name + "[]"
+        getattr(changed, facts.payload).item_definition = name + "[]"
         return changed
-    if kind == pb.MX_COMMAND_KIND_ADD_ITEM_BULK:
+    if command.kind == pb.MX_COMMAND_KIND_ADD_ITEM_BULK:
         names = list(command.add_item_bulk.tag_addresses)
         completed = [name + "[]" if _is_bare_array(name, lookup) else name for name in names]
         if completed == names:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sized
 from typing import Any
 
-from mxgateway_contract.commands import COMMANDS, Group, payload_problem
+from mxgateway_contract.commands import COMMANDS, Command, payload_problem
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_protocol.contract import MAX_BULK_ITEMS
 from mxgateway_server.errors import InvalidRequestError
@@ -16,54 +16,6 @@ _SESSION_ID = re.compile(r"session-[0-9a-f]{32}\Z")
 MAX_REFERENCE_CHARACTERS = 1024
 """Longest item definition or context that is passed on; MXAccess's own references are far shorter."""
 MAX_CORRELATION_CHARACTERS = 200
-
-
-ALARM_KINDS = frozenset(kind for kind, command in COMMANDS.items() if command.group is Group.ALARM)
-
-WRITE_KINDS = frozenset(
-    {
-        pb.MX_COMMAND_KIND_WRITE,
-        pb.MX_COMMAND_KIND_WRITE2,
-        pb.MX_COMMAND_KIND_WRITE_SECURED,
-        pb.MX_COMMAND_KIND_WRITE_SECURED2,
-    }
-)
-BULK_WRITE_KINDS = frozenset(
-    {
-        pb.MX_COMMAND_KIND_WRITE_BULK,
-        pb.MX_COMMAND_KIND_WRITE2_BULK,
-        pb.MX_COMMAND_KIND_WRITE_SECURED_BULK,
-        pb.MX_COMMAND_KIND_WRITE_SECURED2_BULK,
-    }
-)
-TAG_BULK_KINDS = frozenset(
-    {pb.MX_COMMAND_KIND_ADD_ITEM_BULK, pb.MX_COMMAND_KIND_SUBSCRIBE_BULK, pb.MX_COMMAND_KIND_READ_BULK}
-)
-_HANDLE_BULK_KINDS = frozenset(
-    {
-        pb.MX_COMMAND_KIND_ADVISE_ITEM_BULK,
-        pb.MX_COMMAND_KIND_REMOVE_ITEM_BULK,
-        pb.MX_COMMAND_KIND_UN_ADVISE_ITEM_BULK,
-        pb.MX_COMMAND_KIND_UNSUBSCRIBE_BULK,
-    }
-)
-ADD_KINDS = frozenset({pb.MX_COMMAND_KIND_ADD_ITEM, pb.MX_COMMAND_KIND_ADD_ITEM2, pb.MX_COMMAND_KIND_ADD_BUFFERED_ITEM})
-_TIMED_KINDS = frozenset(
-    {
-        pb.MX_COMMAND_KIND_WRITE2,
-        pb.MX_COMMAND_KIND_WRITE_SECURED2,
-        pb.MX_COMMAND_KIND_WRITE2_BULK,
-        pb.MX_COMMAND_KIND_WRITE_SECURED2_BULK,
-    }
-)
-
-
-def kind_name(kind: int) -> str:
-    """The kind's name without its prefix, or its number when it has none."""
-    try:
-        return pb.MxCommandKind.Name(kind).removeprefix("MX_COMMAND_KIND_")  # type: ignore[arg-type]
-    except ValueError:
-        return str(kind)
 
 
 def check_session_id(session_id: str) -> None:
@@ -83,69 +35,90 @@ def check_command(command: pb.MxCommand) -> None:
     Raises:
         InvalidRequestError: with the field and what is wrong with it.
     """
-    kind = command.kind
     problem = payload_problem(command)
     if problem:
         raise InvalidRequestError(f"command: {problem}")
-    check = _CHECKS.get(kind)
-    if check is not None:
-        arm = COMMANDS[kind].payload
-        check(getattr(command, arm), kind, arm)
+    kind = command.kind
+    checks = _CHECKS[kind]
+    if checks:
+        facts = COMMANDS[kind]
+        payload = getattr(command, facts.payload)
+        for check in checks:
+            check(payload, facts)
 
 
-def _check_write_payload(payload: Any, kind: int, _arm: str) -> None:
-    _check_write(payload, kind)
+Check = Callable[[Any, Command], None]
 
 
-def _check_bulk_write(payload: Any, kind: int, arm: str) -> None:
-    _check_bulk_size(len(payload.entries), f"{arm}.entries")
-    for entry in payload.entries:
-        _check_write(entry, kind)
+def _check_texts(*fields: str) -> Check:
+    def check(payload: Any, facts: Command) -> None:
+        for field in fields:
+            _check_reference(getattr(payload, field), f"{facts.payload}.{field}")
+
+    return check
 
 
-def _check_tag_bulk(payload: Any, _kind: int, arm: str) -> None:
-    _check_bulk_size(len(payload.tag_addresses), f"{arm}.tag_addresses")
+def _check_tags(payload: Any, facts: Command) -> None:
+    _check_bulk_size(payload.tag_addresses, f"{facts.payload}.tag_addresses")
     for tag in payload.tag_addresses:
-        _check_reference(tag, f"{arm}.tag_addresses")
+        _check_reference(tag, f"{facts.payload}.tag_addresses")
 
 
-def _check_handle_bulk(payload: Any, _kind: int, arm: str) -> None:
-    _check_bulk_size(len(payload.item_handles), f"{arm}.item_handles")
+def _check_handles(payload: Any, facts: Command) -> None:
+    _check_bulk_size(payload.item_handles, f"{facts.payload}.item_handles")
 
 
-def _check_add(payload: Any, kind: int, arm: str) -> None:
-    _check_reference(payload.item_definition, f"{arm}.item_definition")
-    if kind != pb.MX_COMMAND_KIND_ADD_ITEM:
-        _check_reference(payload.item_context, f"{arm}.item_context")
+def _check_entries(payload: Any, facts: Command) -> None:
+    _check_bulk_size(payload.entries, f"{facts.payload}.entries")
+    for entry in payload.entries:
+        _check_values(entry, facts)
 
 
-# The payload, its kind and its name; kinds that are not here take whatever their payload can hold.
-_CHECKS: dict[int, Callable[[Any, int, str], None]] = {
-    **dict.fromkeys(WRITE_KINDS, _check_write_payload),
-    **dict.fromkeys(BULK_WRITE_KINDS, _check_bulk_write),
-    **dict.fromkeys(TAG_BULK_KINDS, _check_tag_bulk),
-    **dict.fromkeys(_HANDLE_BULK_KINDS, _check_handle_bulk),
-    **dict.fromkeys(ADD_KINDS, _check_add),
-}
+def _check_values(entry: Any, facts: Command) -> None:
+    for field in facts.values:
+        value = getattr(entry, field)
+        if not isinstance(value, pb.MxValue):
+            for each in value:
+                check_finite(each)
+            continue
+        if field == "value":
+            if value.WhichOneof("kind") is None and not value.is_null:
+                raise InvalidRequestError("value is missing; set one arm of MxValue, or is_null")
+        elif not entry.HasField(field):
+            raise InvalidRequestError(f"{field} is missing; {facts.name} needs it")
+        check_finite(value)
 
 
-def _check_bulk_size(count: int, field: str) -> None:
-    if count > MAX_BULK_ITEMS:
-        raise InvalidRequestError(f"{field} has {count} entries; at most {MAX_BULK_ITEMS} are taken, so split it")
+def _checks_of(facts: Command) -> tuple[Check, ...]:
+    """The checks that the fields of a payload ask for, whatever its kind."""
+    checks: list[Check] = []
+    texts = [field for field in ("item_definition", "item_context") if field in facts.fields]
+    if texts:
+        checks.append(_check_texts(*texts))
+    if "tag_addresses" in facts.fields:
+        checks.append(_check_tags)
+    if "item_handles" in facts.fields:
+        checks.append(_check_handles)
+    if "entries" in facts.fields:
+        checks.append(_check_entries)
+    elif facts.values:
+        checks.append(_check_values)
+    return tuple(checks)
+
+
+_CHECKS: dict[int, tuple[Check, ...]] = {kind: _checks_of(facts) for kind, facts in COMMANDS.items()}
+
+
+def _check_bulk_size(entries: Sized, field: str) -> None:
+    if len(entries) > MAX_BULK_ITEMS:
+        raise InvalidRequestError(
+            f"{field} has {len(entries)} entries; at most {MAX_BULK_ITEMS} are taken, so split it"
+        )
 
 
 def _check_reference(reference: str, field: str) -> None:
     if len(reference) > MAX_REFERENCE_CHARACTERS:
         raise InvalidRequestError(f"{field}: a reference may have {MAX_REFERENCE_CHARACTERS} characters")
-
-
-def _check_write(entry: object, kind: int) -> None:
-    value: pb.MxValue = entry.value  # type: ignore[attr-defined]
-    if value.WhichOneof("kind") is None and not value.is_null:
-        raise InvalidRequestError("value is missing; set one arm of MxValue, or is_null")
-    check_finite(value)
-    if kind in _TIMED_KINDS and not entry.HasField("timestamp_value"):  # type: ignore[attr-defined]
-        raise InvalidRequestError(f"timestamp_value is missing; kind {kind_name(kind)} needs it")
 
 
 def check_finite(value: pb.MxValue) -> None:

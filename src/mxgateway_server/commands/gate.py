@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NoReturn
 
-from mxgateway_contract.commands import COMMANDS, Group, Scope
+from mxgateway_contract.commands import COMMANDS, Group, Scope, Touch, kind_name, kinds_touching
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_server.access.audit import AuditLog
 from mxgateway_server.access.callers import CallInfo
@@ -17,15 +17,7 @@ from mxgateway_server.access.handles import FREEING_KINDS, LEARNED_KINDS
 from mxgateway_server.access.scopes import ADMIN_ONLY, COMMAND_SCOPES, ScopeSet, allows
 from mxgateway_server.access.store import AuditRecord
 from mxgateway_server.commands.arrays import complete_array_names, expand_sparse, has_sparse
-from mxgateway_server.commands.checks import (
-    ADD_KINDS,
-    BULK_WRITE_KINDS,
-    TAG_BULK_KINDS,
-    WRITE_KINDS,
-    check_command,
-    check_correlation_id,
-    kind_name,
-)
+from mxgateway_server.commands.checks import check_command, check_correlation_id
 from mxgateway_server.errors import (
     CommandCanceledError,
     GatewayError,
@@ -39,9 +31,11 @@ from mxgateway_server.workers.replies import CommandReply
 
 _AUDITED_SCOPES = frozenset({Scope.INVOKE_WRITE, Scope.INVOKE_SECURE, Scope.ADMIN})
 _AUDITED_KINDS = frozenset(kind for kind, facts in COMMANDS.items() if facts.scope in _AUDITED_SCOPES)
-assert _AUDITED_KINDS >= WRITE_KINDS | BULK_WRITE_KINDS
-# What names tags or writes them: limits of keys, sparse arrays and names of arrays concern nothing else.
-_TOUCHING_KINDS = ADD_KINDS | TAG_BULK_KINDS | WRITE_KINDS | BULK_WRITE_KINDS
+_WRITE_KINDS = kinds_touching(Touch.WRITE)
+_BULK_WRITE_KINDS = kinds_touching(Touch.WRITES)
+assert _AUDITED_KINDS >= _WRITE_KINDS | _BULK_WRITE_KINDS
+# Limits of keys, sparse arrays and names of arrays concern nothing else.
+_JUDGED_KINDS = frozenset(COMMANDS) - kinds_touching(Touch.NOTHING, Touch.HANDLE, Touch.HANDLES)
 _SPECIAL_KINDS = frozenset(kind for kind, facts in COMMANDS.items() if facts.group in (Group.ALARM, Group.FAULT))
 
 _UNTOUCHED = Verdict(None)
@@ -137,7 +131,7 @@ class CommandGate:
         refusal = self._unavailable(command) if kind in _SPECIAL_KINDS else None
         if refusal is not None:
             return self._answered(session, command, correlation_id, refusal)
-        if kind in _TOUCHING_KINDS:
+        if kind in _JUDGED_KINDS:
             return self._admit_touching(session, command, correlation_id, call, timeout)
         future = session.submit(command, timeout)
         if kind in FREEING_KINDS:
@@ -274,9 +268,9 @@ class CommandGate:
         kind = command.kind
         if kind not in self._audited_kinds or command.WhichOneof("payload") is None:
             return
-        if kind in WRITE_KINDS:
+        if kind in _WRITE_KINDS:
             self._record_write(session, admitted, call, kind, verdict.references[0], _outcome(reply, error))
-        elif kind in BULK_WRITE_KINDS:
+        elif kind in _BULK_WRITE_KINDS:
             results = [] if reply is None else list(getattr(reply, COMMANDS[kind].payload).results)
             for index, target in enumerate(verdict.references):
                 if verdict.denied and index in verdict.denied:
@@ -293,7 +287,7 @@ class CommandGate:
     ) -> None:
         self._audit.add(
             AuditRecord(
-                "write" if kind in WRITE_KINDS or kind in BULK_WRITE_KINDS else "command",
+                "write" if kind in _WRITE_KINDS or kind in _BULK_WRITE_KINDS else "command",
                 call.caller.key_id,
                 call.address,
                 session.session_id,

@@ -10,7 +10,7 @@ from tests.support.fake_backend import FakeBackend
 
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_contract import hresults
-from mxgateway_contract.commands import COMMANDS, Group
+from mxgateway_contract.commands import COMMANDS, Command, Group
 from mxgateway_protocol.contract import CLASS_ID, PROG_ID
 from mxgateway_protocol.errors import BackendLostError, MxComError
 from mxgateway_worker.executor import ThreadAffinityError
@@ -74,7 +74,7 @@ def test_every_kind_is_answered_under_its_own_kind(session: DirectSession, comma
     assert reply.protocol_status.code != pb.PROTOCOL_STATUS_CODE_UNSPECIFIED
     if command.group in (Group.ALARM, Group.FAULT):  # type: ignore[attr-defined]
         assert reply.protocol_status.code == INVALID
-        assert pb.MxCommandKind.Name(kind) in reply.protocol_status.message
+        assert command.name in reply.protocol_status.message  # type: ignore[attr-defined]
 
 
 def test_unknown_kinds_and_wrong_payloads_are_invalid_requests(session: DirectSession) -> None:
@@ -83,9 +83,9 @@ def test_unknown_kinds_and_wrong_payloads_are_invalid_requests(session: DirectSe
     assert (reply.protocol_status.code, reply.kind) == (INVALID, 77)
     assert "kind 77" in reply.protocol_status.message
     reply = session.command(pb.MxCommand(kind=pb.MX_COMMAND_KIND_ADVISE))
-    assert reply.protocol_status.message == "MX_COMMAND_KIND_ADVISE needs the payload advise, not none at all"
+    assert reply.protocol_status.message == "ADVISE needs the payload advise, not none at all"
     reply = session.command(pb.MxCommand(kind=pb.MX_COMMAND_KIND_ADVISE, ping=pb.PingCommand()))
-    assert reply.protocol_status.message == "MX_COMMAND_KIND_ADVISE needs the payload advise, not ping"
+    assert reply.protocol_status.message == "ADVISE needs the payload advise, not ping"
 
 
 def test_values_that_are_missing_or_cannot_be_written_are_refused(session: DirectSession, backend: FakeBackend) -> None:
@@ -210,3 +210,40 @@ def test_commands_off_the_executor_thread_are_refused() -> None:
     session.executor._thread_id = 0
     with pytest.raises(ThreadAffinityError):
         session.call("ping")
+
+
+FIELDS = {
+    "client_name": "x",
+    "item_definition": "Tank.Level",
+    "update_interval_milliseconds": 100,
+    "value": REAL,
+    "timestamp_value": pb.MxValue(string_value="now"),
+    "message": "x",
+    "current_user_id": 1,
+    "verifier_user_id": 1,
+}
+
+
+@pytest.mark.parametrize(
+    "command",
+    [command for command in COMMANDS.values() if command.group in (Group.COM, Group.BULK, Group.CONTROL)],
+    ids=lambda command: command.name,
+)
+def test_a_kind_ends_a_handle_exactly_when_the_catalogue_says_that_it_frees_handles(
+    session: DirectSession, command: Command
+) -> None:
+    """The gateway forgets by the catalogue what a handle stood for: a freed one may come back as another tag's."""
+    server, item = make_item(session)
+    session.call("advise", server_handle=server, item_handle=item)
+    session.call("authenticate_user", server_handle=server, verify_user="a")
+    given = FIELDS | {"server_handle": server, "item_handle": item, "item_handles": [item]}
+    fields: dict[str, object] = {name: value for name, value in given.items() if name in command.fields}
+    if "entries" in command.fields:
+        payload = getattr(pb.MxCommand(), command.payload)
+        entry = payload.entries.add(item_handle=item, value=REAL)
+        if "timestamp_value" in command.values:
+            entry.timestamp_value.CopyFrom(REAL)
+        fields["entries"] = [entry]
+    assert session.call(command.payload, **fields).protocol_status.code == OK
+    is_gone = session.call("suspend", server_handle=server, item_handle=item).hresult == hresults.E_INVALIDARG
+    assert is_gone == command.frees_handles

@@ -7,7 +7,7 @@ from tests.support.gateway import command, ok
 from tests.support.tag_facts import GALAXY
 
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
-from mxgateway_protocol.commands import COMMANDS
+from mxgateway_contract.commands import COMMANDS
 from mxgateway_server.access.constraints import FREE, Constraints, NoLookup, TagFacts, judge, merge_denied
 from mxgateway_server.access.handles import HandleTracker
 

@@ -6,7 +6,7 @@ import pytest
 
 from mxgateway.generated import galaxy_repository_pb2 as gpb
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
-from mxgateway_protocol.commands import COMMANDS, Scope
+from mxgateway_contract.commands import COMMANDS, Scope
 from mxgateway_server.access.scopes import (
     ADMIN_ONLY,
     COMMAND_SCOPES,
@@ -16,7 +16,6 @@ from mxgateway_server.access.scopes import (
     scopes_of_command,
     scopes_of_rpc,
 )
-from mxgateway_server.commands import checks as shapes
 
 KINDS = [number for number in pb.MxCommandKind.values() if number]
 
@@ -28,7 +27,7 @@ def test_every_kind_of_the_contract_has_a_scope_of_its_own(kind: int) -> None:
 
 def test_writes_need_write_scopes_and_nothing_else_of_the_plant_can_be_written_without() -> None:
     for kind in KINDS:
-        name = shapes.kind_name(kind)
+        name = COMMANDS[pb.MxCommandKind.ValueType(kind)].name
         if "WRITE" in name:
             expected = Scope.INVOKE_SECURE if "SECURED" in name else Scope.INVOKE_WRITE
             assert scopes_of_command(kind) == {expected}
