@@ -1,21 +1,26 @@
-"""Every backend that runs here, for the suites that each must pass."""
+"""Every backend that runs here, for the suites that each must pass.
+
+`MXGATEWAY_CONTRACT_BACKENDS=com` runs them on the COM object: in a 32-bit Windows Python that has the stand-in.
+"""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from tests.support.clock import ManualClock
+from tests.support.clock import ManualClock, RunningClock
 from tests.support.fake_backend import FakeBackend
 
 from mxgateway_protocol.backend import Backend
 from mxgateway_simulator.backend import SimulatorBackend
-from mxgateway_simulator.building.builder import build_galaxy
-from mxgateway_simulator.building.description_reader import read_description
 from mxgateway_simulator.faults import Faults
+from mxgateway_worker.backends.com import create_backend as create_com_backend
 from mxgateway_worker.backends.replay import ReplayBackend
+
+BACKENDS = os.environ.get("MXGATEWAY_CONTRACT_BACKENDS", "fake simulator replay").split()
 
 
 @dataclass
@@ -70,24 +75,35 @@ REFERENCES: dict[str, tuple[str, ...]] = {
 }
 
 
+REFERENCES["com"] = REFERENCES["simulator"]
+
+
 @pytest.fixture(scope="session")
 def contract_galaxy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    # A worker's Python has no SQLAlchemy, and needs none for the other backends.
+    from mxgateway_simulator.building.builder import build_galaxy
+    from mxgateway_simulator.building.description_reader import read_description
+
     path = tmp_path_factory.mktemp("contract") / "reference.db"
     build_galaxy(read_description("reference"), path)
     return path
 
 
-@pytest.fixture(params=["fake", "simulator", "replay"])
-def backend_case(request: pytest.FixtureRequest, contract_galaxy: Path, tmp_path: Path) -> Iterator[BackendCase]:
-    clock = ManualClock()
+@pytest.fixture(params=BACKENDS)
+def backend_case(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[BackendCase]:
     made: list[Backend] = []
+    name: str = request.param
+    clock = RunningClock(lambda seconds: made[-1].wait(seconds)) if name == "com" else ManualClock()
 
     def make() -> Backend:
         backend: Backend
-        if request.param == "fake":
+        if name == "fake":
             backend = FakeBackend()
-        elif request.param == "simulator":
-            backend = SimulatorBackend(contract_galaxy, tmp_path / "board.db", "test", {}, Faults(), clock)
+        elif name == "simulator":
+            galaxy = request.getfixturevalue("contract_galaxy")
+            backend = SimulatorBackend(galaxy, tmp_path / "board.db", "test", {}, Faults(), clock)
+        elif name == "com":
+            backend = create_com_backend({})
         else:
             recording = tmp_path / "recording.csv"
             recording.write_text("tag,time,value,quality,type\nTank.Level,2026-01-01T00:00:00Z,1.5,192,double\n")
@@ -98,8 +114,9 @@ def backend_case(request: pytest.FixtureRequest, contract_galaxy: Path, tmp_path
     tag, writable = {
         "fake": ("Tank.Level", "Tank.Level"),
         "simulator": ("TestMachine_001.TestChangingInt", "TestChildObject.TestInt"),
+        "com": ("TestMachine_001.TestChangingInt", "TestChildObject.TestInt"),
         "replay": ("Tank.Level", ""),
-    }[request.param]
-    yield BackendCase(request.param, clock, make, tag, writable, REFERENCES[request.param])
+    }[name]
+    yield BackendCase(name, clock, make, tag, writable, REFERENCES[name])
     for backend in made:
         backend.close()

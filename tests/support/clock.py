@@ -1,6 +1,9 @@
-"""The one manual clock of the tests."""
+"""The one manual clock of the tests, and one that runs by itself where time cannot be had otherwise."""
 
 from __future__ import annotations
+
+import time
+from collections.abc import Callable
 
 
 class ManualClock:
@@ -23,3 +26,24 @@ class ManualClock:
     def set_unix_ns(self, unix_ns: int) -> None:
         """Jumps the wall clock without moving the monotonic one."""
         self._unix_ns = unix_ns
+
+
+class RunningClock(ManualClock):
+    """The machine's clocks behind the same face: what is to be let pass really passes, in short waits.
+
+    Args:
+        wait: lets so many seconds pass, or fewer.
+    """
+
+    def __init__(self, wait: Callable[[float], None]) -> None:
+        super().__init__()
+        self._wait = wait
+
+    def monotonic(self) -> float:
+        return time.perf_counter()
+
+    def unix_ns(self) -> int:
+        return time.time_ns()
+
+    def advance(self, seconds: float) -> None:
+        self._wait(min(seconds, 0.05))
