@@ -9,7 +9,7 @@ COMPILE = $(BIN)/python -m compileall -q src
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types layers format protos protos-check bench chaos constraints clean dev docs
+.PHONY: help demo test test-wine lint types layers format protos protos-check bench chaos constraints clean dev docs
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -49,6 +49,11 @@ demo: $(VENV)/.run-installed ## Live tags from a running gateway (ARGS="--durati
 test: $(VENV)/.dev-installed ## The tests (ARGS="-k name" to choose)
 	@$(COMPILE)
 	@$(BIN)/python -m pytest -n 2 $(ARGS)
+
+test-wine: $(VENV)/.dev-installed ## The tests on COM, with a stand-in for MXAccess under Wine (root on Debian 12, once)
+	@$(COMPILE)
+	@tests/wine/lab/setup.sh
+	@tests/wine/lab/run.sh $(BIN)/python -m pytest tests/wine $(ARGS)
 
 lint: $(VENV)/.dev-installed ## Style
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .

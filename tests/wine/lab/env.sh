@@ -1,0 +1,15 @@
+# Source me. What every call of Wine shares. MXGATEWAY_WINELAB: where everything lies that is downloaded or built; its
+# name has the hash of all that it is made from, so an old lab is never taken for a new one.
+winelab_here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+winelab_hash=$(cat "$winelab_here"/*.py "$winelab_here"/*.cpp "$winelab_here"/*.txt "$winelab_here"/setup.sh "$winelab_here"/../../standin/* | sha256sum | cut -c1-16)
+export MXGATEWAY_WINELAB=${MXGATEWAY_WINELAB:-${XDG_CACHE_HOME:-$HOME/.cache}/mxaccess-winelab/$winelab_hash}
+export WINEDEBUG=${WINEDEBUG:--all}
+export WINEDLLOVERRIDES="mscoree,mshtml=;winemenubuilder.exe=d"      # no .NET or HTML installers, no menu entries
+export PYTHONUTF8=1                                                   # else prints in cp1252 raise
+unset DISPLAY WAYLAND_DISPLAY                                         # message-only windows need no screen
+export WPYEXE=$MXGATEWAY_WINELAB/py32/python.exe
+export LMXSIM_DLL=$MXGATEWAY_WINELAB/standin/lmxsim.dll
+export WINEPREFIX=$MXGATEWAY_WINELAB/prefix32 WINEARCH=win32
+winpath() { printf 'Z:%s' "${1//\//\\}"; }                            # a Unix path as Windows programs want it
+# stdio of a Windows program: pipes or /dev/null, never a file (Python dies at start, WinError 6).
+wpy() { wine "$WPYEXE" "$@" 2>&1 </dev/null | cat; }

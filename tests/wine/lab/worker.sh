@@ -1,0 +1,11 @@
+#!/usr/bin/env bash
+# A worker under Wine, as the gateway starts it: worker.command = ["…/worker.sh", "SOURCE", "NAME=VALUE" …, "--"]. The gateway
+# hands its workers few variables and none of Wine's, so they are set here. exec: what the gateway started must be the
+# worker itself, for it is what it kills.
+. "$(dirname "$(readlink -f "$0")")/env.sh"
+PYTHONPATH=$(winpath "$1")
+export PYTHONPATH
+shift
+while [ $# -gt 0 ] && [ "$1" != "--" ]; do export "${1?}"; shift; done
+shift
+exec wine "$WPYEXE" -m mxgateway_worker "$@"
