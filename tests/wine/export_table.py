@@ -1,8 +1,8 @@
 """The stand-in's plant out of a simulated Galaxy, so that the same references mean the same tags on both sides.
 
 The simulator's backend is asked what each reference is: VARTYPE, data type and value by its first OnDataChange, rights
-and class by the completion of a write of that same value. So the table holds what the plant is and nothing of how LMXProxy
-behaves: the rules stand written twice, here and in the stand-in, and can disagree.
+and class by the completion of a write of that same value. So the table holds what the plant is and nothing of how
+LMXProxy behaves: the rules stand written twice, in the simulator and in the stand-in, and can disagree.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Holds a Wine prefix open: its services, and its desktop.
 
 A program that makes a window (every STA with a hidden message window does) makes Wine start explorer.exe for the
-desktop when none runs; that process inherits the program's stdin, stdout and stderr, so whoever waits for their end waits for
-it, too. So one process whose stdio is /dev/null makes a window first and keeps it.
+desktop when none runs; that process inherits the program's stdin, stdout and stderr, so whoever waits for their end
+waits for it, too. So one process whose stdio is /dev/null makes a window first and keeps it.
 """
 
 from __future__ import annotations
