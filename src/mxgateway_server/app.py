@@ -217,7 +217,9 @@ class Gateway:
             logger.warning("authentication_is_disabled", remedy="set authentication.mode = api_key")
             return None
         throttle = Throttle(settings.failures_before_throttle, settings.throttle_seconds)
-        return Authenticator(store, pepper, self._clock, throttle, settings.cache_seconds)
+        return Authenticator(
+            store=store, pepper=pepper, clock=self._clock, throttle=throttle, cache_seconds=settings.cache_seconds
+        )
 
     def _galaxy(self, source: str) -> GalaxyComponent:
         timing = wiring.galaxy_timing(self._settings)

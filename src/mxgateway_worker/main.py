@@ -39,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if settings.allow_fault_injection:
         MovableClock.install()
     formatter = logs.configure(settings.session_id, settings.log_level)
-    worker = Worker(settings, read_fd, write_fd, SystemClock(), formatter)
+    worker = Worker(settings=settings, read_fd=read_fd, write_fd=write_fd, clock=SystemClock(), formatter=formatter)
     if hasattr(signal, "SIGTERM"):
         # On a thread of its own: a handler may interrupt the main thread while it holds the very lock that this needs.
         signal.signal(

@@ -177,7 +177,14 @@ def _cached_result(tag: str, item: TrackedItem) -> bytes:
         result = head + _failed(item.quality, item.statuses)
     field = delimited(_RESULT, result)
     item.read = CachedRead(
-        tag, item.value_field, item.source_field, item.quality, item.statuses, field, head, status_field
+        tag=tag,
+        value_field=item.value_field,
+        source_field=item.source_field,
+        quality=item.quality,
+        statuses=item.statuses,
+        result=field,
+        head=head,
+        status_field=status_field,
     )
     return field
 

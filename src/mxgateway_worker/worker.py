@@ -90,11 +90,11 @@ class Worker:
         self._session_id = settings.session_id
         self._envelopes = EnvelopeReader(settings.session_id)
         self._writer = Writer(
-            lambda data: stdio.write_all(write_fd, data),
-            EnvelopeWriter(settings.session_id),
-            clock,
-            self._on_broken_pipe,
-            (lambda data: stdio.write_some(write_fd, data)) if stdio.make_nonblocking(write_fd) else None,
+            write=lambda data: stdio.write_all(write_fd, data),
+            envelopes=EnvelopeWriter(settings.session_id),
+            clock=clock,
+            on_broken=self._on_broken_pipe,
+            write_some=(lambda data: stdio.write_some(write_fd, data)) if stdio.make_nonblocking(write_fd) else None,
         )
         self._events = EventQueue(
             settings.policy, self._writer.events_waiting, self._on_overflow, settings.event_queue_capacity
@@ -300,12 +300,12 @@ class Worker:
         watchdog = Watchdog(settings.heartbeat_grace, settings.stuck_ceiling)
         self._writer.start_pulse(
             WorkerPulse(
-                self._executor,
-                self._events,
-                watchdog,
-                settings.heartbeat_interval,
-                self._clock.monotonic(),
-                lambda: self._faulted,
+                executor=self._executor,
+                events=self._events,
+                watchdog=watchdog,
+                interval=settings.heartbeat_interval,
+                now=self._clock.monotonic(),
+                is_faulted=lambda: self._faulted,
             )
         )
 
@@ -318,11 +318,11 @@ class Worker:
             backend.open(self._sink)
             self._executor.attach(backend)
             self._dispatcher = Dispatcher(
-                backend,
-                self._sink,
-                self._events,
-                self._executor,
-                self._clock,
+                backend=backend,
+                sink=self._sink,
+                events=self._events,
+                executor=self._executor,
+                clock=self._clock,
                 session_id=self._session_id,
                 default_read_timeout=settings.read_timeout,
                 faults=self._faults if settings.allow_fault_injection else None,

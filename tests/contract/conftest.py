@@ -101,7 +101,9 @@ def backend_case(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bac
             backend = FakeBackend()
         elif name == "simulator":
             galaxy = request.getfixturevalue("contract_galaxy")
-            backend = SimulatorBackend(galaxy, tmp_path / "board.db", "test", {}, Faults(), clock)
+            backend = SimulatorBackend(
+                galaxy=galaxy, board=tmp_path / "board.db", profile="test", switches={}, faults=Faults(), clock=clock
+            )
         elif name == "com":
             backend = create_com_backend({})
         else:

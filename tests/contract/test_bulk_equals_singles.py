@@ -59,7 +59,12 @@ class Twins:
         clock = ManualClock()
         self.chance = chance
         self.bulk, self.single = (
-            DirectSession(SimulatorBackend(galaxy, place / name, "test", {}, Faults(), clock), clock=clock)
+            DirectSession(
+                SimulatorBackend(
+                    galaxy=galaxy, board=place / name, profile="test", switches={}, faults=Faults(), clock=clock
+                ),
+                clock=clock,
+            )
             for name in ("bulk.db", "single.db")
         )
         for session in (self.bulk, self.single):

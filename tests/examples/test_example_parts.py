@@ -51,7 +51,18 @@ def test_an_alert_needs_the_dead_band_to_end_and_bad_quality_is_news(load: Any) 
 
 
 def change(**parts: Any) -> DataChange:
-    plain = DataChange("A.B", 1, 192, None, (), 1, replayed=False, recovered=False, lost_before=0, raw=pb.MxEvent())
+    plain = DataChange(
+        tag="A.B",
+        value=1,
+        quality=192,
+        source_timestamp=None,
+        statuses=(),
+        worker_sequence=1,
+        replayed=False,
+        recovered=False,
+        lost_before=0,
+        raw=pb.MxEvent(),
+    )
     return replace(plain, **parts)
 
 

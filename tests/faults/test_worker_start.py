@@ -40,7 +40,7 @@ def launcher(**limits: Any) -> Launcher:
 
 
 def plan(start: str = "normal", command: tuple[str, ...] = FAKE) -> WorkerPlan:
-    return WorkerPlan("fake", command, {"start": start}, working_directory=ROOT)
+    return WorkerPlan(backend="fake", command=command, options={"start": start}, working_directory=ROOT)
 
 
 @pytest.mark.parametrize(

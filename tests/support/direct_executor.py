@@ -68,11 +68,11 @@ class DirectSession:
         self.backend.open(self.sink)
         self.executor.attach(self.backend)
         self.dispatcher = Dispatcher(
-            self.backend,
-            self.sink,
-            self.events,
-            self.executor,
-            self.clock,
+            backend=self.backend,
+            sink=self.sink,
+            events=self.events,
+            executor=self.executor,
+            clock=self.clock,
             session_id=SESSION_ID,
             default_read_timeout=5.0,
             faults=None,

@@ -19,7 +19,9 @@ def event(sequence: int, item: int = 1, family: int = pb.MX_EVENT_FAMILY_ON_DATA
 
 def chunk(first: int, count: int = 1, dropped: int = 0, items: int = 1, family: int = 1) -> EventChunk:
     events = [event(first + n, n % items + 1, family) for n in range(count)]
-    return EventChunk(first, count, join_events(events), 1_000 + first, dropped)
+    return EventChunk(
+        first_sequence=first, count=count, data=join_events(events), received_ns=1_000 + first, dropped_before=dropped
+    )
 
 
 def sequences(chunks: list[EventChunk] | tuple[EventChunk, ...]) -> list[int]:

@@ -16,7 +16,7 @@ class Galaxy:
 
 
 GALAXY = Galaxy(
-    Mixer=TagFacts("Plant/Line1/Mixer", security_classification=1),
-    Oven=TagFacts("Plant/Line2/Oven", is_array=True, security_classification=4),
-    Odd=TagFacts("Plant/Line1/Odd"),
+    Mixer=TagFacts(contained_path="Plant/Line1/Mixer", security_classification=1),
+    Oven=TagFacts(contained_path="Plant/Line2/Oven", is_array=True, security_classification=4),
+    Odd=TagFacts(contained_path="Plant/Line1/Odd"),
 )

@@ -41,17 +41,7 @@ class AuditLog:
     def add(self, record: AuditRecord) -> None:
         """Takes a record; its time is now unless it has one."""
         if not record.at_ns:
-            record = AuditRecord(
-                record.event,
-                record.key_id,
-                record.remote_address,
-                record.session_id,
-                record.correlation_id,
-                record.target,
-                record.outcome,
-                record.details,
-                self._clock.unix_ns(),
-            )
+            record = replace(record, at_ns=self._clock.unix_ns())
         if len(self._waiting) >= MAX_WAITING:
             self._waiting.popleft()
             self.lost += 1

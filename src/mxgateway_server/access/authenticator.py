@@ -19,7 +19,7 @@ MAX_CACHED_KEYS = 1024
 _NO_HASH = bytes(32)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
     """An authenticated caller.
 
@@ -39,7 +39,9 @@ class Caller:
         return Scope.ADMIN in self.scopes
 
 
-ANYONE = Caller("anonymous", frozenset(Scope), FREE, "authentication is disabled")
+ANYONE = Caller(
+    key_id="anonymous", scopes=frozenset(Scope), constraints=FREE, display_name="authentication is disabled"
+)
 """The caller of a gateway whose authentication is disabled."""
 
 
@@ -115,7 +117,11 @@ class Authenticator:
             kind = KeyRefusal.UNKNOWN if record is None else KeyRefusal.SECRET_MISMATCH
             raise AuthenticationError(kind, presented.key_id)
         caller = Caller(
-            record.key_id, frozenset(record.scopes), record.constraints, record.display_name, record.secret_hash
+            key_id=record.key_id,
+            scopes=frozenset(record.scopes),
+            constraints=record.constraints,
+            display_name=record.display_name,
+            secret_hash=record.secret_hash,
         )
         self._cache[record.key_id] = (now, record, caller, presented.secret)
         self._cache.move_to_end(record.key_id)

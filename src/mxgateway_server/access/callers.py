@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from mxgateway_server.access.authenticator import Caller
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CallInfo:
     """One call.
 

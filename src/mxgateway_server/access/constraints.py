@@ -30,7 +30,7 @@ MAX_CLASSIFICATION = 6
 """Security classifications of Galaxy attributes: 0 free access to 6 view only."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TagFacts:
     """What the Galaxy knows of a reference.
 
@@ -66,7 +66,7 @@ class NoLookup:
         return None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Constraints:
     """Limits of one key; see the module."""
 

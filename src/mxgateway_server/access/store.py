@@ -31,7 +31,7 @@ BUSY_TIMEOUT_MS = 5000
 _WRITES = "mxgateway_writes"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class KeyRecord:
     """One key as it is stored; times in nanoseconds since 1970 UTC, None for never."""
 
@@ -57,7 +57,7 @@ class KeyRecord:
         return None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AuditRecord:
     """Something that happened to a key, was refused, or was written to the plant. Never a value, never a secret."""
 
@@ -179,7 +179,9 @@ class KeyStore:
                     )
                 )
                 details = {"scopes": [str(scope) for scope in held]}
-                await self._record(connection, [AuditRecord("key-created", key_id, outcome="ok", details=details)])
+                await self._record(
+                    connection, [AuditRecord(event="key-created", key_id=key_id, outcome="ok", details=details)]
+                )
         except IntegrityError:
             raise KeyExistsError(f"there is a key {key_id!r} already; choose another id, or rotate that key") from None
         return format_key(key_id, secret)
@@ -214,7 +216,7 @@ class KeyStore:
             if changed.rowcount == 0:
                 await self._require(connection, key_id)
                 return False
-            await self._record(connection, [AuditRecord("key-revoked", key_id, outcome="ok")])
+            await self._record(connection, [AuditRecord(event="key-revoked", key_id=key_id, outcome="ok")])
         return True
 
     async def rotate(self, key_id: str) -> str:
@@ -235,7 +237,7 @@ class KeyStore:
             if changed.rowcount == 0:
                 await self._require(connection, key_id)
                 raise KeyStateError(f"key {key_id!r} is revoked and stays so; make a new one")
-            await self._record(connection, [AuditRecord("key-rotated", key_id, outcome="ok")])
+            await self._record(connection, [AuditRecord(event="key-rotated", key_id=key_id, outcome="ok")])
         return format_key(key_id, secret)
 
     async def delete(self, key_id: str) -> None:
@@ -253,7 +255,7 @@ class KeyStore:
             if changed.rowcount == 0:
                 await self._require(connection, key_id)
                 raise KeyStateError(f"key {key_id!r} is in use; revoke it first")
-            await self._record(connection, [AuditRecord("key-deleted", key_id, outcome="ok")])
+            await self._record(connection, [AuditRecord(event="key-deleted", key_id=key_id, outcome="ok")])
 
     async def mark_used(self, used: dict[str, int]) -> None:
         """Notes when keys were last used; later times win."""
@@ -294,15 +296,15 @@ class KeyStore:
             rows = (await connection.execute(query)).all()
         return [
             AuditRecord(
-                row.event,
-                row.key_id,
-                row.remote_address,
-                row.session_id,
-                row.correlation_id,
-                row.target,
-                row.outcome,
-                row.details,
-                row.at_ns,
+                event=row.event,
+                key_id=row.key_id,
+                remote_address=row.remote_address,
+                session_id=row.session_id,
+                correlation_id=row.correlation_id,
+                target=row.target,
+                outcome=row.outcome,
+                details=row.details,
+                at_ns=row.at_ns,
             )
             for row in reversed(rows)
         ]
@@ -386,14 +388,14 @@ def _begin(connection: sa.Connection) -> None:
 
 def _key(row: Any) -> KeyRecord:
     return KeyRecord(
-        row.key_id,
-        row.display_name,
-        parse_scopes(row.scopes),
-        Constraints.from_json(row.constraints),
-        row.created_ns,
-        row.not_before_ns,
-        row.expires_ns,
-        row.last_used_ns,
-        row.revoked_ns,
-        row.secret_hash,
+        key_id=row.key_id,
+        display_name=row.display_name,
+        scopes=parse_scopes(row.scopes),
+        constraints=Constraints.from_json(row.constraints),
+        created_ns=row.created_ns,
+        not_before_ns=row.not_before_ns,
+        expires_ns=row.expires_ns,
+        last_used_ns=row.last_used_ns,
+        revoked_ns=row.revoked_ns,
+        secret_hash=row.secret_hash,
     )

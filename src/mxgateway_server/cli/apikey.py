@@ -90,7 +90,12 @@ def create(
 
     async def work(store: KeyStore) -> tuple[str, KeyRecord]:
         constraints = Constraints(
-            read_subtree, write_subtree, read_tag, write_tag, browse_subtree, max_write_classification
+            read_subtrees=read_subtree,
+            write_subtrees=write_subtree,
+            read_tag_globs=read_tag,
+            write_tag_globs=write_tag,
+            browse_subtrees=browse_subtree,
+            max_write_classification=max_write_classification,
         )
         raw = await store.create(
             key_id,

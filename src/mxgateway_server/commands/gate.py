@@ -245,14 +245,14 @@ class CommandGate:
         """Notes a refusal in the audit."""
         self._audit.add(
             AuditRecord(
-                "denied",
-                call.caller.key_id,
-                call.address,
-                session_id,
-                correlation_id,
-                target,
-                "permission-denied",
-                {"reason": reason, "method": call.method, **({"kind": kind} if kind else {})},
+                event="denied",
+                key_id=call.caller.key_id,
+                remote_address=call.address,
+                session_id=session_id,
+                correlation_id=correlation_id,
+                target=target,
+                outcome="permission-denied",
+                details={"reason": reason, "method": call.method, **({"kind": kind} if kind else {})},
             )
         )
 
@@ -287,14 +287,14 @@ class CommandGate:
     ) -> None:
         self._audit.add(
             AuditRecord(
-                "write" if kind in _WRITE_KINDS or kind in _BULK_WRITE_KINDS else "command",
-                call.caller.key_id,
-                call.address,
-                session.session_id,
-                admitted.correlation_id,
-                target,
-                outcome,
-                {"kind": kind_name(kind)},
+                event="write" if kind in _WRITE_KINDS or kind in _BULK_WRITE_KINDS else "command",
+                key_id=call.caller.key_id,
+                remote_address=call.address,
+                session_id=session.session_id,
+                correlation_id=admitted.correlation_id,
+                target=target,
+                outcome=outcome,
+                details={"kind": kind_name(kind)},
             )
         )
 

@@ -11,7 +11,7 @@ _WIRE_VARINT = 0
 _WIRE_LEN = 2
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EventChunk:
     """Consecutive events, serialised as the elements of an MxEventBatch.
 
@@ -41,8 +41,19 @@ class EventChunk:
         """The first `count` events (1 ≤ count < self.count) and the others."""
         position = _skip(self.data, count)
         return (
-            EventChunk(self.first_sequence, count, self.data[:position], self.received_ns, self.dropped_before),
-            EventChunk(self.first_sequence + count, self.count - count, self.data[position:], self.received_ns),
+            EventChunk(
+                first_sequence=self.first_sequence,
+                count=count,
+                data=self.data[:position],
+                received_ns=self.received_ns,
+                dropped_before=self.dropped_before,
+            ),
+            EventChunk(
+                first_sequence=self.first_sequence + count,
+                count=self.count - count,
+                data=self.data[position:],
+                received_ns=self.received_ns,
+            ),
         )
 
     def fit(self, max_bytes: int) -> int:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from mxgateway_server.events.chunks import EventChunk
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RingLimits:
     """Bounds of the ring.
 

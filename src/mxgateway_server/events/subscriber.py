@@ -41,7 +41,7 @@ class ResumeGap:
     oldest_available: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
     """What a stream sends next.
 
@@ -179,7 +179,14 @@ class Subscriber:
         replayed = 0
         if chunks and chunks[0].first_sequence <= through:
             replayed = sum(max(0, min(chunk.count, through - chunk.first_sequence + 1)) for chunk in chunks)
-        delivery = Delivery(tuple(chunks), gap, dropped, self._total_dropped, self._last_taken, replayed)
+        delivery = Delivery(
+            chunks=tuple(chunks),
+            gap=gap,
+            dropped=dropped,
+            total_dropped=self._total_dropped,
+            after_sequence=self._last_taken,
+            replayed=replayed,
+        )
         if chunks:
             self._last_taken = chunks[-1].last_sequence
         return delivery
@@ -250,7 +257,7 @@ class Subscriber:
             else:
                 # Only data changes may be replaced; everything else keeps a place of its own.
                 key = (0, 0, sequence)
-            single = EventChunk(sequence, 1, wrap_event(event), chunk.received_ns)
+            single = EventChunk(first_sequence=sequence, count=1, data=wrap_event(event), received_ns=chunk.received_ns)
             self._latest[key] = single
             self._count += 1
             self._bytes += len(single.data)

@@ -23,7 +23,7 @@ class CacheStatus(Enum):
     UNAVAILABLE = "unavailable"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CacheEntry:
     """One deployment as it is served. Immutable.
 
@@ -46,7 +46,7 @@ class CacheEntry:
         return self.index.deploy_time
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CacheView:
     """The cache at one moment.
 
@@ -80,7 +80,13 @@ class HierarchyCache:
     def restored(self, index: GalaxyIndex, now_ns: int) -> CacheEntry:
         """Serves the snapshot until the database has been seen."""
         entry = self._entry(index, now_ns, restored=True)
-        self.view = CacheView(CacheStatus.STALE, entry, "restored from the snapshot, not yet confirmed", 0, 0)
+        self.view = CacheView(
+            status=CacheStatus.STALE,
+            entry=entry,
+            reason="restored from the snapshot, not yet confirmed",
+            checked_ns=0,
+            failures=0,
+        )
         return entry
 
     def polled(self, deploy_time: datetime | None, now_ns: int, *, time_identifies: bool = True) -> bool:
@@ -92,7 +98,7 @@ class HierarchyCache:
         entry = self.view.entry
         if entry is None or entry.deploy_time != deploy_time or (entry.restored and not time_identifies):
             return True
-        self.view = CacheView(CacheStatus.HEALTHY, entry, "", now_ns, 0)
+        self.view = CacheView(status=CacheStatus.HEALTHY, entry=entry, reason="", checked_ns=now_ns, failures=0)
         return False
 
     def loaded(self, index: GalaxyIndex, now_ns: int) -> CacheEntry:
@@ -102,7 +108,7 @@ class HierarchyCache:
             entry = replace(before, restored=False)
         else:
             entry = self._entry(index, now_ns, restored=False)
-        self.view = CacheView(CacheStatus.HEALTHY, entry, "", now_ns, 0)
+        self.view = CacheView(status=CacheStatus.HEALTHY, entry=entry, reason="", checked_ns=now_ns, failures=0)
         return entry
 
     def failed(self, reason: str) -> None:
@@ -113,4 +119,6 @@ class HierarchyCache:
 
     def _entry(self, index: GalaxyIndex, now_ns: int, *, restored: bool) -> CacheEntry:
         self._sequence += 1
-        return CacheEntry(self._sequence, index, ObjectEncoder(index), now_ns, restored)
+        return CacheEntry(
+            sequence=self._sequence, index=index, encoder=ObjectEncoder(index), loaded_ns=now_ns, restored=restored
+        )

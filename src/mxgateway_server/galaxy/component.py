@@ -30,7 +30,7 @@ _SLOW = "the Galaxy database did not answer in time"
 _UNEXPECTED = "the Galaxy could not be read"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GalaxyTiming:
     """Seconds.
 

@@ -115,7 +115,7 @@ class ObjectTable(Sequence[GalaxyObjectRow]):
         return GalaxyObjectRow._make(column[place] for column in self._columns)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GalaxyData:
     """A whole deployed Galaxy.
 

@@ -10,7 +10,7 @@ from datetime import datetime
 SUBSCRIBER_BUFFER = 16
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeployNews:
     """One deployment as the gateway saw it; `sequence` is monotonic from the gateway's start."""
 
@@ -82,7 +82,13 @@ class DeployNotifier:
     ) -> DeployNews:
         """A deployment came into service."""
         self._sequence += 1
-        news = DeployNews(self._sequence, observed_ns, deploy_time, object_count, attribute_count)
+        news = DeployNews(
+            sequence=self._sequence,
+            observed_ns=observed_ns,
+            deploy_time=deploy_time,
+            object_count=object_count,
+            attribute_count=attribute_count,
+        )
         bootstrap = self._current is None
         self._current = news
         for subscription, last_seen in self._subscriptions.items():

@@ -141,7 +141,11 @@ class GalaxyIndex:
     def _facts(self, place: int, attribute: Attribute) -> AttributeFacts:
         row = self.objects[place]
         return AttributeFacts(
-            row.gobject_id, row.tag_name, self.contained_path(place), attribute.reference(row.tag_name), attribute
+            gobject_id=row.gobject_id,
+            tag_name=row.tag_name,
+            contained_path=self.contained_path(place),
+            full_tag_reference=attribute.reference(row.tag_name),
+            attribute=attribute,
         )
 
     def _child_named(self, place: int, folded: str) -> int | None:

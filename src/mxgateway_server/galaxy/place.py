@@ -13,7 +13,7 @@ DEFAULT_GALAXY = "plant"
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}\Z")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GalaxyPlace:
     """Where the Galaxy is.
 
@@ -38,7 +38,7 @@ def find_galaxy(wanted: str, state: Path) -> GalaxyPlace:
     """
     wanted = wanted or DEFAULT_GALAXY
     if "://" in wanted:
-        return GalaxyPlace(wanted, wanted.partition("://")[0])
+        return GalaxyPlace(source=wanted, name=wanted.partition("://")[0])
     path = Path(wanted).expanduser()
     if path.is_file():
         return _file(path.absolute(), path.stem, board_path(path.absolute()))
@@ -53,7 +53,7 @@ def find_galaxy(wanted: str, state: Path) -> GalaxyPlace:
 
 
 def _file(path: Path, name: str, board: Path) -> GalaxyPlace:
-    return GalaxyPlace(str(path), name, path, board)
+    return GalaxyPlace(source=str(path), name=name, file=path, board=board)
 
 
 def _build(name: str, path: Path) -> None:

@@ -15,7 +15,7 @@ _MAX_TERMS = 100
 _MAX_TERM_LENGTH = 512
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ObjectFilter:
     """All conditions must hold; empty ones always do.
 

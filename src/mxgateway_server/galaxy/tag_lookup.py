@@ -23,5 +23,8 @@ class GalaxyLookup:
             return None
         attribute = facts.attribute
         return TagFacts(
-            facts.contained_path, attribute.is_array, attribute.security_classification, facts.full_tag_reference
+            contained_path=facts.contained_path,
+            is_array=attribute.is_array,
+            security_classification=attribute.security_classification,
+            full_reference=facts.full_tag_reference,
         )

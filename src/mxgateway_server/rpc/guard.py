@@ -118,7 +118,12 @@ class Guard:
         address = peer_host(context.peer())
         context.set_trailing_metadata(((CORRELATION_KEY, correlation_id),))
         if needed == PUBLIC:
-            call = CallInfo(Caller("", frozenset()), address, method, correlation_id)
+            call = CallInfo(
+                caller=Caller(key_id="", scopes=frozenset()),
+                address=address,
+                method=method,
+                correlation_id=correlation_id,
+            )
             set_current_call(call)
             return call
         caller = ANYONE
@@ -130,9 +135,9 @@ class Guard:
                 if error.kind is not KeyRefusal.THROTTLED:
                     self._audit.add_failure(
                         AuditRecord(
-                            "authentication-failed",
-                            error.key_id,
-                            address,
+                            event="authentication-failed",
+                            key_id=error.key_id,
+                            remote_address=address,
                             correlation_id=correlation_id,
                             outcome=error.kind,
                             details={"method": method},
@@ -145,14 +150,14 @@ class Guard:
             except Exception:
                 logger.exception("key_check_failed", correlation_id=correlation_id)
                 await abort(context, _unchecked(), correlation_id)
-        call = CallInfo(caller, address, method, correlation_id)
+        call = CallInfo(caller=caller, address=address, method=method, correlation_id=correlation_id)
         if not allows(caller.scopes, needed):
             error_text = f"this method needs the scope {' or '.join(sorted(needed))}, which this API key does not have"
             self._audit.add(
                 AuditRecord(
-                    "denied",
-                    caller.key_id,
-                    address,
+                    event="denied",
+                    key_id=caller.key_id,
+                    remote_address=address,
                     correlation_id=correlation_id,
                     outcome="permission-denied",
                     details={"method": method, "reason": error_text},
@@ -166,11 +171,11 @@ class Guard:
         if isinstance(error, OwnerMismatchError):
             self._audit.add(
                 AuditRecord(
-                    "denied",
-                    call.caller.key_id,
-                    call.address,
-                    error.session_id,
-                    call.correlation_id,
+                    event="denied",
+                    key_id=call.caller.key_id,
+                    remote_address=call.address,
+                    session_id=error.session_id,
+                    correlation_id=call.correlation_id,
                     outcome="permission-denied",
                     details={"method": call.method, "reason": str(error)},
                 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_server.config.settings import Settings
@@ -41,9 +42,7 @@ def open_options(request: pb.OpenSessionRequest, settings: Settings, plan: Worke
                 f"requested_backend {backend[:40]!r} is not offered here; leave it empty for {plan.backend} "
                 "(setting worker.allowed_backends)"
             )
-        plan = WorkerPlan(
-            backend, plan.command, plan.options, plan.arguments, plan.working_directory, plan.max_frame_bytes
-        )
+        plan = replace(plan, backend=backend)
     options = dict(request.backend_options)
     if len(options) > MAX_OPTIONS:
         raise InvalidRequestError(f"backend_options has more than {MAX_OPTIONS} entries")
@@ -62,4 +61,11 @@ def open_options(request: pb.OpenSessionRequest, settings: Settings, plan: Worke
             )
     if request.backpressure_policy not in pb.BackpressurePolicy.values():
         raise InvalidRequestError(f"backpressure_policy {request.backpressure_policy} is unknown")
-    return OpenOptions(plan, is_default, timeout, request.client_session_name, request.backpressure_policy, options)
+    return OpenOptions(
+        plan=plan,
+        uses_default_plan=is_default,
+        command_timeout=timeout,
+        name=request.client_session_name,
+        policy=request.backpressure_policy,
+        options=options,
+    )

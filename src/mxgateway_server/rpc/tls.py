@@ -26,7 +26,7 @@ CERTIFICATE_NAME = "gateway.crt"
 KEY_NAME = "gateway.key"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ServerCertificate:
     """What the TLS endpoint presents.
 
@@ -232,7 +232,13 @@ def _describe(
     digest = hashlib.sha256(certificate.public_bytes(serialization.Encoding.DER)).hexdigest().upper()
     thumbprint = ":".join(digest[i : i + 2] for i in range(0, len(digest), 2))
     return ServerCertificate(
-        chain, key, path.absolute(), thumbprint, names, certificate.not_valid_after_utc, was_made=was_made
+        certificate_chain=chain,
+        private_key=key,
+        ca_file=path.absolute(),
+        thumbprint=thumbprint,
+        names=names,
+        not_after=certificate.not_valid_after_utc,
+        was_made=was_made,
     )
 
 

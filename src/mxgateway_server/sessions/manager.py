@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_protocol.clock import Clock
@@ -43,7 +43,7 @@ from mxgateway_server.workers.pool import WorkerPool
 logger = get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SessionOptions:
     """Bounds of the gateway's sessions."""
 
@@ -57,7 +57,7 @@ class SessionOptions:
     requires_subscriber: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OpenOptions:
     """What a caller asked for."""
 
@@ -69,7 +69,7 @@ class OpenOptions:
     options: dict[str, str] = field(default_factory=dict)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class SessionCounters:
     """Totals since the gateway started."""
 
@@ -134,7 +134,9 @@ class SessionManager:
             options.max_subscribers,
             requires_subscriber=options.requires_subscriber,
         )
-        session = Session(record, hub, self._clock, wish.command_timeout, self._on_fault)
+        session = Session(
+            record=record, hub=hub, clock=self._clock, command_timeout=wish.command_timeout, on_fault=self._on_fault
+        )
         self._sessions[session_id] = session
         worker: WorkerClient | None = None
         try:
@@ -196,13 +198,10 @@ class SessionManager:
         if policy_name == "disconnect_subscriber":
             # Which reader is slow is known here only; towards the gateway the worker's queue is fail-fast.
             policy_name = "fail_fast"
-        plan = WorkerPlan(
-            wish.plan.backend,
-            wish.plan.command,
-            {**wish.plan.options, **wish.options},
-            (*wish.plan.arguments, "--backpressure-policy", policy_name),
-            wish.plan.working_directory,
-            wish.plan.max_frame_bytes,
+        plan = replace(
+            wish.plan,
+            options={**wish.plan.options, **wish.options},
+            arguments=(*wish.plan.arguments, "--backpressure-policy", policy_name),
         )
 
         def started() -> None:

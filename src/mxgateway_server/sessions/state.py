@@ -73,7 +73,7 @@ class SessionLimits:
     detach_grace: float = 30.0
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class SessionRecord:
     """One session as a state machine; `now` is a monotonic time in seconds.
 

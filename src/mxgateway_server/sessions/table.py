@@ -57,7 +57,9 @@ class SessionTable:
                     f"this key has its {self._max_per_key} sessions (setting sessions.max_sessions_per_key); close one",
                     retry_after=1.0,
                 )
-        record = SessionRecord(session_id, owner_key_id, self._limits, now, name)
+        record = SessionRecord(
+            session_id=session_id, owner_key_id=owner_key_id, limits=self._limits, opened_at=now, name=name
+        )
         self._records[session_id] = record
         return record
 

@@ -15,7 +15,7 @@ _LONGEST = 60.0
 _BUCKETS = math.ceil(math.log(_LONGEST / _SMALLEST) / math.log(_RATIO)) + 2
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LagFigures:
     """Lateness over a while, in seconds; percentiles are up to 10 % too high, never too low.
 
@@ -60,7 +60,9 @@ class LoopLag:
 
     def take(self) -> LagFigures:
         """The figures since the last call."""
-        figures = LagFigures(self._samples, self._percentile(0.5), self._percentile(0.99), self._longest)
+        figures = LagFigures(
+            samples=self._samples, p50=self._percentile(0.5), p99=self._percentile(0.99), longest=self._longest
+        )
         self._counts = [0] * _BUCKETS
         self._samples = 0
         self._longest = 0.0

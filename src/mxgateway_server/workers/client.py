@@ -40,7 +40,7 @@ from mxgateway_server.workers.watchdog import Watchdog, WatchdogLimits
 logger = get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerLimits:
     """Bounds and times of one worker, in seconds."""
 
@@ -51,7 +51,7 @@ class WorkerLimits:
     watchdog: WatchdogLimits = field(default_factory=WatchdogLimits)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerIdentity:
     """What a worker told of itself."""
 
@@ -81,7 +81,13 @@ class WorkerClient:
         self._containment = containment
         self._writer = EnvelopeWriter(process.session_id)
         self._reader = EnvelopeReader(process.session_id)
-        self._commands = CommandTable(limits.max_pending, self._writer, process.write, self._send_cancel, clock)
+        self._commands = CommandTable(
+            limit=limits.max_pending,
+            envelopes=self._writer,
+            write=process.write,
+            send_cancel=self._send_cancel,
+            clock=clock,
+        )
         self._watchdog = Watchdog(limits.watchdog, clock.monotonic())
         self._loop = asyncio.get_running_loop()
         self._hello: wpb.WorkerHello | None = None
@@ -164,7 +170,11 @@ class WorkerClient:
             ) from None
         assert self._hello is not None
         self.identity = WorkerIdentity(
-            self.pid, self._hello.worker_version, ready.backend_name, ready.mxaccess_progid, ready.mxaccess_clsid
+            pid=self.pid,
+            version=self._hello.worker_version,
+            backend_name=ready.backend_name,
+            prog_id=ready.mxaccess_progid,
+            class_id=ready.mxaccess_clsid,
         )
         self._watchdog.seen(self._clock.monotonic())
         return self.identity
@@ -268,7 +278,9 @@ class WorkerClient:
         elif body == "worker_event":
             event = envelope.worker_event.event
             batch = pb.MxEventBatch(events=[event]).SerializeToString()
-            self._publish(EventChunk(event.worker_sequence, 1, batch, self._clock.unix_ns()))
+            self._publish(
+                EventChunk(first_sequence=event.worker_sequence, count=1, data=batch, received_ns=self._clock.unix_ns())
+            )
         else:
             raise WorkerProtocolError(f"the worker sent {body} where it may not", worker_pid=self.pid)
 
@@ -298,7 +310,15 @@ class WorkerClient:
         count = batch.event_count
         if not count or not batch.batch:
             raise WorkerProtocolError("the worker sent an empty batch of events", worker_pid=self.pid)
-        self._publish(EventChunk(batch.first_sequence, count, batch.batch, self._clock.unix_ns(), batch.dropped_events))
+        self._publish(
+            EventChunk(
+                first_sequence=batch.first_sequence,
+                count=count,
+                data=batch.batch,
+                received_ns=self._clock.unix_ns(),
+                dropped_before=batch.dropped_events,
+            )
+        )
 
     def _publish(self, chunk: EventChunk) -> None:
         self._watchdog.seen(self._clock.monotonic())

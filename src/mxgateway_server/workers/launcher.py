@@ -33,7 +33,7 @@ _PASSED_ON_PREFIXES = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerPlan:
     """How workers are started.
 
@@ -120,7 +120,9 @@ class Launcher:
             except WorkerError:
                 self.failed += 1
                 raise
-            client = WorkerClient(process, nonce, self.limits, self._clock, self._containment)
+            client = WorkerClient(
+                process=process, nonce=nonce, limits=self.limits, clock=self._clock, containment=self._containment
+            )
             self._alive.add(client)
             process.ended.add_done_callback(lambda _: self._alive.discard(client))
             try:

@@ -152,7 +152,18 @@ def test_changes_say_how_they_came() -> None:
     """Live, replayed and recovered changes, and what was lost before one, can be told apart."""
     table = DataChanges([change(), change(replayed=True), change(recovered=True)])
     assert [row[4] for row in rows(table)] == ["live", "replayed", "recovered"]
-    lost = DataChange("A.B", 1, 192, datetime(2026, 1, 2, tzinfo=UTC), (), 5, False, False, 4, pb.MxEvent())
+    lost = DataChange(
+        tag="A.B",
+        value=1,
+        quality=192,
+        source_timestamp=datetime(2026, 1, 2, tzinfo=UTC),
+        statuses=(),
+        worker_sequence=5,
+        replayed=False,
+        recovered=False,
+        lost_before=4,
+        raw=pb.MxEvent(),
+    )
     assert rows(DataChanges([lost]))[0][4] == "live, 4 lost before it"
     assert "<b>1 change</b>" in change()._repr_html_()
 

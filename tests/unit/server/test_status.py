@@ -28,11 +28,17 @@ from mxgateway_server.status import (
 
 
 def session(clock: ManualClock) -> Session:
-    record = SessionRecord("session-1", "line4", SessionLimits(), clock.monotonic(), "night shift")
+    record = SessionRecord(
+        session_id="session-1",
+        owner_key_id="line4",
+        limits=SessionLimits(),
+        opened_at=clock.monotonic(),
+        name="night shift",
+    )
     record.move(READY)
     limits = SubscriberLimits(max_events=2, max_bytes=10_000)
     hub = EventHub(RingLimits(), limits, pb.BACKPRESSURE_POLICY_DROP_OLDEST, max_subscribers=2)
-    return Session(record, hub, clock, 30.0, lambda _: None)
+    return Session(record=record, hub=hub, clock=clock, command_timeout=30.0, on_fault=lambda _: None)
 
 
 async def test_a_session_tells_its_age_its_streams_and_what_waits_for_them() -> None:

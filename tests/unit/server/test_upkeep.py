@@ -148,7 +148,7 @@ class Keys:
 
     def __init__(self) -> None:
         self.valid = {"good"}
-        self.callers = (Caller("good", frozenset()), Caller("gone", frozenset()))
+        self.callers = (Caller(key_id="good", scopes=frozenset()), Caller(key_id="gone", scopes=frozenset()))
         self.ended: list[str] = []
         self.forgotten: list[str] = []
         self.used = {"good": 5}

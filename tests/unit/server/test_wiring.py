@@ -13,8 +13,8 @@ from mxgateway_server.config.sources import load
 from mxgateway_server.errors import ConfigurationError
 from mxgateway_server.galaxy.place import GalaxyPlace
 
-FILE = GalaxyPlace("/g/plant.db", "plant", Path("/g/plant.db"), Path("/g/plant.board.db"))
-SERVER = GalaxyPlace("mssql+pytds://sql/ZB", "mssql+pytds")
+FILE = GalaxyPlace(source="/g/plant.db", name="plant", file=Path("/g/plant.db"), board=Path("/g/plant.board.db"))
+SERVER = GalaxyPlace(source="mssql+pytds://sql/ZB", name="mssql+pytds")
 
 
 def test_files_without_a_setting_of_their_own_lie_in_the_state_directory(tmp_path: Path) -> None:

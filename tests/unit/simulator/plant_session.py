@@ -103,7 +103,9 @@ class PlantSession:
         self.clock = clock
         self.sink = RecordingSink()
         self.faults = Faults()
-        self.backend = SimulatorBackend(galaxy, board, profile, switches, self.faults, clock)
+        self.backend = SimulatorBackend(
+            galaxy=galaxy, board=board, profile=profile, switches=switches, faults=self.faults, clock=clock
+        )
         self.backend.open(self.sink)
         self.server = self.backend.register("tests")
 

@@ -27,7 +27,13 @@ class Listener:
 
 def queue(policy: Policy, capacity: int = 3, capacity_bytes: int = 1 << 20) -> tuple[EventQueue, Listener]:
     listener = Listener()
-    return EventQueue(policy, listener.wait, listener.overflows.append, capacity, capacity_bytes), listener
+    return EventQueue(
+        policy=policy,
+        on_waiting=listener.wait,
+        on_overflow=listener.overflows.append,
+        capacity=capacity,
+        capacity_bytes=capacity_bytes,
+    ), listener
 
 
 def events(batch: Batch | None) -> list[pb.MxEvent]:

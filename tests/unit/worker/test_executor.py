@@ -53,8 +53,9 @@ class Rig:
         self.backend = FakeBackend(is_passive=is_passive)
         self.backend.open(NullSink())  # type: ignore[arg-type]
         self.executor = Executor(
-            SystemClock(), self.run, lambda job, code, _: self.settled.append((job.correlation_id, code)),
-            self.lost.append, capacity, self.doorbell,
+            clock=SystemClock(), run=self.run,
+            settle=lambda job, code, _: self.settled.append((job.correlation_id, code)),
+            on_lost=self.lost.append, capacity=capacity, doorbell=self.doorbell,
         )  # fmt: skip
 
     def run(self, job: Job) -> None:

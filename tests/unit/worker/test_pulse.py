@@ -18,9 +18,13 @@ class Rig:
         self.clock = self.session.clock
         self.faulted = False
         self.pulse = WorkerPulse(
-            self.session.executor, self.session.events, Watchdog(15, 75), 5.0, self.clock.monotonic(),
-            lambda: self.faulted,
-        )  # fmt: skip
+            executor=self.session.executor,
+            events=self.session.events,
+            watchdog=Watchdog(15, 75),
+            interval=5.0,
+            now=self.clock.monotonic(),
+            is_faulted=lambda: self.faulted,
+        )
 
     def due(self) -> list[wpb.WorkerEnvelope]:
         return self.pulse.due(self.clock.monotonic())

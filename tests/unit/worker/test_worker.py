@@ -41,7 +41,11 @@ class Rig:
         self._fds = [into, out, self._receive_fd]
         settings.setdefault("shutdown_grace", 5.0)
         self.worker = Worker(
-            WorkerSettings(POOL, "fake", NONCE, **settings), into, out, SystemClock(), KeyValueFormatter(POOL)
+            settings=WorkerSettings(POOL, "fake", NONCE, **settings),
+            read_fd=into,
+            write_fd=out,
+            clock=SystemClock(),
+            formatter=KeyValueFormatter(POOL),
         )
         self.writer = EnvelopeWriter(POOL)
         self._reader = EnvelopeReader(POOL)

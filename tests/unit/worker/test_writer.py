@@ -259,11 +259,11 @@ def test_frames_stay_whole_and_in_sequence_when_threads_meet_a_full_pipe() -> No
     clock = ManualClock()
     broken: list[Exception] = []
     writer = Writer(
-        lambda data: stdio.write_all(write_fd, data),
-        EnvelopeWriter(SESSION),
-        clock,
-        broken.append,
-        lambda data: stdio.write_some(write_fd, data),
+        write=lambda data: stdio.write_all(write_fd, data),
+        envelopes=EnvelopeWriter(SESSION),
+        clock=clock,
+        on_broken=broken.append,
+        write_some=lambda data: stdio.write_some(write_fd, data),
     )
     events = EventQueue(Policy.FAIL_FAST, writer.events_waiting, lambda _: None, 10**6)
     writer.start_events(events)

@@ -52,23 +52,23 @@ class Method:
 
 
 METHODS = {
-    "register": Method("Register", 7, 1, "s", "i"),
+    "register": Method(name="Register", slot=7, since=1, parameters="s", result="i"),
     "unregister": Method("Unregister", 8, 1, "i"),
-    "add_item": Method("AddItem", 9, 1, "is", "i"),
+    "add_item": Method(name="AddItem", slot=9, since=1, parameters="is", result="i"),
     "remove_item": Method("RemoveItem", 10, 1, "ii"),
     "advise": Method("Advise", 11, 1, "ii"),
     "un_advise": Method("UnAdvise", 12, 1, "ii"),
     "write": Method("Write", 13, 1, "iiVi"),
     "write_secured": Method("WriteSecured", 14, 1, "iiiiV"),
-    "authenticate_user": Method("AuthenticateUser", 15, 1, "isp", "i"),
-    "archestra_user_to_id": Method("ArchestrAUserToId", 16, 2, "is", "i"),
-    "add_item2": Method("AddItem2", 17, 3, "iss", "i"),
+    "authenticate_user": Method(name="AuthenticateUser", slot=15, since=1, parameters="isp", result="i"),
+    "archestra_user_to_id": Method(name="ArchestrAUserToId", slot=16, since=2, parameters="is", result="i"),
+    "add_item2": Method(name="AddItem2", slot=17, since=3, parameters="iss", result="i"),
     "write2": Method("Write2", 18, 4, "iiVVi"),
     "write_secured2": Method("WriteSecured2", 19, 4, "iiiiVV"),
-    "suspend": Method("Suspend", 20, 4, "ii", "S"),
-    "activate": Method("Activate", 21, 4, "ii", "S"),
+    "suspend": Method(name="Suspend", slot=20, since=4, parameters="ii", result="S"),
+    "activate": Method(name="Activate", slot=21, since=4, parameters="ii", result="S"),
     "advise_supervisory": Method("AdviseSupervisory", 22, 4, "ii"),
-    "add_buffered_item": Method("AddBufferedItem", 23, 5, "iss", "i"),
+    "add_buffered_item": Method(name="AddBufferedItem", slot=23, since=5, parameters="iss", result="i"),
     "set_buffered_update_interval": Method("SetBufferedUpdateInterval", 24, 5, "ii"),
 }
 """By the backend's name for it. The user stands last in Write and Write2, and before the value in the secured ones."""

@@ -17,7 +17,7 @@ async def test_audit_records_are_stored_together_in_order_and_before_the_end(
 ) -> None:
     log = AuditLog(store, clock)
     for number in range(1200):
-        log.add(AuditRecord("write", "k", target=f"t{number}", details={"kind": "WRITE"}))
+        log.add(AuditRecord(event="write", key_id="k", target=f"t{number}", details={"kind": "WRITE"}))
     log.close()
     await log.run()
     records = await store.read_audit(limit=2000)
@@ -26,7 +26,7 @@ async def test_audit_records_are_stored_together_in_order_and_before_the_end(
 
 
 async def test_targets_are_kept_without_what_a_database_or_terminal_chokes_on(store: KeyStore) -> None:
-    await store.record([AuditRecord("denied", "k", target="Tank\x00.PV\x1b[2J\nok" + "x" * 2000)])
+    await store.record([AuditRecord(event="denied", key_id="k", target="Tank\x00.PV\x1b[2J\nok" + "x" * 2000)])
     (kept,) = await store.read_audit()
     assert kept.target.startswith("Tank\\x00.PV\\x1b[2J\\nokxx")
     assert len(kept.target) == 1100
@@ -46,10 +46,10 @@ async def test_a_failing_store_loses_nothing_while_it_recovers(store: KeyStore, 
     log = AuditLog(Failing(), clock)  # type: ignore[arg-type]
     async with asyncio.TaskGroup() as group:
         group.create_task(log.run())
-        log.add(AuditRecord("denied", "k"))
+        log.add(AuditRecord(event="denied", key_id="k"))
         await asyncio.sleep(0)
         await asyncio.sleep(0)
-        log.add(AuditRecord("denied", "l"))
+        log.add(AuditRecord(event="denied", key_id="l"))
         log.close()
     assert [record.key_id for record in await store.read_audit()] == ["k", "l"]
 
@@ -70,7 +70,7 @@ async def test_a_store_that_is_not_well_is_asked_once_in_a_while_however_many_re
         async with asyncio.TaskGroup() as group:
             group.create_task(log.run())
             for _ in range(200):
-                log.add(AuditRecord("write", "k"))
+                log.add(AuditRecord(event="write", key_id="k"))
                 await asyncio.sleep(0)
             assert asked == [1]
             log.close()
@@ -82,9 +82,9 @@ async def test_a_store_that_is_not_well_is_asked_once_in_a_while_however_many_re
 async def test_a_storm_of_bad_keys_does_not_fill_the_audit(store: KeyStore, clock: ManualClock) -> None:
     log = AuditLog(store, clock)
     for _ in range(1000):
-        log.add_failure(AuditRecord("authentication-failed", remote_address="10.0.0.1", details={"method": "m"}))
+        log.add_failure(AuditRecord(event="authentication-failed", remote_address="10.0.0.1", details={"method": "m"}))
     clock.advance(1)
-    log.add_failure(AuditRecord("authentication-failed", remote_address="10.0.0.1", details={"method": "m"}))
+    log.add_failure(AuditRecord(event="authentication-failed", remote_address="10.0.0.1", details={"method": "m"}))
     log.close()
     await log.run()
     records = await store.read_audit(limit=2000)
@@ -93,6 +93,8 @@ async def test_a_storm_of_bad_keys_does_not_fill_the_audit(store: KeyStore, cloc
 
 
 async def test_old_audit_records_can_be_removed(store: KeyStore) -> None:
-    await store.record([AuditRecord("write", "k", at_ns=5), AuditRecord("write", "k", at_ns=15)])
+    await store.record(
+        [AuditRecord(event="write", key_id="k", at_ns=5), AuditRecord(event="write", key_id="k", at_ns=15)]
+    )
     assert await store.prune_audit(10) == 1
     assert [record.at_ns for record in await store.read_audit()] == [15]

@@ -68,7 +68,9 @@ def test_other_names_of_a_tag_neither_hide_it_nor_open_it(reference: str, passes
         is_pending = False
 
         def lookup(self, reference: str) -> TagFacts | None:
-            return TagFacts("Tank/Inner", full_reference="Inner_001.PV") if "Inner" in reference else None
+            return (
+                TagFacts(contained_path="Tank/Inner", full_reference="Inner_001.PV") if "Inner" in reference else None
+            )
 
     made = command("ADD_ITEM", server_handle=1, item_definition=reference)
     assert (judge(made, Constraints(read_tag_globs=("Tank.*",)), HandleTracker(), Contained()).denial is None) == passes
@@ -111,10 +113,10 @@ OTHER_SPELLINGS = [
 def test_no_spelling_leads_from_an_open_object_into_a_closed_one(reference: str, loaded: bool) -> None:
     """Tank is open, Inner_001, which it contains, is not."""
     tags = {
-        "tank.pv": TagFacts("Tank", full_reference="Tank.PV"),
-        "tank.inner.pv": TagFacts("Tank/Inner", full_reference="Inner_001.PV"),
-        "tank.inner.speed": TagFacts("Tank/Inner", full_reference="Inner_001.Speed[]"),
-        "other.speed": TagFacts("Other", full_reference="Other.Speed"),
+        "tank.pv": TagFacts(contained_path="Tank", full_reference="Tank.PV"),
+        "tank.inner.pv": TagFacts(contained_path="Tank/Inner", full_reference="Inner_001.PV"),
+        "tank.inner.speed": TagFacts(contained_path="Tank/Inner", full_reference="Inner_001.Speed[]"),
+        "other.speed": TagFacts(contained_path="Other", full_reference="Other.Speed"),
     }
 
     class Known:
@@ -202,10 +204,10 @@ def test_a_gateway_without_a_galaxy_judges_by_the_text() -> None:
 )
 def test_a_context_does_not_lead_out_of_what_is_open(definition: str, context: str) -> None:
     tags = {
-        "tank.pv": TagFacts("Tank", full_reference="Tank.PV"),
-        "tank.inner.speed": TagFacts("Tank/Inner", full_reference="Inner_001.Speed"),
-        "other.pv": TagFacts("Other", full_reference="Other.PV"),
-        "other.speed": TagFacts("Other", full_reference="Other.Speed"),
+        "tank.pv": TagFacts(contained_path="Tank", full_reference="Tank.PV"),
+        "tank.inner.speed": TagFacts(contained_path="Tank/Inner", full_reference="Inner_001.Speed"),
+        "other.pv": TagFacts(contained_path="Other", full_reference="Other.PV"),
+        "other.speed": TagFacts(contained_path="Other", full_reference="Other.Speed"),
     }
 
     class Known:

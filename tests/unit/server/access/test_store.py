@@ -171,7 +171,7 @@ async def test_readers_and_writers_of_one_store_do_not_hinder_each_other(tmp_pat
     stores = [await KeyStore.open(path, PEPPER, clock) for _ in range(4)]
     for number, store in enumerate(stores):
         await store.create(f"k{number}", "k", ["invoke:read"])
-    record = AuditRecord("write", "k0", outcome="accepted")
+    record = AuditRecord(event="write", key_id="k0", outcome="accepted")
     await asyncio.gather(
         *(store.record([record] * 10) for store in stores for _ in range(10)),
         *(store.rotate(f"k{number}") for number, store in enumerate(stores)),

@@ -20,7 +20,9 @@ class IndexLookup:
 
     def lookup(self, reference: str) -> TagFacts | None:
         facts = self._index.lookup(reference)
-        return None if facts is None else TagFacts(facts.contained_path, facts.attribute.is_array)
+        return (
+            None if facts is None else TagFacts(contained_path=facts.contained_path, is_array=facts.attribute.is_array)
+        )
 
 
 @pytest.fixture(scope="module")

@@ -48,7 +48,10 @@ class Galaxy:
 
     def lookup(self, reference: str) -> TagFacts | None:
         name, _, attribute = reference.partition(".")
-        known = {"Mixer": TagFacts("Line/Mixer", False, 1), "Oven": TagFacts("Line/Oven", True, 4)}
+        known = {
+            "Mixer": TagFacts(contained_path="Line/Mixer", is_array=False, security_classification=1),
+            "Oven": TagFacts(contained_path="Line/Oven", is_array=True, security_classification=4),
+        }
         return known.get(name) if attribute == "PV" else None
 
 
@@ -94,7 +97,12 @@ def gate_with(audit: FakeAudit, *, allow_fault_injection: bool = True) -> Comman
 
 
 def call_with(constraints: Constraints = FREE, scopes: frozenset[Scope] = frozenset(Scope)) -> CallInfo:
-    return CallInfo(Caller("key", scopes, constraints), "127.0.0.1", "/m", "c")
+    return CallInfo(
+        caller=Caller(key_id="key", scopes=scopes, constraints=constraints),
+        address="127.0.0.1",
+        method="/m",
+        correlation_id="c",
+    )
 
 
 def handles() -> HandleTracker:

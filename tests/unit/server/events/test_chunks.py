@@ -30,7 +30,7 @@ def test_fit_counts_whole_events_within_the_bytes() -> None:
 
 def test_events_longer_than_a_one_byte_length_are_cut_right() -> None:
     long = [pb.MxEvent(worker_sequence=n, raw_status="x" * 300).SerializeToString() for n in (1, 2, 3)]
-    whole = EventChunk(1, 3, join_events(long), 0)
+    whole = EventChunk(first_sequence=1, count=3, data=join_events(long), received_ns=0)
     assert sequences(list(whole.split(2))) == [1, 2, 3]
 
 

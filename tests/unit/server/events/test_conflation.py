@@ -31,7 +31,12 @@ def test_the_newest_change_of_each_item_comes_over_worker_gateway_and_breaks(ste
     """From the worker's queue through ring and stream, also a resumed one: nothing but older values is ever dropped,
     so reading the tags again after such a drop could tell nothing new."""
     worker = EventQueue(Policy.CONFLATE, lambda: None, lambda reason: None)
-    hub = EventHub(RingLimits(10_000, 10_000, 1 << 20, 0.0), SubscriberLimits(10_000, 1 << 20), CONFLATE, 2)
+    hub = EventHub(
+        RingLimits(delivered_events=10_000, undelivered_events=10_000, max_bytes=1 << 20, retention=0.0),
+        SubscriberLimits(10_000, 1 << 20),
+        CONFLATE,
+        2,
+    )
     stream = hub.join(0, CONFLATE, lambda: None)
     made: dict[int, int] = {}
     got: dict[int, int] = {}
@@ -40,7 +45,16 @@ def test_the_newest_change_of_each_item_comes_over_worker_gateway_and_breaks(ste
     def forward(most: int) -> None:
         batch = worker.take_batch(most, 1 << 20)
         if batch is not None:
-            hub.publish(EventChunk(batch.first_sequence, batch.count, batch.data, 1, batch.dropped_before), 0.0)
+            hub.publish(
+                EventChunk(
+                    first_sequence=batch.first_sequence,
+                    count=batch.count,
+                    data=batch.data,
+                    received_ns=1,
+                    dropped_before=batch.dropped_before,
+                ),
+                0.0,
+            )
 
     def received(delivery: Delivery | None) -> None:
         nonlocal last
@@ -84,10 +98,19 @@ def test_the_model_of_this_test_drops() -> None:
         worker.put(changed(1, number), 1, True)
     batch = worker.take_batch(10, 1 << 20)
     assert batch is not None
-    hub = EventHub(RingLimits(10, 10, 1 << 20, 0.0), SubscriberLimits(10, 1 << 20), CONFLATE, 2)
+    hub = EventHub(
+        RingLimits(delivered_events=10, undelivered_events=10, max_bytes=1 << 20, retention=0.0),
+        SubscriberLimits(10, 1 << 20),
+        CONFLATE,
+        2,
+    )
     stream = hub.join(0, CONFLATE, lambda: None)
-    hub.publish(EventChunk(1, 1, batch.data, 1, batch.dropped_before), 0.0)
-    hub.publish(EventChunk(2, 1, join_events([event(2)]), 1, 0), 0.0)
+    hub.publish(
+        EventChunk(first_sequence=1, count=1, data=batch.data, received_ns=1, dropped_before=batch.dropped_before), 0.0
+    )
+    hub.publish(
+        EventChunk(first_sequence=2, count=1, data=join_events([event(2)]), received_ns=1, dropped_before=0), 0.0
+    )
     delivery = stream.take(10, 1 << 20)
     assert delivery is not None
     assert (delivery.count, delivery.dropped) == (1, 3)

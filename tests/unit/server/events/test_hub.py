@@ -42,7 +42,12 @@ def hub(
     max_bytes: int = BIG,
 ) -> EventHub:
     return EventHub(
-        RingLimits(ring, queue if undelivered is None else undelivered, max_bytes, retention),
+        RingLimits(
+            delivered_events=ring,
+            undelivered_events=queue if undelivered is None else undelivered,
+            max_bytes=max_bytes,
+            retention=retention,
+        ),
         SubscriberLimits(queue, BIG),
         pb.BackpressurePolicy.ValueType(policy),
         subscribers,

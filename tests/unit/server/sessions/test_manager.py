@@ -33,10 +33,12 @@ from mxgateway_server.sessions.state import CLOSED, FAULT_MEMORY, FAULTED, READY
 from mxgateway_server.workers.launcher import WorkerPlan
 from mxgateway_server.workers.pool import WorkerPool
 
-OWNER = Caller("owner", frozenset({Scope.SESSION_OPEN}))
-OTHER = Caller("other", frozenset({Scope.SESSION_OPEN}))
-ADMIN = Caller("admin", frozenset({Scope.ADMIN}))
-WANTED = OpenOptions(WorkerPlan("fake", options={"galaxy": "plant"}), uses_default_plan=False, command_timeout=30.0)
+OWNER = Caller(key_id="owner", scopes=frozenset({Scope.SESSION_OPEN}))
+OTHER = Caller(key_id="other", scopes=frozenset({Scope.SESSION_OPEN}))
+ADMIN = Caller(key_id="admin", scopes=frozenset({Scope.ADMIN}))
+WANTED = OpenOptions(
+    plan=WorkerPlan(backend="fake", options={"galaxy": "plant"}), uses_default_plan=False, command_timeout=30.0
+)
 
 
 class NoPool:

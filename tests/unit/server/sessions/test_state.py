@@ -41,7 +41,7 @@ LEGAL = {
 
 
 def record(state: int = READY, **limits: float) -> SessionRecord:
-    made = SessionRecord("s", "owner", SessionLimits(**limits), 100.0)
+    made = SessionRecord(session_id="s", owner_key_id="owner", limits=SessionLimits(**limits), opened_at=100.0)
     made.state = pb.SessionState.ValueType(state)
     return made
 

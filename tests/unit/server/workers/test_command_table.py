@@ -24,11 +24,11 @@ class Rig:
         self.canceled: list[tuple[str, str]] = []
         self.told: list[str] = []
         self.table = CommandTable(
-            limit,
-            EnvelopeWriter(SESSION, max_bytes=max_bytes),
-            self.written.append,
-            lambda *what: self.canceled.append(what),
-            self.clock,
+            limit=limit,
+            envelopes=EnvelopeWriter(SESSION, max_bytes=max_bytes),
+            write=self.written.append,
+            send_cancel=lambda *what: self.canceled.append(what),
+            clock=self.clock,
         )
 
     def submit(self, text: str = "x", timeout: float = 30.0) -> ReplyFuture:

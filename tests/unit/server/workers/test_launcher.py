@@ -43,7 +43,7 @@ class Starts:
         self.environments.append(environment)
         return SimpleNamespace(ended=asyncio.get_running_loop().create_future(), pid=len(self.commands))
 
-    def client(self, process: Any, nonce: str, *_: Any) -> Any:
+    def client(self, process: Any, nonce: str, **_: Any) -> Any:
         self.nonces.append(nonce)
         return StandIn(self, process)
 
@@ -61,7 +61,7 @@ class StandIn:
         if self._starts.error is not None:
             raise self._starts.error
         on_hello()
-        return WorkerIdentity(self.pid, "1", "fake", "Fake", "{0}")
+        return WorkerIdentity(pid=self.pid, version="1", backend_name="fake", prog_id="Fake", class_id="{0}")
 
     async def kill(self) -> None:
         self.kill_process()
@@ -79,29 +79,40 @@ async def starts(monkeypatch: pytest.MonkeyPatch) -> Starts:
 
 
 def launcher(simultaneous: int = 4) -> Launcher:
-    return Launcher(WorkerLimits(), ManualClock(), create_containment(), "test", simultaneous)
+    return Launcher(
+        limits=WorkerLimits(),
+        clock=ManualClock(),
+        containment=create_containment(),
+        gateway_version="test",
+        simultaneous_starts=simultaneous,
+    )
 
 
 def test_the_command_line_names_everything_in_a_fixed_order() -> None:
-    plan = WorkerPlan("simulator", ("/opt/python", "-m", "worker"), {"b": "2", "a": "1"}, ("--log-level", "debug"))
+    plan = WorkerPlan(
+        backend="simulator",
+        command=("/opt/python", "-m", "worker"),
+        options={"b": "2", "a": "1"},
+        arguments=("--log-level", "debug"),
+    )
     assert plan.command_line(SESSION) == [
         *("/opt/python", "-m", "worker", "--session-id", SESSION),
         *("--protocol-version", str(WORKER_PROTOCOL_VERSION), "--backend", "simulator"),
         *("--option", "a=1", "--option", "b=2", "--log-level", "debug"),
     ]
-    assert WorkerPlan("x").command_line(SESSION)[:3] == [sys.executable, "-m", "mxgateway_worker"]
+    assert WorkerPlan(backend="x").command_line(SESSION)[:3] == [sys.executable, "-m", "mxgateway_worker"]
 
 
 @pytest.mark.parametrize("value", ["with blank", "a=b", "", "--option", "x\ny"])
 def test_an_option_stays_one_argument_whatever_it_holds(value: str) -> None:
-    line = WorkerPlan("x", options={"key": value}).command_line(SESSION)
+    line = WorkerPlan(backend="x", options={"key": value}).command_line(SESSION)
     assert line[-2:] == ["--option", f"key={value}"]
 
 
 async def test_each_worker_has_a_nonce_of_its_own_that_is_on_no_command_line(starts: Starts) -> None:
     launching = launcher()
     for _ in range(3):
-        await launching.launch(WorkerPlan("x"), SESSION)
+        await launching.launch(WorkerPlan(backend="x"), SESSION)
     assert len(set(starts.nonces)) == 3
     for nonce, environment, command in zip(starts.nonces, starts.environments, starts.commands, strict=True):
         assert environment[NONCE_VARIABLE] == nonce
@@ -117,7 +128,7 @@ async def test_a_worker_gets_what_it_needs_of_the_environment_and_nothing_else(
     monkeypatch.setenv("PATHOLOGY", "no prefix of PATH")
     monkeypatch.setenv("PYTHONPATH", "/here")
     monkeypatch.setenv(NONCE_VARIABLE, "of another worker")
-    await launcher().launch(WorkerPlan("x"), SESSION)
+    await launcher().launch(WorkerPlan(backend="x"), SESSION)
     (environment,) = starts.environments
     assert environment["PYTHONPATH"] == "/here"
     assert "PATH" in environment
@@ -130,7 +141,7 @@ async def test_no_more_workers_start_at_once_than_allowed(starts: Starts) -> Non
     launching = launcher(simultaneous=2)
     async with asyncio.TaskGroup() as group:
         for _ in range(5):
-            group.create_task(launching.launch(WorkerPlan("x"), SESSION))
+            group.create_task(launching.launch(WorkerPlan(backend="x"), SESSION))
         await eventually(lambda: len(starts.commands) == 2)
         await asyncio.sleep(0)
         assert len(starts.commands) == 2
@@ -142,13 +153,13 @@ async def test_a_failed_start_gives_its_turn_to_the_next_and_leaves_nothing(star
     launching = launcher(simultaneous=1)
     starts.error = WorkerNeverReadyError("not ready")
     with pytest.raises(WorkerNeverReadyError):
-        await launching.launch(WorkerPlan("x"), SESSION)
+        await launching.launch(WorkerPlan(backend="x"), SESSION)
     starts.error = None
     starts.cannot_start = True
     with pytest.raises(WorkerLaunchError):
-        await launching.launch(WorkerPlan("x"), SESSION)
+        await launching.launch(WorkerPlan(backend="x"), SESSION)
     starts.cannot_start = False
-    await launching.launch(WorkerPlan("x"), SESSION)
+    await launching.launch(WorkerPlan(backend="x"), SESSION)
     assert starts.killed == [1]
     assert (launching.started, launching.failed) == (1, 2)
     await eventually(lambda: len(launching) == 1)
@@ -157,7 +168,7 @@ async def test_a_failed_start_gives_its_turn_to_the_next_and_leaves_nothing(star
 async def test_a_caller_who_gives_up_gets_the_worker_killed(starts: Starts) -> None:
     starts.answers.clear()
     launching = launcher()
-    start = asyncio.ensure_future(launching.launch(WorkerPlan("x"), SESSION))
+    start = asyncio.ensure_future(launching.launch(WorkerPlan(backend="x"), SESSION))
     await eventually(lambda: len(starts.nonces) == 1)
     start.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -169,14 +180,17 @@ async def test_a_caller_who_gives_up_gets_the_worker_killed(starts: Starts) -> N
 async def test_the_steps_of_the_start_are_told_in_order(starts: Starts) -> None:
     told: list[str] = []
     await launcher().launch(
-        WorkerPlan("x"), SESSION, on_started=lambda: told.append("started"), on_hello=lambda: told.append("hello")
+        WorkerPlan(backend="x"),
+        SESSION,
+        on_started=lambda: told.append("started"),
+        on_hello=lambda: told.append("hello"),
     )
     assert told == ["started", "hello"]
 
 
 async def test_all_that_live_are_killed_at_once_and_those_that_ended_are_not(starts: Starts) -> None:
     launching = launcher()
-    workers = [cast(Any, await launching.launch(WorkerPlan("x"), SESSION)) for _ in range(3)]
+    workers = [cast(Any, await launching.launch(WorkerPlan(backend="x"), SESSION)) for _ in range(3)]
     workers[1].process.ended.set_result(0)
     await eventually(lambda: len(launching) == 2)
     launching.kill_all()

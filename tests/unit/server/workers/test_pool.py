@@ -16,7 +16,7 @@ from mxgateway_server.workers import pool as pool_module
 from mxgateway_server.workers.launcher import WorkerPlan
 from mxgateway_server.workers.pool import WorkerPool
 
-PLAN = WorkerPlan("fake")
+PLAN = WorkerPlan(backend="fake")
 
 
 @pytest.fixture(autouse=True)

@@ -200,9 +200,13 @@ def test_opening_waits_for_another_that_opens(tmp_path: Path, monkeypatch: pytes
         (
             "value",
             '{"v": true, "q": 64, "t": 1, "w": 2, "s": 1, "h": [[0, false], [2, true]]}',
-            Written(True, 64, 1, 2, 1, (Step(0, False), Step(2, True))),
+            Written(value=True, quality=64, time_ns=1, written_ns=2, shape=1, steps=(Step(0, False), Step(2, True))),
         ),
-        ("value", '{"v": ["a", "b"], "q": 192, "t": 1, "w": 2, "s": 69}', Written(("a", "b"), 192, 1, 2, 69)),
+        (
+            "value",
+            '{"v": ["a", "b"], "q": 192, "t": 1, "w": 2, "s": 69}',
+            Written(value=("a", "b"), quality=192, time_ns=1, written_ns=2, shape=69),
+        ),
         ("ack", '{"t": 3, "m": "seen"}', Acked(3, "seen")),
         ("scan", '{"on": false, "t": 4}', Switched(False, 4)),
         ("engine", '{"on": true, "t": 4}', Switched(True, 4)),
