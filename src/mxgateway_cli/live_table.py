@@ -10,7 +10,6 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from mxgateway_cli.output import value_text
 from mxgateway_cli.watch_board import Row, Rows
 
 _FRESH = 1.0
@@ -72,7 +71,7 @@ class LiveTable:
             quality = Text("stale", style="yellow")
         return (
             Text(row.tag),
-            Text(value_text(row.value), style="bold cyan" if age is not None and age < _FRESH else ""),
+            Text(row.text, style="bold cyan" if age is not None and age < _FRESH else ""),
             quality,
             Text("-" if age is None else f"{age:.1f} s", style="dim"),
             Text(f"{row.rate(now):.1f}/s", style="dim"),

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import math
-import struct
 import sys
 from collections.abc import Iterable
-from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -16,9 +13,6 @@ if TYPE_CHECKING:
     from google.protobuf.message import Message
 
     from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
-
-
-_DIGITS_OF_FLOAT = 9
 
 
 def proto_dict(message: Message) -> dict[str, Any]:
@@ -82,38 +76,6 @@ def ask_secret(what: str, remedy: str) -> str:
     return str(click.prompt(what, hide_input=True, err=True))
 
 
-def value_text(value: Any) -> str:
-    """A value for people: numbers in full, text with escapes for control characters, lists cut short."""
-    if value is None:
-        return "-"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, float):
-        return _number_text(value)
-    if isinstance(value, datetime):
-        return value.astimezone().isoformat(sep=" ", timespec="milliseconds")
-    if isinstance(value, timedelta):
-        return str(value)
-    if isinstance(value, bytes):
-        return value.hex()
-    if isinstance(value, list | tuple):
-        shown = ", ".join(json.dumps(each) if isinstance(each, str) else value_text(each) for each in value[:8])
-        return f"[{shown}{', …' if len(value) > 8 else ''}]"
-    # A tag's text must neither break a line of output nor command the terminal.
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in str(value))
-
-
-def _number_text(value: float) -> str:
-    """The shortest digits that give the value back: those of a 32-bit float where it is one, else of a double."""
-    text = repr(value)
-    if math.isfinite(value) and not value.is_integer() and len(text) > _DIGITS_OF_FLOAT:
-        narrow = struct.unpack("f", struct.pack("f", value))[0]
-        if narrow == value:
-            candidates = (float(f"{value:.{digits}g}") for digits in range(1, _DIGITS_OF_FLOAT + 1))
-            text = repr(next(each for each in candidates if struct.unpack("f", struct.pack("f", each))[0] == value))
-    return text.removesuffix(".0")
-
-
 def failure_text(result: Any) -> str:
     """Why a result of a bulk call failed: what its failed statuses mean, or else the text that came with it."""
     from mxgateway import is_status_failure
@@ -125,8 +87,9 @@ def failure_text(result: Any) -> str:
 
 def event_text(event: pb.MxEvent) -> str:
     """One event as one line."""
-    from mxgateway import from_mx_value, quality_name
+    from mxgateway import quality_name
     from mxgateway.house import status_text
+    from mxgateway_cli.value_text import mx_text
     from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 
     if event.HasField("replay_gap"):
@@ -136,6 +99,6 @@ def event_text(event: pb.MxEvent) -> str:
     family = pb.MxEventFamily.Name(event.family) if event.family in pb.MxEventFamily.values() else str(event.family)
     parts = [str(event.worker_sequence), family.removeprefix("MX_EVENT_FAMILY_"), f"item {event.item_handle}"]
     if event.HasField("value"):
-        parts.append(f"{value_text(from_mx_value(event.value))} {quality_name(event.quality)}")
+        parts.append(f"{mx_text(event.value)} {quality_name(event.quality)}")
     parts.extend(status_text(status) for status in event.statuses)
     return "  ".join(parts)

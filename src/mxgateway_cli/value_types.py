@@ -20,6 +20,14 @@ _TYPE_OF_ARM = {
     "string_values": "string[]",
     "timestamp_values": "timestamp[]",
 }
+_TYPE_OF_DATA_TYPE: dict[int, str] = {
+    pb.MX_DATA_TYPE_BOOLEAN: "bool",
+    pb.MX_DATA_TYPE_INTEGER: "int32",
+    pb.MX_DATA_TYPE_FLOAT: "float",
+    pb.MX_DATA_TYPE_DOUBLE: "double",
+    pb.MX_DATA_TYPE_STRING: "string",
+    pb.MX_DATA_TYPE_TIME: "timestamp",
+}
 
 
 def type_of(value: pb.MxValue) -> str | None:
@@ -32,5 +40,8 @@ def type_of(value: pb.MxValue) -> str | None:
         array = value.array_value
         if elapsed in (array.element_data_type, value.data_type):
             return "elapsed[]"
-        return _TYPE_OF_ARM.get(array.WhichOneof("values") or "")
+        if (elements := array.WhichOneof("values")) is not None:
+            return _TYPE_OF_ARM.get(elements)
+        scalar = _TYPE_OF_DATA_TYPE.get(array.element_data_type) or _TYPE_OF_DATA_TYPE.get(value.data_type)
+        return f"{scalar}[]" if scalar else None
     return "elapsed" if value.data_type == elapsed else _TYPE_OF_ARM.get(arm)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
-from mxgateway import from_mx_value, is_good, is_status_failure, quality_name
+from mxgateway import is_good, is_status_failure, quality_name
 from mxgateway.house import status_text
+from mxgateway_cli.value_text import mx_text
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ class Row:
     """One tag. Times are seconds of the caller's monotonic clock."""
 
     tag: str
-    value: Any = None
+    raw: pb.MxValue = field(default_factory=pb.MxValue)
     quality: int | None = None
     source_timestamp_ns: int = 0
     changed_at: float | None = None
@@ -39,13 +40,18 @@ class Row:
     def take(self, event: pb.MxEvent | pb.BulkReadResult, now: float) -> None:
         """Takes a data change of this tag, or what was read of it."""
         failed = [status for status in event.statuses if is_status_failure(status)]
-        self.value = from_mx_value(event.value)
+        self.raw = event.value
         self.quality = event.quality
         self.failure = status_text(failed[0]) if failed else ""
         self.source_timestamp_ns = event.source_timestamp.ToNanoseconds()
         self.changed_at = now
         self.changes += 1
         self.recent.append(now)
+
+    @property
+    def text(self) -> str:
+        """The value for people."""
+        return mx_text(self.raw)
 
     @property
     def quality_text(self) -> str:

@@ -9,10 +9,10 @@ from typing import Any, TypeAlias
 import click
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from mxgateway import Session, from_mx_value, quality_name
+from mxgateway import Session, quality_name
 from mxgateway_cli import session_options as options
 from mxgateway_cli.connection import Connection, connected
-from mxgateway_cli.output import emit, failure_text, proto_dict, value_text
+from mxgateway_cli.output import emit, failure_text, proto_dict
 from mxgateway_cli.value_parsing import (
     TIMESTAMP,
     TYPE,
@@ -22,6 +22,7 @@ from mxgateway_cli.value_parsing import (
     split_list,
     split_references,
 )
+from mxgateway_cli.value_text import mx_text
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 
 Results: TypeAlias = Awaitable[Sequence[Any]]
@@ -85,7 +86,7 @@ def _line(result: Any) -> str:
         return f"{name}: failed: {failure_text(result)}"
     if isinstance(result, pb.BulkReadResult):
         cached = " (cached)" if result.was_cached else ""
-        return f"{name}: {value_text(from_mx_value(result.value))} {quality_name(result.quality)}{cached}"
+        return f"{name}: {mx_text(result.value)} {quality_name(result.quality)}{cached}"
     return f"{name}: ok, handle {result.item_handle}"
 
 

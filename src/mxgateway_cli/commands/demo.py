@@ -17,15 +17,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mxgateway import Session, is_status_failure
+from mxgateway import Session, from_mx_value, is_status_failure, to_mx_value
 from mxgateway.testing import LocalGateway, LocalGatewayError
 from mxgateway_cli import interrupts, profiles
 from mxgateway_cli.connection import readable_failures
 from mxgateway_cli.demo_plan import DemoPlan, plan
 from mxgateway_cli.failures import CommandFailure
 from mxgateway_cli.interrupts import graceful_end
-from mxgateway_cli.output import emit, is_terminal, note, value_text
+from mxgateway_cli.output import emit, is_terminal, note
 from mxgateway_cli.percentiles import summary
+from mxgateway_cli.value_text import mx_text
 from mxgateway_cli.watch_board import Board
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 
@@ -170,11 +171,11 @@ class _Demo:
         if row is None:
             return
         await self._set_point_seen.wait()
-        base, step = row.value, 5
+        base, step = from_mx_value(row.raw), 5
         while True:
             value = base + step if isinstance(base, int | float) and not isinstance(base, bool) else base
             self._write_done.clear()
-            self._pending = f"{tag} = {value_text(value)}", time.monotonic()
+            self._pending = f"{tag} = {mx_text(to_mx_value(value))}", time.monotonic()
             self._say(f"write {self._pending[0]} …")
             self._writes += 1
             await session.write(server_handle, handle, value)
@@ -193,7 +194,7 @@ class _Demo:
                 rate = sum(row.rate(now) for row in self._board.rows.values())
                 click.echo(f"{len(self._board.rows)} tags, {self._board.good} good, {rate:.1f} changes/s")
                 for row in list(self._board.rows.values())[:5]:
-                    click.echo(f"  {row.tag:40} {value_text(row.value):>14} {row.quality_text}")
+                    click.echo(f"  {row.tag:40} {row.text:>14} {row.quality_text}")
 
     @contextmanager
     def _view(self) -> Iterator[LiveTable | None]:

@@ -14,13 +14,13 @@ from mxgateway import (
     BrowseNode,
     GalaxyRepositoryClient,
     GatewayClient,
-    from_mx_value,
     quality_name,
 )
 from mxgateway_cli import tag_lists
 from mxgateway_cli.connection import Connection, connected
 from mxgateway_cli.failures import CommandFailure, SilentFailure
-from mxgateway_cli.output import emit, failure_text, note, proto_dict, value_text
+from mxgateway_cli.output import emit, failure_text, is_terminal, note, proto_dict
+from mxgateway_cli.value_text import mx_text
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 
 tag_arguments = click.argument("names", metavar="TAG|GLOB|@LIST…", nargs=-1, required=True)
@@ -65,7 +65,9 @@ def _read_line(result: pb.BulkReadResult) -> str:
     if not result.was_successful:
         return f"{result.tag_address}\tfailed: {failure_text(result)}"
     when = result.source_timestamp.ToJsonString()
-    return f"{result.tag_address}\t{value_text(from_mx_value(result.value))}\t{quality_name(result.quality)}\t{when}"
+    # A terminal gets what fits it; a script all that there is, so that it can write it back.
+    value = mx_text(result.value, whole=not is_terminal())
+    return f"{result.tag_address}\t{value}\t{quality_name(result.quality)}\t{when}"
 
 
 @click.command()

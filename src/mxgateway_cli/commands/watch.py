@@ -20,7 +20,8 @@ from mxgateway_cli.commands.tags import limit_option, tag_arguments
 from mxgateway_cli.connection import Connection, connected
 from mxgateway_cli.following import Follower, beside, event_of, marks
 from mxgateway_cli.interrupts import graceful_end
-from mxgateway_cli.output import emit, is_terminal, note, proto_dict, value_text
+from mxgateway_cli.output import emit, is_terminal, note, proto_dict
+from mxgateway_cli.value_text import mx_text
 from mxgateway_cli.watch_board import Row, TagBoard
 
 if TYPE_CHECKING:
@@ -161,7 +162,12 @@ def _json_line(change: DataChange) -> str:
 
 
 def _text_line(change: DataChange, row: Row) -> str:
-    parts = [change.raw.source_timestamp.ToJsonString(), change.tag, value_text(change.value), row.quality_text]
+    parts = [
+        change.raw.source_timestamp.ToJsonString(),
+        change.tag,
+        mx_text(change.raw.value),
+        row.quality_text,
+    ]
     if special := marks(change):
         parts.append(special)
     return "\t".join(parts)

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
 from typing import Any
 
 import click
 
-from mxgateway import GatewayClient, Session, WriteOutcome, from_mx_value
+from mxgateway import GatewayClient, Session, WriteOutcome
 from mxgateway.house import command
 from mxgateway_cli import session_options as options
+from mxgateway_cli import tag_lists
 from mxgateway_cli.connection import Connection, connected
-from mxgateway_cli.output import emit, emit_message, proto_dict, value_text
-from mxgateway_cli.value_parsing import TIMESTAMP, TYPE, moment_value, parse_value
-from mxgateway_cli.value_types import type_of
+from mxgateway_cli.output import emit, emit_message, proto_dict
+from mxgateway_cli.signed_values import SignedValues
+from mxgateway_cli.value_parsing import TIMESTAMP, TYPE, moment_value, parse_like, parse_value
+from mxgateway_cli.value_text import mx_text
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 
 value_type = click.option("--type", "type_name", type=TYPE, required=True, help="Type of the value.")
@@ -20,9 +24,9 @@ value_option = click.option("--value", required=True, metavar="TEXT", help="Elem
 timestamp = click.option("--timestamp", type=TIMESTAMP, required=True, help="Source time: 2026-01-31T12:00:00Z.")
 
 
-@click.command()
+@click.command(cls=SignedValues)
 @click.argument("tag", required=False)
-@click.argument("tag_value", metavar="[VALUE]", required=False)
+@click.argument("tag_values", metavar="[VALUE]", nargs=-1)
 @click.option("--session-id", metavar="ID", help="Session; with TAG a new one when it is not given.")
 @click.option("--server-handle", type=int, help="From register (handle form).")
 @click.option("--item-handle", type=int, help="From add-item (handle form).")
@@ -34,7 +38,7 @@ timestamp = click.option("--timestamp", type=TIMESTAMP, required=True, help="Sou
 def write(
     connection: Connection,
     tag: str | None,
-    tag_value: str | None,
+    tag_values: tuple[str, ...],
     session_id: str | None,
     server_handle: int | None,
     item_handle: int | None,
@@ -47,11 +51,17 @@ def write(
 
     By TAG the command adds and advises the tag, takes the type from its first value, writes, and waits for
     OnWriteComplete. By handles (--session-id, --server-handle, --item-handle, --type, --value) it is MXAccess's Write:
-    the item has to be advised, and the outcome is an event of the session. Put -- before a negative VALUE.
+    the item has to be advised, and the outcome is an event of the session.
+
+    VALUE is what read shows: a number (-5), true or false, a text, a time with its zone, a duration (0:01:30, or
+    seconds), the number or the name of an enumeration's state, a list ([1, 2] or 1,2; [] is the array without
+    elements). A VALUE that begins with - and is no number needs -- before it.
 
     \b
     Examples:
-      mxgw-py write TestMachine_001.TestChangingInt 42
+      mxgw-py write TestChildObject.TestInt 43
+      mxgw-py write TestChildObject.TestDuration 0:01:30
+      mxgw-py write "TestChildObject.TestStringArray[]" "first,second"
       mxgw-py write --session-id ID --server-handle 1 --item-handle 2 --type int32 --value 123 --json
     """
     if tag is None:
@@ -67,62 +77,78 @@ def write(
         )
         _send(connection, session_id, "write", request)
         return
-    if item_handle is not None or (value is None) == (tag_value is None):
-        raise click.UsageError("with TAG give the value once, as VALUE or --value, and no --item-handle")
-    text = tag_value if tag_value is not None else str(value)
-    _write_tag(connection, tag, text, session_id, server_handle, type_name, user_id, supervisory)
+    text = _the_value(tag_values, value)
+    if item_handle is not None:
+        raise click.UsageError("with TAG give no --item-handle")
+    if tag.startswith("@") or tag_lists.is_glob(tag):
+        raise click.UsageError(f"write takes one tag, and {tag} may be many; mxgw-py read {tag} shows them")
+    _write_tag(connection, _TagWrite(tag, text, type_name, server_handle, user_id, supervisory), session_id)
 
 
-def _write_tag(
-    connection: Connection,
-    tag: str,
-    text: str,
-    session_id: str | None,
-    server_handle: int | None,
-    type_name: str | None,
-    user_id: int,
-    supervisory: bool,
-) -> None:
+def _the_value(tag_values: tuple[str, ...], value: str | None) -> str:
+    given = [*tag_values, *([value] if value is not None else [])]
+    if len(tag_values) > 1:
+        raise click.UsageError(f'one VALUE, please; one with blanks stands in quotes: "{" ".join(tag_values)}"')
+    if len(given) != 1:
+        raise click.UsageError("with TAG give the value once, as VALUE or --value")
+    return given[0]
 
-    ready = parse_value(text, type_name, "VALUE") if type_name is not None else None
 
-    def converted(before: pb.MxEvent) -> pb.MxValue:
-        return ready if ready is not None else parse_value(text, _type_of(before.value), "VALUE")
+@dataclass(frozen=True)
+class _TagWrite:
+    """A write by name, as it was asked for."""
 
-    async def in_session(session: Session) -> WriteOutcome:
-        limit = 0.8 * (connection.options.call_timeout or 30.0)
+    tag: str
+    text: str
+    type_name: str | None
+    server_handle: int | None
+    user_id: int
+    supervisory: bool
+
+    async def run(self, session: Session, timeout: float) -> WriteOutcome:
+        # What is wrong whatever the tag's type is, is told before anything is sent.
+        ready = parse_value(self.text, self.type_name, "VALUE") if self.type_name is not None else None
         return await session.write_and_confirm(
-            tag,
-            converted,
-            server_handle=server_handle,
-            user_id=user_id,
-            supervisory=supervisory,
-            timeout=limit,
+            self.tag,
+            lambda before: ready if ready is not None else parse_like(self.text, before.value),
+            server_handle=self.server_handle,
+            user_id=self.user_id,
+            supervisory=self.supervisory,
+            timeout=timeout,
         )
+
+
+def _write_tag(connection: Connection, wanted: _TagWrite, session_id: str | None) -> None:
+    limit = 0.8 * (connection.options.call_timeout or 30.0)
 
     async def body(client: GatewayClient) -> WriteOutcome:
         if session_id is not None:
-            return await in_session(client.attach_session(session_id))
+            return await wanted.run(client.attach_session(session_id), limit)
         async with await client.open_session(client_session_name="mxgw-py write") as session:
-            return await in_session(session)
+            return await wanted.run(session, limit)
 
     outcome = connection.run(body)
+    before, written = outcome.before.value, outcome.value
     payload = {
-        "tag": tag,
-        "written": proto_dict(outcome.value),
-        "before": proto_dict(outcome.before.value),
+        "tag": wanted.tag,
+        "written": proto_dict(written),
+        "before": proto_dict(before),
         "statuses": [proto_dict(status) for status in outcome.completion.statuses],
         "workerSequence": str(outcome.completion.worker_sequence),
     }
-    old, new = (value_text(from_mx_value(each)) for each in (outcome.before.value, outcome.value))
-    emit(payload, connection.output_json, f"{tag}: {old} -> {new}, complete")
+    emit(
+        payload,
+        connection.output_json,
+        f"{wanted.tag}: {mx_text(before)} -> {mx_text(written)}, complete{_resized(before, written)}",
+    )
 
 
-def _type_of(value: pb.MxValue) -> str:
-    found = type_of(value)
-    if found is None:
-        raise click.UsageError("the tag's value does not tell its type; give --type")
-    return found
+def _resized(before: pb.MxValue, written: pb.MxValue) -> str:
+    """MXAccess takes an array of another length without a word."""
+    if before.WhichOneof("kind") != "array_value" or written.WhichOneof("kind") != "array_value":
+        return ""
+    old, new = (math.prod(each.array_value.dimensions) for each in (before, written))
+    return f"; the array had {old} elements, it has {new} now" if old != new else ""
 
 
 @click.command()

@@ -9,7 +9,6 @@ from rich.text import Text
 from textual.widgets import Static
 
 from mxgateway import quality_name
-from mxgateway_cli.output import value_text
 from mxgateway_cli.tui import words
 from mxgateway_cli.tui.text import moment_text, one_line
 from mxgateway_cli.tui.watch_list import WatchedTag
@@ -68,7 +67,7 @@ def _live(row: WatchedTag | None) -> Iterable[tuple[str, str | Text]]:
     if row.quality is None:
         yield "value", Text("no value yet", "dim")
         return
-    yield "value", one_line(value_text(row.value))
+    yield "value", one_line(row.text)
     quality = Text(f"{quality_name(row.quality)} ({row.quality})", COLOURS[row.grade])
     if row.stale:
         quality.append(", before the connection was lost")

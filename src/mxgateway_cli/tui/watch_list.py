@@ -18,17 +18,14 @@ class WatchedTag(Row):
 
     Attributes:
         attribute: what the Galaxy says of it, where it was chosen from the tree.
-        raw: the value of the last data change.
         stale: the connection was lost since: the value is history, whatever its quality was.
     """
 
     attribute: galaxy_pb.GalaxyAttribute | None = None
-    raw: pb.MxValue | None = None
     stale: bool = False
 
     def take(self, event: pb.MxEvent | pb.BulkReadResult, now: float) -> None:
         super().take(event, now)
-        self.raw = event.value
         self.failure = failures(event.statuses)
         self.stale = False
 

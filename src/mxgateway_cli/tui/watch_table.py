@@ -17,7 +17,6 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from mxgateway import quality_name
-from mxgateway_cli.output import value_text
 from mxgateway_cli.tui.text import age_text, clock_text, fit, one_line, rate_text
 from mxgateway_cli.tui.watch_list import WatchedTag, WatchList
 
@@ -129,7 +128,7 @@ class WatchTable(ScrollView, can_focus=True):
         cells = self._columns(
             width,
             row.tag,
-            one_line(value_text(row.value)) if row.quality is not None else "",
+            one_line(row.text) if row.quality is not None else "",
             quality,
             clock_text(row.source_timestamp_ns),
             age_text(age),

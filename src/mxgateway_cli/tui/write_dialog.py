@@ -12,25 +12,14 @@ from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Label, Static
 
-from mxgateway import from_mx_value
-from mxgateway_cli.output import value_text
 from mxgateway_cli.tui.plant import Outcome, Plant
 from mxgateway_cli.tui.text import one_line
 from mxgateway_cli.tui.watch_list import WatchedTag
 from mxgateway_cli.tui.words import security_class, write_type
-from mxgateway_cli.value_parsing import parse_value
+from mxgateway_cli.value_parsing import WANTED, parse_like
+from mxgateway_cli.value_text import mx_text
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 
-_HINTS = {
-    "bool": "true or false",
-    "int32": "a whole number",
-    "int64": "a whole number",
-    "float": "a number",
-    "double": "a number",
-    "string": "a text",
-    "timestamp": "a time such as 2026-01-31T12:00:00Z",
-    "elapsed": "seconds",
-}
 _SIGNED = {2: "mxgw-py write-secured", 3: "mxgw-py write-secured"}
 
 
@@ -71,11 +60,11 @@ class WriteDialog(ModalScreen[None]):
                 text.append(f"\nneeds a signature; {_SIGNED[number]} gives one", "yellow")
             elif number == 6:
                 text.append("\nthis class cannot be written", "yellow")
-        return text.append("\nnow    ", "dim").append(one_line(value_text(self._row.value)))
+        return text.append("\nnow    ", "dim").append(one_line(self._row.text))
 
     def _hint(self) -> str:
-        scalar = self._type.removesuffix("[]")
-        return f"{_HINTS[scalar]}, separated by commas" if self._type.endswith("[]") else _HINTS[scalar]
+        wanted = WANTED[self._type.removesuffix("[]")]
+        return f"{wanted}, separated by commas" if self._type.endswith("[]") else wanted
 
     # -------------------------------------------------------------------------------------------------------- steps
 
@@ -102,13 +91,13 @@ class WriteDialog(ModalScreen[None]):
     def _confirm(self) -> None:
         entry = self.query_one(Input)
         try:
-            value = parse_value(entry.value, self._type)
+            value = parse_like(entry.value, self._row.raw, type_name=self._type)
         except click.BadParameter as error:
             self._say(one_line(error.message), "red")
             return
         self._value = value
         entry.display = False
-        old, new = one_line(value_text(self._row.value)), one_line(value_text(from_mx_value(value)))
+        old, new = one_line(self._row.text), one_line(mx_text(value))
         question = Text("Write this value to the plant?\n\n").append("old    ", "dim").append(old)
         question.append("\nnew    ", "dim").append(new, "bold")
         self.query_one("#message", Static).update(question)

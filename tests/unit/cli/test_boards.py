@@ -33,7 +33,7 @@ def test_rows_follow_events() -> None:
     board.apply(write_complete(3, 1), 101.5)
     board.apply(data_change(4, 2, quality=0), 102.0)
     row = board.rows[1]
-    assert (row.value, row.quality_text, row.changes) == (2, "Good", 2)
+    assert (row.text, row.quality_text, row.changes) == ("2", "Good", 2)
     assert row.age(103.0) == 2.0
     assert row.rate(103.0) == 2 / RATE_WINDOW
     assert row.rate(101.0 + RATE_WINDOW + 1) == 0
@@ -67,7 +67,7 @@ def test_a_board_of_a_subscription_shows_the_newest_value() -> None:
     assert (board.waiting, board.rows["A.C"].quality_text) == (1, "denied")
     board.take(change_of("A.B", data_change(9), sequence=9), 1.0)
     row = board.take(change_of("A.B", data_change(8), sequence=8, replayed=True), 2.0)
-    assert (row.value, row.changed_at, row.changes, board.events) == (9, 1.0, 2, 2)
+    assert (row.text, row.changed_at, row.changes, board.events) == ("9", 1.0, 2, 2)
     board.take(change_of("A.C", data_change(10), sequence=10), 3.0)
     assert (board.good, board.rows["A.C"].quality_text) == (2, "Good")
 

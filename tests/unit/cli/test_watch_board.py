@@ -23,7 +23,7 @@ def test_a_first_value_that_comes_before_the_reply_is_shown() -> None:
     assert board.apply(change(1, 7), 1.0) is None
     assert board.apply(change(1, 8), 2.0) is None
     board.subscribe([subscribed(1, "A.B"), subscribed(2, "C.D")])
-    assert (board.rows[1].value, board.rows[1].changed_at) == (8, 2.0)
+    assert (board.rows[1].text, board.rows[1].changed_at) == ("8", 2.0)
     assert (board.waiting, board.good, board.events) == (1, 1, 2)
 
 

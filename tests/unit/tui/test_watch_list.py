@@ -45,7 +45,7 @@ def test_a_lost_connection_makes_values_history() -> None:
     assert row is not None
     assert row.grade == "stale"
     tags.apply("A.B", change(to_mx_value(2)), 2.0)
-    assert (row.grade, row.value, row.age(2.5)) == ("good", 2, 0.5)
+    assert (row.grade, row.text, row.age(2.5)) == ("good", "2", 0.5)
 
 
 def test_a_removed_tag_takes_no_more_events() -> None:

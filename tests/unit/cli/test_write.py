@@ -1,0 +1,94 @@
+"""`mxgw-py write`: what its command line takes."""
+
+from __future__ import annotations
+
+import pytest
+from tests.support.fake_gateway import FakeGateway, data_change, write_complete
+from tests.unit.cli.conftest import Cli
+
+from mxgateway import to_mx_value
+from mxgateway.generated import mxaccess_gateway_pb2 as pb
+
+
+def shows(gateway: FakeGateway, value: pb.MxValue) -> None:
+    """Lets the tag have this value, and the write complete."""
+    gateway.events = [data_change(handle, handle, value) for handle in (1, 2)]
+    gateway.events += [write_complete(2 + handle, handle) for handle in (1, 2)]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "value"),
+    [
+        (("-5",), to_mx_value(-5)),
+        (("-5", "--user-id", "-3"), to_mx_value(-5)),
+        (("--user-id", "3", "-5", "--json"), to_mx_value(-5)),
+        (("--value", "-5"), to_mx_value(-5)),
+        (("--", "-5"), to_mx_value(-5)),
+    ],
+)
+def test_a_negative_number_is_a_value(
+    gateway: FakeGateway, cli: Cli, arguments: tuple[str, ...], value: pb.MxValue
+) -> None:
+    """Set points below zero are everyday; wherever it stands, -5 is no option, and an option's value stays one."""
+    shows(gateway, to_mx_value(1))
+    outcome = cli("write", "O.A", *arguments)
+    assert outcome.code == 0, outcome.err
+    (sent,) = gateway.commands_of("write")
+    assert sent.value == value
+    assert sent.user_id == {"-3": -3, "3": 3}.get(arguments[1 if arguments[0] == "--user-id" else -1], 0)
+
+
+@pytest.mark.parametrize("text", ["-.5", "-1e-3", "-0:01:30"])
+def test_negative_numbers_and_durations_of_all_forms(gateway: FakeGateway, cli: Cli, text: str) -> None:
+    shows(gateway, to_mx_value(1.0, data_type="elapsed"))
+    assert cli("write", "O.A", text).code == 0
+    assert gateway.commands_of("write")[0].value.double_value < 0
+
+
+def test_what_is_no_number_and_begins_like_an_option_is_refused(gateway: FakeGateway, cli: Cli) -> None:
+    """A misspelt option never becomes a value, and the way to write such a text is told."""
+    shows(gateway, to_mx_value("x"))
+    for text in ("-hello", "-x", "--jsom"):
+        outcome = cli("write", "O.A", text)
+        assert outcome.code == 2
+        assert "Put -- before" in outcome.err
+    assert gateway.commands == []
+    assert cli("write", "O.A", "--", "--jsom").code == 0
+
+
+def test_an_empty_variable_does_not_empty_an_array(gateway: FakeGateway, cli: Cli) -> None:
+    """By name and by handle; [] does."""
+    shows(gateway, to_mx_value([1, 2]))
+    outcome = cli("write", "O.A[]", "")
+    assert outcome.code == 2
+    assert "say [] for an array without elements" in outcome.err
+    handles = ("--session-id", "s", "--server-handle", "1", "--item-handle", "2", "--type", "int32[]")
+    assert cli("write", *handles, "--value", "").code == 2
+    assert gateway.commands_of("write") == []
+    outcome = cli("write", "O.A[]", "[]")
+    assert outcome.code == 0
+    assert "the array had 2 elements, it has 0 now" in outcome.out
+
+
+def test_a_value_with_blanks_wants_quotes(gateway: FakeGateway, cli: Cli) -> None:
+    """Nobody guesses how many blanks there were."""
+    outcome = cli("write", "O.A", "2026-01-31", "10:00:00Z")
+    assert outcome.code == 2
+    assert '"2026-01-31 10:00:00Z"' in outcome.err
+
+
+@pytest.mark.parametrize("tag", ["@levels", "Tank_*.Level", "Tank_?.Level"])
+def test_write_takes_one_tag(offline: Cli, tag: str) -> None:
+    """A glob or a list is no reference, and says so before anything is sent."""
+    outcome = offline("write", tag, "5")
+    assert outcome.code == 2
+    assert "write takes one tag" in outcome.err
+
+
+def test_the_name_of_a_state_is_sent_as_a_text(gateway: FakeGateway, cli: Cli) -> None:
+    """MXAccess knows the names of an enumeration; the contract does not."""
+    state = to_mx_value(1)
+    state.data_type = pb.MX_DATA_TYPE_QUALIFIED_ENUM
+    shows(gateway, state)
+    assert cli("write", "O.A", "Green").code == 0
+    assert gateway.commands_of("write")[0].value.string_value == "Green"
