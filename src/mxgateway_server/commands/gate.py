@@ -12,7 +12,7 @@ from mxgateway_contract.commands import COMMANDS, Group, Scope, Touch, kind_name
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_server.access.audit import AuditLog
 from mxgateway_server.access.callers import CallInfo
-from mxgateway_server.access.constraints import TagLookup, Verdict, judge, merge_denied
+from mxgateway_server.access.constraints import TagLookup, judge, merge_denied
 from mxgateway_server.access.handles import FREEING_KINDS, LEARNED_KINDS
 from mxgateway_server.access.scopes import ADMIN_ONLY, COMMAND_SCOPES, ScopeSet, allows
 from mxgateway_server.access.store import AuditRecord
@@ -38,9 +38,6 @@ assert _AUDITED_KINDS >= _WRITE_KINDS | _BULK_WRITE_KINDS
 _JUDGED_KINDS = frozenset(COMMANDS) - kinds_touching(Touch.NOTHING, Touch.HANDLE, Touch.HANDLES)
 _SPECIAL_KINDS = frozenset(kind for kind, facts in COMMANDS.items() if facts.group in (Group.ALARM, Group.FAULT))
 
-_UNTOUCHED = Verdict(None)
-"""The verdict on what touches no tag."""
-
 
 @dataclass(slots=True)
 class Checked:
@@ -60,13 +57,17 @@ class Admitted:
     """A command on its way.
 
     Attributes:
+        command: as the caller sent it; only its kind when the worker was not needed.
         future: its reply; already there when the worker was not needed.
+        references: the tags that it touches, in order, `?` for a handle that is not known.
+        denied: for a bulk command: original index → why that entry did not go to the worker.
     """
 
     command: pb.MxCommand
-    verdict: Verdict
     future: ReplyFuture
     correlation_id: str
+    references: tuple[str, ...] = ()
+    denied: dict[int, str] | None = None
 
 
 class CommandGate:
@@ -136,7 +137,7 @@ class CommandGate:
         future = session.submit(command, timeout)
         if kind in FREEING_KINDS:
             session.handles.begin(command)
-        return Admitted(command, _UNTOUCHED, future, correlation_id)
+        return Admitted(command, future, correlation_id)
 
     def _admit_touching(
         self, session: Session, command: pb.MxCommand, correlation_id: str, call: CallInfo, timeout: float
@@ -166,7 +167,7 @@ class CommandGate:
         if has_sparse(sent):
             sent = expand_sparse(sent)
         sent = complete_array_names(sent, self._lookup)
-        return Admitted(command, verdict, session.submit(sent, timeout), correlation_id)
+        return Admitted(command, session.submit(sent, timeout), correlation_id, verdict.references, verdict.denied)
 
     def complete(self, session: Session, admitted: Admitted, call: CallInfo) -> bytes:
         """The serialised reply of an admitted command whose future is done.
@@ -174,11 +175,11 @@ class CommandGate:
         Raises:
             GatewayError: the worker could not answer.
         """
-        command, verdict = admitted.command, admitted.verdict
+        command = admitted.command
         kind = command.kind
         try:
             reply = admitted.future.result()
-            if kind in LEARNED_KINDS or kind in self._audited_kinds or verdict.denied:
+            if kind in LEARNED_KINDS or kind in self._audited_kinds or admitted.denied:
                 self._take_in(session, admitted, call, reply.message)
         except GatewayError as error:
             session.handles.forget(command)
@@ -189,10 +190,10 @@ class CommandGate:
         return reply.to_bytes(session.session_id, admitted.correlation_id)
 
     def _take_in(self, session: Session, admitted: Admitted, call: CallInfo, reply: pb.MxCommandReply) -> None:
-        command, verdict = admitted.command, admitted.verdict
+        command = admitted.command
         session.handles.learn(command, reply)
-        if verdict.denied and verdict.command is not None:
-            merge_denied(command, reply, verdict.denied)
+        if admitted.denied:
+            merge_denied(command, reply, admitted.denied)
         self._audit_write(session, admitted, call, reply, None)
 
     def abandoned(self, session: Session, admitted: Admitted, call: CallInfo) -> None:
@@ -237,7 +238,7 @@ class CommandGate:
             reply = answer
         future = ReplyFuture()
         future.finish(CommandReply(reply))
-        return Admitted(pb.MxCommand(kind=command.kind), Verdict(None), future, correlation_id)
+        return Admitted(pb.MxCommand(kind=command.kind), future, correlation_id)
 
     def record_denial(
         self, call: CallInfo, session_id: str, target: str, reason: str, correlation_id: str, kind: str = ""
@@ -264,16 +265,16 @@ class CommandGate:
         reply: pb.MxCommandReply | None,
         error: GatewayError | None,
     ) -> None:
-        command, verdict = admitted.command, admitted.verdict
+        command = admitted.command
         kind = command.kind
         if kind not in self._audited_kinds or command.WhichOneof("payload") is None:
             return
         if kind in _WRITE_KINDS:
-            self._record_write(session, admitted, call, kind, verdict.references[0], _outcome(reply, error))
+            self._record_write(session, admitted, call, kind, admitted.references[0], _outcome(reply, error))
         elif kind in _BULK_WRITE_KINDS:
             results = [] if reply is None else list(getattr(reply, COMMANDS[kind].payload).results)
-            for index, target in enumerate(verdict.references):
-                if verdict.denied and index in verdict.denied:
+            for index, target in enumerate(admitted.references):
+                if admitted.denied and index in admitted.denied:
                     continue
                 outcome = _outcome(reply, error)
                 if index < len(results):
