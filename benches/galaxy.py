@@ -81,7 +81,7 @@ async def _measure(database: Path) -> dict[str, Any]:
     snapshot = database.with_suffix(".snapshot")
     galaxy = GalaxyComponent(SqlGalaxySource(str(database)), snapshots=SnapshotFile(snapshot))
     server = grpc.aio.server(options=[("grpc.max_send_message_length", -1)])
-    server.add_generic_rpc_handlers((GalaxyRepositoryService(galaxy).handlers(),))
+    server.add_generic_rpc_handlers((GalaxyRepositoryService(galaxy).handler(),))
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     options = [("grpc.max_receive_message_length", -1)]

@@ -163,7 +163,7 @@ class Gateway:
             sessions, gate, settings=settings, plan=plan, clock=clock, galaxy_settled=galaxy.settled
         )
         browse = GalaxyRepositoryService(galaxy, scope=lambda _: current_call().caller.constraints.browse_subtrees)
-        handlers: list[tuple[str, Any]] = [(SERVICE, servicer.handler()), (GALAXY_SERVICE, browse.handlers())]
+        handlers: list[tuple[str, Any]] = [(SERVICE, servicer.handler()), (GALAXY_SERVICE, browse.handler())]
         duties = Duties(
             settings,
             clock,

@@ -59,35 +59,24 @@ class GalaxyRepositoryService:
         self._tokens = PageTokens(secrets.token_bytes(32))
         self._selections = SelectionCache()
 
-    def handlers(self) -> grpc.GenericRpcHandler:
-        """The methods, with serialisers that pass bytes on."""
+    def handler(self) -> grpc.GenericRpcHandler:
+        """All methods for a server, with serialisers that pass bytes on."""
+        unary, stream = grpc.unary_unary_rpc_method_handler, grpc.unary_stream_rpc_method_handler
+        methods: dict[str, Any] = {
+            "TestConnection": unary(self.test_connection, pb.TestConnectionRequest.FromString, _serialised),
+            "GetLastDeployTime": unary(self.get_last_deploy_time, pb.GetLastDeployTimeRequest.FromString, _serialised),
+            "DiscoverHierarchy": unary(self.discover_hierarchy, pb.DiscoverHierarchyRequest.FromString, _serialised),
+            "BrowseChildren": unary(self.browse_children, pb.BrowseChildrenRequest.FromString, _serialised),
+            "WatchDeployEvents": stream(self.watch_deploy_events, pb.WatchDeployEventsRequest.FromString, _serialised),
+        }
+        return grpc.method_handlers_generic_handler(SERVICE, methods)
 
-        def unary(name: str, request: type[Message]) -> Any:
-            return grpc.unary_unary_rpc_method_handler(
-                getattr(self, name), request_deserializer=request.FromString, response_serializer=_serialised
-            )
-
-        return grpc.method_handlers_generic_handler(
-            SERVICE,
-            {
-                "TestConnection": unary("TestConnection", pb.TestConnectionRequest),
-                "GetLastDeployTime": unary("GetLastDeployTime", pb.GetLastDeployTimeRequest),
-                "DiscoverHierarchy": unary("DiscoverHierarchy", pb.DiscoverHierarchyRequest),
-                "BrowseChildren": unary("BrowseChildren", pb.BrowseChildrenRequest),
-                "WatchDeployEvents": grpc.unary_stream_rpc_method_handler(
-                    self.WatchDeployEvents,
-                    request_deserializer=pb.WatchDeployEventsRequest.FromString,
-                    response_serializer=_serialised,
-                ),
-            },
-        )
-
-    async def TestConnection(  # noqa: N802
+    async def test_connection(
         self, request: pb.TestConnectionRequest, context: grpc.aio.ServicerContext[Any, Any]
     ) -> pb.TestConnectionReply:
         return pb.TestConnectionReply(ok=await self._galaxy.test_connection())
 
-    async def GetLastDeployTime(  # noqa: N802
+    async def get_last_deploy_time(
         self, request: pb.GetLastDeployTimeRequest, context: grpc.aio.ServicerContext[Any, Any]
     ) -> pb.GetLastDeployTimeReply:
         deploy_time = (await self._galaxy.entry()).deploy_time
@@ -95,7 +84,7 @@ class GalaxyRepositoryService:
             return pb.GetLastDeployTimeReply(present=False)
         return pb.GetLastDeployTimeReply(present=True, time_of_last_deploy=to_timestamp(deploy_time))
 
-    async def DiscoverHierarchy(  # noqa: N802
+    async def discover_hierarchy(
         self, request: pb.DiscoverHierarchyRequest, context: grpc.aio.ServicerContext[Any, Any]
     ) -> bytes:
         scope = tuple(self._scope(context))
@@ -115,7 +104,7 @@ class GalaxyRepositoryService:
         rest = pb.DiscoverHierarchyReply(next_page_token=token, total_object_count=len(places))
         return b"".join((*page, rest.SerializeToString()))
 
-    async def BrowseChildren(  # noqa: N802
+    async def browse_children(
         self, request: pb.BrowseChildrenRequest, context: grpc.aio.ServicerContext[Any, Any]
     ) -> bytes:
         scope = tuple(self._scope(context))
@@ -138,7 +127,7 @@ class GalaxyRepositoryService:
         )
         return b"".join((*page, rest.SerializeToString()))
 
-    async def WatchDeployEvents(  # noqa: N802
+    async def watch_deploy_events(
         self, request: pb.WatchDeployEventsRequest, context: grpc.aio.ServicerContext[Any, Any]
     ) -> AsyncIterator[pb.DeployEvent]:
         news_waits = asyncio.Event()

@@ -33,7 +33,7 @@ async def test_undeploy_and_deploy_reach_the_client(tmp_path: Path) -> None:
     build_galaxy(read_description("reference"), database, 0)
     galaxy = GalaxyComponent(SqlGalaxySource(str(database)), timing=GalaxyTiming(poll_interval=3600))
     server = grpc.aio.server()
-    server.add_generic_rpc_handlers((open_guard().over((GalaxyRepositoryService(galaxy).handlers(),)),))
+    server.add_generic_rpc_handlers((open_guard().over((GalaxyRepositoryService(galaxy).handler(),)),))
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     async with asyncio.TaskGroup() as tasks, grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:

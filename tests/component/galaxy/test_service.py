@@ -32,7 +32,7 @@ async def serving(
 ) -> AsyncIterator[tuple[GalaxyComponent, pb_grpc.GalaxyRepositoryStub]]:
     galaxy = GalaxyComponent(source)
     server = grpc.aio.server()
-    server.add_generic_rpc_handlers((open_guard().over((GalaxyRepositoryService(galaxy, scope=scope).handlers(),)),))
+    server.add_generic_rpc_handlers((open_guard().over((GalaxyRepositoryService(galaxy, scope=scope).handler(),)),))
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     async with asyncio.TaskGroup() as tasks, grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
