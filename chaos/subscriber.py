@@ -100,7 +100,7 @@ class Subscriber(Actor):
             return None
 
     def _look_at(self, subscription: Subscription) -> None:
-        session = subscription._session
+        session = subscription._feed.session
         if session is not None and session.session_id != self.session_id:
             self.session_id, self.worker_pid = session.session_id, session.raw.worker_process_id
             self._note(f"session {self.session_id}, worker {self.worker_pid}")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mxgateway.browse import BrowseNode
+    from mxgateway.change_feed import SubscriptionState
     from mxgateway.change_queue import OverflowPolicy
     from mxgateway.channel import ConnectionState, ServerStream
     from mxgateway.client import GatewayClient
@@ -43,13 +44,14 @@ if TYPE_CHECKING:
     from mxgateway.quality import is_bad, is_good, is_status_failure, is_uncertain, quality_name
     from mxgateway.results import Events, ReadResults, SubscribeResults, WriteResults
     from mxgateway.session import Session
-    from mxgateway.subscription import Subscription, SubscriptionState
+    from mxgateway.subscription import Subscription
     from mxgateway.values import from_mx_value, to_mx_value
     from mxgateway.version import __version__
 
 _HOMES = {
     "mxgateway.browse": ("BrowseNode",),
     "mxgateway.channel": ("ConnectionState", "ServerStream"),
+    "mxgateway.change_feed": ("SubscriptionState",),
     "mxgateway.change_queue": ("OverflowPolicy",),
     "mxgateway.client": ("GatewayClient",),
     "mxgateway.data_change": ("DataChange", "DataChanges"),
@@ -80,7 +82,7 @@ _HOMES = {
     "mxgateway.quality": ("is_bad", "is_good", "is_status_failure", "is_uncertain", "quality_name"),
     "mxgateway.results": ("Events", "ReadResults", "SubscribeResults", "WriteResults"),
     "mxgateway.session": ("Session",),
-    "mxgateway.subscription": ("Subscription", "SubscriptionState"),
+    "mxgateway.subscription": ("Subscription",),
     "mxgateway.values": ("from_mx_value", "to_mx_value"),
     "mxgateway.version": ("__version__",),
 }

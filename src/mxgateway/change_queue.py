@@ -33,7 +33,7 @@ class ChangeQueue:
     def __init__(self, capacity: int, policy: OverflowPolicy) -> None:
         if capacity < 1:
             raise ValueError(f"queue_size is {capacity}, but at least one change has to fit")
-        self._capacity = capacity
+        self._asked_capacity = self._capacity = capacity
         self._policy = policy
         self._changes: deque[DataChange] = deque()
         self._lost_next = 0
@@ -43,6 +43,10 @@ class ChangeQueue:
 
     def __len__(self) -> int:
         return len(self._changes)
+
+    def make_room(self, tags: int) -> None:
+        """Sees to it that the first value of each of so many tags fits, however little was asked for."""
+        self._capacity = max(self._asked_capacity, tags)
 
     def lose(self, count: int) -> None:
         """Notes changes that were lost before they came here, for the next change's `lost_before`."""
@@ -91,6 +95,12 @@ class ChangeQueue:
     def take(self) -> DataChange | None:
         """The oldest change, or None when none waits."""
         return self._changes.popleft() if self._changes else None
+
+    def take_all(self) -> list[DataChange]:
+        """All changes that wait, the oldest first."""
+        changes = list(self._changes)
+        self._changes.clear()
+        return changes
 
     def _append(self, change: DataChange) -> None:
         if self._lost_next:

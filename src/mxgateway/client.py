@@ -151,6 +151,7 @@ class GatewayClient:
         handler: ChangeHandler | None = None,
         supervisory: bool = False,
         reconnect: bool = True,
+        patient: bool = False,
     ) -> Subscription:
         """Changes of some tags in a session of their own, which is opened anew when it is lost.
 
@@ -160,11 +161,13 @@ class GatewayClient:
         Args:
             tags: references.
             client_session_name: a name for the gateway's logs and dashboard.
-            queue_size: changes that may wait for the consumer.
+            queue_size: changes that may wait for the consumer; never less than there are tags.
             overflow: what happens when more do.
             handler: called with each change, in place of iterating; may be a coroutine function.
             supervisory: AdviseSupervisory in place of Advise: no user is needed.
             reconnect: False ends the subscription with its error as soon as the stream breaks.
+            patient: True waits for a gateway that cannot be reached yet, as after an interruption: `start` and
+                `async with` do not wait for the first connection, and `last_interruption` tells what is in its way.
 
         Raises:
             TypeError: one string in place of a list, or something else than strings in it.
@@ -179,6 +182,7 @@ class GatewayClient:
             handler=handler,
             supervisory=supervisory,
             reconnect=reconnect,
+            patient=patient,
         )
 
     # ---------------------------------------------------------------------------------------------------- raw calls

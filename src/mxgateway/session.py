@@ -166,7 +166,7 @@ class Session(BulkCommands):
 
         Args:
             tags: references.
-            queue_size: changes that may wait for the consumer.
+            queue_size: changes that may wait for the consumer; never less than there are tags.
             overflow: what happens when more do.
             handler: called with each change, in place of iterating; may be a coroutine function.
             supervisory: AdviseSupervisory in place of Advise.
@@ -201,6 +201,7 @@ class Session(BulkCommands):
         *,
         server_handle: int | None = None,
         user_id: int = 0,
+        verifier_id: int | None = None,
         supervisory: bool = False,
         timeout: float = 15.0,
     ) -> WriteOutcome:
@@ -214,7 +215,9 @@ class Session(BulkCommands):
             value: what to write, see `to_mx_value`; or a function of the first OnDataChange that returns it, for a
                 value whose type depends on the tag's.
             server_handle: from `register`; None registers, and unregisters at the end.
-            user_id: from `authenticate_user`; 0 is no user.
+            user_id: from `authenticate_user` with this `server_handle`; 0 is no user.
+            verifier_id: makes it a secured write (WriteSecured), for attributes that ask for signatures: the verifier's
+                id from `authenticate_user`, or `user_id` again where one signature is enough.
             supervisory: AdviseSupervisory in place of Advise: secured attributes then take the write without a user.
             timeout: seconds for all of it.
 
@@ -231,6 +234,7 @@ class Session(BulkCommands):
             value,
             server_handle=server_handle,
             user_id=user_id,
+            verifier_id=verifier_id,
             supervisory=supervisory,
             timeout=timeout,
         )

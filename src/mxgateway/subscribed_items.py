@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, NoReturn, TypeVar
+from typing import TYPE_CHECKING, NoReturn, TypeAlias, TypeVar
 
 from mxgateway.commands import checked
 from mxgateway.contract import MAX_BULK_ITEMS
@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 _logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
+_Adder: TypeAlias = "Callable[[SessionPort, Sequence[str]], Awaitable[None]]"
+
+_MAX_CALLS = 100
+"""Calls under way at a time where there is no call for many items."""
 
 
 class SubscribedItems:
@@ -33,10 +37,17 @@ class SubscribedItems:
         self._supervisory = supervisory
         self._failures: dict[str, str] = {}
         self._server_handle = 0
-        self._is_set_up = False
+        self._is_registered = False
+        # Whether no tag was subscribed in this session yet: then one call adds and advises.
+        self._is_empty = True
+        # Clear while a reply is under way that names new items which may already send.
+        self._all_known = asyncio.Event()
+        self._all_known.set()
+        # Whether such a reply was lost: its items are there, and nobody knows their handles.
+        self._may_have_orphans = False
         # Known from AddItem on, because a first value may come before Advise is answered; complete from Advise on.
         self._tag_of: dict[int, str] = {}
-        self._advised: set[str] = set()
+        self._advised: dict[str, int] = {}
         self._unwanted: set[int] = set()
         self._asked = 0
         self._done = 0
@@ -53,6 +64,11 @@ class SubscribedItems:
         return dict(self._failures)
 
     @property
+    def is_complete(self) -> bool:
+        """Whether the session has all that is wanted now."""
+        return self._done == self._asked
+
+    @property
     def advised(self) -> list[str]:
         """The tags whose changes come."""
         return [tag for tag in self._tags if tag in self._advised]
@@ -64,7 +80,30 @@ class SubscribedItems:
         """The wanted tag that the event belongs to."""
         return self._tag_of.get(event.item_handle) if event.server_handle == self._server_handle else None
 
-    # ------------------------------------------------------------------------------------------------------- wishes
+    def item_of(self, tag: str) -> tuple[int, int] | None:
+        """Server handle and item handle of an advised tag."""
+        handle = self._advised.get(tag)
+        return None if handle is None else (self._server_handle, handle)
+
+    def renew(self, handles: Iterable[int]) -> None:
+        """These items go, and others come in their place."""
+        for handle in handles:
+            tag = self._tag_of.get(handle)
+            if tag is not None:
+                self._advised.pop(tag, None)
+                self._discard(handle)
+
+    def may_come_to_know(self, event: pb.MxEvent) -> bool:
+        """Whether an item without a tag is to be named by a reply that is under way. One that nobody will name goes."""
+        if event.server_handle != self._server_handle or event.item_handle in self._unwanted:
+            return False
+        if not self._all_known.is_set():
+            return True
+        if self._may_have_orphans:
+            self._discard(event.item_handle)
+        return False
+
+    # ------------------------------------------------------------------------------------------- what is wanted
 
     def want(self, tags: Iterable[str]) -> int:
         """Wants further tags; one that was refused is tried again. The number is for `is_done`."""
@@ -79,7 +118,7 @@ class SubscribedItems:
         for tag in gone:
             del self._tags[tag]
             self._failures.pop(tag, None)
-        self._advised -= gone
+            self._advised.pop(tag, None)
         for handle in [handle for handle, tag in self._tag_of.items() if tag in gone]:
             self._discard(handle)
         return self._ask()
@@ -95,34 +134,27 @@ class SubscribedItems:
 
     # ----------------------------------------------------------------------------------------------------- commands
 
-    async def subscribe(self, session: SessionPort) -> None:
-        """Registers in a session that has nothing of this yet, and subscribes the tags.
-
-        Raises:
-            MxGatewayError: they cannot be subscribed at all. A single tag that is refused stands in `failures`.
-        """
-        self._is_set_up = False
+    async def begin(self, session: SessionPort) -> None:
+        """Registers in a session that has nothing of this yet. Raises MxGatewayError."""
+        self._is_registered = False
         self._server_handle = await session.register("subscription")
+        self._is_registered = self._is_empty = True
+        self._may_have_orphans = False
         self._tag_of.clear()
         self._advised.clear()
         self._unwanted.clear()
         self._failures.clear()
-        for chunk in _chunks(self.tags):
-            if self._supervisory:
-                await self._add(session, chunk)
-                continue
-            # Nobody looks at events yet, so one call does both.
-            results = await session.subscribe_bulk(self._server_handle, chunk)
-            for tag, result in zip(chunk, results, strict=True):
-                if self._take(tag, result) is not None:
-                    self._advised.add(tag)
-        self._is_set_up = True
+        self._done = -1
 
-    async def keep(self, session: SessionPort, on_done: Callable[[], Awaitable[None]]) -> NoReturn:
-        """Carries out what is wanted in the session, again and again.
+    async def keep(self, session: SessionPort, on_progress: Callable[[], None]) -> NoReturn:
+        """Carries out what is wanted in the session, again and again, while somebody else reads the events.
+
+        Args:
+            session: the one that `begin` was given.
+            on_progress: called when further items have become known, and when all is done that was wanted.
 
         Raises:
-            MxGatewayError: the session or the connection failed.
+            MxGatewayError: the session or the connection failed. A single tag that is refused stands in `failures`.
         """
         # What was asked for while there was no connection, and what the last interruption left half done.
         self._to_do.set()
@@ -131,13 +163,23 @@ class SubscribedItems:
             self._to_do.clear()
             asked = self._asked
             await self._remove_unwanted(session)
-            for chunk in _chunks([t for t in self._tags if t not in self._advised and t not in self._failures]):
-                await self._add_each_if_need_be(session, chunk)
+            add = self._subscribe if self._is_empty and not self._supervisory else self._add
+            self._is_empty = False
+            missing = [tag for tag in self._tags if tag not in self._advised and tag not in self._failures]
+            for number, chunk in enumerate(_chunks(missing), 1):
+                await self._in_parts_if_need_be(add, session, chunk)
+                if number * MAX_BULK_ITEMS < len(missing):
+                    on_progress()
             self._done = asked
-            await on_done()
+            on_progress()
+
+    async def all_known(self) -> None:
+        """Waits for the reply that names new items, if one is under way."""
+        await self._all_known.wait()
 
     async def read(self, session: SessionPort) -> dict[str, pb.BulkReadResult]:
-        """What the tags are now, by tag. Raises MxGatewayError."""
+        """What the tags are now, by tag; those of a call that is under way are among them. Raises MxGatewayError."""
+        await self.all_known()
         results: dict[str, pb.BulkReadResult] = {}
         for chunk in _chunks(self.advised):
             results.update(zip(chunk, await session.read_bulk(self._server_handle, chunk), strict=True))
@@ -145,24 +187,40 @@ class SubscribedItems:
 
     async def remove_all(self, session: SessionPort) -> None:
         """Un-advises and removes the items, and unregisters. Raises MxGatewayError."""
-        if not self._is_set_up and not self._tag_of:
+        if not self._is_registered:
             return
         self._unwanted.update(self._tag_of)
         await self._remove_unwanted(session)
         await session.unregister(self._server_handle)
 
-    async def _add_each_if_need_be(self, session: SessionPort, tags: Sequence[str]) -> None:
+    async def _in_parts_if_need_be(self, add: _Adder, session: SessionPort, tags: Sequence[str]) -> None:
         try:
-            await self._add(session, tags)
+            await add(session, tags)
         except MxGatewayCommandError as error:
             if is_transient(error):
                 raise
-            # Refused as a whole; only one by one shows whose fault it is.
+            # Refused as a whole: halving finds out whose fault it is.
             if len(tags) > 1:
-                for tag in tags:
-                    await self._add_each_if_need_be(session, (tag,))
+                half = len(tags) // 2
+                await self._in_parts_if_need_be(add, session, tags[:half])
+                await self._in_parts_if_need_be(add, session, tags[half:])
             else:
                 self._refuse(tags[0], error.message)
+
+    async def _subscribe(self, session: SessionPort, tags: Sequence[str]) -> None:
+        # A tag that was removed again while earlier ones were added.
+        tags = [tag for tag in tags if tag in self._tags]
+        self._all_known.clear()
+        try:
+            results = await session.subscribe_bulk(self._server_handle, tags)
+        except BaseException:
+            self._may_have_orphans = True
+            raise
+        finally:
+            self._all_known.set()
+        for tag, result in zip(tags, results, strict=True):
+            if (handle := self._take(tag, result)) is not None:
+                self._advised[tag] = handle
 
     async def _add(self, session: SessionPort, tags: Sequence[str]) -> None:
         added = await session.add_item_bulk(self._server_handle, tags)
@@ -183,7 +241,7 @@ class SubscribedItems:
                 self._discard(handle)
                 self._refuse(tag, refusals[handle])
             else:
-                self._advised.add(tag)
+                self._advised[tag] = handle
 
     async def _advise(self, session: SessionPort, handles: Sequence[int]) -> dict[int, str]:
         """Advises items; those that were refused, with the reason."""
@@ -194,12 +252,22 @@ class SubscribedItems:
                 if not result.was_successful:
                     refusals[handle] = result.error_message or "refused"
             return refusals
-        for handle in handles:
+        for part in _chunks(handles, _MAX_CALLS):
             try:
-                await session.advise_supervisory(self._server_handle, handle)
-            except MxAccessError as error:
-                refusals[handle] = error.message
+                async with asyncio.TaskGroup() as group:
+                    calls = [group.create_task(self._advise_supervisory(session, handle)) for handle in part]
+            except ExceptionGroup as failed:
+                raise failed.exceptions[0] from None
+            refusals.update({handle: call.result() for handle, call in zip(part, calls, strict=True) if call.result()})
         return refusals
+
+    async def _advise_supervisory(self, session: SessionPort, handle: int) -> str:
+        """Advises one item; why it was refused, or nothing."""
+        try:
+            await session.advise_supervisory(self._server_handle, handle)
+        except MxAccessError as error:
+            return error.message
+        return ""
 
     async def _remove_unwanted(self, session: SessionPort) -> None:
         for handles in _chunks(sorted(self._unwanted)):
@@ -250,6 +318,6 @@ def checked_tags(tags: Iterable[str]) -> list[str]:
     return wanted
 
 
-def _chunks(entries: Sequence[T]) -> Iterator[Sequence[T]]:
-    for start in range(0, len(entries), MAX_BULK_ITEMS):
-        yield entries[start : start + MAX_BULK_ITEMS]
+def _chunks(entries: Sequence[T], size: int = MAX_BULK_ITEMS) -> Iterator[Sequence[T]]:
+    for start in range(0, len(entries), size):
+        yield entries[start : start + size]

@@ -19,6 +19,7 @@ from mxgateway._sync.client import GatewayClient
 from mxgateway._sync.galaxy import GalaxyRepositoryClient
 from mxgateway._sync.session import Session
 from mxgateway._sync.streams import EventStream, ServerStream, Subscription
+from mxgateway.change_feed import SubscriptionState
 from mxgateway.change_queue import OverflowPolicy
 from mxgateway.channel import ConnectionState
 from mxgateway.confirmed_write import WriteOutcome
@@ -46,7 +47,6 @@ from mxgateway.generated.galaxy_repository_pb2 import DeployEvent, GalaxyAttribu
 from mxgateway.options import ClientOptions, RetryPolicy
 from mxgateway.quality import is_bad, is_good, is_status_failure, is_uncertain, quality_name
 from mxgateway.results import Events, ReadResults, SubscribeResults, WriteResults
-from mxgateway.subscription import SubscriptionState
 from mxgateway.values import from_mx_value, to_mx_value
 from mxgateway.version import __version__
 

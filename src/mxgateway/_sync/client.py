@@ -115,6 +115,7 @@ class GatewayClient(ConnectionFacade[aio.GatewayClient]):
         handler: ChangeHandler | None = None,
         supervisory: bool = False,
         reconnect: bool = True,
+        patient: bool = False,
     ) -> Subscription:
         """Changes of some tags in a session of their own, which is opened anew when it is lost.
 
@@ -130,6 +131,7 @@ class GatewayClient(ConnectionFacade[aio.GatewayClient]):
                     handler=handler,
                     supervisory=supervisory,
                     reconnect=reconnect,
+                    patient=patient,
                 )
             )
         )

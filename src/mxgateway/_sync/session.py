@@ -143,6 +143,7 @@ class Session(Facade[aio.Session]):
         *,
         server_handle: int | None = None,
         user_id: int = 0,
+        verifier_id: int | None = None,
         supervisory: bool = False,
         timeout: float = 15.0,
     ) -> WriteOutcome:
@@ -153,7 +154,13 @@ class Session(Facade[aio.Session]):
         """
         return self._run(
             lambda: self._async.write_and_confirm(
-                tag, value, server_handle=server_handle, user_id=user_id, supervisory=supervisory, timeout=timeout
+                tag,
+                value,
+                server_handle=server_handle,
+                user_id=user_id,
+                verifier_id=verifier_id,
+                supervisory=supervisory,
+                timeout=timeout,
             )
         )
 

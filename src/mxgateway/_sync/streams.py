@@ -13,9 +13,11 @@ if TYPE_CHECKING:
     from google.protobuf.timestamp_pb2 import Timestamp
 
     from mxgateway import channel, events, subscription
+    from mxgateway.change_feed import SubscriptionState
+    from mxgateway.confirmed_write import WriteOutcome
     from mxgateway.data_change import DataChange
     from mxgateway.errors import MxGatewayError
-    from mxgateway.subscription import SubscriptionState
+    from mxgateway.values import MxPython
     from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 
 T = TypeVar("T")
@@ -198,6 +200,16 @@ class Subscription(Facade[Any]):
         return self._async.state
 
     @property
+    def session_id(self) -> str:
+        """The session that it lives in now; empty while there is none."""
+        return self._async.session_id
+
+    @property
+    def error(self) -> MxGatewayError | None:
+        """What ended the subscription; None while it runs and after an ordinary end."""
+        return self._async.error
+
+    @property
     def failures(self) -> dict[str, str]:
         """Tags that could not be subscribed, with the reason."""
         return self._async.failures
@@ -259,6 +271,28 @@ class Subscription(Facade[Any]):
             return self._run(lambda: self._async.next_change(timeout))
         except StopAsyncIteration:
             raise StopIteration from None
+
+    def batches(self) -> Iterator[list[DataChange]]:
+        """All changes that wait, as one list at a time: the cheapest way to take very many."""
+        return BlockingIterator(self._async.batches)
+
+    def wait_closed(self) -> None:
+        """Waits until the subscription has ended, and raises the error that ended it."""
+        self._run(self._async.wait_closed)
+
+    def write(
+        self,
+        tag: str,
+        value: MxPython | Callable[[pb.MxEvent], MxPython],
+        *,
+        user_id: int = 0,
+        verifier_id: int | None = None,
+        timeout: float = 15.0,
+    ) -> WriteOutcome:
+        """Writes to a subscribed tag and waits for its OnWriteComplete, which comes on the same stream."""
+        return self._run(
+            lambda: self._async.write(tag, value, user_id=user_id, verifier_id=verifier_id, timeout=timeout)
+        )
 
     def __iter__(self) -> Self:
         return self

@@ -55,7 +55,7 @@ async def test_lost_session_is_replaced_or_reported(local_gateway: LocalGateway)
                 await collect(subscription)
         async with client.subscribe(TAGS[:1]) as surviving:
             await surviving.next_change(20)
-            own = surviving._session
+            own = surviving._feed.session
             assert own is not None
             await client.attach_session(own.session_id).close()
             await eventually(lambda: surviving.state is SubscriptionState.RECOVERED, 20)
@@ -111,7 +111,7 @@ async def test_tags_come_and_go_over_a_cut_and_a_new_session(local_gateway: Loca
             assert {change.tag for change in changes} == {TAGS[2], TAGS[3]}
             assert (subscription.interruptions, subscription.new_sessions, subscription.lost) == (1, 0, 0)
 
-            own = subscription._session
+            own = subscription._feed.session
             assert own is not None
             async with await local_gateway.connect() as straight:
                 await straight.attach_session(own.session_id).close()

@@ -183,7 +183,7 @@ async def test_attempts_go_on_until_the_gateway_is_back(gateway: FakeGateway, se
         delays.append(seconds)
 
     subscription = session.subscribe(["A.B"])
-    subscription._sleep = sleep
+    subscription._feed.sleep = sleep
     async with subscription:
         await anext(subscription)
         gateway.script("Invoke", BREAK, BREAK, BREAK)
@@ -304,7 +304,7 @@ async def test_a_new_session_does_not_wait_once_the_gateway_answers(
     lost = pb.MxCommandReply(protocol_status=failed(pb.PROTOCOL_STATUS_CODE_SESSION_NOT_FOUND))
     gateway.answer("get_session_state", lambda _: BREAK if len(gateway.commands_of("get_session_state")) < 6 else lost)
     subscription = client.subscribe(["A.B"])
-    subscription._sleep = sleep
+    subscription._feed.sleep = sleep
     async with subscription:
         gateway.put(BREAK)
         await eventually(lambda: subscription.new_sessions == 1)
@@ -333,7 +333,7 @@ async def test_a_stream_that_fails_again_and_again_is_opened_ever_more_seldom(
         delays.append(seconds)
 
     subscription = session.subscribe(["A.B"])
-    subscription._sleep = sleep
+    subscription._feed.sleep = sleep
     async with subscription:
         gateway.put(*[BREAK] * 5, data_change(1, 1))
         assert (await subscription.next_change(10)).value == 1

@@ -165,7 +165,7 @@ async def test_the_changed_set_survives_a_resumed_stream(gateway: FakeGateway, s
     async def sleep(_seconds: float) -> None:
         await paused.wait()
 
-    subscription._sleep = sleep
+    subscription._feed.sleep = sleep
     async with subscription:
         await subscription.add(["E.F"])
         gateway.put(data_change(1, 1))

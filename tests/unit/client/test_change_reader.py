@@ -1,0 +1,97 @@
+"""The pure half of a subscription: position, early events, gaps and marks."""
+
+from __future__ import annotations
+
+import pytest
+from tests.support.fake_gateway import data_change
+
+from mxgateway.change_reader import ChangeReader
+from mxgateway.generated import mxaccess_gateway_pb2 as pb
+
+
+class Tags:
+    """Tags that become known when they are put in."""
+
+    def __init__(self, **tags: int) -> None:
+        self.known = {handle: tag for tag, handle in tags.items()}
+        self.is_reply_under_way = False
+
+    def tag_of(self, event: pb.MxEvent) -> str | None:
+        return self.known.get(event.item_handle)
+
+    def may_come_to_know(self, _event: pb.MxEvent) -> bool:
+        return self.is_reply_under_way
+
+
+def read_result(seconds: int) -> pb.BulkReadResult:
+    result = pb.BulkReadResult(tag_address="A", was_successful=True, quality=192, value=pb.MxValue(int32_value=1))
+    result.source_timestamp.FromSeconds(seconds)
+    return result
+
+
+def test_the_position_moves_forward_only() -> None:
+    """What comes again is not new; an event without a sequence moves nothing."""
+    reader = ChangeReader(Tags(A=1))
+    assert [reader.is_new(data_change(n)) for n in (1, 2, 2, 1, 0, 3)] == [True, True, False, False, True, True]
+    assert reader.position == 3
+    reader.begin_session()
+    assert (reader.position, reader.is_new(data_change(1))) == (0, True)
+
+
+def test_an_early_event_waits_for_its_reply_and_no_longer() -> None:
+    """Its change comes when the item is known; without a reply under way an unknown item is none of ours."""
+    tags = Tags()
+    reader = ChangeReader(tags)
+    assert reader.change(data_change(1, 5), False) is None
+    assert reader.early_changes() == []
+    tags.is_reply_under_way = True
+    assert reader.change(data_change(2, 5), True) is None
+    assert reader.change(data_change(3, 6), False) is None
+    tags.is_reply_under_way, tags.known[5] = False, "A"
+    assert [(each.tag, each.worker_sequence, each.replayed) for each in reader.early_changes()] == [("A", 2, True)]
+    assert reader.early_changes() == []
+
+
+def test_marks_after_a_lost_session() -> None:
+    """The first value of each renewed tag is recovered, once; a forgotten tag has no mark left."""
+    reader = ChangeReader(Tags(A=1, B=2))
+    reader.begin_session(renewed=["A", "B"])
+    reader.forget(["B"])
+    changes = [reader.change(data_change(n, handle), False) for n, handle in ((1, 1), (2, 1), (3, 2))]
+    assert [each is not None and each.recovered for each in changes] == [True, False, False]
+
+
+def test_what_is_older_than_the_value_read_again_is_history() -> None:
+    """Until the first younger event, which ends the comparison."""
+    reader = ChangeReader(Tags(A=1))
+    assert reader.read_again("A", read_result(1_800_000_000)).recovered
+    older = reader.change(data_change(1, 1), False)
+    younger_event = data_change(2, 1)
+    younger_event.source_timestamp.FromSeconds(1_900_000_000)
+    younger = reader.change(younger_event, False)
+    again = reader.change(data_change(3, 1), False)
+    assert [each is not None and each.replayed for each in (older, younger, again)] == [True, False, False]
+
+
+@pytest.mark.parametrize(
+    ("gap", "lost"),
+    [
+        (pb.ReplayGap(dropped_events=7), 7),
+        (pb.ReplayGap(requested_after_sequence=1, oldest_available_sequence=50), 48),
+        (pb.ReplayGap(requested_after_sequence=9, oldest_available_sequence=9), 0),
+    ],
+)
+def test_losses_are_counted(gap: pb.ReplayGap, lost: int) -> None:
+    """By the gateway's count, else by the hole in the sequence; never less than nothing."""
+    reader = ChangeReader(Tags())
+    assert (reader.lose(gap), reader.gaps, reader.lost) == (lost, 1, lost)
+
+
+def test_what_conflation_replaced_is_not_read_again() -> None:
+    """But for the first gap of a stream, and where the gateway does not say how many it dropped."""
+    reader = ChangeReader(Tags())
+    dropped, hole = pb.ReplayGap(dropped_events=3), pb.ReplayGap(oldest_available_sequence=9)
+    assert not reader.has_to_read(dropped, is_first=False, is_conflated=True)
+    assert reader.has_to_read(dropped, is_first=True, is_conflated=True)
+    assert reader.has_to_read(dropped, is_first=False, is_conflated=False)
+    assert reader.has_to_read(hole, is_first=False, is_conflated=True)
