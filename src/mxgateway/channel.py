@@ -185,7 +185,7 @@ class Connection:
         self._check_open(what)
         limit = self.options.stream_timeout if timeout is None else timeout
         call = method(request, timeout=limit, metadata=self.metadata)
-        return ServerStream(call, what, self, correlation_id, sessions)
+        return ServerStream(call=call, what=what, connection=self, correlation_id=correlation_id, sessions=sessions)
 
     def map_error(self, error: grpc.RpcError, what: str, correlation_id: str, sessions: bool) -> MxGatewayError:
         return map_rpc_error(

@@ -221,7 +221,16 @@ def _command(
     **more: bool,
 ) -> Command:
     number = pb.MxCommandKind.Value(f"MX_COMMAND_KIND_{kind}")
-    return Command(number, scope, group, section, reply, hresults, statuses, **more)
+    return Command(
+        kind=number,
+        scope=scope,
+        group=group,
+        section=section,
+        reply=reply,
+        hresults=hresults,
+        statuses=statuses,
+        **more,
+    )
 
 
 _ALL = (

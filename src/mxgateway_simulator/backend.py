@@ -65,7 +65,7 @@ def create_backend(options: Mapping[str, str]) -> SimulatorBackend:
     _set_faults(faults, options)
     galaxy = Path(options["galaxy"])
     board = Path(options.get("board") or board_path(galaxy))
-    return SimulatorBackend(galaxy, board, profile, switches, faults)
+    return SimulatorBackend(galaxy=galaxy, board=board, profile=profile, switches=switches, faults=faults)
 
 
 def _set_faults(faults: Faults, settings: Mapping[str, str]) -> None:

@@ -187,7 +187,13 @@ def bench_stream_events(
       mxgw-py bench-stream-events --bulk-size 120 --duration-seconds 30 --json
     """
     tags = numbered_tags(tag_prefix, tag_start, bulk_size, tag_attribute)
-    run = _StreamRun(tags, session_count, session_start_stagger_ms / 1000, warmup_seconds, duration_seconds)
+    run = _StreamRun(
+        tags=tags,
+        session_count=session_count,
+        stagger=session_start_stagger_ms / 1000,
+        warmup=warmup_seconds,
+        duration=duration_seconds,
+    )
     connection.run(run.main)
     if not run.figures.events:
         note(f"no tag changed; is {numbered_tags(tag_prefix, tag_start, 1, tag_attribute)[0]} a tag? (--tag-prefix)")

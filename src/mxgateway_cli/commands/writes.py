@@ -82,7 +82,18 @@ def write(
         raise click.UsageError("with TAG give no --item-handle")
     if tag.startswith("@") or tag_lists.is_glob(tag):
         raise click.UsageError(f"write takes one tag, and {tag} may be many; mxgw-py read {tag} shows them")
-    _write_tag(connection, _TagWrite(tag, text, type_name, server_handle, user_id, supervisory), session_id)
+    _write_tag(
+        connection,
+        _TagWrite(
+            tag=tag,
+            text=text,
+            type_name=type_name,
+            server_handle=server_handle,
+            user_id=user_id,
+            supervisory=supervisory,
+        ),
+        session_id,
+    )
 
 
 def _the_value(tag_values: tuple[str, ...], value: str | None) -> str:

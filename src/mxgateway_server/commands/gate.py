@@ -167,7 +167,13 @@ class CommandGate:
         if has_sparse(sent):
             sent = expand_sparse(sent)
         sent = complete_array_names(sent, self._lookup)
-        return Admitted(command, session.submit(sent, timeout), correlation_id, verdict.references, verdict.denied)
+        return Admitted(
+            command=command,
+            future=session.submit(sent, timeout),
+            correlation_id=correlation_id,
+            references=verdict.references,
+            denied=verdict.denied,
+        )
 
     def complete(self, session: Session, admitted: Admitted, call: CallInfo) -> bytes:
         """The serialised reply of an admitted command whose future is done.

@@ -67,7 +67,15 @@ class Layer:
             if primitive.name.casefold() == name.casefold() and primitive.definition_id == definition_id:
                 return
         number = _FIRST_EXTENSION + len(self.primitives)
-        self.primitives.append(Primitive(name, definition_id, kind, group, number))
+        self.primitives.append(
+            Primitive(
+                name=name,
+                definition_id=definition_id,
+                extension_type=kind,
+                execution_group=group,
+                mx_primitive_id=number,
+            )
+        )
         prefix = f"{name}." if name else ""
         for attribute in EXTENSION_ATTRIBUTES[_DEFINITION_NAMES.get(kind, kind)]:
             self.built_in[f"{prefix}{attribute.name}".casefold()] = attribute

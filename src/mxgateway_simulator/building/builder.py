@@ -130,7 +130,13 @@ class _Builder:
         self._spellings()
         self._rows.flush()
         deployed = sum(instance.deployed for instance in planned)
-        return BuildResult(self._path, description.name, deployed, len(self._templates), dict(self._rows.counts))
+        return BuildResult(
+            path=self._path,
+            galaxy=description.name,
+            objects=deployed,
+            templates=len(self._templates),
+            rows=dict(self._rows.counts),
+        )
 
     def _id(self, kind: str) -> int:
         self._next[kind] += 1
@@ -175,8 +181,18 @@ class _Builder:
             codebase="1.0",
         )
         root = self._primitive_definition(definition_id, "", base.attributes)
-        layer = Layer.root(Primitive("", root, "", 0, 1), base.attributes)
-        template = _Template(gobject_id, package_id, definition_id, base.category_id, name, layer)
+        layer = Layer.root(
+            Primitive(name="", definition_id=root, extension_type="", execution_group=0, mx_primitive_id=1),
+            base.attributes,
+        )
+        template = _Template(
+            gobject_id=gobject_id,
+            package_id=package_id,
+            definition_id=definition_id,
+            category_id=base.category_id,
+            name=name,
+            layer=layer,
+        )
         self._store_template(template, None)
         return template
 
@@ -202,13 +218,13 @@ class _Builder:
 
     def _derive(self, name: str, parent: _Template) -> _Template:
         return _Template(
-            self._id("gobject"),
-            self._id("package"),
-            parent.definition_id,
-            parent.category_id,
-            name,
-            parent.layer.derive(),
-            dict(parent.contains),
+            gobject_id=self._id("gobject"),
+            package_id=self._id("package"),
+            definition_id=parent.definition_id,
+            category_id=parent.category_id,
+            name=name,
+            layer=parent.layer.derive(),
+            contains=dict(parent.contains),
         )
 
     def _store_template(

@@ -47,7 +47,9 @@ class LmxProxy:
         self._sink = sink
         self._schedule = Schedule()
         self._subscriptions = Subscriptions(tags, self._schedule, sink)
-        self._writes = Writes(tags, directory, self._subscriptions, self._schedule, sink)
+        self._writes = Writes(
+            tags=tags, directory=directory, subscriptions=self._subscriptions, schedule=self._schedule, sink=sink
+        )
         self._servers: dict[int, Server] = {}
         self._next_server = 1
 
@@ -127,7 +129,9 @@ class LmxProxy:
             for known in server.items.values():
                 if (known.reference, known.context, known.is_buffered) == (definition, context, is_buffered):
                     return known
-        item = Item(server, server.next_item, definition, context, is_buffered)
+        item = Item(
+            server=server, handle=server.next_item, reference=definition, context=context, is_buffered=is_buffered
+        )
         server.next_item += 1
         server.items[item.handle] = item
         return item
@@ -191,7 +195,10 @@ class LmxProxy:
         """E_INVALIDARG unless the item is advised, its type is known, and there is a value; else completed by event."""
         item, binding, time_ns = self._writeable(server_handle, item_handle, value, time)
         user = item.server.users.get(user_id)
-        self._writes.accept(PendingWrite(item, binding, value, time_ns, item.advise, user), now_ns)
+        self._writes.accept(
+            PendingWrite(item=item, binding=binding, value=value, time_ns=time_ns, advise=item.advise, user=user),
+            now_ns,
+        )
 
     def write_secured(
         self,
@@ -209,7 +216,16 @@ class LmxProxy:
         if not users and self._switches.secured_needs_authenticated_user:
             raise MxComError(hresults.E_SECURED_WRITE_REFUSED, "no user was authenticated on this server handle")
         current, verifier = users.get(current_user_id), users.get(verifier_user_id)
-        write = PendingWrite(item, binding, value, time_ns, item.advise, current, secured=True, verifier=verifier)
+        write = PendingWrite(
+            item=item,
+            binding=binding,
+            value=value,
+            time_ns=time_ns,
+            advise=item.advise,
+            user=current,
+            secured=True,
+            verifier=verifier,
+        )
         self._writes.accept(write, now_ns)
 
     def _writeable(

@@ -100,7 +100,16 @@ class AlarmRollup:
         severity, acked, over = urgent or (0, True, True)
         if following != NEVER:
             following = max(following, at + self._grid_ns)
-        return _Totals(sum(counts), unacked, tuple(counts), severity, acked, not over, changed, following)
+        return _Totals(
+            active=sum(counts),
+            unacked=unacked,
+            by_severity=tuple(counts),
+            severity=severity,
+            acked=acked,
+            in_alarm=not over,
+            changed_ns=changed,
+            next_ns=following,
+        )
 
 
 _FIELDS = {

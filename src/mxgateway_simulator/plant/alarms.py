@@ -99,9 +99,25 @@ class Alarm:
         else:
             on_ns, off_ns = self._last_alarm(now.changed_ns)
         if not self._enabled():
-            return AlarmState(False, True, on_ns, off_ns, ack.time_ns, now.changed_ns, now.next_ns, ack.comment)
+            return AlarmState(
+                in_alarm=False,
+                acked=True,
+                on_ns=on_ns,
+                off_ns=off_ns,
+                acked_ns=ack.time_ns,
+                changed_ns=now.changed_ns,
+                next_ns=now.next_ns,
+                comment=ack.comment,
+            )
         return AlarmState(
-            in_alarm, ack.time_ns >= on_ns, on_ns, off_ns, ack.time_ns, now.changed_ns, now.next_ns, ack.comment
+            in_alarm=in_alarm,
+            acked=ack.time_ns >= on_ns,
+            on_ns=on_ns,
+            off_ns=off_ns,
+            acked_ns=ack.time_ns,
+            changed_ns=now.changed_ns,
+            next_ns=now.next_ns,
+            comment=ack.comment,
         )
 
     def _last_alarm(self, changed_ns: int) -> tuple[int, int]:

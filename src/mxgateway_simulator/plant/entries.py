@@ -110,12 +110,12 @@ def decode(kind: str, text: str) -> Entry | None:
 def _written(plain: Mapping[str, Any]) -> Written:
     value = plain["v"]
     return Written(
-        tuple(value) if isinstance(value, list) else value,
-        int(plain["q"]),
-        int(plain["t"]),
-        int(plain["w"]),
-        plain.get("s"),
-        tuple(Step(int(at), value) for at, value in plain.get("h", ())),
+        value=tuple(value) if isinstance(value, list) else value,
+        quality=int(plain["q"]),
+        time_ns=int(plain["t"]),
+        written_ns=int(plain["w"]),
+        shape=plain.get("s"),
+        steps=tuple(Step(int(at), value) for at, value in plain.get("h", ())),
     )
 
 

@@ -187,7 +187,11 @@ class Plant:
         if not tag.row.is_array and isinstance(value, (bool, int, float)):
             earlier = held.steps if held and held.steps else (Step(0, before),)
             steps = (*earlier, Step(now_ns, value))[-STEPS_KEPT:]
-        edit.put(VALUE, tag.key, Written(value, q.GOOD, time_ns, now_ns, tag.shape, steps))
+        edit.put(
+            VALUE,
+            tag.key,
+            Written(value=value, quality=q.GOOD, time_ns=time_ns, written_ns=now_ns, shape=tag.shape, steps=steps),
+        )
         return True
 
 

@@ -132,12 +132,12 @@ class PlantTags:
         if alarm is None:
             active = self._plant.galaxy.attribute(obj.package_id, f"{row.anchor}.ActiveAlarmState")
             alarm = self._alarms[anchor.key] = Alarm(
-                self._plant.board,
-                anchor.key,
-                partial(self._plant.sample, anchor),
-                partial(self._plant.steps, anchor),
-                bool(active.value) if active else True,
-                self._alarm_owners(obj),
+                board=self._plant.board,
+                anchor=anchor.key,
+                sample=partial(self._plant.sample, anchor),
+                steps=partial(self._plant.steps, anchor),
+                active=bool(active.value) if active else True,
+                owners=self._alarm_owners(obj),
             )
         return alarm
 
