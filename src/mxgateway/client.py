@@ -50,7 +50,7 @@ class GatewayClient:
             options: all options as one object, or
             stub: as for the constructor.
             **settings: the fields of ClientOptions, for example
-                `connect(endpoint="localhost:5001", api_key=key, ca_file="gateway.pem")`.
+                `connect(endpoint="localhost:5001", api_key=key, ca_file="gateway-ca.pem")`.
 
         Raises:
             TypeError: both, or neither, of options and settings; a setting that ClientOptions does not have.

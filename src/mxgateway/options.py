@@ -44,7 +44,7 @@ class ClientOptions:
         endpoint: `host:port`, without a scheme; IPv6 as `[::1]:5001`.
         api_key: `mxgw_<id>_<secret>`, sent with every call; never part of repr or of any error text.
         plaintext: True for an unencrypted channel. TLS is the default, and nothing else ever switches it off.
-        ca_file: PEM file of the certificate authority (or of the gateway's self-signed certificate) to trust; None
+        ca_file: PEM file of the certificate authority to trust, for example the gateway's own `gateway-ca.pem`; None
             for the roots of the system.
         server_name_override: name to expect in the certificate in place of the endpoint's host, for tests.
         connect_timeout: seconds until `connect` gives up; None connects at the first call instead.

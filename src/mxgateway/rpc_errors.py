@@ -60,8 +60,19 @@ _OF_GALAXY: dict[grpc.StatusCode, type[MxGatewayError]] = {grpc.StatusCode.NOT_F
 
 _HINTS = (
     (
+        "certificate has expired",
+        "the gateway's certificate has ended, or this machine's clock is wrong: compare the date here and on the "
+        "gateway's machine; there, mxgateway cert show tells the end",
+    ),
+    (
+        "certificate is not yet valid",
+        "this machine's clock is behind, or the gateway's was ahead when it made its certificate: compare the date "
+        "here and on the gateway's machine",
+    ),
+    (
         "CERTIFICATE_VERIFY_FAILED",
-        "ca_file (--ca-file) has to be this gateway's certificate or that of the authority which signed it",
+        "ca_file (--ca-file) has to be the authority that signed this gateway's certificate: its own gateway-ca.pem, "
+        "which mxgateway cert show names, or your company's",
     ),
     (
         "WRONG_VERSION_NUMBER",
@@ -100,7 +111,7 @@ def map_rpc_error(
     kind = _kind(code, reason, sessions)
     if code is grpc.StatusCode.INTERNAL and details.startswith(_CONNECTION_GONE):
         kind = MxGatewayConnectionError
-    text = f"{what}: {code.name}" + (f": {details}" if details else "") + hint(details)
+    text = f"{what}: {code.name}" + hint(details) + (f": {details}" if details else "")
     if code is grpc.StatusCode.UNAUTHENTICATED:
         text += f" ({_KEY_REFUSED if any(secrets) else _NO_KEY})"
     return kind(text, correlation_id=correlation_id, grpc_code=code, retry_after=retry_after, reason=reason)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import datetime
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from mxgateway_server.access.callers import current_call
 from mxgateway_server.access.keys import Pepper, load_pepper
 from mxgateway_server.access.store import KeyStore
 from mxgateway_server.access.throttle import Throttle
+from mxgateway_server.certificates.keeper import CertificateKeeper
 from mxgateway_server.commands.gate import CommandGate
 from mxgateway_server.config.settings import Settings
 from mxgateway_server.errors import ConfigurationError
@@ -31,7 +31,6 @@ from mxgateway_server.rpc.guard import Guard
 from mxgateway_server.rpc.live_streams import LiveStreams
 from mxgateway_server.rpc.server import Endpoint, RpcServer
 from mxgateway_server.rpc.servicer import SERVICE, GatewayServicer
-from mxgateway_server.rpc.tls import ServerCertificate
 from mxgateway_server.sessions.manager import SessionManager
 from mxgateway_server.state import prepare_state
 from mxgateway_server.status import GatewayStatus, StatusReader
@@ -63,7 +62,7 @@ class Parts:
     """What a gateway consists of; `background` outlives the sessions, and ends in the reverse order."""
 
     server: RpcServer
-    certificate: ServerCertificate | None
+    certificate: CertificateKeeper | None
     sessions: SessionManager
     pool: WorkerPool
     launcher: Launcher
@@ -93,12 +92,18 @@ class Gateway:
         self._clock = clock or SystemClock()
         self._stop = asyncio.Event()
         self._stop_now = asyncio.Event()
+        self._certificate: CertificateKeeper | None = None
 
     def request_stop(self) -> None:
         """Begins an orderly stop; asked for again, everything ends at once."""
         if self._stop.is_set():
             self._stop_now.set()
         self._stop.set()
+
+    def reload(self) -> None:
+        """Looks now whether the certificate has changed; it is looked at every few seconds anyway."""
+        if self._certificate is not None:
+            self._certificate.reload_soon()
 
     async def run(self, on_running: Callable[[Running], None] = lambda _: None) -> None:
         """Serves until `request_stop`.
@@ -130,7 +135,7 @@ class Gateway:
         prepare_state(settings.state_path)
         place = await asyncio.to_thread(find_galaxy, settings.galaxy.connection_string, settings.state_path)
         plan = wiring.worker_plan(settings, place)
-        certificate = self._certificate()
+        certificate = self._certificate = await self._keep_certificate()
         pepper = load_pepper(wiring.in_state(settings, settings.authentication.pepper_file, "pepper"))
         store = await KeyStore.open(
             wiring.key_store(settings), pepper, clock, migrate=settings.authentication.run_migrations_on_startup
@@ -174,6 +179,7 @@ class Gateway:
             streams=streams,
         )
         upkeep = Upkeep(duties.all())
+        keepers = () if certificate is None else (certificate,)
         return Parts(
             server=RpcServer(settings, Guard(authenticator, audit, streams), handlers),
             certificate=certificate,
@@ -192,24 +198,17 @@ class Gateway:
                 galaxy=galaxy,
                 audit=audit,
                 streams=streams,
+                certificate=certificate,
             ),
-            background=(audit, galaxy, LoopLagLog(settings.logging.loop_lag_interval_seconds), upkeep),
+            background=(audit, galaxy, LoopLagLog(settings.logging.loop_lag_interval_seconds), upkeep, *keepers),
         )
 
-    def _certificate(self) -> ServerCertificate | None:
-        plan = wiring.certificate_plan(self._settings)
-        if plan is None:
+    async def _keep_certificate(self) -> CertificateKeeper | None:
+        settings = self._settings
+        source = wiring.certificate_source(settings)
+        if source is None:
             return None
-        certificate = plan.obtain(datetime.datetime.now(datetime.UTC))
-        logger.info(
-            "certificate",
-            made_now=certificate.was_made,
-            file=str(certificate.ca_file),
-            sha256=certificate.thumbprint,
-            names=list(certificate.names),
-            not_after=f"{certificate.not_after:%Y-%m-%d}",
-        )
-        return certificate
+        return await asyncio.to_thread(CertificateKeeper, source, self._clock, settings.tls.expiry_warning_days)
 
     def _authenticator(self, store: KeyStore, pepper: Pepper) -> Authenticator | None:
         settings = self._settings.authentication

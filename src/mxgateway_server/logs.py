@@ -96,7 +96,7 @@ def configure(level: str = "info", style: str = "console", stream: TextIO | None
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,
     )
-    handler = logging.StreamHandler(target)
+    handler = logging.StreamHandler(_CurrentStderr() if stream is None else stream)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[structlog.stdlib.add_logger_name, *shared],
@@ -114,6 +114,16 @@ def configure(level: str = "info", style: str = "console", stream: TextIO | None
     logging.getLogger("asyncio").setLevel(logging.WARNING)
     # It writes a traceback for each refused login and each server that is away; the gateway's own line says it all.
     logging.getLogger("pytds").setLevel(logging.ERROR)
+
+
+class _CurrentStderr:
+    """Whatever stderr is when a line is written: a program that runs commands in itself may change it."""
+
+    def write(self, text: str) -> None:
+        sys.stderr.write(text)
+
+    def flush(self) -> None:
+        sys.stderr.flush()
 
 
 class _ConfiguredHandler(logging.Handler):

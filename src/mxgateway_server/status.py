@@ -15,6 +15,7 @@ from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_contract.generated import mxaccess_worker_pb2 as wpb
 from mxgateway_protocol.clock import Clock
 from mxgateway_server.access.audit import AuditLog
+from mxgateway_server.certificates.keeper import CertificateKeeper
 from mxgateway_server.galaxy.component import GalaxyComponent
 from mxgateway_server.sessions.manager import SessionManager
 from mxgateway_server.sessions.session import Session
@@ -172,6 +173,23 @@ class AuditStatus:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CertificateStatus:
+    """The certificate that the TLS endpoint presents.
+
+    Attributes:
+        sha256: its thumbprint.
+        names: names and addresses that it is for.
+        not_after: end of its validity.
+        problem: why the files that lie there now are not presented; empty when they are.
+    """
+
+    sha256: str
+    names: tuple[str, ...]
+    not_after: datetime
+    problem: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GatewayStatus:
     """The whole picture.
 
@@ -181,6 +199,7 @@ class GatewayStatus:
         is_stopping: whether it takes nothing new any more.
         max_sessions: sessions that there may be.
         live_streams: calls that are streams, of every kind, those of the health service included.
+        certificate: None without a TLS endpoint.
     """
 
     taken_ns: int
@@ -193,6 +212,7 @@ class GatewayStatus:
     live_streams: int
     galaxy: GalaxyStatus
     audit: AuditStatus
+    certificate: CertificateStatus | None
 
     def session(self, session_id: str) -> SessionStatus | None:
         """The session of this id; None when it is not there any more."""
@@ -212,6 +232,7 @@ class StatusReader:
         galaxy: GalaxyComponent,
         audit: AuditLog,
         streams: Sized,
+        certificate: CertificateKeeper | None = None,
     ) -> None:
         self._clock = clock
         self._sessions = sessions
@@ -220,6 +241,7 @@ class StatusReader:
         self._galaxy = galaxy
         self._audit = audit
         self._streams = streams
+        self._certificate = certificate
         self._began = clock.monotonic()
 
     def take(self) -> GatewayStatus:
@@ -246,6 +268,7 @@ class StatusReader:
             live_streams=len(self._streams),
             galaxy=galaxy_status(self._galaxy),
             audit=AuditStatus(waiting=self._audit.waiting, lost=self._audit.lost, failures=self._audit.failures),
+            certificate=None if self._certificate is None else certificate_status(self._certificate),
         )
 
 
@@ -296,6 +319,14 @@ def worker_status(worker: WorkerClient) -> WorkerStatus:
         refused_events=beat.refused_events_total,
         suppressed_lines=worker.suppressed_lines,
         unsent_bytes=worker.unsent_bytes,
+    )
+
+
+def certificate_status(keeper: CertificateKeeper) -> CertificateStatus:
+    """The certificate that is presented now."""
+    current = keeper.current
+    return CertificateStatus(
+        sha256=current.thumbprint, names=current.names, not_after=current.not_after, problem=keeper.problem
     )
 
 

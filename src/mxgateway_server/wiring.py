@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from mxgateway_server.certificates.automatic import AutomaticCertificate
+from mxgateway_server.certificates.presented import CertificateSource, HostNames
+from mxgateway_server.certificates.provided import ProvidedCertificate
 from mxgateway_server.config.settings import Settings
 from mxgateway_server.errors import ConfigurationError
 from mxgateway_server.events.ring import RingLimits
 from mxgateway_server.events.subscriber import SubscriberLimits
 from mxgateway_server.galaxy.component import GalaxyTiming
 from mxgateway_server.galaxy.place import GalaxyPlace
-from mxgateway_server.rpc.tls import CertificatePlan
 from mxgateway_server.sessions.manager import SessionOptions
 from mxgateway_server.sessions.state import SessionLimits
 from mxgateway_server.workers.client import WorkerLimits
@@ -28,18 +30,27 @@ def key_store(settings: Settings) -> str:
     return settings.authentication.database or str(settings.state_path / "keys.db")
 
 
-def certificate_plan(settings: Settings) -> CertificatePlan | None:
-    """Which certificate the TLS endpoint shows; None without such an endpoint."""
+def certificate_source(settings: Settings) -> CertificateSource | None:
+    """Where the TLS endpoint's certificate comes from: the operator's files when they are named, else its own.
+
+    None without such an endpoint.
+    """
+    tls = settings.tls
     if not settings.listen:
         return None
+    if tls.certificate_file:
+        return ProvidedCertificate(tls.certificate_file, tls.key_file)
+    return automatic_certificate(settings)
+
+
+def automatic_certificate(settings: Settings) -> AutomaticCertificate:
+    """The certificate that the gateway makes and renews itself."""
     tls = settings.tls
-    return CertificatePlan(
-        certificate_file=tls.certificate_file,
-        key_file=tls.key_file,
-        self_signed_directory=in_state(settings, tls.self_signed_directory, "certs"),
-        additional_names=tls.additional_dns_names,
+    return AutomaticCertificate(
+        in_state(settings, tls.self_signed_directory, "certs"),
+        HostNames(tls.additional_dns_names),
         validity_years=tls.validity_years,
-        regenerate_if_expired=tls.regenerate_if_expired,
+        renews=tls.regenerate_if_expired,
     )
 
 

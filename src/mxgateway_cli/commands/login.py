@@ -42,7 +42,7 @@ def login(
 
     \b
     Examples:
-      mxgw-py login --endpoint gateway:5001 --ca-file gateway.pem
+      mxgw-py login --endpoint gateway:5001 --ca-file gateway-ca.pem
       mxgw-py login --endpoint gateway:5001 --api-key-env MXGATEWAY_API_KEY --profile plant
     """
     if api_key_env is not None and api_key_file is not None:

@@ -9,13 +9,13 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-import os
 import re
 import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from mxgateway_server.errors import ConfigurationError
+from mxgateway_server.state import write_private
 
 PREFIX = "mxgw_"
 SECRET_BYTES = 32
@@ -124,25 +124,3 @@ def _make_pepper(path: Path) -> bytes:
             f"authentication.pepper_file {path}: {error.strerror}; choose a state_dir that the gateway may write"
         ) from None
     return data
-
-
-def write_private(path: Path, data: bytes, *, exclusive: bool = False) -> None:
-    """Writes a file that only its owner may read, completely or not at all.
-
-    Raises:
-        FileExistsError: `exclusive`, and it is there already.
-        OSError: it cannot be written.
-    """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        if exclusive:
-            os.link(temporary, path)
-        else:
-            temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -13,6 +13,7 @@ from mxgateway_server import __version__
 _COMMANDS = {
     "serve": ("mxgateway_server.cli.serve", "serve"),
     "apikey": ("mxgateway_server.cli.apikey", "apikey"),
+    "cert": ("mxgateway_server.cli.cert", "cert"),
     "check-config": ("mxgateway_server.cli.check_config", "check_config"),
     "galaxy": ("mxgateway_server.cli.galaxy", "galaxy"),
 }

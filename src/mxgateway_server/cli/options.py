@@ -10,6 +10,7 @@ import click
 from mxgateway_server.config.settings import Settings
 from mxgateway_server.config.sources import load
 from mxgateway_server.errors import ConfigurationError
+from mxgateway_server.logs import configure
 
 config_option = click.option(
     "--config", "config_file", type=click.Path(path_type=Path), help="Settings file (TOML).", envvar="MXGATEWAY_CONFIG"
@@ -20,8 +21,10 @@ state_option = click.option(
 
 
 def load_or_fail(config_file: Path | None, flags: dict[str, Any]) -> Settings:
-    """The settings, or a one-line error that names the setting."""
+    """The settings, or a one-line error that names the setting. Warnings go to stderr from here on."""
     try:
-        return load(config_file, {name: value for name, value in flags.items() if value is not None})
+        settings = load(config_file, {name: value for name, value in flags.items() if value is not None})
     except ConfigurationError as error:
         raise click.ClickException(str(error)) from error
+    configure("warning", settings.logging.format)
+    return settings

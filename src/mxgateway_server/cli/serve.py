@@ -54,7 +54,11 @@ def serve(
     announce: bool,
     stop_on_stdin_close: bool,
 ) -> None:
-    """Run the gateway until SIGINT, SIGTERM or SIGHUP; a second signal ends it at once."""
+    """Run the gateway until SIGINT or SIGTERM; a second signal ends it at once.
+
+    SIGHUP looks at the certificate files, which are looked at every few seconds anyway. In a terminal it means that the
+    terminal is gone, and ends the gateway.
+    """
     settings = load_or_fail(
         config_file,
         {
@@ -85,7 +89,7 @@ async def _serve(settings: Settings, announce: bool, stop_on_stdin_close: bool) 
     from mxgateway_server.app import Gateway, Running
 
     gateway = Gateway(settings)
-    remove_handlers = _install_signals(gateway.request_stop)
+    remove_handlers = _install_signals(gateway.request_stop, gateway.reload)
     if stop_on_stdin_close:
         _watch_stdin(gateway.request_stop)
 
@@ -113,15 +117,15 @@ async def _serve(settings: Settings, announce: bool, stop_on_stdin_close: bool) 
         remove_handlers()
 
 
-def _install_signals(stop: Callable[[], None]) -> Callable[[], None]:
+def _install_signals(stop: Callable[[], None], reload: Callable[[], None]) -> Callable[[], None]:
     loop = asyncio.get_running_loop()
-    signals = [signal.SIGINT, signal.SIGTERM]
+    signals: dict[signal.Signals, Callable[[], None]] = {signal.SIGINT: stop, signal.SIGTERM: stop}
     if hasattr(signal, "SIGHUP"):
-        # The terminal is gone; under nohup, which ignores it, it stays ignored.
+        # Under nohup, which ignores it, it stays ignored.
         if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:
-            signals.append(signal.SIGHUP)
-        for number in signals:
-            loop.add_signal_handler(number, stop)
+            signals[signal.SIGHUP] = stop if _is_in_a_terminal() else reload
+        for number, action in signals.items():
+            loop.add_signal_handler(number, action)
 
         def remove() -> None:
             for number in signals:
@@ -139,6 +143,10 @@ def _install_signals(stop: Callable[[], None]) -> Callable[[], None]:
             signal.signal(number, handler)
 
     return restore
+
+
+def _is_in_a_terminal() -> bool:
+    return any(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stderr))
 
 
 def _watch_stdin(stop: Callable[[], None]) -> None:

@@ -169,17 +169,20 @@ class GalaxySettings(Section):
 
 class TlsSettings(Section):
     certificate_file: str = ""
-    """PEM certificate chain of the operator; with `key_file`. Empty for a self-signed one that is made and kept."""
+    """PEM certificate chain of the operator; with `key_file`. A new one is taken up without a restart. Empty for one of
+    the gateway's own authority, which clients trust as `gateway-ca.pem`."""
     key_file: str = ""
     """PEM private key of `certificate_file`, without a pass phrase."""
     self_signed_directory: str = ""
-    """Where the self-signed certificate lives; empty for `certs` in the state directory."""
+    """Where the gateway's own authority and certificate live; empty for `certs` in the state directory."""
     validity_years: int = Field(default=10, ge=1, le=100)
-    """Years that a self-signed certificate is valid, from the day it is made."""
+    """Years that the gateway's own authority is valid; its certificate gets a successor with the same key in time."""
     additional_dns_names: tuple[str, ...] = ()
     """Further names or addresses under which clients reach the gateway."""
     regenerate_if_expired: bool = True
-    """Makes a new self-signed certificate at a start after the end of the old one; off, the start is refused."""
+    """Renews the gateway's own certificate before its end; off, a start after the end is refused."""
+    expiry_warning_days: int = Field(default=30, ge=0, le=3650)
+    """Days before the end of the certificate from which on the log warns of it, once a day."""
 
 
 class LoggingSettings(Section):

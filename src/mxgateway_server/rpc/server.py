@@ -9,12 +9,13 @@ import grpc
 import grpc.aio
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
+from mxgateway_server.certificates.keeper import CertificateKeeper
 from mxgateway_server.config.addresses import split_address
 from mxgateway_server.config.settings import Settings
 from mxgateway_server.errors import ConfigurationError
 from mxgateway_server.logs import get_logger
 from mxgateway_server.rpc.guard import Guard
-from mxgateway_server.rpc.tls import ServerCertificate
+from mxgateway_server.rpc.tls import server_credentials
 
 logger = get_logger(__name__)
 
@@ -87,7 +88,7 @@ class RpcServer:
             reflection_pb2_grpc.add_ServerReflectionServicer_to_server(servicer, collected)
         self._server.add_generic_rpc_handlers((guard.over(collected.handlers),))
 
-    async def start(self, certificate: ServerCertificate | None) -> list[Endpoint]:
+    async def start(self, certificate: CertificateKeeper | None) -> list[Endpoint]:
         """Listens; the health service says NOT_SERVING until `serving`.
 
         Raises:
@@ -96,9 +97,9 @@ class RpcServer:
         endpoints = []
         if self._settings.listen:
             assert certificate is not None
-            credentials = grpc.ssl_server_credentials([(certificate.private_key, certificate.certificate_chain)])
+            credentials = server_credentials(certificate)
             address = self._bind("listen", self._settings.listen, credentials)
-            endpoints.append(Endpoint(address, True, str(certificate.ca_file)))
+            endpoints.append(Endpoint(address, True, str(certificate.current.ca_file)))
         if self._settings.listen_plaintext:
             endpoints.append(Endpoint(self._bind("listen_plaintext", self._settings.listen_plaintext, None), False))
         await self._set_health(health_pb2.HealthCheckResponse.NOT_SERVING)

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 import structlog
 from structlog.testing import capture_logs
+from tests.support.certificates import earlier_pair
 from tests.support.galaxy_answers import expanded_attributes, expanded_hierarchy
 from tests.support.galaxy_rows import DEPLOYED, EXPECTED_OBJECTS, edge_database, set_deploy_time
 from tests.support.tds_server import Fault, TdsServer, running_tds_server
@@ -27,7 +28,6 @@ from mxgateway_server import logs
 from mxgateway_server.galaxy import GalaxyComponent, GalaxyTiming, SqlGalaxySource
 from mxgateway_server.galaxy.cache import CacheStatus
 from mxgateway_server.galaxy.errors import GalaxyDataError, GalaxySourceError, GalaxyTimeoutError
-from mxgateway_server.rpc.tls import CERTIFICATE_NAME, self_signed
 
 
 @pytest.fixture
@@ -154,8 +154,8 @@ def test_refused_login_leaves_no_traceback(server: TdsServer, driver: str) -> No
 def test_no_login_without_the_encryption_asked_for(server: TdsServer, name: str, options: str, tmp_path: Path) -> None:
     """A driver told to encrypt does not log in to a server that cannot, so that the password never travels bare."""
     need_driver(name)
-    self_signed(tmp_path, datetime.now(UTC), names=("localhost",))
-    ca_file = tmp_path / CERTIFICATE_NAME
+    earlier_pair(tmp_path, datetime.now(UTC))
+    ca_file = tmp_path / "gateway.crt"
     reader = SqlGalaxySource(server.url(name, options=options.format(ca_file=ca_file)), command_timeout=20)
     with pytest.raises(GalaxySourceError, match="cannot be reached"):
         reader.test_connection()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import json
 import os
 import signal
@@ -17,15 +18,20 @@ import psutil
 import pytest
 import structlog
 from click.testing import CliRunner, Result
+from cryptography import x509
 from grpc_health.v1 import health_pb2, health_pb2_grpc
+from tests.support.certificates import presented
 from tests.support.gateway import ROOT
-from tests.support.waiting import wait_until
+from tests.support.waiting import eventually, wait_until
 
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway.generated import mxaccess_gateway_pb2_grpc as pb_grpc
+from mxgateway_server.certificates.authority import thumbprint
 from mxgateway_server.cli.main import main
 from mxgateway_server.errors import ConfigurationError
 from mxgateway_server.state import prepare_state
+
+serve = importlib.import_module("mxgateway_server.cli.serve")
 
 CONFIG = """
 [worker]
@@ -144,7 +150,7 @@ def test_tls_with_the_announced_ca_file_serves_and_a_stranger_ca_does_not(shared
         assert caught.value.code() == grpc.StatusCode.UNAVAILABLE
 
 
-@pytest.mark.parametrize("how", ["SIGTERM", "SIGINT", "SIGHUP", "stdin"])
+@pytest.mark.parametrize("how", ["SIGTERM", "SIGINT", "stdin"])
 def test_asked_to_stop_it_ends_in_order_with_code_0_and_without_workers(served: Served, how: str) -> None:
     with served.channel() as channel:
         session = open_session(served, channel).session_id
@@ -165,6 +171,46 @@ def test_asked_to_stop_it_ends_in_order_with_code_0_and_without_workers(served: 
     gone(workers)
     assert "gateway_stopped" in served.text()
     assert "event_loop_lag" in served.text()
+
+
+def certificate_of(gateway: Served) -> x509.Certificate:
+    endpoint = gateway.ready["endpoints"][0]
+    return presented(endpoint["address"].replace("localhost", "127.0.0.1"), Path(endpoint["caFile"]))
+
+
+def test_sighup_takes_up_a_renewed_certificate_and_sessions_go_on(served: Served, tmp_path: Path) -> None:
+    before = certificate_of(served)
+    with served.channel() as channel:
+        session = open_session(served, channel).session_id
+        stub = pb_grpc.MxAccessGatewayStub(channel)  # type: ignore[no-untyped-call]
+        stream = stub.StreamEvents(pb.StreamEventsRequest(session_id=session), metadata=served.auth)
+        stream.initial_metadata()
+        renewed = mxgateway("cert", "renew", "--state-dir", str(tmp_path), "--json")
+        assert renewed.exit_code == 0, renewed.output
+        served.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: "certificate_reloaded" in served.text())
+        after = certificate_of(served)
+        assert after.serial_number != before.serial_number
+        assert thumbprint(after) == json.loads(renewed.stdout)["sha256"]
+        closed = stub.CloseSession(pb.CloseSessionRequest(session_id=session), metadata=served.auth)
+        assert closed.final_state == pb.SESSION_STATE_CLOSED
+    assert served.process.poll() is None
+
+
+@pytest.mark.parametrize(("is_in_a_terminal", "expected"), [(True, ["stop"]), (False, ["reload"])])
+async def test_a_hangup_ends_what_runs_in_a_terminal(
+    is_in_a_terminal: bool, expected: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serve, "_is_in_a_terminal", lambda: is_in_a_terminal)
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    done: list[str] = []
+    remove = serve._install_signals(lambda: done.append("stop"), lambda: done.append("reload"))
+    try:
+        os.kill(os.getpid(), signal.SIGHUP)
+        await eventually(lambda: done == expected)
+    finally:
+        remove()
+        signal.signal(signal.SIGHUP, before)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="modes are POSIX's")

@@ -29,7 +29,7 @@ def options(key: str) -> ClientOptions:
     return ClientOptions(
         endpoint="gateway.plant.example:5001",
         api_key=key,
-        ca_file="plant-ca.pem",
+        ca_file="gateway-ca.pem",
         call_timeout=10.0,
         retry=RetryPolicy(max_attempts=3),
     )

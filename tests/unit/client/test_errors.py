@@ -6,6 +6,7 @@ import pickle
 from typing import Any
 
 import grpc
+import grpc.aio
 import pytest
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.rpc import error_details_pb2, status_pb2
@@ -29,6 +30,7 @@ from mxgateway import (
     MxGatewayWorkerError,
     Session,
 )
+from mxgateway.rpc_errors import map_rpc_error
 
 SECRET = "mxgw_id_sentinelsecret"
 
@@ -171,3 +173,21 @@ def test_errors_can_be_pickled() -> None:
     error = MxAccessError("text", hresult=-2147024809, correlation_id="id")
     copy = pickle.loads(pickle.dumps(error))
     assert (str(copy), copy.hresult, copy.correlation_id) == ("text", -2147024809, "id")
+
+
+@pytest.mark.parametrize(
+    ("details", "remedy"),
+    [
+        ("SSL_ERROR_SSL: error:1000007d: CERTIFICATE_VERIFY_FAILED: certificate has expired", "clock is wrong"),
+        ("SSL_ERROR_SSL: error:1000007d: CERTIFICATE_VERIFY_FAILED: certificate is not yet valid", "clock is behind"),
+        ("SSL_ERROR_SSL: error:1000007d: CERTIFICATE_VERIFY_FAILED: unable to get issuer", "gateway-ca.pem"),
+        ("connect failed: Connection refused", "is the gateway running"),
+    ],
+)
+def test_the_remedy_stands_before_what_the_libraries_say(details: str, remedy: str) -> None:
+    """A reader of one line learns what to do before the words of the TLS library, and of clocks where they count."""
+    failure = grpc.aio.AioRpcError(
+        grpc.StatusCode.UNAVAILABLE, grpc.aio.Metadata(), grpc.aio.Metadata(), details=f"addresses: {details}"
+    )
+    text = str(map_rpc_error(failure, "connect"))
+    assert 0 < text.index(remedy) < text.index(details)

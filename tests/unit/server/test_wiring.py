@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import datetime
 from pathlib import Path
 
 import pytest
+from tests.support.certificates import earlier_pair
 from tests.support.gateway import fake_settings
 
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_server import wiring
+from mxgateway_server.certificates.automatic import AutomaticCertificate
 from mxgateway_server.config.sources import load
 from mxgateway_server.errors import ConfigurationError
 from mxgateway_server.galaxy.place import GalaxyPlace
@@ -29,13 +32,22 @@ def test_files_without_a_setting_of_their_own_lie_in_the_state_directory(tmp_pat
 
 
 def test_a_certificate_is_for_the_endpoint_with_tls_only(tmp_path: Path) -> None:
-    assert wiring.certificate_plan(fake_settings(tmp_path)) is None
-    plan = wiring.certificate_plan(
+    assert wiring.certificate_source(fake_settings(tmp_path)) is None
+    source = wiring.certificate_source(
         fake_settings(tmp_path, listen="localhost:0", tls__additional_dns_names=("plant-gw",))
     )
-    assert plan is not None
-    assert (plan.certificate_file, plan.self_signed_directory) == ("", tmp_path / "certs")
-    assert plan.additional_names == ("plant-gw",)
+    assert isinstance(source, AutomaticCertificate)
+    made = source.load(datetime.datetime(2030, 1, 1, tzinfo=datetime.UTC))
+    assert made.ca_file == tmp_path / "certs" / "gateway-ca.pem"
+    assert "plant-gw" in made.names
+
+
+def test_the_operators_files_come_before_the_gateways_own(tmp_path: Path) -> None:
+    earlier_pair(tmp_path, datetime.datetime.now(datetime.UTC))
+    files = {"tls__certificate_file": str(tmp_path / "gateway.crt"), "tls__key_file": str(tmp_path / "gateway.key")}
+    source = wiring.certificate_source(fake_settings(tmp_path, listen="localhost:0", **files))
+    assert source is not None
+    assert source.load(datetime.datetime.now(datetime.UTC)).ca_file == tmp_path / "gateway.crt"
 
 
 def test_the_simulator_gets_the_galaxy_that_is_browsed(tmp_path: Path) -> None:

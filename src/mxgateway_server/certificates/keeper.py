@@ -1,0 +1,126 @@
+"""Keeps the endpoint's certificate fresh while the gateway runs, and tells when its end is near."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+
+from mxgateway_protocol.clock import Clock
+from mxgateway_server.certificates.presented import CertificateSource, ServerCertificate
+from mxgateway_server.errors import ConfigurationError
+from mxgateway_server.logs import get_logger
+from mxgateway_server.parts import work_until
+
+logger = get_logger(__name__)
+
+LOOK_SECONDS = 10.0
+TELL_SECONDS = 86_400.0
+
+
+class CertificateKeeper:
+    """The certificate that is presented now; looked at every few seconds, and at once when asked.
+
+    What cannot be used never replaces what is presented: the gateway goes on with what it has and says why.
+
+    Args:
+        source: where the certificate comes from.
+        clock: time.
+        warn_days: days before the end from which on the log tells of it, once a day.
+
+    Attributes:
+        current: what is presented.
+        problem: why the files that lie there now are not presented; empty when they are.
+    """
+
+    def __init__(self, source: CertificateSource, clock: Clock, warn_days: int = 30) -> None:
+        self._source = source
+        self._clock = clock
+        self._warn = datetime.timedelta(days=warn_days)
+        self.problem = ""
+        self._told_at: float | None = None
+        self._asked = asyncio.Event()
+        self._stop = asyncio.Event()
+        self.current = self._load()
+        self._tell_current("certificate")
+        self._tell_end()
+
+    def reload_soon(self) -> None:
+        """Looks at the files now instead of at the next turn."""
+        self._asked.set()
+
+    async def run(self) -> None:
+        """Looks again and again until `stop`."""
+        await work_until(self._stop, self._look_on())
+
+    async def stop(self) -> None:
+        self._stop.set()
+
+    async def _look_on(self) -> None:
+        while True:
+            try:
+                async with asyncio.timeout(LOOK_SECONDS):
+                    await self._asked.wait()
+            except TimeoutError:
+                pass
+            was_asked = self._asked.is_set()
+            self._asked.clear()
+            try:
+                await asyncio.to_thread(self.look)
+            except Exception:
+                logger.exception("certificate_look_failed")
+            if was_asked:
+                self._tell_current("certificate")
+
+    def look(self) -> None:
+        """One look at the files; blocks on the disk."""
+        try:
+            found = self._load()
+        except ConfigurationError as error:
+            problem = str(error)
+            if problem != self.problem:
+                logger.warning("certificate_not_reloaded", problem=problem, presented=self.current.thumbprint)
+            self.problem = problem
+        else:
+            self.problem = ""
+            is_new = (found.certificate_chain, found.private_key) != (
+                self.current.certificate_chain,
+                self.current.private_key,
+            )
+            self.current = found
+            if is_new:
+                self._told_at = None
+                self._tell_current("certificate_reloaded")
+        self._tell_end()
+
+    def _load(self) -> ServerCertificate:
+        return self._source.load(self._now())
+
+    def _now(self) -> datetime.datetime:
+        return datetime.datetime.fromtimestamp(self._clock.unix_ns() / 1e9, datetime.UTC)
+
+    def _tell_current(self, event: str) -> None:
+        current = self.current
+        logger.info(
+            event,
+            ca_file=str(current.ca_file),
+            sha256=current.thumbprint,
+            names=list(current.names),
+            not_after=f"{current.not_after:%Y-%m-%d}",
+        )
+
+    def _tell_end(self) -> None:
+        left = self.current.not_after - self._now()
+        now = self._clock.monotonic()
+        if left >= self._warn or (self._told_at is not None and now - self._told_at < TELL_SECONDS):
+            return
+        self._told_at = now
+        end = f"{self.current.not_after:%Y-%m-%d %H:%M} UTC"
+        remedy = (
+            "set tls.regenerate_if_expired, or run mxgateway cert renew"
+            if self._source.is_automatic
+            else "replace the files of tls.certificate_file and tls.key_file; they are taken up without a restart"
+        )
+        if left <= datetime.timedelta(0):
+            logger.error("certificate_expired", not_after=end, remedy=remedy)
+        else:
+            logger.warning("certificate_expires_soon", not_after=end, days=left.days, remedy=remedy)
