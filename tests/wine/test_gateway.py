@@ -1,0 +1,186 @@
+"""A gateway on this machine whose workers own the COM object: what any gateway does, and how COM's failures look."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from tests.support.shared_gateway import shared_gateway
+from tests.support.waiting import eventually
+from tests.wine.conftest import LAB, ROOT, winpath
+
+from mxgateway import (
+    ClientOptions,
+    GatewayClient,
+    MxGatewayError,
+    MxGatewaySessionError,
+    MxGatewayTimeoutError,
+    MxGatewayWorkerError,
+    Session,
+    from_mx_value,
+)
+from mxgateway.testing import LocalGateway
+
+pytestmark = [pytest.mark.shares_processes, pytest.mark.slow, pytest.mark.timeout(240)]
+
+TAG = "TestChildObject.TestInt"
+MOVING = "TestMachine_001.TestChangingInt"
+
+
+def configuration(folder: Path, table: Path, **stand_in: str) -> Path:
+    """Settings of a gateway over COM workers."""
+    variables = [f"{name}={value}" for name, value in {"LMXSIM_TABLE": winpath(table), **stand_in}.items()]
+    lab = f"MXGATEWAY_WINELAB={os.environ['MXGATEWAY_WINELAB']}"
+    command = [str(LAB / "worker.sh"), str(ROOT / "src"), lab, *variables, "--"]
+    file = folder / "gateway.toml"
+    file.write_text(
+        f"""
+[worker]
+backend = "com"
+command = {json.dumps(command)}
+pool_size = 1
+startup_timeout_seconds = 60
+heartbeat_interval_seconds = 0.5
+heartbeat_grace_seconds = 2
+heartbeat_stuck_ceiling_seconds = 4
+shutdown_timeout_seconds = 2
+"""
+    )
+    return file
+
+
+@pytest.fixture(scope="module")
+def gateway(plant_table: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalGateway]:
+    settings = configuration(tmp_path_factory.mktemp("com-gateway"), plant_table)
+    with shared_gateway(arguments=["--config", str(settings), "--allow-fault-injection"]) as running:
+        yield running
+
+
+@pytest.fixture
+async def client(gateway: LocalGateway) -> AsyncIterator[GatewayClient]:
+    options = ClientOptions(endpoint=gateway.endpoint, api_key=gateway.api_key, ca_file=gateway.ca_file)
+    async with asyncio.timeout(120), await GatewayClient.connect(options) as connected:
+        yield connected
+
+
+@pytest.fixture
+async def session(client: GatewayClient) -> AsyncIterator[Session]:
+    async with await client.open_session(client_session_name="on COM") as opened:
+        yield opened
+
+
+def test_what_holds_against_any_gateway_holds_over_com(gateway: LocalGateway) -> None:
+    """The checks that a site runs against its own gateway, all of them."""
+    environment = {
+        **os.environ,
+        "MXGATEWAY_INTEGRATION": "1",
+        "MXGATEWAY_ENDPOINT": gateway.endpoint,
+        "MXGATEWAY_API_KEY": gateway.api_key,
+        "MXGATEWAY_CA_FILE": str(gateway.ca_file),
+        "MXGATEWAY_TEST_ITEM": TAG,
+        "MXGATEWAY_TEST_WRITE_VALUE": "424200",
+    }
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/integration/test_any_gateway.py"]
+    run = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=200)
+    assert run.returncode == 0, run.stdout
+
+
+async def test_values_of_every_kind_arrive_as_the_simulator_sends_them(session: Session) -> None:
+    """The table was exported from the simulator, so through COM the same Python values come out again."""
+    server = await session.register("kinds")
+    tags = ["TestBool", "TestInt", "TestFloat", "TestDouble", "TestString", "TestIntArray[]", "TestStringArray[]"]
+    results = await session.read_bulk(server, [f"TestChildObject.{tag}" for tag in tags])
+    values = [from_mx_value(result.value) for result in results]
+    assert [type(value) for value in values] == [bool, int, float, float, str, list, list]
+
+
+async def test_a_subscription_follows_a_moving_tag(client: GatewayClient) -> None:
+    values = []
+    async with client.subscribe([MOVING]) as changes:
+        async for change in changes:
+            values.append(change.value)
+            if len(values) == 4:
+                break
+    assert values == sorted(values)
+    assert values[-1] > values[0]
+
+
+async def test_a_call_that_hangs_costs_its_own_session_only(client: GatewayClient, session: Session) -> None:
+    """The hang is found by the heartbeats; told apart from a crash; other sessions go on meanwhile."""
+    other = await client.open_session(client_session_name="hangs")
+    await other.inject_fault("hang_call", {"method": "advise", "seconds": "600"})
+    server = await other.register("hang")
+    item = await other.add_item(server, TAG)
+    with pytest.raises(MxGatewayError) as caught:
+        await other.advise(server, item)
+    assert isinstance(caught.value, MxGatewayWorkerError | MxGatewaySessionError | MxGatewayTimeoutError)
+    assert await session.ping("still here") == "still here"
+    with pytest.raises(MxGatewaySessionError, match="hangs"):
+        await other.ping("gone")
+    await other.close()
+
+
+@pytest.mark.parametrize("where", ["call", "event", "thread"])
+async def test_a_crash_ends_its_own_session_only(client: GatewayClient, session: Session, where: str) -> None:
+    """An access violation in a call or an event is told as such; one on LMXProxy's own thread takes the process."""
+    other = await client.open_session(client_session_name="crashes")
+    server = await other.register("crash")
+    item = await other.add_item(server, TAG)
+
+    async def break_down() -> None:
+        await other.inject_fault("access_violation", {"where": where})
+        await other.advise(server, item)
+        for _ in range(10_000):
+            await other.ping("alive?")
+
+    with pytest.raises(MxGatewayError) as caught:
+        await break_down()
+    text = str(caught.value)
+    if where == "thread":
+        assert "exit" in text or "ended" in text, text
+    else:
+        assert "access violation" in text, text
+    assert await session.ping("still here") == "still here"
+    await other.close()
+
+
+async def test_a_flood_does_not_hold_commands_back(session: Session) -> None:
+    """Pings are answered while nine thousand events pour in."""
+    server = await session.register("flood")
+    item = await session.add_item(server, "Sim.Burst.9000")
+    await session.advise(server, item)
+    for number in range(20):
+        assert await session.ping(str(number)) == str(number)
+
+
+def wine_workers() -> set[int]:
+    """Worker processes of this machine, as this machine numbers them."""
+    found = set()
+    for process in psutil.process_iter(["cmdline"]):
+        line = process.info["cmdline"] or []
+        if any("mxgateway_worker" in part for part in line) and any("python.exe" in part for part in line):
+            found.add(process.pid)
+    return found
+
+
+async def test_killing_the_gateway_leaves_no_worker(plant_table: Path, tmp_path: Path) -> None:
+    """The pipe's end is what ends them: no process of the session is left."""
+    before = wine_workers()
+    settings = configuration(tmp_path, plant_table)
+    async with LocalGateway.run("reference", arguments=["--config", str(settings)]) as running:
+        options = ClientOptions(endpoint=running.endpoint, api_key=running.api_key, ca_file=running.ca_file)
+        async with await GatewayClient.connect(options) as connected:
+            await connected.open_session()
+            mine = wine_workers() - before
+            assert mine
+            for child in psutil.Process().children():
+                if "mxgateway_server" in " ".join(child.cmdline()) and "serve" in child.cmdline():
+                    child.kill()
+            await eventually(lambda: not wine_workers() & mine)
