@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 import click
 
 from mxgateway_cli.failures import EXIT_FAILED, EXIT_INTERRUPTED
+from mxgateway_cli.output import escape_what_does_not_encode
 
 # Where each command lives, in the order of the help. A module loads only when its command runs (or for the help).
 SECTIONS = {
@@ -136,6 +137,7 @@ class LazyGroup(click.Group):
         """Runs one invocation and returns its exit code; failures are shown on stderr."""
         # gRPC's own lines about failed handshakes would only repeat, in its words, what the error says.
         os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
+        escape_what_does_not_encode()
         try:
             result = super().main(args, standalone_mode=False, **extra)
         except click.ClickException as error:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
 import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
@@ -50,6 +52,17 @@ def emit(payload: Any, output_json: bool, text: str | Iterable[str]) -> None:
         click.echo(line)
 
 
+def emit_done(payload: Any, output_json: bool, text: str | Iterable[str]) -> None:
+    """`emit` for what has been done already: a result that cannot be shown does not make it a failure."""
+    try:
+        emit(payload, output_json, text)
+    except BrokenPipeError:
+        # Who read it has gone; what is still buffered must not fail at exit either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        note(f"done, but the result cannot be shown: {error}")
+
+
 def emit_message(message: Message, output_json: bool, text: str | Iterable[str]) -> None:
     """Prints a message as protobuf JSON, or the text."""
     emit(proto_dict(message) if output_json else None, output_json, text)
@@ -58,6 +71,22 @@ def emit_message(message: Message, output_json: bool, text: str | Iterable[str])
 def note(text: str) -> None:
     """A line about progress; goes to stderr, so that stdout holds results only."""
     click.echo(text, err=True)
+
+
+def output_encoding() -> str:
+    """The encoding of stdout: on Windows that of the system when stdout is a file or a pipe."""
+    return getattr(sys.stdout, "encoding", None) or "utf-8"
+
+
+def escape_what_does_not_encode() -> None:
+    """From now on a letter that the encoding of stdout or stderr does not have is shown as an escape.
+
+    A result that cannot be shown must not look like a failure of what was done.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        # Streams that a host has put in their place may not be able to.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def is_terminal() -> bool:

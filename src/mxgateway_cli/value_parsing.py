@@ -40,6 +40,8 @@ _ISO_DURATION = re.compile(
     r"(?P<sign>[+-]?)P(?:(?P<days>\d+)D)?"
     r"(?:T(?:(?P<hours>\d+)H)?(?:(?P<minutes>\d+)M)?(?:(?P<seconds>\d+(?:\.\d+)?)S)?)?"
 )
+# Not all of JSON's escapes: a Windows path in quotes must not lose its \\temp.
+_SHOWN_IN_QUOTES = re.compile(r'"(?:[^"\\]|\\["\\]|\\u[0-9a-f]{4})*"')
 WANTED = {
     "bool": "true or false",
     "int32": "a whole number such as 42",
@@ -228,14 +230,11 @@ def split_references(text: str, flag: str = "--items") -> list[str]:
 def _string(text: str) -> str:
     if not (len(text) > 1 and text[0] == text[-1] == '"'):
         return text
-    try:
-        inner = json.loads(text)
-    except ValueError:
-        inner = None
-    if isinstance(inner, str) and string_text(inner) == text:
-        return inner
-    without = text[1:-1] if not isinstance(inner, str) else inner
-    raise ValueError(f"it stands in quotes; say {string_text(without)} without them, or {quoted(text)} with them")
+    inner = json.loads(text) if _SHOWN_IN_QUOTES.fullmatch(text) else None
+    # Quotes without need would be somebody's own: nobody knows whether they belong to the value.
+    if inner is not None and ("\\" in text or string_text(inner) == text):
+        return str(inner)
+    raise ValueError(f"it stands in quotes; say {string_text(text[1:-1])} without them, or {quoted(text)} with them")
 
 
 def _scalar(text: str, type_name: str) -> Any:

@@ -15,6 +15,7 @@ Total: whatever the contract can carry has a text.
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 import struct
@@ -40,12 +41,13 @@ _DAY = 86_400
 _LONGEST, _SHORTEST = Decimal("1e15"), Decimal("1e-12")
 
 
-def mx_text(value: pb.MxValue, *, whole: bool = False) -> str:
+def mx_text(value: pb.MxValue, *, whole: bool = False, encoding: str = "utf-8") -> str:
     """A value for people.
 
     Args:
         value: any.
         whole: shows all elements of an array; else the first SHOWN.
+        encoding: of where the text goes: what it does not have stands as an escape, so that it comes back.
     """
     arm = value.WhichOneof("kind")
     if arm is None or value.is_null:
@@ -53,11 +55,11 @@ def mx_text(value: pb.MxValue, *, whole: bool = False) -> str:
     if arm == "raw_value":
         return value.raw_value.hex() + _diagnostic(value)
     if arm == "array_value":
-        return _array_text(value.array_value, value.data_type, whole)
+        return _array_text(value.array_value, value.data_type, whole, encoding)
     if arm == "sparse_array_value":
         elements = value.sparse_array_value.elements
         return _joined([f"{each.index}: {mx_text(each.value, whole=whole)}" for each in elements], whole, "{}")
-    return _scalar_form(arm.removesuffix("_value"), value.data_type)(getattr(value, arm))
+    return _scalar_form(arm.removesuffix("_value"), value.data_type, encoding)(getattr(value, arm))
 
 
 def _diagnostic(value: pb.MxValue) -> str:
@@ -65,22 +67,30 @@ def _diagnostic(value: pb.MxValue) -> str:
     return f" ({string_text(value.raw_diagnostic)})" if value.raw_diagnostic else ""
 
 
-def string_text(text: str) -> str:
+def string_text(text: str, encoding: str = "utf-8") -> str:
     """A text as it is, or in quotes when that would hide something or not come back."""
-    is_plain = text.isprintable() and text == text.strip() and text not in ("", NULL)
-    return text if is_plain and not (text[0] == text[-1] == '"') else quoted(text)
+    is_plain = text == text.strip() and text not in ("", NULL) and not (text[0] == text[-1] == '"')
+    return text if is_plain and text.isprintable() and _has(encoding, text) else quoted(text, encoding)
 
 
-def quoted(text: str) -> str:
+def quoted(text: str, encoding: str = "utf-8") -> str:
     """A text as JSON; letters of all scripts stay. What cannot be printed stands as its number, so that a Windows path
     in quotes is never taken for one with control characters."""
-    return '"' + "".join(map(_escaped, text)) + '"'
+    return '"' + "".join(_escaped(char, encoding) for char in text) + '"'
 
 
-def _escaped(char: str) -> str:
+def _has(encoding: str, text: str) -> bool:
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _escaped(char: str, encoding: str) -> str:
     if char in '"\\':
         return "\\" + char
-    if char.isprintable():
+    if char.isprintable() and _has(encoding, char):
         return char
     return f"\\u{ord(char):04x}" if ord(char) < 0x10000 else json.dumps(char)[1:-1]
 
@@ -155,26 +165,28 @@ _FORMS: dict[str, Callable[[Any], str]] = {
     "int64": str,
     "float": float_text,
     "double": number_text,
-    "string": string_text,
     "timestamp": moment_text,
     "raw": bytes.hex,
 }
 
 
-def _scalar_form(name: str, data_type: int) -> Callable[[Any], str]:
+def _scalar_form(name: str, data_type: int, encoding: str) -> Callable[[Any], str]:
+    if name == "string":
+        return functools.partial(string_text, encoding=encoding)
     if data_type == pb.MX_DATA_TYPE_ELAPSED_TIME and name in ("double", "float"):
         return elapsed_text
     return _FORMS[name]
 
 
-def _array_text(array: pb.MxArray, data_type: int, whole: bool) -> str:
+def _array_text(array: pb.MxArray, data_type: int, whole: bool, encoding: str) -> str:
     arm = array.WhichOneof("values")
     if arm is None:
         return "[]"
     name = arm.removesuffix("_values")
     is_elapsed = pb.MX_DATA_TYPE_ELAPSED_TIME in (array.element_data_type, data_type)
-    form = _scalar_form(name, pb.MX_DATA_TYPE_ELAPSED_TIME if is_elapsed else data_type)
-    form = quoted if name == "string" else form
+    form = _scalar_form(name, pb.MX_DATA_TYPE_ELAPSED_TIME if is_elapsed else data_type, encoding)
+    if name == "string":
+        form = functools.partial(quoted, encoding=encoding)
     return _nested(getattr(array, arm).values, list(array.dimensions), form, whole)
 
 

@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
+import codecs
 import io
 import json
 import shlex
 import sys
+from collections.abc import Iterable
 from contextlib import redirect_stderr
 
 import click
 
 END_OF_RECORD = "__MXGW_BATCH_EOR__"
+
+
+def _lines() -> Iterable[str]:
+    """The lines of stdin, also behind a byte order mark: editors and shells of Windows write one."""
+    stdin = sys.stdin
+    if isinstance(stdin, io.TextIOWrapper) and isinstance(stdin.buffer, io.BufferedReader):
+        begin = stdin.buffer.peek(3)[:3]
+        marked = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+        encoding = next((each for mark, each in marked.items() if begin.startswith(mark)), stdin.encoding)
+        stdin.reconfigure(encoding=encoding, errors="surrogateescape")
+    for number, line in enumerate(stdin):
+        yield line if number else line.removeprefix("\ufeff")
 
 
 @click.command()
@@ -27,9 +41,11 @@ def batch() -> None:
     """
     from mxgateway_cli.main import main
 
-    for line in sys.stdin:
+    for line in _lines():
         failure = io.StringIO()
         try:
+            if not line.isascii() and any("\ud800" <= char <= "\udfff" for char in line):
+                raise ValueError(f"it is not {sys.stdin.encoding}; save the lines as UTF-8")
             arguments = shlex.split(line)
         except ValueError as error:
             code, text = 2, f"the line cannot be split: {error}"

@@ -12,7 +12,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from mxgateway import Session, quality_name
 from mxgateway_cli import session_options as options
 from mxgateway_cli.connection import Connection, connected
-from mxgateway_cli.output import emit, failure_text, proto_dict
+from mxgateway_cli.output import emit_done, failure_text, proto_dict
 from mxgateway_cli.value_parsing import (
     TIMESTAMP,
     TYPE,
@@ -48,7 +48,7 @@ def _bulk(*parameters: Callable[..., Any]) -> Callable[[Callable[..., Results]],
             arguments = _arguments(given)
             results = connection.run(lambda client: call(client.attach_session(session_id), **arguments))
             payload = {"results": [proto_dict(result) for result in results]}
-            emit(payload, connection.output_json, map(_line, results))
+            emit_done(payload, connection.output_json, map(_line, results))
 
         decorated = connected()(command)
         for parameter in reversed((options.session_id, options.server_handle, *parameters)):

@@ -19,7 +19,7 @@ from mxgateway import (
 from mxgateway_cli import tag_lists
 from mxgateway_cli.connection import Connection, connected
 from mxgateway_cli.failures import CommandFailure, SilentFailure
-from mxgateway_cli.output import emit, failure_text, is_terminal, note, proto_dict
+from mxgateway_cli.output import emit, failure_text, is_terminal, note, output_encoding, proto_dict
 from mxgateway_cli.value_text import mx_text
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 
@@ -66,7 +66,7 @@ def _read_line(result: pb.BulkReadResult) -> str:
         return f"{result.tag_address}\tfailed: {failure_text(result)}"
     when = result.source_timestamp.ToJsonString()
     # A terminal gets what fits it; a script all that there is, so that it can write it back.
-    value = mx_text(result.value, whole=not is_terminal())
+    value = mx_text(result.value, whole=not is_terminal(), encoding=output_encoding())
     return f"{result.tag_address}\t{value}\t{quality_name(result.quality)}\t{when}"
 
 

@@ -13,7 +13,7 @@ from mxgateway.house import command
 from mxgateway_cli import session_options as options
 from mxgateway_cli import tag_lists
 from mxgateway_cli.connection import Connection, connected
-from mxgateway_cli.output import emit, emit_message, proto_dict
+from mxgateway_cli.output import emit_done, proto_dict
 from mxgateway_cli.signed_values import SignedValues
 from mxgateway_cli.value_parsing import TIMESTAMP, TYPE, moment_value, parse_like, parse_value
 from mxgateway_cli.value_text import mx_text
@@ -147,7 +147,7 @@ def _write_tag(connection: Connection, wanted: _TagWrite, session_id: str | None
         "statuses": [proto_dict(status) for status in outcome.completion.statuses],
         "workerSequence": str(outcome.completion.worker_sequence),
     }
-    emit(
+    emit_done(
         payload,
         connection.output_json,
         f"{wanted.tag}: {mx_text(before)} -> {mx_text(written)}, complete{_resized(before, written)}",
@@ -269,4 +269,4 @@ def write_secured2(
 
 def _send(connection: Connection, session_id: str, arm: str, request: Any) -> None:
     reply = connection.run(lambda client: client.attach_session(session_id).invoke(command(arm, request)))
-    emit_message(reply, connection.output_json, "sent; the outcome comes as OnWriteComplete")
+    emit_done(proto_dict(reply), connection.output_json, "sent; the outcome comes as OnWriteComplete")

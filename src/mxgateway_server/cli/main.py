@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import sys
 from typing import Any
 
@@ -34,6 +35,10 @@ class _LazyGroup(click.Group):
         return command
 
     def main(self, *arguments: Any, **options: Any) -> Any:
+        for stream in (sys.stdout, sys.stderr):
+            # What the code page of a pipe does not have is shown as an escape; done is done.
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="backslashreplace")
         try:
             return super().main(*arguments, **options)
         except ModuleNotFoundError as error:
