@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
-import structlog
-
 from mxgateway_protocol.clock import Clock, SystemClock
 from mxgateway_server.galaxy.cache import CacheEntry, CacheView, HierarchyCache
 from mxgateway_server.galaxy.deploy_events import DeployNotifier
@@ -19,9 +17,10 @@ from mxgateway_server.galaxy.lanes import Lane
 from mxgateway_server.galaxy.retry import ReadRetry
 from mxgateway_server.galaxy.snapshot import SnapshotStore
 from mxgateway_server.galaxy.source import GalaxySource
+from mxgateway_server.logs import get_logger
 from mxgateway_server.parts import work_until
 
-log = structlog.get_logger(__name__)
+logger = get_logger(__name__)
 
 _T = TypeVar("_T")
 
@@ -88,7 +87,7 @@ class GalaxyComponent:
         self._probe_ok = False
         self._stop = asyncio.Event()
 
-    # Life.
+    # ------------------------------------------------------------------------------------------------------------- life
 
     async def run(self) -> None:
         """Loads the Galaxy and keeps it fresh, until `stop`."""
@@ -108,7 +107,7 @@ class GalaxyComponent:
         """Looks at the database now instead of at the next poll."""
         self._wanted.set()
 
-    # What others ask.
+    # -------------------------------------------------------------------------------------------------- what others ask
 
     @property
     def view(self) -> CacheView:
@@ -141,7 +140,7 @@ class GalaxyComponent:
 
     @property
     def is_loaded(self) -> bool:
-        """Whether `lookup` has something to look into."""
+        """Whether a Galaxy is loaded, so that `lookup` can find something."""
         return self.view.entry is not None
 
     def lookup(self, reference: str) -> AttributeFacts | None:
@@ -169,25 +168,25 @@ class GalaxyComponent:
                 self._probe_answered = number
                 return self._probe_ok
         except TimeoutError:
-            log.warning("galaxy_probe_failed", source=self._source.display_name, reason=_SLOW)
+            logger.warning("galaxy_probe_failed", source=self._source.display_name, reason=_SLOW)
             return False
 
     async def _probe(self) -> bool:
         try:
             await self._prober.call(self._source.test_connection, self._timing.test_connection)
         except GalaxySourceError as error:
-            log.warning(
+            logger.warning(
                 "galaxy_probe_failed", source=self._source.display_name, reason=error.problem, error=error.detail
             )
         except TimeoutError:
-            log.warning("galaxy_probe_failed", source=self._source.display_name, reason=_SLOW)
+            logger.warning("galaxy_probe_failed", source=self._source.display_name, reason=_SLOW)
         except Exception:  # whatever a driver raises, the answer is "no"
-            log.exception("galaxy_probe_failed", source=self._source.display_name, reason=_UNEXPECTED)
+            logger.exception("galaxy_probe_failed", source=self._source.display_name, reason=_UNEXPECTED)
         else:
             return True
         return False
 
-    # Refreshing.
+    # ------------------------------------------------------------------------------------------------------- refreshing
 
     async def refresh(self, *, insist: bool = True) -> None:
         """One look at the database, and a new entry when the deployment changed. Never raises because of it.
@@ -202,7 +201,7 @@ class GalaxyComponent:
             except TimeoutError as error:
                 self._failed(_SLOW, str(error) or "no answer within the limit")
             except Exception as error:  # nothing may end the refresher
-                log.exception("galaxy_refresh_crashed", source=self._source.display_name)
+                logger.exception("galaxy_refresh_crashed", source=self._source.display_name)
                 self._failed(_UNEXPECTED, type(error).__name__)
             finally:
                 if self._cache.is_settled:
@@ -234,7 +233,7 @@ class GalaxyComponent:
             index = await self._read(deploy_time)
             entry = self._cache.loaded(index, self._clock.unix_ns())
             self._settled.set()
-            log.info(
+            logger.info(
                 "galaxy_loaded",
                 source=self._source.display_name,
                 sequence=entry.sequence,
@@ -247,7 +246,7 @@ class GalaxyComponent:
                 self._announce(index)
                 await self._save(index)
         if before.status is not self.view.status:
-            log.info("galaxy_status", source=self._source.display_name, status=self.view.status.value)
+            logger.info("galaxy_status", source=self._source.display_name, status=self.view.status.value)
 
     async def _poll(self) -> datetime | None:
         try:
@@ -273,7 +272,7 @@ class GalaxyComponent:
 
     def _failed(self, reason: str, detail: str) -> None:
         self._cache.failed(reason)
-        log.warning(
+        logger.warning(
             "galaxy_refresh_failed",
             source=self._source.display_name,
             status=self.view.status.value,
@@ -283,7 +282,7 @@ class GalaxyComponent:
             retry_in_seconds=self._retry.delay or self._timing.poll_interval,
         )
 
-    # Snapshot.
+    # --------------------------------------------------------------------------------------------------------- snapshot
 
     async def _restore(self) -> None:
         if self._snapshots is None:
@@ -299,7 +298,7 @@ class GalaxyComponent:
             return
         entry = self._cache.restored(index, self._clock.unix_ns())
         self._settled.set()
-        log.info("galaxy_snapshot_restored", sequence=entry.sequence, objects=len(index))
+        logger.info("galaxy_snapshot_restored", sequence=entry.sequence, objects=len(index))
         self._announce(index)
 
     async def _save(self, index: GalaxyIndex) -> None:
@@ -311,11 +310,11 @@ class GalaxyComponent:
         try:
             return await self._disk.call(function, self._timing.snapshot)
         except SnapshotError as error:
-            log.warning(complaint, reason=str(error))
+            logger.warning(complaint, reason=str(error))
         except TimeoutError:
-            log.warning(complaint, reason="the disk did not answer in time")
+            logger.warning(complaint, reason="the disk did not answer in time")
         except OSError as error:
-            log.warning(complaint, reason=str(error))
+            logger.warning(complaint, reason=str(error))
         except Exception:  # a snapshot is a comfort; without it browse goes on
-            log.exception(complaint, reason="unexpected failure")
+            logger.exception(complaint, reason="unexpected failure")
         return None

@@ -9,7 +9,6 @@ from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-import structlog
 from sqlalchemy import Connection, create_engine, event
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
@@ -31,8 +30,9 @@ from mxgateway_server.galaxy.drivers import (
     read_only,
 )
 from mxgateway_server.galaxy.errors import GalaxyDataError, GalaxySourceError, GalaxyTimeoutError
+from mxgateway_server.logs import get_logger
 
-log = structlog.get_logger(__name__)
+logger = get_logger(__name__)
 
 _ROWS_AT_ONCE = 500
 UNREACHABLE = "the Galaxy database cannot be reached"
@@ -72,7 +72,7 @@ class SqlGalaxySource:
             raise GalaxySourceError(str(error)) from None
         self._timeout = command_timeout
         self._probe_timeout = min(probe_timeout, command_timeout)
-        self._closed = False
+        self._is_closed = False
         self._url = read_only(named)
         self._display_name = place_of(named)
         self._identity = hashlib.sha256(self._display_name.casefold().encode()).hexdigest()[:32]
@@ -113,7 +113,7 @@ class SqlGalaxySource:
             return self._read(connection, names)
 
     def close(self) -> None:
-        self._closed = True
+        self._is_closed = True
 
     def _data_type_names(self) -> Sequence[Sequence[Any]] | None:
         """None when they cannot be read: the table's columns are not certain in every version of the product."""
@@ -123,7 +123,7 @@ class SqlGalaxySource:
         except GalaxyTimeoutError:
             raise
         except GalaxySourceError as error:
-            log.info("galaxy_data_types_unread", source=self._display_name, error=error.detail)
+            logger.info("galaxy_data_types_unread", source=self._display_name, error=error.detail)
             return None
 
     def _read(self, connection: Connection, data_types: Sequence[Sequence[Any]] | None) -> GalaxyData:
@@ -148,7 +148,7 @@ class SqlGalaxySource:
         options = {"stream_results": stream, "max_row_buffer": _ROWS_AT_ONCE}
         with connection.execute(query(), execution_options=options) as result:
             for chunk in result.partitions(_ROWS_AT_ONCE):
-                if self._closed:
+                if self._is_closed:
                     raise GalaxySourceError(CLOSED)
                 # Lets the event loop's thread have the interpreter between two chunks.
                 time.sleep(0)
@@ -156,7 +156,7 @@ class SqlGalaxySource:
 
     @contextmanager
     def _connection(self, *, streaming: bool = False, timeout: float | None = None) -> Iterator[Connection]:
-        if self._closed:
+        if self._is_closed:
             raise GalaxySourceError(CLOSED)
         timeout = timeout or self._timeout
         connected = False
