@@ -91,7 +91,7 @@ class EventQueue:
         self._bytes_in = self._bytes_out = 0
         self._sequence = 0
         self._dropped = 0
-        self._overflowed = False
+        self._has_overflowed = False
         # Whether an event is simply appended while there is room.
         self._takes_all = policy is not Policy.CONFLATE
         self.dropped_total = 0
@@ -125,7 +125,7 @@ class EventQueue:
 
     @property
     def overflowed(self) -> bool:
-        return self._overflowed
+        return self._has_overflowed
 
     def put(self, body: bytes, item: int, is_data_change: bool) -> None:
         """Takes a serialised MxEvent that has no worker_sequence yet.
@@ -152,7 +152,7 @@ class EventQueue:
 
     def _put_slowly(self, body: bytes, item: int, is_data_change: bool) -> tuple[bool, str]:
         """All but the common case; whether the queue was empty, and why it overflows now."""
-        if self._overflowed:
+        if self._has_overflowed:
             self.refused_total += 1
             return False, ""
         if self._policy is Policy.CONFLATE:
@@ -166,7 +166,7 @@ class EventQueue:
                 self._waiting.append(body)
         if not is_full:
             return was_empty, ""
-        self._overflowed = True
+        self._has_overflowed = True
         self._takes_all = False
         self.refused_total += 1
         return False, (

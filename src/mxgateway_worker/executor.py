@@ -83,7 +83,7 @@ class Executor:
         self._calls: deque[Callable[[], None]] = deque()
         self._jobs: deque[Job] = deque()
         self._queued: dict[str, Job] = {}
-        self._stopping = False
+        self._is_stopping = False
         self._doorbell: Doorbell = doorbell or Wakeup()
         self._backend: Backend | None = None
         self._pump_failures = 0
@@ -107,7 +107,7 @@ class Executor:
     def submit(self, job: Job) -> None:
         """Queues a command, or settles it at once when that is not possible."""
         with self._lock:
-            if self._stopping:
+            if self._is_stopping:
                 refusal = (pb.PROTOCOL_STATUS_CODE_WORKER_UNAVAILABLE, "the worker is shutting down")
             elif job.correlation_id in self._queued:
                 refusal = (pb.PROTOCOL_STATUS_CODE_INVALID_REQUEST, "another queued command has this correlation id")
@@ -142,7 +142,7 @@ class Executor:
 
     @property
     def stopping(self) -> bool:
-        return self._stopping
+        return self._is_stopping
 
     def stop(self, timeout: float) -> bool:
         """Takes no more commands, settles the queued ones, lets the running one end, closes the backend.
@@ -151,7 +151,7 @@ class Executor:
             Whether the thread ended within `timeout` seconds.
         """
         with self._lock:
-            self._stopping = True
+            self._is_stopping = True
             left = list(self._queued.values())
             self._queued.clear()
             self._jobs.clear()
@@ -205,7 +205,7 @@ class Executor:
             BackendLostError: the backend is gone.
         """
         self.check_thread()
-        while not is_done() and not self._stopping:
+        while not is_done() and not self._is_stopping:
             now = self._clock.monotonic()
             if now >= deadline:
                 return
@@ -244,7 +244,7 @@ class Executor:
         while True:
             work = self._next()
             if work is None:
-                if self._stopping:
+                if self._is_stopping:
                     return
                 delay = self._pump()
                 self._touch()

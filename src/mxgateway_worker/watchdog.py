@@ -14,7 +14,7 @@ class Watchdog:
     def __init__(self, grace: float, ceiling: float) -> None:
         self._grace = grace
         self._ceiling = ceiling
-        self._reported = False
+        self._is_reported = False
         self._last_check: float | None = None
         self._watching_since = 0.0
 
@@ -37,9 +37,9 @@ class Watchdog:
             hung = running > self._ceiling and idle > self._grace
             reason = f"a command is running for {running:.1f} s; the ceiling is {self._ceiling:g} s"
         if not hung:
-            self._reported = False
+            self._is_reported = False
             return None
-        if self._reported:
+        if self._is_reported:
             return None
-        self._reported = True
+        self._is_reported = True
         return reason

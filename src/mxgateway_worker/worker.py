@@ -107,7 +107,7 @@ class Worker:
         self._faults = faults.WorkerFaults(self._writer)
         self._dispatcher: Dispatcher | None = None
         self._options: dict[str, str] = {}
-        self._greeted = self._ready = self._used = self._assigned = self._faulted = False
+        self._is_greeted = self._is_ready = self._is_used = self._is_assigned = self._is_faulted = False
         self._end: End | None = None
         self._ended = threading.Event()
         self._end_lock = threading.Lock()
@@ -169,7 +169,7 @@ class Worker:
         )
         if hresult is not None:
             fault.hresult = hresult
-        self._faulted = True
+        self._is_faulted = True
         self._writer.send(wpb.WorkerEnvelope(worker_fault=fault))
 
     def _on_overflow(self, reason: str) -> None:
@@ -218,15 +218,15 @@ class Worker:
 
     def _receive(self, envelope: wpb.WorkerEnvelope) -> None:
         body = envelope.WhichOneof("body")
-        if body == "worker_command" and self._ready:
+        if body == "worker_command" and self._is_ready:
             self._take_command(envelope.correlation_id, envelope.worker_command)
-        elif body == "worker_cancel" and self._ready:
+        elif body == "worker_cancel" and self._is_ready:
             self._executor.cancel(envelope.correlation_id, envelope.worker_cancel.reason)
-        elif body == "gateway_hello" and not self._greeted:
+        elif body == "gateway_hello" and not self._is_greeted:
             self._greet(envelope.gateway_hello)
-        elif body == "worker_assign" and self._ready:
+        elif body == "worker_assign" and self._is_ready:
             self._take_assignment(envelope.worker_assign)
-        elif body == "worker_shutdown" and self._greeted:
+        elif body == "worker_shutdown" and self._is_greeted:
             shutdown = envelope.worker_shutdown
             grace = shutdown.grace_period.ToNanoseconds() / NS_PER_SECOND if shutdown.HasField("grace_period") else 0.0
             reason = f"shutdown: {shutdown.reason}" if shutdown.reason else "shutdown"
@@ -241,7 +241,7 @@ class Worker:
             )
         if not _compare_digest(hello.nonce.encode(), self._settings.nonce.encode()):
             raise NonceError("the gateway does not have this worker's nonce")
-        self._greeted = True
+        self._is_greeted = True
         self._writer.send(
             wpb.WorkerEnvelope(
                 worker_hello=wpb.WorkerHello(
@@ -257,7 +257,7 @@ class Worker:
     def _take_command(self, correlation_id: str, command: wpb.WorkerCommand) -> None:
         if len(correlation_id) > _LONGEST_CORRELATION_ID:
             raise BodyError(f"a correlation id of {len(correlation_id)} characters")
-        self._used = True
+        self._is_used = True
         expires = None
         if command.HasField("time_left"):
             left = command.time_left
@@ -265,14 +265,14 @@ class Worker:
         self._executor.submit(Job(correlation_id, command.command, expires))
 
     def _take_assignment(self, assign: wpb.WorkerAssign) -> None:
-        if self._assigned or self._used:
+        if self._is_assigned or self._is_used:
             refused = "this worker belongs to a session already"
         elif not assign.session_id:
             refused = "an assignment without a session id"
         elif "fault" in assign.backend_options and not self._settings.allow_fault_injection:
             refused = "the option fault needs a worker that allows fault injection"
         else:
-            self._assigned = True
+            self._is_assigned = True
             self._envelopes.session_id = assign.session_id
             self._executor.call(lambda: self._assign(assign))
             return
@@ -293,7 +293,7 @@ class Worker:
         )
         ready.ready_timestamp.FromNanoseconds(self._clock.unix_ns())
         # Before the gateway can know of it, so that its first command finds the worker ready.
-        self._ready = True
+        self._is_ready = True
         self._writer.send(wpb.WorkerEnvelope(worker_ready=ready))
         self._writer.start_events(self._events)
         settings = self._settings
@@ -305,7 +305,7 @@ class Worker:
                 watchdog=watchdog,
                 interval=settings.heartbeat_interval,
                 now=self._clock.monotonic(),
-                is_faulted=lambda: self._faulted,
+                is_faulted=lambda: self._is_faulted,
             )
         )
 

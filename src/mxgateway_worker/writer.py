@@ -106,8 +106,8 @@ class Writer:
         self._rest = b""
         self._control: list[Control] = []
         self._replies: list[tuple[str, bytes]] = []
-        self._closing = False
-        self._frozen = False
+        self._is_closing = False
+        self._is_frozen = False
         self._last: wpb.WorkerEnvelope | None = None
         self._thread = threading.Thread(target=self._run, name="worker-writer", daemon=True)
 
@@ -160,7 +160,7 @@ class Writer:
     def _reply_now(self, write_some: Callable[[bytes], int]) -> bool:
         """Whether the writer's thread is left nothing to do."""
         with self._lock:
-            if self._control or self._rest or self._closing or self._frozen:
+            if self._control or self._rest or self._is_closing or self._is_frozen:
                 return False
             replies, self._replies = self._replies, []
         if not replies:
@@ -187,12 +187,12 @@ class Writer:
     def freeze(self) -> None:
         """Stops writing for good, as a worker does that hangs as a whole; for tests of the other end."""
         with self._lock:
-            self._frozen = True
+            self._is_frozen = True
 
     def finish(self, last: wpb.WorkerEnvelope | None, timeout: float) -> bool:
         """Sends what waits, then `last`, and ends the thread; False when that takes longer than `timeout` seconds."""
         with self._lock:
-            self._closing = True
+            self._is_closing = True
             self._last = last
         self._wakeup.set()
         self._thread.join(timeout)
@@ -207,9 +207,9 @@ class Writer:
 
     def _idle(self) -> float | None:
         """How long there is nothing to do, in seconds: 0 when there is something, None for no end in sight."""
-        if self._frozen:
+        if self._is_frozen:
             return None
-        if self._control or self._replies or self._rest or self._closing:
+        if self._control or self._replies or self._rest or self._is_closing:
             return 0
         if self._events is not None and self._events.depth:
             return 0
@@ -228,11 +228,11 @@ class Writer:
     def _send(self) -> bool:
         """Sends all that waits, at most one batch of events; False when that was all for good."""
         with self._lock:
-            if self._frozen:
+            if self._is_frozen:
                 return True
             control, self._control = self._control, []
             replies, self._replies = self._replies, []
-            events, pulse, closing = self._events, self._pulse, self._closing
+            events, pulse, closing = self._events, self._pulse, self._is_closing
         batch = events.take_batch(BATCH_EVENTS, BATCH_BYTES) if events is not None else None
         rest, self._rest = self._rest, b""
         frames = [rest] if rest else []

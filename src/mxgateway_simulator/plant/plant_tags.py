@@ -159,13 +159,13 @@ class _TagSource:
         self._object = obj
         self._name = name
         self._tag: Tag | None = None
-        self._looked = False
+        self._has_looked = False
         self._busy = False
 
     @property
     def tag(self) -> Tag | None:
-        if not self._looked:
-            self._looked = True
+        if not self._has_looked:
+            self._has_looked = True
             self._tag = self._tags.related(self._object, self._name)
         return self._tag
 

@@ -232,7 +232,7 @@ def test_a_reply_waits_while_it_may_not_be_written(what: str) -> None:
     if what == "sending":
         rig.writer._sending.acquire()
     elif what == "closing":
-        rig.writer._closing = True
+        rig.writer._is_closing = True
     else:
         rig.writer.freeze()
     rig.writer.reply("c1", b"")
