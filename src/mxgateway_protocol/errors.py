@@ -59,7 +59,7 @@ class BackendOptionError(ValueError):
     """An option that a backend does not have, or a value that it does not take; the text names both, and what it takes.
 
     Attributes:
-        is_missing: an option that must be there is not, so it is none of those that were given.
+        is_missing: an option that has to be given is missing; False when one that was given is wrong.
     """
 
     def __init__(self, message: str, *, is_missing: bool = False) -> None:

@@ -111,7 +111,7 @@ class SimulatorBackend:
     def info(self) -> BackendInfo:
         return BackendInfo("simulator", PROG_ID, CLASS_ID)
 
-    # Life.
+    # ------------------------------------------------------------------------------------------------------------- life
 
     def open(self, sink: EventSink) -> None:
         """Opens Galaxy and board; what is wrong with them is E_FAIL with the reason as text.
@@ -160,12 +160,13 @@ class SimulatorBackend:
     def wake(self) -> None:
         self._woken.set()
 
-    # Time: the wall clock's, but never backwards in small steps; a big step moves everything that is due along.
+    # ------------------------------------------------------------------------------------------------------------- time
 
     def _set_clock(self) -> None:
         self._offset_ns = self._clock.unix_ns() - round(self._clock.monotonic() * 1e9)
 
     def _now(self) -> int:
+        """The wall clock's time, but never backwards in small steps; a big step moves everything that is due along."""
         now = round(self._clock.monotonic() * 1e9) + self._offset_ns
         drift = self._clock.unix_ns() - now
         if abs(drift) > _CLOCK_SET_NS:
@@ -239,7 +240,7 @@ class SimulatorBackend:
         if self._faults.concern_events and self._model is not None and self._faulty_sink is not None:
             self._model.use_sink(self._faulty_sink)
 
-    # LMXProxyServer.
+    # --------------------------------------------------------------------------------------------------- LMXProxyServer
 
     def register(self, client_name: str) -> int:
         return self._call("register").register(client_name)

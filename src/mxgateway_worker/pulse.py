@@ -1,4 +1,4 @@
-"""What the worker tells by the clock: heartbeats, and a fault when the executor hangs."""
+"""What a worker sends at fixed times: heartbeats, and a fault when the executor hangs."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ _STATUS = key(9, 2)
 _ERROR = key(10, 2)
 
 
-class _Look:
+class _FirstValue:
     """A temporary item on its way to a first value."""
 
     __slots__ = ("answer", "failure", "item")
@@ -77,7 +77,7 @@ class BulkReader:
             BackendLostError: the backend is gone.
         """
         results: list[bytes | None] = []
-        looks: dict[str, _Look] = {}
+        awaited: dict[str, _FirstValue] = {}
         cached = self._items.cached
         for tag in tags:
             item = cached(server_handle, tag)
@@ -85,29 +85,34 @@ class BulkReader:
                 results.append(_cached_result(tag, item))
                 continue
             results.append(None)
-            looks.setdefault(tag.casefold(), _Look())
-        if looks:
-            self._look(server_handle, tags, looks, timeout, expires)
+            awaited.setdefault(tag.casefold(), _FirstValue())
+        if awaited:
+            self._await_first_values(server_handle, tags, awaited, timeout, expires)
         encoder = self._sink.encoder
         return b"".join(
             result
             if result is not None
-            else delimited(_RESULT, _result(server_handle, tag, looks[tag.casefold()], timeout, encoder))
+            else delimited(_RESULT, _result(server_handle, tag, awaited[tag.casefold()], timeout, encoder))
             for tag, result in zip(tags, results, strict=True)
         )
 
-    def _look(
-        self, server_handle: int, tags: Sequence[str], looks: dict[str, _Look], timeout: float, expires: float | None
+    def _await_first_values(
+        self,
+        server_handle: int,
+        tags: Sequence[str],
+        awaited: dict[str, _FirstValue],
+        timeout: float,
+        expires: float | None,
     ) -> None:
         deadline = self._clock.monotonic() + timeout
         if expires is not None:
             deadline = min(deadline, expires)
         try:
             for tag in tags:
-                look = looks.get(tag.casefold())
-                if look is not None and look.item is None and not look.failure:
-                    self._begin(server_handle, tag, look)
-            waiting = [look for look in looks.values() if not look.is_done]
+                first = awaited.get(tag.casefold())
+                if first is not None and first.item is None and not first.failure:
+                    self._begin(server_handle, tag, first)
+            waiting = [first for first in awaited.values() if not first.is_done]
 
             def all_done() -> bool:
                 while waiting and waiting[-1].is_done:
@@ -116,23 +121,23 @@ class BulkReader:
 
             self._executor.pump_until(all_done, deadline)
         finally:
-            for look in looks.values():
-                if look.item is not None:
-                    self._end(look.item)
+            for first in awaited.values():
+                if first.item is not None:
+                    self._end(first.item)
 
-    def _begin(self, server_handle: int, tag: str, look: _Look) -> None:
+    def _begin(self, server_handle: int, tag: str, first: _FirstValue) -> None:
         try:
             handle = self._calls.backend.add_item(server_handle, tag)
-            look.item = item = self._sink.track(server_handle, handle, "")
-            item.answer = look.take
+            first.item = item = self._sink.track(server_handle, handle, "")
+            item.answer = first.take
             self._calls.backend.advise(server_handle, handle)
         except BackendLostError:
             raise
         except MxComError as error:
-            look.failure = describe(error)
+            first.failure = describe(error)
         except Exception as error:
             logger.exception("reading a tag failed unexpectedly")
-            look.failure = f"{type(error).__name__}: {describe(error)}"
+            first.failure = f"{type(error).__name__}: {describe(error)}"
 
     def _end(self, item: TrackedItem) -> None:
         """Un-advises and removes a temporary item, and lets its late events go nowhere."""
@@ -189,11 +194,11 @@ def _cached_result(tag: str, item: TrackedItem) -> bytes:
     return field
 
 
-def _result(server_handle: int, tag: str, look: _Look, timeout: float, encoder: EventEncoder) -> bytes:
+def _result(server_handle: int, tag: str, first: _FirstValue, timeout: float, encoder: EventEncoder) -> bytes:
     head = _SERVER + int_varint(server_handle) + delimited(_TAG, tag.encode())
-    answer = look.answer
+    answer = first.answer
     if answer is None:
-        reason = look.failure or f"no value within {timeout * 1000:g} ms"
+        reason = first.failure or f"no value within {timeout * 1000:g} ms"
         return head + delimited(_ERROR, reason.encode(errors="replace"))
     value, quality, timestamp_ns, statuses = answer
     if not statuses or not statuses[0].is_success:

@@ -72,7 +72,7 @@ async def read_bulk_loop(
     seconds: float,
     clock: Callable[[], float] = time.perf_counter,
 ) -> ReadBulkFigures:
-    """Calls read_bulk one after the other for some seconds. Cancelling ends it at once."""
+    """Calls read_bulk one after the other for some seconds. Canceling ends it at once."""
     figures = ReadBulkFigures()
     began = clock()
     while (started := clock()) - began < seconds:

@@ -81,8 +81,8 @@ class EventHub:
                 return error
         if lost and self._requires_subscriber:
             return EventQueueOverflowError(
-                f"nobody reads this session's events and {lost} had to go (setting events.require_subscriber is on); "
-                "open a stream before advising"
+                f"nobody reads this session's events and {lost} were dropped (setting "
+                "events.require_subscriber is on); open a stream before advising"
             )
         return None
 

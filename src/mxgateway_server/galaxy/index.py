@@ -39,7 +39,7 @@ class GalaxyIndex:
     """
 
     is_loaded = True
-    """There is something to look into, as a GalaxyComponent may have or not."""
+    """Always true: an index is a loaded Galaxy. A GalaxyComponent may have none yet."""
 
     def __init__(self, data: GalaxyData) -> None:
         self.deploy_time: datetime | None = data.deploy_time

@@ -27,7 +27,7 @@ class Lane:
 
         Raises:
             LaneBusyError: the previous call did not end within `timeout` seconds; the function was not called.
-            TimeoutError: the function took longer than `timeout` seconds; it goes on, unheard, in its thread.
+            TimeoutError: the function took longer than `timeout` seconds; it goes on in its thread, its result is lost.
         """
         if self._idle is not None:
             try:

@@ -102,11 +102,11 @@ class GatewayServicer:
     async def open_session(self, request: pb.OpenSessionRequest, context: Context) -> pb.OpenSessionReply:
         call = current_call()
         check_correlation_id(request.client_correlation_id)
-        wish = open_options(request, self._settings, self._plan)
+        wanted = open_options(request, self._settings, self._plan)
         if call.caller.constraints.limits_tags:
             # Commands cannot wait, and would be refused: right after a start, to clients that come back.
             await self._galaxy_settled()
-        session = await self._manager.open(call.caller, wish)
+        session = await self._manager.open(call.caller, wanted)
         worker = session.worker
         assert worker is not None
         assert worker.identity is not None

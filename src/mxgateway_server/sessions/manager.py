@@ -80,7 +80,7 @@ class SessionCounters:
 
 
 class SessionManager:
-    """The sessions of one gateway. Ending a worker takes time, so faulted ones are buried by `run`."""
+    """The sessions of one gateway. Ending a worker takes time, so `run` ends those of faulted sessions."""
 
     def __init__(self, launcher: Launcher, pool: WorkerPool, clock: Clock, options: SessionOptions) -> None:
         self._launcher = launcher
@@ -113,7 +113,7 @@ class SessionManager:
 
     # -------------------------------------------------------------------------------------------------------- open
 
-    async def open(self, caller: Caller, wish: OpenOptions) -> Session:
+    async def open(self, caller: Caller, wanted: OpenOptions) -> Session:
         """Opens a session for the caller.
 
         Raises:
@@ -125,22 +125,22 @@ class SessionManager:
                 "the gateway is stopping; use another, or wait until it is back", retry_after=5.0
             )
         session_id = f"session-{secrets.token_hex(16)}"
-        record = self._table.create(session_id, caller.key_id, self._clock.monotonic(), wish.name)
+        record = self._table.create(session_id, caller.key_id, self._clock.monotonic(), wanted.name)
         options = self._options
         hub = EventHub(
             options.ring,
             options.subscriber,
-            wish.policy or options.policy,
+            wanted.policy or options.policy,
             options.max_subscribers,
             requires_subscriber=options.requires_subscriber,
         )
         session = Session(
-            record=record, hub=hub, clock=self._clock, command_timeout=wish.command_timeout, on_fault=self._on_fault
+            record=record, hub=hub, clock=self._clock, command_timeout=wanted.command_timeout, on_fault=self._on_fault
         )
         self._sessions[session_id] = session
         worker: WorkerClient | None = None
         try:
-            worker = await self._worker(session, wish)
+            worker = await self._worker(session, wanted)
             if self._is_stopping or record.state == CLOSING:
                 raise GatewayStoppingError("the gateway is stopping", retry_after=5.0)
             session.attach(worker)
@@ -159,33 +159,33 @@ class SessionManager:
             raise
         self.counters.opened += 1
         logger.info(
-            "session_opened", session_id=session_id, worker_pid=worker.pid, key_id=caller.key_id, name=wish.name
+            "session_opened", session_id=session_id, worker_pid=worker.pid, key_id=caller.key_id, name=wanted.name
         )
         return session
 
-    async def _worker(self, session: Session, wish: OpenOptions) -> WorkerClient:
+    async def _worker(self, session: Session, wanted: OpenOptions) -> WorkerClient:
         try:
-            return await self._pooled_or_new(session, wish)
+            return await self._pooled_or_new(session, wanted)
         except WorkerOptionError as error:
-            if not wish.options:
+            if not wanted.options:
                 # Those of the gateway's own settings are no caller's mistake.
                 raise
             raise InvalidRequestError(f"backend_options: {error.problem}") from error
 
-    async def _pooled_or_new(self, session: Session, wish: OpenOptions) -> WorkerClient:
+    async def _pooled_or_new(self, session: Session, wanted: OpenOptions) -> WorkerClient:
         record = session.record
         policy = session.hub.policy
-        while wish.uses_default_plan:
+        while wanted.uses_default_plan:
             pooled = self._pool.take()
             if pooled is None:
                 break
             record.move(INITIALIZING_WORKER)
             try:
-                await pooled.assign(record.session_id, wish.options, policy)
+                await pooled.assign(record.session_id, wanted.options, policy)
             except (WorkerError, SessionClosedError) as error:
                 logger.warning("pool_worker_refused", session_id=record.session_id, worker_pid=pooled.pid, error=error)
                 await asyncio.shield(pooled.kill())
-                if wish.options:
+                if wanted.options:
                     # The caller's own options may be what it does not take: another worker would not either.
                     raise
                 continue
@@ -199,9 +199,9 @@ class SessionManager:
             # Which reader is slow is known here only; towards the gateway the worker's queue is fail-fast.
             policy_name = "fail_fast"
         plan = replace(
-            wish.plan,
-            options={**wish.plan.options, **wish.options},
-            arguments=(*wish.plan.arguments, "--backpressure-policy", policy_name),
+            wanted.plan,
+            options={**wanted.plan.options, **wanted.options},
+            arguments=(*wanted.plan.arguments, "--backpressure-policy", policy_name),
         )
 
         def started() -> None:

@@ -167,7 +167,7 @@ class CommandTable:
         self._timer_at = at
 
     def _look_at_deadlines(self) -> None:
-        # A little ahead of the clock, as the loop is: else it could come too early over and over.
+        # The loop may call a little early. Counting that as due keeps the timer from being set again and again.
         now = self._loop.time() + _CLOCK_STEP
         self._timer, self._timer_at = None, math.inf
         for correlation_id, waiter in self._pending.waiters():

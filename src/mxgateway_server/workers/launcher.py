@@ -1,4 +1,4 @@
-"""From a session's wish to a ready worker; whatever goes wrong on the way leaves nothing behind."""
+"""From a session that wants a worker to one that is ready; whatever goes wrong on the way leaves nothing behind."""
 
 from __future__ import annotations
 

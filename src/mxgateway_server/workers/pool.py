@@ -57,7 +57,7 @@ class WorkerPool:
         while not self._is_stopping and self._size:
             await self._wanted.wait()
             self._wanted.clear()
-            await self._bury()
+            await self._end_dead()
             while len(self._ready) < self._size and not self._is_stopping:
                 if not await self._add():
                     break
@@ -85,7 +85,7 @@ class WorkerPool:
             self._dead.append(worker)
         self._wanted.set()
 
-    async def _bury(self) -> None:
+    async def _end_dead(self) -> None:
         dead, self._dead = self._dead, []
         for worker in dead:
             await worker.kill()
@@ -101,7 +101,7 @@ class WorkerPool:
         self._wanted.set()
         workers = [*self._ready]
         self._ready.clear()
-        await self._bury()
+        await self._end_dead()
         async with asyncio.TaskGroup() as group:
             for worker in workers:
                 group.create_task(worker.shut_down("gateway shutdown"))

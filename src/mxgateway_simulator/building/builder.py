@@ -142,7 +142,7 @@ class _Builder:
         self._next[kind] += 1
         return self._next[kind]
 
-    # Templates.
+    # -------------------------------------------------------------------------------------------------------- templates
 
     def _template(self, name: str, path: str) -> _Template:
         known = self._templates.get(name.casefold())
@@ -298,7 +298,7 @@ class _Builder:
             )
         return primitive_id
 
-    # Instances.
+    # -------------------------------------------------------------------------------------------------------- instances
 
     def _contained_in(self, template: str) -> Mapping[str, tuple[ContainedSpec, str]]:
         return self._templates[template.casefold()].contains
@@ -354,7 +354,7 @@ class _Builder:
         if template.category_id == 1:
             self._rows.add(zb.platform, platform_gobject_id=gobject_id, node_name=planned.node or "localhost")
 
-    # The rest.
+    # --------------------------------------------------------------------------------------------------------- the rest
 
     def _guids(self, name: str) -> dict[str, str]:
         digest = hashlib.blake2b(f"{self._description.name}/{name}".encode(), digest_size=32).hexdigest()

@@ -57,7 +57,7 @@ class LmxProxy:
         """Delivers to another sink from now on."""
         self._sink = self._subscriptions.sink = self._writes.sink = sink
 
-    # Time and the plant.
+    # ----------------------------------------------------------------------------------------------- time and the plant
 
     @property
     def is_idle(self) -> bool:
@@ -87,7 +87,7 @@ class LmxProxy:
         self._schedule.shift(delta_ns)
         self._subscriptions.time_jumped(delta_ns)
 
-    # Handles.
+    # ---------------------------------------------------------------------------------------------------------- handles
 
     def _server(self, server_handle: int) -> Server:
         server = self._servers.get(server_handle)
@@ -157,7 +157,7 @@ class LmxProxy:
         item.advise = NOT_ADVISED
         item.is_removed = True
 
-    # Advise.
+    # ----------------------------------------------------------------------------------------------------------- advise
 
     def advise(self, server_handle: int, item_handle: int, kind: int, now_ns: int) -> None:
         """Starts a user (Advise) or supervisory (AdviseSupervisory) connection; the outcome comes by OnDataChange."""
@@ -181,7 +181,7 @@ class LmxProxy:
         self._subscriptions.stop(item)
         item.advise = NOT_ADVISED
 
-    # Writing.
+    # ---------------------------------------------------------------------------------------------------------- writing
 
     def write(
         self,
@@ -246,7 +246,7 @@ class LmxProxy:
                 raise _invalid("the time is no time") from None
         return item, item.binding, time_ns
 
-    # Users.
+    # ------------------------------------------------------------------------------------------------------------ users
 
     def authenticate_user(self, server_handle: int, user: str, password: str) -> int:
         """With security off 1 for anybody; a wrong pair is E_INVALIDARG. Ids belong to the server handle."""
@@ -279,7 +279,7 @@ class LmxProxy:
         server.users[user_id] = user
         return user_id
 
-    # Suspending.
+    # ------------------------------------------------------------------------------------------------------- suspending
 
     def suspend(self, server_handle: int, item_handle: int, now_ns: int) -> MxStatus:
         """Stops changes of an advised item: Pending at once, OperationComplete later."""

@@ -51,7 +51,7 @@ class Subscriptions:
     def is_flooding(self) -> bool:
         return bool(self._floods)
 
-    # Connecting.
+    # ------------------------------------------------------------------------------------------------------- connecting
 
     def start(self, item: Item, now_ns: int) -> None:
         """Begins to connect an item that was just advised."""
@@ -132,7 +132,7 @@ class Subscriptions:
                 if not watchers:
                     del self._watchers[key]
 
-    # Changes from outside.
+    # --------------------------------------------------------------------------------------------- changes from outside
 
     def board_changed(self, keys: Iterable[Key], now_ns: int) -> None:
         """Shows the items that look at changed entries of the board what has become of them."""
@@ -209,7 +209,7 @@ class Subscriptions:
         else:
             self._show(item, now_ns, force=True)
 
-    # Showing.
+    # ---------------------------------------------------------------------------------------------------------- showing
 
     def _show(self, item: Item, now_ns: int, *, force: bool = False, timed: bool = True) -> None:
         """Delivers what the item sees now, when that is news, and arranges for the next time."""
@@ -315,7 +315,7 @@ class Subscriptions:
         if item.is_connected:
             self._show(item, now_ns, force=True)
 
-    # Signals on a grid, many at a time.
+    # -------------------------------------------------------------------------------- signals on a grid, many at a time
 
     def _join(self, item: Item, signal: Signal, vtq: Vtq) -> None:
         item.step = signal.step

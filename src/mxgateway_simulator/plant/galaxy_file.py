@@ -208,7 +208,7 @@ class GalaxyFile:
         marks = sql.count("?")
         return [str(row[3]) for row in self._connection.execute(f"EXPLAIN QUERY PLAN {sql}", (0,) * marks)]
 
-    # Objects.
+    # ---------------------------------------------------------------------------------------------------------- objects
 
     def object_by_tag(self, tag: str) -> GalaxyObject | None:
         return self._spelled(tag, lambda name: self._object(SQL_OBJECT_BY_TAG, (name,)))
@@ -251,7 +251,7 @@ class GalaxyFile:
         row = self._connection.execute("SELECT tag_name FROM gobject WHERE gobject_id = ?", (template_id,)).fetchone()
         return str(row[0]) if row else ""
 
-    # Attributes.
+    # ------------------------------------------------------------------------------------------------------- attributes
 
     def packages(self, package_id: int) -> tuple[int, ...]:
         """A package and those it derives from, nearest first."""
@@ -317,7 +317,7 @@ class GalaxyFile:
             value = tuple(behaviour["value"]) if row.is_array else behaviour["value"]
         return replace(row, behaviour={**row.behaviour, **behaviour}, value=value)
 
-    # Security.
+    # --------------------------------------------------------------------------------------------------------- security
 
     def users(self) -> list[UserRow]:
         roles = {

@@ -40,7 +40,7 @@ class Plant:
         held = self._held(tag)
         return tuple(held.value if held else tag.row.value)
 
-    # Seeing.
+    # ----------------------------------------------------------------------------------------------------------- seeing
 
     def sample(self, tag: Tag, t_ns: int) -> Sampled:
         """The value of an attribute, leaving aside whether its object runs."""
@@ -167,7 +167,7 @@ class Plant:
             "name": row.name,
         }[prop]
 
-    # Changing.
+    # --------------------------------------------------------------------------------------------------------- changing
 
     def store(self, edit: Edit, binding: Binding, value: Any, time_ns: int, now_ns: int) -> bool:
         """Puts a coerced value on the board; False when the array no longer has the element."""

@@ -60,7 +60,7 @@ class Resolver:
             status = status._replace(category=Category.COMMUNICATION_ERROR)
         return Unresolved(status, q.BAD_CONFIGURATION_ERROR)
 
-    # Objects.
+    # ---------------------------------------------------------------------------------------------------------- objects
 
     def _start(self, reference: Reference, context: str) -> tuple[GalaxyObject, tuple[str, ...]] | None:
         first, *rest = reference.segments
@@ -116,7 +116,7 @@ class Resolver:
             current = self._galaxy.object_by_id(current.host_id)
         return engine or platform, platform
 
-    # Attributes.
+    # ------------------------------------------------------------------------------------------------------- attributes
 
     def _attribute(self, obj: GalaxyObject, rest: tuple[str, ...], reference: Reference) -> Found | Unresolved:
         """Tries the names as an attribute of the object, then the first as a contained object, and so on down."""

@@ -370,7 +370,7 @@ class ReplayBackend:
     def set_buffered_update_interval(self, server_handle: int, interval_ms: int) -> None:
         self._server(server_handle)
         if interval_ms <= 0:
-            raise MxComError(hresults.E_INVALIDARG, "the interval is to be above 0")
+            raise MxComError(hresults.E_INVALIDARG, "the interval must be greater than 0")
 
     def inject_fault(self, fault: str, parameters: Mapping[str, str]) -> None:
         raise ValueError(f"a recording has no faults, so not {fault!r} either")
