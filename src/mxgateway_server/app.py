@@ -19,9 +19,7 @@ from mxgateway_server.access.throttle import Throttle
 from mxgateway_server.certificates.keeper import CertificateKeeper
 from mxgateway_server.commands.gate import CommandGate
 from mxgateway_server.config.settings import Settings
-from mxgateway_server.errors import ConfigurationError
-from mxgateway_server.galaxy import GalaxyComponent, GalaxyRepositoryService, SnapshotFile, SqlGalaxySource
-from mxgateway_server.galaxy.errors import GalaxySourceError
+from mxgateway_server.galaxy import GalaxyComponent, GalaxyRepositoryService, SnapshotFile
 from mxgateway_server.galaxy.place import find_galaxy
 from mxgateway_server.galaxy.service import SERVICE as GALAXY_SERVICE
 from mxgateway_server.galaxy.tag_lookup import GalaxyLookup
@@ -222,10 +220,7 @@ class Gateway:
 
     def _galaxy(self, source: str) -> GalaxyComponent:
         timing = wiring.galaxy_timing(self._settings)
-        try:
-            database = SqlGalaxySource(source, command_timeout=timing.probe, probe_timeout=timing.test_connection)
-        except GalaxySourceError as error:
-            raise ConfigurationError(f"galaxy.connection_string (--galaxy): {error}") from error
+        database = wiring.galaxy_source(self._settings, source)
         snapshot = wiring.snapshot_path(self._settings)
         snapshots = None if snapshot is None else SnapshotFile(snapshot)
         return GalaxyComponent(database, snapshots=snapshots, timing=timing, clock=self._clock)

@@ -12,16 +12,16 @@ import structlog
 
 REDACTED = "[redacted]"
 
-_SECRET_KEY = re.compile(
-    r"nonce|secret|password|passwd|token|credential|api[-_ ]?key$|authorization|pepper", re.IGNORECASE
-)
+_NAMES = r"nonce|secret|password|passwd|pwd|token|credential|authorization|pepper"
+_SECRET_KEY = re.compile(rf"{_NAMES}|api[-_ ]?key$", re.IGNORECASE)
 _API_KEY = re.compile(r"mxgw_[A-Za-z0-9.-]+_[A-Za-z0-9_-]+")
+_QUOTED = r"\"(?:[^\"\\]|\\.|\"\")*\"|'(?:[^'\\]|\\.|'')*'|\{(?:[^}]|\}\})*\}"
 _ASSIGNMENT = re.compile(
-    r"((?:[\w-]*(?:nonce|secret|password|passwd|token|credential|api[-_]?key|authorization|pepper)[\w-]*)\s*[=:]\s*)"
-    r"(\"[^\"]*\"|'[^']*'|(?:bearer\s+)?\S+)",
-    re.IGNORECASE,
+    rf"((?:[\w-]*(?:{_NAMES}|api[-_]?key)[\w-]*)[\"']?\s*[=:]\s*)({_QUOTED}|(?:bearer\s+)?\S+)", re.IGNORECASE
 )
-_URL_PASSWORD = re.compile(r"(://[^/\s:@]*:)[^/\s@]+@")
+# Connection strings have values with blanks, and no rule for where the sentence around them goes on.
+_KEYWORD = re.compile(rf"((?:^|;)\s*(?:{_NAMES})\s*=\s*)({_QUOTED}|[^;\n]+)", re.IGNORECASE)
+_URL_PASSWORD = re.compile(r"(://[^/\s:@]*:)\S*@")
 
 
 _MANY_LINES = frozenset({"exception", "stack"})
@@ -30,6 +30,7 @@ _MANY_LINES = frozenset({"exception", "stack"})
 def redact(text: str) -> str:
     """The text without API keys, passwords in URLs, and values of names that sound secret."""
     text = _API_KEY.sub(REDACTED, text)
+    text = _KEYWORD.sub(lambda match: match.group(1) + REDACTED, text)
     text = _ASSIGNMENT.sub(lambda match: match.group(1) + REDACTED, text)
     return _URL_PASSWORD.sub(rf"\1{REDACTED}@", text)
 

@@ -12,7 +12,9 @@ from mxgateway_server.errors import ConfigurationError
 from mxgateway_server.events.ring import RingLimits
 from mxgateway_server.events.subscriber import SubscriberLimits
 from mxgateway_server.galaxy.component import GalaxyTiming
+from mxgateway_server.galaxy.errors import GalaxySourceError
 from mxgateway_server.galaxy.place import GalaxyPlace
+from mxgateway_server.galaxy.sql_source import SqlGalaxySource
 from mxgateway_server.sessions.manager import SessionOptions
 from mxgateway_server.sessions.state import SessionLimits
 from mxgateway_server.workers.client import WorkerLimits
@@ -132,6 +134,24 @@ def galaxy_timing(settings: Settings) -> GalaxyTiming:
         test_connection=galaxy.test_connection_timeout_seconds,
         longest_retry=galaxy.longest_read_retry_seconds,
     )
+
+
+def galaxy_source(settings: Settings, source: str) -> SqlGalaxySource:
+    """The Galaxy's database; it is opened at the first look.
+
+    Raises:
+        ConfigurationError: `source` cannot be understood.
+    """
+    galaxy = settings.galaxy
+    try:
+        return SqlGalaxySource(
+            source,
+            command_timeout=galaxy.command_timeout_seconds,
+            connect_timeout=galaxy.connect_timeout_seconds,
+            probe_timeout=galaxy.test_connection_timeout_seconds,
+        )
+    except GalaxySourceError as error:
+        raise ConfigurationError(f"galaxy.connection_string (--galaxy): {error}") from error
 
 
 def snapshot_path(settings: Settings) -> Path | None:

@@ -36,7 +36,7 @@ class Section(BaseModel):
 class AuthenticationSettings(Section):
     mode: Literal["api_key", "disabled"] = "api_key"
     """`disabled` gives every caller every scope: local development only, and only on loopback addresses."""
-    database: str = ""
+    database: str = Field(default="", repr=False)
     """SQLite file or SQLAlchemy URL of the key store; empty for `keys.db` in the state directory."""
     pepper_file: str = ""
     """File with the secret that keys are hashed with; empty for `pepper` in the state directory."""
@@ -63,7 +63,7 @@ class WorkerSettings(Section):
     """Backend of sessions that ask for none: simulator or replay."""
     allowed_backends: tuple[str, ...] = ()
     """Further backends that a session may ask for by name."""
-    backend_options: dict[str, str] = Field(default_factory=dict)
+    backend_options: dict[str, str] = Field(default_factory=dict, repr=False)
     """Options handed to the backend, such as `profile`."""
     allowed_backend_options: tuple[str, ...] = ("profile",)
     """Backend options that callers may set; with fault injection allowed, all but those that name files."""
@@ -150,10 +150,13 @@ class ProtocolSettings(Section):
 
 
 class GalaxySettings(Section):
-    connection_string: str = ""
-    """Galaxy database: a SQLite file or SQLAlchemy URL; empty for the name or path given by `--galaxy`."""
+    connection_string: str = Field(default="", repr=False)
+    """Galaxy database: the name of a shipped Galaxy, an SQLite file, a SQLAlchemy URL, or a connection string of SQL
+    Server (ADO.NET, ODBC); empty for the shipped `plant`."""
     command_timeout_seconds: float = Field(default=60.0, gt=0)
-    """Limit of one statement, and of logging in."""
+    """Limit of one statement."""
+    connect_timeout_seconds: float = Field(default=5.0, gt=0)
+    """Limit of connecting to the database and logging in."""
     test_connection_timeout_seconds: float = Field(default=5.0, gt=0)
     """Limit of TestConnection as a whole; a database that takes longer is answered as not reachable."""
     poll_interval_seconds: float = Field(default=30.0, gt=0)

@@ -26,6 +26,8 @@ def lines_of(text: str) -> dict[tuple[str, ...], int]:
     section: tuple[str, ...] = ()
     position = 0
     while position < len(text):
+        while text[position : position + 1] in (" ", "\t"):
+            position += 1
         if match := _HEADER.match(text, position):
             path = section = _parts(match[1])
         elif match := _OPTION.match(text, position):
@@ -55,7 +57,4 @@ def _end_of_value(text: str, position: int) -> int:
         depth += (piece in ("[", "{")) - (piece in ("]", "}"))
         if piece == "\n" and depth <= 0:
             break
-    # Indentation before the next name.
-    while text[position : position + 1] in (" ", "\t"):
-        position += 1
     return position

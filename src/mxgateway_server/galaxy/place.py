@@ -1,12 +1,13 @@
-"""Which Galaxy the gateway browses and the simulator simulates: a shipped one by name, a file, or a database URL."""
+"""Which Galaxy the gateway browses and the simulator simulates: a shipped one by name, a file, or a database."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from mxgateway_server.errors import ConfigurationError
+from mxgateway_server.galaxy.connection_strings import is_connection_string
 from mxgateway_simulator.places import board_path
 
 DEFAULT_GALAXY = "plant"
@@ -18,33 +19,38 @@ class GalaxyPlace:
     """Where the Galaxy is.
 
     Attributes:
-        source: path of a SQLite file, or SQLAlchemy URL.
+        source: path of a SQLite file, SQLAlchemy URL, or connection string.
         file: the file, when it is one.
         board: the simulator's shared board beside it.
         name: for people.
     """
 
-    source: str
+    source: str = field(repr=False)
     name: str
     file: Path | None = None
     board: Path | None = None
 
 
 def find_galaxy(wanted: str, state: Path) -> GalaxyPlace:
-    """The Galaxy that a name, path or URL means; a shipped one is built on first use.
+    """The Galaxy that a name, path, URL or connection string means; a shipped one is built on first use.
 
     Raises:
         ConfigurationError: there is none.
     """
     wanted = wanted or DEFAULT_GALAXY
-    if "://" in wanted:
-        return GalaxyPlace(source=wanted, name=wanted.partition("://")[0])
     path = Path(wanted).expanduser()
     if path.is_file():
         return _file(path.absolute(), path.stem, board_path(path.absolute()))
+    if is_connection_string(wanted):
+        return GalaxyPlace(source=wanted, name="mssql")
+    if "://" in wanted:
+        return GalaxyPlace(source=wanted, name=wanted.partition("://")[0])
     if not _NAME.match(wanted):
+        # A login without the kind of database before it is no path, and its password nothing to repeat.
+        shown = "" if re.search("[@=;]", wanted) else f" {wanted}"
         raise ConfigurationError(
-            f"galaxy.connection_string (--galaxy) {wanted}: no such file; build it with mxgateway galaxy build"
+            f"galaxy.connection_string (--galaxy){shown}: no such file, and no URL; build a file with mxgateway galaxy "
+            "build, or write a URL such as mssql+pytds://user:password@host/ZB"
         )
     built = state / "galaxy" / f"{wanted}.db"
     if not built.is_file():

@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, create_engine, event
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from mxgateway_server.galaxy import queries
@@ -21,13 +21,16 @@ from mxgateway_server.galaxy.drivers import (
     CommandLimit,
     check_options,
     connect_arguments,
+    driver_missing,
     effective_url,
+    explained,
     isolation,
     looks_like_refusal,
     looks_like_timeout,
     origin_of,
     place_of,
     read_only,
+    without_secrets,
 )
 from mxgateway_server.galaxy.errors import GalaxyDataError, GalaxySourceError, GalaxyTimeoutError
 from mxgateway_server.logs import get_logger
@@ -49,28 +52,32 @@ class SqlGalaxySource:
 
     Args:
         url: SQLAlchemy URL (`sqlite:///…`, `postgresql+psycopg://…`, `mssql://…`; `mssql` without a driver is
-            `mssql+pytds`) or the path of an SQLite file.
-        command_timeout: seconds that one statement may take, and logging in.
+            `mssql+pytds`), a connection string of SQL Server (ADO.NET, ODBC), or the path of an SQLite file.
+        command_timeout: seconds that one statement may take.
+        connect_timeout: seconds that connecting and logging in may take.
         probe_timeout: the same for `test_connection`, where somebody waits for the answer.
 
     Raises:
         GalaxySourceError: the URL cannot be understood, or has an option that its driver does not know.
     """
 
-    def __init__(self, url: str | URL, *, command_timeout: float = 60.0, probe_timeout: float = 5.0) -> None:
-        if min(command_timeout, probe_timeout) <= 0:
-            raise GalaxySourceError("the Galaxy's command timeout and probe timeout must be more than 0 seconds")
+    def __init__(
+        self,
+        url: str | URL,
+        *,
+        command_timeout: float = 60.0,
+        connect_timeout: float = 5.0,
+        probe_timeout: float = 5.0,
+    ) -> None:
+        if min(command_timeout, connect_timeout, probe_timeout) <= 0:
+            raise GalaxySourceError("the Galaxy's timeouts must be more than 0 seconds")
         try:
             named = effective_url(url)
-        except (ArgumentError, ValueError):
-            raise GalaxySourceError(
-                "the Galaxy's connection string is no SQLAlchemy URL; say e.g. mssql+pytds://user:password@host/ZB"
-            ) from None
-        try:
             check_options(named)
         except ValueError as error:
             raise GalaxySourceError(str(error)) from None
         self._timeout = command_timeout
+        self._connect_timeout = connect_timeout
         self._probe_timeout = min(probe_timeout, command_timeout)
         self._is_closed = False
         self._url = read_only(named)
@@ -166,7 +173,7 @@ class SqlGalaxySource:
                 self._url,
                 poolclass=NullPool,
                 hide_parameters=True,
-                connect_args=connect_arguments(self._url, timeout),
+                connect_args=connect_arguments(self._url, timeout, min(self._connect_timeout, timeout)),
                 **({"isolation_level": level} if level else {}),
             )
             limit = CommandLimit(self._url, timeout)
@@ -179,14 +186,23 @@ class SqlGalaxySource:
         except (GalaxySourceError, GeneratorExit):
             raise
         except (ImportError, NoSuchModuleError) as error:
-            raise GalaxySourceError(
-                f"the driver of {self._url.drivername} is not installed", f"{error}; see the extras of mxaccess-gateway"
-            ) from None
-        except SQLAlchemyError as error:
-            raise _translated(error, connected) from None
-        except (OSError, ValueError, TypeError, LookupError, UnicodeError) as error:
+            raise GalaxySourceError(driver_missing(self._url), f"{type(error).__name__}: {error}") from None
+        except (SQLAlchemyError, OSError, ValueError, TypeError, LookupError, RuntimeError) as error:
             # Drivers raise what their sockets and decoders raise.
-            raise _translated(error, connected) from None
+            raise self._translated(error, connected) from None
+
+    def _translated(self, error: Exception, connected: bool) -> GalaxySourceError:
+        detail = None if connected else explained(error, self._url, self._connect_timeout)
+        detail = detail or without_secrets(_detail(error), self._url)
+        if looks_like_timeout(error):
+            return GalaxyTimeoutError(TIMED_OUT, detail)
+        if not connected and isinstance(error, RuntimeError):
+            return GalaxySourceError(UNREACHABLE, detail)
+        if isinstance(error, (ValueError, TypeError, LookupError)):
+            return GalaxyDataError("the Galaxy database returned unexpected rows", detail)
+        if looks_like_refusal(error):
+            return GalaxySourceError(REFUSED, detail)
+        return GalaxySourceError(UNREADABLE if connected else UNREACHABLE, detail)
 
 
 def _deploy_time(connection: Connection) -> datetime | None:
@@ -198,17 +214,6 @@ def _deploy_time(connection: Connection) -> datetime | None:
         raise GalaxyDataError("the Galaxy database returned unexpected rows", "galaxy is not one row with a time")
     value = times[0]
     return value if value.tzinfo is None else value.astimezone(UTC).replace(tzinfo=None)
-
-
-def _translated(error: Exception, connected: bool) -> GalaxySourceError:
-    detail = _detail(error)
-    if looks_like_timeout(error):
-        return GalaxyTimeoutError(TIMED_OUT, detail)
-    if isinstance(error, (ValueError, TypeError, LookupError)):
-        return GalaxyDataError("the Galaxy database returned unexpected rows", detail)
-    if looks_like_refusal(error):
-        return GalaxySourceError(REFUSED, detail)
-    return GalaxySourceError(UNREADABLE if connected else UNREACHABLE, detail)
 
 
 def _detail(error: Exception) -> str:

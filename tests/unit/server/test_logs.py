@@ -27,6 +27,14 @@ from mxgateway_server import logs
         "secret = SENTINEL",
         "mssql+pytds://sa:SENTINEL@host/ZB",
         "client_credential=SENTINEL;other",
+        "Server=db1;Password=SEN TINEL SENTINEL",
+        "Server=db1;PWD={SENTINEL;}}SENTINEL};Database=ZB",
+        'Server=db1;Password="a;""SENTINEL";Database=ZB',
+        "mssql+pytds://sa:a@SENTINEL@host/ZB",
+        "mssql+pytds://sa:a/SENTINEL@host/ZB",
+        'mssql+pytds://sa:a"SENTINEL@host/ZB',
+        '{"password": "a\\"SENTINEL", "x": 1}',
+        "{'pwd': 'SENTINEL'}",
     ],
 )
 def test_nothing_that_looks_like_a_secret_passes(text: str) -> None:

@@ -59,3 +59,7 @@ def test_any_text_ends_and_valid_text_is_found_whole(text: str) -> None:
         return
     found = {path[0].strip() for path in lines}
     assert {name for name in tree if name.isalnum()} <= found
+
+
+def test_indentation_on_the_first_line_hides_nothing() -> None:
+    assert lines_of("  [1]\n\ta = 2") == {("1",): 1, ("1", "a"): 2}

@@ -77,7 +77,7 @@ def test_identity_is_the_place() -> None:
 @pytest.mark.parametrize("setting", ["://", "http://x:notaport/"])
 def test_no_url(setting: str) -> None:
     """What is no URL is refused at once, without repeating it."""
-    with pytest.raises(GalaxySourceError, match="no SQLAlchemy URL"):
+    with pytest.raises(GalaxySourceError, match="no URL"):
         SqlGalaxySource(setting)
 
 
