@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from tests.support.clock import ManualClock, RunningClock
+from tests.support.clock import ManualClock, PassingTime
 from tests.support.fake_backend import FakeBackend
 
 from mxgateway_protocol.backend import Backend
@@ -93,7 +93,7 @@ def contract_galaxy(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def backend_case(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[BackendCase]:
     made: list[Backend] = []
     name: str = request.param
-    clock = RunningClock(lambda seconds: made[-1].wait(seconds)) if name == "com" else ManualClock()
+    clock = PassingTime(lambda seconds: made[-1].wait(seconds)) if name == "com" else ManualClock()
 
     def make() -> Backend:
         backend: Backend

@@ -28,7 +28,7 @@ class ManualClock:
         self._unix_ns = unix_ns
 
 
-class RunningClock(ManualClock):
+class PassingTime(ManualClock):
     """The machine's clocks behind the same face: what is to be let pass really passes, in short waits.
 
     Args:
