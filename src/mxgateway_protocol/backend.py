@@ -22,11 +22,16 @@ class BackendInfo:
         name: `simulator`, `com` or `replay`.
         prog_id: COM ProgID that the backend is, or stands for.
         class_id: COM CLSID likewise.
+        interface_version: newest ILMXProxyServer interface of the object, 1 to 5; 0 without a COM object.
+        server_path, server_version: the DLL that holds the class, and its file version; empty where not known.
     """
 
     name: str
     prog_id: str
     class_id: str
+    interface_version: int = 0
+    server_path: str = ""
+    server_version: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +44,10 @@ class Sample:
 
 
 class EventSink(Protocol):
-    """Takes the events of LMXProxyServer; called on the executor thread only, and never blocks."""
+    """Takes the events of LMXProxyServer; called on the executor thread only, and never blocks.
+
+    It may be called inside a method of the backend: a COM call that waits dispatches messages meanwhile.
+    """
 
     def on_data_change(
         self,
@@ -90,8 +98,12 @@ class Backend(Protocol):
             MxComError: it cannot be created; the worker reports a fault and ends.
         """
 
-    def close(self) -> None:
-        """Un-advises, removes, unregisters and releases whatever is left. Called once, last."""
+    def close(self, deadline: float | None = None) -> None:
+        """Un-advises, removes, unregisters and releases whatever is left. Called once, last.
+
+        Args:
+            deadline: monotonic time after which single items are not undone any more: Unregister takes them along.
+        """
 
     def wait(self, timeout: float) -> None:
         """Blocks until `wake` is called, the backend itself has something to pump, or `timeout` seconds are over."""
@@ -100,7 +112,13 @@ class Backend(Protocol):
         """Ends a `wait` early; without one under way, the next. The only method that other threads may call."""
 
     def pump(self) -> float:
-        """Delivers the events that are due to the sink and returns the seconds until the next pump is wanted (≥ 0)."""
+        """Delivers the events that are due to the sink and returns the seconds until the next pump is wanted (≥ 0).
+
+        Bounded by time: a flood of events may hold commands back by milliseconds only, and the answer is 0 then.
+
+        Raises:
+            BackendLostError: the backend broke down while it delivered.
+        """
 
     # LMXProxyServer, interface 1 to 5.
     def register(self, client_name: str) -> int: ...

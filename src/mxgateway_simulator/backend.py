@@ -145,7 +145,7 @@ class SimulatorBackend:
     def is_passive(self) -> bool:
         return True
 
-    def close(self) -> None:
+    def close(self, deadline: float | None = None) -> None:
         self._model = None
         if self._board is not None:
             self._board.close()

@@ -318,6 +318,9 @@ class Dispatcher:
         info.mxaccess_progid = self._info.prog_id
         info.mxaccess_clsid = self._info.class_id
         info.backend_name = self._info.name
+        info.mxaccess_interface_version = self._info.interface_version
+        info.mxaccess_server_path = self._info.server_path
+        info.mxaccess_server_version = self._info.server_version
 
     def _drain_events(self, command: pb.DrainEventsCommand, reply: Reply) -> None:
         events = self._events.drain(min(command.max_events or _DRAIN_EVENTS_MOST, _DRAIN_EVENTS_MOST), _DRAIN_BYTES)

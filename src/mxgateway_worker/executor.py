@@ -27,6 +27,8 @@ COMMAND_QUEUE_CAPACITY = 1024
 _IDLE_TICK = 1.0
 _PUMP_EVERY = 0.005
 _MOST_PUMP_FAILURES = 3
+# Of the grace for stopping: what is left of it is for unregistering and releasing the object itself.
+_SHARE_FOR_ITEMS = 0.7
 
 
 @dataclass(slots=True, eq=False)
@@ -90,6 +92,7 @@ class Executor:
         self._thread = threading.Thread(target=self._main, name="worker-executor", daemon=True)
         self._thread_id = 0
         self.running: Running | None = None
+        self._close_by: float | None = None
         self.last_activity = clock.monotonic()
         self.last_activity_ns = clock.unix_ns()
 
@@ -152,6 +155,7 @@ class Executor:
         """
         with self._lock:
             self._is_stopping = True
+            self._close_by = self._clock.monotonic() + timeout * _SHARE_FOR_ITEMS
             left = list(self._queued.values())
             self._queued.clear()
             self._jobs.clear()
@@ -231,10 +235,9 @@ class Executor:
             if backend is not None:
                 self._close(backend)
 
-    @staticmethod
-    def _close(backend: Backend) -> None:
+    def _close(self, backend: Backend) -> None:
         try:
-            backend.close()
+            backend.close(self._close_by)
         except Exception:
             logger.exception("closing the backend failed")
 

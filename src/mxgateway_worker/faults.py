@@ -12,6 +12,7 @@ import signal
 from collections.abc import Mapping
 
 from mxgateway_protocol.clock import MovableClock
+from mxgateway_worker import windows_process
 from mxgateway_worker.writer import RawFrame, Writer
 
 WORKER_FAULTS: Mapping[str, frozenset[str]] = {
@@ -62,11 +63,11 @@ class WorkerFaults:
         if unknown:
             raise ValueError(f"fault {fault} does not take {', '.join(sorted(unknown))}")
         if fault == "exit":
-            os._exit(int(parameters.get("code", "1")))
+            windows_process.end_now(int(parameters.get("code", "1")))
         if fault == "crash":
             if hasattr(signal, "SIGKILL"):
                 os.kill(os.getpid(), signal.SIGKILL)
-            os.abort()
+            windows_process.end_now(3)
         if fault == "clock_jump":
             MovableClock.move(_seconds(parameters))
         elif fault == "hang":

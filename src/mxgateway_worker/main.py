@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from mxgateway_protocol.clock import MovableClock, SystemClock
 from mxgateway_protocol.contract import NONCE_VARIABLE
-from mxgateway_worker import arguments, logs, stdio
+from mxgateway_worker import arguments, logs, stdio, windows_process
 from mxgateway_worker.parent import die_with_parent
 from mxgateway_worker.worker import Worker
 
@@ -23,6 +23,7 @@ _SWITCH_INTERVAL = 0.001
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs a worker until its gateway ends it; returns the process's exit code, a `contract.WorkerExit`."""
+    windows_process.show_no_dialogs()
     given = sys.argv[1:] if argv is None else argv
     try:
         settings = arguments.parse(given, os.environ)
@@ -51,5 +52,5 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not worker.threads_ended:
         # A thread hangs in a call that nothing can abort; the interpreter must not wait for it.
         sys.stderr.flush()
-        os._exit(int(code))
+        windows_process.end_now(int(code))
     return int(code)

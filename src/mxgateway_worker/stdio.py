@@ -7,6 +7,8 @@ import select
 import stat
 import sys
 
+from mxgateway_worker import windows_process
+
 
 def take_over() -> tuple[int, int]:
     """Returns private descriptors of the pipe (read, write); afterwards 0 is empty and 1 is the log."""
@@ -20,6 +22,7 @@ def take_over() -> tuple[int, int]:
 
         msvcrt.setmode(read_fd, os.O_BINARY)
         msvcrt.setmode(write_fd, os.O_BINARY)
+        windows_process.keep_to_itself(0, 1, 2, read_fd, write_fd)
     return read_fd, write_fd
 
 

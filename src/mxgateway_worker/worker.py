@@ -290,6 +290,9 @@ class Worker:
             mxaccess_progid=info.prog_id,
             mxaccess_clsid=info.class_id,
             backend_name=info.name,
+            mxaccess_interface_version=info.interface_version,
+            mxaccess_server_path=info.server_path,
+            mxaccess_server_version=info.server_version,
         )
         ready.ready_timestamp.FromNanoseconds(self._clock.unix_ns())
         # Before the gateway can know of it, so that its first command finds the worker ready.

@@ -32,7 +32,8 @@ from mxgateway.generated import mxaccess_gateway_pb2 as pb
 
 pytestmark = [pytest.mark.shares_processes, pytest.mark.slow]
 
-AT_A_SITE = os.environ.get("MXGATEWAY_INTEGRATION") == "1"
+SITE_SWITCH = "MXGATEWAY_INTEGRATION"
+AT_A_SITE = os.environ.get(SITE_SWITCH) == "1"
 LOCAL_ONLY = pytest.mark.skipif(AT_A_SITE, reason="names tags of the simulator")
 
 

@@ -1,4 +1,4 @@
-"""The one manual clock of the tests, and one that runs by itself where time cannot be had otherwise."""
+"""The one manual clock of the tests, and real time behind its face where time cannot be had otherwise."""
 
 from __future__ import annotations
 

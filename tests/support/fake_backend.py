@@ -73,7 +73,7 @@ class FakeBackend:
     def open(self, sink: EventSink) -> None:
         self.sink = sink
 
-    def close(self) -> None:
+    def close(self, deadline: float | None = None) -> None:
         self.closed = True
 
     def wait(self, timeout: float) -> None:

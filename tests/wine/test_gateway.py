@@ -12,6 +12,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from tests.integration.test_any_gateway import SITE_SWITCH
 from tests.support.shared_gateway import shared_gateway
 from tests.support.waiting import eventually
 from tests.wine.conftest import LAB, ROOT, winpath
@@ -80,7 +81,7 @@ def test_what_holds_against_any_gateway_holds_over_com(gateway: LocalGateway) ->
     """The checks that a site runs against its own gateway, all of them."""
     environment = {
         **os.environ,
-        "MXGATEWAY_INTEGRATION": "1",
+        SITE_SWITCH: "1",
         "MXGATEWAY_ENDPOINT": gateway.endpoint,
         "MXGATEWAY_API_KEY": gateway.api_key,
         "MXGATEWAY_CA_FILE": str(gateway.ca_file),

@@ -2644,11 +2644,19 @@ class WorkerInfoReply(_message.Message):
     MXACCESS_PROGID_FIELD_NUMBER: _builtins.int
     MXACCESS_CLSID_FIELD_NUMBER: _builtins.int
     BACKEND_NAME_FIELD_NUMBER: _builtins.int
+    MXACCESS_INTERFACE_VERSION_FIELD_NUMBER: _builtins.int
+    MXACCESS_SERVER_PATH_FIELD_NUMBER: _builtins.int
+    MXACCESS_SERVER_VERSION_FIELD_NUMBER: _builtins.int
     worker_process_id: _builtins.int
     worker_version: _builtins.str
     mxaccess_progid: _builtins.str
     mxaccess_clsid: _builtins.str
     backend_name: _builtins.str
+    mxaccess_interface_version: _builtins.int
+    """Newest ILMXProxyServer interface of the object, 1 to 5; 0 where there is no COM object."""
+    mxaccess_server_path: _builtins.str
+    """The DLL that holds the class, and its file version; empty where they are not known."""
+    mxaccess_server_version: _builtins.str
     def __init__(
         self,
         *,
@@ -2657,10 +2665,13 @@ class WorkerInfoReply(_message.Message):
         mxaccess_progid: _builtins.str = ...,
         mxaccess_clsid: _builtins.str = ...,
         backend_name: _builtins.str = ...,
+        mxaccess_interface_version: _builtins.int = ...,
+        mxaccess_server_path: _builtins.str = ...,
+        mxaccess_server_version: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["backend_name", b"backend_name", "mxaccess_clsid", b"mxaccess_clsid", "mxaccess_progid", b"mxaccess_progid", "worker_process_id", b"worker_process_id", "worker_version", b"worker_version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["backend_name", b"backend_name", "mxaccess_clsid", b"mxaccess_clsid", "mxaccess_interface_version", b"mxaccess_interface_version", "mxaccess_progid", b"mxaccess_progid", "mxaccess_server_path", b"mxaccess_server_path", "mxaccess_server_version", b"mxaccess_server_version", "worker_process_id", b"worker_process_id", "worker_version", b"worker_version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -222,10 +222,18 @@ class WorkerReady(_message.Message):
     MXACCESS_CLSID_FIELD_NUMBER: _builtins.int
     READY_TIMESTAMP_FIELD_NUMBER: _builtins.int
     BACKEND_NAME_FIELD_NUMBER: _builtins.int
+    MXACCESS_INTERFACE_VERSION_FIELD_NUMBER: _builtins.int
+    MXACCESS_SERVER_PATH_FIELD_NUMBER: _builtins.int
+    MXACCESS_SERVER_VERSION_FIELD_NUMBER: _builtins.int
     worker_process_id: _builtins.int
     mxaccess_progid: _builtins.str
     mxaccess_clsid: _builtins.str
     backend_name: _builtins.str
+    mxaccess_interface_version: _builtins.int
+    """Newest ILMXProxyServer interface of the object, 1 to 5; 0 where there is no COM object."""
+    mxaccess_server_path: _builtins.str
+    """The DLL that holds the class, and its file version; empty where they are not known."""
+    mxaccess_server_version: _builtins.str
     @_builtins.property
     def ready_timestamp(self) -> _timestamp_pb2.Timestamp: ...
     def __init__(
@@ -236,10 +244,13 @@ class WorkerReady(_message.Message):
         mxaccess_clsid: _builtins.str = ...,
         ready_timestamp: _timestamp_pb2.Timestamp | None = ...,
         backend_name: _builtins.str = ...,
+        mxaccess_interface_version: _builtins.int = ...,
+        mxaccess_server_path: _builtins.str = ...,
+        mxaccess_server_version: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["ready_timestamp", b"ready_timestamp"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["backend_name", b"backend_name", "mxaccess_clsid", b"mxaccess_clsid", "mxaccess_progid", b"mxaccess_progid", "ready_timestamp", b"ready_timestamp", "worker_process_id", b"worker_process_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["backend_name", b"backend_name", "mxaccess_clsid", b"mxaccess_clsid", "mxaccess_interface_version", b"mxaccess_interface_version", "mxaccess_progid", b"mxaccess_progid", "mxaccess_server_path", b"mxaccess_server_path", "mxaccess_server_version", b"mxaccess_server_version", "ready_timestamp", b"ready_timestamp", "worker_process_id", b"worker_process_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

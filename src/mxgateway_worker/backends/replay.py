@@ -142,7 +142,7 @@ class ReplayBackend:
     def is_passive(self) -> bool:
         return True
 
-    def close(self) -> None:
+    def close(self, deadline: float | None = None) -> None:
         self._due.clear()
         self._servers.clear()
 

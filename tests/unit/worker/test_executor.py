@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 
 import pytest
+from tests.support.clock import ManualClock
 from tests.support.fake_backend import FakeBackend
 from tests.support.waiting import wait_until
 
@@ -217,3 +218,22 @@ def test_a_lost_backend_ends_the_thread_without_closing_it() -> None:
     wait_until(lambda: bool(rig.lost))
     assert rig.executor.stop(10)
     assert not rig.backend.closed
+
+
+def test_stopping_gives_the_backend_a_deadline_within_its_grace() -> None:
+    """Part of the grace is left for what comes after single items: releasing the object itself."""
+    deadlines: list[float | None] = []
+
+    class Slow(FakeBackend):
+        def close(self, deadline: float | None = None) -> None:
+            deadlines.append(deadline)
+            super().close(deadline)
+
+    clock = ManualClock()
+    executor = Executor(clock, lambda job: None, lambda job, code, text: None, lambda error: None)
+    executor.start()
+    executor.call(lambda: executor.attach(Slow()))
+    assert executor.stop(10.0)
+    (deadline,) = deadlines
+    assert deadline is not None
+    assert clock.monotonic() < deadline < clock.monotonic() + 10.0

@@ -85,7 +85,8 @@ class ComBackend:
 
     @property
     def info(self) -> BackendInfo:
-        return BackendInfo("com", PROG_ID, CLASS_ID)
+        file = self.server_file
+        return BackendInfo("com", PROG_ID, CLASS_ID, self.interface_version, file.path, file.version)
 
     @property
     def interface_version(self) -> int:
