@@ -48,7 +48,11 @@ def cli_page() -> str:
     from mxgateway_cli.main import main as group
     from tools.docs_cli import cli_page as page
 
-    intro = "Exit codes: 0 success, 1 failure, 2 wrong usage, 130 interrupted. Errors go to stderr."
+    intro = (
+        "Exit codes: 0 success, 1 failure, 2 wrong usage, 130 interrupted (Ctrl-C), 143 ended by SIGTERM. Ctrl-C,\n"
+        "SIGTERM and the end of the terminal are an ordinary end (0) of `watch`, `record`, `tui`, `demo` and the\n"
+        "streams: files are closed, the report is printed, the session is closed. Errors go to stderr."
+    )
     return page("mxgw-py", group, intro, SECTIONS)
 
 

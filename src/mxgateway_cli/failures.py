@@ -8,6 +8,8 @@ EXIT_OK = 0
 EXIT_FAILED = 1
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
+EXIT_SIGNALLED = 128
+"""Plus the number of the signal, as shells have it: 143 for SIGTERM."""
 
 
 class CommandFailure(click.ClickException):

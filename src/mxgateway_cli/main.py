@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -11,7 +12,8 @@ from typing import Any, NoReturn
 
 import click
 
-from mxgateway_cli.failures import EXIT_FAILED, EXIT_INTERRUPTED
+from mxgateway_cli import interrupts
+from mxgateway_cli.failures import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_SIGNALLED
 from mxgateway_cli.output import escape_what_does_not_encode
 
 # Where each command lives, in the order of the help. A module loads only when its command runs (or for the help).
@@ -128,7 +130,8 @@ class LazyGroup(click.Group):
                 formatter.write_dl(rows)
 
     def main(self, args: Sequence[str] | None = None, **extra: Any) -> NoReturn:  # type: ignore[override]
-        """Runs one invocation and exits with its code: 0, 1 for a failure, 2 for usage, 130 for an interrupt."""
+        """Runs one invocation and exits with its code: 0, 1 for a failure, 2 for usage, 130 for an interrupt
+        and 143 for SIGTERM where that is no ordinary end."""
         if not extra.pop("standalone_mode", True):
             super().main(args, standalone_mode=False, **extra)
         sys.exit(self.execute(args, **extra))
@@ -139,13 +142,13 @@ class LazyGroup(click.Group):
         os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
         escape_what_does_not_encode()
         try:
-            result = super().main(args, standalone_mode=False, **extra)
+            with interrupts.handled(interrupts.raising, with_sigint=False):
+                result = super().main(args, standalone_mode=False, **extra)
         except click.ClickException as error:
             error.show()
             return error.exit_code
-        except (KeyboardInterrupt, click.Abort):
-            click.echo("interrupted", err=True)
-            return EXIT_INTERRUPTED
+        except (KeyboardInterrupt, click.Abort) as error:
+            return _interrupted(error)
         except BrokenPipeError:
             # The reader of our output has gone, as `head` does; what is still buffered must not fail at exit either.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -154,6 +157,16 @@ class LazyGroup(click.Group):
             click.echo(f"Error: {error}", err=True)
             return EXIT_FAILED
         return result if isinstance(result, int) else 0
+
+
+def _interrupted(error: BaseException) -> int:
+    # click makes an Abort of every interrupt.
+    cause = error if isinstance(error, interrupts.Terminated) else error.__cause__
+    if isinstance(cause, interrupts.Terminated):
+        click.echo(f"ended by {signal.Signals(cause.number).name}", err=True)
+        return EXIT_SIGNALLED + cause.number
+    click.echo("interrupted", err=True)
+    return EXIT_INTERRUPTED
 
 
 @click.group(

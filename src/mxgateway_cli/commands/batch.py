@@ -6,11 +6,14 @@ import codecs
 import io
 import json
 import shlex
+import signal
 import sys
 from collections.abc import Iterable
 from contextlib import redirect_stderr
 
 import click
+
+from mxgateway_cli import interrupts
 
 END_OF_RECORD = "__MXGW_BATCH_EOR__"
 
@@ -41,6 +44,7 @@ def batch() -> None:
     """
     from mxgateway_cli.main import main
 
+    terminations = interrupts.terminations()
     for line in _lines():
         failure = io.StringIO()
         try:
@@ -63,3 +67,6 @@ def batch() -> None:
             click.echo(json.dumps({"error": text, "type": "error"}))
         click.echo(END_OF_RECORD)
         sys.stdout.flush()
+        if interrupts.terminations() > terminations:
+            # The line's command has ended in order; the lines after it are not begun.
+            raise interrupts.Terminated(signal.SIGTERM)

@@ -6,7 +6,6 @@ import asyncio
 import os
 import shlex
 import shutil
-import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -104,18 +103,17 @@ class _Demo:
     async def main(self) -> None:
         """Runs the demo. Ctrl-C, SIGTERM and the end of the terminal end it in order."""
         began = time.monotonic()
-        with _end_on_signals():
-            async with LocalGateway.run(self._galaxy, scopes=_SCOPES, progress=note) as gateway:
-                async with await gateway.connect() as client:
-                    note(f"connected to {gateway.endpoint} over TLS")
-                    async with await gateway.connect_galaxy() as galaxy:
-                        self._plan = plan([each async for each in galaxy.iter_hierarchy()], self._tag_count)
-                    note(f"browsed {self._plan.objects} objects with {self._plan.attributes} attributes")
-                    self._join_lines(gateway)
-                    async with await client.open_session(client_session_name="demo") as session:
-                        self._start_seconds = time.monotonic() - began
-                        await self._watch(session)
-                note("stopping the gateway")
+        async with LocalGateway.run(self._galaxy, scopes=_SCOPES, progress=note) as gateway:
+            async with await gateway.connect() as client:
+                note(f"connected to {gateway.endpoint} over TLS")
+                async with await gateway.connect_galaxy() as galaxy:
+                    self._plan = plan([each async for each in galaxy.iter_hierarchy()], self._tag_count)
+                note(f"browsed {self._plan.objects} objects with {self._plan.attributes} attributes")
+                self._join_lines(gateway)
+                async with await client.open_session(client_session_name="demo") as session:
+                    self._start_seconds = time.monotonic() - began
+                    await self._watch(session)
+            note("stopping the gateway")
         self._clean = gateway.exit_code == 0 and not gateway.state_dir.exists()
         self._judge(gateway.exit_code)
 
@@ -280,20 +278,3 @@ def _program() -> str:
         return f"{shlex.quote(sys.executable)} -m mxgateway_cli"
     relative = os.path.relpath(script)
     return shlex.quote(relative if not relative.startswith("..") else str(script))
-
-
-@contextmanager
-def _end_on_signals() -> Iterator[None]:
-    """SIGTERM and SIGHUP end the running task as Ctrl-C does."""
-    task, loop = asyncio.current_task(), asyncio.get_running_loop()
-    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    if task is None or sys.platform == "win32":
-        yield
-        return
-    for number in numbers:
-        loop.add_signal_handler(number, task.cancel)
-    try:
-        yield
-    finally:
-        for number in numbers:
-            loop.remove_signal_handler(number)

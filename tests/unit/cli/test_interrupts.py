@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Callable
+from contextlib import nullcontext
 
 import pytest
 from tests.support.clock import ManualClock
 
 from mxgateway import MxGatewayTimeoutError
-from mxgateway_cli.interrupts import graceful_end, run
+from mxgateway_cli.interrupts import Terminated, graceful_end, run
 
 
 def interrupted(clock: ManualClock, later: float) -> tuple[list[str], Callable[[], list[str]]]:
@@ -56,6 +57,40 @@ def test_without_a_graceful_end_it_is_an_interrupt() -> None:
     with pytest.raises(KeyboardInterrupt):
         run(work())
     assert signal.getsignal(signal.SIGINT) is former
+
+
+def test_sigterm_is_what_sigint_is() -> None:
+    """It ends what may end in order, and is told apart from Ctrl-C where nothing may."""
+    before = signal.getsignal(signal.SIGTERM)
+
+    async def work(is_graceful: bool) -> str:
+        with graceful_end() if is_graceful else nullcontext():
+            signal.raise_signal(signal.SIGTERM)
+            await asyncio.Event().wait()
+        return "closed"
+
+    assert run(work(True)) == "closed"
+    with pytest.raises(Terminated) as end:
+        run(work(False))
+    assert end.value.number == signal.SIGTERM
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_a_host_keeps_its_handlers() -> None:
+    """A program that runs commands in its own process has its own way with signals."""
+    came: list[int] = []
+    former = signal.signal(signal.SIGTERM, lambda number, _frame: came.append(number))
+    try:
+
+        async def work() -> str:
+            signal.raise_signal(signal.SIGTERM)
+            await asyncio.sleep(0)
+            return "goes on"
+
+        assert run(work()) == "goes on"
+    finally:
+        signal.signal(signal.SIGTERM, former)
+    assert came == [signal.SIGTERM]
 
 
 def test_a_call_that_timed_out_is_no_ordinary_end() -> None:
