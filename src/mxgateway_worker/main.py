@@ -41,12 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         MovableClock.install()
     formatter = logs.configure(settings.session_id, settings.log_level)
     worker = Worker(settings=settings, read_fd=read_fd, write_fd=write_fd, clock=SystemClock(), formatter=formatter)
-    if hasattr(signal, "SIGTERM"):
-        # On a thread of its own: a handler may interrupt the main thread while it holds the very lock that this needs.
-        signal.signal(
-            signal.SIGTERM,
-            lambda *_: threading.Thread(target=worker.request_stop, args=("SIGTERM",), daemon=True).start(),
-        )
+    _end_on_sigterm(worker)
     code = worker.run()
     logger.info("worker ends exit=%d", code)
     if not worker.threads_ended:
@@ -54,3 +49,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stderr.flush()
         windows_process.end_now(int(code))
     return int(code)
+
+
+def _end_on_sigterm(worker: Worker) -> None:
+    """Ends the worker in order on SIGTERM; to be called before there are other threads.
+
+    A thread waits for the signal, because a handler would run only when the main thread next looks: one that comes just
+    before that thread goes to sleep for good would be seen by nobody.
+    """
+    if sys.platform == "win32":
+        return
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+
+    def wait() -> None:
+        signal.sigwait({signal.SIGTERM})
+        worker.request_stop("SIGTERM")
+
+    threading.Thread(target=wait, name="worker-sigterm", daemon=True).start()
