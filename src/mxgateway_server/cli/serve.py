@@ -15,6 +15,7 @@ from typing import Any
 
 import click
 
+from mxgateway_server.cli.console import on_console_close
 from mxgateway_server.cli.options import config_option, load_or_fail, state_option
 from mxgateway_server.config.settings import Settings
 from mxgateway_server.errors import ConfigurationError, StoreError
@@ -136,9 +137,17 @@ def _install_signals(stop: Callable[[], None], reload: Callable[[], None]) -> Ca
     def on_signal(_number: int, _frame: Any) -> None:
         loop.call_soon_threadsafe(stop)
 
+    if hasattr(signal, "SIGBREAK"):
+        signals[signal.SIGBREAK] = stop
     before = {number: signal.signal(number, on_signal) for number in signals}
 
+    def on_close() -> None:
+        loop.call_soon_threadsafe(stop)
+
+    close_console = on_console_close(on_close)
+
     def restore() -> None:
+        close_console()
         for number, handler in before.items():
             signal.signal(number, handler)
 
@@ -168,13 +177,14 @@ def _watch_stdin(stop: Callable[[], None]) -> None:
 
 
 def _loop_factory(wanted: str) -> Callable[[], asyncio.AbstractEventLoop] | None:
+    if sys.platform == "win32":
+        if wanted == "uvloop":
+            raise click.ClickException("event_loop = uvloop: not on Windows; set event_loop = auto")
+        # The Proactor: no other loop there starts processes as workers need them.
+        return None
     if wanted == "asyncio":
         return None
     try:
-        if sys.platform == "win32":
-            import winloop
-
-            return winloop.new_event_loop  # type: ignore[no-any-return]
         import uvloop
 
         return uvloop.new_event_loop

@@ -50,7 +50,7 @@ class Settings(Section):
     allow_fault_injection: bool = False
     """Lets admins make the backend misbehave, for tests."""
     event_loop: Literal["auto", "asyncio", "uvloop"] = "auto"
-    """`auto` takes uvloop (winloop on Windows) when it is installed."""
+    """`auto` takes uvloop when it is installed; on Windows asyncio's own."""
     authentication: AuthenticationSettings = AuthenticationSettings()
     worker: WorkerSettings = WorkerSettings()
     sessions: SessionSettings = SessionSettings()

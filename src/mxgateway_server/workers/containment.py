@@ -29,6 +29,9 @@ class Containment(Protocol):
     def kill(self, pid: int) -> None:
         """Ends the process and its children at once; a process that is gone already is no error."""
 
+    def release(self, pid: int) -> None:
+        """The process has ended: gives back what was held for it, and ends what it left behind where that is known."""
+
     def close(self) -> None:
         """Releases what this holds; on Windows this ends every worker that is left."""
 
@@ -49,6 +52,9 @@ class ProcessGroups:
             os.killpg(pid, signal.SIGKILL)
         except ProcessLookupError:
             return
+
+    def release(self, pid: int) -> None:
+        return None
 
     def close(self) -> None:
         return None

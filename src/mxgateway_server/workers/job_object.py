@@ -66,6 +66,8 @@ def _kernel32() -> Any:
     kernel.AssignProcessToJobObject.restype = wintypes.BOOL
     kernel.TerminateProcess.argtypes = (wintypes.HANDLE, wintypes.UINT)
     kernel.TerminateProcess.restype = wintypes.BOOL
+    kernel.TerminateJobObject.argtypes = (wintypes.HANDLE, wintypes.UINT)
+    kernel.TerminateJobObject.restype = wintypes.BOOL
     kernel.CloseHandle.argtypes = (wintypes.HANDLE,)
     kernel.CloseHandle.restype = wintypes.BOOL
     return kernel
@@ -73,25 +75,36 @@ def _kernel32() -> Any:
 
 def _error(kernel_call: str) -> OSError:
     code = ctypes.get_last_error()  # type: ignore[attr-defined]
-    return OSError(code, f"{kernel_call} failed with error {code}")
+    # WinError turns Windows' number into errno and a text of the system; a bare OSError would take it for an errno.
+    error: OSError = ctypes.WinError(code, f"{kernel_call}: {ctypes.FormatError(code).strip()} (error {code})")  # type: ignore[attr-defined]
+    return error
 
 
 class JobObject:
-    """Ties of worker processes on Windows."""
+    """Ties of worker processes on Windows.
+
+    One job holds all workers and dies with the gateway's last handle to it. Inside it each worker has a job of its own,
+    so that what it has started ends with it.
+    """
 
     def __init__(self) -> None:
         self._kernel = _kernel32()
-        self._job = self._kernel.CreateJobObjectW(None, None)
-        if not self._job:
+        self._job = self._create_job()
+        self._workers: dict[int, int] = {}
+
+    def _create_job(self) -> int:
+        job: int | None = self._kernel.CreateJobObjectW(None, None)
+        if not job:
             raise _error("CreateJobObjectW")
         limits = _ExtendedLimits()
         limits.BasicLimitInformation.LimitFlags = _JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE
         if not self._kernel.SetInformationJobObject(
-            self._job, _JOB_OBJECT_EXTENDED_LIMIT_INFORMATION, ctypes.byref(limits), ctypes.sizeof(limits)
+            job, _JOB_OBJECT_EXTENDED_LIMIT_INFORMATION, ctypes.byref(limits), ctypes.sizeof(limits)
         ):
             error = _error("SetInformationJobObject")
-            self.close()
+            self._kernel.CloseHandle(job)
             raise error
+        return job
 
     def spawn_options(self) -> dict[str, Any]:
         return {"creationflags": _CREATE_NO_WINDOW | _CREATE_NEW_PROCESS_GROUP}
@@ -101,12 +114,25 @@ class JobObject:
         if not process:
             raise _error("OpenProcess")
         try:
+            # The outer one first: a job that is nested has to be the narrower one.
             if not self._kernel.AssignProcessToJobObject(self._job, process):
                 raise _error("AssignProcessToJobObject")
+            own = self._create_job()
+            if self._kernel.AssignProcessToJobObject(own, process):
+                self._forget(pid)
+                self._workers[pid] = own
+            else:
+                # Windows before 8 has no nested jobs; killing the process alone has to do there.
+                self._kernel.CloseHandle(own)
         finally:
             self._kernel.CloseHandle(process)
 
     def kill(self, pid: int) -> None:
+        own = self._workers.get(pid)
+        if own is not None:
+            self._kernel.TerminateJobObject(own, 1)
+            self._forget(pid)
+            return
         process = self._kernel.OpenProcess(_PROCESS_TERMINATE, False, pid)
         if not process:
             if ctypes.get_last_error() == _ERROR_INVALID_PARAMETER:  # type: ignore[attr-defined]
@@ -117,7 +143,21 @@ class JobObject:
         finally:
             self._kernel.CloseHandle(process)
 
+    def release(self, pid: int) -> None:
+        own = self._workers.get(pid)
+        if own is not None:
+            # What it has started and left behind ends here.
+            self._kernel.TerminateJobObject(own, 1)
+            self._forget(pid)
+
+    def _forget(self, pid: int) -> None:
+        own = self._workers.pop(pid, None)
+        if own is not None:
+            self._kernel.CloseHandle(own)
+
     def close(self) -> None:
+        for pid in list(self._workers):
+            self._forget(pid)
         if self._job:
             self._kernel.CloseHandle(self._job)
-            self._job = None
+            self._job = 0

@@ -85,6 +85,10 @@ class Launcher:
         """How many workers exist, starting and ending ones included."""
         return len(self._alive)
 
+    def _gone(self, client: WorkerClient) -> None:
+        self._alive.discard(client)
+        self._containment.release(client.pid)
+
     def kill_all(self) -> None:
         """Ends every worker now; whoever waits for one to end sees it end."""
         for client in list(self._alive):
@@ -124,7 +128,7 @@ class Launcher:
                 process=process, nonce=nonce, limits=self.limits, clock=self._clock, containment=self._containment
             )
             self._alive.add(client)
-            process.ended.add_done_callback(lambda _: self._alive.discard(client))
+            process.ended.add_done_callback(lambda _: self._gone(client))
             try:
                 on_started()
                 identity = await client.handshake(self._gateway_version, on_hello)

@@ -17,6 +17,8 @@ STDIN, STDOUT, STDERR = 0, 1, 2
 MAX_LINE = 4096
 LAST_LINES = 20
 LINES_PER_SECOND = 50
+DRAIN_SECONDS = 1.0
+"""How long pipes may stay open after the process has ended: something that it started may hold them for ever."""
 MAX_UNSENT = 64 * 1024 * 1024
 """Bytes that may wait for a worker which does not read its input."""
 
@@ -44,6 +46,7 @@ class WorkerProcess(asyncio.SubprocessProtocol):
         self._stdin: Any = None
         self._open_pipes = {STDOUT, STDERR}
         self._has_exited = False
+        self._drain: asyncio.TimerHandle | None = None
         self._gathered: list[bytes] = []
         self._gathered_bytes = 0
         self._line = b""
@@ -83,6 +86,13 @@ class WorkerProcess(asyncio.SubprocessProtocol):
     def process_exited(self) -> None:
         self._has_exited = True
         self._maybe_ended()
+        if not self.ended.done():
+            self._drain = asyncio.get_running_loop().call_later(DRAIN_SECONDS, self._stop_draining)
+
+    def _stop_draining(self) -> None:
+        self._open_pipes.clear()
+        self._maybe_ended()
+        self.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._open_pipes.clear()
@@ -92,6 +102,8 @@ class WorkerProcess(asyncio.SubprocessProtocol):
     def _maybe_ended(self) -> None:
         # The exit alone is not the end: replies and the last log lines may still be in the pipes.
         if self._has_exited and not self._open_pipes and not self.ended.done():
+            if self._drain is not None:
+                self._drain.cancel()
             code = self.returncode
             self.ended.set_result(code)
             self.on_end(code)
@@ -206,13 +218,16 @@ async def start_process(
             **containment.spawn_options(),
         )
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or type(error).__name__
+        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
         raise WorkerLaunchError(
             f"the worker {command[0]!r} cannot be started: {reason}; check worker.command and worker.working_directory"
         ) from error
     try:
         containment.adopt(process.pid)
     except OSError as error:
+        if transport.get_returncode() is not None or process.ended.done():
+            # It ended before it could be tied; how, its exit code and last words tell better.
+            return process
         transport.close()
         raise WorkerLaunchError(f"the worker cannot be tied to the gateway: {error.strerror}") from error
     return process

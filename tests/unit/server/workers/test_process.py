@@ -222,3 +222,17 @@ async def test_before_it_is_connected_there_is_nothing_to_close_or_send() -> Non
     process.terminate()
     process.close()
     assert (process.returncode, process.unsent_bytes) == (None, cast(Any, 0))
+
+
+async def test_a_pipe_that_something_else_holds_open_does_not_keep_a_dead_worker_alive(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What the worker has started may have inherited its output; after a moment the process has ended all the same."""
+    monkeypatch.setattr(module, "DRAIN_SECONDS", 0.0)
+    rig = Rig()
+    rig.transport.code = 5
+    rig.process.pipe_connection_lost(STDERR, None)
+    rig.process.process_exited()
+    assert rig.ends == []
+    assert await rig.process.ended == 5
+    assert (rig.ends, rig.transport.asked) == ([5], ["close"])
