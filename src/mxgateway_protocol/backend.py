@@ -6,9 +6,9 @@ also is the only one that may see events: like an STA, a backend acts only while
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from mxgateway_contract.status import MxStatus
 from mxgateway_protocol.variants import Variant
@@ -157,6 +157,38 @@ class Backend(Protocol):
         Raises:
             ValueError: no such fault, or a parameter that it does not take.
         """
+
+
+class Listening(Protocol):
+    """A descriptor that an executor listens to."""
+
+    def again(self) -> None:
+        """From now on tells once more."""
+
+    def end(self) -> None:
+        """Tells no more; to be called before the descriptor is closed."""
+
+
+class Bell(Protocol):
+    """What ends the executor's waiting, whatever it waits by."""
+
+    def set(self) -> None:
+        """Ends the running wait, or the next one at once. Any thread may call it."""
+
+    def listen(self, descriptor: int, on_ready: Callable[[], None]) -> Listening | None:
+        """Lets a readable descriptor end the waiting, too, once after each `again`; None where that cannot be had.
+
+        Args:
+            on_ready: called on the executor thread.
+        """
+
+
+@runtime_checkable
+class SelfWaking(Protocol):
+    """A passive backend that wants to be pumped when something outside it changes, and would have to ask otherwise."""
+
+    def ring_through(self, bell: Bell) -> None:
+        """Gives the bell to ring; called once, on the executor thread, after `open`."""
 
 
 class BackendFactory(Protocol):

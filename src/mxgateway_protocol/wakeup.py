@@ -4,6 +4,7 @@ twice, and the handing over is most of what it costs."""
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 
 
 class Wakeup:
@@ -24,3 +25,7 @@ class Wakeup:
     def wait(self, timeout: float | None = None) -> None:
         """Waits for a `set`, at most `timeout` seconds; takes the `set` with it."""
         self._asleep.acquire(timeout=-1 if timeout is None else max(0.0, timeout))
+
+    def listen(self, descriptor: int, on_ready: Callable[[], None]) -> None:
+        """Nothing but `set` and time ends a wait."""
+        return

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from mxgateway_contract import hresults
 from mxgateway_contract.status import MxStatus
-from mxgateway_protocol.backend import BackendInfo, EventSink
+from mxgateway_protocol.backend import BackendInfo, Bell, EventSink
 from mxgateway_protocol.clock import Clock, SystemClock
 from mxgateway_protocol.contract import CLASS_ID, PROG_ID
 from mxgateway_protocol.errors import MxComError
@@ -26,11 +26,16 @@ from mxgateway_simulator.plant.board import Board
 from mxgateway_simulator.plant.galaxy_file import GalaxyFile
 from mxgateway_simulator.plant.plant import Plant
 from mxgateway_simulator.switches import PROFILES, Switches
+from mxgateway_simulator.watch import Watch, open_watch
 
 POLL_SECONDS = 0.025
-"""How often board and Galaxy are looked at while something is advised."""
+"""How often board and Galaxy are looked at while something is advised and nobody tells of their changes; where somebody
+does, the least time between two looks."""
 
-_IDLE_SECONDS = 1.0
+_PASSING_SECONDS = 0.08
+# The kernel may tell of a change before the database shows it.
+_AGAIN_SECONDS = 0.03
+_IDLE_SECONDS = 60.0
 _CLOCK_SET_NS = 500_000_000
 _OPTIONS = ("galaxy", "board", "profile")
 
@@ -101,7 +106,9 @@ class SimulatorBackend:
         self._galaxy: GalaxyFile | None = None
         self._board: Board | None = None
         self._galaxy_version = 0
-        self._next_poll = 0.0
+        self._watch: Watch | None = None
+        self._last_look = float("-inf")
+        self._look_again = False
         self._offset_ns = 0
         self._sink: EventSink | None = None
         self._faulty_sink: FaultySink | None = None
@@ -145,8 +152,15 @@ class SimulatorBackend:
     def is_passive(self) -> bool:
         return True
 
+    def ring_through(self, bell: Bell) -> None:
+        """From now on is woken by changes of board and Galaxy, in place of asking for them."""
+        self._watch = open_watch(self._board_path, self._galaxy_path, bell)
+
     def close(self, deadline: float | None = None) -> None:
         self._model = None
+        if self._watch is not None:
+            self._watch.close()
+            self._watch = None
         if self._board is not None:
             self._board.close()
             self._board = None
@@ -184,29 +198,42 @@ class SimulatorBackend:
         model = self._lmx
         now = self._now()
         if not model.is_idle:
-            self._poll(model, now)
+            moment = self._clock.monotonic()
+            if moment >= self._due_look() or moment - self._last_look >= _PASSING_SECONDS:
+                self._look(model, now, moment)
         due = model.pump(now)
         if due is not None and due <= now:
             return 0.0
         wait = _IDLE_SECONDS if due is None else (due - now) / 1e9
         if not model.is_idle:
-            wait = min(wait, max(0.0, self._next_poll - self._clock.monotonic()))
+            wait = min(wait, max(0.0, self._due_look() - self._clock.monotonic()))
         return wait
 
-    def _poll(self, model: LmxProxy, now: int) -> None:
-        moment = self._clock.monotonic()
-        if moment < self._next_poll:
-            return
-        self._next_poll = moment + POLL_SECONDS
+    # Board and Galaxy.
+
+    def _due_look(self) -> float:
+        """When they must be looked at, on the monotonic clock."""
+        watch = self._watch
+        if watch is None or watch.has_rung:
+            return self._last_look + POLL_SECONDS
+        return self._last_look + (_AGAIN_SECONDS if self._look_again else watch.period)
+
+    def _look(self, model: LmxProxy, now: int, moment: float) -> None:
+        has_rung = self._watch is not None and self._watch.has_rung
+        self._last_look = moment
+        if self._watch is not None:
+            self._watch.arm()
         assert self._board is not None
         assert self._galaxy is not None
         keys = self._board.poll()
         if keys:
             model.board_changed(keys, now)
         version = self._galaxy.data_version()
-        if version != self._galaxy_version:
+        is_other = version != self._galaxy_version
+        if is_other:
             self._galaxy_version = version
             model.galaxy_changed(now)
+        self._look_again = has_rung and not keys and not is_other
 
     def _call(self, method: str) -> LmxProxy:
         """The model, after the faults that a call meets."""
@@ -218,7 +245,9 @@ class SimulatorBackend:
         if method != "register" and model.is_idle:
             # Nothing was advised, so nobody has looked at board and Galaxy for a while.
             try:
-                self._poll(model, self._now())
+                moment = self._clock.monotonic()
+                if moment - self._last_look >= POLL_SECONDS:
+                    self._look(model, self._now(), moment)
             except (SimulatorError, sqlite3.Error) as error:
                 raise MxComError(hresults.E_FAIL, str(error)) from error
         return model

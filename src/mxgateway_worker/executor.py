@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
-from mxgateway_protocol.backend import Backend
+from mxgateway_protocol.backend import Backend, SelfWaking
 from mxgateway_protocol.clock import Clock
 from mxgateway_protocol.errors import BackendLostError
 from mxgateway_protocol.wakeup import Wakeup
@@ -24,7 +24,9 @@ logger = logging.getLogger(__name__)
 COMMAND_QUEUE_CAPACITY = 1024
 """Most commands that wait for the executor; above what a gateway keeps pending for one session (128)."""
 
-_IDLE_TICK = 1.0
+IDLE_TICK = 1.0
+"""Seconds after which an idle executor shows that it lives, at least."""
+
 _PUMP_EVERY = 0.005
 _MOST_PUMP_FAILURES = 3
 # Of the grace for stopping: what is left of it is for unregistering and releasing the object itself.
@@ -65,6 +67,7 @@ class Executor:
         settle: answers a command that will not run, with the reason.
         on_lost: told when the backend can not be used any more; the thread ends after it.
         doorbell: how to wait without a backend, or with one whose waiting only `wake` and time end.
+        idle_tick: longest wait in seconds, so that whoever watches sees it alive.
     """
 
     def __init__(
@@ -75,6 +78,7 @@ class Executor:
         on_lost: Callable[[Exception], None],
         capacity: int = COMMAND_QUEUE_CAPACITY,
         doorbell: Doorbell | None = None,
+        idle_tick: float = IDLE_TICK,
     ) -> None:
         self._clock = clock
         self._run_job = run
@@ -87,6 +91,7 @@ class Executor:
         self._queued: dict[str, Job] = {}
         self._is_stopping = False
         self._doorbell: Doorbell = doorbell or Wakeup()
+        self._idle_tick = idle_tick
         self._backend: Backend | None = None
         self._pump_failures = 0
         self._thread = threading.Thread(target=self._main, name="worker-executor", daemon=True)
@@ -195,6 +200,8 @@ class Executor:
         """From now on pumps this backend, and closes it in the end."""
         self.check_thread()
         self._backend = backend
+        if backend.is_passive and isinstance(backend, SelfWaking):
+            backend.ring_through(self._doorbell)
 
     def detach(self) -> Backend | None:
         """Gives the backend up again, not closed."""
@@ -293,7 +300,7 @@ class Executor:
     def _pump(self) -> float:
         backend = self._backend
         if backend is None:
-            return _IDLE_TICK
+            return self._idle_tick
         try:
             delay = backend.pump()
         except BackendLostError:
@@ -309,7 +316,7 @@ class Executor:
         return delay
 
     def _wait(self, timeout: float) -> None:
-        timeout = max(0.0, min(timeout, _IDLE_TICK))
+        timeout = max(0.0, min(timeout, self._idle_tick))
         backend = self._backend
         if backend is None or backend.is_passive:
             self._doorbell.wait(timeout)

@@ -15,6 +15,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Protocol, TypeAlias
 
+from mxgateway_protocol.backend import Bell, Listening
 from mxgateway_protocol.wakeup import Wakeup
 from mxgateway_worker import stdio
 
@@ -22,14 +23,11 @@ READ_BYTES = 256 * 1024
 _SHORT = 0.002
 
 
-class Doorbell(Protocol):
+class Doorbell(Bell, Protocol):
     """How the executor waits, and how other threads end that."""
 
     def wait(self, timeout: float) -> None:
         """Waits for `set`, at most `timeout` seconds. A `set` before it is not lost."""
-
-    def set(self) -> None:
-        """Ends the running `wait`, or the next one at once. Any thread may call it."""
 
 
 class Inbox(Protocol):
@@ -78,6 +76,22 @@ class BlockingInbox:
 
 if sys.platform == "linux":
 
+    class _Listening:
+        """A descriptor in the executor's epoll, asked for once at a time: what it tells is looked at in its own time,
+        and until then it must not end the waiting again."""
+
+        def __init__(self, epoll: select.epoll, descriptor: int, listeners: dict[int, Callable[[], None]]) -> None:
+            self._epoll = epoll
+            self._descriptor = descriptor
+            self._listeners = listeners
+
+        def again(self) -> None:
+            self._epoll.modify(self._descriptor, select.EPOLLIN | select.EPOLLONESHOT)
+
+        def end(self) -> None:
+            self._epoll.unregister(self._descriptor)
+            del self._listeners[self._descriptor]
+
     class SharedInbox:
         """An inbox that the reader thread and the executor share, and the executor's doorbell."""
 
@@ -95,6 +109,7 @@ if sys.platform == "linux":
             self._executor.register(self._bell, select.EPOLLIN)
             self._executor.register(fd, select.EPOLLIN | select.EPOLLEXCLUSIVE)
             self._executor_fds = [self._bell, fd]
+            self._listeners: dict[int, Callable[[], None]] = {}
             self._reader = select.epoll()
             self._reader.register(self._end, select.EPOLLIN)
             self._reader.register(fd, select.EPOLLIN | select.EPOLLEXCLUSIVE)
@@ -108,14 +123,21 @@ if sys.platform == "linux":
                 self._is_rung = True
                 os.eventfd_write(self._bell, 1)
 
+        def listen(self, descriptor: int, on_ready: Callable[[], None]) -> Listening:
+            self._executor.register(descriptor, select.EPOLLONESHOT)
+            self._listeners[descriptor] = on_ready
+            return _Listening(self._executor, descriptor, self._listeners)
+
         def wait(self, timeout: float) -> None:
             for fd in self._ready(timeout):
                 if fd == self._bell:
                     os.eventfd_read(self._bell)
                     # After the reading: whoever finds it rung meanwhile has put its work where it is seen next.
                     self._is_rung = False
-                else:
+                elif fd == self._fd:
                     self._read()
+                else:
+                    self._listeners[fd]()
             if self._is_over and not self._has_left:
                 # The end of a stream is always ready.
                 self._has_left = True

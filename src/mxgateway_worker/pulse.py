@@ -12,9 +12,13 @@ from mxgateway_worker.event_queue import EventQueue
 from mxgateway_worker.executor import Executor
 from mxgateway_worker.watchdog import Watchdog
 
+_JUST_AFTER = 0.001
+_WHILE_HUNG = 1.0
+
 
 class WorkerPulse:
-    """Heartbeats at a fixed interval, the first at once; the watchdog is asked at least as often.
+    """Heartbeats at a fixed interval, the first at once. The watchdog is asked with each, and when the executor would
+    just count as hung: nothing wakes a worker in between.
 
     Args:
         interval: seconds between heartbeats.
@@ -43,8 +47,7 @@ class WorkerPulse:
 
     def due(self, now: float) -> list[wpb.WorkerEnvelope]:
         envelopes = []
-        if now >= self._next_check:
-            self._next_check = now + min(1.0, self._interval)
+        if now >= self.next_due():
             fault = self._check(now)
             if fault is not None:
                 envelopes.append(fault)
@@ -55,7 +58,12 @@ class WorkerPulse:
 
     def _check(self, now: float) -> wpb.WorkerEnvelope | None:
         running = self._executor.running
-        reason = self._watchdog.check(now, self._executor.last_activity, running.started if running else None)
+        started = running.started if running else None
+        last_activity = self._executor.last_activity
+        reason = self._watchdog.check(now, last_activity, started)
+        due = self._watchdog.due(last_activity, started) + _JUST_AFTER
+        # One that hangs already is looked at for its recovery.
+        self._next_check = due if due > now else now + min(_WHILE_HUNG, self._interval)
         if reason is None:
             return None
         fault = wpb.WorkerFault(

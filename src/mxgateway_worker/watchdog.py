@@ -18,6 +18,11 @@ class Watchdog:
         self._last_check: float | None = None
         self._watching_since = 0.0
 
+    def due(self, last_activity: float, command_started: float | None) -> float:
+        """The first moment at which an executor that does nothing from now on will count as hung."""
+        idle = max(last_activity, self._watching_since) + self._grace
+        return idle if command_started is None else max(idle, command_started + self._ceiling)
+
     def check(self, now: float, last_activity: float, command_started: float | None) -> str | None:
         """The reason to report, once; None while all is well or when it is reported already.
 

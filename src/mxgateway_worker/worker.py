@@ -33,7 +33,7 @@ from mxgateway_worker.arguments import WorkerSettings
 from mxgateway_worker.backends import load_factory
 from mxgateway_worker.dispatcher import Dispatcher
 from mxgateway_worker.event_queue import EventQueue, Policy
-from mxgateway_worker.executor import Executor, Job
+from mxgateway_worker.executor import IDLE_TICK, Executor, Job
 from mxgateway_worker.inbox import open_inbox
 from mxgateway_worker.logs import KeyValueFormatter
 from mxgateway_worker.pulse import WorkerPulse
@@ -46,6 +46,7 @@ logger = logging.getLogger(__name__)
 
 _LAST_WORDS_SECONDS = 1.0
 _GATEWAY_GONE_SECONDS = 5.0
+_LONGEST_TICK = 5.0
 # Room for what surrounds a reply in its frame.
 _REPLY_LIMIT = MAX_FRAME_BYTES - 4096
 
@@ -102,7 +103,13 @@ class Worker:
         self._sink = SessionSink(self._events, clock, settings.session_id)
         self._inbox = open_inbox(read_fd, self._take)
         self._executor = Executor(
-            clock, self._run_job, self._settle, self._on_backend_lost, doorbell=self._inbox.doorbell
+            clock,
+            self._run_job,
+            self._settle,
+            self._on_backend_lost,
+            doorbell=self._inbox.doorbell,
+            # Three signs of life in the time after which it counts as hung, and none that nobody needs.
+            idle_tick=max(IDLE_TICK, min(_LONGEST_TICK, settings.heartbeat_grace / 3)),
         )
         self._faults = faults.WorkerFaults(self._writer)
         self._dispatcher: Dispatcher | None = None

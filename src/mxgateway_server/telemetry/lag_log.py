@@ -10,11 +10,11 @@ from mxgateway_server.telemetry.lag import LoopLag
 
 logger = get_logger(__name__)
 
-PERIOD = 0.02
-"""Seconds between ticks: 50 short callbacks a second, about 0.1 % of a core."""
+PERIOD = 0.1
+"""Seconds between ticks: ten short callbacks a second, less than 0.1 % of a core."""
 WARN_ABOVE = 0.05
 """A p99 above this, in seconds, is a warning: calls and events wait that long before anything happens to them."""
-MIN_SAMPLES = 500
+MIN_SAMPLES = 100
 
 
 class LoopLagLog:

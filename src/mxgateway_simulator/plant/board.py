@@ -26,6 +26,7 @@ from mxgateway_simulator.plant.entries import (
     decode,
     encode,
 )
+from mxgateway_simulator.watch.counter import SharedCounter
 
 logger = logging.getLogger(__name__)
 
@@ -95,6 +96,15 @@ class Board(Entries):
             self._connection.close()
             raise self._error("cannot be read", error) from error
         self._unreported.clear()
+        self._counter = self._open_counter()
+
+    def _open_counter(self) -> SharedCounter | None:
+        try:
+            return SharedCounter.beside(self.path)
+        except OSError as error:
+            # Others then find out by themselves, somewhat later.
+            logger.warning("the board has no counter path=%s reason=%s", self.path, error)
+            return None
 
     def _error(self, what: str, error: Exception) -> BoardError:
         corrupt = not isinstance(error, (sqlite3.OperationalError, OSError))
@@ -144,6 +154,8 @@ class Board(Entries):
 
     def close(self) -> None:
         self._connection.close()
+        if self._counter is not None:
+            self._counter.close()
 
     def get(self, kind: str, name: str) -> Entry | None:
         """An entry, or None; as of the last poll or change."""
@@ -193,6 +205,8 @@ class Board(Entries):
         self._seen = seq
         for key, entry in changes.made.items():
             self._mirror(key, entry)
+        if changes.made and self._counter is not None:
+            self._counter.change()
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:

@@ -48,8 +48,8 @@ def test_a_worker_needs_neither_sqlalchemy_nor_yaml(reference_galaxy: Path, tmp_
 
 
 def test_pump_says_when_it_wants_to_be_called_again(session: PlantSession) -> None:
-    """Idle: in a second; with something advised: no later than the next look at the board."""
-    assert session.backend.pump() == 1.0
+    """Idle: when somebody calls; with something advised: no later than the next look at the board."""
+    assert session.backend.pump() == 60.0
     session.advised("TestChildObject.TestInt")
     assert 0 < session.backend.pump() <= 0.025
 
