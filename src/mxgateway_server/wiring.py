@@ -75,16 +75,17 @@ def worker_plan(settings: Settings, place: GalaxyPlace) -> WorkerPlan:
         ConfigurationError: the simulator has no Galaxy that it could simulate.
     """
     worker = settings.worker
-    options = dict(worker.backend_options)
-    if worker.backend == "simulator":
-        if place.file is not None:
-            options.setdefault("galaxy", str(place.file))
-            options.setdefault("board", str(place.board))
-        elif "galaxy" not in options:
-            raise ConfigurationError(
-                "worker.backend = simulator needs a Galaxy in an SQLite file: set galaxy.connection_string"
-                " (--galaxy) to one, or worker.backend_options.galaxy"
-            )
+    options = {name: dict(given) for name, given in worker.other_backend_options.items()}
+    options[worker.backend] = dict(worker.backend_options)
+    simulated = options.setdefault("simulator", {})
+    if place.file is not None:
+        simulated.setdefault("galaxy", str(place.file))
+        simulated.setdefault("board", str(place.board))
+    elif worker.backend == "simulator" and "galaxy" not in simulated:
+        raise ConfigurationError(
+            "worker.backend = simulator needs a Galaxy in an SQLite file: set galaxy.connection_string"
+            " (--galaxy) to one, or worker.backend_options.galaxy"
+        )
     arguments = {
         "--event-queue-capacity": settings.events.queue_capacity,
         "--heartbeat-interval": worker.heartbeat_interval_seconds,
@@ -96,7 +97,10 @@ def worker_plan(settings: Settings, place: GalaxyPlace) -> WorkerPlan:
     return WorkerPlan(
         backend=worker.backend,
         command=worker.command,
-        options=options,
+        com_python=worker.com_python,
+        environment=worker.environment,
+        options=options.pop(worker.backend),
+        other_options=options,
         arguments=(*(part for name, value in arguments.items() for part in (name, str(value))), *flags),
         working_directory=worker.working_directory,
         max_frame_bytes=worker.max_message_bytes,

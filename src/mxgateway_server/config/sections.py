@@ -57,14 +57,20 @@ class AuthenticationSettings(Section):
 class WorkerSettings(Section):
     command: tuple[str, ...] = ()
     """Program and first arguments of a worker; empty for this Python with `-m mxgateway_worker`."""
+    com_python: str = ""
+    """The 32-bit Python that runs workers of the backend `com`; `mxgateway worker provision` makes one."""
     working_directory: str = ""
     """Working directory of workers; empty for the gateway's."""
+    environment: dict[str, str] = Field(default_factory=dict, repr=False)
+    """Variables that workers get beside what they need of the gateway's own."""
     backend: str = "simulator"
-    """Backend of sessions that ask for none: simulator or replay."""
+    """Backend of sessions that ask for none: com (MXAccess itself, on Windows), simulator or replay."""
     allowed_backends: tuple[str, ...] = ()
     """Further backends that a session may ask for by name."""
     backend_options: dict[str, str] = Field(default_factory=dict, repr=False)
     """Options handed to the backend, such as `profile`."""
+    other_backend_options: dict[str, dict[str, str]] = Field(default_factory=dict, repr=False)
+    """Options of each further backend, by its name."""
     allowed_backend_options: tuple[str, ...] = ("profile",)
     """Backend options that callers may set; with fault injection allowed, all but those that name files."""
     startup_timeout_seconds: float = Field(default=30.0, gt=0)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_server.config.settings import Settings
@@ -42,7 +41,7 @@ def open_options(request: pb.OpenSessionRequest, settings: Settings, plan: Worke
                 f"requested_backend {backend[:40]!r} is not offered here; leave it empty for {plan.backend} "
                 "(setting worker.allowed_backends)"
             )
-        plan = replace(plan, backend=backend)
+        plan = plan.for_backend(backend)
     options = dict(request.backend_options)
     if len(options) > MAX_OPTIONS:
         raise InvalidRequestError(f"backend_options has more than {MAX_OPTIONS} entries")

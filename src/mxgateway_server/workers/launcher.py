@@ -7,7 +7,7 @@ import os
 import secrets
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from mxgateway_protocol.clock import Clock
 from mxgateway_protocol.contract import MAX_FRAME_BYTES, NONCE_VARIABLE, WORKER_PROTOCOL_VERSION
@@ -15,22 +15,10 @@ from mxgateway_server.errors import SessionClosedError, WorkerError
 from mxgateway_server.logs import get_logger
 from mxgateway_server.workers.client import WorkerClient, WorkerLimits
 from mxgateway_server.workers.containment import Containment
+from mxgateway_server.workers.environment import worker_environment
 from mxgateway_server.workers.process import start_process
 
 logger = get_logger(__name__)
-
-# What a worker needs of the gateway's environment; the rest, credentials perhaps, stays here.
-_PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "TEMP", "TMP", "SYSTEMROOT", "WINDIR")
-_PASSED_ON_PREFIXES = (
-    "PYTHON",
-    "COV_",
-    "COVERAGE_",
-    "LD_LIBRARY",
-    "PROGRAM",
-    "COMMONPROGRAM",
-    "APPDATA",
-    "USERPROFILE",
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,21 +27,45 @@ class WorkerPlan:
 
     Attributes:
         command: program and first arguments; empty for this Python with the worker module.
+        com_python: the 32-bit Python of the backend `com`; empty where `command` or this Python runs that, too.
         backend: backend name.
         options: options of the backend.
+        other_options: options of the backends that a session may ask for instead, by name.
+        environment: variables that workers get beside the gateway's own.
         arguments: further arguments of the worker.
     """
 
     backend: str
     command: tuple[str, ...] = ()
+    com_python: str = ""
     options: Mapping[str, str] = field(default_factory=dict)
+    other_options: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     arguments: tuple[str, ...] = ()
     working_directory: str = ""
     max_frame_bytes: int = MAX_FRAME_BYTES
 
+    def for_backend(self, name: str) -> WorkerPlan:
+        """The same for another backend, with the options that are that one's."""
+        if name == self.backend:
+            return self
+        others = {**self.other_options, self.backend: self.options}
+        return replace(self, backend=name, options=self.other_options.get(name, {}), other_options=others)
+
+    @property
+    def program(self) -> str:
+        """What is started first: a Python, or a program that starts one."""
+        return self._start()[0]
+
+    def _start(self) -> tuple[str, ...]:
+        module = ("-m", "mxgateway_worker")
+        if self.backend == "com" and self.com_python:
+            return (self.com_python, *module)
+        return self.command or (sys.executable, *module)
+
     def command_line(self, session_id: str) -> list[str]:
         """The whole command; holds no secret, so it may be logged."""
-        line = list(self.command or (sys.executable, "-m", "mxgateway_worker"))
+        line = list(self._start())
         line += ["--session-id", session_id, "--protocol-version", str(WORKER_PROTOCOL_VERSION)]
         line += ["--backend", self.backend]
         for name, value in sorted(self.options.items()):
@@ -110,7 +122,12 @@ class Launcher:
         async with self._starting:
             began = self._clock.monotonic()
             nonce = secrets.token_urlsafe(24)
-            environment = _environment()
+            environment = worker_environment(
+                os.environ,
+                is_windows=sys.platform == "win32",
+                is_other_interpreter=plan.program != sys.executable,
+                additional=plan.environment,
+            )
             environment[NONCE_VARIABLE] = nonce
             try:
                 process = await start_process(
@@ -148,11 +165,3 @@ class Launcher:
                 milliseconds=round((self._clock.monotonic() - began) * 1000, 1),
             )
             return client
-
-
-def _environment() -> dict[str, str]:
-    return {
-        name: value
-        for name, value in os.environ.items()
-        if name.upper() in _PASSED_ON or name.upper().startswith(_PASSED_ON_PREFIXES)
-    }
