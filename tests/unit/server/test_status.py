@@ -74,6 +74,7 @@ def picture() -> GatewayStatus:
         taken_ns=5,
         uptime_seconds=1.5,
         is_stopping=False,
+        certificate=None,
         max_sessions=64,
         sessions=(session_status(session(clock), clock.monotonic()),),
         session_totals=SessionTotals(opened=1, closed=0, faulted=0, killed=0),
