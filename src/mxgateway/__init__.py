@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from mxgateway.channel import ConnectionState, ServerStream
     from mxgateway.client import GatewayClient
     from mxgateway.confirmed_write import WriteOutcome
-    from mxgateway.contract import GATEWAY_PROTOCOL_VERSION, MAX_BULK_ITEMS, WORKER_PROTOCOL_VERSION
     from mxgateway.correlation import next_correlation_id
     from mxgateway.data_change import DataChange, DataChanges
     from mxgateway.errors import (
@@ -47,6 +46,7 @@ if TYPE_CHECKING:
     from mxgateway.subscription import Subscription
     from mxgateway.values import from_mx_value, to_mx_value
     from mxgateway.version import __version__
+    from mxgateway_contract.constants import GATEWAY_PROTOCOL_VERSION, MAX_BULK_ITEMS, WORKER_PROTOCOL_VERSION
 
 _HOMES = {
     "mxgateway.browse": ("BrowseNode",),
@@ -57,7 +57,7 @@ _HOMES = {
     "mxgateway.data_change": ("DataChange", "DataChanges"),
     "mxgateway.confirmed_write": ("WriteOutcome",),
     "mxgateway.frames": ("to_dataframe",),
-    "mxgateway.contract": ("GATEWAY_PROTOCOL_VERSION", "MAX_BULK_ITEMS", "WORKER_PROTOCOL_VERSION"),
+    "mxgateway_contract.constants": ("GATEWAY_PROTOCOL_VERSION", "MAX_BULK_ITEMS", "WORKER_PROTOCOL_VERSION"),
     "mxgateway.correlation": ("next_correlation_id",),
     "mxgateway.errors": (
         "MxAccessError",

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any, ParamSpec, TypeAlias, TypeVar
 
-from mxgateway.contract import MAX_BULK_ITEMS
 from mxgateway.values import MxPython, to_mx_value
 from mxgateway_contract.commands import COMMANDS, KINDS_BY_PAYLOAD
+from mxgateway_contract.constants import MAX_BULK_ITEMS
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 
 MomentLike: TypeAlias = datetime | pb.MxValue

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from mxgateway.auth import redact
     from mxgateway.commands import command
-    from mxgateway.contract import MAX_AGGREGATE_EVENTS
     from mxgateway.replies import status_text
     from mxgateway.status_details import DETAILS
+    from mxgateway_contract.constants import MAX_AGGREGATE_EVENTS
 
 _HOME_OF = {
     "DETAILS": "mxgateway.status_details",
-    "MAX_AGGREGATE_EVENTS": "mxgateway.contract",
+    "MAX_AGGREGATE_EVENTS": "mxgateway_contract.constants",
     "command": "mxgateway.commands",
     "redact": "mxgateway.auth",
     "status_text": "mxgateway.replies",

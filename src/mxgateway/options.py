@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mxgateway.auth import check_api_key
-from mxgateway.contract import MAX_MESSAGE_BYTES
+from mxgateway_contract.constants import MAX_MESSAGE_BYTES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,6 @@ from typing import Any, TypeVar, cast
 
 from google.protobuf.message import Message
 
-from mxgateway import contract
 from mxgateway.errors import (
     MxAccessError,
     MxGatewayAuthorizationError,
@@ -20,6 +19,7 @@ from mxgateway.errors import (
 )
 from mxgateway.quality import is_status_failure
 from mxgateway.status_details import DETAILS
+from mxgateway_contract import constants
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 
 PayloadT = TypeVar("PayloadT", bound=Message)
@@ -131,10 +131,10 @@ def check_versions(reply: pb.OpenSessionReply) -> None:
     Raises:
         MxGatewayProtocolError: another gateway protocol version than ours.
     """
-    if reply.gateway_protocol_version != contract.GATEWAY_PROTOCOL_VERSION:
+    if reply.gateway_protocol_version != constants.GATEWAY_PROTOCOL_VERSION:
         raise MxGatewayProtocolError(
             f"the gateway speaks protocol version {reply.gateway_protocol_version}, this client "
-            f"{contract.GATEWAY_PROTOCOL_VERSION}; install the client version that belongs to the gateway",
+            f"{constants.GATEWAY_PROTOCOL_VERSION}; install the client version that belongs to the gateway",
             raw_reply=reply,
             protocol_status=reply.protocol_status,
         )

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Any
 
-from mxgateway import contract
 from mxgateway.calls import Calls
 from mxgateway.change_queue import OverflowPolicy
 from mxgateway.commands import IDEMPOTENT_KINDS
@@ -19,6 +18,7 @@ from mxgateway.replies import check_mxaccess, check_protocol
 from mxgateway.session_bulk import BulkCommands
 from mxgateway.subscription import ChangeHandler, Subscription
 from mxgateway.values import MxPython
+from mxgateway_contract import constants
 from mxgateway_contract.commands import method_name
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 
@@ -41,7 +41,7 @@ class Session(BulkCommands):
         self._backpressure_policy = backpressure_policy
         self._close_task: asyncio.Future[pb.CloseSessionReply] | None = None
         self._subscriptions: set[Subscription] = set()
-        streams = contract.CAPABILITY_COMMAND_STREAM in reply.capabilities
+        streams = constants.CAPABILITY_COMMAND_STREAM in reply.capabilities
         self._commands = calls.command_stream(reply.session_id) if streams else None
 
     @property
@@ -146,7 +146,7 @@ class Session(BulkCommands):
             backpressure_policy=backpressure_policy,
             from_beginning=from_beginning,
         )
-        if contract.CAPABILITY_EVENT_BATCHES in self.capabilities:
+        if constants.CAPABILITY_EVENT_BATCHES in self.capabilities:
             return EventStream(self._calls.stream_event_batches(request, timeout), batched=True)
         return EventStream(self._calls.stream_events(request, timeout), batched=False)
 
@@ -257,8 +257,8 @@ class Session(BulkCommands):
         wanted = list(tags)
         handle = await self.register("read_dataframe")
         results: list[pb.BulkReadResult] = []
-        for start in range(0, len(wanted), contract.MAX_BULK_ITEMS):
-            chunk = wanted[start : start + contract.MAX_BULK_ITEMS]
+        for start in range(0, len(wanted), constants.MAX_BULK_ITEMS):
+            chunk = wanted[start : start + constants.MAX_BULK_ITEMS]
             results.extend(await self.read_bulk(handle, chunk, timeout_ms=timeout_ms))
         await self.unregister(handle)
         frame = to_dataframe(results)

@@ -8,9 +8,9 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, NoReturn, TypeAlias, TypeVar
 
 from mxgateway.commands import checked
-from mxgateway.contract import MAX_BULK_ITEMS
 from mxgateway.errors import MxAccessError, MxGatewayCommandError
 from mxgateway.reconnecting import is_transient
+from mxgateway_contract.constants import MAX_BULK_ITEMS
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 
 if TYPE_CHECKING:

@@ -23,7 +23,6 @@ from mxgateway.change_feed import SubscriptionState
 from mxgateway.change_queue import OverflowPolicy
 from mxgateway.channel import ConnectionState
 from mxgateway.confirmed_write import WriteOutcome
-from mxgateway.contract import GATEWAY_PROTOCOL_VERSION, MAX_BULK_ITEMS, WORKER_PROTOCOL_VERSION
 from mxgateway.correlation import next_correlation_id
 from mxgateway.data_change import DataChange, DataChanges
 from mxgateway.errors import (
@@ -49,6 +48,7 @@ from mxgateway.quality import is_bad, is_good, is_status_failure, is_uncertain, 
 from mxgateway.results import Events, ReadResults, SubscribeResults, WriteResults
 from mxgateway.values import from_mx_value, to_mx_value
 from mxgateway.version import __version__
+from mxgateway_contract.constants import GATEWAY_PROTOCOL_VERSION, MAX_BULK_ITEMS, WORKER_PROTOCOL_VERSION
 
 __all__ = [
     "GATEWAY_PROTOCOL_VERSION",

@@ -6,7 +6,8 @@ import argparse
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from mxgateway_protocol.contract import EVENT_QUEUE_CAPACITY, NONCE_VARIABLE, WORKER_PROTOCOL_VERSION, WorkerExit
+from mxgateway_contract.constants import WORKER_PROTOCOL_VERSION
+from mxgateway_protocol.contract import EVENT_QUEUE_CAPACITY, NONCE_VARIABLE, WorkerExit
 from mxgateway_worker.backends import BACKENDS
 from mxgateway_worker.event_queue import Policy
 

@@ -13,10 +13,11 @@ import threading
 from _operator import _compare_digest
 from dataclasses import dataclass
 
+from mxgateway_contract.constants import WORKER_PROTOCOL_VERSION
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_contract.generated import mxaccess_worker_pb2 as wpb
 from mxgateway_protocol.clock import Clock
-from mxgateway_protocol.contract import MAX_FRAME_BYTES, WORKER_PROTOCOL_VERSION, WorkerExit
+from mxgateway_protocol.contract import MAX_FRAME_BYTES, WorkerExit
 from mxgateway_protocol.envelopes import EnvelopeReader, EnvelopeWriter
 from mxgateway_protocol.errors import (
     BackendOptionError,

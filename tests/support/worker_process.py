@@ -14,8 +14,9 @@ from types import TracebackType
 
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway.generated import mxaccess_worker_pb2 as wpb
+from mxgateway_contract.constants import WORKER_PROTOCOL_VERSION
 from mxgateway_protocol.batches import split_events
-from mxgateway_protocol.contract import NONCE_VARIABLE, WORKER_PROTOCOL_VERSION
+from mxgateway_protocol.contract import NONCE_VARIABLE
 from mxgateway_protocol.envelopes import EnvelopeReader, EnvelopeWriter
 from mxgateway_protocol.frames import FrameDecoder, encode_frame
 

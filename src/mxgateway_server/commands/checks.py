@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable, Sized
 from typing import Any
 
 from mxgateway_contract.commands import COMMANDS, Command, payload_problem
+from mxgateway_contract.constants import MAX_BULK_ITEMS
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
-from mxgateway_protocol.contract import MAX_BULK_ITEMS
 from mxgateway_server.errors import InvalidRequestError
 
 _SESSION_ID = re.compile(r"session-[0-9a-f]{32}\Z")

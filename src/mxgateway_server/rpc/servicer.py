@@ -9,15 +9,15 @@ from typing import Any
 import grpc
 import grpc.aio
 
-from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
-from mxgateway_protocol.clock import Clock
-from mxgateway_protocol.contract import (
+from mxgateway_contract.constants import (
     CAPABILITY_BULK_READ,
     CAPABILITY_BULK_WRITE,
     CAPABILITY_COMMAND_STREAM,
     CAPABILITY_EVENT_BATCHES,
     GATEWAY_PROTOCOL_VERSION,
 )
+from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
+from mxgateway_protocol.clock import Clock
 from mxgateway_server.access.callers import current_call
 from mxgateway_server.commands.checks import check_correlation_id, check_session_id
 from mxgateway_server.commands.gate import CommandGate

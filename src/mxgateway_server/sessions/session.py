@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+from mxgateway_contract.constants import WORKER_PROTOCOL_VERSION
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_protocol.clock import Clock
-from mxgateway_protocol.contract import WORKER_PROTOCOL_VERSION
 from mxgateway_server.access.handles import HandleTracker
 from mxgateway_server.errors import EventQueueOverflowError, GatewayError, WorkerProtocolError
 from mxgateway_server.events.chunks import EventChunk

@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 
 from google.protobuf.duration_pb2 import Duration
 
+from mxgateway_contract.constants import WORKER_PROTOCOL_VERSION
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_contract.generated import mxaccess_worker_pb2 as wpb
 from mxgateway_protocol.clock import Clock
-from mxgateway_protocol.contract import WORKER_PROTOCOL_VERSION, WorkerExit
+from mxgateway_protocol.contract import WorkerExit
 from mxgateway_protocol.envelopes import EnvelopeReader, EnvelopeWriter
 from mxgateway_protocol.errors import PipeProtocolError, SessionMismatchError, VersionMismatchError
 from mxgateway_server.errors import (

@@ -9,8 +9,9 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
+from mxgateway_contract.constants import WORKER_PROTOCOL_VERSION
 from mxgateway_protocol.clock import Clock
-from mxgateway_protocol.contract import MAX_FRAME_BYTES, NONCE_VARIABLE, WORKER_PROTOCOL_VERSION
+from mxgateway_protocol.contract import MAX_FRAME_BYTES, NONCE_VARIABLE
 from mxgateway_server.errors import SessionClosedError, WorkerError
 from mxgateway_server.logs import get_logger
 from mxgateway_server.workers.client import WorkerClient, WorkerLimits

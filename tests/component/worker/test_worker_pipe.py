@@ -17,7 +17,8 @@ from tests.support.worker_process import DEADLINE, NONCE, WorkerProcess
 
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway.generated import mxaccess_worker_pb2 as wpb
-from mxgateway_protocol.contract import WORKER_PROTOCOL_VERSION, WorkerExit
+from mxgateway_contract.constants import WORKER_PROTOCOL_VERSION
+from mxgateway_protocol.contract import WorkerExit
 from mxgateway_protocol.envelopes import EnvelopeWriter
 
 OK = pb.PROTOCOL_STATUS_CODE_OK

@@ -14,8 +14,9 @@ from tests.support.waiting import wait_until
 
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway.generated import mxaccess_worker_pb2 as wpb
+from mxgateway_contract.constants import WORKER_PROTOCOL_VERSION
 from mxgateway_protocol.clock import SystemClock
-from mxgateway_protocol.contract import WORKER_PROTOCOL_VERSION, WorkerExit
+from mxgateway_protocol.contract import WorkerExit
 from mxgateway_protocol.envelopes import EnvelopeReader, EnvelopeWriter
 from mxgateway_protocol.errors import BackendOptionError, MxComError
 from mxgateway_protocol.frames import FrameDecoder

@@ -13,7 +13,7 @@ from tests.support.gateway import command
 
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_contract.commands import COMMANDS, Group, Scope
-from mxgateway_protocol.contract import MAX_BULK_ITEMS
+from mxgateway_contract.constants import MAX_BULK_ITEMS
 from mxgateway_server.access.audit import AuditLog
 from mxgateway_server.access.authenticator import Caller
 from mxgateway_server.access.callers import CallInfo

@@ -12,7 +12,8 @@ import pytest
 from tests.support.clock import ManualClock
 from tests.support.waiting import eventually
 
-from mxgateway_protocol.contract import NONCE_VARIABLE, WORKER_PROTOCOL_VERSION
+from mxgateway_contract.constants import WORKER_PROTOCOL_VERSION
+from mxgateway_protocol.contract import NONCE_VARIABLE
 from mxgateway_server.errors import WorkerLaunchError, WorkerNeverReadyError
 from mxgateway_server.workers import launcher as module
 from mxgateway_server.workers.client import WorkerIdentity, WorkerLimits

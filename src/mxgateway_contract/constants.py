@@ -1,12 +1,12 @@
-"""Names and numbers of the contract that a client has to know."""
+"""Names and numbers that are fixed for every gateway, worker and client of this contract."""
 
 from __future__ import annotations
 
 GATEWAY_PROTOCOL_VERSION = 3
-"""Version of the public gRPC contract that this client speaks; `open_session` compares it with the gateway's."""
+"""Version of the public gRPC contract; a client compares its own with the gateway's when a session opens."""
 
 WORKER_PROTOCOL_VERSION = 1
-"""Version of the pipe between gateway and worker that belongs to this contract."""
+"""Version of the pipe between gateway and worker, checked in every envelope."""
 
 MAX_BULK_ITEMS = 1000
 """Most entries of one bulk call."""
