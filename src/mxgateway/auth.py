@@ -1,31 +1,11 @@
-"""API keys: how they travel, and how they are kept out of every text."""
+"""API keys: how they travel."""
 
 from __future__ import annotations
-
-import re
-
-REDACTED = "<redacted>"
-
-# Anything that looks like a key, whatever stands next to it. Keys are `mxgw_<id>_<secret>`.
-_KEY_SHAPED = re.compile(r"mxgw_[A-Za-z0-9_\-.~+/=]+")
-_BEARER = re.compile(r"(?i)(bearer\s+)[^\s\"',;]+")
 
 
 def authorization_metadata(api_key: str | None) -> tuple[tuple[str, str], ...]:
     """The call metadata of a key: `authorization: Bearer <key>`, or nothing without a key."""
     return (("authorization", f"Bearer {api_key}"),) if api_key else ()
-
-
-def redact(text: str, *secrets: str | None) -> str:
-    """The text without the given secrets and without anything that has the shape of a key.
-
-    No part of a secret is kept, not even its last characters.
-    """
-    for secret in secrets:
-        if secret:
-            text = text.replace(secret, REDACTED)
-    text = _BEARER.sub(rf"\1{REDACTED}", text)
-    return _KEY_SHAPED.sub(REDACTED, text)
 
 
 def check_api_key(api_key: str | None) -> None:

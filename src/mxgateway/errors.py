@@ -21,7 +21,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from mxgateway.auth import redact
+from mxgateway_contract.redaction import redact
 
 if TYPE_CHECKING:
     import grpc

@@ -10,21 +10,21 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mxgateway.auth import redact
     from mxgateway.commands import command
     from mxgateway.replies import status_text
-    from mxgateway.status_details import DETAILS
     from mxgateway_contract.constants import MAX_AGGREGATE_EVENTS
+    from mxgateway_contract.redaction import redact
+    from mxgateway_contract.status import DETAIL_WORDS
 
 _HOME_OF = {
-    "DETAILS": "mxgateway.status_details",
+    "DETAIL_WORDS": "mxgateway_contract.status",
     "MAX_AGGREGATE_EVENTS": "mxgateway_contract.constants",
     "command": "mxgateway.commands",
-    "redact": "mxgateway.auth",
+    "redact": "mxgateway_contract.redaction",
     "status_text": "mxgateway.replies",
 }
 
-__all__ = ["DETAILS", "MAX_AGGREGATE_EVENTS", "command", "redact", "status_text"]
+__all__ = ["DETAIL_WORDS", "MAX_AGGREGATE_EVENTS", "command", "redact", "status_text"]
 
 
 def __getattr__(name: str) -> Any:

@@ -4,57 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mxgateway_contract.quality import is_bad, is_good, is_uncertain, quality_name
+
 if TYPE_CHECKING:
     from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 
-_MAJOR = 0xC0
-_UNCERTAIN = 0x40
+__all__ = ["is_bad", "is_good", "is_status_failure", "is_uncertain", "quality_name"]
 
 # Numbers of MxStatusCategory, written out so that this module needs no generated code to load.
 _UNSPECIFIED = 0
 _NOT_AN_ERROR = (1, 2, 3, 4)  # unknown, OK, pending, warning
-
-_NAMES = {
-    0: "Bad",
-    4: "BadConfigurationError",
-    8: "BadNotConnected",
-    12: "BadDeviceFailure",
-    16: "BadSensorFailure",
-    20: "BadLastKnownValue",
-    24: "BadCommunicationFailure",
-    28: "BadOutOfService",
-    32: "Initializing",
-    64: "Uncertain",
-    68: "UncertainLastUsableValue",
-    80: "UncertainSensorNotAccurate",
-    84: "UncertainEngineeringUnitsExceeded",
-    88: "UncertainSubNormal",
-    192: "Good",
-    216: "GoodLocalOverride",
-}
-
-
-def is_good(quality: int) -> bool:
-    """Whether an OPC quality word is good (major bits 11, for example 192)."""
-    return quality & _MAJOR == _MAJOR
-
-
-def is_uncertain(quality: int) -> bool:
-    """Whether an OPC quality word is uncertain (major bits 01, for example 64)."""
-    return quality & _MAJOR == _UNCERTAIN
-
-
-def is_bad(quality: int) -> bool:
-    """Whether an OPC quality word is bad (major bits 00); "initializing" (32) is among them, as in OPC."""
-    return quality & _MAJOR == 0
-
-
-def quality_name(quality: int) -> str:
-    """The quality in words, for example `Good` for 192; limit bits are left out, an unknown one takes its major."""
-    word = quality & 0xFC
-    if word in _NAMES:
-        return _NAMES[word]
-    return "Good" if is_good(quality) else "Uncertain" if is_uncertain(quality) else "Bad"
 
 
 def is_status_failure(status: pb.MxStatusProxy) -> bool:

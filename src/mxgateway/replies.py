@@ -18,9 +18,9 @@ from mxgateway.errors import (
     MxGatewayWorkerError,
 )
 from mxgateway.quality import is_status_failure
-from mxgateway.status_details import DETAILS
-from mxgateway_contract import constants
+from mxgateway_contract import constants, hresults
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
+from mxgateway_contract.status import DETAIL_WORDS
 
 PayloadT = TypeVar("PayloadT", bound=Message)
 
@@ -40,16 +40,11 @@ ERROR_OF_STATUS: dict[int, type[MxGatewayError]] = {
 """Class of the error for each protocol status that is a failure of the gateway and not of MXAccess."""
 
 
-def hresult_text(hresult: int) -> str:
-    """The HRESULT as engineers write it, for example `0x80070057`."""
-    return f"0x{hresult & 0xFFFFFFFF:08X}"
-
-
 def status_text(status: pb.MxStatusProxy) -> str:
     """One MXSTATUS_PROXY in words: category, detail number, and what the number means (`diagnostic_text` first)."""
     category = pb.MxStatusCategory.Name(status.category) if status.category in pb.MxStatusCategory.values() else "?"
     text = f"{category.removeprefix('MX_STATUS_CATEGORY_')} detail {status.detail}"
-    meaning = status.diagnostic_text or DETAILS.get(status.detail)
+    meaning = status.diagnostic_text or DETAIL_WORDS.get(status.detail)
     return f"{text} ({meaning})" if meaning else text
 
 
@@ -96,7 +91,7 @@ def check_mxaccess(reply: pb.MxCommandReply, what: str) -> None:
         return
     parts = [f"{what} failed in MXAccess"]
     if hresult is not None and hresult != 0:
-        parts.append(f"HRESULT {hresult_text(hresult)}")
+        parts.append(f"HRESULT {hresults.text(hresult)}")
     parts.extend(status_text(status) for status in failed)
     text = reply.diagnostic_message or reply.protocol_status.message
     raise MxAccessError(

@@ -7,7 +7,6 @@ from typing import Any
 
 import grpc
 
-from mxgateway.auth import redact
 from mxgateway.errors import (
     MxGatewayAuthenticationError,
     MxGatewayAuthorizationError,
@@ -21,6 +20,7 @@ from mxgateway.errors import (
     MxGatewayTransportError,
     MxGatewayWorkerError,
 )
+from mxgateway_contract.redaction import redact
 
 _DETAILS_KEY = "grpc-status-details-bin"
 

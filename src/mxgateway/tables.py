@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, ClassVar, Self, SupportsIndex, TypeVar, overload
 
 from mxgateway.quality import is_good, is_status_failure, quality_name
-from mxgateway.replies import hresult_text, status_text
+from mxgateway.replies import status_text
 from mxgateway.values import from_mx_value
+from mxgateway_contract import hresults
 
 if TYPE_CHECKING:
     from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
@@ -84,5 +85,5 @@ def failures(statuses: Iterable[pb.MxStatusProxy]) -> str:
 def refusal(entry: pb.SubscribeResult | pb.BulkWriteResult) -> str:
     if entry.was_successful:
         return ""
-    hresult = hresult_text(entry.hresult) if entry.HasField("hresult") and entry.hresult else ""
+    hresult = hresults.text(entry.hresult) if entry.HasField("hresult") and entry.hresult else ""
     return " ".join(part for part in (hresult, entry.error_message) if part) or "failed"

@@ -93,7 +93,44 @@ class Detail(IntEnum):
 
 
 _CATEGORY_WORDS = {int(category): category.name.lower().replace("_", " ") for category in Category if category > 0}
-_DETAIL_WORDS = {int(detail): detail.name.lower().replace("_", " ") for detail in Detail if detail}
+
+DETAIL_WORDS: dict[int, str] = {int(detail): detail.name.lower().replace("_", " ") for detail in Detail if detail} | {
+    Detail.REQUEST_TIMED_OUT: "the request timed out",
+    Detail.PLATFORM_COMMUNICATION_ERROR: "no communication with the platform",
+    Detail.INVALID_PLATFORM_ID: "no such platform",
+    Detail.INVALID_ENGINE_ID: "no such engine",
+    Detail.ENGINE_COMMUNICATION_ERROR: "no communication with the engine",
+    Detail.INVALID_REFERENCE: "the reference is invalid, or its object is not deployed",
+    Detail.NO_GALAXY_REPOSITORY: "the Galaxy repository is not available",
+    Detail.INVALID_OBJECT_ID: "no such object",
+    Detail.OBJECT_SIGNATURE_MISMATCH: "the object was deployed anew; the reference is being resolved again",
+    Detail.ATTRIBUTE_SIGNATURE_MISMATCH: "the attribute was changed by a deployment",
+    Detail.RESOLVING_ATTRIBUTE: "the attribute is still being resolved",
+    Detail.RESOLVING_OBJECT: "the object is still being resolved",
+    Detail.WRONG_DATA_TYPE: "wrong data type",
+    Detail.WRONG_NUMBER_OF_DIMENSIONS: "wrong number of dimensions",
+    Detail.INVALID_INDEX: "invalid index",
+    Detail.CONVERSION_NOT_SUPPORTED: "this conversion is not supported",
+    Detail.UNABLE_TO_CONVERT_STRING: "the text cannot be converted",
+    Detail.OVERFLOW: "the value is too large for its type",
+    Detail.ENGINE_OVERLOADED: "the engine is overloaded",
+    Detail.INVALID_ATTRIBUTE_ID: "no such attribute",
+    Detail.INVALID_PROPERTY_ID: "no such property",
+    Detail.INDEX_OUT_OF_RANGE: "the index is out of range",
+    Detail.DATA_OUT_OF_RANGE: "the value is out of range",
+    Detail.INCORRECT_DATA_TYPE: "wrong data type",
+    Detail.NOT_READABLE: "the attribute cannot be read",
+    Detail.NOT_WRITEABLE: "the attribute cannot be written",
+    Detail.WRITE_ACCESS_DENIED: "write access denied",
+    Detail.UNKNOWN_ERROR: "unknown error",
+    Detail.OBJECT_INITIALIZING: "the object is initializing",
+    Detail.ENGINE_INITIALIZING: "the engine is initializing",
+    Detail.SECURED_WRITE: "needs a secured write, with the operator's credentials",
+    Detail.VERIFIED_WRITE: "needs a verified write, with the credentials of operator and verifier",
+    Detail.USER_NOT_HAVING_ACCESS_RIGHTS: "the user has no right to write this",
+    Detail.VERIFIER_NOT_HAVING_VERIFY_RIGHTS: "the verifier has no right to verify this",
+}
+"""What each MxStatusDetail means, in words for readers and writers of tags."""
 
 
 class MxStatus(NamedTuple):
@@ -112,7 +149,7 @@ class MxStatus(NamedTuple):
         """Category and detail in words where they are known, with their numbers."""
         words = [
             names[number]
-            for names, number in ((_CATEGORY_WORDS, self.category), (_DETAIL_WORDS, self.detail))
+            for names, number in ((_CATEGORY_WORDS, self.category), (DETAIL_WORDS, self.detail))
             if number in names
         ]
         numbers = f"category {self.category}, detail {self.detail}"

@@ -10,6 +10,8 @@ BackendLostError
 
 from __future__ import annotations
 
+from mxgateway_contract import hresults
+
 
 class PipeProtocolError(Exception):
     """The other end of a worker's pipe broke the protocol; the pipe is not usable any more."""
@@ -52,7 +54,7 @@ class MxComError(Exception):
 
     def __init__(self, hresult: int, message: str = "") -> None:
         self.hresult = hresult
-        super().__init__(message or f"HRESULT 0x{hresult & 0xFFFFFFFF:08X}")
+        super().__init__(message or f"HRESULT {hresults.text(hresult)}")
 
 
 class BackendOptionError(ValueError):

@@ -3,36 +3,15 @@
 from __future__ import annotations
 
 import logging
-import re
 import sys
 from collections.abc import Mapping, MutableMapping
 from typing import Any, TextIO
 
 import structlog
 
-REDACTED = "[redacted]"
-
-_NAMES = r"nonce|secret|password|passwd|pwd|token|credential|authorization|pepper"
-_SECRET_KEY = re.compile(rf"{_NAMES}|api[-_ ]?key$", re.IGNORECASE)
-_API_KEY = re.compile(r"mxgw_[A-Za-z0-9.-]+_[A-Za-z0-9_-]+")
-_QUOTED = r"\"(?:[^\"\\]|\\.|\"\")*\"|'(?:[^'\\]|\\.|'')*'|\{(?:[^}]|\}\})*\}"
-_ASSIGNMENT = re.compile(
-    rf"((?:[\w-]*(?:{_NAMES}|api[-_]?key)[\w-]*)[\"']?\s*[=:]\s*)({_QUOTED}|(?:bearer\s+)?\S+)", re.IGNORECASE
-)
-# Connection strings have values with blanks, and no rule for where the sentence around them goes on.
-_KEYWORD = re.compile(rf"((?:^|;)\s*(?:{_NAMES})\s*=\s*)({_QUOTED}|[^;\n]+)", re.IGNORECASE)
-_URL_PASSWORD = re.compile(r"(://[^/\s:@]*:)\S*@")
-
+from mxgateway_contract.redaction import REDACTED, redact, sounds_secret
 
 _MANY_LINES = frozenset({"exception", "stack"})
-
-
-def redact(text: str) -> str:
-    """The text without API keys, passwords in URLs, and values of names that sound secret."""
-    text = _API_KEY.sub(REDACTED, text)
-    text = _KEYWORD.sub(lambda match: match.group(1) + REDACTED, text)
-    text = _ASSIGNMENT.sub(lambda match: match.group(1) + REDACTED, text)
-    return _URL_PASSWORD.sub(rf"\1{REDACTED}@", text)
 
 
 def plain(text: str) -> str:
@@ -46,7 +25,7 @@ def _redact_value(value: Any) -> Any:
     if isinstance(value, str):
         return redact(value)
     if isinstance(value, Mapping):
-        return {key: REDACTED if _SECRET_KEY.search(str(key)) else _redact_value(item) for key, item in value.items()}
+        return {key: REDACTED if sounds_secret(str(key)) else _redact_value(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [_redact_value(item) for item in value]
     if isinstance(value, BaseException):
@@ -59,7 +38,7 @@ def redact_event(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMap
     for key, value in event.items():
         if key in ("exc_info", "_record"):
             continue
-        if _SECRET_KEY.search(key):
+        if sounds_secret(key):
             event[key] = REDACTED
             continue
         value = _redact_value(value)

@@ -3,17 +3,9 @@
 from __future__ import annotations
 
 import logging
-import re
 import time
 
-_SECRET = re.compile(
-    r"(?i)\b([\w.-]*(?:nonce|secret|password|passwd|token|credential|api[_-]?key)[\w.-]*)[\"']?\s*[=:]\s*(\"[^\"]*\"|'[^']*'|[^\s,;}]+)"
-)
-
-
-def redact(text: str) -> str:
-    """The text with the values of fields that are named like secrets replaced by `***`."""
-    return _SECRET.sub(r"\1=***", text)
+from mxgateway_contract.redaction import redact
 
 
 class KeyValueFormatter(logging.Formatter):
@@ -25,7 +17,8 @@ class KeyValueFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
-        message = record.getMessage().replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+        # Before its quotes are escaped; the whole line follows once more, for a traceback may hold one too.
+        message = redact(record.getMessage()).replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
         line = (
             f"time={stamp}.{int(record.msecs):03d}Z level={record.levelname.lower()} session={self.session_id} "
             f'logger={record.name} msg="{message}"'

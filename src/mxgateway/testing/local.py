@@ -13,21 +13,13 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from mxgateway.auth import redact
 from mxgateway.client import GatewayClient
 from mxgateway.galaxy import GalaxyRepositoryClient
 from mxgateway.options import ClientOptions
+from mxgateway_contract.commands import Scope
+from mxgateway_contract.redaction import redact
 
-ALL_SCOPES = (
-    "session:open",
-    "session:close",
-    "invoke:read",
-    "invoke:write",
-    "invoke:secure",
-    "events:read",
-    "metadata:read",
-    "admin",
-)
+ALL_SCOPES = tuple(map(str, Scope))
 """Every scope that a key can have."""
 
 _GATEWAY = (sys.executable, "-m", "mxgateway_server")

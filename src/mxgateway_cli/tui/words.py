@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from mxgateway import is_status_failure
-from mxgateway.house import DETAILS
+from mxgateway.house import DETAIL_WORDS
 from mxgateway_cli.value_types import type_of
 from mxgateway_contract.generated import galaxy_repository_pb2 as galaxy_pb
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
@@ -51,7 +51,7 @@ def status_words(status: pb.MxStatusProxy) -> str:
     """One MXSTATUS_PROXY for people: category, detail number, and what the number means."""
     known = status.category in pb.MxStatusCategory.values()
     name = pb.MxStatusCategory.Name(status.category) if known else f"category {status.category}"
-    words = DETAILS.get(status.detail) or status.diagnostic_text
+    words = DETAIL_WORDS.get(status.detail) or status.diagnostic_text
     category = name.removeprefix("MX_STATUS_CATEGORY_").replace("_", " ").lower()
     return f"{category}, detail {status.detail}" + (f": {words}" if words else "")
 

@@ -14,9 +14,7 @@ from typing import Any, Protocol
 
 from mxgateway_contract.commands import COMMANDS, Touch
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
-from mxgateway_server.access.globs import check_glob, matches, spells_last_name
-from mxgateway_server.access.handles import HandleTracker
-from mxgateway_server.access.references import (
+from mxgateway_contract.references import (
     DEFAULT_ATTRIBUTE,
     ItemReference,
     is_relative,
@@ -25,6 +23,8 @@ from mxgateway_server.access.references import (
     readings,
     spelled_out,
 )
+from mxgateway_server.access.globs import check_glob, matches, spells_last_name
+from mxgateway_server.access.handles import HandleTracker
 
 MAX_CLASSIFICATION = 6
 """Security classifications of Galaxy attributes: 0 free access to 6 view only."""

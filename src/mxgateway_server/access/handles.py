@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from mxgateway_contract.commands import COMMANDS, Command, Touch
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
-from mxgateway_server.access.references import ItemReference
+from mxgateway_contract.references import ItemReference
 
 _BULK_ADD = pb.BulkSubscribeReply.DESCRIPTOR.full_name
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
+from mxgateway_contract.redaction import redact
 from mxgateway_server.cli.options import config_option, load_or_fail, state_option
-from mxgateway_server.logs import redact
 
 
 @click.command()

@@ -6,8 +6,8 @@ from typing import Any
 
 from mxgateway_contract.commands import COMMANDS, Touch
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
+from mxgateway_contract.references import join_reference
 from mxgateway_server.access.constraints import TagLookup
-from mxgateway_server.access.references import join_reference
 from mxgateway_server.errors import InvalidRequestError
 
 MAX_SPARSE_LENGTH = 100_000

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
+from mxgateway_contract.references import spelled_out
 from mxgateway_server.galaxy.codes import AREA
 from mxgateway_server.galaxy.data import GalaxyData, ObjectTable
 from mxgateway_server.galaxy.shapes import Attribute, ShapeTable
@@ -110,10 +111,10 @@ class GalaxyIndex:
     def lookup(self, reference: str) -> AttributeFacts | None:
         """The attribute that an item definition names, or None when the deployed Galaxy has none.
 
-        Takes `Object.Attribute`, `Object.Primitive.Attribute`, contained paths (`Container.Contained.Attribute`), a
-        `[]` or `[n]` suffix and a `.property(…)` suffix.
+        Takes `Object.Attribute`, `Object.Primitive.Attribute`, contained paths (`Container.Contained.Attribute`), the
+        long form `Object.attribute(x)`, an array part and a `.property(…)` suffix.
         """
-        object_name, dot, rest = strip_suffixes(reference).partition(".")
+        object_name, dot, rest = spelled_out(reference).partition(".")
         place = self.find_tag_name(object_name)
         while dot and place is not None:
             attribute = self.shapes.get(self.objects.shapes[place]).find(rest.casefold())
@@ -150,18 +151,6 @@ class GalaxyIndex:
 
     def _child_named(self, place: int, folded: str) -> int | None:
         return next((child for child in self.children(place) if self.browse_name(child).casefold() == folded), None)
-
-
-def strip_suffixes(reference: str) -> str:
-    """A reference without `.property(…)`, `[]` and `[n]`."""
-    folded = reference.casefold()
-    if folded.endswith(")") and (start := folded.rfind(".property(")) >= 0:
-        reference = reference[:start]
-    if reference.endswith("]") and (start := reference.rfind("[")) >= 0:
-        index = reference[start + 1 : -1]
-        if not index or index.isdecimal() or index == "-1":
-            reference = reference[:start]
-    return reference
 
 
 def _display_keys(table: ObjectTable) -> list[str]:

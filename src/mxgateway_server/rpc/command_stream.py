@@ -7,13 +7,13 @@ from collections import deque
 from collections.abc import AsyncIterator
 
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
+from mxgateway_contract.redaction import redact
 from mxgateway_protocol.clock import Clock
 from mxgateway_server.access.callers import CallInfo
 from mxgateway_server.commands.checks import check_session_id
 from mxgateway_server.commands.gate import Admitted, CommandGate
 from mxgateway_server.errors import CommandCanceledError, GatewayError, InvalidRequestError
 from mxgateway_server.events.delivery import Waker
-from mxgateway_server.logs import redact
 from mxgateway_server.rpc.errors import Context
 from mxgateway_server.sessions.manager import SessionManager
 from mxgateway_server.sessions.session import Session

@@ -11,8 +11,8 @@ from google.rpc import status_pb2  # type: ignore[import-untyped]
 from google.rpc.error_details_pb2 import ErrorInfo, RetryInfo  # type: ignore[import-untyped]
 from grpc_status import rpc_status
 
+from mxgateway_contract.redaction import redact
 from mxgateway_server import errors
-from mxgateway_server.logs import redact
 
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 

@@ -12,6 +12,7 @@ from google.protobuf.duration_pb2 import Duration
 from mxgateway_contract.constants import WORKER_PROTOCOL_VERSION
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_contract.generated import mxaccess_worker_pb2 as wpb
+from mxgateway_contract.redaction import redact
 from mxgateway_protocol.clock import Clock
 from mxgateway_protocol.contract import WorkerExit
 from mxgateway_protocol.envelopes import EnvelopeReader, EnvelopeWriter
@@ -32,7 +33,7 @@ from mxgateway_server.errors import (
     WorkerVersionError,
 )
 from mxgateway_server.events.chunks import EventChunk
-from mxgateway_server.logs import get_logger, redact
+from mxgateway_server.logs import get_logger
 from mxgateway_server.workers.command_table import CommandTable, ReplyFuture
 from mxgateway_server.workers.containment import Containment
 from mxgateway_server.workers.process import WorkerProcess

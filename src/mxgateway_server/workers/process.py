@@ -7,10 +7,11 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
+from mxgateway_contract.redaction import redact
 from mxgateway_protocol.errors import PipeProtocolError
 from mxgateway_protocol.frames import FrameDecoder
 from mxgateway_server.errors import PendingLimitError, WorkerLaunchError
-from mxgateway_server.logs import get_logger, redact
+from mxgateway_server.logs import get_logger
 from mxgateway_server.workers.containment import Containment
 
 STDIN, STDOUT, STDERR = 0, 1, 2

@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from functools import partial
 
 from mxgateway_contract import failures
+from mxgateway_contract import quality as q
+from mxgateway_contract.references import WHOLE
 from mxgateway_contract.status import OK, Category, Detail, MxStatus, Source
-from mxgateway_protocol import quality as q
 from mxgateway_protocol.backend import EventSink, Sample
 from mxgateway_protocol.variants import EMPTY, DataType, Variant
 from mxgateway_simulator.lmx.coercion import outward
@@ -17,7 +18,6 @@ from mxgateway_simulator.plant.entries import Key
 from mxgateway_simulator.plant.plant_tags import PlantTags
 from mxgateway_simulator.plant.signals import NEVER, Signal, seed_of, uniform
 from mxgateway_simulator.plant.tags import Binding, Tag, Unresolved, Vtq
-from mxgateway_simulator.references import WHOLE
 
 _OK = (OK,)
 _MS = 10**6

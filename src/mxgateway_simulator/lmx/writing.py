@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from mxgateway_contract import failures
+from mxgateway_contract.references import WHOLE
 from mxgateway_contract.status import PENDING, Category, Detail, MxStatus, Source
 from mxgateway_protocol.backend import EventSink
 from mxgateway_protocol.variants import DataType
@@ -21,7 +22,6 @@ from mxgateway_simulator.plant.board import Edit
 from mxgateway_simulator.plant.entries import Key
 from mxgateway_simulator.plant.plant_tags import PlantTags
 from mxgateway_simulator.plant.tags import Binding, Tag
-from mxgateway_simulator.references import WHOLE
 
 logger = logging.getLogger(__name__)
 

@@ -8,15 +8,15 @@ from __future__ import annotations
 from typing import Any
 
 from mxgateway_contract import failures
+from mxgateway_contract import quality as q
+from mxgateway_contract.references import WHOLE
 from mxgateway_contract.status import OK, MxStatus, Source
-from mxgateway_protocol import quality as q
 from mxgateway_protocol.variants import DataType
 from mxgateway_simulator.plant.board import Board, Edit, Entries
 from mxgateway_simulator.plant.entries import ENGINE, SCAN, VALUE, Step, Written
 from mxgateway_simulator.plant.galaxy_file import GalaxyFile
 from mxgateway_simulator.plant.signals import NEVER, Sampled
 from mxgateway_simulator.plant.tags import Binding, Tag, Vtq
-from mxgateway_simulator.references import WHOLE
 from mxgateway_simulator.switches import Switches
 
 STEPS_KEPT = 8

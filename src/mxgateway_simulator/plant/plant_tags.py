@@ -12,7 +12,8 @@ from typing import Any
 from weakref import WeakValueDictionary
 
 from mxgateway_contract import failures
-from mxgateway_protocol import quality as q
+from mxgateway_contract import quality as q
+from mxgateway_contract.references import WHOLE
 from mxgateway_protocol.variants import DataType
 from mxgateway_simulator.plant.alarm_rollups import AlarmRollups
 from mxgateway_simulator.plant.alarms import Alarm
@@ -23,7 +24,6 @@ from mxgateway_simulator.plant.plant import Plant
 from mxgateway_simulator.plant.resolver import Found, Resolver
 from mxgateway_simulator.plant.signals import QualityWindows, make_signal, seed_of
 from mxgateway_simulator.plant.tags import Binding, Tag, Unresolved, state_keys, value_key
-from mxgateway_simulator.references import WHOLE
 
 logger = logging.getLogger(__name__)
 

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from mxgateway_contract import failures
-from mxgateway_contract.status import Category
-from mxgateway_protocol import quality as q
-from mxgateway_simulator.classifications import ENGINE_CATEGORIES
-from mxgateway_simulator.plant.galaxy_file import AttributeRow, GalaxyFile, GalaxyObject
-from mxgateway_simulator.plant.tags import Unresolved
-from mxgateway_simulator.references import (
+from mxgateway_contract import quality as q
+from mxgateway_contract.references import (
+    DEFAULT_ATTRIBUTE,
     RELATIVE_WORDS,
     WHOLE,
     Reference,
@@ -16,9 +13,12 @@ from mxgateway_simulator.references import (
     is_property,
     parse_reference,
 )
+from mxgateway_contract.status import Category
+from mxgateway_simulator.classifications import ENGINE_CATEGORIES
+from mxgateway_simulator.plant.galaxy_file import AttributeRow, GalaxyFile, GalaxyObject
+from mxgateway_simulator.plant.tags import Unresolved
 from mxgateway_simulator.switches import Switches
 
-_DEFAULT_ATTRIBUTE = "PV"
 _PLATFORM = 1
 _DEEPEST = 32
 
@@ -139,10 +139,10 @@ class Resolver:
             row = self._galaxy.attribute(package, reference.attribute)
             return self._checked(obj, row, reference.index, reference.property) if row else None
         prop = reference.property
-        row = self._galaxy.attribute(package, ".".join(names) or _DEFAULT_ATTRIBUTE)
+        row = self._galaxy.attribute(package, ".".join(names) or DEFAULT_ATTRIBUTE)
         if row is None and names and not prop and reference.index is None and is_property(names[-1]):
             prop = names[-1].lower()
-            row = self._galaxy.attribute(package, ".".join(names[:-1]) or _DEFAULT_ATTRIBUTE)
+            row = self._galaxy.attribute(package, ".".join(names[:-1]) or DEFAULT_ATTRIBUTE)
         return self._checked(obj, row, reference.index, prop) if row else None
 
     def _checked(self, obj: GalaxyObject, row: AttributeRow, index: int | None, prop: str) -> Found | Unresolved:

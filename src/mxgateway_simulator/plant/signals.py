@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from hashlib import blake2b
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
-from mxgateway_protocol import quality as q
+from mxgateway_contract import quality as q
 from mxgateway_simulator.signal_specs import duration_ns, signal_parameters
 
 Value: TypeAlias = Any

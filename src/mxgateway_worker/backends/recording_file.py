@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from mxgateway_protocol.quality import GOOD
+from mxgateway_contract.quality import GOOD
 from mxgateway_protocol.variants import VT_ARRAY, DataType, Scalar, Variant, VarType
 
 VT = VarType

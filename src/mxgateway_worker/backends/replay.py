@@ -14,12 +14,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mxgateway_contract import hresults
+from mxgateway_contract.quality import BAD_CONFIGURATION_ERROR, INITIALIZING
 from mxgateway_contract.status import OK, PENDING, Category, Detail, MxStatus, Source
 from mxgateway_protocol.backend import BackendInfo, EventSink, Sample
 from mxgateway_protocol.clock import Clock, SystemClock
 from mxgateway_protocol.contract import CLASS_ID, PROG_ID
 from mxgateway_protocol.errors import BackendOptionError, MxComError
-from mxgateway_protocol.quality import BAD_CONFIGURATION_ERROR, INITIALIZING
 from mxgateway_protocol.variants import EMPTY, Variant, VarType
 from mxgateway_protocol.wakeup import Wakeup
 from mxgateway_worker.backends import recording_file

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from mxgateway import ClientOptions, GatewayClient, RetryPolicy, next_correlation_id
-from mxgateway.auth import REDACTED, authorization_metadata, redact
+from mxgateway.auth import authorization_metadata
+from mxgateway_contract.redaction import REDACTED, redact
 
 SECRET = "mxgw_demo_A1b2C3d4secretTAIL"
 

@@ -17,7 +17,7 @@ from mxgateway import (
     Session,
     SubscriptionState,
 )
-from mxgateway.contract import MAX_BULK_ITEMS
+from mxgateway_contract.constants import MAX_BULK_ITEMS
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
 
 BREAK = Abort(grpc.StatusCode.UNAVAILABLE, "connection lost")

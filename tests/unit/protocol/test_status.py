@@ -10,8 +10,8 @@ from mxgateway_contract.status import Detail, MxStatus
 @pytest.mark.parametrize(
     ("status", "words"),
     [
-        (MxStatus(0, 4, 1, 6), "configuration error, invalid reference (category 4, detail 6)"),
-        (MxStatus(0, 3, 3, 5), "communication error, engine communication error (category 3, detail 5)"),
+        (MxStatus(0, 4, 1, 8), "configuration error, no such object (category 4, detail 8)"),
+        (MxStatus(0, 3, 3, 5), "communication error, no communication with the engine (category 3, detail 5)"),
         (MxStatus(0, 4, 0, 0), "configuration error (category 4, detail 0)"),
         (MxStatus(0, 99, 1, 4711), "category 99, detail 4711"),
         (MxStatus(-1, 0, 0, 0), "category 0, detail 0"),

@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from tests.unit.simulator.conftest import MakeSession
 from tests.unit.simulator.plant_session import PlantSession, boolean
 
+from mxgateway_contract.references import WHOLE, ReferenceSyntaxError, parse_reference
 from mxgateway_protocol.variants import DataType, Variant, VarType
 from mxgateway_simulator.building.builder import build_galaxy
 from mxgateway_simulator.building.description_reader import parse_description
 from mxgateway_simulator.errors import GalaxyDescriptionError
 from mxgateway_simulator.plant.galaxy_file import LOOK_UPS, GalaxyFile
-from mxgateway_simulator.references import WHOLE, ReferenceSyntaxError, parse_reference
 
 
 @pytest.mark.parametrize(

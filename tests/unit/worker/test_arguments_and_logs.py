@@ -6,11 +6,12 @@ import logging
 
 import pytest
 
+from mxgateway_contract.redaction import redact
 from mxgateway_protocol.contract import NONCE_VARIABLE, WorkerExit
 from mxgateway_worker import faults
 from mxgateway_worker.arguments import ArgumentsError, parse
 from mxgateway_worker.event_queue import Policy
-from mxgateway_worker.logs import KeyValueFormatter, redact
+from mxgateway_worker.logs import KeyValueFormatter
 
 GOOD = ["--session-id", "s", "--protocol-version", "1", "--backend", "simulator"]
 ENVIRONMENT = {NONCE_VARIABLE: "n"}

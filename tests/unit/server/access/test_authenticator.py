@@ -8,11 +8,11 @@ import pytest
 from tests.support.clock import ManualClock
 from tests.support.key_store import PEPPER, READ, SECRET
 
+from mxgateway_contract.redaction import redact
 from mxgateway_server.access.authenticator import Authenticator
 from mxgateway_server.access.store import KeyRecord, KeyStore
 from mxgateway_server.access.throttle import Throttle
 from mxgateway_server.errors import AuthenticationError, KeyRefusal
-from mxgateway_server.logs import redact
 
 
 def authenticator(store: KeyStore, clock: ManualClock, failures: int = 100) -> Authenticator:

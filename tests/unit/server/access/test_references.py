@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mxgateway_server.access.references import join_reference
+from mxgateway_contract.references import join_reference
 
 
 @pytest.mark.parametrize(

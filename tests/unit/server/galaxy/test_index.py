@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.galaxy_source import Row, galaxy_data
 
-from mxgateway_server.galaxy.index import GalaxyIndex, strip_suffixes
+from mxgateway_server.galaxy.index import GalaxyIndex
 
 PLANT: list[Row] = [
     (5, "zeta", "", 1, 10),
@@ -69,12 +69,6 @@ def test_lookup(plant: GalaxyIndex, reference: str, found: str | None) -> None:
     """Tag names, contained paths and suffixes lead to the attribute; anything else is unknown."""
     facts = plant.lookup(reference)
     assert (facts.full_tag_reference if facts else None) == found
-
-
-def test_suffixes() -> None:
-    """Only array indexes and properties are suffixes."""
-    assert strip_suffixes("A.B[-1]") == "A.B"
-    assert strip_suffixes("A.B(x)") == "A.B(x)"
 
 
 @given(st.lists(st.tuples(st.integers(1, 12), st.integers(0, 14)), max_size=14, unique_by=lambda pair: pair[0]))

@@ -1,4 +1,10 @@
-"""Item definitions as text: object, attribute, array part and property, before anything is looked up."""
+"""The grammar of item definitions: object, attribute, array part and property, before anything is looked up.
+
+One tag has many names: contained paths, array parts, properties and bits, the long form `attribute(x)`, an object alone
+for its `PV`. `parse_reference` takes a text apart as the model does that has the last word on it. `readings` gives
+every attribute that a text may lead to, and takes more than the model does: a limit must hold for each that the Galaxy
+knows.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +14,11 @@ from dataclasses import dataclass
 WHOLE = -1
 """Index of a whole array: `[]`."""
 
+DEFAULT_ATTRIBUTE = "PV"
+"""What an object's name alone stands for."""
+
 RELATIVE_WORDS = ("me", "mycontainer", "myarea", "myhost", "myengine", "myplatform")
+"""First names, in lower case, that lead to another object than the text shows."""
 
 PROPERTIES = (
     "value", "type", "quality", "dimension1", "securityclassification", "locked", "category", "time", "name", "buffer",
@@ -18,6 +28,8 @@ PROPERTIES = (
 _LONGEST = 329 + 64
 _ARRAY_PART = re.compile(r"\[\s*(-?\d+|)\s*\]", re.ASCII)
 _LONG_FORM = re.compile(r"(attribute|property)\(([^()]*)\)", re.IGNORECASE)
+_ATTRIBUTE_FORM = re.compile(r"attribute\(([^()]*)\)", re.IGNORECASE)
+_PROPERTY_FORM = re.compile(r"\.property\([^()]*\)\s*\Z", re.IGNORECASE)
 _BIT = re.compile(r"[0-3]\d", re.ASCII)
 
 
@@ -114,3 +126,61 @@ def _property_name(text: str) -> str:
     if not is_property(name):
         raise ReferenceSyntaxError(f"{name!r} is no property")
     return name.lower()
+
+
+@dataclass(frozen=True, slots=True)
+class ItemReference:
+    """What an item was added as.
+
+    Attributes:
+        definition: the item definition.
+        context: the context of AddItem2 and AddBufferedItem; empty for none.
+    """
+
+    definition: str
+    context: str = ""
+
+    @property
+    def text(self) -> str:
+        """The reference that both make, for people and records."""
+        return join_reference(self.context, self.definition)
+
+
+def join_reference(context: str, definition: str) -> str:
+    """The reference that a relative definition and its context make.
+
+    `Me.` at the definition's head stands for the context itself.
+    """
+    if not context:
+        return definition
+    head, _, rest = definition.partition(".")
+    if head.casefold() == "me":
+        return f"{context}.{rest}" if rest else context
+    return f"{context}.{definition}"
+
+
+def is_relative(reference: str) -> bool:
+    """Whether a word in it leads to another object than the text shows."""
+    return any(part.strip() in RELATIVE_WORDS for part in reference.casefold().split("."))
+
+
+def is_simple(reference: str) -> bool:
+    """Whether it can mean nothing but an attribute of the object that it names: two names and one dot."""
+    return reference.count(".") <= 1 and not set(reference) & set("()[]") and reference.strip() == reference
+
+
+def spelled_out(reference: str) -> str:
+    """The reference without array part and `property(…)`, and with `attribute(x)` as x."""
+    text = _ARRAY_PART.sub("", reference.strip(), count=1)
+    text = _PROPERTY_FORM.sub("", text)
+    return _ATTRIBUTE_FORM.sub(lambda match: match.group(1).strip(), text)
+
+
+def readings(reference: str) -> tuple[str, ...]:
+    """The attributes that it may mean: itself, what stands before a property or bit, and the default attribute."""
+    text = spelled_out(reference)
+    found = [text, f"{text}.{DEFAULT_ATTRIBUTE}"]
+    head, _, last = text.rpartition(".")
+    if head and is_property(last):
+        found += [head, f"{head}.{DEFAULT_ATTRIBUTE}"]
+    return tuple(found)
