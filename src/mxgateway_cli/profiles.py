@@ -12,6 +12,8 @@ from typing import Any
 
 import click
 
+from mxgateway_contract.private_files import write_private
+
 DEFAULT_PROFILE = "default"
 
 
@@ -84,20 +86,6 @@ def save(name: str, profile: Profile, path: Path | None = None) -> Path:
     profiles[name] = {key: value for key, value in asdict(profile).items() if value not in (None, False)}
     write_private(path, json.dumps(profiles, indent=2, sort_keys=True) + "\n")
     return path
-
-
-def write_private(path: Path, text: str) -> None:
-    """Writes a file that only its owner can read, in one step."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    fresh = path.with_name(path.name + f".{os.getpid()}.new")
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0), 0o600)
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-        fresh.replace(path)
-    except BaseException:
-        fresh.unlink(missing_ok=True)
-        raise
 
 
 def read_key_file(path: Path) -> str:

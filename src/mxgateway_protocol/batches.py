@@ -7,20 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from mxgateway_contract.varints import read_varint, varint
+
 # Field 1 of MxEventBatch, length-delimited.
 EVENT_TAG = b"\x0a"
-
-
-def varint(value: int) -> bytes:
-    """The protobuf varint of a number ≥ 0."""
-    if value < 0x80:
-        return bytes((value,))
-    out = bytearray()
-    while value >= 0x80:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
 
 
 def wrap_event(event: bytes) -> bytes:
@@ -43,17 +33,10 @@ def split_events(batch: bytes) -> Iterator[bytes]:
     while position < end:
         if batch[position] != EVENT_TAG[0]:
             raise ValueError(f"not an event at byte {position} of the batch")
-        position += 1
-        length = shift = 0
-        while True:
-            if position >= end or shift > 28:
-                raise ValueError("an event's length is cut off")
-            byte = batch[position]
-            position += 1
-            length |= (byte & 0x7F) << shift
-            if byte < 0x80:
-                break
-            shift += 7
+        try:
+            length, position = read_varint(batch, position + 1)
+        except IndexError:
+            raise ValueError("an event's length is cut off") from None
         if position + length > end:
             raise ValueError("the last event is cut off")
         yield batch[position : position + length]

@@ -6,7 +6,7 @@ from google.protobuf.message import DecodeError
 
 from mxgateway_contract.constants import WORKER_PROTOCOL_VERSION
 from mxgateway_contract.generated import mxaccess_worker_pb2 as wpb
-from mxgateway_protocol.batches import varint
+from mxgateway_contract.varints import varint
 from mxgateway_protocol.contract import MAX_FRAME_BYTES
 from mxgateway_protocol.errors import (
     BodyError,

@@ -9,21 +9,14 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Sequence
 
+from mxgateway_contract.filetime import NS_PER_SECOND
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_contract.status import MxStatus
+from mxgateway_contract.varints import PAIR_BITS, PAIRS, int_varint, varint
 from mxgateway_protocol.backend import Sample
 from mxgateway_protocol.values import array_to_wire, data_type_to_wire, timestamp_from_ns, to_wire
 from mxgateway_protocol.variants import VT_ARRAY, DataType, Scalar, Variant, VarType
-from mxgateway_protocol.wire import (
-    NS_PER_SECOND,
-    PAIR_BITS,
-    PAIRS,
-    delimited,
-    int_varint,
-    key,
-    timestamp,
-    uvarint,
-)
+from mxgateway_protocol.wire import delimited, key, timestamp
 
 _LOW = (1 << PAIR_BITS) - 1
 _LAST_HIGH = (NS_PER_SECOND - 1) >> PAIR_BITS
@@ -83,7 +76,7 @@ def _name_of(vartype: int) -> str:
 
 
 def _fixed(constant: bytes, field: bytes, pack: Callable[[float], bytes], width: int) -> ValueEncoder:
-    prefix = _VALUE + uvarint(len(constant) + len(field) + width) + constant + field
+    prefix = _VALUE + varint(len(constant) + len(field) + width) + constant + field
 
     def encode(variant: Variant) -> bytes:
         value = variant.value
@@ -98,7 +91,7 @@ def _fixed(constant: bytes, field: bytes, pack: Callable[[float], bytes], width:
 
 
 def _integer(constant: bytes, field: bytes, bits: int) -> ValueEncoder:
-    prefixes = tuple(_VALUE + uvarint(len(constant) + len(field) + length) + constant + field for length in range(11))
+    prefixes = tuple(_VALUE + varint(len(constant) + len(field) + length) + constant + field for length in range(11))
     least, most = -(1 << bits - 1), (1 << bits - 1) - 1
 
     def encode(variant: Variant) -> bytes:
@@ -112,7 +105,7 @@ def _integer(constant: bytes, field: bytes, bits: int) -> ValueEncoder:
 
 
 def _boolean(constant: bytes) -> ValueEncoder:
-    prefix = _VALUE + uvarint(len(constant) + len(_BOOL) + 1) + constant + _BOOL
+    prefix = _VALUE + varint(len(constant) + len(_BOOL) + 1) + constant + _BOOL
     true, false = prefix + b"\x01", prefix + b"\x00"
 
     def encode(variant: Variant) -> bytes:
@@ -209,7 +202,7 @@ class ItemTemplate:
             + (_SERVER + int_varint(server_handle) if server_handle else b"")
             + (_ITEM + int_varint(item_handle) if item_handle else b"")
         )
-        self._head = _FAMILY + uvarint(pb.MX_EVENT_FAMILY_ON_DATA_CHANGE) + self._ids
+        self._head = _FAMILY + varint(pb.MX_EVENT_FAMILY_ON_DATA_CHANGE) + self._ids
         self._vartype = self._data_type = -2
         self._encode: ValueEncoder = _encode_any
         self._tail = b""
@@ -335,7 +328,7 @@ class EventEncoder:
         return b"".join(
             (
                 _FAMILY,
-                uvarint(family),
+                varint(family),
                 template._ids,
                 self.status_field(statuses),
                 body,
@@ -372,8 +365,8 @@ class _TimeField:
             self.high = _NEVER
             return delimited(self._key, timestamp(unix_ns))
         if high != self.high:
-            self.high, self.end = high, uvarint(high)
-            self.start = self._key + uvarint(len(self._seconds) + 3 + len(self.end)) + self._seconds + b"\x10"
+            self.high, self.end = high, varint(high)
+            self.start = self._key + varint(len(self._seconds) + 3 + len(self.end)) + self._seconds + b"\x10"
         return self.start + PAIRS[nanos & _LOW] + self.end
 
 

@@ -13,15 +13,13 @@ from typing import Any
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from mxgateway_contract.filetime import NS_PER_SECOND, filetime_to_ns
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_protocol.variants import VT_ARRAY, DataType, Scalar, Variant, VarType, vartype_name
-from mxgateway_protocol.wire import NS_PER_SECOND
 
 _WIRE_OFFSET = 2
 # VT_DATE counts days from 1899-12-30 and covers the years 100 to 9999.
 _FIRST_DATE, _END_OF_DATES = -59011459200, 253402300800
-# 1601-01-01, where FILETIME begins, in nanoseconds since 1970.
-_FILETIME_EPOCH_NS = -11_644_473_600 * NS_PER_SECOND
 
 VT = VarType
 
@@ -59,11 +57,6 @@ def timestamp_to_ns(timestamp: Timestamp) -> int:
 def timestamp_from_ns(unix_ns: int) -> Timestamp:
     seconds, nanos = divmod(unix_ns, NS_PER_SECOND)
     return Timestamp(seconds=seconds, nanos=nanos)
-
-
-def filetime_to_ns(ticks: int) -> int:
-    """100 ns ticks since 1601 as nanoseconds since 1970."""
-    return ticks * 100 + _FILETIME_EPOCH_NS
 
 
 # ------------------------------------------------------------------------------------------------------------ outwards

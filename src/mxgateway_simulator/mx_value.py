@@ -10,9 +10,9 @@ import struct
 from collections.abc import Sequence
 from typing import Any
 
+from mxgateway_contract.filetime import filetime_to_ns, ns_to_filetime
 from mxgateway_protocol.variants import DataType
 
-_FILETIME_EPOCH_NS = 11_644_473_600 * 10**9
 _ARRAY = 0x40
 _STRINGS = {
     DataType.STRING,
@@ -22,16 +22,6 @@ _STRINGS = {
     DataType.QUALIFIED_STRUCT,
 }
 _TICKS = {DataType.TIME, DataType.ELAPSED_TIME}
-
-
-def to_filetime(unix_ns: int) -> int:
-    """100 ns ticks since 1601-01-01 UTC, never below 0."""
-    return max(0, (unix_ns + _FILETIME_EPOCH_NS) // 100)
-
-
-def from_filetime(ticks: int) -> int:
-    """Nanoseconds since 1970-01-01 UTC."""
-    return ticks * 100 - _FILETIME_EPOCH_NS
 
 
 def default_value(data_type: int) -> Any:
@@ -88,7 +78,7 @@ def _element(data_type: int, value: Any) -> bytes:
 
 
 def _ticks(data_type: int, value: Any) -> int:
-    return to_filetime(value) if data_type == DataType.TIME else round((value or 0) * 10_000_000)
+    return ns_to_filetime(value) if data_type == DataType.TIME else round((value or 0) * 10_000_000)
 
 
 def array_dimension(text: str | None) -> int | None:
@@ -130,7 +120,7 @@ def _decode_scalar(data_type: int, data: bytes) -> Any:
 
 
 def _from_ticks(data_type: int, ticks: int) -> Any:
-    return from_filetime(ticks) if data_type == DataType.TIME else ticks / 10_000_000
+    return filetime_to_ns(ticks) if data_type == DataType.TIME else ticks / 10_000_000
 
 
 def _decode_array(data_type: int, data: bytes) -> tuple[Any, ...]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+
+# The `compare_digest` of `hmac`, which would load all of hashlib and OpenSSL for it.
 from _operator import _compare_digest
 from dataclasses import dataclass
 

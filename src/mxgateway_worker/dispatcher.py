@@ -13,6 +13,7 @@ from typing import Any
 
 from mxgateway_contract import hresults
 from mxgateway_contract.commands import COMMANDS, Group, kind_name, kinds_with
+from mxgateway_contract.filetime import NS_PER_SECOND
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_contract.status import MxStatus
 from mxgateway_protocol.backend import Backend, BackendInfo
@@ -21,7 +22,7 @@ from mxgateway_protocol.contract import MAX_FRAME_BYTES
 from mxgateway_protocol.errors import BackendLostError, MxComError
 from mxgateway_protocol.values import ValueConversionError, to_wire
 from mxgateway_protocol.variants import EMPTY, DataType, Variant, VarType
-from mxgateway_protocol.wire import NS_PER_SECOND, delimited, key
+from mxgateway_protocol.wire import delimited, key
 from mxgateway_worker import __version__
 from mxgateway_worker.bulk import BulkCommands, describe
 from mxgateway_worker.calls import InvalidCommandError, SessionCalls, variant

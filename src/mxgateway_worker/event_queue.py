@@ -15,9 +15,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from mxgateway_protocol.batches import EVENT_TAG, varint
+from mxgateway_contract.varints import PAIR_BITS, PAIRS, varint
+from mxgateway_protocol.batches import EVENT_TAG
 from mxgateway_protocol.contract import EVENT_QUEUE_CAPACITY
-from mxgateway_protocol.wire import PAIR_BITS, PAIRS, uvarint
 
 # Field 9 of MxEvent, worker_sequence.
 _SEQUENCE_KEY = b"\x48"
@@ -273,7 +273,7 @@ def join_numbered(bodies: Sequence[bytes], first: int) -> bytes:
             position += 1
             continue
         # As long as only the low bits of the sequence change, its high bytes are the same.
-        high = uvarint(sequence >> PAIR_BITS)
+        high = varint(sequence >> PAIR_BITS)
         extra = 3 + len(high)
         end = min(count, position + _LOW + 1 - low)
         for body, pair in zip(bodies[position:end], PAIRS[low : low + end - position], strict=True):
@@ -284,4 +284,4 @@ def join_numbered(bodies: Sequence[bytes], first: int) -> bytes:
 
 
 def _head(length: int) -> bytes:
-    return EVENT_TAG + uvarint(length)
+    return EVENT_TAG + varint(length)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
+from mxgateway_contract.filetime import NS_PER_SECOND
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_contract.generated import mxaccess_worker_pb2 as wpb
-from mxgateway_protocol.wire import NS_PER_SECOND
 from mxgateway_worker.event_queue import EventQueue
 from mxgateway_worker.executor import Executor
 from mxgateway_worker.watchdog import Watchdog

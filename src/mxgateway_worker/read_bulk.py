@@ -10,11 +10,12 @@ import logging
 from collections.abc import Sequence
 
 from mxgateway_contract.status import Category, MxStatus
+from mxgateway_contract.varints import int_varint
 from mxgateway_protocol.clock import Clock
 from mxgateway_protocol.errors import BackendLostError, MxComError
 from mxgateway_protocol.events import EventEncoder
 from mxgateway_protocol.variants import Variant
-from mxgateway_protocol.wire import delimited, int_varint, key, timestamp
+from mxgateway_protocol.wire import delimited, key, timestamp
 from mxgateway_worker.bulk import describe
 from mxgateway_worker.calls import SessionCalls
 from mxgateway_worker.executor import Executor

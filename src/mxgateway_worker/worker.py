@@ -10,10 +10,13 @@ from __future__ import annotations
 import logging
 import os
 import threading
+
+# The `compare_digest` of `hmac`, which would load all of hashlib and OpenSSL for it.
 from _operator import _compare_digest
 from dataclasses import dataclass
 
 from mxgateway_contract.constants import WORKER_PROTOCOL_VERSION
+from mxgateway_contract.filetime import NS_PER_SECOND
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_contract.generated import mxaccess_worker_pb2 as wpb
 from mxgateway_protocol.clock import Clock
@@ -28,7 +31,6 @@ from mxgateway_protocol.errors import (
     VersionMismatchError,
 )
 from mxgateway_protocol.frames import FrameDecoder
-from mxgateway_protocol.wire import NS_PER_SECOND
 from mxgateway_worker import __version__, faults, stdio
 from mxgateway_worker.arguments import WorkerSettings
 from mxgateway_worker.backends import load_factory

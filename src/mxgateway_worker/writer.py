@@ -16,10 +16,11 @@ from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
 from mxgateway_contract.generated import mxaccess_worker_pb2 as wpb
+from mxgateway_contract.varints import varint
 from mxgateway_protocol.clock import Clock
 from mxgateway_protocol.envelopes import EnvelopeWriter
 from mxgateway_protocol.wakeup import Wakeup
-from mxgateway_protocol.wire import delimited, key, timestamp, uvarint
+from mxgateway_protocol.wire import delimited, key, timestamp
 from mxgateway_worker.event_queue import Batch, EventQueue
 
 logger = logging.getLogger(__name__)
@@ -63,14 +64,14 @@ def batch_body(batch: Batch) -> bytes:
     """A serialised WorkerEventBatch."""
     body = (
         b"\x0a"
-        + uvarint(len(batch.data))
+        + varint(len(batch.data))
         + batch.data
         + b"\x10"
-        + uvarint(batch.first_sequence)
+        + varint(batch.first_sequence)
         + b"\x18"
-        + uvarint(batch.count)
+        + varint(batch.count)
     )
-    return body + b"\x20" + uvarint(batch.dropped_before) if batch.dropped_before else body
+    return body + b"\x20" + varint(batch.dropped_before) if batch.dropped_before else body
 
 
 class Writer:

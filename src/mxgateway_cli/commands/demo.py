@@ -28,6 +28,7 @@ from mxgateway_cli.percentiles import summary
 from mxgateway_cli.value_text import mx_text
 from mxgateway_cli.watch_board import Board
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
+from mxgateway_contract.private_files import write_private
 
 if TYPE_CHECKING:
     from mxgateway_cli.live_table import LiveTable
@@ -217,7 +218,7 @@ class _Demo:
     def _join_lines(self, gateway: LocalGateway) -> None:
         """Prints how a second terminal joins. The key stands in a file that only its owner can read."""
         key_file = gateway.state_dir / "client-key"
-        profiles.write_private(key_file, gateway.api_key + "\n")
+        write_private(key_file, gateway.api_key + "\n")
         profile = profiles.Profile(endpoint=gateway.endpoint, ca_file=str(gateway.ca_file), api_key_file=str(key_file))
         path = profiles.save(profiles.DEFAULT_PROFILE, profile, gateway.state_dir / "client-profile.json")
         program, at = _program(), f"--profile {shlex.quote(str(path))}"

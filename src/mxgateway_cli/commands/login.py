@@ -11,6 +11,7 @@ from mxgateway import GatewayClient
 from mxgateway_cli import profiles
 from mxgateway_cli.connection import Connection, resolve
 from mxgateway_cli.output import ask_secret, emit
+from mxgateway_contract.private_files import write_private
 
 
 @click.command()
@@ -59,7 +60,7 @@ def login(
         where = resolve(endpoint, key, None, plaintext, False, ca_file, server_name_override)
         Connection(where.options, timeout=30.0, output_json=output_json).run(_check)
     if api_key_env is None and api_key_file is None and target is not None:
-        profiles.write_private(target, f"{key}\n")
+        write_private(target, f"{key}\n")
     saved = profiles.Profile(
         endpoint=endpoint,
         plaintext=plaintext,

@@ -14,6 +14,7 @@ import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from mxgateway_contract.private_files import write_private
 from mxgateway_server.errors import ConfigurationError
 from mxgateway_server.state import write_private
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from mxgateway_contract.varints import read_varint
 from mxgateway_protocol.batches import split_events
 
 _WIRE_VARINT = 0
@@ -69,15 +70,8 @@ class EventChunk:
 
 
 def _skip_one(data: bytes, position: int) -> int:
-    position += 1
-    length = shift = 0
-    while True:
-        byte = data[position]
-        position += 1
-        length |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return position + length
-        shift += 7
+    length, position = read_varint(data, position + 1)
+    return position + length
 
 
 def _skip(data: bytes, count: int) -> int:
@@ -109,15 +103,7 @@ def read_head(event: bytes) -> EventHead:
         number, wire = tag >> 3, tag & 7
         if number > 4 or tag >= 0x80:
             break
-        position += 1
-        value = shift = 0
-        while True:
-            byte = event[position]
-            position += 1
-            value |= (byte & 0x7F) << shift
-            if byte < 0x80:
-                break
-            shift += 7
+        value, position = read_varint(event, position + 1)
         if wire == _WIRE_LEN:
             position += value
         elif wire == _WIRE_VARINT:

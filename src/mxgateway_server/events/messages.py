@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
-from mxgateway_protocol.batches import varint, wrap_event
+from mxgateway_contract.varints import varint
+from mxgateway_protocol.batches import wrap_event
 from mxgateway_server.events.subscriber import Delivery
 
 # Fields of the contract that are appended as bytes.

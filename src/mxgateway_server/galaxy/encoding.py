@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from functools import lru_cache, partial
 
 from mxgateway_contract.generated import galaxy_repository_pb2 as pb
+from mxgateway_contract.varints import varint
 from mxgateway_server.galaxy.codes import AREA
 from mxgateway_server.galaxy.index import GalaxyIndex
 from mxgateway_server.galaxy.shapes import Attribute, ShapeTable
@@ -23,16 +24,6 @@ _BODIES = 16_384
 def _key(message: type, field: str) -> bytes:
     number = message.DESCRIPTOR.fields_by_name[field].number  # type: ignore[attr-defined]
     return varint(number << 3 | _LENGTH_DELIMITED)
-
-
-def varint(value: int) -> bytes:
-    """Protobuf's variable-length form of a non-negative int."""
-    out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
 
 
 _REFERENCE_KEY = _key(pb.GalaxyAttribute, "full_tag_reference")

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from mxgateway_contract.filetime import filetime_to_ns
 from mxgateway_protocol.variants import DataType
-from mxgateway_simulator.mx_value import default_value, from_filetime
+from mxgateway_simulator.mx_value import default_value
 from mxgateway_simulator.signal_specs import SignalSpecError, duration_ns
 
 _INT_MIN, _INT_MAX = -(1 << 31), (1 << 31) - 1
@@ -103,6 +104,6 @@ def _time(value: Any) -> int:
         moment = moment.replace(tzinfo=UTC)
     since = moment - datetime(1970, 1, 1, tzinfo=UTC)
     unix_ns = (since.days * 86400 + since.seconds) * 10**9 + since.microseconds * 1000
-    if unix_ns < from_filetime(0):
+    if unix_ns < filetime_to_ns(0):
         raise ConfiguredValueError(f"{value!r} is before 1601, where the Galaxy's times begin")
     return unix_ns

@@ -9,15 +9,15 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from mxgateway_contract.filetime import filetime_to_ns
 from mxgateway_contract.status import Detail
 from mxgateway_protocol.variants import VT_ARRAY, DataType, Variant, VarType
-from mxgateway_simulator.mx_value import from_filetime
 from mxgateway_simulator.switches import Switches
 
 _INT_MIN, _INT_MAX = -(1 << 31), (1 << 31) - 1
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # A Time of the Galaxy is a FILETIME, and no calendar goes beyond the year 9999.
-_FIRST_TIME_NS, _END_OF_TIMES_NS = from_filetime(0), 253_402_300_800 * 10**9
+_FIRST_TIME_NS, _END_OF_TIMES_NS = filetime_to_ns(0), 253_402_300_800 * 10**9
 _FLOAT_MAX = struct.unpack("<f", b"\xff\xff\x7f\x7f")[0]
 _TEXTS = frozenset({DataType.STRING, DataType.BIG_STRING, DataType.INTERNATIONALIZED_STRING})
 _WHOLE_NUMBERS = frozenset(
@@ -250,7 +250,7 @@ def _unix_ns(vartype: int, value: Any) -> int:
     if vartype in _TIME_VARTYPES:
         return int(value)
     if vartype in (VarType.VT_I8, VarType.VT_UI8) and value >= 0:
-        return from_filetime(value)
+        return filetime_to_ns(value)
     if not isinstance(value, str):
         raise CoercionError(Detail.INCORRECT_DATA_TYPE)
     try:

@@ -22,6 +22,7 @@ from mxgateway import (
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway.testing import LocalGateway
 from mxgateway_cli import profiles
+from mxgateway_contract.private_files import write_private
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.shares_processes, pytest.mark.timeout(120)]
 
@@ -32,7 +33,7 @@ TARGET = "TestChildObject.TestInt"
 async def cli(gateway: LocalGateway, *arguments: str) -> tuple[int, str, str]:
     """Runs mxgw-py as a process with a profile of this gateway."""
     key_file = gateway.state_dir / "cli-key"
-    profiles.write_private(key_file, gateway.api_key)
+    write_private(key_file, gateway.api_key)
     profile = profiles.Profile(gateway.endpoint, ca_file=str(gateway.ca_file), api_key_file=str(key_file))
     path = profiles.save("default", profile, gateway.state_dir / "cli-profile.json")
     process = await asyncio.create_subprocess_exec(

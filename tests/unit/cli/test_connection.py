@@ -17,6 +17,7 @@ from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_cli import profiles
 from mxgateway_cli.commands.batch import END_OF_RECORD
 from mxgateway_cli.connection import resolve
+from mxgateway_contract.private_files import write_private
 
 unix = pytest.mark.skipif(sys.platform == "win32", reason="rights of files as on Unix")
 
@@ -106,7 +107,7 @@ def test_timeout_does_not_bound_what_streams_or_measures(
 def test_login_saves_a_profile_that_works(gateway: FakeGateway, cli: Cli) -> None:
     """login checks the gateway, keeps the key in an owner-only file, and other commands then need no options."""
     key_file = profiles.profiles_file().parent / "k"
-    profiles.write_private(key_file, API_KEY + "\n")
+    write_private(key_file, API_KEY + "\n")
     saved = cli("login", "--api-key-file", str(key_file), "--json")
     assert saved.code == 0, saved.err
     assert API_KEY not in saved.out

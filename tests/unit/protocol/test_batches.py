@@ -3,7 +3,8 @@
 import pytest
 
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
-from mxgateway_protocol.batches import count_events, join_events, split_events, varint
+from mxgateway_contract.varints import varint
+from mxgateway_protocol.batches import count_events, join_events, split_events
 
 
 def events(count: int) -> list[bytes]:

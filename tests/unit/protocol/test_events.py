@@ -7,11 +7,12 @@ from hypothesis import strategies as st
 
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_contract.status import OK, Category, MxStatus, Source
+from mxgateway_contract.varints import int_varint, varint
 from mxgateway_protocol.backend import Sample
 from mxgateway_protocol.events import EventEncoder
 from mxgateway_protocol.values import data_type_to_wire, timestamp_from_ns, to_wire
 from mxgateway_protocol.variants import EMPTY, VT_ARRAY, DataType, Scalar, Variant, VarType
-from mxgateway_protocol.wire import int_varint, timestamp, uvarint
+from mxgateway_protocol.wire import timestamp
 
 VT = VarType
 SESSION = "session-0123456789abcdef0123456789abcdef"
@@ -169,9 +170,9 @@ def test_buffered_changes_hold_parallel_arrays() -> None:
 
 @given(st.integers(0, 2**64 - 1))
 def test_varints_by_table_are_those_of_protobuf(value: int) -> None:
-    """`uvarint` and `int_varint` write what protobuf's own serialiser writes."""
+    """`varint` and `int_varint` write what protobuf's own serialiser writes."""
     if value:
-        assert pb.MxEvent(worker_sequence=value).SerializeToString() == b"\x48" + uvarint(value)
+        assert pb.MxEvent(worker_sequence=value).SerializeToString() == b"\x48" + varint(value)
     signed = value - 2**63
     if signed:
         assert pb.MxValue(int64_value=signed).SerializeToString() == b"\x60" + int_varint(signed)

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from tests.support.key_store import SECRET
 
-from mxgateway_server.access.keys import load_pepper, parse_authorization, write_private
+from mxgateway_contract.private_files import write_private
+from mxgateway_server.access.keys import load_pepper, parse_authorization
 from mxgateway_server.errors import ConfigurationError
 
 

@@ -1,0 +1,34 @@
+"""Files that only their owner may read: keys, peppers, profiles."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+
+
+def write_private(path: Path, data: bytes | str, *, exclusive: bool = False) -> None:
+    """Writes a file that only its owner may read, completely or not at all; its folder is made when there is none.
+
+    Args:
+        data: text is written as UTF-8.
+        exclusive: do not replace a file that is there.
+
+    Raises:
+        FileExistsError: `exclusive`, and it is there already.
+        OSError: it cannot be written.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    fresh = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0), 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data.encode() if isinstance(data, str) else data)
+            file.flush()
+            os.fsync(file.fileno())
+        if exclusive:
+            os.link(fresh, path)
+        else:
+            fresh.replace(path)
+    finally:
+        fresh.unlink(missing_ok=True)
