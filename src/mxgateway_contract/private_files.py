@@ -7,12 +7,13 @@ import secrets
 from pathlib import Path
 
 
-def write_private(path: Path, data: bytes | str, *, exclusive: bool = False) -> None:
-    """Writes a file that only its owner may read, completely or not at all; its folder is made when there is none.
+def write_private(path: Path, data: bytes | str, *, exclusive: bool = False, mode: int = 0o600) -> None:
+    """Writes a file, completely or not at all; its folder is made when there is none.
 
     Args:
         data: text is written as UTF-8.
         exclusive: do not replace a file that is there.
+        mode: who may read it, nobody but its owner unless said otherwise.
 
     Raises:
         FileExistsError: `exclusive`, and it is there already.
@@ -20,7 +21,7 @@ def write_private(path: Path, data: bytes | str, *, exclusive: bool = False) -> 
     """
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     fresh = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0), 0o600)
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0), mode)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(data.encode() if isinstance(data, str) else data)

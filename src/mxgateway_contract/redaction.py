@@ -32,9 +32,11 @@ _VALUE = re.compile(
 )
 # In a connection string blanks belong to the value; where the sentence around it goes on nobody can tell.
 _TO_SEMICOLON = re.compile(r"[^;\n]{0,4096}+")
-_KEYWORD = re.compile(r"(?:\A|;)\s{0,16}+\Z")
+_BEFORE_KEYWORD = re.compile(r"(?:\A|;)\s{0,16}+\Z")
+_KEYWORD = re.compile(
+    r"(?:nonce|secret|passw(?:or)?d|pwd|token|credential|authorization|pepper)\s*+=\s*+", re.IGNORECASE
+)
 _URL_PASSWORD = re.compile(r"(://[^/\s:@]{0,256}+:)\S{0,512}@")
-
 
 
 def sounds_secret(name: str) -> bool:
@@ -62,10 +64,8 @@ def _without_named_values(text: str) -> str:
         position = name.end()
         if not sounds_secret(name[1]):
             continue
-        end = max(
-            value.end() if (value := _VALUE.match(text, position)) else position,
-            _end_of_keyword(text, name.start(), position),
-        )
+        value = _VALUE.match(text, position)
+        end = max(value.end() if value else position, _end_of_keyword(text, name.start()))
         if end > position:
             parts += (text[kept:position], REDACTED)
             kept = position = end
@@ -73,9 +73,10 @@ def _without_named_values(text: str) -> str:
     return "".join(parts)
 
 
-def _end_of_keyword(text: str, start: int, position: int) -> int:
+def _end_of_keyword(text: str, start: int) -> int:
     """Where the value ends of a name that stands where a connection string has its keywords; 0 elsewhere."""
-    if not _KEYWORD.search(text, max(0, start - 17), start) and start:
+    if not _BEFORE_KEYWORD.search(text, max(0, start - 17), start):
         return 0
-    value = _TO_SEMICOLON.match(text, position)
+    name = _KEYWORD.match(text, start)
+    value = _TO_SEMICOLON.match(text, name.end()) if name else None
     return value.end() if value else 0

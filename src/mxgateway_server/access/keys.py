@@ -16,7 +16,6 @@ from pathlib import Path
 
 from mxgateway_contract.private_files import write_private
 from mxgateway_server.errors import ConfigurationError
-from mxgateway_server.state import write_private
 
 PREFIX = "mxgw_"
 SECRET_BYTES = 32

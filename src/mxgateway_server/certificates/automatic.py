@@ -22,6 +22,7 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
+from mxgateway_contract.private_files import write_private
 from mxgateway_server.certificates.authority import (
     Authority,
     SigningKey,
@@ -39,7 +40,6 @@ from mxgateway_server.certificates.authority import (
 from mxgateway_server.certificates.presented import ServerCertificate, describe, public_bytes
 from mxgateway_server.errors import ConfigurationError
 from mxgateway_server.logs import get_logger
-from mxgateway_server.state import write_private
 
 logger = get_logger(__name__)
 

@@ -17,8 +17,8 @@ from mxgateway import (
     Session,
     SubscriptionState,
 )
-from mxgateway_contract.constants import MAX_BULK_ITEMS
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
+from mxgateway_contract.constants import MAX_BULK_ITEMS
 
 BREAK = Abort(grpc.StatusCode.UNAVAILABLE, "connection lost")
 
