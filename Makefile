@@ -9,34 +9,35 @@ COMPILE = $(BIN)/python -m compileall -q src
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-wine lint types layers format protos protos-check bench chaos constraints clean dev docs
+.PHONY: help demo test test-wine lint types layers format protos protos-check bench chaos constraints clean dev docs docs-serve
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
-$(VENV)/bin/python:
+# Not bin/python: where the system has no ensurepip, `venv` fails and leaves that one behind.
+$(VENV)/bin/pip:
 	@command -v $(PYTHON) >/dev/null || { echo "no $(PYTHON) on PATH; say make PYTHON=/path/to/python3.11 …" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$(PYTHON) is older than 3.11; say make PYTHON=/path/to/python3.11 …" >&2; exit 1; }
 	@echo "making $(VENV)" >&2
-	@$(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -m venv --clear $(VENV) || { rm -rf $(VENV); exit 1; }
 
-$(VENV)/.run-installed: pyproject.toml constraints.txt | $(VENV)/bin/python
+$(VENV)/.run-installed: pyproject.toml constraints.txt | $(VENV)/bin/pip
 	@echo "installing the gateway, the client and the simulator into $(VENV)" >&2
-	@$(PIP_INSTALL) -c constraints.txt -e '.[cli,server]' $(PIP_RETRY)
+	@$(PIP_INSTALL) -c constraints.txt -e '.[cli,server,tui]' $(PIP_RETRY)
 	@touch $@
 
-$(VENV)/.dev-installed: pyproject.toml constraints.txt | $(VENV)/bin/python
+$(VENV)/.dev-installed: pyproject.toml constraints.txt | $(VENV)/bin/pip
 	@echo "installing the development tools into $(VENV)" >&2
 	@$(PIP_INSTALL) -c constraints.txt -e '.[dev]' $(PIP_RETRY)
 	@touch $@ $(VENV)/.run-installed
 
-$(VENV)/.protos-installed: tools/protos-requirements.txt | $(VENV)/bin/python
-	@$(PYTHON) -m venv .venv-protos
+$(VENV)/.protos-installed: tools/protos-requirements.txt | $(VENV)/bin/pip
+	@$(PYTHON) -m venv --clear .venv-protos || { rm -rf .venv-protos; exit 1; }
 	@for try in 1 2 3; do .venv-protos/bin/pip install --quiet --disable-pip-version-check --retries 5 -r tools/protos-requirements.txt $(PIP_RETRY)
 	@touch $@
 
-$(VENV)/.docs-installed: tools/docs-requirements.txt | $(VENV)/bin/python
-	@$(PYTHON) -m venv .venv-docs
+$(VENV)/.docs-installed: tools/docs-requirements.txt | $(VENV)/bin/pip
+	@$(PYTHON) -m venv --clear .venv-docs || { rm -rf .venv-docs; exit 1; }
 	@for try in 1 2 3; do .venv-docs/bin/pip install --quiet --disable-pip-version-check --retries 5 -r tools/docs-requirements.txt $(PIP_RETRY)
 	@touch $@
 
@@ -46,7 +47,7 @@ demo: $(VENV)/.run-installed ## Live tags from a running gateway (ARGS="--durati
 	@$(COMPILE)
 	@$(BIN)/mxgw-py demo $(ARGS)
 
-test: $(VENV)/.dev-installed ## The tests (ARGS="-k name" to choose)
+test: $(VENV)/.dev-installed ## The tests, 5 to 10 minutes; installs 1 GB at first (ARGS="-k name" to choose)
 	@$(COMPILE)
 	@$(BIN)/python -m pytest -n 2 $(ARGS)
 
@@ -76,6 +77,10 @@ protos-check: $(VENV)/.protos-installed ## Whether the generated code is what pr
 docs: $(VENV)/.dev-installed $(VENV)/.docs-installed ## The documentation, as a site in site/
 	@$(BIN)/python tools/generate_docs.py
 	@.venv-docs/bin/zensical build --clean --strict
+	@echo "the site is in site/; look at it with make docs-serve" >&2
+
+docs-serve: docs ## The documentation, at http://localhost:8000 (ARGS=8080 for another port); Ctrl-C ends it
+	@$(BIN)/python -m http.server --bind 127.0.0.1 --directory site $(or $(ARGS),8000)
 
 bench: $(VENV)/.dev-installed ## Speed, as JSON, beside the bare floor of the same run
 	@$(COMPILE)

@@ -9,6 +9,7 @@ from mxgateway.data_change import DataChange
 from mxgateway.quality import is_good, is_status_failure
 from mxgateway.values import from_mx_value
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
+from mxgateway_contract.installing import install_command
 
 if TYPE_CHECKING:
     from google.protobuf.timestamp_pb2 import Timestamp
@@ -30,14 +31,12 @@ def to_dataframe(values: Iterable[Valued], *, tags: Mapping[int, str] | None = N
         wide: one column for each tag and one row for each time, of the good values only; gaps stay NaN.
 
     Raises:
-        ModuleNotFoundError: pandas is not installed: pip install 'mxaccess-gateway[pandas]'.
+        ModuleNotFoundError: pandas is not installed; the text has the command that installs it.
     """
     try:
         import pandas  # type: ignore[import-untyped]
     except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            "DataFrames need pandas: pip install 'mxaccess-gateway[pandas]'", name="pandas"
-        ) from error
+        raise ModuleNotFoundError(f"DataFrames need pandas: {install_command('pandas')}", name="pandas") from error
 
     rows = [row for each in values if (row := _row(each, tags or {})) is not None]
     frame = pandas.DataFrame(rows, columns=list(COLUMNS))

@@ -249,7 +249,7 @@ class Session(BulkCommands):
             timeout_ms: limit for each tag without a cached value, in milliseconds; 0 for the worker's default.
 
         Raises:
-            ModuleNotFoundError: pandas is not installed: pip install 'mxaccess-gateway[pandas]'.
+            ModuleNotFoundError: pandas is not installed; the text has the command that installs it.
             MxGatewayError: the read failed as a whole.
         """
         from mxgateway.frames import to_dataframe

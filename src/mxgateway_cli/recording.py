@@ -14,6 +14,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from mxgateway import from_mx_value
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
+from mxgateway_contract.installing import install_command
 
 if TYPE_CHECKING:
     from mxgateway import DataChange
@@ -46,7 +47,7 @@ def open_recording(path: Path) -> Iterator[Recording]:
         try:
             import pyarrow  # type: ignore[import-untyped]  # noqa: F401
         except ImportError as error:
-            raise click.UsageError("Parquet needs pyarrow: pip install 'mxaccess-gateway[pandas]'") from error
+            raise click.UsageError(f"Parquet needs pyarrow: {install_command('pandas')}") from error
         recording = _ParquetRecording(path)
         try:
             yield recording

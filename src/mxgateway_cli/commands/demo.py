@@ -28,6 +28,7 @@ from mxgateway_cli.percentiles import summary
 from mxgateway_cli.value_text import mx_text
 from mxgateway_cli.watch_board import Board
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
+from mxgateway_contract.installing import install_command
 from mxgateway_contract.private_files import write_private
 
 if TYPE_CHECKING:
@@ -205,7 +206,7 @@ class _Demo:
 
                 table = LiveTable("live tags, Ctrl-C ends the demo", footer=[*self._joining, "", ""])
             except ImportError:
-                note("install rich for the live table: pip install 'mxaccess-gateway[cli]'")
+                note(f"install rich for the live table: {install_command('cli')}")
         with table as shown:
             yield shown
 

@@ -9,6 +9,7 @@ import click
 
 from mxgateway_cli.connection import Connection, connected, readable_failures
 from mxgateway_cli.failures import CommandFailure
+from mxgateway_contract.installing import install_command
 
 
 @click.command()
@@ -31,7 +32,7 @@ def tui(connection: Connection, tags: tuple[str, ...], read_only: bool) -> None:
     try:
         import textual  # noqa: F401
     except ImportError as error:
-        raise CommandFailure("mxgw-py tui needs textual: pip install 'mxaccess-gateway[tui]'") from error
+        raise CommandFailure(f"mxgw-py tui needs textual: {install_command('tui')}") from error
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise click.UsageError("tui needs a terminal; in pipes use mxgw-py watch, read and browse")
     from mxgateway_cli.tui.run import run

@@ -23,6 +23,7 @@ from mxgateway_cli.interrupts import graceful_end
 from mxgateway_cli.output import emit, is_terminal, note, proto_dict
 from mxgateway_cli.value_text import mx_text
 from mxgateway_cli.watch_board import Row, TagBoard
+from mxgateway_contract.installing import install_command
 
 if TYPE_CHECKING:
     from mxgateway_cli.recording import Recording, Sieve
@@ -124,7 +125,7 @@ class _Watch:
             try:
                 from mxgateway_cli.live_table import LiveTable
             except ImportError:
-                note("install rich for the live table: pip install 'mxaccess-gateway[cli]'")
+                note(f"install rich for the live table: {install_command('cli')}")
             else:
                 return LiveTable("live tags, Ctrl-C ends")
         return nullcontext(None)

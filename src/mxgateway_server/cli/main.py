@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from mxgateway_contract.installing import install_command
 from mxgateway_server import __version__
 
 _COMMANDS = {
@@ -45,7 +46,7 @@ class _LazyGroup(click.Group):
             if (error.name or "mxgateway").startswith("mxgateway"):
                 raise
             # The base install is the client; the program `mxgateway` is there all the same.
-            remedy = "pip install 'mxaccess-gateway[server]'"
+            remedy = install_command("server")
             click.echo(f"Error: the gateway needs {error.name}, which is not installed: {remedy}", err=True)
             sys.exit(1)
 

@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
+from mxgateway_contract.installing import install_command
 from mxgateway_server.galaxy.connection_strings import SqlServerLogin, is_connection_string, parse_connection_string
 
 _EXAMPLES = {
@@ -21,11 +22,11 @@ _EXAMPLES = {
 }
 _DEFAULT_DRIVERS = {"mssql": "mssql+pytds", "postgresql": "postgresql+psycopg", "sqlite": "sqlite"}
 _INSTALL = {
-    "mssql+pytds": "pip install 'mxaccess-gateway[server,sqlserver]'",
+    "mssql+pytds": install_command("server", "sqlserver"),
     "mssql+mssqlpython": "pip install mssql-python",
     "mssql+pyodbc": "pip install pyodbc, and Microsoft's ODBC driver",
     "mssql+pymssql": "pip install pymssql",
-    "postgresql+psycopg": "pip install 'mxaccess-gateway[server,postgresql]'",
+    "postgresql+psycopg": install_command("server", "postgresql"),
 }
 _CA_FILE = "cafile"
 _VALIDATE_HOST = "validate_host"

@@ -16,6 +16,7 @@ from textual.pilot import Pilot
 from mxgateway import ClientOptions
 from mxgateway_cli.main import main
 from mxgateway_cli.tui.run import run
+from mxgateway_contract.installing import install_command
 
 
 def test_without_textual_the_error_says_what_to_install(
@@ -26,7 +27,7 @@ def test_without_textual_the_error_says_what_to_install(
     with pytest.raises(SystemExit) as ended:
         main(["tui", "--endpoint", "localhost:1", "--plaintext"])
     assert ended.value.code == 1
-    assert "pip install 'mxaccess-gateway[tui]'" in capsys.readouterr().err
+    assert install_command("tui") in capsys.readouterr().err
 
 
 def test_json_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
