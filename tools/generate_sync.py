@@ -242,10 +242,10 @@ def _exports() -> str:
     lines = [EXPORTS_DOC]
     for name in package.__all__:
         if name in FACES:
-            home = f"_sync.{'streams' if name in BY_HAND else GENERATED[name]}"
+            home = f"mxgateway._sync.{'streams' if name in BY_HAND else GENERATED[name]}"
         else:
-            home = package._HOME_OF[name].removeprefix("mxgateway.")
-        lines.append(f"from mxgateway.{home} import {name}")
+            home = package._HOME_OF[name]
+        lines.append(f"from {home} import {name}")
     lines.append("\n__all__ = [\n" + "".join(f'    "{name}",\n' for name in package.__all__) + "]\n")
     return "\n".join(lines)
 

@@ -19,6 +19,7 @@ NAMES = [contract["name"] for contract in CONTRACTS]
 
 BREACHES: dict[str, tuple[str, str]] = {
     "the contract is the ground floor": ("mxgateway_contract/status.py", "mxgateway_protocol.wire"),
+    "the contract decides": ("mxgateway_contract/references.py", "time"),
     "the client library stands alone": ("mxgateway/quality.py", "mxgateway_protocol.wire"),
     "the CLI sees only the client library": ("mxgateway_cli/output.py", "mxgateway_server.errors"),
     "the pipe's shared part needs protobuf": ("mxgateway_protocol/clock.py", "structlog"),
