@@ -98,6 +98,7 @@ def worker_plan(settings: Settings, place: GalaxyPlace) -> WorkerPlan:
         backend=worker.backend,
         command=worker.command,
         com_python=worker.com_python,
+        com_packages=worker.com_packages,
         environment=worker.environment,
         options=options.pop(worker.backend),
         other_options=options,

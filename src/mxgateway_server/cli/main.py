@@ -17,7 +17,9 @@ _COMMANDS = {
     "apikey": ("mxgateway_server.cli.apikey", "apikey"),
     "cert": ("mxgateway_server.cli.cert", "cert"),
     "check-config": ("mxgateway_server.cli.check_config", "check_config"),
+    "doctor": ("mxgateway_server.cli.doctor", "doctor"),
     "galaxy": ("mxgateway_server.cli.galaxy", "galaxy"),
+    "worker": ("mxgateway_server.cli.worker", "worker"),
 }
 
 

@@ -59,6 +59,8 @@ class WorkerSettings(Section):
     """Program and first arguments of a worker; empty for this Python with `-m mxgateway_worker`."""
     com_python: str = ""
     """The 32-bit Python that runs workers of the backend `com`; `mxgateway worker provision` makes one."""
+    com_packages: str = ""
+    """Folder with that Python's packages, as `mxgateway worker provision` lays them; empty when it has them itself."""
     working_directory: str = ""
     """Working directory of workers; empty for the gateway's."""
     environment: dict[str, str] = Field(default_factory=dict, repr=False)

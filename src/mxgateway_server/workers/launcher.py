@@ -29,6 +29,7 @@ class WorkerPlan:
     Attributes:
         command: program and first arguments; empty for this Python with the worker module.
         com_python: the 32-bit Python of the backend `com`; empty where `command` or this Python runs that, too.
+        com_packages: folder with that Python's packages; empty when it has them itself.
         backend: backend name.
         options: options of the backend.
         other_options: options of the backends that a session may ask for instead, by name.
@@ -39,6 +40,7 @@ class WorkerPlan:
     backend: str
     command: tuple[str, ...] = ()
     com_python: str = ""
+    com_packages: str = ""
     options: Mapping[str, str] = field(default_factory=dict)
     other_options: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -57,6 +59,13 @@ class WorkerPlan:
     def program(self) -> str:
         """What is started first: a Python, or a program that starts one."""
         return self._start()[0]
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """What the worker's environment has beside what it needs of the gateway's."""
+        if self.backend == "com" and self.com_packages:
+            return {**self.environment, "PYTHONPATH": self.com_packages}
+        return dict(self.environment)
 
     def _start(self) -> tuple[str, ...]:
         module = ("-m", "mxgateway_worker")
@@ -127,7 +136,7 @@ class Launcher:
                 os.environ,
                 is_windows=sys.platform == "win32",
                 is_other_interpreter=plan.program != sys.executable,
-                additional=plan.environment,
+                additional=plan.variables,
             )
             environment[NONCE_VARIABLE] = nonce
             try:

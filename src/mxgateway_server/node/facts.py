@@ -1,0 +1,104 @@
+"""What `doctor` asks of a machine. `windows` answers for this one, tests answer for any."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+CLASS_ID = "{C30B52F5-2CB5-4760-AF0A-3A344A7EB5DC}"
+
+
+@dataclass(frozen=True, slots=True)
+class FileFacts:
+    """A file as far as it can be looked at.
+
+    Attributes:
+        head: its first bytes; empty when it cannot be read.
+        size: bytes; -1 when it is not there.
+        problem: why it cannot be read; empty when it can.
+        version: its Windows file version; empty without one.
+    """
+
+    head: bytes = b""
+    size: int = -1
+    problem: str = ""
+    version: str = ""
+
+    @property
+    def is_there(self) -> bool:
+        return self.size >= 0
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """A class in one view of the registry.
+
+    Attributes:
+        server: path of its in-process DLL.
+        threading_model: `Apartment` for LMXProxy.
+    """
+
+    server: str
+    threading_model: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A program that was run.
+
+    Attributes:
+        code: exit code; None when it could not be started, or was ended for taking too long.
+        output: its standard output.
+        problem: why it has no code; else the last line of its standard error.
+    """
+
+    code: int | None
+    output: str = ""
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the settings say of the plant side.
+
+    Attributes:
+        com_python: the 32-bit Python of COM workers; empty when none is set.
+        com_packages: folder with that Python's packages; empty likewise.
+        worker_version: version that a worker must have, which is the gateway's.
+        state_directory: where keys and certificates lie.
+        probe_tag: a tag that is advised once; empty for none.
+        variables: environment for that Python.
+    """
+
+    com_python: str
+    com_packages: str
+    worker_version: str
+    state_directory: str
+    probe_tag: str = ""
+    variables: dict[str, str] = field(default_factory=dict)
+
+
+class Node(Protocol):
+    """One machine."""
+
+    @property
+    def is_windows(self) -> bool: ...
+
+    @property
+    def bits(self) -> int:
+        """32 or 64: of the Python that runs the gateway."""
+
+    def file(self, path: str) -> FileFacts: ...
+
+    def registration(self, class_id: str, bits: int) -> Registration | None:
+        """A COM class in the registry's view for 32-bit or 64-bit programs; None when it is not there."""
+
+    def run(self, program: str, *arguments: str, variables: dict[str, str], seconds: float) -> Run:
+        """Runs a program to its end."""
+
+    def others_may_read(self, directory: str) -> list[str]:
+        """Accounts beside owner, SYSTEM and administrators that may read a directory; empty when there are none.
+
+        Raises:
+            OSError: it cannot be found out.
+        """
