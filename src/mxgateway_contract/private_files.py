@@ -24,6 +24,7 @@ def write_private(path: Path, data: bytes | str, *, exclusive: bool = False, mod
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0), mode)
     try:
         with os.fdopen(descriptor, "wb") as file:
+            give_to_owner_of(path.parent, file.fileno())
             file.write(data.encode() if isinstance(data, str) else data)
             file.flush()
             os.fsync(file.fileno())
@@ -33,3 +34,11 @@ def write_private(path: Path, data: bytes | str, *, exclusive: bool = False, mod
             fresh.replace(path)
     finally:
         fresh.unlink(missing_ok=True)
+
+
+def give_to_owner_of(folder: Path, descriptor: int) -> None:
+    """Gives an open file to whose folder it is in, when the superuser made it: that other could not use it else."""
+    if os.name == "posix" and os.geteuid() == 0:
+        owner = folder.stat()
+        if owner.st_uid:
+            os.fchown(descriptor, owner.st_uid, owner.st_gid)

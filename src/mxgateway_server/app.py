@@ -13,7 +13,7 @@ from mxgateway_server import __version__, wiring
 from mxgateway_server.access.audit import AuditLog
 from mxgateway_server.access.authenticator import Authenticator
 from mxgateway_server.access.callers import current_call
-from mxgateway_server.access.keys import Pepper, load_pepper
+from mxgateway_server.access.keys import PepperFile
 from mxgateway_server.access.store import KeyStore
 from mxgateway_server.access.throttle import Throttle
 from mxgateway_server.certificates.keeper import CertificateKeeper
@@ -30,7 +30,7 @@ from mxgateway_server.rpc.live_streams import LiveStreams
 from mxgateway_server.rpc.server import Endpoint, RpcServer
 from mxgateway_server.rpc.servicer import SERVICE, GatewayServicer
 from mxgateway_server.sessions.manager import SessionManager
-from mxgateway_server.state import prepare_state
+from mxgateway_server.state import hold_state, prepare_state
 from mxgateway_server.status import GatewayStatus, StatusReader
 from mxgateway_server.telemetry.lag_log import LoopLagLog
 from mxgateway_server.upkeep import Duties, Upkeep
@@ -131,12 +131,16 @@ class Gateway:
     async def _assemble(self, stack: AsyncExitStack) -> Parts:
         settings, clock = self._settings, self._clock
         prepare_state(settings.state_path)
+        stack.enter_context(hold_state(settings.state_path, shared=settings.allow_shared_state))
         place = await asyncio.to_thread(find_galaxy, settings.galaxy.connection_string, settings.state_path)
         plan = wiring.worker_plan(settings, place)
         certificate = self._certificate = await self._keep_certificate()
-        pepper = load_pepper(wiring.in_state(settings, settings.authentication.pepper_file, "pepper"))
+        pepper_file = wiring.in_state(settings, settings.authentication.pepper_file, "pepper")
         store = await KeyStore.open(
-            wiring.key_store(settings), pepper, clock, migrate=settings.authentication.run_migrations_on_startup
+            wiring.key_store(settings),
+            PepperFile(pepper_file),
+            clock,
+            migrate=settings.authentication.run_migrations_on_startup,
         )
         stack.push_async_callback(store.close)
         containment = create_containment()
@@ -144,7 +148,7 @@ class Gateway:
 
         streams = LiveStreams()
         audit = AuditLog(store, clock)
-        authenticator = self._authenticator(store, pepper)
+        authenticator = self._authenticator(store)
         launcher = Launcher(
             wiring.worker_limits(settings),
             clock,
@@ -208,14 +212,14 @@ class Gateway:
             return None
         return await asyncio.to_thread(CertificateKeeper, source, self._clock, settings.tls.expiry_warning_days)
 
-    def _authenticator(self, store: KeyStore, pepper: Pepper) -> Authenticator | None:
+    def _authenticator(self, store: KeyStore) -> Authenticator | None:
         settings = self._settings.authentication
         if settings.mode == "disabled":
             logger.warning("authentication_is_disabled", remedy="set authentication.mode = api_key")
             return None
         throttle = Throttle(settings.failures_before_throttle, settings.throttle_seconds)
         return Authenticator(
-            store=store, pepper=pepper, clock=self._clock, throttle=throttle, cache_seconds=settings.cache_seconds
+            store=store, pepper=store.pepper, clock=self._clock, throttle=throttle, cache_seconds=settings.cache_seconds
         )
 
     def _galaxy(self, source: str) -> GalaxyComponent:

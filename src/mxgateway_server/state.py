@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+from mxgateway_contract.private_files import give_to_owner_of
 from mxgateway_server.errors import ConfigurationError
 from mxgateway_server.logs import get_logger
 
 logger = get_logger(__name__)
+
+LOCK_NAME = "gateway.lock"
 
 
 def prepare_state(path: Path) -> None:
@@ -21,7 +28,97 @@ def prepare_state(path: Path) -> None:
         path.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:
         raise ConfigurationError(
-            f"state_dir {path}: {error.strerror}; choose a directory that the gateway may write"
+            f"state_dir {path}: {why_not(error, path)}; choose a directory that the gateway may write"
         ) from None
     if os.name == "posix" and path.stat().st_mode & 0o077:
         logger.warning("state_directory_is_open", path=str(path), remedy="chmod 700: it holds keys and values")
+
+
+def why_not(error: OSError, path: Path) -> str:
+    """Why a file or folder cannot be used; with whose it is and who asks, when it is the other's."""
+    text = error.strerror or type(error).__name__
+    return f"{text}: {whose(path)}" if error.errno in (errno.EACCES, errno.EPERM) else text
+
+
+def whose(path: Path) -> str:
+    """Whose a file or its folder is, and who asks."""
+    if sys.platform == "win32":
+        return "let the gateway's account use it"
+    import pwd
+
+    def name(uid: int) -> str:
+        try:
+            return pwd.getpwuid(uid).pw_name
+        except KeyError:
+            return f"user {uid}"
+
+    there = next((place for place in (path, *path.parents) if os.access(place, os.F_OK)), path.anchor or ".")
+    owner, me = name(Path(there).stat().st_uid), name(os.geteuid())
+    if owner == me:
+        return f"{there} belongs to {owner}, as you do: look at its permissions"
+    return f"{there} belongs to {owner} and you are {me}: run this as {owner} (sudo -u {owner} …), or give it to {me}"
+
+
+def own_new_file(path: Path) -> None:
+    """Gives a file that was just made to whose folder it is in."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        give_to_owner_of(path.parent, descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def hold_state(path: Path, *, shared: bool) -> Iterator[None]:
+    """Keeps the state directory for this gateway while it runs, or for all those that share it on purpose.
+
+    Raises:
+        ConfigurationError: another gateway holds it.
+    """
+    file = path / LOCK_NAME
+    try:
+        descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise ConfigurationError(f"state_dir {path}: {LOCK_NAME}: {why_not(error, file)}") from None
+    try:
+        give_to_owner_of(path, descriptor)
+        if not _lock(descriptor, shared):
+            holder = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip() if os.name == "posix" else ""
+            raise ConfigurationError(
+                f"state_dir {path} is in use by another gateway{f' (process {holder})' if holder else ''}; stop that "
+                "one, give this one a state_dir of its own, or, when several are meant to share keys, audit and "
+                "certificates, set allow_shared_state = true for each of them"
+            )
+        if not shared and os.name == "posix":
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _lock(descriptor: int, shared: bool) -> bool:
+        if shared:
+            return True
+        try:
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        return True
+
+else:
+    import fcntl
+
+    def _lock(descriptor: int, shared: bool) -> bool:
+        try:
+            fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno not in (errno.EWOULDBLOCK, errno.EACCES):
+                # A file system without locks: nothing can be said, so nothing is refused.
+                logger.warning("state_directory_cannot_be_locked", error=error)
+                return True
+            return False
+        return True

@@ -8,7 +8,8 @@ from collections import deque
 from dataclasses import replace
 
 from mxgateway_protocol.clock import Clock
-from mxgateway_server.access.store import AuditRecord, KeyStore
+from mxgateway_server.access.records import AuditRecord
+from mxgateway_server.access.store import KeyStore
 from mxgateway_server.access.throttle import RecordLimit
 from mxgateway_server.logs import get_logger
 

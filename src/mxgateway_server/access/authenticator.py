@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from mxgateway_protocol.clock import Clock
 from mxgateway_server.access.constraints import FREE, Constraints
 from mxgateway_server.access.keys import Pepper, PresentedKey, parse_authorization
+from mxgateway_server.access.records import KeyRecord
 from mxgateway_server.access.scopes import Scope
-from mxgateway_server.access.store import KeyRecord, KeyStore
+from mxgateway_server.access.store import KeyStore
 from mxgateway_server.access.throttle import Throttle
 from mxgateway_server.errors import AuthenticationError, KeyRefusal
 

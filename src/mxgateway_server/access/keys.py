@@ -7,6 +7,7 @@ pepper, a secret of the gateway that lives in a file of its own, so that a stole
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import hmac
 import re
@@ -16,6 +17,7 @@ from pathlib import Path
 
 from mxgateway_contract.private_files import write_private
 from mxgateway_server.errors import ConfigurationError
+from mxgateway_server.state import why_not
 
 PREFIX = "mxgw_"
 SECRET_BYTES = 32
@@ -77,6 +79,23 @@ class Pepper:
     def __repr__(self) -> str:
         return "Pepper(...)"
 
+    def load(self) -> Pepper:
+        """Itself: a pepper that is known already stands where its file may."""
+        return self
+
+    @property
+    def verifier(self) -> str:
+        """Tells this pepper from others, and gives nothing of it away; the key store keeps it."""
+        return self.derive("pepper verifier").hex()
+
+    def derive(self, purpose: str) -> bytes:
+        """A key for another purpose, from which nobody gets back to the pepper."""
+        return hmac.digest(self._value, f"mxaccess-gateway {purpose}".encode(), hashlib.sha256)
+
+    def make(self) -> Pepper:
+        """Itself, as `load`."""
+        return self
+
     def hash(self, secret: str) -> bytes:
         return hmac.digest(self._value, secret.encode(), hashlib.sha256)
 
@@ -85,42 +104,65 @@ class Pepper:
         return hmac.compare_digest(self.hash(secret), stored)
 
 
+class PepperFile:
+    """The file that the pepper lives in; with the keys that were made with it, it is all that lets callers in."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def load(self) -> Pepper | None:
+        """The pepper; None when there is no file.
+
+        Raises:
+            ConfigurationError: the file cannot be read, or is not a pepper.
+        """
+        try:
+            data = self.path.read_bytes().strip()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise ConfigurationError(
+                f"authentication.pepper_file {self.path}: {why_not(error, self.path)}; make it readable for the "
+                "gateway's user"
+            ) from None
+        try:
+            value = base64.urlsafe_b64decode(data)
+        except ValueError:
+            value = b""
+        if len(value) < PEPPER_BYTES:
+            raise ConfigurationError(
+                f"authentication.pepper_file {self.path}: not a pepper ({PEPPER_BYTES} bytes in URL-safe base64); "
+                "restore it from a backup, or remove it and make new keys"
+            )
+        return Pepper(value)
+
+    def make(self) -> Pepper:
+        """A new pepper, or that of another process which was first.
+
+        Raises:
+            ConfigurationError: the file cannot be made.
+        """
+        data = base64.urlsafe_b64encode(secrets.token_bytes(PEPPER_BYTES)) + b"\n"
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            with contextlib.suppress(FileExistsError):
+                write_private(self.path, data, exclusive=True)
+        except OSError as error:
+            raise ConfigurationError(
+                f"authentication.pepper_file {self.path}: {why_not(error, self.path)}; choose a state_dir that the "
+                "gateway may write"
+            ) from None
+        pepper = self.load()
+        if pepper is None:
+            raise ConfigurationError(f"authentication.pepper_file {self.path}: it vanished while it was made")
+        return pepper
+
+
 def load_pepper(path: Path) -> Pepper:
     """The pepper from its file, made on first use (0600).
 
     Raises:
         ConfigurationError: the file cannot be read, made or is not a pepper.
     """
-    try:
-        data = path.read_bytes().strip()
-    except FileNotFoundError:
-        data = _make_pepper(path)
-    except OSError as error:
-        raise ConfigurationError(
-            f"authentication.pepper_file {path}: {error.strerror}; make it readable for the gateway's user"
-        ) from None
-    try:
-        value = base64.urlsafe_b64decode(data)
-    except ValueError:
-        value = b""
-    if len(value) < PEPPER_BYTES:
-        raise ConfigurationError(
-            f"authentication.pepper_file {path}: not a pepper ({PEPPER_BYTES} bytes in URL-safe base64); restore it "
-            "from a backup, or remove it and make new keys"
-        )
-    return Pepper(value)
-
-
-def _make_pepper(path: Path) -> bytes:
-    data = base64.urlsafe_b64encode(secrets.token_bytes(PEPPER_BYTES))
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        write_private(path, data + b"\n", exclusive=True)
-    except FileExistsError:
-        # Another process was first: its pepper counts.
-        return path.read_bytes().strip()
-    except OSError as error:
-        raise ConfigurationError(
-            f"authentication.pepper_file {path}: {error.strerror}; choose a state_dir that the gateway may write"
-        ) from None
-    return data
+    file = PepperFile(path)
+    return file.load() or file.make()

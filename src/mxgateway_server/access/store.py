@@ -2,141 +2,98 @@
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+import contextlib
+from collections.abc import AsyncIterator, Sequence
+from typing import Any, Protocol
 
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from mxgateway_protocol.clock import Clock
 from mxgateway_server.access import tables
+from mxgateway_server.access.audit_store import AuditStore
+from mxgateway_server.access.chain import ChainKey
 from mxgateway_server.access.constraints import FREE, Constraints
+from mxgateway_server.access.database import Database
 from mxgateway_server.access.keys import Pepper, check_key_id, format_key, new_secret
+from mxgateway_server.access.records import AuditQuery, AuditRecord, KeyRecord
 from mxgateway_server.access.scopes import Scope, parse_scopes
 from mxgateway_server.errors import (
     ConfigurationError,
     KeyExistsError,
     KeyNotFoundError,
-    KeyRefusal,
     KeyStateError,
     SchemaVersionError,
 )
-from mxgateway_server.logs import plain
-
-BUSY_TIMEOUT_MS = 5000
-_WRITES = "mxgateway_writes"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KeyRecord:
-    """One key as it is stored; times in nanoseconds since 1970 UTC, None for never."""
+class PepperSource(Protocol):
+    """Where the pepper comes from."""
 
-    key_id: str
-    display_name: str
-    scopes: tuple[Scope, ...]
-    constraints: Constraints
-    created_ns: int
-    not_before_ns: int | None
-    expires_ns: int | None
-    last_used_ns: int | None
-    revoked_ns: int | None
-    secret_hash: bytes = field(repr=False)
+    def load(self) -> Pepper | None:
+        """The pepper; None when there is none yet."""
 
-    def refusal(self, now_ns: int) -> KeyRefusal | None:
-        """Why the key is not valid now, for the audit; None when it is."""
-        if self.revoked_ns is not None:
-            return KeyRefusal.REVOKED
-        if self.not_before_ns is not None and now_ns < self.not_before_ns:
-            return KeyRefusal.NOT_YET_VALID
-        if self.expires_ns is not None and now_ns >= self.expires_ns:
-            return KeyRefusal.EXPIRED
-        return None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AuditRecord:
-    """Something that happened to a key, was refused, or was written to the plant. Never a value, never a secret."""
-
-    event: str
-    key_id: str = ""
-    remote_address: str = ""
-    session_id: str = ""
-    correlation_id: str = ""
-    target: str = ""
-    outcome: str = ""
-    details: dict[str, Any] = field(default_factory=dict)
-    at_ns: int = 0
+    def make(self) -> Pepper:
+        """A new one, kept where `load` finds it."""
 
 
 class KeyStore:
-    """Keys and audit; every method is one transaction."""
+    """Keys and audit; every method is one transaction.
 
-    def __init__(self, engine: AsyncEngine, pepper: Pepper, clock: Clock) -> None:
-        self._engine = engine
-        # Writers take the lock at once, so that none dies half-way of another's; readers never wait for it.
-        self._writer = engine.execution_options(**{_WRITES: True})
-        self._pepper = pepper
+    Attributes:
+        audit: the audit's records.
+        pepper: what keys are hashed with.
+    """
+
+    def __init__(self, database: Database, pepper: Pepper, clock: Clock) -> None:
+        self._database = database
         self._clock = clock
+        self.pepper = pepper
+        self.audit = AuditStore(database, ChainKey(pepper.derive("audit chain")), clock)
 
     @classmethod
-    async def open(cls, database: str, pepper: Pepper, clock: Clock, *, migrate: bool = True) -> KeyStore:
+    async def open(cls, database: str, pepper: PepperSource, clock: Clock, *, migrate: bool = True) -> KeyStore:
         """Connects and brings the schema to this version.
 
         Args:
             database: path of a SQLite file, or a SQLAlchemy URL.
-            pepper: what keys are hashed with.
+            pepper: what keys are hashed with; made when there is none and nothing was ever hashed.
             clock: for the times of records.
             migrate: False to refuse an older schema instead.
 
         Raises:
             SchemaVersionError: the schema is newer, or older and may not be migrated.
-            ConfigurationError: the database cannot be opened.
+            ConfigurationError: the database cannot be opened, or the pepper is not the one of its keys.
         """
+        connected = Database.connect(database)
         try:
-            engine = _engine(database)
-        except (sa.exc.SQLAlchemyError, ImportError) as error:
-            raise ConfigurationError(
-                f"authentication.database: {type(error).__name__}: not a database URL with an asynchronous driver that "
-                "is installed, such as sqlite+aiosqlite or postgresql+asyncpg; correct the URL or install the driver"
-            ) from error
-        except OSError as error:
-            raise ConfigurationError(
-                f"authentication.database: {error.strerror}; choose a path that the gateway may write"
-            ) from error
-        store = cls(engine, pepper, clock)
-        try:
-            await store._prepare(migrate)
+            await _prepare(connected, migrate)
+            return cls(connected, await _settle_pepper(connected, pepper), clock)
         except BaseException as error:
-            await engine.dispose()
+            await connected.close()
             if isinstance(error, (sa.exc.SQLAlchemyError, OSError)):
                 raise ConfigurationError(
-                    f"authentication.database: {type(error).__name__}: the key store cannot be opened; check that the "
-                    "path or URL is right and that the gateway's user may write there"
+                    f"authentication.database cannot be opened: {connected.problem(error)}"
                 ) from error
             raise
-        return store
 
     async def close(self) -> None:
-        await self._engine.dispose()
+        await self._database.close()
 
-    async def _prepare(self, migrate: bool) -> None:
-        if not migrate:
-            async with self._engine.connect() as connection:
-                version = await connection.run_sync(tables.check_version)
-            if version < tables.CURRENT_VERSION:
-                raise SchemaVersionError(
-                    f"the key store has schema version {version}, this program needs {tables.CURRENT_VERSION}; set "
-                    "authentication.run_migrations_on_startup, or run mxgateway apikey list once"
-                )
-            return
-        while True:
-            async with self._writer.begin() as connection:
-                if not await connection.run_sync(tables.migrate_one):
-                    return
+    @property
+    def name(self) -> str:
+        """File or URL, for people; without a password."""
+        return self._database.name
+
+    def problem(self, error: BaseException) -> str:
+        """A failure of the database in one line, with the remedy where it is known."""
+        return self._database.problem(error)
+
+    async def keys_version(self) -> str:
+        """Another text after each change of a key that matters to callers, by whatever process."""
+        async with self._database.read() as connection:
+            return await tables.read_fact(connection, tables.KEYS_VERSION) or ""
 
     # ---------------------------------------------------------------------------------------------------------- keys
 
@@ -165,12 +122,12 @@ class KeyStore:
         secret = new_secret()
         now = self._clock.unix_ns()
         try:
-            async with self._writer.begin() as connection:
+            async with self._change() as connection:
                 await connection.execute(
                     sa.insert(tables.api_keys).values(
                         key_id=key_id,
                         display_name=display_name,
-                        secret_hash=self._pepper.hash(secret),
+                        secret_hash=self.pepper.hash(secret),
                         scopes=[str(scope) for scope in held],
                         constraints=constraints.to_json(),
                         created_ns=now,
@@ -179,7 +136,7 @@ class KeyStore:
                     )
                 )
                 details = {"scopes": [str(scope) for scope in held]}
-                await self._record(
+                await self.audit.append(
                     connection, [AuditRecord(event="key-created", key_id=key_id, outcome="ok", details=details)]
                 )
         except IntegrityError:
@@ -188,7 +145,7 @@ class KeyStore:
 
     async def get(self, key_id: str) -> KeyRecord | None:
         """One key, revoked ones included."""
-        async with self._engine.connect() as connection:
+        async with self._database.read() as connection:
             row = (
                 await connection.execute(sa.select(tables.api_keys).where(tables.api_keys.c.key_id == key_id))
             ).one_or_none()
@@ -196,7 +153,7 @@ class KeyStore:
 
     async def list_keys(self) -> list[KeyRecord]:
         """All keys by id."""
-        async with self._engine.connect() as connection:
+        async with self._database.read() as connection:
             rows = await connection.execute(sa.select(tables.api_keys).order_by(tables.api_keys.c.key_id))
             return [_key(row) for row in rows]
 
@@ -207,7 +164,7 @@ class KeyStore:
             KeyNotFoundError: no such key.
         """
         keys = tables.api_keys
-        async with self._writer.begin() as connection:
+        async with self._change() as connection:
             changed = await connection.execute(
                 sa.update(keys)
                 .where(keys.c.key_id == key_id, keys.c.revoked_ns.is_(None))
@@ -216,7 +173,7 @@ class KeyStore:
             if changed.rowcount == 0:
                 await self._require(connection, key_id)
                 return False
-            await self._record(connection, [AuditRecord(event="key-revoked", key_id=key_id, outcome="ok")])
+            await self.audit.append(connection, [AuditRecord(event="key-revoked", key_id=key_id, outcome="ok")])
         return True
 
     async def rotate(self, key_id: str) -> str:
@@ -228,16 +185,16 @@ class KeyStore:
         """
         secret = new_secret()
         keys = tables.api_keys
-        async with self._writer.begin() as connection:
+        async with self._change() as connection:
             changed = await connection.execute(
                 sa.update(keys)
                 .where(keys.c.key_id == key_id, keys.c.revoked_ns.is_(None))
-                .values(secret_hash=self._pepper.hash(secret), last_used_ns=None)
+                .values(secret_hash=self.pepper.hash(secret), last_used_ns=None)
             )
             if changed.rowcount == 0:
                 await self._require(connection, key_id)
                 raise KeyStateError(f"key {key_id!r} is revoked and stays so; make a new one")
-            await self._record(connection, [AuditRecord(event="key-rotated", key_id=key_id, outcome="ok")])
+            await self.audit.append(connection, [AuditRecord(event="key-rotated", key_id=key_id, outcome="ok")])
         return format_key(key_id, secret)
 
     async def delete(self, key_id: str) -> None:
@@ -248,25 +205,27 @@ class KeyStore:
             KeyStateError: it is not revoked.
         """
         keys = tables.api_keys
-        async with self._writer.begin() as connection:
+        async with self._change() as connection:
             changed = await connection.execute(
                 sa.delete(keys).where(keys.c.key_id == key_id, keys.c.revoked_ns.is_not(None))
             )
             if changed.rowcount == 0:
                 await self._require(connection, key_id)
                 raise KeyStateError(f"key {key_id!r} is in use; revoke it first")
-            await self._record(connection, [AuditRecord(event="key-deleted", key_id=key_id, outcome="ok")])
+            await self.audit.append(connection, [AuditRecord(event="key-deleted", key_id=key_id, outcome="ok")])
 
     async def mark_used(self, used: dict[str, int]) -> None:
         """Notes when keys were last used; later times win."""
         keys = tables.api_keys
-        async with self._writer.begin() as connection:
+        async with self._database.write() as connection:
             for key_id, at_ns in used.items():
                 await connection.execute(
                     sa.update(keys)
                     .where(keys.c.key_id == key_id, sa.or_(keys.c.last_used_ns.is_(None), keys.c.last_used_ns < at_ns))
                     .values(last_used_ns=at_ns)
                 )
+            # Callers were let in, so the pepper is right.
+            await self._note_pepper(connection)
 
     async def _require(self, connection: AsyncConnection, key_id: str) -> None:
         keys = tables.api_keys
@@ -279,111 +238,83 @@ class KeyStore:
     async def record(self, records: Sequence[AuditRecord]) -> None:
         """Appends to the audit, all or none."""
         if records:
-            async with self._writer.begin() as connection:
-                await self._record(connection, records)
+            async with self._database.write() as connection:
+                await self.audit.append(connection, records)
 
     async def read_audit(
         self, *, key_id: str | None = None, event: str | None = None, since_ns: int = 0, limit: int = 100
     ) -> list[AuditRecord]:
         """The youngest records, oldest first."""
-        table = tables.audit
-        query = sa.select(table).where(table.c.at_ns >= since_ns).order_by(table.c.id.desc()).limit(limit)
-        if key_id is not None:
-            query = query.where(table.c.key_id == key_id)
-        if event is not None:
-            query = query.where(table.c.event == event)
-        async with self._engine.connect() as connection:
-            rows = (await connection.execute(query)).all()
-        return [
-            AuditRecord(
-                event=row.event,
-                key_id=row.key_id,
-                remote_address=row.remote_address,
-                session_id=row.session_id,
-                correlation_id=row.correlation_id,
-                target=row.target,
-                outcome=row.outcome,
-                details=row.details,
-                at_ns=row.at_ns,
-            )
-            for row in reversed(rows)
-        ]
+        return await self.audit.read(AuditQuery(key_id=key_id, event=event, since_ns=since_ns, limit=limit))
 
     async def prune_audit(self, before_ns: int) -> int:
         """Removes older records; returns how many."""
-        async with self._writer.begin() as connection:
-            result = await connection.execute(sa.delete(tables.audit).where(tables.audit.c.at_ns < before_ns))
-        return int(result.rowcount)
+        async with self._database.write() as connection:
+            return await self.audit.prune(connection, before_ns)
 
-    async def _record(self, connection: AsyncConnection, records: Sequence[AuditRecord]) -> None:
-        now = self._clock.unix_ns()
-        await connection.execute(
-            sa.insert(tables.audit),
-            [
-                {
-                    "at_ns": record.at_ns or now,
-                    "event": record.event,
-                    "key_id": record.key_id[:64],
-                    "remote_address": record.remote_address[:100],
-                    "session_id": record.session_id[:64],
-                    "correlation_id": record.correlation_id[:200],
-                    # As callers sent it: PostgreSQL takes no NUL, and one such record would hold up all others.
-                    "target": plain(record.target)[:1100],
-                    "outcome": record.outcome[:60],
-                    "details": record.details,
-                }
-                for record in records
-            ],
+    @contextlib.asynccontextmanager
+    async def _change(self) -> AsyncIterator[AsyncConnection]:
+        """One transaction that changes keys: it counts, and the pepper is known to be theirs."""
+        async with self._database.write() as connection:
+            yield connection
+            version = await tables.read_fact(connection, tables.KEYS_VERSION, lock=True)
+            await tables.write_fact(connection, tables.KEYS_VERSION, str(int(version or 0) + 1))
+            await self._note_pepper(connection)
+
+    async def _note_pepper(self, connection: AsyncConnection) -> None:
+        if await tables.read_fact(connection, tables.PEPPER) is None:
+            await tables.write_fact(connection, tables.PEPPER, self.pepper.verifier)
+
+
+async def _prepare(database: Database, migrate: bool) -> None:
+    if migrate:
+        while True:
+            async with database.write() as connection:
+                if not await connection.run_sync(tables.migrate_one):
+                    return
+    async with database.read() as connection:
+        version = await connection.run_sync(tables.check_version)
+    if version < tables.CURRENT_VERSION:
+        raise SchemaVersionError(
+            f"the key store has schema version {version}, this program needs {tables.CURRENT_VERSION}; set "
+            "authentication.run_migrations_on_startup, or run mxgateway apikey list once"
         )
 
 
-def _engine(database: str) -> AsyncEngine:
-    if "://" in database:
-        url = sa.make_url(database)
-        if url.get_backend_name() == "sqlite" and "+" not in url.drivername:
-            url = url.set(drivername="sqlite+aiosqlite")
-    else:
-        path = Path(database).expanduser()
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        if not path.exists():
-            path.touch(mode=0o600)
-        url = sa.URL.create("sqlite+aiosqlite", database=str(path))
-    options: dict[str, Any] = {}
-    if _is_sqlite(url):
-        options["connect_args"] = {"timeout": BUSY_TIMEOUT_MS / 1000}
-        if url.database and url.database != ":memory:":
-            # Each connection has a thread and three files of its own, and only one at a time can write.
-            options |= {"pool_size": 2, "max_overflow": 0}
-    engine = create_async_engine(url, **options)
-    if _is_sqlite(url):
-        sa.event.listen(engine.sync_engine, "connect", _set_pragmas)
-        sa.event.listen(engine.sync_engine, "begin", _begin)
-    return engine
+async def _settle_pepper(database: Database, source: PepperSource) -> Pepper:
+    """The pepper of this store's keys.
+
+    A store of an earlier version does not know its pepper; it learns it from the first key that proves it right.
+
+    Raises:
+        ConfigurationError: it is gone, or another than theirs.
+    """
+    pepper = source.load()
+    async with database.read() as connection:
+        known = await tables.read_fact(connection, tables.PEPPER)
+    if pepper is None:
+        async with database.write() as connection:
+            # Another gateway may have made it meanwhile.
+            pepper, known = source.load(), await tables.read_fact(connection, tables.PEPPER)
+            if pepper is None:
+                keys = (await connection.execute(sa.select(sa.func.count()).select_from(tables.api_keys))).scalar()
+                if known is not None or keys:
+                    raise ConfigurationError(
+                        f"authentication.pepper_file is gone, and the keys in {database.name} were made with it: "
+                        f"restore it from its backup. {_WITHOUT_IT}"
+                    )
+                pepper = source.make()
+    if known is not None and known != pepper.verifier:
+        raise ConfigurationError(
+            f"authentication.pepper_file is not the one that the keys in {database.name} were made with: restore both "
+            f"from the same backup. {_WITHOUT_IT}"
+        )
+    return pepper
 
 
-def _is_sqlite(url: sa.URL) -> bool:
-    return url.get_backend_name() == "sqlite"
-
-
-def _set_pragmas(connection: Any, _: Any) -> None:
-    # The driver must not begin transactions by itself.
-    connection.isolation_level = None
-    cursor = connection.cursor()
-    cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
-    try:
-        cursor.execute("PRAGMA journal_mode=WAL")
-    except sqlite3.OperationalError as error:
-        # This statement alone does not wait for others, who are about the same: the mode is the file's, not ours.
-        if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
-            raise
-    cursor.execute("PRAGMA synchronous=NORMAL")
-    cursor.execute("PRAGMA foreign_keys=ON")
-    cursor.close()
-
-
-def _begin(connection: sa.Connection) -> None:
-    is_writer = connection.get_execution_options().get(_WRITES, False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if is_writer else "BEGIN")
+_WITHOUT_IT = (
+    "When it is lost for good, no key of that store can be used again: move the store away, start, and make new keys"
+)
 
 
 def _key(row: Any) -> KeyRecord:

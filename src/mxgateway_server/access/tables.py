@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from mxgateway_server.errors import SchemaVersionError
 
@@ -40,14 +41,84 @@ audit = sa.Table(
     sa.Column("target", sa.String(1100), nullable=False),
     sa.Column("outcome", sa.String(60), nullable=False),
     sa.Column("details", sa.JSON, nullable=False),
+    # Ties the record to all before it; NULL in those of before version 2.
+    sa.Column("chain", sa.String(64)),
 )
+
+facts = sa.Table(
+    "facts",
+    metadata,
+    sa.Column("name", sa.String(40), primary_key=True),
+    sa.Column("value", sa.String(400), nullable=False),
+)
+"""What the store knows of itself: one row each of the names below."""
+
+KEYS_VERSION = "keys_version"
+"""Grows with each change of a key that matters to callers: gateways look at it to learn of a revocation."""
+PEPPER = "pepper"
+"""Tells the pepper that the keys were made with from others."""
+AUDIT_HEAD = "audit_head"
+"""The end of the audit's chain."""
+AUDIT_ANCHOR = "audit_anchor"
+"""Where the chain begins since records of before were let go for their age."""
+AUDIT_PRUNED = "audit_pruned_to"
+"""The last record that may be removed."""
+
+_ADVISORY_LOCK = 0x6D786777
+_KEY_COLUMNS = ("secret_hash", "scopes", "constraints", "not_before_ns", "expires_ns", "revoked_ns")
 
 
 def _create(connection: sa.Connection) -> None:
     metadata.create_all(connection, tables=[api_keys, audit])
 
 
-MIGRATIONS: tuple[tuple[int, Callable[[sa.Connection], None]], ...] = ((1, _create),)
+def _keep_watch(connection: sa.Connection) -> None:
+    """Facts, a chain through the audit, and triggers: the audit is append-only, and changes of keys are counted."""
+    if "chain" not in {column["name"] for column in sa.inspect(connection).get_columns(audit.name)}:
+        connection.exec_driver_sql("ALTER TABLE audit ADD COLUMN chain VARCHAR(64)")
+    facts.create(connection, checkfirst=True)
+    rows = [
+        {"name": KEYS_VERSION, "value": "0"},
+        {"name": AUDIT_HEAD, "value": ""},
+        {"name": AUDIT_PRUNED, "value": "0"},
+    ]
+    connection.execute(sa.insert(facts), rows)
+    statements = {"sqlite": _sqlite_triggers, "postgresql": _postgresql_triggers}.get(connection.dialect.name)
+    for statement in statements() if statements is not None else ():
+        connection.exec_driver_sql(statement)
+
+
+def _sqlite_triggers() -> list[str]:
+    count = "UPDATE facts SET value = CAST(value AS INTEGER) + 1 WHERE name = 'keys_version'"
+    pruned = "(SELECT CAST(value AS INTEGER) FROM facts WHERE name = 'audit_pruned_to')"
+    refuse = "SELECT RAISE(ABORT, 'the audit is append-only')"
+    return [
+        f"CREATE TRIGGER audit_update BEFORE UPDATE ON audit BEGIN {refuse}; END",
+        f"CREATE TRIGGER audit_delete BEFORE DELETE ON audit WHEN OLD.id > {pruned} BEGIN {refuse}; END",
+        f"CREATE TRIGGER key_insert AFTER INSERT ON api_keys BEGIN {count}; END",
+        f"CREATE TRIGGER key_delete AFTER DELETE ON api_keys BEGIN {count}; END",
+        f"CREATE TRIGGER key_update AFTER UPDATE OF {', '.join(_KEY_COLUMNS)} ON api_keys BEGIN {count}; END",
+    ]
+
+
+def _postgresql_triggers() -> list[str]:
+    function = "CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {body} END $$"
+    pruned = "(SELECT CAST(value AS BIGINT) FROM facts WHERE name = 'audit_pruned_to')"
+    refuse = "RAISE EXCEPTION 'the audit is append-only';"
+    count = "UPDATE facts SET value = CAST(CAST(value AS BIGINT) + 1 AS TEXT) WHERE name = 'keys_version';"
+    return [
+        function.format(name="mxgw_audit_refuse", body=refuse),
+        function.format(name="mxgw_audit_delete", body=f"IF OLD.id > {pruned} THEN {refuse} END IF; RETURN OLD;"),
+        function.format(name="mxgw_keys_changed", body=f"{count} RETURN NULL;"),
+        "CREATE TRIGGER audit_update BEFORE UPDATE ON audit FOR EACH ROW EXECUTE FUNCTION mxgw_audit_refuse()",
+        "CREATE TRIGGER audit_truncate BEFORE TRUNCATE ON audit EXECUTE FUNCTION mxgw_audit_refuse()",
+        "CREATE TRIGGER audit_delete BEFORE DELETE ON audit FOR EACH ROW EXECUTE FUNCTION mxgw_audit_delete()",
+        f"CREATE TRIGGER key_change AFTER INSERT OR DELETE OR UPDATE OF {', '.join(_KEY_COLUMNS)} ON api_keys "
+        "FOR EACH STATEMENT EXECUTE FUNCTION mxgw_keys_changed()",
+    ]
+
+
+MIGRATIONS: tuple[tuple[int, Callable[[sa.Connection], None]], ...] = ((1, _create), (2, _keep_watch))
 """Numbered steps, each in a transaction of its own; numbers only grow."""
 
 CURRENT_VERSION = MIGRATIONS[-1][0]
@@ -77,6 +148,9 @@ def check_version(connection: sa.Connection) -> int:
 
 def migrate_one(connection: sa.Connection) -> bool:
     """Takes the next step inside the caller's transaction; False when there is none left."""
+    if connection.dialect.name == "postgresql":
+        # Several gateways may start on one empty database; SQLite's writers wait for each other anyway.
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_ADVISORY_LOCK)))
     version = check_version(connection)
     for number, step in MIGRATIONS:
         if number > version:
@@ -85,3 +159,18 @@ def migrate_one(connection: sa.Connection) -> bool:
             connection.execute(sa.insert(schema_version).values(version=number))
             return True
     return False
+
+
+async def read_fact(connection: AsyncConnection, name: str, *, lock: bool = False) -> str | None:
+    """A fact; None when it is not known. `lock` makes other writers wait until the transaction ends."""
+    query = sa.select(facts.c.value).where(facts.c.name == name)
+    found = await connection.execute(query.with_for_update() if lock else query)
+    value: str | None = found.scalar_one_or_none()
+    return value
+
+
+async def write_fact(connection: AsyncConnection, name: str, value: str) -> None:
+    """Notes a fact in place of what was known."""
+    changed = await connection.execute(sa.update(facts).where(facts.c.name == name).values(value=value))
+    if changed.rowcount == 0:
+        await connection.execute(sa.insert(facts).values(name=name, value=value))

@@ -12,12 +12,15 @@ from typing import Any, TypeVar
 
 import click
 
+from mxgateway_server import wiring
 from mxgateway_server.access.constraints import Constraints
+from mxgateway_server.access.keys import PepperFile
+from mxgateway_server.access.records import AuditRecord, KeyRecord
 from mxgateway_server.access.scopes import Scope
-from mxgateway_server.access.store import AuditRecord, KeyRecord, KeyStore
+from mxgateway_server.access.store import KeyStore
 from mxgateway_server.cli.options import config_option, load_or_fail, state_option
 from mxgateway_server.config.settings import Settings
-from mxgateway_server.errors import GatewayError, KeyRefusal
+from mxgateway_server.errors import GatewayError, KeyNotFoundError, KeyRefusal
 from mxgateway_server.logs import plain
 
 T = TypeVar("T")
@@ -28,17 +31,21 @@ _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 
 def _with_store(settings: Settings, work: Callable[[KeyStore], Awaitable[T]]) -> T:
-    from mxgateway_protocol.clock import SystemClock
-    from mxgateway_server.access.keys import load_pepper
+    """Does work on the key store; whatever goes wrong is one line that says which store it was."""
+    from sqlalchemy.exc import SQLAlchemyError
 
-    authentication, state = settings.authentication, settings.state_path
-    pepper_file = Path(authentication.pepper_file).expanduser() if authentication.pepper_file else state / "pepper"
+    from mxgateway_protocol.clock import SystemClock
+
+    pepper = PepperFile(wiring.in_state(settings, settings.authentication.pepper_file, "pepper"))
 
     async def run() -> T:
-        pepper = load_pepper(pepper_file)
-        store = await KeyStore.open(authentication.database or str(state / "keys.db"), pepper, SystemClock())
+        store = await KeyStore.open(wiring.key_store(settings), pepper, SystemClock())
         try:
             return await work(store)
+        except (SQLAlchemyError, OSError) as error:
+            raise click.ClickException(store.problem(error)) from error
+        except KeyNotFoundError as error:
+            raise click.ClickException(f"{error} (looked in {store.name})") from error
         finally:
             await store.close()
 
@@ -88,7 +95,7 @@ def create(
     settings = load_or_fail(config_file, {"state_dir": state_dir})
     wanted = _scopes(scopes)
 
-    async def work(store: KeyStore) -> tuple[str, KeyRecord]:
+    async def work(store: KeyStore) -> tuple[str, KeyRecord, str]:
         constraints = Constraints(
             read_subtrees=read_subtree,
             write_subtrees=write_subtree,
@@ -107,14 +114,14 @@ def create(
         )
         record = await store.get(key_id)
         assert record is not None
-        return raw, record
+        return raw, record, store.name
 
-    raw, record = _with_store(settings, work)
+    raw, record, place = _with_store(settings, work)
     if as_json:
-        click.echo(json.dumps({**_describe(record), "apiKey": raw}))
+        click.echo(json.dumps({**_describe(record), "apiKey": raw, "store": place}))
     else:
         click.echo(raw)
-        click.echo("Keep it safe: it cannot be shown again.", err=True)
+        click.echo(f"Keep it safe: it cannot be shown again. It is for gateways that use {place}.", err=True)
 
 
 @apikey.command(name="list")

@@ -14,8 +14,8 @@ from mxgateway_server.access.audit import AuditLog
 from mxgateway_server.access.callers import CallInfo
 from mxgateway_server.access.constraints import TagLookup, judge, merge_denied
 from mxgateway_server.access.handles import FREEING_KINDS, LEARNED_KINDS
+from mxgateway_server.access.records import AuditRecord
 from mxgateway_server.access.scopes import ADMIN_ONLY, COMMAND_SCOPES, ScopeSet, allows
-from mxgateway_server.access.store import AuditRecord
 from mxgateway_server.commands.arrays import complete_array_names, expand_sparse, has_sparse
 from mxgateway_server.commands.checks import check_command, check_correlation_id
 from mxgateway_server.errors import (

@@ -47,6 +47,9 @@ class Settings(Section):
     and values travel in clear."""
     state_dir: str = ""
     """Directory of keys, certificates and Galaxy files; empty for the user's own."""
+    allow_shared_state: bool = False
+    """Lets several gateways use one state directory at the same time; each of them has to allow it. They share keys,
+    audit and certificates, and nothing of their sessions."""
     allow_fault_injection: bool = False
     """Lets admins make the backend misbehave, for tests."""
     event_loop: Literal["auto", "asyncio", "uvloop"] = "auto"

@@ -19,8 +19,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from mxgateway_server.access.audit import AuditLog
 from mxgateway_server.access.authenticator import ANYONE, Authenticator, Caller
 from mxgateway_server.access.callers import CallInfo, set_current_call
+from mxgateway_server.access.records import AuditRecord
 from mxgateway_server.access.scopes import PUBLIC, ScopeSet, allows, scopes_of_rpc
-from mxgateway_server.access.store import AuditRecord
 from mxgateway_server.commands.checks import MAX_CORRELATION_CHARACTERS
 from mxgateway_server.errors import (
     AuthenticationError,

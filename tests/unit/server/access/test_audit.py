@@ -9,7 +9,8 @@ import structlog
 from tests.support.clock import ManualClock
 
 from mxgateway_server.access.audit import AuditLog
-from mxgateway_server.access.store import AuditRecord, KeyStore
+from mxgateway_server.access.records import AuditRecord
+from mxgateway_server.access.store import KeyStore
 
 
 async def test_audit_records_are_stored_together_in_order_and_before_the_end(

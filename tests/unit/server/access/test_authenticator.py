@@ -10,7 +10,8 @@ from tests.support.key_store import PEPPER, READ, SECRET
 
 from mxgateway_contract.redaction import redact
 from mxgateway_server.access.authenticator import Authenticator
-from mxgateway_server.access.store import KeyRecord, KeyStore
+from mxgateway_server.access.records import KeyRecord
+from mxgateway_server.access.store import KeyStore
 from mxgateway_server.access.throttle import Throttle
 from mxgateway_server.errors import AuthenticationError, KeyRefusal
 

@@ -14,9 +14,11 @@ from tests.support.key_store import PEPPER, READ
 
 from mxgateway_server.access import tables
 from mxgateway_server.access.constraints import Constraints
+from mxgateway_server.access.database import set_pragmas
 from mxgateway_server.access.keys import Pepper
+from mxgateway_server.access.records import AuditRecord
 from mxgateway_server.access.scopes import Scope
-from mxgateway_server.access.store import AuditRecord, KeyStore, _set_pragmas
+from mxgateway_server.access.store import KeyStore
 from mxgateway_server.errors import (
     ConfigurationError,
     KeyExistsError,
@@ -162,7 +164,7 @@ def test_whoever_changes_the_journals_mode_just_now_may_do_it(code: int, passes:
         contextlib.closing(sqlite3.connect(":memory:", factory=Connection)) as connection,
         contextlib.nullcontext() if passes else pytest.raises(sqlite3.OperationalError),
     ):
-        _set_pragmas(connection, None)
+        set_pragmas(connection, 100)
     assert ("PRAGMA foreign_keys=ON" in said) == passes
 
 

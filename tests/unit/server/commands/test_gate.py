@@ -19,7 +19,7 @@ from mxgateway_server.access.authenticator import Caller
 from mxgateway_server.access.callers import CallInfo
 from mxgateway_server.access.constraints import FREE, Constraints, TagFacts
 from mxgateway_server.access.handles import HandleTracker
-from mxgateway_server.access.store import AuditRecord
+from mxgateway_server.access.records import AuditRecord
 from mxgateway_server.commands.checks import MAX_REFERENCE_CHARACTERS, check_command
 from mxgateway_server.commands.gate import CommandGate
 from mxgateway_server.errors import InvalidRequestError, PermissionDeniedError

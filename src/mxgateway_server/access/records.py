@@ -1,0 +1,82 @@
+"""What the key store holds: keys, and the audit's records."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from mxgateway_server.access.constraints import Constraints
+from mxgateway_server.access.scopes import Scope
+from mxgateway_server.errors import KeyRefusal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyRecord:
+    """One key as it is stored; times in nanoseconds since 1970 UTC, None for never."""
+
+    key_id: str
+    display_name: str
+    scopes: tuple[Scope, ...]
+    constraints: Constraints
+    created_ns: int
+    not_before_ns: int | None
+    expires_ns: int | None
+    last_used_ns: int | None
+    revoked_ns: int | None
+    secret_hash: bytes = field(repr=False)
+
+    def refusal(self, now_ns: int) -> KeyRefusal | None:
+        """Why the key is not valid now, for the audit; None when it is."""
+        if self.revoked_ns is not None:
+            return KeyRefusal.REVOKED
+        if self.not_before_ns is not None and now_ns < self.not_before_ns:
+            return KeyRefusal.NOT_YET_VALID
+        if self.expires_ns is not None and now_ns >= self.expires_ns:
+            return KeyRefusal.EXPIRED
+        return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditRecord:
+    """Something that happened to a key, was refused, or was written to the plant.
+
+    Never a secret, and a value only where settings ask for it.
+
+    Attributes:
+        record_id: number in the store; 0 for one that is not stored yet.
+    """
+
+    event: str
+    key_id: str = ""
+    remote_address: str = ""
+    session_id: str = ""
+    correlation_id: str = ""
+    target: str = ""
+    outcome: str = ""
+    details: dict[str, Any] = field(default_factory=dict)
+    at_ns: int = 0
+    record_id: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditQuery:
+    """Which records are wanted; None for any.
+
+    Attributes:
+        tag: glob with * and ?, without regard to case.
+        since_ns: at this time or later, nanoseconds since 1970 UTC.
+        until_ns: before this time.
+        after_id: with a larger id.
+        limit: at most so many, the youngest.
+    """
+
+    key_id: str | None = None
+    event: str | None = None
+    tag: str | None = None
+    session_id: str | None = None
+    correlation_id: str | None = None
+    outcome: str | None = None
+    since_ns: int = 0
+    until_ns: int | None = None
+    after_id: int = 0
+    limit: int = 100
