@@ -41,10 +41,11 @@ if TYPE_CHECKING:
     from mxgateway.generated.galaxy_repository_pb2 import DeployEvent, GalaxyAttribute, GalaxyObject
     from mxgateway.options import ClientOptions, RetryPolicy
     from mxgateway.quality import is_bad, is_good, is_status_failure, is_uncertain, quality_name
+    from mxgateway.received_values import OutOfRangeValue, from_mx_value
     from mxgateway.results import Events, ReadResults, SubscribeResults, WriteResults
     from mxgateway.session import Session
     from mxgateway.subscription import Subscription
-    from mxgateway.values import from_mx_value, to_mx_value
+    from mxgateway.values import to_mx_value
     from mxgateway.version import __version__
     from mxgateway_contract.constants import GATEWAY_PROTOCOL_VERSION, MAX_BULK_ITEMS, WORKER_PROTOCOL_VERSION
 
@@ -80,10 +81,11 @@ _HOMES = {
     "mxgateway.generated.galaxy_repository_pb2": ("DeployEvent", "GalaxyAttribute", "GalaxyObject"),
     "mxgateway.options": ("ClientOptions", "RetryPolicy"),
     "mxgateway.quality": ("is_bad", "is_good", "is_status_failure", "is_uncertain", "quality_name"),
+    "mxgateway.received_values": ("OutOfRangeValue", "from_mx_value"),
     "mxgateway.results": ("Events", "ReadResults", "SubscribeResults", "WriteResults"),
     "mxgateway.session": ("Session",),
     "mxgateway.subscription": ("Subscription",),
-    "mxgateway.values": ("from_mx_value", "to_mx_value"),
+    "mxgateway.values": ("to_mx_value",),
     "mxgateway.version": ("__version__",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
@@ -118,6 +120,7 @@ __all__ = [
     "MxGatewayTimeoutError",
     "MxGatewayTransportError",
     "MxGatewayWorkerError",
+    "OutOfRangeValue",
     "OverflowPolicy",
     "ReadResults",
     "RetryPolicy",

@@ -16,8 +16,9 @@ from mxgateway.errors import (
     MxGatewayTransportError,
 )
 from mxgateway.quality import is_status_failure
+from mxgateway.received_values import from_mx_value
 from mxgateway.replies import status_text
-from mxgateway.values import from_mx_value, to_mx_value
+from mxgateway.values import to_mx_value
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 
 if TYPE_CHECKING:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from mxgateway.quality import is_good, is_status_failure, quality_name
+from mxgateway.received_values import datetime_of, from_mx_value
 from mxgateway.replies import status_text
 from mxgateway.tables import Table, not_good, reading
-from mxgateway.values import from_mx_value
 
 if TYPE_CHECKING:
     from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
@@ -21,9 +21,10 @@ class DataChange:
 
     Attributes:
         tag: reference as it was subscribed.
-        value: Python value, see `from_mx_value`.
+        value: Python value, see `from_mx_value`; an OutOfRangeValue where Python has none.
         quality: OPC quality word; 192 is good.
-        source_timestamp: UTC, to the microsecond; `raw` has the nanoseconds. None when there is none.
+        source_timestamp: UTC, to the microsecond; `raw` has the nanoseconds. None when there is none, or none that
+            Python can hold (`raw` has it then, too).
         statuses: MxStatusProxy entries; a failed one says why the reference has no value.
         worker_sequence: position in the session's events; 0 for a value that was read again.
         replayed: it happened while the connection was interrupted and comes late, or is older than a value that was
@@ -71,7 +72,7 @@ def change_of(
         tag=tag,
         value=from_mx_value(raw.value),
         quality=raw.quality,
-        source_timestamp=raw.source_timestamp.ToDatetime(tzinfo=UTC) if stamped else None,
+        source_timestamp=datetime_of(raw.source_timestamp) if stamped else None,
         statuses=tuple(raw.statuses),
         worker_sequence=sequence,
         replayed=replayed,

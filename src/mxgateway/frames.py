@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from mxgateway.data_change import DataChange
 from mxgateway.quality import is_good, is_status_failure
-from mxgateway.values import from_mx_value
+from mxgateway.received_values import from_mx_value
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_contract.installing import install_command
 
@@ -16,14 +16,17 @@ if TYPE_CHECKING:
 
 Valued: TypeAlias = pb.BulkReadResult | pb.MxEvent | DataChange
 
+# The years 1677 to 2262; the lowest number is NaT.
+_PANDAS_MIN, _PANDAS_MAX = -(2**63) + 1, 2**63 - 1
+
 COLUMNS = ("tag", "time", "value", "quality", "good")
 
 
 def to_dataframe(values: Iterable[Valued], *, tags: Mapping[int, str] | None = None, wide: bool = False) -> Any:
     """Read results, events or changes as a pandas.DataFrame.
 
-    Columns are tag, time (source time, UTC, nanoseconds; NaT without one), value, quality (OPC word) and good. Events
-    other than OnDataChange are left out.
+    Columns are tag, time (source time, UTC, nanoseconds; NaT without one and beyond the years 1678 to 2261), value,
+    quality (OPC word) and good. Events other than OnDataChange are left out.
 
     Args:
         values: results of `read_bulk`, events of `stream_events`, or changes of a subscription, also mixed.
@@ -39,7 +42,13 @@ def to_dataframe(values: Iterable[Valued], *, tags: Mapping[int, str] | None = N
         raise ModuleNotFoundError(f"DataFrames need pandas: {install_command('pandas')}", name="pandas") from error
 
     rows = [row for each in values if (row := _row(each, tags or {})) is not None]
-    frame = pandas.DataFrame(rows, columns=list(COLUMNS))
+    columns = dict(zip(COLUMNS, zip(*rows, strict=True), strict=True)) if rows else dict.fromkeys(COLUMNS, ())
+    try:
+        values = pandas.Series(list(columns["value"]))
+    except (OverflowError, ValueError):
+        # A time or a duration that pandas has no type for stays the object that it is.
+        values = pandas.Series(list(columns["value"]), dtype=object)
+    frame = pandas.DataFrame({name: values if name == "value" else list(columns[name]) for name in COLUMNS})
     frame["time"] = pandas.to_datetime(frame["time"], utc=True).astype("datetime64[ns, UTC]")
     if wide:
         good = frame[frame["good"].astype(bool)]
@@ -64,4 +73,5 @@ def _nanoseconds(each: pb.BulkReadResult | pb.MxEvent) -> int | None:
     if not each.HasField("source_timestamp"):
         return None
     stamp: Timestamp = each.source_timestamp
-    return stamp.ToNanoseconds()
+    nanoseconds = stamp.seconds * 1_000_000_000 + stamp.nanos
+    return nanoseconds if _PANDAS_MIN <= nanoseconds <= _PANDAS_MAX else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from google.protobuf.wrappers_pb2 import Int32Value
@@ -12,6 +12,7 @@ from mxgateway.browse import BrowseNode
 from mxgateway.channel import Connection, ConnectionState, ServerStream, open_channel
 from mxgateway.errors import MxGatewayProtocolError
 from mxgateway.options import ClientOptions, merge_options
+from mxgateway.received_values import datetime_of
 from mxgateway.results import GalaxyObjects
 from mxgateway.values import to_timestamp
 from mxgateway_contract.generated import galaxy_repository_pb2 as galaxy_pb
@@ -62,9 +63,12 @@ class GalaxyRepositoryClient:
         return reply.ok
 
     async def get_last_deploy_time(self) -> datetime | None:
-        """When the Galaxy was last deployed (UTC), or None when it never was."""
+        """When the Galaxy was last deployed (UTC), or None when it never was.
+
+        None also stands for a time beyond the years 1 to 9999; `get_last_deploy_time_raw` has it.
+        """
         reply = await self.get_last_deploy_time_raw()
-        return reply.time_of_last_deploy.ToDatetime(tzinfo=UTC) if reply.present else None
+        return datetime_of(reply.time_of_last_deploy) if reply.present else None
 
     async def get_last_deploy_time_raw(self) -> galaxy_pb.GetLastDeployTimeReply:
         """GetLastDeployTime with the generated reply, for the time to the nanosecond."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mxgateway.commands import command
+    from mxgateway.received_values import time_text
     from mxgateway.replies import status_text
     from mxgateway_contract.constants import MAX_AGGREGATE_EVENTS
     from mxgateway_contract.redaction import redact
@@ -22,9 +23,10 @@ _HOME_OF = {
     "command": "mxgateway.commands",
     "redact": "mxgateway_contract.redaction",
     "status_text": "mxgateway.replies",
+    "time_text": "mxgateway.received_values",
 }
 
-__all__ = ["DETAIL_WORDS", "MAX_AGGREGATE_EVENTS", "command", "redact", "status_text"]
+__all__ = ["DETAIL_WORDS", "MAX_AGGREGATE_EVENTS", "command", "redact", "status_text", "time_text"]
 
 
 def __getattr__(name: str) -> Any:

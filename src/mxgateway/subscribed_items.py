@@ -315,7 +315,8 @@ def checked_tags(tags: Iterable[str]) -> list[str]:
         raise TypeError("tags is one string; give a list of references")
     wanted = list(tags)
     checked(pb.SubscribeBulkCommand, tag_addresses=wanted)
-    return wanted
+    # A subclass of str may compare and show itself as something else.
+    return [str.__str__(tag) for tag in wanted]
 
 
 def _chunks(entries: Sequence[T], size: int = MAX_BULK_ITEMS) -> Iterator[Sequence[T]]:

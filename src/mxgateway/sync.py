@@ -45,8 +45,9 @@ from mxgateway.frames import to_dataframe
 from mxgateway.generated.galaxy_repository_pb2 import DeployEvent, GalaxyAttribute, GalaxyObject
 from mxgateway.options import ClientOptions, RetryPolicy
 from mxgateway.quality import is_bad, is_good, is_status_failure, is_uncertain, quality_name
+from mxgateway.received_values import OutOfRangeValue, from_mx_value
 from mxgateway.results import Events, ReadResults, SubscribeResults, WriteResults
-from mxgateway.values import from_mx_value, to_mx_value
+from mxgateway.values import to_mx_value
 from mxgateway.version import __version__
 from mxgateway_contract.constants import GATEWAY_PROTOCOL_VERSION, MAX_BULK_ITEMS, WORKER_PROTOCOL_VERSION
 
@@ -80,6 +81,7 @@ __all__ = [
     "MxGatewayTimeoutError",
     "MxGatewayTransportError",
     "MxGatewayWorkerError",
+    "OutOfRangeValue",
     "OverflowPolicy",
     "ReadResults",
     "RetryPolicy",

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, ClassVar, Self, SupportsIndex, TypeVar, overload
 
 from mxgateway.quality import is_good, is_status_failure, quality_name
+from mxgateway.received_values import from_mx_value, time_text
 from mxgateway.replies import status_text
-from mxgateway.values import from_mx_value
 from mxgateway_contract import hresults
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def _shortened(text: str) -> str:
 
 def reading(entry: pb.BulkReadResult | pb.MxEvent) -> tuple[object, str, str]:
     """Value, quality in words with its number, and source time in UTC with all its digits."""
-    stamp = entry.source_timestamp.ToJsonString() if entry.HasField("source_timestamp") else ""
+    stamp = time_text(entry.source_timestamp) if entry.HasField("source_timestamp") else ""
     return from_mx_value(entry.value), f"{quality_name(entry.quality)} ({entry.quality})", stamp
 
 

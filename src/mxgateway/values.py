@@ -1,4 +1,4 @@
-"""Python values as MxValue and back.
+"""Python values as MxValue; `received_values` is the way back.
 
 | Python | MxValue arm | VARTYPE | MxDataType |
 |---|---|---|---|
@@ -11,7 +11,11 @@
 | aware datetime | timestamp_value | VT_DATE | TIME |
 | timedelta | double_value, seconds | VT_R8 | ELAPSED_TIME |
 | bytes | raw_value | VT_RECORD | UNKNOWN |
+| OutOfRangeValue | what it was made of | | |
 | list, tuple, numpy array | array_value of the elements' type | VT_ARRAY and theirs | theirs |
+
+What counts is the value, never its display text: an enumeration that is a str, an int or a float is written as the
+text or number that it is, and so is any other subclass.
 
 MXAccess delivers 16- and 32-bit integers, so a value beyond 32 bits is for attributes that are known to take it.
 """
@@ -19,12 +23,14 @@ MXAccess delivers 16- and 32-bit integers, so a value beyond 32 bits is for attr
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from enum import Enum
 from typing import Any, NamedTuple, TypeAlias
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from mxgateway.received_values import OutOfRangeValue
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 
 MxPython: TypeAlias = Any
@@ -32,6 +38,8 @@ MxPython: TypeAlias = Any
 
 _INT32 = (-(2**31), 2**31 - 1)
 _INT64 = (-(2**63), 2**63 - 1)
+_SECOND = timedelta(seconds=1)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FLOAT_MAX = 3.4028234663852886e38
 
 
@@ -116,66 +124,66 @@ def to_mx_value(value: MxPython, *, data_type: str | int | None = None) -> pb.Mx
     return result
 
 
-def from_mx_value(value: pb.MxValue) -> MxPython:
-    """The Python value of an MxValue: the inverse of `to_mx_value`.
-
-    Times become aware UTC datetimes (microseconds; the nanoseconds stay in the MxValue), elapsed times timedeltas,
-    arrays lists (nested for more than one dimension), a sparse array a dict of index and value, a VARIANT without a
-    form of its own bytes (`raw_diagnostic` and `variant_type` of the MxValue say what it was), null None.
-    """
-    kind = value.WhichOneof("kind")
-    if kind is None or value.is_null:
-        return None
-    if kind == "timestamp_value":
-        return value.timestamp_value.ToDatetime(tzinfo=UTC)
-    if kind == "array_value":
-        return _from_array(value.array_value, value.data_type)
-    if kind == "sparse_array_value":
-        return {element.index: from_mx_value(element.value) for element in value.sparse_array_value.elements}
-    plain = getattr(value, kind)
-    if value.data_type == pb.MX_DATA_TYPE_ELAPSED_TIME and kind in ("double_value", "float_value"):
-        return timedelta(seconds=plain)
-    return plain
-
-
 def to_timestamp(moment: datetime) -> Timestamp:
     """The protobuf Timestamp of an aware datetime.
 
     Raises:
         ValueError: the datetime has no time zone.
     """
+    if moment != moment:
+        raise ValueError("NaT is no time, so it cannot be written")
     if moment.tzinfo is None:
         raise ValueError(
             f"{moment!r} has no time zone, so its moment is ambiguous; use datetime.now(timezone.utc) or .astimezone()"
         )
-    stamp = Timestamp()
-    stamp.FromDatetime(moment)
-    return stamp
+    # The methods of datetime itself: a subclass may show another time than it holds.
+    try:
+        since = datetime.astimezone(moment, UTC) - _EPOCH
+    except OverflowError:
+        raise ValueError(f"{moment!r} is beyond the years 1 to 9999 in UTC") from None
+    nanoseconds = getattr(moment, "nanosecond", 0)
+    seconds = since.days * 86_400 + since.seconds
+    return Timestamp(seconds=seconds, nanos=since.microseconds * 1000 + nanoseconds)
 
 
 def _plain(value: Any) -> tuple[Any, str | None]:
     """numpy scalars and arrays as plain Python, with the type name that their dtype asks for; numpy is not imported."""
-    if isinstance(value, list | tuple) and any(hasattr(element, "dtype") for element in value):
+    if isinstance(value, list | tuple) and any(
+        isinstance(element, list | tuple) or hasattr(element, "dtype") for element in value
+    ):
         plain_elements, hints = zip(*map(_plain, value), strict=True)
         return list(plain_elements), "float" if all(hint == "float" for hint in hints) else None
     kind = getattr(value, "dtype", None)
     if kind is None or type(value).__module__.partition(".")[0] != "numpy":
         return value, None
     if kind.kind == "M":
-        value = value.astype("datetime64[us]")
-    elif kind.kind == "m":
-        value = value.astype("timedelta64[us]")
-    plain = value.tolist()
-    if kind.kind == "M":
         # datetime64 is UTC by definition, it only does not say so.
-        plain = _in_utc(plain)
-    return plain, "float" if kind.kind == "f" and kind.itemsize <= 4 else None
+        return _each(value.astype("datetime64[us]").tolist(), _utc), None
+    if kind.kind == "m":
+        return _each(value.astype("timedelta64[us]").tolist(), _duration), None
+    if kind.kind == "O":
+        # Whatever was put into it, numpy's own scalars among them.
+        return _plain(value.tolist())
+    if kind.kind == "f" and kind.itemsize > 8:
+        value = value.astype("float64")
+    return value.tolist(), "float" if kind.kind == "f" and kind.itemsize <= 4 else None
 
 
-def _in_utc(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_in_utc(element) for element in value]
-    return value.replace(tzinfo=UTC) if isinstance(value, datetime) else value
+def _each(value: Any, convert: Callable[[Any], Any]) -> Any:
+    return [_each(element, convert) for element in value] if isinstance(value, list) else convert(value)
+
+
+def _utc(value: Any) -> datetime:
+    # numpy gives None for NaT, and a bare number for what Python cannot hold.
+    if not isinstance(value, datetime):
+        raise ValueError("NaT or a time beyond the years 1 to 9999 cannot be written")  # noqa: TRY004
+    return value.replace(tzinfo=UTC)
+
+
+def _duration(value: Any) -> timedelta:
+    if not isinstance(value, timedelta):
+        raise ValueError("NaT or a duration beyond 999,999,999 days cannot be written")  # noqa: TRY004
+    return value
 
 
 def _asked(data_type: str | int | None) -> tuple[str | None, bool | None, pb.MxDataType.ValueType | None]:
@@ -221,6 +229,7 @@ def _natural_name(value: Any) -> str:
     if isinstance(value, bool):
         return "bool"
     if isinstance(value, int):
+        value = int.__int__(value)
         if _INT32[0] <= value <= _INT32[1]:
             return "int32"
         if _INT64[0] <= value <= _INT64[1]:
@@ -235,26 +244,39 @@ def _natural_name(value: Any) -> str:
     ):
         if isinstance(value, kinds):
             return name
+    if isinstance(value, OutOfRangeValue):
+        return "elapsed" if isinstance(value.raw, float) else "timestamp"
     if value is None:
         raise ValueError("None has no place within an array")
+    hint = "; write its .value" if isinstance(value, Enum) else ""
     raise TypeError(
-        f"{type(value).__name__} has no form in MXAccess; use bool, int, float, str, datetime, timedelta, bytes, list"
+        f"{type(value).__name__} has no form in MXAccess{hint}; "
+        "use bool, int, float, str, datetime, timedelta, bytes, list"
     )
 
 
 def _convert(value: Any, name: str) -> Any:
+    if isinstance(value, OutOfRangeValue):
+        value = value.raw
     if name in ("double", "float", "elapsed"):
-        number = value.total_seconds() if isinstance(value, timedelta) else float(value)
+        number = _number(value)
         if not math.isfinite(number):
             raise ValueError(f"{number} cannot be written: MXAccess has no form for NaN and infinities")
         if name == "float" and abs(number) > _FLOAT_MAX:
             raise ValueError(f"{number} is beyond the range of a 32-bit float")
         return number
     if name == "timestamp":
-        return to_timestamp(value)
+        return value if isinstance(value, Timestamp) else to_timestamp(value)
     if name == "raw":
-        return bytes(value)
-    return str(value) if name == "string" else bool(value) if name == "bool" else int(value)
+        return bytes(memoryview(value))
+    # The methods of the plain types: those of a subclass may give something else than the value.
+    return str.__str__(value) if name == "string" else bool(value) if name == "bool" else int.__int__(value)
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, timedelta):
+        return timedelta.__truediv__(value, _SECOND)
+    return float.__float__(value) if isinstance(value, float) else float(int.__int__(value))
 
 
 def _array(value: Sequence[Any], asked: str | None, number: pb.MxDataType.ValueType | None) -> pb.MxValue:
@@ -288,24 +310,3 @@ def _flatten(value: Sequence[Any]) -> tuple[list[Any], list[int]]:
     if any(dimensions != inner for _, dimensions in rows) or -1 in inner:
         raise ValueError("a nested list needs rows of one length")
     return [element for elements, _ in rows for element in elements], [len(value), *inner]
-
-
-def _from_array(array: pb.MxArray, data_type: int) -> list[Any]:
-    kind = array.WhichOneof("values")
-    if kind is None:
-        return []
-    flat: list[Any] = list(getattr(array, kind).values)
-    if kind == "timestamp_values":
-        flat = [stamp.ToDatetime(tzinfo=UTC) for stamp in flat]
-    elif kind == "double_values" and pb.MX_DATA_TYPE_ELAPSED_TIME in (array.element_data_type, data_type):
-        flat = [timedelta(seconds=seconds) for seconds in flat]
-    return _nest(flat, list(array.dimensions))
-
-
-def _nest(flat: list[Any], dimensions: list[int]) -> list[Any]:
-    if len(dimensions) < 2 or math.prod(dimensions) != len(flat):
-        return flat
-    width = math.prod(dimensions[1:])
-    if width == 0:
-        return [[] for _ in range(dimensions[0])]
-    return [_nest(flat[start : start + width], dimensions[1:]) for start in range(0, len(flat), width)]

@@ -20,6 +20,7 @@ NAMES = [
     "DataChange",
     "DataChanges",
     "Events",
+    "OutOfRangeValue",
     "ReadResults",
     "SubscribeResults",
     "WriteResults",
