@@ -6,8 +6,6 @@ in the reply is left to the caller.
 
 from __future__ import annotations
 
-from typing import Any
-
 from mxgateway.channel import Connection, ServerStream
 from mxgateway.command_stream import CommandStream
 from mxgateway.commands import IDEMPOTENT_KINDS
@@ -20,9 +18,12 @@ from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 class Calls:
     """The methods of the MxAccessGateway service. Each raises MxGatewayError, and never MxAccessError."""
 
-    def __init__(self, connection: Connection, stub: Any) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._stub = stub
+
+    def check_usable(self) -> None:
+        """Raises MxGatewayTransportError in another event loop, and in a forked child: see `Connection`."""
+        self._connection.check_usable()
 
     @property
     def options(self) -> ClientOptions:
@@ -30,7 +31,7 @@ class Calls:
 
     async def open_session(self, request: pb.OpenSessionRequest, timeout: float | None = None) -> pb.OpenSessionReply:
         reply: pb.OpenSessionReply = await self._connection.unary(
-            self._stub.OpenSession,
+            self._connection.stub.OpenSession,
             request,
             "OpenSession",
             timeout=timeout,
@@ -43,7 +44,7 @@ class Calls:
         self, request: pb.CloseSessionRequest, timeout: float | None = None
     ) -> pb.CloseSessionReply:
         reply: pb.CloseSessionReply = await self._connection.unary(
-            self._stub.CloseSession,
+            self._connection.stub.CloseSession,
             request,
             "CloseSession",
             timeout=timeout,
@@ -57,7 +58,7 @@ class Calls:
     async def invoke(self, request: pb.MxCommandRequest, timeout: float | None = None) -> pb.MxCommandReply:
         name = method_name(request.command.kind)
         reply: pb.MxCommandReply = await self._connection.unary(
-            self._stub.Invoke,
+            self._connection.stub.Invoke,
             request,
             name,
             timeout=timeout,
@@ -68,21 +69,23 @@ class Calls:
         return reply
 
     def command_stream(self, session_id: str) -> CommandStream:
-        return CommandStream(self._connection, self._stub.InvokeStream, session_id)
+        return CommandStream(self._connection, session_id)
 
     def stream_events(self, request: pb.StreamEventsRequest, timeout: float | None = None) -> ServerStream[pb.MxEvent]:
-        return self._connection.stream(self._stub.StreamEvents, request, "StreamEvents", timeout=timeout)
+        return self._connection.stream(self._connection.stub.StreamEvents, request, "StreamEvents", timeout=timeout)
 
     def stream_event_batches(
         self, request: pb.StreamEventsRequest, timeout: float | None = None
     ) -> ServerStream[pb.MxEventBatch]:
-        return self._connection.stream(self._stub.StreamEventBatches, request, "StreamEventBatches", timeout=timeout)
+        return self._connection.stream(
+            self._connection.stub.StreamEventBatches, request, "StreamEventBatches", timeout=timeout
+        )
 
     async def acknowledge_alarm(
         self, request: pb.AcknowledgeAlarmRequest, timeout: float | None = None
     ) -> pb.AcknowledgeAlarmReply:
         reply: pb.AcknowledgeAlarmReply = await self._connection.unary(
-            self._stub.AcknowledgeAlarm,
+            self._connection.stub.AcknowledgeAlarm,
             request,
             "AcknowledgeAlarm",
             timeout=timeout,
@@ -95,7 +98,7 @@ class Calls:
         self, request: pb.QueryActiveAlarmsRequest, timeout: float | None = None
     ) -> ServerStream[pb.ActiveAlarmSnapshot]:
         return self._connection.stream(
-            self._stub.QueryActiveAlarms,
+            self._connection.stub.QueryActiveAlarms,
             request,
             "QueryActiveAlarms",
             timeout=timeout,
@@ -106,7 +109,7 @@ class Calls:
         self, request: pb.StreamAlarmsRequest, timeout: float | None = None
     ) -> ServerStream[pb.AlarmFeedMessage]:
         return self._connection.stream(
-            self._stub.StreamAlarms,
+            self._connection.stub.StreamAlarms,
             request,
             "StreamAlarms",
             timeout=timeout,

@@ -70,6 +70,8 @@ class ChangeFeed:
         self.last_interruption: MxGatewayError | None = None
         self.is_serving = False
         """Whether somebody carries out what is wanted of the items."""
+        self.is_closing = False
+        """Whether `end` follows when the task is canceled; else it is the event loop that ends."""
         self.sleep = sleep
         self._open_session = open_session
         self._owns_sessions = owns_sessions
@@ -113,6 +115,12 @@ class ChangeFeed:
                     return
                 self.interruptions += self._is_set_up
                 stream = await self._reconnect(failure)
+        except asyncio.CancelledError:
+            if not self.is_closing:
+                # Nobody may wait for changes that cannot come.
+                self.error = MxGatewayConnectionError("the event loop of the subscription has ended")
+                self._set_state(SubscriptionState.CLOSED)
+            raise
         except Exception as error:
             _logger.exception("a subscription has failed")
             cause = _first_of(error)

@@ -4,22 +4,32 @@ from __future__ import annotations
 
 import asyncio
 import random
-import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from enum import Enum
-from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import grpc
 import grpc.aio
+from google.protobuf.message import Message
 
+from mxgateway import forks
 from mxgateway.auth import authorization_metadata
-from mxgateway.errors import MxGatewayConnectionError, MxGatewayError, MxGatewayTimeoutError, MxGatewayTransportError
+from mxgateway.channel_maker import channel_maker
+from mxgateway.errors import (
+    MxGatewayConnectionError,
+    MxGatewayError,
+    MxGatewayResourceError,
+    MxGatewayTimeoutError,
+    MxGatewayTransportError,
+)
 from mxgateway.options import ClientOptions
 from mxgateway.rpc_errors import map_rpc_error
 
 ReplyT = TypeVar("ReplyT")
 MessageT = TypeVar("MessageT")
+
+ENVELOPE_BYTES = 512
+"""Room within the limit of a message for what is put around a command."""
 
 _HEALTH_CHECK = "/grpc.health.v1.Health/Check"
 
@@ -44,22 +54,66 @@ _STATES = {
 
 
 class Connection:
-    """A channel with its options. With `channel=None` (an injected stub) it only adds deadlines, key and errors."""
+    """A channel with its options, made by its first use in the event loop that it belongs to from then on.
+
+    With an injected stub it only adds deadlines, key and errors.
+    """
 
     def __init__(
         self,
         options: ClientOptions,
-        channel: grpc.aio.Channel | None,
+        stub_type: Callable[[grpc.aio.Channel], Any],
         *,
+        stub: Any = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self.options = options
-        self.channel = channel
         self.is_closed = False
+        self._stub_type = stub_type
+        self._stub = stub
+        self._make_channel = channel_maker(options) if stub is None else None
+        self._channel: grpc.aio.Channel | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
         self.metadata = authorization_metadata(options.api_key)
         self._sleep = sleep
         self._jitter = jitter
+
+    @property
+    def stub(self) -> Any:
+        """The generated stub. Raises as `check_usable` does."""
+        self.check_usable()
+        return self._stub
+
+    @property
+    def channel(self) -> grpc.aio.Channel | None:
+        """The channel; None with an injected stub. Raises as `check_usable` does."""
+        self.check_usable()
+        return self._channel
+
+    def check_usable(self) -> None:
+        """Refuses what would wait for ever, or end in the middle of gRPC.
+
+        Raises:
+            MxGatewayTransportError: this process was forked while the client was open, or another event loop runs than
+                the one that the client belongs to.
+        """
+        forks.check()
+        loop = asyncio.get_running_loop()
+        if loop is self._loop:
+            return
+        if self._loop is not None:
+            former = "has ended" if self._loop.is_closed() else "is another one than the one that runs now"
+            raise MxGatewayTransportError(
+                f"this client belongs to the event loop of its first call, which {former}; make one client for each "
+                "asyncio.run, share one loop between tests and their fixture (pytest-asyncio: loop_scope='module' for "
+                "both), or use mxgateway.sync, which has a loop of its own"
+            )
+        self._loop = loop
+        if self._make_channel is not None and not self.is_closed:
+            self._channel = self._make_channel()
+            self._stub = self._stub_type(self._channel)
+            forks.opened(self._channel)
 
     async def ready(self) -> None:
         """Waits until the gateway answers.
@@ -105,17 +159,19 @@ class Connection:
         """The state now; CONNECTED for an injected stub."""
         if self.is_closed:
             return ConnectionState.CLOSED
-        if self.channel is None:
-            return ConnectionState.CONNECTED
-        return _STATES[self.channel.get_state()]
+        if self._channel is None:
+            return ConnectionState.CONNECTED if self._make_channel is None else ConnectionState.IDLE
+        if forks.is_spoiled():
+            return ConnectionState.CLOSED
+        return _STATES[self._channel.get_state()]
 
     async def states(self) -> AsyncIterator[ConnectionState]:
         """The state now and after each change, until the connection is closed."""
-        while not self.is_closed and self.channel is not None:
-            before = self.channel.get_state()
+        while not self.is_closed and (channel := self.channel) is not None:
+            before = channel.get_state()
             yield _STATES[before]
             try:
-                await self.channel.wait_for_state_change(before)
+                await channel.wait_for_state_change(before)
             except grpc.aio.UsageError:
                 # The channel was closed in the meantime.
                 break
@@ -142,6 +198,7 @@ class Connection:
         end = None if limit is None else clock() + limit
         policy = self.options.retry if idempotent else None
         attempt = 1
+        self.check_size(request, what, correlation_id)
         while True:
             self._check_open(what)
             try:
@@ -192,6 +249,24 @@ class Connection:
             error, what, sessions=sessions, correlation_id=correlation_id, secrets=(self.options.api_key,)
         )
 
+    def check_size(self, message: Message, what: str, correlation_id: str) -> int:
+        """The size of a message in bytes.
+
+        Raises:
+            MxGatewayResourceError: it is above the limit. On a stream gRPC would end all that is under way with it.
+        """
+        size: int = message.ByteSize()
+        limit = self.options.max_message_bytes
+        if size > limit - ENVELOPE_BYTES:
+            raise MxGatewayResourceError(
+                f"{what}: {size} bytes and their envelope are above the limit of a message, {limit} "
+                "(max_message_bytes, which the gateway has, too); nothing was sent",
+                correlation_id=correlation_id,
+                grpc_code=grpc.StatusCode.RESOURCE_EXHAUSTED,
+                retryable=False,
+            )
+        return size
+
     def _check_open(self, what: str) -> None:
         if self.is_closed:
             raise MxGatewayTransportError(f"{what}: the client is closed")
@@ -202,8 +277,13 @@ class Connection:
             return
         # Set before the first await, so that a concurrent close finds it done.
         self.is_closed = True
-        if self.channel is not None:
-            await self.channel.close(grace=None)
+        channel, self._channel = self._channel, None
+        if channel is None or forks.is_spoiled():
+            return
+        forks.closed(channel)
+        # gRPC can close a channel only from its own loop; when that has ended, dropping the channel is all there is.
+        if asyncio.get_running_loop() is self._loop:
+            await channel.close(grace=None)
 
 
 class ServerStream(Generic[MessageT]):
@@ -228,6 +308,7 @@ class ServerStream(Generic[MessageT]):
     async def __anext__(self) -> MessageT:
         if self._is_finished:
             raise StopAsyncIteration
+        self._connection.check_usable()
         try:
             return await self._iterator.__anext__()
         except StopAsyncIteration:
@@ -276,56 +357,5 @@ class ServerStream(Generic[MessageT]):
         await self.aclose()
 
     def __del__(self) -> None:
-        if not self._is_finished:
+        if not self._is_finished and not forks.is_spoiled():
             self._call.cancel()
-
-
-def open_channel(options: ClientOptions) -> grpc.aio.Channel:
-    """The gRPC channel of the options, not yet connected.
-
-    Raises:
-        OSError: `ca_file` cannot be read.
-        ValueError: `ca_file` holds no certificate.
-    """
-    settings: list[tuple[str, Any]] = [
-        ("grpc.max_send_message_length", options.max_message_bytes),
-        ("grpc.max_receive_message_length", options.max_message_bytes),
-        # A library reads nothing from the environment; plant networks are not behind a proxy.
-        ("grpc.enable_http_proxy", 0),
-        # Retries are this library's own decision, call by call.
-        ("grpc.enable_retries", 0),
-        ("grpc.initial_reconnect_backoff_ms", 200),
-        ("grpc.max_reconnect_backoff_ms", 5_000),
-        # Channels to one address stay apart, so that closing one client never touches another.
-        ("grpc.use_local_subchannel_pool", 1),
-    ]
-    if options.keepalive_time is not None:
-        settings += [
-            ("grpc.keepalive_time_ms", round(options.keepalive_time * 1000)),
-            ("grpc.keepalive_timeout_ms", round(options.keepalive_timeout * 1000)),
-            ("grpc.keepalive_permit_without_calls", 0),
-            # gRPC also sends pings of its own, and a keepalive waits for their answers: without this limit, a minute.
-            ("grpc.http2.ping_timeout_ms", round(options.keepalive_timeout * 1000)),
-        ]
-    if options.plaintext:
-        return grpc.aio.insecure_channel(options.endpoint, options=settings)
-    if options.server_name_override is not None:
-        settings.append(("grpc.ssl_target_name_override", options.server_name_override))
-    roots = _read_roots(Path(options.ca_file)) if options.ca_file is not None else _system_roots()
-    return grpc.aio.secure_channel(options.endpoint, grpc.ssl_channel_credentials(roots), options=settings)
-
-
-def _read_roots(ca_file: Path) -> bytes:
-    try:
-        roots = ca_file.read_bytes()
-    except OSError as error:
-        raise type(error)(error.errno, f"ca_file cannot be read: {error.strerror}", str(ca_file)) from error
-    if b"-----BEGIN CERTIFICATE-----" not in roots:
-        raise ValueError(f"ca_file {str(ca_file)!r} holds no PEM certificate")
-    return roots
-
-
-def _system_roots() -> bytes | None:
-    """The roots that this machine trusts, as PEM; None (gRPC's own list) where the system names none."""
-    certificates = ssl.create_default_context().get_ca_certs(binary_form=True)
-    return "".join(map(ssl.DER_cert_to_PEM_cert, certificates)).encode() or None

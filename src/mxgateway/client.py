@@ -10,7 +10,7 @@ from google.protobuf.duration_pb2 import Duration
 
 from mxgateway.calls import Calls
 from mxgateway.change_queue import OverflowPolicy
-from mxgateway.channel import Connection, ConnectionState, ServerStream, open_channel
+from mxgateway.channel import Connection, ConnectionState, ServerStream
 from mxgateway.command_stream import CommandStream
 from mxgateway.correlation import next_correlation_id
 from mxgateway.errors import MxGatewayError
@@ -38,9 +38,8 @@ class GatewayClient:
             stub: a stand-in for the generated MxAccessGatewayStub, for tests. Its methods have to take the keywords
                 `timeout` and `metadata`.
         """
-        channel = None if stub is not None else open_channel(options)
-        self._connection = Connection(options, channel)
-        self._calls = Calls(self._connection, stub if channel is None else MxAccessGatewayStub(channel))
+        self._connection = Connection(options, MxAccessGatewayStub, stub=stub)
+        self._calls = Calls(self._connection)
 
     @classmethod
     async def connect(cls, options: ClientOptions | None = None, *, stub: Any = None, **settings: Any) -> GatewayClient:

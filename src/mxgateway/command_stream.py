@@ -15,7 +15,7 @@ from typing import Any
 import grpc
 import grpc.aio
 
-from mxgateway.channel import Connection
+from mxgateway.channel import ENVELOPE_BYTES, Connection
 from mxgateway.errors import MxGatewayError, MxGatewaySessionError, MxGatewayTimeoutError, MxGatewayTransportError
 from mxgateway.owned_task import OwnedTask
 from mxgateway_contract.commands import method_name
@@ -32,12 +32,18 @@ _MAX_BYTES = 1024 * 1024
 class _Pending:
     """A command that somebody waits for."""
 
-    __slots__ = ("deadline", "future", "is_sent", "message", "timeout")
+    __slots__ = ("deadline", "future", "is_sent", "message", "size", "timeout")
 
     def __init__(
-        self, message: pb.MxStreamCommand, future: asyncio.Future[pb.MxCommandReply], timeout: float | None, now: float
+        self,
+        message: pb.MxStreamCommand,
+        size: int,
+        future: asyncio.Future[pb.MxCommandReply],
+        timeout: float | None,
+        now: float,
     ) -> None:
         self.message = message
+        self.size = size
         self.future = future
         self.is_sent = False
         self.timeout = timeout
@@ -47,9 +53,8 @@ class _Pending:
 class CommandStream:
     """The command stream of a session: opened by its first command, reopened after a failure by the next one."""
 
-    def __init__(self, connection: Connection, method: Any, session_id: str) -> None:
+    def __init__(self, connection: Connection, session_id: str) -> None:
         self._connection = connection
-        self._method = method
         self._session_id = session_id
         self._under_way: dict[str, _Pending] = {}
         self._waiting: deque[_Pending] = deque()
@@ -80,7 +85,8 @@ class CommandStream:
         message = pb.MxStreamCommand(correlation_id=correlation_id, command=command)
         if timeout is not None:
             message.timeout.seconds, message.timeout.nanos = divmod(round(timeout * 1e9), 1_000_000_000)
-        pending = _Pending(message, loop.create_future(), timeout, loop.time())
+        size = self._connection.check_size(message, method_name(command.kind), correlation_id)
+        pending = _Pending(message, size, loop.create_future(), timeout, loop.time())
         self._under_way[correlation_id] = pending
         self._waiting.append(pending)
         self._wake()
@@ -147,7 +153,7 @@ class CommandStream:
         mark = self._current = object()
         call: Any = None
         try:
-            call = self._method(
+            call = self._connection.stub.InvokeStream(
                 self._requests(mark),
                 metadata=self._connection.metadata,
                 timeout=self._connection.options.stream_timeout,
@@ -194,16 +200,17 @@ class CommandStream:
         """Everything that waits, within the window and the size of a message."""
         batch = pb.MxCommandBatch(cancel_correlation_ids=self._cancels)
         self._cancels = []
-        size = 0
-        while self._waiting and self._in_window < WINDOW and len(batch.commands) < _MAX_COMMANDS and size < _MAX_BYTES:
+        size, most = 0, min(_MAX_BYTES, self._connection.options.max_message_bytes - ENVELOPE_BYTES)
+        while self._waiting and self._in_window < WINDOW and len(batch.commands) < _MAX_COMMANDS:
+            if size and size + self._waiting[0].size > most:
+                break
             pending = self._waiting.popleft()
             if self._under_way.get(pending.message.correlation_id) is not pending:
                 continue
             pending.is_sent = True
             self._in_window += 1
             batch.commands.append(pending.message)
-            if self._waiting:
-                size += pending.message.ByteSize()
+            size += pending.size
         return batch
 
     def _settle(self, reply: pb.MxCommandReply) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from google.protobuf.wrappers_pb2 import Int32Value
 
 from mxgateway.browse import BrowseNode
-from mxgateway.channel import Connection, ConnectionState, ServerStream, open_channel
+from mxgateway.channel import Connection, ConnectionState, ServerStream
 from mxgateway.errors import MxGatewayProtocolError
 from mxgateway.options import ClientOptions, merge_options
 from mxgateway.received_values import datetime_of
@@ -27,9 +27,7 @@ class GalaxyRepositoryClient:
 
     def __init__(self, options: ClientOptions, *, stub: Any = None) -> None:
         """Makes a client without connecting; `connect` is the usual way. `stub` stands in for the generated one."""
-        channel = None if stub is not None else open_channel(options)
-        self._connection = Connection(options, channel)
-        self._stub: Any = stub if channel is None else GalaxyRepositoryStub(channel)
+        self._connection = Connection(options, GalaxyRepositoryStub, stub=stub)
 
     @classmethod
     async def connect(
@@ -162,7 +160,7 @@ class GalaxyRepositoryClient:
     ) -> ServerStream[galaxy_pb.DeployEvent]:
         """WatchDeployEvents with the generated messages, for a time with nanoseconds."""
         return self._connection.stream(
-            self._stub.WatchDeployEvents, request, "WatchDeployEvents", timeout=timeout, sessions=False
+            self._connection.stub.WatchDeployEvents, request, "WatchDeployEvents", timeout=timeout, sessions=False
         )
 
     async def browse(
@@ -262,5 +260,5 @@ class GalaxyRepositoryClient:
 
     async def _unary(self, method: str, request: Any) -> Any:
         return await self._connection.unary(
-            getattr(self._stub, method), request, method, idempotent=True, sessions=False
+            getattr(self._connection.stub, method), request, method, idempotent=True, sessions=False
         )

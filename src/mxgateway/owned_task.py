@@ -7,6 +7,8 @@ import contextlib
 from collections.abc import Coroutine
 from typing import Any
 
+from mxgateway.errors import MxGatewayTransportError
+
 
 class OwnedTask:
     """One background task: it starts with its owner's first use and is stopped and awaited when the owner closes.
@@ -28,10 +30,19 @@ class OwnedTask:
         self._task = asyncio.get_running_loop().create_task(work, name=name)
         self._task.add_done_callback(_observe)
 
+    def check_loop(self) -> None:
+        """Raises MxGatewayTransportError in another event loop than the task's: waiting for it would never end."""
+        if self._task is not None and self._task.get_loop() is not asyncio.get_running_loop():
+            raise MxGatewayTransportError(
+                f"the {self._task.get_name()} belongs to another event loop; use it where it was started"
+            )
+
     async def stop(self) -> None:
         """Cancels the task and waits for its end. Idempotent; does nothing from within the task itself."""
+        if self._task is not None and not self._task.get_loop().is_closed():
+            self.check_loop()
         task, self._task = self._task, None
-        if task is None or task is asyncio.current_task():
+        if task is None or task is asyncio.current_task() or task.get_loop().is_closed():
             return
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError, Exception):

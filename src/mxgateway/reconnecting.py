@@ -23,7 +23,7 @@ FIRST_DELAY = 0.2
 MAX_DELAY = 5.0
 _MAX_DOUBLINGS = 10
 
-_RETRIED = (MxGatewayConnectionError, MxGatewayTimeoutError, MxGatewayResourceError)
+_RETRIED = (MxGatewayConnectionError, MxGatewayTimeoutError)
 _LOST = (MxGatewaySessionError, MxGatewayWorkerError)
 # What proxies and a transport in trouble answer.
 _TRANSIENT_CODES: Container[str] = ("INTERNAL", "UNKNOWN", "ABORTED", "DATA_LOSS")
@@ -36,6 +36,8 @@ def says_session_lost(error: MxGatewayError) -> bool:
 
 def is_transient(error: MxGatewayError) -> bool:
     """Whether the same session may be there again later."""
+    if isinstance(error, MxGatewayResourceError):
+        return error.retryable
     if isinstance(error, _RETRIED):
         return True
     status = error.protocol_status

@@ -58,6 +58,9 @@ _OF_SESSIONS: dict[grpc.StatusCode, type[MxGatewayError]] = {
 }
 _OF_GALAXY: dict[grpc.StatusCode, type[MxGatewayError]] = {grpc.StatusCode.NOT_FOUND: MxGatewayNotFoundError}
 
+# What gRPC says on either side of the line.
+_TOO_LARGE = "larger than max"
+
 _HINTS = (
     (
         "certificate has expired",
@@ -77,6 +80,10 @@ _HINTS = (
     (
         "WRONG_VERSION_NUMBER",
         "the port does not speak TLS; ask for plaintext by name (plaintext=True, --plaintext)",
+    ),
+    (
+        _TOO_LARGE,
+        "the limit of a message: ask for less at once, or raise max_message_bytes here and in the gateway",
     ),
     ("Connection refused", "nothing listens there; is the gateway running, and is this its port?"),
     ("Hostname Verification", "the certificate is for another name; use that name or server_name_override"),
@@ -114,7 +121,16 @@ def map_rpc_error(
     text = f"{what}: {code.name}" + hint(details) + (f": {details}" if details else "")
     if code is grpc.StatusCode.UNAUTHENTICATED:
         text += f" ({_KEY_REFUSED if any(secrets) else _NO_KEY})"
-    return kind(text, correlation_id=correlation_id, grpc_code=code, retry_after=retry_after, reason=reason)
+    # Too large once is too large always.
+    retryable = False if code is grpc.StatusCode.RESOURCE_EXHAUSTED and _TOO_LARGE in details else None
+    return kind(
+        text,
+        correlation_id=correlation_id,
+        grpc_code=code,
+        retryable=retryable,
+        retry_after=retry_after,
+        reason=reason,
+    )
 
 
 def _kind(code: grpc.StatusCode, reason: str, sessions: bool) -> type[MxGatewayError]:

@@ -99,6 +99,7 @@ class Session(BulkCommands):
         Raises:
             MxGatewayError: the gateway could not run it. Never MxAccessError.
         """
+        self._calls.check_usable()
         correlation_id = correlation_id or next_correlation_id()
         stream = self._commands
         retried = self._calls.options.retry is not None and command.kind in IDEMPOTENT_KINDS
@@ -273,6 +274,7 @@ class Session(BulkCommands):
         Raises:
             MxGatewayError: the gateway could not be asked; the session ends with its lease then.
         """
+        self._calls.check_usable()
         if self._close_task is not None:
             return await asyncio.shield(self._close_task)
         # Set before the first await, so that concurrent closes send one request.

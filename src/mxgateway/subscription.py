@@ -153,6 +153,7 @@ class Subscription:
         Raises:
             MxGatewayError: the tags cannot be subscribed at all. A single tag that is refused stands in `failures`.
         """
+        self._pump.check_loop()
         if self.state is not SubscriptionState.STARTING:
             return
         if not self._pump.is_running:
@@ -327,6 +328,7 @@ class Subscription:
         """Ends the subscription: un-advises and removes its items as far as the gateway answers. Idempotent."""
         if self.state is SubscriptionState.CLOSED:
             return
+        self._feed.is_closing = True
         await self._pump.stop()
         await self._handling.stop()
         await self._feed.end(None)

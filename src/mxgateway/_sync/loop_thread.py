@@ -8,11 +8,14 @@ from __future__ import annotations
 import asyncio
 import atexit
 import contextvars
+import os
 import sys
 import threading
 from collections.abc import Awaitable, Callable
 from concurrent.futures import CancelledError, Future, wait
 from typing import Any, Generic, TypeVar
+
+from mxgateway import forks
 
 T = TypeVar("T")
 
@@ -134,7 +137,12 @@ class LoopThread:
         self._clients: dict[int, Any] = {}
 
     def acquire(self) -> LoopRun:
-        """A lease; give it back with `release`."""
+        """A lease; give it back with `release`.
+
+        Raises:
+            MxGatewayTransportError: this process was forked from one with an open client.
+        """
+        forks.check()
         with self._lock:
             if self._current is None:
                 # Two loops never live at once: gRPC has one poller for all.
@@ -216,6 +224,14 @@ class LoopThread:
             if current is not None:
                 self.closed(client, current)
 
+    def forget(self) -> None:
+        """In a forked child: the thread stayed with the parent, and so did whatever ran on it."""
+        self._lock = threading.Lock()
+        self._current = self._ending = None
+        self._clients.clear()
+
 
 LOOP = LoopThread()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=LOOP.forget)
 atexit.register(LOOP.close_at_exit)

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from mxgateway import GalaxyRepositoryClient
-from mxgateway.house import MAX_AGGREGATE_EVENTS
+from mxgateway.house import MAX_AGGREGATE_EVENTS, time_text
 from mxgateway_cli.connection import Connection, connected
 from mxgateway_cli.failures import SilentFailure
 from mxgateway_cli.interrupts import graceful_end
@@ -64,7 +64,7 @@ def galaxy_last_deploy(connection: Connection) -> None:
         return await galaxy.get_last_deploy_time_raw()
 
     reply = connection.run_galaxy(body)
-    text = reply.time_of_last_deploy.ToJsonString() if reply.present else "never"
+    text = time_text(reply.time_of_last_deploy) if reply.present else "never"
     payload = {"present": reply.present, "timeOfLastDeploy": text if reply.present else None}
     emit(payload, connection.output_json, text)
 
@@ -183,5 +183,5 @@ def _line(each: galaxy_pb.GalaxyObject, attributes: bool) -> str:
 
 
 def _deploy_line(event: galaxy_pb.DeployEvent) -> str:
-    when = event.time_of_last_deploy.ToJsonString() if event.time_of_last_deploy_present else "never"
+    when = time_text(event.time_of_last_deploy) if event.time_of_last_deploy_present else "never"
     return f"#{event.sequence} deploy={when} objects={event.object_count} attributes={event.attribute_count}"

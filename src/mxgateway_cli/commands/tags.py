@@ -16,6 +16,7 @@ from mxgateway import (
     GatewayClient,
     quality_name,
 )
+from mxgateway.house import time_text
 from mxgateway_cli import tag_lists
 from mxgateway_cli.connection import Connection, connected
 from mxgateway_cli.failures import CommandFailure, SilentFailure
@@ -64,7 +65,7 @@ def read(connection: Connection, names: tuple[str, ...], limit: int, timeout_ms:
 def _read_line(result: pb.BulkReadResult) -> str:
     if not result.was_successful:
         return f"{result.tag_address}\tfailed: {failure_text(result)}"
-    when = result.source_timestamp.ToJsonString()
+    when = time_text(result.source_timestamp)
     # A terminal gets what fits it; a script all that there is, so that it can write it back.
     value = mx_text(result.value, whole=not is_terminal(), encoding=output_encoding())
     return f"{result.tag_address}\t{value}\t{quality_name(result.quality)}\t{when}"

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mxgateway import DataChange, GatewayClient, Subscription
+from mxgateway.house import time_text
 from mxgateway_cli import tag_lists
 from mxgateway_cli.commands.tags import limit_option, tag_arguments
 from mxgateway_cli.connection import Connection, connected
@@ -164,7 +165,7 @@ def _json_line(change: DataChange) -> str:
 
 def _text_line(change: DataChange, row: Row) -> str:
     parts = [
-        change.raw.source_timestamp.ToJsonString(),
+        time_text(change.raw.source_timestamp),
         change.tag,
         mx_text(change.raw.value),
         row.quality_text,

@@ -15,6 +15,7 @@ from mxgateway import (
     MxAccessError,
     MxGatewayAuthorizationError,
     MxGatewayConnectionError,
+    MxGatewayResourceError,
     MxGatewaySessionError,
     MxGatewayTimeoutError,
     MxGatewayTransportError,
@@ -28,6 +29,10 @@ from mxgateway.generated import mxaccess_gateway_pb2 as pb
 async def gateway() -> AsyncIterator[FakeGateway]:
     async with running_fake(FakeGateway(capabilities=("event-batches", "command-stream"))) as fake:
         yield fake
+
+
+async def limited(gateway: FakeGateway) -> GatewayClient:
+    return await GatewayClient.connect(endpoint=gateway.endpoint, plaintext=True, max_message_bytes=100_000)
 
 
 async def test_announced_stream_is_used(gateway: FakeGateway, session: Session) -> None:
@@ -173,3 +178,28 @@ async def test_closing_the_client_fails_what_still_waits(gateway: FakeGateway, c
     await client.close()
     with pytest.raises(MxGatewayTransportError):
         await call
+
+
+async def test_a_command_above_the_limit_is_refused_alone(gateway: FakeGateway) -> None:
+    """Over the stream gRPC would end every call that is under way with it; so it is refused before, and named."""
+    async with await limited(gateway) as client, await client.open_session() as own:
+        too_long = pb.MxCommandRequest(command=pb.MxCommand(ping=pb.PingCommand(message="x" * 100_001)))
+        others = [asyncio.ensure_future(own.ping(str(n))) for n in range(10)]
+        for call in (
+            lambda: own.write(1, 1, "x" * 100_001),
+            lambda: own.write_bulk(1, [(1, "x" * 60_000), (2, "x" * 60_000)]),
+            lambda: client.invoke_raw(too_long),
+        ):
+            with pytest.raises(MxGatewayResourceError, match=r"limit of a message, 100000 \(max_mess") as caught:
+                await call()
+            assert (caught.value.grpc_code, caught.value.retryable) == (grpc.StatusCode.RESOURCE_EXHAUSTED, False)
+        assert [await each for each in others] == [str(n) for n in range(10)]
+        assert gateway.commands_of("write") == []
+
+
+async def test_commands_that_fit_alone_are_not_joined_beyond_the_limit(gateway: FakeGateway) -> None:
+    """What waits travels in one message, as far as that stays within the limit."""
+    async with await limited(gateway) as client, await client.open_session() as own:
+        texts = ["x" * 60_000 for _ in range(5)]
+        assert await asyncio.gather(*map(own.ping, texts)) == texts
+        assert await own.ping("x" * 99_000)
