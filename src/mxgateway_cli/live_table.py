@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from mxgateway_cli.watch_board import Row, Rows
+from mxgateway_cli.watch_board import Row, TagBoard
 
 _FRESH = 1.0
 _WIDE, _MEDIUM = 72, 50
@@ -32,7 +31,7 @@ class LiveTable:
     def __exit__(self, *error: object) -> None:
         self._live.__exit__(None, None, None)
 
-    def update(self, board: Rows[Any], now: float) -> None:
+    def update(self, board: TagBoard, now: float) -> None:
         """Draws the board as it is now."""
         self._live.update(self._render(board, now), refresh=True)
 
@@ -40,7 +39,7 @@ class LiveTable:
         """Writes a line that stays, above the table."""
         self._console.print(Text(line))
 
-    def _render(self, board: Rows[Any], now: float) -> RenderableType:
+    def _render(self, board: TagBoard, now: float) -> RenderableType:
         width = max(1, self._console.width)
         below = sum(max(1, -(-len(line) // width)) for line in self.footer)
         room = max(5, self._console.height - 7 - below)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mxgateway import Session, from_mx_value, is_status_failure, to_mx_value
+from mxgateway import GatewayClient, MxAccessError, Subscription, from_mx_value, to_mx_value
 from mxgateway.testing import LocalGateway, LocalGatewayError
 from mxgateway_cli import interrupts, profiles
 from mxgateway_cli.connection import readable_failures
@@ -26,7 +26,7 @@ from mxgateway_cli.interrupts import graceful_end
 from mxgateway_cli.output import emit, is_terminal, note
 from mxgateway_cli.percentiles import summary
 from mxgateway_cli.value_text import mx_text
-from mxgateway_cli.watch_board import Board
+from mxgateway_cli.watch_board import TagBoard
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_contract.installing import install_command
 from mxgateway_contract.private_files import write_private
@@ -86,7 +86,7 @@ class _Demo:
         self._tag_count = tag_count
         self._galaxy = galaxy
         self._json = output_json
-        self._board = Board()
+        self._board = TagBoard(())
         self._plan = DemoPlan([], "", 0, 0)
         self._latencies: list[float] = []
         self._write_latency: float | None = None
@@ -96,9 +96,6 @@ class _Demo:
         self._start_seconds = 0.0
         self._clean = False
         self._table: LiveTable | None = None
-        self._pending: tuple[str, float] | None = None
-        self._write_done = asyncio.Event()
-        self._set_point_seen = asyncio.Event()
         self._joining: list[str] = []
         self.problems: list[str] = []
 
@@ -112,75 +109,61 @@ class _Demo:
                     self._plan = plan([each async for each in galaxy.iter_hierarchy()], self._tag_count)
                 note(f"browsed {self._plan.objects} objects with {self._plan.attributes} attributes")
                 self._join_lines(gateway)
-                async with await client.open_session(client_session_name="demo") as session:
-                    self._start_seconds = time.monotonic() - began
-                    await self._watch(session)
+                await self._watch(client, began)
             note("stopping the gateway")
         self._clean = gateway.exit_code == 0 and not gateway.state_dir.exists()
         self._judge(gateway.exit_code)
 
-    async def _watch(self, session: Session) -> None:
-        server_handle = await session.register("mxgw-py demo")
-        stream = session.stream_events(backpressure_policy=pb.BACKPRESSURE_POLICY_DROP_OLDEST)
-        began = time.monotonic()
+    async def _watch(self, client: GatewayClient, began: float) -> None:
+        self._board = TagBoard(self._plan.tags)
+        subscription = client.subscribe(self._plan.tags, client_session_name="demo", reconnect=False)
         try:
             with self._view() as self._table, graceful_end():
+                await subscription.start()
+                self._board.refuse(subscription.failures)
+                self._start_seconds = time.monotonic() - began
                 async with asyncio.timeout(self._duration), asyncio.TaskGroup() as group:
-                    group.create_task(self._read(stream))
-                    self._board.subscribe(await session.subscribe_bulk(server_handle, self._plan.tags))
-                    if any(row.tag == self._plan.set_point and row.changes for row in self._board.rows.values()):
-                        self._set_point_seen.set()
-                    group.create_task(self._write_set_point(session, server_handle))
+                    group.create_task(self._read(subscription))
+                    if self._plan.set_point in self._board.rows:
+                        group.create_task(self._write_set_point(subscription))
                     await self._draw()
         finally:
-            self._elapsed = time.monotonic() - began
-            await stream.aclose()
+            self._elapsed = time.monotonic() - began - self._start_seconds
+            await subscription.aclose()
 
-    async def _read(self, stream: Any) -> None:
-        async for events in stream.batches():
+    async def _read(self, subscription: Subscription) -> None:
+        async for changes in subscription.batches():
             now, now_ns = time.monotonic(), time.time_ns()
-            for event in events:
-                row = self._board.apply(event, now)
-                if row is not None and row.tag == self._plan.set_point:
-                    self._set_point_seen.set()
-                if event.HasField("worker_timestamp") and len(self._latencies) < _MAX_LATENCIES:
-                    self._latencies.append((now_ns - event.worker_timestamp.ToNanoseconds()) / 1e6)
-                if event.family == pb.MX_EVENT_FAMILY_ON_WRITE_COMPLETE:
-                    self._completion(event, now)
+            for change in changes:
+                self._board.take(change, now)
+                if isinstance(change.raw, pb.MxEvent) and len(self._latencies) < _MAX_LATENCIES:
+                    self._latencies.append((now_ns - change.raw.worker_timestamp.ToNanoseconds()) / 1e6)
 
-    def _completion(self, event: pb.MxEvent, now: float) -> None:
-        if self._pending is None:
-            return
-        text, sent = self._pending
-        failed = [status for status in event.statuses if is_status_failure(status)]
-        took = (now - sent) * 1000
-        if failed:
-            self.problems.append(f"OnWriteComplete of {self._plan.set_point} reports failure")
-            self._say(f"write {text}: OnWriteComplete reports failure")
-        else:
-            self._completed += 1
-            self._write_latency = self._write_latency if self._write_latency is not None else took
-            self._say(f"write {text}: OnWriteComplete after {took:.1f} ms")
-        self._pending = None
-        self._write_done.set()
+    async def _write_set_point(self, subscription: Subscription) -> None:
+        """Moves the set point up and down."""
+        tag, base, step = self._plan.set_point, None, 5
+        sent, text = 0.0, ""
 
-    async def _write_set_point(self, session: Session, server_handle: int) -> None:
-        """Moves the set point up and down, once its value (and so its type) is known."""
-        tag = self._plan.set_point
-        handle, row = next(((h, r) for h, r in self._board.rows.items() if r.tag == tag), (0, None))
-        if row is None:
-            return
-        await self._set_point_seen.wait()
-        base, step = from_mx_value(row.raw), 5
+        def value(before: pb.MxEvent) -> Any:
+            nonlocal base, sent, text
+            base = from_mx_value(before.value) if base is None else base
+            moved = base + step if isinstance(base, int | float) and not isinstance(base, bool) else base
+            text, sent = f"{tag} = {mx_text(to_mx_value(moved))}", time.monotonic()
+            self._say(f"write {text} …")
+            return moved
+
         while True:
-            value = base + step if isinstance(base, int | float) and not isinstance(base, bool) else base
-            self._write_done.clear()
-            self._pending = f"{tag} = {mx_text(to_mx_value(value))}", time.monotonic()
-            self._say(f"write {self._pending[0]} …")
             self._writes += 1
-            await session.write(server_handle, handle, value)
-            async with asyncio.timeout(_WRITE_LIMIT):
-                await self._write_done.wait()
+            try:
+                await subscription.write(tag, value, timeout=_WRITE_LIMIT)
+            except MxAccessError as error:
+                self.problems.append(f"OnWriteComplete of {tag} reports failure")
+                self._say(f"write {text}: {error}")
+            else:
+                took = (time.monotonic() - sent) * 1000
+                self._completed += 1
+                self._write_latency = self._write_latency if self._write_latency is not None else took
+                self._say(f"write {text}: OnWriteComplete after {took:.1f} ms")
             step = 0 if step else 5
             await asyncio.sleep(_WRITE_PERIOD)
 

@@ -13,6 +13,7 @@ from textual.containers import Horizontal, Vertical
 from textual.timer import Timer
 from textual.widgets import ContentSwitcher, Footer, Input, Static
 
+from mxgateway import DataChange
 from mxgateway_cli.tui.details import Details
 from mxgateway_cli.tui.galaxy_tree import GalaxyTree
 from mxgateway_cli.tui.help_screen import HelpScreen
@@ -22,7 +23,6 @@ from mxgateway_cli.tui.watch_list import WatchList
 from mxgateway_cli.tui.watch_table import WatchTable
 from mxgateway_cli.tui.write_dialog import WriteDialog
 from mxgateway_contract.generated import galaxy_repository_pb2 as galaxy_pb
-from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 
 REPAINT = 0.25
 """Seconds between two drawings, however fast values change."""
@@ -107,10 +107,10 @@ class MxGatewayApp(App[None]):
             self._browsed = True
             self._tree.show_top()
 
-    def values_came(self, changes: Sequence[tuple[str, pb.MxEvent]]) -> None:
+    def values_came(self, changes: Sequence[DataChange]) -> None:
         now = self._clock()
-        for tag, event in changes:
-            self.watch_list.apply(tag, event, now)
+        for change in changes:
+            self.watch_list.apply(change.tag, change.raw, now, is_late=change.replayed)
 
     def tag_refused(self, tag: str, reason: str) -> None:
         self.watch_list.refuse(tag, reason)
@@ -135,7 +135,8 @@ class MxGatewayApp(App[None]):
         if self.plant.read_only:
             text.append("  READ-ONLY", "bold yellow")
         if self._link is not Link.CONNECTED:
-            return text.append(f"  {one_line(self._link_text)}" if self._link_text else "  …", "dim")
+            problem = self.plant.problem or self._link_text
+            return text.append(f"  {one_line(problem)}" if problem else "  …", "dim")
         count = len(self.watch_list)
         text.append(f"  {count} {'tag' if count == 1 else 'tags'}  {rate_text(self.watch_list.rate(self._clock()))}")
         if self.watch_list.lost:

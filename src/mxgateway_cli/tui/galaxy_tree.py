@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Awaitable, Callable, Sequence
 from typing import ClassVar, TypeAlias
 
@@ -112,7 +113,7 @@ class GalaxyTree(Tree[NodeData]):
 
         # A newer request replaces one that is still under way.
         self._fetched.clear()
-        self.run_worker(guarded(), group="fill", exclusive=True)
+        self.run_worker(guarded, group="fill", exclusive=True)  # type: ignore[arg-type]
 
     def _add_branch(self, node: Node, branch: Branch) -> None:
         is_area = branch.object.is_area
@@ -142,7 +143,7 @@ class GalaxyTree(Tree[NodeData]):
         if node.data is None or isinstance(node.data, galaxy_pb.GalaxyAttribute) or node.id in self._fetched:
             return
         self._fetched.add(node.id)
-        self.run_worker(self._expand(node, node.data), group="expand")
+        self.run_worker(functools.partial(self._expand, node, node.data), group="expand")  # type: ignore[arg-type]
 
     async def _expand(self, node: Node, branch: Branch) -> None:
         try:

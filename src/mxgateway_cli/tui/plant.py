@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
+from mxgateway import DataChange
 from mxgateway_contract.generated import galaxy_repository_pb2 as galaxy_pb
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 
@@ -38,14 +39,14 @@ class Listener(Protocol):
     def link_changed(self, link: Link, text: str) -> None:
         """The connection stands elsewhere; the text is the session, or why there is none."""
 
-    def values_came(self, changes: Sequence[tuple[str, pb.MxEvent]]) -> None:
+    def values_came(self, changes: Sequence[DataChange]) -> None:
         """Data changes of watched tags."""
 
     def tag_refused(self, tag: str, reason: str) -> None:
         """A tag cannot be watched."""
 
     def events_lost(self, count: int) -> None:
-        """The gateway has dropped events; 0 when it does not say how many."""
+        """Events were lost before the changes that are told next; 0 when nobody knows how many."""
 
 
 class Branch(Protocol):
@@ -71,6 +72,10 @@ class Plant(Protocol):
 
     @property
     def read_only(self) -> bool: ...
+
+    @property
+    def problem(self) -> str:
+        """Why there is no connection now, as far as it is known; it may change with each attempt."""
 
     async def run(self, listener: Listener) -> None:
         """Keeps the connection up, and what is watched subscribed, until it is canceled."""

@@ -24,10 +24,11 @@ class WatchedTag(Row):
     attribute: galaxy_pb.GalaxyAttribute | None = None
     stale: bool = False
 
-    def take(self, event: pb.MxEvent | pb.BulkReadResult, now: float) -> None:
-        super().take(event, now)
-        self.failure = failures(event.statuses)
-        self.stale = False
+    def take(self, event: pb.MxEvent | pb.BulkReadResult, now: float, is_late: bool = False) -> bool:
+        if is_newer := super().take(event, now, is_late):
+            self.failure = failures(event.statuses)
+            self.stale = False
+        return is_newer
 
     @property
     def grade(self) -> str:
@@ -73,11 +74,11 @@ class WatchList:
     def remove(self, tag: str) -> None:
         self._tags.pop(tag.lower(), None)
 
-    def apply(self, tag: str, event: pb.MxEvent, now: float) -> None:
+    def apply(self, tag: str, event: pb.MxEvent | pb.BulkReadResult, now: float, *, is_late: bool = False) -> None:
         """Takes a data change; one of a tag that was removed meanwhile does nothing."""
         self.events += 1
         if (row := self.get(tag)) is not None:
-            row.take(event, now)
+            row.take(event, now, is_late)
 
     def refuse(self, tag: str, reason: str) -> None:
         """MXAccess did not take the tag."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import ClassVar
 
 import click
@@ -115,7 +116,7 @@ class WriteDialog(ModalScreen[None]):
         for button in self.query(Button):
             button.disabled = True
         self._say("sent; waiting for OnWriteComplete …", "dim")
-        self.run_worker(self._finish(value))
+        self.run_worker(functools.partial(self._finish, value))  # type: ignore[arg-type]
 
     async def _finish(self, value: pb.MxValue) -> None:
         try:

@@ -9,6 +9,7 @@ import pytest
 from tests.support.waiting import eventually
 from textual.pilot import Pilot
 
+from mxgateway import from_mx_value
 from mxgateway.testing import LocalGateway
 from mxgateway_cli.tui.app import MxGatewayApp
 from mxgateway_cli.tui.galaxy_tree import GalaxyTree
@@ -31,7 +32,7 @@ async def test_browse_watch_write_and_survive_the_loss_of_the_worker() -> None:
 
             def value(tag: str) -> object:
                 row = app.watch_list.get(tag)
-                return row.value if row is not None and row.grade == "good" else None
+                return from_mx_value(row.raw) if row is not None and row.grade == "good" else None
 
             async def write(text: str) -> str:
                 await pilot.press("w")

@@ -3,60 +3,53 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
-from tests.support.fake_gateway import data_change, write_complete
+from tests.support.fake_gateway import data_change
 
 from mxgateway import GalaxyAttribute, GalaxyObject
 from mxgateway.data_change import change_of
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_cli.demo_plan import plan
 from mxgateway_cli.live_table import LiveTable
-from mxgateway_cli.watch_board import RATE_WINDOW, Board, TagBoard
+from mxgateway_cli.watch_board import RATE_WINDOW, TagBoard
 
 
-def board_of(*tags: str) -> Board:
-    board = Board()
-    board.subscribe(
-        [pb.SubscribeResult(tag_address=t, item_handle=i, was_successful=True) for i, t in enumerate(tags, 1)]
-    )
-    return board
+def take(board: TagBoard, tag: str, event: pb.MxEvent, now: float) -> None:
+    board.take(change_of(tag, event, sequence=event.worker_sequence), now)
 
 
-def test_rows_follow_events() -> None:
-    """A change sets value, quality, age and rate of its row; other events only count."""
-    board = board_of("A.B", "A.C")
+def test_rows_follow_changes() -> None:
+    """A change sets value, quality, age and rate of its row."""
+    board = TagBoard(["A.B", "A.C"])
     assert (board.waiting, board.good) == (2, 0)
-    board.apply(data_change(1, 1), 100.0)
-    board.apply(data_change(2, 1), 101.0)
-    board.apply(write_complete(3, 1), 101.5)
-    board.apply(data_change(4, 2, quality=0), 102.0)
-    row = board.rows[1]
+    take(board, "A.B", data_change(1), 100.0)
+    take(board, "A.B", data_change(2), 101.0)
+    take(board, "A.C", data_change(4, quality=0), 102.0)
+    row = board.rows["A.B"]
     assert (row.text, row.quality_text, row.changes) == ("2", "Good", 2)
     assert row.age(103.0) == 2.0
     assert row.rate(103.0) == 2 / RATE_WINDOW
     assert row.rate(101.0 + RATE_WINDOW + 1) == 0
-    assert (board.events, board.good, board.waiting) == (4, 1, 0)
+    assert (board.events, board.good, board.waiting) == (3, 1, 0)
 
 
 def test_failures_and_losses_are_shown() -> None:
     """A refused tag and a failed reference say why; lost events are counted."""
-    board = Board()
-    board.subscribe([pb.SubscribeResult(tag_address="A.B", error_message="denied")])
-    (row,) = board.rows.values()
-    assert (row.quality_text, row.good) == ("denied", False)
-    board = board_of("A.C")
-    event = data_change(1, 1, quality=0)
+    board = TagBoard(["A.B", "A.C"])
+    board.refuse({"A.B": "denied"})
+    assert (board.rows["A.B"].quality_text, board.rows["A.B"].good) == ("denied", False)
+    event = data_change(1, quality=0)
     event.statuses[0].CopyFrom(
         pb.MxStatusProxy(success=0, category=pb.MX_STATUS_CATEGORY_CONFIGURATION_ERROR, detail=6)
     )
-    board.apply(event, 1.0)
+    board.take(replace(change_of("A.C", event, sequence=1), lost_before=5), 1.0)
     assert (
-        board.rows[1].quality_text
+        board.rows["A.C"].quality_text
         == "CONFIGURATION_ERROR detail 6 (the reference is invalid, or its object is not deployed)"
     )
-    board.apply(pb.MxEvent(replay_gap=pb.ReplayGap(dropped_events=5)), 2.0)
     assert board.lost == 5
 
 
@@ -104,8 +97,8 @@ def test_a_line_stands_above_the_table_and_stays() -> None:
 
 def test_table_draws_what_fits() -> None:
     """The table shows rows in order as far as they fit, and says how many do not."""
-    board = board_of(*(f"Tag_{n:02}.PV" for n in range(40)))
-    board.apply(data_change(7, 1), 10.0)
+    board = TagBoard(f"Tag_{n:02}.PV" for n in range(40))
+    take(board, "Tag_00.PV", data_change(7), 10.0)
     table = LiveTable("title")
     table._console = Console(file=io.StringIO(), width=100, height=20)
     table._console.print(table._render(board, 10.5))
@@ -119,8 +112,8 @@ def test_table_draws_what_fits() -> None:
 @pytest.mark.parametrize(("width", "shown", "hidden"), [(80, "0.1/s", "…"), (60, "0.5 s", "rate"), (40, "Good", "age")])
 def test_a_narrow_table_leaves_columns_out(width: int, shown: str, hidden: str) -> None:
     """Value, quality and the tag stay whole where there is room for them alone."""
-    board = board_of("Tank_1.PV")
-    board.apply(data_change(7, 1), 10.0)
+    board = TagBoard(["Tank_1.PV"])
+    take(board, "Tank_1.PV", data_change(7), 10.0)
     table = LiveTable("title")
     table._console = Console(file=io.StringIO(), width=width, height=20)
     table._console.print(table._render(board, 10.5))

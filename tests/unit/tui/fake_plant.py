@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
+from mxgateway import DataChange
+from mxgateway.data_change import change_of
 from mxgateway.generated import galaxy_repository_pb2 as galaxy_pb
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_cli.tui.plant import Branch, Link, Listener, Outcome
@@ -75,6 +77,8 @@ class FakePlant:
         self.browses = 0
         self.searches: list[str] = []
 
+        self.problem = ""
+
     async def run(self, listener: Listener) -> None:
         listener.link_changed(Link.CONNECTED, "session-" + "0" * 32)
         await asyncio.Event().wait()
@@ -112,3 +116,8 @@ def change(value: pb.MxValue, quality: int = 192, at: int = 1_700_000_000, **mor
         pb.MxStatusProxy(success=-1, category=pb.MX_STATUS_CATEGORY_OK) if not more else pb.MxStatusProxy(**more)  # type: ignore[arg-type]
     )
     return event
+
+
+def changed(tag: str, event: pb.MxEvent) -> DataChange:
+    """The change that a subscription makes of an event."""
+    return change_of(tag, event, sequence=event.worker_sequence)

@@ -11,7 +11,7 @@ from tests.support.clock import ManualClock
 from mxgateway import MxGatewayAuthorizationError, MxGatewayConnectionError, from_mx_value, to_mx_value
 from mxgateway_cli.tui.plant import Link, Outcome
 
-from .fake_plant import FakePlant, attribute, change, small_galaxy
+from .fake_plant import FakePlant, attribute, change, changed, small_galaxy
 
 TAG = "TestMachine_001.TestChangingInt"
 BOOL = "TestMachine_001.ProtectedValue"
@@ -49,7 +49,7 @@ async def test_a_value_shows_with_quality_time_age_and_rate(open_app: Any, clock
     """One line tells value, quality in words, time, age and rate."""
     async with open_app(tags=(TAG,), size=(130, 30)) as screen:
         await screen.sees("waiting")
-        screen.app.values_came([(TAG, change(to_mx_value(1234)))])
+        screen.app.values_came([changed(TAG, change(to_mx_value(1234)))])
         clock.advance(3.0)
         await screen.settle()
         line = next(line for line in screen.text().splitlines() if "1234" in line and "Good" in line)
@@ -61,7 +61,7 @@ async def test_quality_has_its_colour(open_app: Any) -> None:
     tags = ("A.A", "B.B", "C.C")
     async with open_app(tags=tags) as screen:
         for tag, quality in zip(tags, (192, 64, 0), strict=True):
-            screen.app.values_came([(tag, change(to_mx_value(1), quality=quality))])
+            screen.app.values_came([changed(tag, change(to_mx_value(1), quality=quality))])
         await screen.settle()
         colours = {screen.style_of(word).color for word in ("Good ", "Uncertain ", "Bad ")}
         assert len(colours) == 3
@@ -78,7 +78,7 @@ async def test_a_lost_connection_shows_and_comes_back(open_app: Any) -> None:
         await screen.settle()
         await screen.sees("reconnecting gateway:5001  cannot reach gateway:5001")
         screen.app.link_changed(Link.CONNECTED, "session-2")
-        screen.app.values_came([(TAG, change(to_mx_value(77)))])
+        screen.app.values_came([changed(TAG, change(to_mx_value(77)))])
         await screen.settle()
         assert "reconnecting" not in screen.text()
         await screen.sees("77")
@@ -155,7 +155,7 @@ async def watching(screen: Any, value: object = 41) -> None:
     """The integer of the first machine is watched, with a value, and under the cursor."""
     await screen.open_machine()
     await screen.press("down", "down", "enter")
-    screen.app.values_came([(TAG, change(to_mx_value(value)))])
+    screen.app.values_came([changed(TAG, change(to_mx_value(value)))])
     await screen.settle()
 
 
@@ -241,7 +241,7 @@ async def test_nothing_is_written_without_a_present_value(open_app: Any) -> None
     async with open_app(tags=(TAG,)) as screen:
         await screen.press("w")
         await screen.sees("has no present value")
-        screen.app.values_came([(TAG, change(to_mx_value(1)))])
+        screen.app.values_came([changed(TAG, change(to_mx_value(1)))])
         screen.app.link_changed(Link.RECONNECTING, "")
         await screen.press("w")
         assert len(screen.app.screen_stack) == 1
@@ -256,7 +256,7 @@ async def test_signed_and_view_only_classes_are_told(open_app: Any) -> None:
     async with open_app(FakePlant(galaxy=galaxy)) as screen:
         await screen.press("down", "right")
         await screen.press("down", "enter")
-        screen.app.values_came([("DEV.Valve", change(to_mx_value(False)))])
+        screen.app.values_came([changed("DEV.Valve", change(to_mx_value(False)))])
         await screen.press("w")
         await screen.sees("SecuredWrite")
         text = screen.text()
@@ -298,6 +298,6 @@ async def test_many_tags_scroll_with_the_cursor(open_app: Any) -> None:
 async def test_a_string_value_cannot_tear_the_screen(open_app: Any) -> None:
     """Line breaks and escape sequences of a string tag, and markup, are shown as plain characters."""
     async with open_app(tags=("A.B",), size=(130, 30)) as screen:
-        screen.app.values_came([("A.B", change(to_mx_value("a\n\x1b[2J[red]b")))])
+        screen.app.values_came([changed("A.B", change(to_mx_value("a\n\x1b[2J[red]b")))])
         await screen.settle()
         await screen.sees(r'"a\u000a\u0…')

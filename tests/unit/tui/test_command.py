@@ -73,7 +73,7 @@ async def test_every_way_out_closes_the_session(end: Callable[[Pilot[None], str]
     async with running_fake() as gateway:
 
         async def user(pilot: Pilot[None]) -> None:
-            await eventually(lambda: len(gateway.commands_of("advise_item_bulk")) == 1)
+            await eventually(lambda: "A.B" in gateway.items.values())
             await end(pilot, how)
             await eventually(lambda: not pilot.app.is_running)
 

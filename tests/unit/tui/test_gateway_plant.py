@@ -11,7 +11,7 @@ import pytest
 from tests.support.fake_gateway import Abort, FakeGateway, data_change, failed, running_fake, write_complete
 from tests.support.waiting import eventually
 
-from mxgateway import ClientOptions, MxGatewayError, to_mx_value
+from mxgateway import ClientOptions, DataChange, MxGatewayError, to_mx_value
 from mxgateway.generated import galaxy_repository_pb2 as galaxy_pb
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_cli.tui.gateway_plant import GatewayPlant, first_cause
@@ -26,6 +26,7 @@ class Notes:
     def __init__(self) -> None:
         self.links: list[tuple[Link, str]] = []
         self.changes: list[tuple[str, int]] = []
+        self.all: list[tuple[str, int]] = []
         self.refused: list[tuple[str, str]] = []
         self.lost: list[int] = []
 
@@ -36,8 +37,9 @@ class Notes:
     def link_changed(self, link: Link, text: str) -> None:
         self.links.append((link, text))
 
-    def values_came(self, changes: Sequence[tuple[str, pb.MxEvent]]) -> None:
-        self.changes += [(tag, event.value.int32_value) for tag, event in changes]
+    def values_came(self, changes: Sequence[DataChange]) -> None:
+        self.all += [(each.tag, each.raw.value.int32_value) for each in changes]
+        self.changes += [(each.tag, each.raw.value.int32_value) for each in changes if not each.recovered]
 
     def tag_refused(self, tag: str, reason: str) -> None:
         self.refused.append((tag, reason))
@@ -93,12 +95,17 @@ async def running(
 
 
 async def watch(plant: GatewayPlant, gateway: FakeGateway, *tags: str) -> dict[str, int]:
-    """Watches tags, and gives their item handles once they are advised."""
-    before = len(gateway.commands_of("advise_item_bulk"))
+    """Watches tags, and gives their item handles once they are subscribed."""
     for tag in tags:
         plant.watch(tag)
-    await eventually(lambda: len(gateway.commands_of("advise_item_bulk")) > before)
-    return {tag: handle for handle, tag in gateway.items.items()}
+    await eventually(lambda: all(item_of(plant, tag) for tag in tags))
+    return {tag: item_of(plant, tag) for tag in tags}
+
+
+def item_of(plant: GatewayPlant, tag: str) -> int:
+    """The item that the subscription has for a tag now; 0 for none."""
+    place = plant._subscription._items.item_of(tag) if plant._subscription is not None else None
+    return place[1] if place is not None else 0
 
 
 async def test_watched_tags_are_subscribed_and_their_changes_told(gateway: FakeGateway, notes: Notes) -> None:
@@ -126,58 +133,59 @@ async def test_a_tag_that_is_no_longer_watched_is_removed(gateway: FakeGateway, 
 async def test_a_refused_tag_is_told_once(gateway: FakeGateway, notes: Notes) -> None:
     """What MXAccess does not add is told with its reason and not tried again with each other tag."""
     reply = pb.MxCommandReply(protocol_status=pb.ProtocolStatus(code=pb.PROTOCOL_STATUS_CODE_OK))
-    reply.add_item_bulk.results.add(tag_address="A.B", was_successful=False, error_message="too many items")
 
     def answer(request: pb.MxCommandRequest) -> pb.MxCommandReply | None:
-        return reply if "A.B" in request.command.add_item_bulk.tag_addresses else None
+        arm = str(request.command.WhichOneof("payload"))
+        if "A.B" not in getattr(request.command, arm).tag_addresses:
+            return None
+        getattr(reply, arm).results.add(tag_address="A.B", was_successful=False, error_message="too many items")
+        return reply
 
-    gateway.answer("add_item_bulk", answer)
+    for arm in ("add_item_bulk", "subscribe_bulk"):
+        gateway.answer(arm, answer)
     async with running(gateway, notes) as plant:
         plant.watch("A.B")
         await eventually(lambda: notes.refused == [("A.B", "too many items")])
         await watch(plant, gateway, "C.D")
-        assert [list(each.tag_addresses) for each in gateway.commands_of("add_item_bulk")] == [["A.B"], ["C.D"]]
+        assert notes.refused == [("A.B", "too many items")]
+        assert list(gateway.items.values()) == ["C.D"]
 
 
-@pytest.mark.parametrize(
-    "loss",
-    [
-        pytest.param(Abort(grpc.StatusCode.UNAVAILABLE, "going away"), id="connection"),
-        pytest.param(Abort(grpc.StatusCode.NOT_FOUND, "no such session"), id="session"),
-        pytest.param(None, id="end of the stream"),
-    ],
-)
-async def test_a_loss_is_told_and_everything_subscribed_anew(
-    gateway: FakeGateway, notes: Notes, loss: Abort | None
-) -> None:
-    """After a loss there is a new session with every tag in it, and its values come."""
-    pauses = Pauses()
-    async with running(gateway, notes, pauses=pauses) as plant:
+async def test_a_lost_connection_is_told_and_the_session_goes_on(gateway: FakeGateway, notes: Notes) -> None:
+    """What was missed is replayed into the same session; values that came meanwhile are not lost."""
+    async with running(gateway, notes) as plant:
+        handle = (await watch(plant, gateway, "A.B"))["A.B"]
+        gateway.put(data_change(1, item_handle=handle))
+        await eventually(lambda: notes.changes == [("A.B", 1)])
+        gateway.events = [data_change(1, item_handle=handle), data_change(2, item_handle=handle)]
+        gateway.put(Abort(grpc.StatusCode.UNAVAILABLE, "going away"))
+        await eventually(lambda: notes.changes == [("A.B", 1), ("A.B", 2)])
+        links = [link for link, _ in notes.links]
+        assert links[-2:] == [Link.RECONNECTING, Link.CONNECTED]
+        assert any("going away" in text for link, text in notes.links if link is Link.RECONNECTING)
+        assert gateway.calls["OpenSession"] == 1
+
+
+async def test_a_lost_session_is_told_and_everything_subscribed_anew(gateway: FakeGateway, notes: Notes) -> None:
+    """There is a new session with every tag in it, and its values come."""
+    async with running(gateway, notes) as plant:
         first = await watch(plant, gateway, "A.B")
-        pauses.go.clear()
-        gateway.put(loss)
-        await eventually(lambda: notes.link is Link.RECONNECTING)
-        assert notes.links[-1][1]
-        pauses.go.set()
-        await eventually(lambda: len(gateway.commands_of("advise_item_bulk")) == 2)
-        second = max(handle for handle, tag in gateway.items.items() if tag == "A.B")
-        assert second != first["A.B"]
-        gateway.put(data_change(5, item_handle=second))
-        await eventually(lambda: notes.changes == [("A.B", 5)])
-        assert notes.link is Link.CONNECTED
+        gateway.put(Abort(grpc.StatusCode.NOT_FOUND, "no such session"))
+        await eventually(lambda: item_of(plant, "A.B") not in (0, first["A.B"]))
+        gateway.put(data_change(5, item_handle=item_of(plant, "A.B")))
+        await eventually(lambda: notes.link is Link.CONNECTED and "A.B" in dict(notes.all))
+        assert Link.RECONNECTING in [link for link, _ in notes.links]
         assert gateway.calls["OpenSession"] == 2
 
 
-async def test_the_session_of_a_lost_connection_is_closed_later(gateway: FakeGateway, notes: Notes) -> None:
-    """A session that could not be closed while the connection was away does not keep its worker for its lease."""
+async def test_a_gateway_that_is_not_there_yet_is_waited_for(gateway: FakeGateway, notes: Notes) -> None:
+    """Before the first connection, too; why there is none can be read at any time."""
+    gateway.script("OpenSession", *[Abort(grpc.StatusCode.UNAVAILABLE, "starting up")] * 2)
     async with running(gateway, notes) as plant:
+        await eventually(lambda: "starting up" in plant.problem)
+        await eventually(lambda: notes.link is Link.CONNECTED)
         await watch(plant, gateway, "A.B")
-        (former,) = [text for link, text in notes.links if link is Link.CONNECTED]
-        gateway.script("CloseSession", Abort(grpc.StatusCode.UNAVAILABLE, "away"))
-        gateway.put(Abort(grpc.StatusCode.UNAVAILABLE, "away"))
-        await eventually(lambda: gateway.calls["OpenSession"] == 2)
-        closed = [each.session_id for each in gateway.requests if isinstance(each, pb.CloseSessionRequest)]
-        assert closed == [former, former]
+    assert gateway.calls["OpenSession"] == 3
 
 
 async def test_pauses_between_attempts_grow(gateway: FakeGateway, notes: Notes) -> None:
@@ -193,8 +201,9 @@ async def test_pauses_between_attempts_grow(gateway: FakeGateway, notes: Notes) 
 
 
 async def test_lost_events_are_told(gateway: FakeGateway, notes: Notes) -> None:
-    """A gap marker of the stream reaches the listener with its number."""
-    async with running(gateway, notes):
+    """A gap of the stream reaches the listener with its number, before the values that are read again."""
+    async with running(gateway, notes) as plant:
+        await watch(plant, gateway, "A.B")
         gateway.put(pb.MxEvent(replay_gap=pb.ReplayGap(dropped_events=12)))
         await eventually(lambda: notes.lost == [12])
 

@@ -14,7 +14,7 @@ from tests.support.clock import ManualClock
 
 from mxgateway import to_mx_value
 
-from .fake_plant import change
+from .fake_plant import change, changed
 
 SCREENS = Path(__file__).parent / "screens"
 
@@ -28,19 +28,19 @@ async def test_the_main_screen_looks_as_pinned(open_app: Any, clock: ManualClock
         tag = "TestMachine_001"
         screen.app.values_came(
             [
-                (f"{tag}.ProtectedValue", change(to_mx_value(True))),
-                (f"{tag}.TestFloat", change(to_mx_value(47.25), quality=64)),
+                changed(f"{tag}.ProtectedValue", change(to_mx_value(True))),
+                changed(f"{tag}.TestFloat", change(to_mx_value(47.25), quality=64)),
             ]
         )
         clock.advance(75)
         screen.app.values_came(
             [
-                (f"{tag}.TestChangingInt", change(to_mx_value(1234), at=1_700_000_071)),
-                (f"{tag}.TestString", change(to_mx_value("äöü"), quality=8, success=0, category=5, detail=5)),
+                changed(f"{tag}.TestChangingInt", change(to_mx_value(1234), at=1_700_000_071)),
+                changed(f"{tag}.TestString", change(to_mx_value("äöü"), quality=8, success=0, category=5, detail=5)),
             ]
         )
         clock.advance(4)
-        screen.app.values_came([(f"{tag}.TestChangingInt", change(to_mx_value(1235), at=1_700_000_079))])
+        screen.app.values_came([changed(f"{tag}.TestChangingInt", change(to_mx_value(1235), at=1_700_000_079))])
         await screen.settle()
         await screen.sees("1235")
         actual = screen.text() + "\n"
