@@ -54,7 +54,7 @@ test: $(VENV)/.dev-installed ## The tests, 5 to 10 minutes; installs 1 GB at fir
 test-wine: $(VENV)/.dev-installed ## The tests on COM, with a stand-in for MXAccess under Wine (root on Debian 12, once)
 	@$(COMPILE)
 	@tests/wine/lab/setup.sh
-	@tests/wine/lab/run.sh $(BIN)/python -m pytest tests/wine $(ARGS)
+	@tests/wine/lab/run.sh $(BIN)/python -m pytest -n 2 tests/wine $(ARGS)
 
 lint: $(VENV)/.dev-installed ## Style
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .

@@ -53,9 +53,9 @@ def plant_table(galaxy: Path) -> Path:
 
 @pytest.fixture
 def windows_python(plant_table: Path) -> RunWindowsPython:
-    """Runs the lab's Python with the project's code and the exported plant; variables by keyword."""
+    """Runs the lab's Python with the project's code and the exported plant; variables by keyword, `seconds` its limit."""
 
-    def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    def run(*arguments: str, seconds: str = "240", **variables: str) -> subprocess.CompletedProcess[str]:
         environment = {
             **os.environ,
             "PYTHONPATH": f"{winpath(ROOT / 'src')};{winpath(ROOT)}",
@@ -73,7 +73,7 @@ def windows_python(plant_table: Path) -> RunWindowsPython:
             errors="replace",
             env=environment,
             cwd=ROOT,
-            timeout=240,
+            timeout=float(seconds),
         )
 
     return run
