@@ -53,7 +53,7 @@ def plant_table(galaxy: Path) -> Path:
 
 @pytest.fixture
 def windows_python(plant_table: Path) -> RunWindowsPython:
-    """Runs the lab's Python with the project's code and the exported plant; variables by keyword, `seconds` its limit."""
+    """Runs the lab's Python with the project's code and the exported plant; `seconds` limits it."""
 
     def run(*arguments: str, seconds: str = "240", **variables: str) -> subprocess.CompletedProcess[str]:
         environment = {
