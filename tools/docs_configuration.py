@@ -30,6 +30,9 @@ flag), the setting's name and the remedy.
 ```toml title="gateway.toml"
 listen = "0.0.0.0:5001"
 
+[worker]
+backend = "com"
+
 [sessions]
 max_sessions = 32
 

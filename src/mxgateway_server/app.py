@@ -37,6 +37,7 @@ from mxgateway_server.upkeep import Duties, Upkeep
 from mxgateway_server.workers.containment import create_containment
 from mxgateway_server.workers.launcher import Launcher
 from mxgateway_server.workers.pool import WorkerPool
+from mxgateway_worker.backends import SIMULATED
 
 logger = get_logger(__name__)
 
@@ -119,6 +120,7 @@ class Gateway:
                     await parts.server.serving()
                     for endpoint in endpoints:
                         logger.info("listening", address=endpoint.address, tls=endpoint.is_tls)
+                    self._tell_of_simulation(parts.galaxy_name)
                     on_running(Running(tuple(endpoints), parts.galaxy_name, parts.status.take))
                     await self._stop.wait()
                     await self._end(parts)
@@ -204,6 +206,13 @@ class Gateway:
             ),
             background=(audit, galaxy, LoopLagLog(settings.logging.loop_lag_interval_seconds), upkeep, *keepers),
         )
+
+    def _tell_of_simulation(self, galaxy: str) -> None:
+        backend = self._settings.worker.backend
+        if backend in SIMULATED:
+            logger.warning(
+                "values_are_simulated", backend=backend, galaxy=galaxy, remedy="set worker.backend = com for a plant"
+            )
 
     async def _keep_certificate(self) -> CertificateKeeper | None:
         settings = self._settings

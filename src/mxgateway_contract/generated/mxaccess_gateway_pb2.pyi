@@ -488,12 +488,15 @@ class OpenSessionReply(_message.Message):
     DEFAULT_COMMAND_TIMEOUT_FIELD_NUMBER: _builtins.int
     PROTOCOL_STATUS_FIELD_NUMBER: _builtins.int
     GATEWAY_PROTOCOL_VERSION_FIELD_NUMBER: _builtins.int
+    IS_SIMULATED_FIELD_NUMBER: _builtins.int
     session_id: _builtins.str
     """`session-` and 32 hexadecimal digits."""
     backend_name: _builtins.str
     worker_process_id: _builtins.int
     worker_protocol_version: _builtins.int
     gateway_protocol_version: _builtins.int
+    is_simulated: _builtins.bool
+    """Whether the values are no plant's: the simulator's, or a recording's."""
     @_builtins.property
     def capabilities(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
@@ -511,10 +514,11 @@ class OpenSessionReply(_message.Message):
         default_command_timeout: _duration_pb2.Duration | None = ...,
         protocol_status: Global___ProtocolStatus | None = ...,
         gateway_protocol_version: _builtins.int = ...,
+        is_simulated: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["default_command_timeout", b"default_command_timeout", "protocol_status", b"protocol_status"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["backend_name", b"backend_name", "capabilities", b"capabilities", "default_command_timeout", b"default_command_timeout", "gateway_protocol_version", b"gateway_protocol_version", "protocol_status", b"protocol_status", "session_id", b"session_id", "worker_process_id", b"worker_process_id", "worker_protocol_version", b"worker_protocol_version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["backend_name", b"backend_name", "capabilities", b"capabilities", "default_command_timeout", b"default_command_timeout", "gateway_protocol_version", b"gateway_protocol_version", "is_simulated", b"is_simulated", "protocol_status", b"protocol_status", "session_id", b"session_id", "worker_process_id", b"worker_process_id", "worker_protocol_version", b"worker_protocol_version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

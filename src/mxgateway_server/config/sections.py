@@ -66,7 +66,8 @@ class WorkerSettings(Section):
     environment: dict[str, str] = Field(default_factory=dict, repr=False)
     """Variables that workers get beside what they need of the gateway's own."""
     backend: str = "simulator"
-    """Backend of sessions that ask for none: com (MXAccess itself, on Windows), simulator or replay."""
+    """Backend of sessions that ask for none: com (MXAccess itself, on Windows), simulator or replay. An address that
+    other machines reach is not served by the default: there the simulator has to be named."""
     allowed_backends: tuple[str, ...] = ()
     """Further backends that a session may ask for by name."""
     backend_options: dict[str, str] = Field(default_factory=dict, repr=False)

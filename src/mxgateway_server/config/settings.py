@@ -26,7 +26,7 @@ from mxgateway_server.config.sections import (
     TlsSettings,
     WorkerSettings,
 )
-from mxgateway_worker.backends import BACKENDS
+from mxgateway_worker.backends import BACKENDS, SIMULATED
 
 DEFAULT_LISTEN = "localhost:5001"
 DEFAULT_LISTEN_PLAINTEXT = "localhost:5000"
@@ -116,6 +116,7 @@ class Conflict:
 def conflicts(settings: Settings) -> Iterator[Conflict]:
     """What does not go together, each with the remedy."""
     yield from _endpoints(settings)
+    yield from _simulated(settings)
     yield from _backends(settings.worker)
     yield from _limits(settings.worker, settings.sessions)
     tls = settings.tls
@@ -143,6 +144,20 @@ def _endpoints(settings: Settings) -> Iterator[Conflict]:
                     f"authentication.mode = disabled needs loopback addresses, but {name} is {address}; "
                     "listen on localhost or set authentication.mode = api_key",
                 )
+
+
+def _simulated(settings: Settings) -> Iterator[Conflict]:
+    worker = settings.worker
+    if worker.command or worker.backend not in SIMULATED or "backend" in worker.model_fields_set:
+        return
+    for name, address in (("listen", settings.listen), ("listen_plaintext", settings.listen_plaintext)):
+        if address and not is_loopback(address):
+            yield Conflict(
+                (name, "worker.backend"),
+                f"{name} = {address} would offer SIMULATED values to other machines, and nobody asked for the "
+                'simulator; set worker.backend = "simulator" (--backend simulator) when that is meant, "com" in front of '
+                "a plant",
+            )
 
 
 def _backends(worker: WorkerSettings) -> Iterator[Conflict]:

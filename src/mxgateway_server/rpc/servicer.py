@@ -31,6 +31,7 @@ from mxgateway_server.rpc.errors import Context
 from mxgateway_server.rpc.opening import open_options
 from mxgateway_server.sessions.manager import SessionManager
 from mxgateway_server.workers.launcher import WorkerPlan
+from mxgateway_worker.backends import SIMULATED
 
 SERVICE = "mxaccess_gateway.v1.MxAccessGateway"
 CAPABILITIES = (
@@ -118,6 +119,7 @@ class GatewayServicer:
             capabilities=CAPABILITIES,
             protocol_status=pb.ProtocolStatus(code=pb.PROTOCOL_STATUS_CODE_OK),
             gateway_protocol_version=GATEWAY_PROTOCOL_VERSION,
+            is_simulated=worker.identity.backend_name in SIMULATED,
         )
         reply.default_command_timeout.FromNanoseconds(int(session.command_timeout * 1e9))
         if context.cancelled():

@@ -14,6 +14,9 @@ BACKENDS = {
 }
 """Name → `module:factory`."""
 
+SIMULATED = frozenset({"simulator", "replay"})
+"""Backends whose values are no plant's."""
+
 
 def load_factory(name: str) -> BackendFactory:
     """The factory of a registered backend, or of a `module:factory` path.

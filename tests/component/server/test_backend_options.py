@@ -10,6 +10,7 @@ from typing import Any
 import grpc
 import grpc.aio
 import pytest
+import structlog
 from tests.support.gateway import LiveGateway, fake_settings, live_gateway
 from tests.support.waiting import eventually
 
@@ -102,3 +103,20 @@ async def test_a_missing_option_is_none_of_the_callers(tmp_path: Path, galaxy: P
         code, text = await refusal(gateway, backend_options={"speed": "2"})
         assert code == grpc.StatusCode.UNAVAILABLE
         assert "needs the option file" in text
+
+
+async def test_simulated_values_are_told_to_the_operator_and_to_each_client(tmp_path: Path, galaxy: Path) -> None:
+    with structlog.testing.capture_logs() as lines:
+        async with simulated(tmp_path, galaxy, 0) as gateway:
+            reply = await gateway.stub.OpenSession(pb.OpenSessionRequest(), metadata=gateway.auth)
+            assert (reply.backend_name, reply.is_simulated) == ("simulator", True)
+    (line,) = (line for line in lines if line["event"] == "values_are_simulated")
+    assert (line["log_level"], line["galaxy"]) == ("warning", "reference")
+
+
+async def test_a_plants_values_are_not_called_simulated(tmp_path: Path) -> None:
+    with structlog.testing.capture_logs() as lines:
+        async with live_gateway(fake_settings(tmp_path)) as gateway:
+            reply = await gateway.stub.OpenSession(pb.OpenSessionRequest(), metadata=gateway.auth)
+            assert (reply.backend_name, reply.is_simulated) == ("fake", False)
+    assert "values_are_simulated" not in [line["event"] for line in lines]

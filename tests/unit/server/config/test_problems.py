@@ -62,7 +62,31 @@ def test_a_wrong_setting_is_named_with_the_remedy(flags: dict[str, object], word
 @pytest.mark.parametrize("address", ["localhost:5000", "127.0.0.1:0", "127.8.8.8:1", "[::1]:5000"])
 def test_plaintext_is_free_on_loopback_and_elsewhere_by_name(address: str) -> None:
     assert load(None, {"listen_plaintext": address}).listen_plaintext == address
-    load(None, {"listen_plaintext": "0.0.0.0:5000", "allow_remote_plaintext": True})
+    named = {"worker.backend": "simulator"}
+    load(None, {"listen_plaintext": "0.0.0.0:5000", "allow_remote_plaintext": True, **named})
+
+
+@pytest.mark.parametrize("address", ["0.0.0.0:5001", "[::]:5001", "192.168.1.5:5001", "gateway.plant.example:5001"])
+def test_simulated_values_are_offered_to_other_machines_only_by_name(
+    address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, more in (("listen", {}), ("listen_plaintext", {"allow_remote_plaintext": True})):
+        flags = {name: address, **more}
+        text = refused(None, flags)
+        assert "SIMULATED" in text
+        assert "worker.backend" in text
+        # Naming it is meaning it, whether by flag, file or variable, and even where it is the default's own name.
+        for backend in ("simulator", "replay", "com"):
+            load(None, {**flags, "worker.backend": backend})
+        file = tmp_path / "gateway.toml"
+        file.write_text('[worker]\nbackend = "simulator"\n', encoding="utf-8")
+        load(file, flags)
+        monkeypatch.setenv("MXGATEWAY__WORKER__BACKEND", "simulator")
+        load(None, flags)
+        monkeypatch.delenv("MXGATEWAY__WORKER__BACKEND")
+        # Whoever names another option of workers has not named the backend.
+        assert "SIMULATED" in refused(None, {**flags, "worker.pool_size": 1})
+    load(None, {"listen": "localhost:5001"})
 
 
 def test_each_mistake_is_told_with_its_place_and_conflicts_beside_single_ones(
