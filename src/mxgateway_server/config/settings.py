@@ -155,8 +155,8 @@ def _simulated(settings: Settings) -> Iterator[Conflict]:
             yield Conflict(
                 (name, "worker.backend"),
                 f"{name} = {address} would offer SIMULATED values to other machines, and nobody asked for the "
-                'simulator; set worker.backend = "simulator" (--backend simulator) when that is meant, "com" in front of '
-                "a plant",
+                'simulator; set worker.backend = "simulator" (--backend simulator) when that is meant, "com" in front '
+                "of a plant",
             )
 
 
