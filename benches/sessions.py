@@ -79,6 +79,7 @@ async def measure_sessions(sessions: int, seconds: float, template: str = "Tick1
     # The first of several reports in the time of measuring is left out: it begins with the opening of the sessions.
     settings = {
         "sessions.max_sessions": str(sessions),
+        "sessions.max_sessions_per_key": str(sessions),
         "logging.format": "json",
         "logging.loop_lag_interval_seconds": f"{seconds / 4.5:g}",
     }

@@ -55,6 +55,14 @@ class Calls:
         check_protocol(reply, "CloseSession", request.client_correlation_id)
         return reply
 
+    async def list_sessions(
+        self, request: pb.ListSessionsRequest, timeout: float | None = None
+    ) -> pb.ListSessionsReply:
+        reply: pb.ListSessionsReply = await self._connection.unary(
+            self._connection.stub.ListSessions, request, "ListSessions", timeout=timeout, idempotent=True
+        )
+        return reply
+
     async def invoke(self, request: pb.MxCommandRequest, timeout: float | None = None) -> pb.MxCommandReply:
         name = method_name(request.command.kind)
         reply: pb.MxCommandReply = await self._connection.unary(

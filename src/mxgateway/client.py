@@ -92,6 +92,7 @@ class GatewayClient:
         command_timeout: timedelta | float | None = None,
         backend_options: Mapping[str, str] | None = None,
         backpressure_policy: pb.BackpressurePolicy.ValueType = pb.BACKPRESSURE_POLICY_UNSPECIFIED,
+        keep_when_disconnected: bool = False,
         correlation_id: str = "",
     ) -> Session:
         """Opens a session, that is a worker process of one's own.
@@ -102,6 +103,8 @@ class GatewayClient:
             command_timeout: limit of each command in the gateway; None for the gateway's default (30 s).
             backend_options: options of the backend, where the gateway allows them.
             backpressure_policy: what the gateway does when this session's events are not taken fast enough.
+            keep_when_disconnected: True keeps the session while no connection of its client is there, until its lease
+                is over or somebody closes it: for another process that attaches to it later.
             correlation_id: empty for a new one.
 
         Raises:
@@ -114,6 +117,7 @@ class GatewayClient:
             client_correlation_id=correlation_id or next_correlation_id(),
             backend_options=backend_options or {},
             backpressure_policy=backpressure_policy,
+            keep_when_disconnected=keep_when_disconnected,
         )
         if command_timeout is not None:
             limit = Duration()
@@ -139,6 +143,19 @@ class GatewayClient:
         Nothing is sent. `capabilities` are those of the reply that opened it, where they are known.
         """
         return Session(self._calls, pb.OpenSessionReply(session_id=session_id, capabilities=capabilities))
+
+    async def list_sessions(self, *, own_only: bool = False) -> list[pb.SessionSummary]:
+        """The sessions of this key that are not closed, the oldest first; those of every key for an admin.
+
+        `attach_session(summary.session_id).close()` closes one.
+
+        Args:
+            own_only: leaves the sessions of other keys out, for admins too.
+
+        Raises:
+            MxGatewayError: they cannot be listed; an older gateway has no such call.
+        """
+        return list((await self._calls.list_sessions(pb.ListSessionsRequest(own_only=own_only))).sessions)
 
     def subscribe(
         self,
@@ -198,6 +215,12 @@ class GatewayClient:
         """CloseSession with the generated messages. Raises MxGatewayError."""
         return await self._calls.close_session(request, timeout)
 
+    async def list_sessions_raw(
+        self, request: pb.ListSessionsRequest, *, timeout: float | None = None
+    ) -> pb.ListSessionsReply:
+        """ListSessions with the generated messages; only where `list-sessions` is announced. Raises MxGatewayError."""
+        return await self._calls.list_sessions(request, timeout)
+
     async def invoke(self, request: pb.MxCommandRequest, *, timeout: float | None = None) -> pb.MxCommandReply:
         """Runs a command and checks the reply in full. Raises MxGatewayError; MxAccessError for MXAccess."""
         reply = await self._calls.invoke(request, timeout)
@@ -251,7 +274,7 @@ class GatewayClient:
     # ------------------------------------------------------------------------------------------------------ closing
 
     async def close(self) -> None:
-        """Closes the connection and ends all calls on it; sessions that are still open end with their lease.
+        """Closes the connection and ends all calls on it; the gateway ends sessions that are still open soon after.
 
         Idempotent.
         """

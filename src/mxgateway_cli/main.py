@@ -36,6 +36,7 @@ SECTIONS = {
     "Sessions and events": {
         "open-session": "sessions:open_session",
         "close-session": "sessions:close_session",
+        "sessions": "sessions:sessions",
         "session-state": "sessions:session_state",
         "ping": "sessions:ping",
         "worker-info": "sessions:worker_info",

@@ -19,5 +19,6 @@ MAX_AGGREGATE_EVENTS = 10_000
 
 CAPABILITY_EVENT_BATCHES = "event-batches"
 CAPABILITY_COMMAND_STREAM = "command-stream"
+CAPABILITY_LIST_SESSIONS = "list-sessions"
 CAPABILITY_BULK_READ = "bulk-read-commands"
 CAPABILITY_BULK_WRITE = "bulk-write-commands"

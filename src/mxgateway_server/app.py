@@ -18,6 +18,7 @@ from mxgateway_server.access.store import KeyStore
 from mxgateway_server.access.throttle import Throttle
 from mxgateway_server.certificates.keeper import CertificateKeeper
 from mxgateway_server.commands.gate import CommandGate
+from mxgateway_server.config.addresses import split_address
 from mxgateway_server.config.settings import Settings
 from mxgateway_server.galaxy import GalaxyComponent, GalaxyRepositoryService, SnapshotFile
 from mxgateway_server.galaxy.place import find_galaxy
@@ -25,6 +26,7 @@ from mxgateway_server.galaxy.service import SERVICE as GALAXY_SERVICE
 from mxgateway_server.galaxy.tag_lookup import GalaxyLookup
 from mxgateway_server.logs import get_logger
 from mxgateway_server.parts import Part
+from mxgateway_server.rpc.connections import ConnectionWatch, system_sockets
 from mxgateway_server.rpc.guard import Guard
 from mxgateway_server.rpc.live_streams import LiveStreams
 from mxgateway_server.rpc.server import Endpoint, RpcServer
@@ -68,6 +70,7 @@ class Parts:
     galaxy: GalaxyComponent
     galaxy_name: str
     streams: LiveStreams
+    connections: ConnectionWatch
     upkeep: Upkeep
     status: StatusReader
     background: tuple[Part, ...]
@@ -113,6 +116,7 @@ class Gateway:
         async with AsyncExitStack() as stack:
             parts = self.parts = await self._assemble(stack)
             endpoints = await parts.server.start(parts.certificate)
+            parts.connections.listen_on(split_address(endpoint.address)[1] for endpoint in endpoints)
             try:
                 async with asyncio.TaskGroup() as group:
                     for part in (*parts.background, parts.sessions, parts.pool):
@@ -149,6 +153,7 @@ class Gateway:
         stack.callback(containment.close)
 
         streams = LiveStreams()
+        connections = ConnectionWatch(system_sockets())
         audit = AuditLog(store, clock)
         authenticator = self._authenticator(store)
         launcher = Launcher(
@@ -181,6 +186,7 @@ class Gateway:
             store=store,
             authenticator=authenticator,
             streams=streams,
+            connections=connections,
         )
         upkeep = Upkeep(duties.all())
         keepers = () if certificate is None else (certificate,)
@@ -193,6 +199,7 @@ class Gateway:
             galaxy=galaxy,
             galaxy_name=place.name,
             streams=streams,
+            connections=connections,
             upkeep=upkeep,
             status=StatusReader(
                 clock,

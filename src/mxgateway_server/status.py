@@ -90,6 +90,8 @@ class SessionStatus:
         age_seconds: since it was opened.
         idle_seconds: since its last call, or the beginning or end of a stream.
         attached_streams: streams of commands and events that run on it.
+        is_connected: whether a connection of its client is there, as far as can be told.
+        is_kept: whether it stays while none is.
         commands_under_way: commands that wait for their reply.
         commands_started: commands so far.
         events_received: events from its worker so far.
@@ -107,6 +109,8 @@ class SessionStatus:
     age_seconds: float
     idle_seconds: float
     attached_streams: int
+    is_connected: bool
+    is_kept: bool
     commands_under_way: int
     commands_started: int
     events_received: int
@@ -284,6 +288,8 @@ def session_status(session: Session, now: float) -> SessionStatus:
         age_seconds=_seconds(now - record.opened_at),
         idle_seconds=_seconds(now - record.last_activity),
         attached_streams=record.attached_streams,
+        is_connected=record.is_connected,
+        is_kept=record.is_kept,
         commands_under_way=record.calls_waiting,
         commands_started=session.commands_started,
         events_received=session.events_received,

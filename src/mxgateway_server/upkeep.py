@@ -17,6 +17,7 @@ from mxgateway_server.access.store import KeyStore
 from mxgateway_server.config.settings import Settings
 from mxgateway_server.logs import get_logger
 from mxgateway_server.parts import work_until
+from mxgateway_server.rpc.connections import ConnectionWatch
 from mxgateway_server.rpc.live_streams import LiveStreams
 from mxgateway_server.sessions.manager import SessionManager
 from mxgateway_server.workers.pool import WorkerPool
@@ -25,6 +26,7 @@ from mxgateway_server.workers.watchdog import StallGuard
 logger = get_logger(__name__)
 
 WORKER_CHECK_SECONDS = 1.0
+CONNECTION_CHECK_SECONDS = 1.0
 KEY_CHECK_SECONDS = 5.0
 AUDIT_PRUNE_SECONDS = 3600.0
 _DAY_NS = 86_400 * 1_000_000_000
@@ -103,6 +105,7 @@ class Duties:
         store: KeyStore,
         authenticator: Authenticator | None,
         streams: LiveStreams,
+        connections: ConnectionWatch,
     ) -> None:
         self._settings = settings
         self._clock = clock
@@ -111,6 +114,7 @@ class Duties:
         self._store = store
         self._authenticator = authenticator
         self._streams = streams
+        self._connections = connections
         allowance = 2 * settings.worker.heartbeat_interval_seconds
         self._stalls = StallGuard(WORKER_CHECK_SECONDS, allowance, clock.monotonic())
 
@@ -118,6 +122,7 @@ class Duties:
         """Each duty that these settings ask for."""
         duties = [
             Duty(name="check-workers", period=WORKER_CHECK_SECONDS, work=self.check_workers),
+            Duty(name="watch-connections", period=CONNECTION_CHECK_SECONDS, work=self.watch_connections),
             Duty(
                 name="sweep-sessions",
                 period=self._settings.sessions.lease_sweep_interval_seconds,
@@ -136,6 +141,11 @@ class Duties:
         if self._stalls.may_judge(self._clock.monotonic()):
             self._sessions.check_workers()
             self._pool.check()
+
+    async def watch_connections(self) -> None:
+        """Looks which connections are open; sessions whose clients are gone for longer than their grace end."""
+        self._connections.look()
+        self._sessions.look_for_peers(self._connections.is_open)
 
     async def sweep_sessions(self) -> None:
         """Closes sessions whose time is over."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 from mxgateway_server.certificates.automatic import AutomaticCertificate
@@ -108,12 +109,17 @@ def worker_plan(settings: Settings, place: GalaxyPlace) -> WorkerPlan:
     )
 
 
+def share_of_key(max_sessions: int) -> int:
+    """Sessions that one key may have when nothing else is said: three quarters of all, so that others find room."""
+    return math.ceil(max_sessions * 3 / 4)
+
+
 def session_options(settings: Settings) -> SessionOptions:
     """Bounds of the gateway's sessions."""
     sessions, events = settings.sessions, settings.events
     return SessionOptions(
         max_sessions=sessions.max_sessions,
-        max_sessions_per_key=sessions.max_sessions_per_key,
+        max_sessions_per_key=sessions.max_sessions_per_key or share_of_key(sessions.max_sessions),
         limits=SessionLimits(lease=sessions.default_lease_seconds, detach_grace=sessions.detach_grace_seconds),
         ring=RingLimits(
             delivered_events=events.replay_buffer_capacity,

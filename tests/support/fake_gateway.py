@@ -152,6 +152,11 @@ class FakeGateway(MxAccessGatewayServicer, GalaxyRepositoryServicer):
             session_id=request.session_id, final_state=pb.SESSION_STATE_CLOSED, protocol_status=ok()
         )
 
+    async def ListSessions(self, request: Any, context: Any) -> Any:
+        return await self._begin("ListSessions", request, context) or pb.ListSessionsReply(
+            max_sessions=64, max_sessions_of_key=48
+        )
+
     async def Invoke(self, request: Any, context: Any) -> Any:
         self.commands.append(request)
         if (scripted := await self._begin("Invoke", request, context)) is not None:

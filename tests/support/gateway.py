@@ -16,7 +16,7 @@ import grpc.aio
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway.generated import mxaccess_gateway_pb2_grpc as pb_grpc
 from mxgateway_contract.commands import COMMANDS, Scope
-from mxgateway_protocol.clock import SystemClock
+from mxgateway_protocol.clock import Clock, SystemClock
 from mxgateway_server.access.constraints import FREE, Constraints
 from mxgateway_server.access.keys import load_pepper
 from mxgateway_server.access.store import KeyStore
@@ -141,10 +141,12 @@ def command(kind: str, **payload: Any) -> pb.MxCommand:
 
 
 @asynccontextmanager
-async def live_gateway(settings: Settings, scopes: list[str] | None = None) -> AsyncIterator[LiveGateway]:
+async def live_gateway(
+    settings: Settings, scopes: list[str] | None = None, clock: Clock | None = None
+) -> AsyncIterator[LiveGateway]:
     """A gateway that runs until the block ends, and a key for it."""
     key = await create_key(settings, "tester", scopes or ALL_SCOPES)
-    gateway = Gateway(settings)
+    gateway = Gateway(settings, clock)
     started: asyncio.Future[Running] = asyncio.get_running_loop().create_future()
     async with asyncio.TaskGroup() as group:
         task = group.create_task(gateway.run(started.set_result))

@@ -79,6 +79,7 @@ class GatewayClient(ConnectionFacade[aio.GatewayClient]):
         command_timeout: timedelta | float | None = None,
         backend_options: Mapping[str, str] | None = None,
         backpressure_policy: pb.BackpressurePolicy.ValueType = pb.BACKPRESSURE_POLICY_UNSPECIFIED,
+        keep_when_disconnected: bool = False,
         correlation_id: str = "",
     ) -> Session:
         """Opens a session, that is a worker process of one's own.
@@ -93,6 +94,7 @@ class GatewayClient(ConnectionFacade[aio.GatewayClient]):
                     command_timeout=command_timeout,
                     backend_options=backend_options,
                     backpressure_policy=backpressure_policy,
+                    keep_when_disconnected=keep_when_disconnected,
                     correlation_id=correlation_id,
                 )
             )
@@ -104,6 +106,13 @@ class GatewayClient(ConnectionFacade[aio.GatewayClient]):
         The blocking form of `mxgateway.GatewayClient.attach_session`, see there.
         """
         return Session._of(self._call(lambda: self._async.attach_session(session_id, capabilities=capabilities)))
+
+    def list_sessions(self, *, own_only: bool = False) -> list[pb.SessionSummary]:
+        """The sessions of this key that are not closed, the oldest first; those of every key for an admin.
+
+        The blocking form of `mxgateway.GatewayClient.list_sessions`, see there.
+        """
+        return self._run(lambda: self._async.list_sessions(own_only=own_only))
 
     def subscribe(
         self,
@@ -151,6 +160,15 @@ class GatewayClient(ConnectionFacade[aio.GatewayClient]):
         The blocking form of `mxgateway.GatewayClient.close_session_raw`, see there.
         """
         return self._run(lambda: self._async.close_session_raw(request, timeout=timeout))
+
+    def list_sessions_raw(
+        self, request: pb.ListSessionsRequest, *, timeout: float | None = None
+    ) -> pb.ListSessionsReply:
+        """ListSessions with the generated messages; only where `list-sessions` is announced. Raises MxGatewayError.
+
+        The blocking form of `mxgateway.GatewayClient.list_sessions_raw`, see there.
+        """
+        return self._run(lambda: self._async.list_sessions_raw(request, timeout=timeout))
 
     def invoke(self, request: pb.MxCommandRequest, *, timeout: float | None = None) -> pb.MxCommandReply:
         """Runs a command and checks the reply in full. Raises MxGatewayError; MxAccessError for MXAccess.

@@ -19,7 +19,7 @@ from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 )
 @connected()
 def open_session(connection: Connection, client_session_name: str, backend: str, command_timeout: float | None) -> None:
-    """Opens a session and leaves it open; it ends with close-session or with its lease.
+    """Opens a session and leaves it open; it ends with close-session, or with its lease after half an hour unused.
 
     \b
     Example:
@@ -28,7 +28,11 @@ def open_session(connection: Connection, client_session_name: str, backend: str,
 
     async def body(client: GatewayClient) -> pb.OpenSessionReply:
         session = await client.open_session(
-            client_session_name=client_session_name, requested_backend=backend, command_timeout=command_timeout
+            client_session_name=client_session_name,
+            requested_backend=backend,
+            command_timeout=command_timeout,
+            # The next command is another process: the session has to outlive this one's connection.
+            keep_when_disconnected=True,
         )
         return session.raw
 
@@ -49,6 +53,58 @@ def close_session(connection: Connection, session_id: str) -> None:
     reply = connection.run(lambda client: client.attach_session(session_id).close())
     state = pb.SessionState.Name(reply.final_state).removeprefix("SESSION_STATE_").lower()
     emit_message(reply, connection.output_json, f"session {session_id} {state}")
+
+
+@click.command()
+@click.option("--own", is_flag=True, help="Leave the sessions of other keys out, for an admin too.")
+@click.option("--close", "close_ids", metavar="ID", multiple=True, help="Close this session; may be repeated.")
+@click.option("--close-own", is_flag=True, help="Close every session of this key.")
+@connected()
+def sessions(connection: Connection, own: bool, close_ids: tuple[str, ...], close_own: bool) -> None:
+    """Lists the open sessions of this key, all of them for an admin, and closes those that are not wanted.
+
+    \b
+    Examples:
+      mxgw-py sessions
+      mxgw-py sessions --close session-0123456789abcdef0123456789abcdef
+      mxgw-py sessions --close-own --json
+    """
+
+    async def body(client: GatewayClient) -> tuple[pb.ListSessionsReply, list[str]]:
+        unwanted = list(close_ids)
+        if close_own:
+            listed = await client.list_sessions(own_only=True)
+            unwanted += [each.session_id for each in listed if each.session_id not in unwanted]
+        for session_id in unwanted:
+            await client.attach_session(session_id).close()
+        return await client.list_sessions_raw(pb.ListSessionsRequest(own_only=own)), unwanted
+
+    reply, closed = connection.run(body)
+    payload = {**proto_dict(reply), "closed": closed}
+    emit(payload, connection.output_json, [f"session {each} closed" for each in closed] + _lines(reply))
+
+
+def _lines(reply: pb.ListSessionsReply) -> list[str]:
+    if not reply.sessions:
+        return ["no open sessions"]
+    return [_line(each) for each in reply.sessions]
+
+
+def _line(session: pb.SessionSummary) -> str:
+    state = pb.SessionState.Name(session.state).removeprefix("SESSION_STATE_").lower()
+    if session.fault_reason:
+        state = f"{state} ({session.fault_reason})"
+    whose = "" if session.is_own else f", of key {session.owner_key_id}"
+    presence = "connected" if session.is_connected else "client gone"
+    if session.keep_when_disconnected:
+        presence += ", kept"
+    opened = session.opened_at.ToDatetime().isoformat(timespec="seconds")
+    idle = session.idle_time.ToNanoseconds() / 1e9
+    return (
+        f"{session.session_id}  {session.client_session_name or '(no name)'}  {state}{whose}, {presence}, "
+        f"opened {opened}Z, idle {idle:.0f} s, {session.attached_streams} streams, {session.items} items, "
+        f"{session.backend_name} pid {session.worker_process_id}"
+    )
 
 
 @click.command()

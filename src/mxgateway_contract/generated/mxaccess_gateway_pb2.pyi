@@ -443,6 +443,7 @@ class OpenSessionRequest(_message.Message):
     COMMAND_TIMEOUT_FIELD_NUMBER: _builtins.int
     BACKEND_OPTIONS_FIELD_NUMBER: _builtins.int
     BACKPRESSURE_POLICY_FIELD_NUMBER: _builtins.int
+    KEEP_WHEN_DISCONNECTED_FIELD_NUMBER: _builtins.int
     requested_backend: _builtins.str
     """Backend asked for: empty for the gateway's default, else a name such as `simulator`, `com` or `replay`."""
     client_session_name: _builtins.str
@@ -450,6 +451,10 @@ class OpenSessionRequest(_message.Message):
     client_correlation_id: _builtins.str
     backpressure_policy: Global___BackpressurePolicy.ValueType
     """What the gateway does when this session's events are not taken fast enough; unspecified for the gateway's default."""
+    keep_when_disconnected: _builtins.bool
+    """The session stays open while none of its client's connections is there, until its lease is over or somebody closes
+    it: for tools that open a session in one run and use it in the next. Else it ends soon after its client is gone.
+    """
     @_builtins.property
     def command_timeout(self) -> _duration_pb2.Duration:
         """Time limit of each command; absent for the gateway's default."""
@@ -467,10 +472,11 @@ class OpenSessionRequest(_message.Message):
         command_timeout: _duration_pb2.Duration | None = ...,
         backend_options: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         backpressure_policy: Global___BackpressurePolicy.ValueType = ...,
+        keep_when_disconnected: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["command_timeout", b"command_timeout"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["backend_options", b"backend_options", "backpressure_policy", b"backpressure_policy", "client_correlation_id", b"client_correlation_id", "client_session_name", b"client_session_name", "command_timeout", b"command_timeout", "requested_backend", b"requested_backend"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["backend_options", b"backend_options", "backpressure_policy", b"backpressure_policy", "client_correlation_id", b"client_correlation_id", "client_session_name", b"client_session_name", "command_timeout", b"command_timeout", "keep_when_disconnected", b"keep_when_disconnected", "requested_backend", b"requested_backend"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -571,6 +577,124 @@ class CloseSessionReply(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CloseSessionReply: _TypeAlias = CloseSessionReply  # noqa: Y015
+
+@_typing.final
+class ListSessionsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OWN_ONLY_FIELD_NUMBER: _builtins.int
+    own_only: _builtins.bool
+    """Leaves the sessions of other keys out, for admins too."""
+    def __init__(
+        self,
+        *,
+        own_only: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["own_only", b"own_only"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListSessionsRequest: _TypeAlias = ListSessionsRequest  # noqa: Y015
+
+@_typing.final
+class ListSessionsReply(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SESSIONS_FIELD_NUMBER: _builtins.int
+    MAX_SESSIONS_FIELD_NUMBER: _builtins.int
+    MAX_SESSIONS_OF_KEY_FIELD_NUMBER: _builtins.int
+    max_sessions: _builtins.int
+    """Sessions that there may be at once, in the gateway and of this key."""
+    max_sessions_of_key: _builtins.int
+    @_builtins.property
+    def sessions(self) -> _containers.RepeatedCompositeFieldContainer[Global___SessionSummary]: ...
+    def __init__(
+        self,
+        *,
+        sessions: _abc.Iterable[Global___SessionSummary] | None = ...,
+        max_sessions: _builtins.int = ...,
+        max_sessions_of_key: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["max_sessions", b"max_sessions", "max_sessions_of_key", b"max_sessions_of_key", "sessions", b"sessions"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListSessionsReply: _TypeAlias = ListSessionsReply  # noqa: Y015
+
+@_typing.final
+class SessionSummary(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SESSION_ID_FIELD_NUMBER: _builtins.int
+    CLIENT_SESSION_NAME_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    OWNER_KEY_ID_FIELD_NUMBER: _builtins.int
+    IS_OWN_FIELD_NUMBER: _builtins.int
+    OPENED_AT_FIELD_NUMBER: _builtins.int
+    IDLE_TIME_FIELD_NUMBER: _builtins.int
+    ATTACHED_STREAMS_FIELD_NUMBER: _builtins.int
+    ITEMS_FIELD_NUMBER: _builtins.int
+    BACKEND_NAME_FIELD_NUMBER: _builtins.int
+    WORKER_PROCESS_ID_FIELD_NUMBER: _builtins.int
+    KEEP_WHEN_DISCONNECTED_FIELD_NUMBER: _builtins.int
+    IS_CONNECTED_FIELD_NUMBER: _builtins.int
+    FAULT_REASON_FIELD_NUMBER: _builtins.int
+    FAULT_MESSAGE_FIELD_NUMBER: _builtins.int
+    session_id: _builtins.str
+    client_session_name: _builtins.str
+    state: Global___SessionState.ValueType
+    owner_key_id: _builtins.str
+    """Id of the key that opened it."""
+    is_own: _builtins.bool
+    """Whether that is the caller's."""
+    attached_streams: _builtins.int
+    """Streams of commands and events that run on it."""
+    items: _builtins.int
+    backend_name: _builtins.str
+    worker_process_id: _builtins.int
+    keep_when_disconnected: _builtins.bool
+    """Whether it stays while its client is not connected."""
+    is_connected: _builtins.bool
+    """Whether a connection of its client is there, as far as the gateway can tell."""
+    fault_reason: _builtins.str
+    """Why it has failed: the reason word and the text; empty when it has not."""
+    fault_message: _builtins.str
+    @_builtins.property
+    def opened_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def idle_time(self) -> _duration_pb2.Duration:
+        """Since its last call, or the beginning or end of a stream."""
+
+    def __init__(
+        self,
+        *,
+        session_id: _builtins.str = ...,
+        client_session_name: _builtins.str = ...,
+        state: Global___SessionState.ValueType = ...,
+        owner_key_id: _builtins.str = ...,
+        is_own: _builtins.bool = ...,
+        opened_at: _timestamp_pb2.Timestamp | None = ...,
+        idle_time: _duration_pb2.Duration | None = ...,
+        attached_streams: _builtins.int = ...,
+        items: _builtins.int = ...,
+        backend_name: _builtins.str = ...,
+        worker_process_id: _builtins.int = ...,
+        keep_when_disconnected: _builtins.bool = ...,
+        is_connected: _builtins.bool = ...,
+        fault_reason: _builtins.str = ...,
+        fault_message: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["idle_time", b"idle_time", "opened_at", b"opened_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attached_streams", b"attached_streams", "backend_name", b"backend_name", "client_session_name", b"client_session_name", "fault_message", b"fault_message", "fault_reason", b"fault_reason", "idle_time", b"idle_time", "is_connected", b"is_connected", "is_own", b"is_own", "items", b"items", "keep_when_disconnected", b"keep_when_disconnected", "opened_at", b"opened_at", "owner_key_id", b"owner_key_id", "session_id", b"session_id", "state", b"state", "worker_process_id", b"worker_process_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SessionSummary: _TypeAlias = SessionSummary  # noqa: Y015
 
 @_typing.final
 class StreamEventsRequest(_message.Message):

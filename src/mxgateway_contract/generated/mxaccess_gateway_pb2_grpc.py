@@ -79,6 +79,11 @@ class MxAccessGatewayStub(object):
                 request_serializer=mxaccess__gateway__pb2.MxCommandBatch.SerializeToString,
                 response_deserializer=mxaccess__gateway__pb2.MxCommandReplyBatch.FromString,
                 _registered_method=True)
+        self.ListSessions = channel.unary_unary(
+                '/mxaccess_gateway.v1.MxAccessGateway/ListSessions',
+                request_serializer=mxaccess__gateway__pb2.ListSessionsRequest.SerializeToString,
+                response_deserializer=mxaccess__gateway__pb2.ListSessionsReply.FromString,
+                _registered_method=True)
 
 
 class MxAccessGatewayServicer(object):
@@ -148,6 +153,14 @@ class MxAccessGatewayServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListSessions(self, request, context):
+        """The caller's sessions that are not closed, the oldest first; every caller's for an admin. Announced by the
+        capability `list-sessions`.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_MxAccessGatewayServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -195,6 +208,11 @@ def add_MxAccessGatewayServicer_to_server(servicer, server):
                     servicer.InvokeStream,
                     request_deserializer=mxaccess__gateway__pb2.MxCommandBatch.FromString,
                     response_serializer=mxaccess__gateway__pb2.MxCommandReplyBatch.SerializeToString,
+            ),
+            'ListSessions': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListSessions,
+                    request_deserializer=mxaccess__gateway__pb2.ListSessionsRequest.FromString,
+                    response_serializer=mxaccess__gateway__pb2.ListSessionsReply.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -440,6 +458,33 @@ class MxAccessGateway(object):
             '/mxaccess_gateway.v1.MxAccessGateway/InvokeStream',
             mxaccess__gateway__pb2.MxCommandBatch.SerializeToString,
             mxaccess__gateway__pb2.MxCommandReplyBatch.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListSessions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/mxaccess_gateway.v1.MxAccessGateway/ListSessions',
+            mxaccess__gateway__pb2.ListSessionsRequest.SerializeToString,
+            mxaccess__gateway__pb2.ListSessionsReply.FromString,
             options,
             channel_credentials,
             insecure,

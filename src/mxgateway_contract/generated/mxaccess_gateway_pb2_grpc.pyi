@@ -55,6 +55,10 @@ class MxAccessGatewayStub:
     """Commands of one session, pipelined; everything that waits travels in one message each way.
     Announced by the capability `command-stream`.
     """
+    ListSessions: _grpc.UnaryUnaryMultiCallable[_mxaccess_gateway_pb2.ListSessionsRequest, _mxaccess_gateway_pb2.ListSessionsReply]
+    """The caller's sessions that are not closed, the oldest first; every caller's for an admin. Announced by the
+    capability `list-sessions`.
+    """
 
 @_typing.type_check_only
 class MxAccessGatewayAsyncStub(MxAccessGatewayStub):
@@ -78,6 +82,10 @@ class MxAccessGatewayAsyncStub(MxAccessGatewayStub):
     InvokeStream: _aio.StreamStreamMultiCallable[_mxaccess_gateway_pb2.MxCommandBatch, _mxaccess_gateway_pb2.MxCommandReplyBatch]  # type: ignore[assignment]
     """Commands of one session, pipelined; everything that waits travels in one message each way.
     Announced by the capability `command-stream`.
+    """
+    ListSessions: _aio.UnaryUnaryMultiCallable[_mxaccess_gateway_pb2.ListSessionsRequest, _mxaccess_gateway_pb2.ListSessionsReply]  # type: ignore[assignment]
+    """The caller's sessions that are not closed, the oldest first; every caller's for an admin. Announced by the
+    capability `list-sessions`.
     """
 
 class MxAccessGatewayServicer(metaclass=_abc_1.ABCMeta):
@@ -153,6 +161,16 @@ class MxAccessGatewayServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_abc.Iterator[_mxaccess_gateway_pb2.MxCommandReplyBatch], _abc.AsyncIterator[_mxaccess_gateway_pb2.MxCommandReplyBatch]]:
         """Commands of one session, pipelined; everything that waits travels in one message each way.
         Announced by the capability `command-stream`.
+        """
+
+    @_abc_1.abstractmethod
+    def ListSessions(
+        self,
+        request: _mxaccess_gateway_pb2.ListSessionsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_mxaccess_gateway_pb2.ListSessionsReply, _abc.Awaitable[_mxaccess_gateway_pb2.ListSessionsReply]]:
+        """The caller's sessions that are not closed, the oldest first; every caller's for an admin. Announced by the
+        capability `list-sessions`.
         """
 
 def add_MxAccessGatewayServicer_to_server(servicer: MxAccessGatewayServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

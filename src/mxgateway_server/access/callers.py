@@ -17,12 +17,14 @@ class CallInfo:
         address: the peer, as host without port.
         method: full method name.
         correlation_id: from `x-correlation-id`, or made here.
+        peer: the connection, as gRPC names it; a client has one or a few at a time.
     """
 
     caller: Caller
     address: str
     method: str
     correlation_id: str
+    peer: str = ""
 
 
 _CURRENT: ContextVar[CallInfo] = ContextVar("mxgateway_call")

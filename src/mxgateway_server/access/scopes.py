@@ -33,6 +33,7 @@ PER_COMMAND: ScopeSet = frozenset(command.scope for command in COMMANDS.values()
 """For RPCs that carry commands: a key with none of these cannot pass any kind; each command is checked by itself."""
 
 _OPEN = frozenset({Scope.SESSION_OPEN})
+_OWN_SESSIONS = frozenset({Scope.SESSION_OPEN, Scope.SESSION_CLOSE, Scope.ADMIN})
 _CLOSE = frozenset({Scope.SESSION_CLOSE})
 _WRITE = frozenset({Scope.INVOKE_WRITE})
 _EVENTS = frozenset({Scope.EVENTS_READ})
@@ -44,6 +45,7 @@ _GALAXY = "/galaxy_repository.v1.GalaxyRepository/"
 RPC_SCOPES: dict[str, ScopeSet] = {
     _GATEWAY + "OpenSession": _OPEN,
     _GATEWAY + "CloseSession": _CLOSE,
+    _GATEWAY + "ListSessions": _OWN_SESSIONS,
     _GATEWAY + "Invoke": PER_COMMAND,
     _GATEWAY + "InvokeStream": PER_COMMAND,
     _GATEWAY + "StreamEvents": _EVENTS,

@@ -104,7 +104,7 @@ class SessionSettings(Section):
     max_sessions: int = Field(default=64, ge=1)
     """Sessions that may be open at once, of all callers together; each has a worker process of its own."""
     max_sessions_per_key: int = Field(default=0, ge=0)
-    """Sessions that one key may have at once; 0 for no limit of its own."""
+    """Sessions that one key may have at once; 0 for three quarters of `max_sessions`, so that others find room."""
     max_pending_commands_per_session: int = Field(default=128, ge=1)
     """Commands under way on one session; more fail at once."""
     default_lease_seconds: float = Field(default=1800.0, gt=0)
@@ -112,7 +112,8 @@ class SessionSettings(Section):
     lease_sweep_interval_seconds: float = Field(default=30.0, gt=0)
     """How often leases are looked at: a session ends at most so much later than its lease."""
     detach_grace_seconds: float = Field(default=30.0, ge=0)
-    """Life of a session after its last stream broke off, unless a call comes; 0 for the lease only."""
+    """Life of a session after its last stream broke off, or its client's last connection is gone, unless a call comes;
+    0 for the lease only, which also rules sessions whose owner asked to keep them."""
     allow_multiple_event_subscribers: bool = True
     """Whether a session may have several event streams at once."""
     max_event_subscribers_per_session: int = Field(default=8, ge=1)

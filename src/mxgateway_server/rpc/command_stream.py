@@ -55,7 +55,7 @@ class CommandStream:
         check_session_id(first.session_id)
         session = self._manager.find(first.session_id, self._call.caller)
         session.record.require_ready()
-        session.record.attach(self._clock.monotonic())
+        session.record.attach(self._clock.monotonic(), self._call.peer)
         try:
             await context.send_initial_metadata(())
             async with asyncio.TaskGroup() as group:

@@ -150,7 +150,9 @@ class Guard:
             except Exception:
                 logger.exception("key_check_failed", correlation_id=correlation_id)
                 await abort(context, _unchecked(), correlation_id)
-        call = CallInfo(caller=caller, address=address, method=method, correlation_id=correlation_id)
+        call = CallInfo(
+            caller=caller, address=address, method=method, correlation_id=correlation_id, peer=context.peer()
+        )
         if not allows(caller.scopes, needed):
             error_text = f"this method needs the scope {' or '.join(sorted(needed))}, which this API key does not have"
             self._audit.add(

@@ -67,4 +67,5 @@ def open_options(request: pb.OpenSessionRequest, settings: Settings, plan: Worke
         name=request.client_session_name,
         policy=request.backpressure_policy,
         options=options,
+        is_kept=request.keep_when_disconnected,
     )

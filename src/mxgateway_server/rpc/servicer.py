@@ -14,6 +14,7 @@ from mxgateway_contract.constants import (
     CAPABILITY_BULK_WRITE,
     CAPABILITY_COMMAND_STREAM,
     CAPABILITY_EVENT_BATCHES,
+    CAPABILITY_LIST_SESSIONS,
     GATEWAY_PROTOCOL_VERSION,
 )
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
@@ -30,6 +31,7 @@ from mxgateway_server.rpc.command_stream import CommandStream
 from mxgateway_server.rpc.errors import Context
 from mxgateway_server.rpc.opening import open_options
 from mxgateway_server.sessions.manager import SessionManager
+from mxgateway_server.sessions.summary import summary
 from mxgateway_server.workers.launcher import WorkerPlan
 from mxgateway_worker.backends import SIMULATED
 
@@ -39,6 +41,7 @@ CAPABILITIES = (
     CAPABILITY_BULK_WRITE,
     CAPABILITY_EVENT_BATCHES,
     CAPABILITY_COMMAND_STREAM,
+    CAPABILITY_LIST_SESSIONS,
 )
 
 
@@ -76,6 +79,9 @@ class GatewayServicer:
             "CloseSession": unary(
                 self.close_session, pb.CloseSessionRequest.FromString, pb.CloseSessionReply.SerializeToString
             ),
+            "ListSessions": unary(
+                self.list_sessions, pb.ListSessionsRequest.FromString, pb.ListSessionsReply.SerializeToString
+            ),
             "Invoke": unary(self.invoke, pb.MxCommandRequest.FromString, None),
             "InvokeStream": grpc.stream_stream_rpc_method_handler(
                 self.invoke_stream, pb.MxCommandBatch.FromString, None
@@ -107,7 +113,7 @@ class GatewayServicer:
         if call.caller.constraints.limits_tags:
             # Commands cannot wait, and would be refused: right after a start, to clients that come back.
             await self._galaxy_settled()
-        session = await self._manager.open(call.caller, wanted)
+        session = await self._manager.open(call.caller, wanted, call.peer)
         worker = session.worker
         assert worker is not None
         assert worker.identity is not None
@@ -139,6 +145,15 @@ class GatewayServicer:
             status = pb.ProtocolStatus(code=error.protocol_code, message=str(error))
         return pb.CloseSessionReply(session_id=request.session_id, final_state=state, protocol_status=status)
 
+    async def list_sessions(self, request: pb.ListSessionsRequest, context: Context) -> pb.ListSessionsReply:
+        caller, now = current_call().caller, self._clock.monotonic()
+        listed = (summary(session, caller, now) for session in self._manager.visible_to(caller))
+        return pb.ListSessionsReply(
+            sessions=[each for each in listed if each.is_own or not request.own_only],
+            max_sessions=self._manager.max_sessions,
+            max_sessions_of_key=self._manager.max_sessions_per_key,
+        )
+
     # ------------------------------------------------------------------------------------------------------ commands
 
     async def invoke(self, request: pb.MxCommandRequest, context: Context) -> bytes:
@@ -150,6 +165,7 @@ class GatewayServicer:
         remaining = context.time_remaining()
         if remaining is not None:
             timeout = max(0.001, min(timeout, remaining))
+        session.record.met(call.peer)
         admitted = self._gate.admit(session, checked, call, timeout)
         try:
             await admitted.future
@@ -192,7 +208,7 @@ class GatewayServicer:
             limits,
             from_beginning=request.from_beginning,
         )
-        session.record.attach(self._clock.monotonic())
+        session.record.attach(self._clock.monotonic(), current_call().peer)
         session_id, clock = session.session_id, self._clock
         try:
             # So that the caller knows that the stream stands before the first event comes.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections.abc import Callable, Set
 from dataclasses import dataclass, field, replace
 
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
@@ -13,6 +14,7 @@ from mxgateway_server.errors import (
     GatewayStoppingError,
     InvalidRequestError,
     SessionClosedError,
+    SessionLimitError,
     SessionNotFoundError,
     WorkerError,
     WorkerOptionError,
@@ -33,6 +35,7 @@ from mxgateway_server.sessions.state import (
     WAITING_FOR_PIPE,
     CloseReason,
     SessionLimits,
+    SessionRecord,
     State,
 )
 from mxgateway_server.sessions.table import SessionTable
@@ -59,7 +62,11 @@ class SessionOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenOptions:
-    """What a caller asked for."""
+    """What a caller asked for.
+
+    Attributes:
+        is_kept: whether the session stays while nobody is connected, until its lease is over.
+    """
 
     plan: WorkerPlan
     uses_default_plan: bool
@@ -67,6 +74,7 @@ class OpenOptions:
     name: str = ""
     policy: Policy = pb.BACKPRESSURE_POLICY_UNSPECIFIED
     options: dict[str, str] = field(default_factory=dict)
+    is_kept: bool = False
 
 
 @dataclass(slots=True, kw_only=True)
@@ -103,6 +111,11 @@ class SessionManager:
         return self._options.max_sessions
 
     @property
+    def max_sessions_per_key(self) -> int:
+        """Sessions that one key may have; all of them when it has no limit of its own."""
+        return self._options.max_sessions_per_key or self._options.max_sessions
+
+    @property
     def is_stopping(self) -> bool:
         """Whether no session opens any more."""
         return self._is_stopping
@@ -113,8 +126,8 @@ class SessionManager:
 
     # -------------------------------------------------------------------------------------------------------- open
 
-    async def open(self, caller: Caller, wanted: OpenOptions) -> Session:
-        """Opens a session for the caller.
+    async def open(self, caller: Caller, wanted: OpenOptions, peer: str = "") -> Session:
+        """Opens a session for the caller, who uses the connection `peer`.
 
         Raises:
             GatewayStoppingError, SessionLimitError, WorkerStartError
@@ -125,7 +138,8 @@ class SessionManager:
                 "the gateway is stopping; use another, or wait until it is back", retry_after=5.0
             )
         session_id = f"session-{secrets.token_hex(16)}"
-        record = self._table.create(session_id, caller.key_id, self._clock.monotonic(), wanted.name)
+        record = self._take_place(session_id, caller.key_id, wanted)
+        record.met(peer)
         options = self._options
         hub = EventHub(
             options.ring,
@@ -162,6 +176,22 @@ class SessionManager:
             "session_opened", session_id=session_id, worker_pid=worker.pid, key_id=caller.key_id, name=wanted.name
         )
         return session
+
+    def _take_place(self, session_id: str, key_id: str, wanted: OpenOptions) -> SessionRecord:
+        while True:
+            now = self._clock.monotonic()
+            try:
+                return self._table.create(
+                    session_id, key_id, now, wanted.name, is_kept=wanted.is_kept, opened_ns=self._clock.unix_ns()
+                )
+            except SessionLimitError:
+                # Before a client is turned away, one of its key's own that is gone gives its place up.
+                gone = self._table.abandoned(key_id, now)
+                if gone is None or self._group is None:
+                    raise
+                gone.close_reason = CloseReason.MADE_ROOM
+                session = self._sessions[gone.session_id]
+                self._group.create_task(self._end(session, CloseReason.MADE_ROOM, by_force=False))
 
     async def _worker(self, session: Session, wanted: OpenOptions) -> WorkerClient:
         try:
@@ -222,6 +252,13 @@ class SessionManager:
         """
         record = self._table.find(session_id, caller.key_id, caller.is_admin)
         return self._sessions[record.session_id]
+
+    def visible_to(self, caller: Caller) -> list[Session]:
+        """The caller's own sessions, and all of them for an admin; the oldest first."""
+        found = [
+            session for session in self.sessions if caller.is_admin or session.record.owner_key_id == caller.key_id
+        ]
+        return sorted(found, key=lambda session: (session.record.opened_ns, session.session_id))
 
     # ------------------------------------------------------------------------------------------------------- close
 
@@ -350,18 +387,31 @@ class SessionManager:
             if session.worker is not None:
                 session.worker.check()
 
+    def look_for_peers(self, is_open: Callable[[str], bool | None]) -> None:
+        """Notes which clients are gone, and begins to close sessions whose grace is over.
+
+        Args:
+            is_open: whether a connection is there; None when that cannot be told.
+        """
+        now = self._clock.monotonic()
+        for session in self.sessions:
+            session.record.look_for_peers(now, is_open)
+        self._end_expired(now, {CloseReason.DETACH_GRACE_EXPIRED})
+
     def sweep(self) -> None:
         """Begins to close sessions whose lease or grace is over, and faulted ones that nobody closed for a while."""
         now = self._clock.monotonic()
         for session in self.sessions:
             session.hub.expire(now)
+        self._end_expired(now, set(CloseReason))
+
+    def _end_expired(self, now: float, reasons: Set[CloseReason]) -> None:
         for record, reason in self._table.expired(now):
-            session_or_none = self._sessions.get(record.session_id)
-            if session_or_none is None:
+            session = self._sessions.get(record.session_id)
+            if session is None or reason not in reasons or self._group is None:
                 continue
             logger.info("session_expired", session_id=record.session_id, reason=str(reason))
-            if self._group is not None:
-                self._group.create_task(self._end(session_or_none, reason, by_force=False))
+            self._group.create_task(self._end(session, reason, by_force=False))
 
     def refuse_new(self) -> None:
         """From now on no session opens, and every stream ends."""

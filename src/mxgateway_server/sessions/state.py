@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeAlias
@@ -50,6 +51,7 @@ class CloseReason(StrEnum):
     CLIENT = "client-close"
     LEASE_EXPIRED = "lease-expired"
     DETACH_GRACE_EXPIRED = "detach-grace-expired"
+    MADE_ROOM = "made-room"
     GATEWAY_SHUTDOWN = "gateway-shutdown"
     START_FAILED = "start-failed"
     FAULT = "fault"
@@ -66,11 +68,20 @@ class SessionLimits:
 
     Attributes:
         lease: life without a unary call or an attached stream.
-        detach_grace: life after the last stream broke off, unless a call comes; 0 for no such limit.
+        detach_grace: life after the last stream broke off, or after the last connection of the client is gone, unless
+            a call comes; 0 for no such limit.
     """
 
     lease: float = 1800.0
     detach_grace: float = 30.0
+
+
+MAX_PEERS = 16
+"""Connections of a client that a session remembers; of more it forgets the oldest."""
+
+GONE_FOR_SURE = 2.0
+"""Seconds without a connection after which a session may make room for another of its key: a client that comes back at
+once keeps it."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -79,7 +90,11 @@ class SessionRecord:
 
     Attributes:
         owner_key_id: key that opened it; only that key and admins may use it.
+        is_kept: whether its owner asked to keep it while nobody is connected: only the lease ends it then.
+        opened_ns: when it was opened, nanoseconds since 1970 UTC.
         fault: why it is faulted.
+        peers: the connections over which it was used, as gRPC names them, oldest first.
+        gone_since: since when none of these connections is there any more; None while one is, or may be.
     """
 
     session_id: str
@@ -87,6 +102,8 @@ class SessionRecord:
     limits: SessionLimits
     opened_at: float
     name: str = ""
+    is_kept: bool = False
+    opened_ns: int = 0
     state: State = CREATING
     fault: GatewayError | None = None
     close_reason: CloseReason | None = None
@@ -94,6 +111,8 @@ class SessionRecord:
     attached_streams: int = 0
     detached_at: float | None = None
     calls_waiting: int = 0
+    peers: dict[str, None] = field(default_factory=dict)
+    gone_since: float | None = None
 
     def __post_init__(self) -> None:
         self.last_activity = self.opened_at
@@ -116,7 +135,7 @@ class SessionRecord:
     @property
     def is_live(self) -> bool:
         """Whether it still counts against the limit of sessions."""
-        return self.state not in (CLOSED, FAULTED)
+        return self.state not in (CLOSED, FAULTED) and self.close_reason is not CloseReason.MADE_ROOM
 
     def require_ready(self) -> None:
         """Raises unless the session takes commands and streams.
@@ -135,6 +154,45 @@ class SessionRecord:
         self.last_activity = now
         self.detached_at = None
 
+    def met(self, peer: str) -> None:
+        """The caller uses this connection."""
+        if peer and peer not in self.peers:
+            self.peers[peer] = None
+            if len(self.peers) > MAX_PEERS:
+                del self.peers[next(iter(self.peers))]
+        self.gone_since = None
+
+    def look_for_peers(self, now: float, is_open: Callable[[str], bool | None]) -> None:
+        """Notes which of its connections are gone.
+
+        Args:
+            is_open: whether a connection is there; None when that cannot be told, which counts as being there.
+        """
+        if self.attached_streams or (not self.peers and self.gone_since is None):
+            # Without a connection that it knows nothing can be said; a stream has one for sure.
+            self.gone_since = None
+            return
+        for peer in [peer for peer in self.peers if is_open(peer) is False]:
+            del self.peers[peer]
+        if self.peers:
+            self.gone_since = None
+        elif self.gone_since is None:
+            self.gone_since = now
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether a connection of its client is there, or may be."""
+        return self.attached_streams > 0 or self.gone_since is None
+
+    def is_abandoned(self, now: float) -> bool:
+        """Whether its client is gone for sure, and nothing of it is left to wait for."""
+        return (
+            self.state == READY
+            and not (self.is_kept or self.attached_streams or self.calls_waiting)
+            and self.gone_since is not None
+            and now - self.gone_since >= GONE_FOR_SURE
+        )
+
     def begin_call(self) -> None:
         """A command is under way: until its end the session does not expire."""
         self.calls_waiting += 1
@@ -145,14 +203,17 @@ class SessionRecord:
         self.last_activity = now
         if self.detached_at is not None:
             self.detached_at = now
+        if self.gone_since is not None:
+            self.gone_since = now
 
-    def attach(self, now: float) -> None:
-        """A stream of events began."""
+    def attach(self, now: float, peer: str = "") -> None:
+        """A stream of events or commands began, over this connection."""
         self.attached_streams += 1
+        self.met(peer)
         self.touch(now)
 
     def detach(self, now: float) -> None:
-        """A stream of events ended."""
+        """A stream of events or commands ended."""
         self.attached_streams -= 1
         self.last_activity = now
         if self.attached_streams == 0:
@@ -165,8 +226,10 @@ class SessionRecord:
         if self.state != READY or self.attached_streams or self.calls_waiting:
             return None
         grace = self.limits.detach_grace
-        if grace > 0 and self.detached_at is not None and now - self.detached_at >= grace:
-            return CloseReason.DETACH_GRACE_EXPIRED
+        if grace > 0 and not self.is_kept:
+            for since in (self.detached_at, self.gone_since):
+                if since is not None and now - since >= grace:
+                    return CloseReason.DETACH_GRACE_EXPIRED
         if now - self.last_activity >= self.limits.lease:
             return CloseReason.LEASE_EXPIRED
         return None

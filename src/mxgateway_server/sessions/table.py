@@ -38,27 +38,43 @@ class SessionTable:
     def __iter__(self) -> Iterator[SessionRecord]:
         return iter(list(self._records.values()))
 
-    def create(self, session_id: str, owner_key_id: str, now: float, name: str = "") -> SessionRecord:
+    def create(
+        self,
+        session_id: str,
+        owner_key_id: str,
+        now: float,
+        name: str = "",
+        *,
+        is_kept: bool = False,
+        opened_ns: int = 0,
+    ) -> SessionRecord:
         """Takes a place for a session before its worker starts.
 
         Raises:
             SessionLimitError: there is no room, in the gateway or for this key.
         """
         live = [record for record in self._records.values() if record.is_live]
+        if self._max_per_key:
+            held = sum(1 for record in live if record.owner_key_id == owner_key_id)
+            if held >= self._max_per_key:
+                raise SessionLimitError(
+                    f"this key has its {self._max_per_key} sessions (setting sessions.max_sessions_per_key); close "
+                    "one: mxgw-py sessions lists them",
+                    retry_after=1.0,
+                )
         if len(live) >= self._max_sessions:
             raise SessionLimitError(
                 f"the gateway has its {self._max_sessions} sessions (setting sessions.max_sessions); close one",
                 retry_after=1.0,
             )
-        if self._max_per_key:
-            held = sum(1 for record in live if record.owner_key_id == owner_key_id)
-            if held >= self._max_per_key:
-                raise SessionLimitError(
-                    f"this key has its {self._max_per_key} sessions (setting sessions.max_sessions_per_key); close one",
-                    retry_after=1.0,
-                )
         record = SessionRecord(
-            session_id=session_id, owner_key_id=owner_key_id, limits=self._limits, opened_at=now, name=name
+            session_id=session_id,
+            owner_key_id=owner_key_id,
+            limits=self._limits,
+            opened_at=now,
+            name=name,
+            is_kept=is_kept,
+            opened_ns=opened_ns,
         )
         self._records[session_id] = record
         return record
@@ -95,6 +111,11 @@ class SessionTable:
         self._closed[session_id] = ClosedSession(record.owner_key_id, CLOSED, record.close_reason)
         while len(self._closed) > CLOSED_MEMORY:
             self._closed.popitem(last=False)
+
+    def abandoned(self, owner_key_id: str, now: float) -> SessionRecord | None:
+        """The session of this key whose client has been gone for longest; None when all may still be wanted."""
+        gone = [each for each in self._records.values() if each.owner_key_id == owner_key_id and each.is_abandoned(now)]
+        return min(gone, key=lambda each: each.gone_since or now, default=None)
 
     def discard(self, session_id: str) -> None:
         """Gives back the place of a session that never got ready; nothing is remembered."""

@@ -266,3 +266,11 @@ async def test_alarm_calls(gateway: FakeGateway, client: GatewayClient) -> None:
     assert feed == ["active_alarm", "snapshot_complete"]
     reply = await client.acknowledge_alarm(pb.AcknowledgeAlarmRequest(client_correlation_id="c"))
     assert reply.correlation_id == "c"
+
+
+async def test_sessions_are_listed_as_the_gateway_tells_them(gateway: FakeGateway) -> None:
+    """list_sessions gives the summaries; own_only travels with the question."""
+    gateway.script("ListSessions", pb.ListSessionsReply(sessions=[pb.SessionSummary(session_id="session-1")]))
+    async with await GatewayClient.connect(endpoint=gateway.endpoint, plaintext=True) as client:
+        assert [each.session_id for each in await client.list_sessions(own_only=True)] == ["session-1"]
+    assert gateway.requests[-1].own_only

@@ -192,6 +192,7 @@ def duties(tmp_path: Path, clock: ManualClock, looker: Any, keys: Any, **flags: 
         store=keys,
         authenticator=None if settings.authentication.mode == "disabled" else keys,
         streams=keys,
+        connections=keys,
     )
 
 
@@ -203,12 +204,13 @@ def test_the_settings_say_which_duties_there_are(tmp_path: Path) -> None:
     everything = names(sessions__lease_sweep_interval_seconds=7)
     assert everything == {
         "check-workers": 1.0,
+        "watch-connections": 1.0,
         "sweep-sessions": 7.0,
         "check-keys": 5.0,
         "save-key-use": 5.0,
         "prune-audit": 3600.0,
     }
-    assert set(names(authentication__mode="disabled")) == {"check-workers", "sweep-sessions", "prune-audit"}
+    assert set(everything) - set(names(authentication__mode="disabled")) == {"check-keys", "save-key-use"}
     assert "prune-audit" not in names(authentication__audit_retention_days=0)
 
 

@@ -17,8 +17,10 @@ from mxgateway_server.sessions.state import (
     CLOSING,
     CREATING,
     FAULTED,
+    GONE_FOR_SURE,
     HANDSHAKING,
     INITIALIZING_WORKER,
+    MAX_PEERS,
     READY,
     STARTING_WORKER,
     TRANSITIONS,
@@ -143,3 +145,114 @@ def test_a_faulted_session_is_remembered_for_a_while_only() -> None:
     session.fail(GatewayError("x"), 500.0)
     assert session.expired(559.0) is None
     assert session.expired(560.0) is CloseReason.FAULT
+
+
+# ------------------------------------------------------------------------------------------------- clients that vanish
+
+
+def gone(_peer: str) -> bool:
+    return False
+
+
+def there(_peer: str) -> bool:
+    return True
+
+
+def unknown(_peer: str) -> None:
+    return None
+
+
+def test_a_session_without_any_stream_ends_with_the_grace_once_its_client_is_gone() -> None:
+    session = record(lease=1000.0, detach_grace=30.0)
+    session.met("ipv4:10.0.0.1:5")
+    session.look_for_peers(110.0, there)
+    assert session.expired(200.0) is None
+    session.look_for_peers(200.0, gone)
+    assert session.expired(229.9) is None
+    session.look_for_peers(229.9, gone)
+    assert session.expired(230.0) is CloseReason.DETACH_GRACE_EXPIRED
+
+
+def test_a_client_that_comes_back_over_another_connection_keeps_its_session() -> None:
+    session = record(lease=1000.0, detach_grace=30.0)
+    session.met("ipv4:10.0.0.1:5")
+    session.look_for_peers(110.0, gone)
+    session.met("ipv4:10.0.0.1:6")
+    session.look_for_peers(150.0, there)
+    assert session.expired(150.0) is None
+
+
+def test_one_connection_of_several_is_enough() -> None:
+    session = record(lease=1000.0, detach_grace=30.0)
+    session.met("ipv4:10.0.0.1:5")
+    session.met("ipv4:10.0.0.1:6")
+    session.look_for_peers(110.0, lambda peer: peer.endswith(":6"))
+    assert session.expired(150.0) is None
+    session.look_for_peers(150.0, gone)
+    assert session.expired(180.0) is CloseReason.DETACH_GRACE_EXPIRED
+
+
+def test_where_connections_cannot_be_seen_only_the_lease_ends_a_session_without_streams() -> None:
+    session = record(lease=1000.0, detach_grace=30.0)
+    session.met("ipv4:10.0.0.1:5")
+    session.look_for_peers(110.0, unknown)
+    assert session.expired(1000.0) is None
+    assert session.expired(1100.0) is CloseReason.LEASE_EXPIRED
+
+
+def test_a_stream_is_a_connection_whatever_the_table_says() -> None:
+    session = record(lease=1000.0, detach_grace=30.0)
+    session.attach(100.0, "unix:/run/x")
+    session.look_for_peers(110.0, gone)
+    assert session.expired(500.0) is None
+    session.detach(500.0)
+    session.look_for_peers(501.0, gone)
+    assert session.expired(530.0) is CloseReason.DETACH_GRACE_EXPIRED
+
+
+def test_a_call_that_ends_after_its_client_went_begins_the_grace_anew() -> None:
+    session = record(lease=1000.0, detach_grace=30.0)
+    session.met("ipv4:10.0.0.1:5")
+    session.begin_call()
+    session.look_for_peers(110.0, gone)
+    assert session.expired(200.0) is None
+    session.end_call(200.0)
+    assert session.expired(229.0) is None
+    assert session.expired(230.0) is CloseReason.DETACH_GRACE_EXPIRED
+
+
+def test_a_kept_session_ends_with_its_lease_only() -> None:
+    session = record(lease=1000.0, detach_grace=30.0)
+    session.is_kept = True
+    session.attach(100.0, "ipv4:10.0.0.1:5")
+    session.detach(100.0)
+    session.look_for_peers(110.0, gone)
+    assert session.expired(1000.0) is None
+    assert not session.is_abandoned(1000.0)
+    assert session.expired(1100.0) is CloseReason.LEASE_EXPIRED
+
+
+def test_without_a_grace_a_vanished_client_leaves_its_session_to_the_lease() -> None:
+    session = record(lease=1000.0, detach_grace=0.0)
+    session.met("ipv4:10.0.0.1:5")
+    session.look_for_peers(110.0, gone)
+    assert session.expired(1000.0) is None
+
+
+def test_only_a_client_that_is_gone_for_a_while_has_abandoned_its_session() -> None:
+    session = record()
+    session.met("ipv4:10.0.0.1:5")
+    assert not session.is_abandoned(100.0)
+    session.look_for_peers(110.0, gone)
+    assert not session.is_abandoned(110.0)
+    assert session.is_abandoned(110.0 + GONE_FOR_SURE)
+    session.begin_call()
+    assert not session.is_abandoned(120.0)
+
+
+def test_of_many_connections_the_oldest_are_forgotten() -> None:
+    session = record()
+    for port in range(100):
+        session.met(f"ipv4:10.0.0.1:{port}")
+    assert len(session.peers) == MAX_PEERS
+    assert "ipv4:10.0.0.1:99" in session.peers

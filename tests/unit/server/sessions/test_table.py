@@ -90,3 +90,19 @@ def test_the_sweep_names_every_expired_session_with_its_reason() -> None:
     assert [(found.session_id, reason) for found, reason in sessions.expired(10.0)] == [
         ("a", CloseReason.LEASE_EXPIRED)
     ]
+
+
+def test_the_session_whose_client_is_gone_for_longest_may_make_room() -> None:
+    sessions = table(10)
+    for name, since in (("a", 50.0), ("b", 20.0), ("c", 40.0)):
+        made = sessions.create(name, "k", 0.0)
+        made.move(READY)
+        made.met("ipv4:10.0.0.1:5")
+        made.look_for_peers(since, lambda _: False)
+    assert sessions.abandoned("k", 20.0) is None
+    found = sessions.abandoned("k", 100.0)
+    assert found is not None
+    assert found.session_id == "b"
+    assert sessions.abandoned("other", 100.0) is None
+    found.close_reason = CloseReason.MADE_ROOM
+    assert not found.is_live
