@@ -157,6 +157,7 @@ class Command:
         name: as the contract spells it, without the prefix: `ADD_ITEM2`.
         method: as MXAccess spells it: `AddItem2`.
         payload: its arm of MxCommand.
+        parameters: the fields of the payload in the order of their numbers, which is that of MXAccess's arguments.
         fields: the fields of the payload; those of its entries as `entries.field`.
         values: the fields of the payload, or of its entries, that hold MxValues.
         touches: what of the plant the fields name.
@@ -174,6 +175,7 @@ class Command:
     name: str = field(init=False)
     method: str = field(init=False)
     payload: str = field(init=False)
+    parameters: tuple[str, ...] = field(init=False)
     fields: frozenset[str] = field(init=False)
     values: tuple[str, ...] = field(init=False)
     touches: Touch = field(init=False)
@@ -186,6 +188,7 @@ class Command:
             "name": name,
             "method": payload.name.removesuffix("Command"),
             "payload": name.lower(),
+            "parameters": tuple(part.name for part in sorted(payload.fields, key=lambda part: part.number)),
             "fields": fields,
             "values": _value_fields(payload),
             "touches": _touched(fields, self.scope),

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from mxgateway_contract import hresults
-from mxgateway_contract.commands import COMMANDS, Group, kind_name, kinds_with
+from mxgateway_contract.commands import COMMANDS, Command, Group, kind_name, kinds_with
 from mxgateway_contract.filetime import NS_PER_SECOND
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_contract.status import MxStatus
@@ -101,14 +101,36 @@ class Dispatcher:
         return frozenset(self._table)
 
     def _handlers(self) -> dict[int, tuple[str, Handler]]:
-        """Payload arm and handler of each kind: the method here, or of BulkCommands, that bears the arm's name."""
+        """Payload arm and handler of each kind: the method here, or of BulkCommands, that bears the arm's name.
+
+        A COM method that returns nothing needs none.
+        """
         groups = _GROUPS if self._faults is None else _GROUPS | {Group.FAULT}
         table: dict[int, tuple[str, Handler]] = {}
         for kind, facts in COMMANDS.items():
-            if facts.group in groups:
-                own = getattr(self, f"_{facts.payload}", None)
-                table[kind] = facts.payload, own or getattr(self._bulk, facts.payload)
+            if facts.group not in groups:
+                continue
+            handler: Handler | None = getattr(self, f"_{facts.payload}", None)
+            if handler is None and facts.group is Group.COM and not facts.reply:
+                handler = self._plain_call(facts)
+            table[kind] = facts.payload, handler or getattr(self._bulk, facts.payload)
         return table
+
+    def _plain_call(self, facts: Command) -> Handler:
+        """The handler of a method that returns nothing: the payload's fields, in their order, are its arguments."""
+        calls, method, done = self._calls, facts.payload, self._done
+        of_session = getattr(calls, method, None)
+        arguments = tuple((name, name in facts.values) for name in facts.parameters)
+
+        def handle(command: Any, reply: Reply) -> None:
+            given = [
+                variant(getattr(command, name), command.HasField(name), name) if is_value else getattr(command, name)
+                for name, is_value in arguments
+            ]
+            (of_session or getattr(calls.backend, method))(*given)
+            done(reply)
+
+        return handle
 
     # ----------------------------------------------------------------------------------------------------- executing
 
@@ -209,10 +231,6 @@ class Dispatcher:
         self._done(reply, handle)
         reply.register.server_handle = handle
 
-    def _unregister(self, command: pb.UnregisterCommand, reply: Reply) -> None:
-        self._calls.unregister(command.server_handle)
-        self._done(reply)
-
     def _add_item(self, command: pb.AddItemCommand, reply: Reply) -> None:
         handle = self._calls.add_item(command.server_handle, command.item_definition).item_handle
         self._done(reply, handle)
@@ -228,26 +246,6 @@ class Dispatcher:
         self._done(reply, item.item_handle)
         reply.add_buffered_item.item_handle = item.item_handle
 
-    def _remove_item(self, command: pb.RemoveItemCommand, reply: Reply) -> None:
-        self._calls.remove_item(command.server_handle, command.item_handle)
-        self._done(reply)
-
-    def _advise(self, command: pb.AdviseCommand, reply: Reply) -> None:
-        self._calls.advise(command.server_handle, command.item_handle)
-        self._done(reply)
-
-    def _un_advise(self, command: pb.UnAdviseCommand, reply: Reply) -> None:
-        self._calls.un_advise(command.server_handle, command.item_handle)
-        self._done(reply)
-
-    def _advise_supervisory(self, command: pb.AdviseSupervisoryCommand, reply: Reply) -> None:
-        self._calls.advise_supervisory(command.server_handle, command.item_handle)
-        self._done(reply)
-
-    def _set_buffered_update_interval(self, command: pb.SetBufferedUpdateIntervalCommand, reply: Reply) -> None:
-        self._calls.backend.set_buffered_update_interval(command.server_handle, command.update_interval_milliseconds)
-        self._done(reply)
-
     def _suspend(self, command: pb.SuspendCommand, reply: Reply) -> None:
         status = self._calls.backend.suspend(command.server_handle, command.item_handle)
         self._done_with_status(reply, reply.suspend.status, status)
@@ -261,30 +259,10 @@ class Dispatcher:
         reply.statuses.append(target)
         self._done(reply)
 
+    # The one plain call that is made thousands of times a second.
     def _write(self, command: pb.WriteCommand, reply: Reply) -> None:
         value = variant(command.value, command.HasField("value"), "value")
         self._calls.backend.write(command.server_handle, command.item_handle, value, command.user_id)
-        self._done(reply)
-
-    def _write2(self, command: pb.Write2Command, reply: Reply) -> None:
-        value = variant(command.value, command.HasField("value"), "value")
-        time = variant(command.timestamp_value, command.HasField("timestamp_value"), "timestamp_value")
-        self._calls.backend.write2(command.server_handle, command.item_handle, value, time, command.user_id)
-        self._done(reply)
-
-    def _write_secured(self, command: pb.WriteSecuredCommand, reply: Reply) -> None:
-        value = variant(command.value, command.HasField("value"), "value")
-        self._calls.backend.write_secured(
-            command.server_handle, command.item_handle, command.current_user_id, command.verifier_user_id, value
-        )
-        self._done(reply)
-
-    def _write_secured2(self, command: pb.WriteSecured2Command, reply: Reply) -> None:
-        value = variant(command.value, command.HasField("value"), "value")
-        time = variant(command.timestamp_value, command.HasField("timestamp_value"), "timestamp_value")
-        self._calls.backend.write_secured2(
-            command.server_handle, command.item_handle, command.current_user_id, command.verifier_user_id, value, time
-        )
         self._done(reply)
 
     def _authenticate_user(self, command: pb.AuthenticateUserCommand, reply: Reply) -> None:
