@@ -1,4 +1,4 @@
-"""A kind that stands in the catalogue is there in every part that has to know it; each part that forgets it fails here."""
+"""A kind of the catalogue is in every part that has to know it; each part that forgets it fails here."""
 
 from __future__ import annotations
 
