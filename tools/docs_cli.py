@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 
 import click
 
-_GENERATED = "Made from the commands by `python tools/generate_docs.py`; do not edit.\n"
+_GENERATED = "<!-- Made from the commands by python tools/generate_docs.py; do not edit. -->\n"
 
 
 def cli_page(

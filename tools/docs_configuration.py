@@ -14,7 +14,7 @@ _SIGNS = {Ge: "≥", Gt: ">", Le: "≤", Lt: "<"}
 
 _HEAD = """# Configuration
 
-Made from the settings classes by `python tools/generate_docs.py`; do not edit.
+<!-- Made from the settings classes by python tools/generate_docs.py; do not edit. -->
 
 Settings come from four places; the first that says something wins:
 

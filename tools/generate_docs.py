@@ -34,7 +34,7 @@ def commands_page() -> str:
         )
     return (
         "# Command kinds\n\n"
-        "Made from the catalogue in `mxgateway_contract.commands` by `python tools/generate_docs.py`; do not edit.\n\n"
+        "<!-- Made from mxgateway_contract.commands by python tools/generate_docs.py; do not edit. -->\n\n"
         "A failure is the HRESULT of the call, or the MXSTATUS_PROXY tuple (success, category, detected by, detail)\n"
         "that comes later with an event or stands in a bulk result.\n\n"
         "| kind | name | group | scope | reply | known failures | behaviour |\n"

@@ -38,8 +38,16 @@ PAGES_WITH_STEPS = sorted({block.page for block in STEPS})
 # A fragment that would go on for ever is stopped after so many lines of output.
 ENOUGH = 3
 
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+VERSION = PROJECT["version"]
+
 # Programs that are not ours; what follows them is not checked.
-FOREIGN = {"sudo", "journalctl", "source", "export", "pip", "curl", "git", "eval", "cd", "tee"}
+FOREIGN = {
+    *("journalctl", "source", "export", "curl", "git", "eval", "cd", "tee", "python3"),
+    *("systemctl", "useradd", "userdel", "install", "rm"),
+    # PowerShell and Windows
+    *("py", "sc.exe", "icacls", "New-Item", "Remove-Item", "Activate.ps1"),
+}
 
 
 class EnoughSeenError(Exception):
@@ -114,10 +122,32 @@ def test_the_programs_of_the_documentation_run(block: Block, gateway: LocalGatew
     assert process.returncode == 0 or "KeyboardInterrupt" in errors, errors
 
 
+def program_of(words: list[str]) -> list[str]:
+    """The command without `sudo`, and its program without the folder that it stands in."""
+    while words and words[0] == "sudo":
+        words = words[3:] if words[1] == "-u" else words[1:]
+    first = words[0].rpartition("/")[2] if "/" in words[0] else words[0]
+    return [first.removesuffix(".exe") if first.startswith("mx") else first, *words[1:]]
+
+
+def check_pip(words: list[str]) -> None:
+    """Extras and files that a pip line names exist."""
+    known = set(
+        tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    )
+    for word in words:
+        found = re.search(r"(?:mxaccess[-_]gateway\S*|^\.)\[([\w,]+)\]", word)
+        assert not found or set(found[1].split(",")) <= known, f"no such extra: {word}"
+        if word.endswith(".txt"):
+            assert (ROOT / word).is_file(), word
+        if wheel := re.search(r"mxaccess_gateway-([\d.]+)-py3", word):
+            assert wheel[1] == VERSION, f"the version is {VERSION}: {word}"
+
+
 @pytest.mark.parametrize("block", SHELL, ids=lambda block: block.where)
 def test_command_lines_parse(block: Block) -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
-    for words in command_lines(block):
+    for words in map(program_of, command_lines(block)):
         match words:
             case ["mxgw-py", *_]:
                 check_command(mxgw_py, words)
@@ -133,8 +163,33 @@ def test_command_lines_parse(block: Block) -> None:
                 assert [path for path in paths if "/" in path and not (ROOT / path).exists()] == []
             case ["python", script, *_]:
                 assert (ROOT / script).is_file(), words
+            case ["pip", *rest]:
+                check_pip(rest)
             case [program, *_]:
                 assert program in FOREIGN, f"{block.where}: what is {program}?"
+
+
+def test_globs_and_texts_stand_in_double_quotes() -> None:
+    """Every shell takes them; cmd.exe hands single ones on to the program. Only a `!` wants single ones, in bash."""
+    lines = [(block.where, line) for block in SHELL for line in block.text.splitlines()]
+    single = [f"{where}: {line}" for where, line in lines if "'" in line and "!" not in line]
+    assert single == []
+
+
+def test_every_tab_for_one_system_has_one_for_another() -> None:
+    """Who reads a page on Windows finds its line, and nobody finds a tab alone."""
+    lonely = []
+    for page in pages():
+        groups = re.split(r"\n(?!=== |    |\n)", page.read_text(encoding="utf-8"))
+        for group in groups:
+            titles = re.findall(r'^=== "([^"]+)"', group, re.MULTILINE)
+            if titles and not any("Windows" in title for title in titles):
+                lonely.append(f"{page.name}: {titles}")
+    assert lonely == []
+
+
+def test_the_site_names_the_version() -> None:
+    assert f"{VERSION} ·" in yaml.safe_load((ROOT / "mkdocs.yml").read_text(encoding="utf-8"))["copyright"]
 
 
 @pytest.mark.parametrize("block", [b for b in ALL if b.title.endswith("gateway.toml")], ids=lambda b: b.where)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,8 @@ from pathlib import Path
 import click
 
 ROOT = Path(__file__).resolve().parents[2]
-_FENCE = re.compile(r"^```([\w-]+)?([^\n]*)\n(.*?)^```\s*$", re.MULTILINE | re.DOTALL)
+# In a tab a block stands indented.
+_FENCE = re.compile(r"^( *)```([\w-]+)?([^\n]*)\n(.*?)^\1```\s*$", re.MULTILINE | re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -42,14 +44,18 @@ def blocks(page: Path) -> Iterator[Block]:
     """The fenced blocks of a page."""
     text = page.read_text(encoding="utf-8")
     for match in _FENCE.finditer(text):
-        title = re.search(r'title="([^"]*)"', match[2])
+        title = re.search(r'title="([^"]*)"', match[3])
         line = text.count("\n", 0, match.start()) + 1
-        yield Block(page, line, match[1] or "", title[1] if title else "", match[3])
+        yield Block(page, line, match[2] or "", title[1] if title else "", textwrap.dedent(match[4]))
 
 
 def command_lines(block: Block) -> Iterator[list[str]]:
     """The commands of a shell block as words: comments, prompts, variables in front and continuations taken away."""
-    for line in block.text.replace("\\\n", " ").splitlines():
+    text = block.text.replace("\\\n", " ")
+    if block.language == "powershell":
+        # A backslash is an ordinary character there, and a backtick continues a line.
+        text = re.sub(r"^\$env:\w+ = .*$", "", block.text.replace("`\n", " ").replace("\\", "/"), flags=re.MULTILINE)
+    for line in text.splitlines():
         if line.strip().startswith("# "):
             continue
         for part in re.split(r"\s(?:\||&&|;)\s", line):

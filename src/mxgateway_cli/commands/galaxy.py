@@ -81,7 +81,7 @@ def galaxy_discover(connection: Connection, limit: int | None, no_attributes: bo
 
     \b
     Example:
-      mxgw-py galaxy-discover --glob 'TestMachine_*' --json
+      mxgw-py galaxy-discover --glob "TestMachine_*" --json
     """
 
     async def body(galaxy: GalaxyRepositoryClient) -> list[galaxy_pb.GalaxyObject]:

@@ -41,7 +41,7 @@ def read(connection: Connection, names: tuple[str, ...], limit: int, timeout_ms:
     \b
     Examples:
       mxgw-py read TestMachine_001.TestChangingInt
-      mxgw-py read 'TestMachine_*.TestChangingInt' --json
+      mxgw-py read "TestMachine_*.TestChangingInt" --json
     """
     tags = tag_lists.resolve_tags(connection, names, limit)
 
@@ -142,7 +142,7 @@ def tags() -> None:
 
     \b
     Examples:
-      mxgw-py tags export 'Fermenter_*' --output fermenters.csv
+      mxgw-py tags export "Fermenter_*" --output fermenters.csv
       mxgw-py tags import levels fermenters.csv
     """
 
@@ -157,7 +157,7 @@ def export_tags(connection: Connection, names: tuple[str, ...], limit: int, outp
 
     \b
     Example:
-      mxgw-py tags export 'Fermenter_*.*' --output fermenters.csv
+      mxgw-py tags export "Fermenter_*.*" --output fermenters.csv
     """
     patterns = tag_lists.expand_lists(names)
 

@@ -86,7 +86,7 @@ def watch(
     \b
     Examples:
       mxgw-py watch TestMachine_001.TestChangingInt
-      mxgw-py watch 'Fermenter_*.Level' --duration 60 | tee levels.txt
+      mxgw-py watch "Fermenter_*.Level" --duration 60 | tee levels.txt
     """
     tags = tag_lists.resolve_tags(connection, names, limit)
     view = _Watch(tags, connection.output_json, max_events)
@@ -199,7 +199,7 @@ def record(
 
     \b
     Example:
-      mxgw-py record 'Fermenter_*.Level' --output levels.csv --duration 3600
+      mxgw-py record "Fermenter_*.Level" --output levels.csv --duration 3600
     """
     from mxgateway_cli.recording import Sieve, open_recording
 
