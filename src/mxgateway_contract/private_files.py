@@ -6,6 +6,8 @@ import os
 import secrets
 from pathlib import Path
 
+from mxgateway_contract.windows_rights import make_private_folder
+
 
 def write_private(path: Path, data: bytes | str, *, exclusive: bool = False, mode: int = 0o600) -> None:
     """Writes a file, completely or not at all; its folder is made when there is none.
@@ -19,7 +21,7 @@ def write_private(path: Path, data: bytes | str, *, exclusive: bool = False, mod
         FileExistsError: `exclusive`, and it is there already.
         OSError: it cannot be written.
     """
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_private_folder(path.parent)
     fresh = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0), mode)
     try:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mxgateway_contract.private_files import give_to_owner_of
+from mxgateway_contract.windows_rights import make_private_folder, others
 from mxgateway_server.errors import ConfigurationError
 from mxgateway_server.logs import get_logger
 
@@ -25,13 +26,22 @@ def prepare_state(path: Path) -> None:
         ConfigurationError: it cannot be made.
     """
     try:
-        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_private_folder(path)
     except OSError as error:
         raise ConfigurationError(
             f"state_dir {path}: {why_not(error, path)}; choose a directory that the gateway may write"
         ) from None
     if os.name == "posix" and path.stat().st_mode & 0o077:
         logger.warning("state_directory_is_open", path=str(path), remedy="chmod 700: it holds keys and values")
+    elif sys.platform == "win32":
+        readers = others(str(path))
+        if readers:
+            logger.warning(
+                "state_directory_is_open",
+                path=str(path),
+                readers=readers,
+                remedy="mxgateway doctor prints the icacls line: it holds keys and values",
+            )
 
 
 def why_not(error: OSError, path: Path) -> str:

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import StaticPool
 
 from mxgateway_contract.redaction import redact
+from mxgateway_contract.windows_rights import make_private_folder
 from mxgateway_server.errors import ConfigurationError
 from mxgateway_server.state import own_new_file, whose, why_not
 
@@ -104,7 +105,7 @@ def _engines(database: str) -> tuple[str, AsyncEngine, AsyncEngine, Path | None]
         name, file = url.render_as_string(hide_password=True), None
     else:
         file = Path(database).expanduser().absolute()
-        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_private_folder(file.parent)
         if not file.exists():
             file.touch(mode=0o600)
             own_new_file(file)

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mxgateway_contract.private_files import write_private
+from mxgateway_contract.windows_rights import make_private_folder
 from mxgateway_server.errors import ConfigurationError
 from mxgateway_server.state import why_not
 
@@ -144,7 +145,7 @@ class PepperFile:
         """
         data = base64.urlsafe_b64encode(secrets.token_bytes(PEPPER_BYTES)) + b"\n"
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            make_private_folder(self.path.parent)
             with contextlib.suppress(FileExistsError):
                 write_private(self.path, data, exclusive=True)
         except OSError as error:

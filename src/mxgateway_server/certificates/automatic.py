@@ -23,6 +23,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
 from mxgateway_contract.private_files import write_private
+from mxgateway_contract.windows_rights import make_private_folder
 from mxgateway_server.certificates.authority import (
     Authority,
     SigningKey,
@@ -127,7 +128,7 @@ class AutomaticCertificate:
         """
         try:
             if new_authority:
-                self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+                make_private_folder(self._directory)
                 self._put_aside()
                 authority = self._begin(now)
             else:

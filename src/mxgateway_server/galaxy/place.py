@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from mxgateway_contract.windows_rights import make_private_folder
 from mxgateway_server.errors import ConfigurationError
 from mxgateway_server.galaxy.connection_strings import is_connection_string
 from mxgateway_simulator.places import board_path
@@ -69,7 +70,7 @@ def _build(name: str, path: Path) -> None:
     from mxgateway_simulator.errors import SimulatorError
 
     try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_private_folder(path.parent)
         temporary = path.with_name(f".{path.name}.new")
         build_galaxy(read_description(name), temporary)
         temporary.replace(path)

@@ -13,14 +13,12 @@ from ctypes import c_int, c_uint32, c_void_p
 from pathlib import Path
 from typing import Any
 
+from mxgateway_contract.windows_rights import others
 from mxgateway_server.node.facts import FileFacts, Registration, Run
 from mxgateway_server.node.programs import HEAD_BYTES
-from mxgateway_server.node.rights import readers
 from mxgateway_server.workers.environment import worker_environment
 
 _windows: Any = ctypes
-_OWNER, _DACL = 1, 4
-_SE_FILE_OBJECT = 1
 
 
 class ThisMachine:
@@ -84,8 +82,7 @@ class ThisMachine:
         return Run(done.returncode, done.stdout.decode("utf-8", "replace"), lines[-1] if lines else "")
 
     def others_may_read(self, directory: str) -> list[str]:
-        sddl, owner = _descriptor(directory)
-        return readers(sddl, owner)
+        return others(directory)
 
     def pythons(self) -> Iterator[str]:
         """Interpreters that installers of CPython have registered, in both views of the registry."""
@@ -130,37 +127,3 @@ def _file_version(path: str) -> str:
         return ""
     _, _, high, low = struct.unpack("<IIII", ctypes.string_at(found.value, 16))
     return f"{high >> 16}.{high & 0xFFFF}.{low >> 16}.{low & 0xFFFF}"
-
-
-def _descriptor(path: str) -> tuple[str, str]:
-    """A file's security descriptor as SDDL, and its owner's SID.
-
-    Raises:
-        OSError: Windows does not tell.
-    """
-    advapi, kernel = _windows.WinDLL("advapi32"), _windows.WinDLL("kernel32")
-    get = advapi.GetNamedSecurityInfoW
-    get.argtypes = (c_void_p, c_int, c_uint32, *[c_void_p] * 5)
-    get.restype = c_uint32
-    to_text = advapi.ConvertSecurityDescriptorToStringSecurityDescriptorW
-    to_text.argtypes = (c_void_p, c_uint32, c_uint32, c_void_p, c_void_p)
-    to_text.restype = c_int
-    kernel.LocalFree.argtypes = (c_void_p,)
-    kernel.LocalFree.restype = c_void_p
-    descriptor = c_void_p()
-    name = path.encode("utf-16-le") + b"\0\0"
-    code = get(name, _SE_FILE_OBJECT, _OWNER | _DACL, None, None, None, None, ctypes.byref(descriptor))
-    if code:
-        raise OSError(code, _windows.FormatError(code).strip())
-    try:
-        text = c_void_p()
-        if not to_text(descriptor, 1, _OWNER | _DACL, ctypes.byref(text), None):
-            raise OSError(0, "the descriptor has no text")
-        try:
-            sddl = ctypes.wstring_at(text.value or 0)
-        finally:
-            kernel.LocalFree(text)
-    finally:
-        kernel.LocalFree(descriptor)
-    owner = sddl.partition("O:")[2].partition("D:")[0].partition("G:")[0]
-    return sddl, owner

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import pytest
 
-from mxgateway_server.node.rights import readers
+from mxgateway_contract.windows_rights import PRIVATE, make_private_folder, readers
 
 OWNER = "S-1-5-21-1-2-3-1001"
 
@@ -28,3 +31,17 @@ OWNER = "S-1-5-21-1-2-3-1001"
 )
 def test_readers_beside_owner_system_and_administrators(sddl: str, expected: list[str]) -> None:
     assert readers(sddl, OWNER) == expected
+
+
+def test_what_private_means_lets_nobody_else_read() -> None:
+    assert readers(f"O:{OWNER}{PRIVATE}", OWNER) == []
+
+
+def test_a_folder_is_made_private_and_an_old_one_left_alone(tmp_path: Path) -> None:
+    made = tmp_path / "a" / "b"
+    make_private_folder(made)
+    if os.name == "posix":
+        assert made.stat().st_mode & 0o777 == 0o700
+        made.chmod(0o750)
+        make_private_folder(made)
+        assert made.stat().st_mode & 0o777 == 0o750
