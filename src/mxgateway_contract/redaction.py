@@ -36,7 +36,8 @@ _BEFORE_KEYWORD = re.compile(r"(?:\A|;)\s{0,16}+\Z")
 _KEYWORD = re.compile(
     r"(?:nonce|secret|passw(?:or)?d|pwd|token|credential|authorization|pepper)\s*+=\s*+", re.IGNORECASE
 )
-_URL_PASSWORD = re.compile(r"(://[^/\s:@]{0,256}+:)\S{0,512}@")
+# Messages show how such a URL is written, by the word itself.
+_URL_PASSWORD = re.compile(r"(://[^/\s:@]{0,256}+:)(?!password@[\w.]{1,64}+/\w{1,64}+(?!\S{0,512}@))\S{0,512}@")
 
 
 def sounds_secret(name: str) -> bool:

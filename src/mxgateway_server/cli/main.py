@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import io
 import sys
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import click
 
 from mxgateway_contract.installing import install_command
+from mxgateway_contract.redaction import redact
 from mxgateway_server import __version__
 
 _COMMANDS = {
@@ -21,6 +23,21 @@ _COMMANDS = {
     "galaxy": ("mxgateway_server.cli.galaxy", "galaxy"),
     "worker": ("mxgateway_server.cli.worker", "worker"),
 }
+
+
+NEEDED = (
+    "aiosqlite",
+    "cryptography",
+    "grpc_health",
+    "grpc_reflection",
+    "grpc_status",
+    "pydantic",
+    "rich",
+    "sqlalchemy",
+    "structlog",
+    "yaml",
+)
+"""Modules of the extra `server`."""
 
 
 class _LazyGroup(click.Group):
@@ -48,9 +65,23 @@ class _LazyGroup(click.Group):
             if (error.name or "mxgateway").startswith("mxgateway"):
                 raise
             # The base install is the client; the program `mxgateway` is there all the same.
+            missing = [name for name in NEEDED if importlib.util.find_spec(name) is None] or [error.name or ""]
+            verb = "which are" if len(missing) > 1 else "which is"
             remedy = install_command("server")
-            click.echo(f"Error: the gateway needs {error.name}, which is not installed: {remedy}", err=True)
+            click.echo(f"Error: the gateway needs {', '.join(missing)}, {verb} not installed: {remedy}", err=True)
             sys.exit(1)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except click.ClickException as error:
+            # Whatever an error repeats of a setting or an argument: what looks like a secret is none of it.
+            text = redact(error.message)
+            if text == error.message:
+                raise
+            if isinstance(error, click.UsageError):
+                raise click.UsageError(text, error.ctx) from None
+            raise click.ClickException(text) from None
 
 
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 
 
 def split_address(address: str) -> tuple[str, int]:
@@ -16,7 +17,10 @@ def split_address(address: str) -> tuple[str, int]:
         raise ValueError("write HOST:PORT with a port from 0 to 65535, such as 0.0.0.0:5001")
     if ":" in host and not (host.startswith("[") and host.endswith("]")):
         raise ValueError("write an IPv6 address in brackets, as in [::1]:5001")
-    return host.strip("[]"), int(port)
+    host = host.strip("[]")
+    if not re.fullmatch(r"[\w.:%-]+", host):
+        raise ValueError("write HOST:PORT with a name or an IP address, such as 0.0.0.0:5001")
+    return host, int(port)
 
 
 def is_loopback(address: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
@@ -33,12 +34,36 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False)
 
 
+_LOGIN = re.compile(r"://|(?:^|[;\s])\s*(?:password|pwd)\s*=", re.IGNORECASE)
+
+
+def _file_path(text: str) -> str:
+    if _LOGIN.search(text):
+        # Errors repeat paths; a connection string that went into the wrong setting has to stay untold.
+        raise ValueError("write the path of a file or folder; this is a URL or a connection string")
+    return text
+
+
+def _key_store(text: str) -> str:
+    if "://" not in text and (_LOGIN.search(text) or "@" in text):
+        # Taken for a file's name, it would make a file that is called like the password.
+        raise ValueError(
+            "the key store is an SQLite file or a URL such as postgresql+asyncpg://user:password@host/keys; connection"
+            " strings of other forms are not taken"
+        )
+    return text
+
+
+FilePath = Annotated[str, AfterValidator(_file_path)]
+"""Path of a file or folder; empty where the setting says what is taken then."""
+
+
 class AuthenticationSettings(Section):
     mode: Literal["api_key", "disabled"] = "api_key"
     """`disabled` gives every caller every scope: local development only, and only on loopback addresses."""
-    database: str = Field(default="", repr=False)
+    database: Annotated[str, AfterValidator(_key_store)] = Field(default="", repr=False)
     """SQLite file or SQLAlchemy URL of the key store; empty for `keys.db` in the state directory."""
-    pepper_file: str = ""
+    pepper_file: FilePath = ""
     """File with the secret that keys are hashed with; empty for `pepper` in the state directory."""
     run_migrations_on_startup: bool = True
     """Brings the key store to this version's schema at start."""
@@ -57,11 +82,11 @@ class AuthenticationSettings(Section):
 class WorkerSettings(Section):
     command: tuple[str, ...] = ()
     """Program and first arguments of a worker; empty for this Python with `-m mxgateway_worker`."""
-    com_python: str = ""
+    com_python: FilePath = ""
     """The 32-bit Python that runs workers of the backend `com`; `mxgateway worker provision` makes one."""
-    com_packages: str = ""
+    com_packages: FilePath = ""
     """Folder with that Python's packages, as `mxgateway worker provision` lays them; empty when it has them itself."""
-    working_directory: str = ""
+    working_directory: FilePath = ""
     """Working directory of workers; empty for the gateway's."""
     environment: dict[str, str] = Field(default_factory=dict, repr=False)
     """Variables that workers get beside what they need of the gateway's own."""
@@ -176,17 +201,17 @@ class GalaxySettings(Section):
     up to this. Another deployment is read at once."""
     persist_snapshot: bool = True
     """Keeps the last good hierarchy in a file, so that browsing works at once after a start, database or not."""
-    snapshot_cache_path: str = ""
+    snapshot_cache_path: FilePath = ""
     """File of the last good hierarchy; empty for `galaxy-snapshot.jsonl.gz` in the state directory."""
 
 
 class TlsSettings(Section):
-    certificate_file: str = ""
+    certificate_file: FilePath = ""
     """PEM certificate chain of the operator; with `key_file`. A new one is taken up without a restart. Empty for one of
     the gateway's own authority, which clients trust as `gateway-ca.pem`."""
-    key_file: str = ""
+    key_file: FilePath = ""
     """PEM private key of `certificate_file`, without a pass phrase."""
-    self_signed_directory: str = ""
+    self_signed_directory: FilePath = ""
     """Where the gateway's own authority and certificate live; empty for `certs` in the state directory."""
     validity_years: int = Field(default=10, ge=1, le=100)
     """Years that the gateway's own authority is valid; its certificate gets a successor with the same key in time."""

@@ -18,6 +18,7 @@ from mxgateway_server.config.addresses import is_loopback, split_address
 from mxgateway_server.config.sections import (
     AuthenticationSettings,
     EventSettings,
+    FilePath,
     GalaxySettings,
     LoggingSettings,
     ProtocolSettings,
@@ -45,7 +46,7 @@ class Settings(Section):
     allow_remote_plaintext: bool = False
     """Allows other than loopback addresses for `listen_plaintext`: only behind a proxy that ends TLS, since API keys
     and values travel in clear."""
-    state_dir: str = ""
+    state_dir: FilePath = ""
     """Directory of keys, certificates and Galaxy files; empty for the user's own."""
     allow_shared_state: bool = False
     """Lets several gateways use one state directory at the same time; each of them has to allow it. They share keys,

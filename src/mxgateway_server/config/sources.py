@@ -107,16 +107,26 @@ def load(config_file: Path | None = None, flags: Mapping[str, Any] | None = None
 
 def load_configuration(config_file: Path | None = None, flags: Mapping[str, Any] | None = None) -> Configuration:
     """The settings from all sources with the origin of each; arguments and errors as of `load`."""
+    values = read_sources(config_file, flags)
+    settings, problems = check(values)
+    if problems:
+        raise ConfigurationError(summary(problems))
+    return Configuration(settings, values)
+
+
+def read_sources(config_file: Path | None = None, flags: Mapping[str, Any] | None = None) -> Values:
+    """What the sources say, not yet checked.
+
+    Raises:
+        ConfigurationError: the file cannot be read, or a variable would do nothing.
+    """
     values = Values()
     if config_file is not None:
         _read_file(config_file, values)
     read_environment(os.environ, values)
     for name, value in (flags or {}).items():
         values.put(name.split("."), value, Origin("flag", _flag(name, value)))
-    settings, problems = check(values)
-    if problems:
-        raise ConfigurationError(summary(problems))
-    return Configuration(settings, values)
+    return values
 
 
 def check(values: Values) -> tuple[Settings, list[Problem]]:

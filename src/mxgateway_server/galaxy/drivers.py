@@ -21,12 +21,11 @@ _EXAMPLES = {
     "sqlite": "sqlite:///plant.db",
 }
 _DEFAULT_DRIVERS = {"mssql": "mssql+pytds", "postgresql": "postgresql+psycopg", "sqlite": "sqlite"}
+_EXTRAS = {"mssql+pytds": ("server", "sqlserver"), "postgresql+psycopg": ("server", "postgresql")}
 _INSTALL = {
-    "mssql+pytds": install_command("server", "sqlserver"),
     "mssql+mssqlpython": "pip install mssql-python",
     "mssql+pyodbc": "pip install pyodbc, and Microsoft's ODBC driver",
     "mssql+pymssql": "pip install pymssql",
-    "postgresql+psycopg": install_command("server", "postgresql"),
 }
 _CA_FILE = "cafile"
 _VALIDATE_HOST = "validate_host"
@@ -85,7 +84,8 @@ def _with_known_driver(url: URL) -> URL:
 
 def driver_missing(url: URL) -> str:
     """Says that the driver of a URL is not installed, and how it is, where that is known."""
-    remedy = _INSTALL.get(url.drivername)
+    extras = _EXTRAS.get(url.drivername)
+    remedy = install_command(*extras) if extras else _INSTALL.get(url.drivername)
     known = f"install it: {remedy}" if remedy else f"write {_EXAMPLES[url.get_backend_name()]}"
     return f"the driver of {url.drivername} is not installed; {known}"
 

@@ -32,8 +32,13 @@ class GalaxyPlace:
     board: Path | None = None
 
 
-def find_galaxy(wanted: str, state: Path) -> GalaxyPlace:
+def find_galaxy(wanted: str, state: Path, *, builds: bool = True) -> GalaxyPlace:
     """The Galaxy that a name, path, URL or connection string means; a shipped one is built on first use.
+
+    Args:
+        wanted: what `galaxy.connection_string` says.
+        state: the state directory, where shipped ones are built.
+        builds: False to only say where a shipped one will be.
 
     Raises:
         ConfigurationError: there is none.
@@ -50,17 +55,30 @@ def find_galaxy(wanted: str, state: Path) -> GalaxyPlace:
         # A login without the kind of database before it is no path, and its password nothing to repeat.
         shown = "" if re.search("[@=;]", wanted) else f" {wanted}"
         raise ConfigurationError(
-            f"galaxy.connection_string (--galaxy){shown}: no such file, and no URL; build a file with mxgateway galaxy "
+            f"galaxy.connection_string (--galaxy){shown}: no such file, and no URL; build it with mxgateway galaxy "
             "build, or write a URL such as mssql+pytds://user:password@host/ZB"
         )
     built = state / "galaxy" / f"{wanted}.db"
     if not built.is_file():
-        _build(wanted, built)
+        if builds:
+            _build(wanted, built)
+        else:
+            _check_name(wanted)
     return _file(built.absolute(), wanted, board_path(built.absolute()))
 
 
 def _file(path: Path, name: str, board: Path) -> GalaxyPlace:
     return GalaxyPlace(source=str(path), name=name, file=path, board=board)
+
+
+def _check_name(name: str) -> None:
+    from mxgateway_simulator.building.description_reader import read_description
+    from mxgateway_simulator.errors import SimulatorError
+
+    try:
+        read_description(name)
+    except SimulatorError as error:
+        raise ConfigurationError(f"galaxy.connection_string (--galaxy) {name}: {error}") from error
 
 
 def _build(name: str, path: Path) -> None:

@@ -16,7 +16,8 @@ MAX_OPTION_CHARACTERS = 1000
 # Options may travel on the worker's command line as name=value.
 _OPTION_NAME = re.compile(r"[A-Za-z][\w.-]{0,63}\Z", re.ASCII)
 # Options that name files of the gateway's machine; a caller never sets them.
-_FILE_OPTIONS = frozenset({"galaxy", "board", "file", "path"})
+FILE_OPTIONS = frozenset({"galaxy", "board", "file", "path"})
+"""Options of backends that name files: callers may never set them."""
 
 
 def open_options(request: pb.OpenSessionRequest, settings: Settings, plan: WorkerPlan) -> OpenOptions:
@@ -53,7 +54,7 @@ def open_options(request: pb.OpenSessionRequest, settings: Settings, plan: Worke
                 f"backend_options[{name!r}] may have {MAX_OPTION_CHARACTERS} printable characters"
             )
         is_allowed = name in settings.worker.allowed_backend_options
-        if not is_allowed and not (settings.allow_fault_injection and name not in _FILE_OPTIONS):
+        if not is_allowed and not (settings.allow_fault_injection and name not in FILE_OPTIONS):
             raise InvalidRequestError(
                 f"backend_options[{name[:40]!r}] may not be set here (settings worker.allowed_backend_options and "
                 "allow_fault_injection)"

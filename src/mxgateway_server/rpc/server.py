@@ -15,6 +15,7 @@ from mxgateway_server.config.settings import Settings
 from mxgateway_server.errors import ConfigurationError
 from mxgateway_server.logs import get_logger
 from mxgateway_server.rpc.guard import Guard
+from mxgateway_server.rpc.ports import check_port
 from mxgateway_server.rpc.tls import server_credentials
 
 logger = get_logger(__name__)
@@ -108,6 +109,7 @@ class RpcServer:
 
     def _bind(self, setting: str, address: str, credentials: grpc.ServerCredentials | None) -> str:
         host, _ = split_address(address)
+        check_port(setting, address)
         try:
             if credentials is None:
                 port = self._server.add_insecure_port(address)

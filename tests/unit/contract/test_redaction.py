@@ -36,6 +36,8 @@ def test_the_value_of_a_name_that_sounds_secret_is_taken_out_however_it_is_writt
         "mssql+pytds://sa:a/SENTINEL@host/ZB",
         "mssql+pytds://sa:a@SENTINEL@host/ZB",
         'mssql+pytds://sa:a"SENTINEL@host/ZB',
+        "mssql+pytds://sa:password@SENTINEL@host/ZB",
+        "mssql+pytds://sa:password@a/b@SENTINEL@host/ZB",
         "mssql+pyodbc:///?odbc_connect=DRIVER%3D%7BODBC%7D%3BUID%3Dsa%3BPWD%3DSENTINEL%3BDATABASE%3DZB",
         "mssql://host/ZB?UID=sa&PWD=SENTINEL",
         "Server=host;User Id=sa;Password=two SENTINEL words;Database=ZB",
@@ -58,6 +60,7 @@ def test_passwords_in_connection_strings_and_keys_are_taken_out(text: str) -> No
         "the password is wrong",
         "https://example.com:8443/path",
         "tank@plant: 12:30",
+        "write mssql+pytds://user:password@host/ZB; postgresql+psycopg://user:password@host/ZB",
         "",
     ],
 )

@@ -42,7 +42,14 @@ def test_nothing_that_looks_like_a_secret_passes(text: str) -> None:
     assert "SENTINEL" not in redact(text)
 
 
-@pytest.mark.parametrize("text", ["item=TestMachine_001.Speed value=3", "key_id=demo scopes=invoke:read"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "item=TestMachine_001.Speed value=3",
+        "key_id=demo scopes=invoke:read",
+        "write mssql+pytds://user:password@host/ZB",
+    ],
+)
 def test_ordinary_text_is_left_alone(text: str) -> None:
     assert redact(text) == text
 

@@ -1,0 +1,55 @@
+"""Whether an address can be listened on, asked before gRPC is, whose core writes lines of its own to stderr."""
+
+from __future__ import annotations
+
+import errno
+import socket
+import sys
+
+from mxgateway_server.config.addresses import split_address
+from mxgateway_server.errors import ConfigurationError
+
+_CAUSES = {
+    errno.EADDRINUSE: "the port is in use, by another program or gateway; choose another, or port 0 for any free one",
+    errno.EACCES: "the gateway may not use this port; choose one above 1023, or give it the right to",
+    errno.EADDRNOTAVAIL: "the address is not this machine's; choose one that is, or 0.0.0.0 for all",
+}
+
+
+def check_port(setting: str, address: str) -> None:
+    """Tries to bind `HOST:PORT`, and lets it go again.
+
+    Raises:
+        ConfigurationError: it cannot be bound; the text names the setting, the cause and the remedy.
+    """
+    host, port = split_address(address)
+    try:
+        places = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except OSError:
+        raise ConfigurationError(
+            f"{setting} = {address} cannot be bound: the name is not known; write a name or address of this machine"
+        ) from None
+    causes = [_why_not(family, place) for family, _, _, _, place in places]
+    taken = errno.EADDRINUSE in causes or errno.EACCES in causes
+    # A name may have an address of a kind that this machine does not speak.
+    if taken or None not in causes:
+        cause = next(number for number in (errno.EADDRINUSE, errno.EACCES, *causes) if number in causes)
+        remedy = _CAUSES.get(cause or 0, "choose another address")
+        raise ConfigurationError(f"{setting} = {address} cannot be bound: {remedy}")
+
+
+def _why_not(family: int, place: tuple[object, ...]) -> int | None:
+    try:
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            if sys.platform == "win32":
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
+            else:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if family == socket.AF_INET6:
+                probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            probe.bind(place)
+            # Two may be bound where the option above is set; to listen is for one.
+            probe.listen(1)
+    except OSError as error:
+        return error.errno or errno.EADDRNOTAVAIL
+    return None
