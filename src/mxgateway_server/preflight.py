@@ -25,6 +25,7 @@ from mxgateway_server.galaxy.errors import GalaxySourceError
 from mxgateway_server.galaxy.place import GalaxyPlace, find_galaxy
 from mxgateway_server.rpc.opening import FILE_OPTIONS
 from mxgateway_server.rpc.ports import check_port
+from mxgateway_server.state import is_held
 from mxgateway_server.workers.containment import create_containment
 from mxgateway_server.workers.launcher import Launcher
 
@@ -50,8 +51,11 @@ class Preflight:
 
 def look(settings: Settings) -> Preflight:
     """Looks at what can be seen from here without opening a database or starting anything."""
-    report = Preflight(not_looked_at=["the Galaxy's database", "the key store's database", "whether a worker starts"])
+    report = Preflight(not_looked_at=list(_DEEP_LOOKS))
     for what, looks in _LOOKS.items():
+        if looks is _ports and is_held(settings.state_path):
+            report.not_looked_at.append(f"{what} (a gateway runs on this state directory)")
+            continue
         report.looked_at.append(what)
         try:
             report.findings += looks(settings)
@@ -63,7 +67,7 @@ def look(settings: Settings) -> Preflight:
 async def look_deep(settings: Settings) -> Preflight:
     """`look`, and opens the databases and starts a worker, which ends again; takes as long as these may take."""
     report = look(settings)
-    report.not_looked_at = []
+    report.not_looked_at = [what for what in report.not_looked_at if what not in _DEEP_LOOKS]
     # What stands in the way of a look would only be told twice.
     in_the_way = {finding.name for finding in report.findings}
     for what, (names, looks) in _DEEP_LOOKS.items():

@@ -107,6 +107,18 @@ def hold_state(path: Path, *, shared: bool) -> Iterator[None]:
         os.close(descriptor)
 
 
+def is_held(path: Path) -> bool:
+    """Whether a gateway runs on this state directory at the moment; the directory need not be there."""
+    try:
+        descriptor = os.open(path / LOCK_NAME, os.O_RDWR)
+    except OSError:
+        return False
+    try:
+        return not _lock(descriptor, shared=False)
+    finally:
+        os.close(descriptor)
+
+
 if sys.platform == "win32":
     import msvcrt
 

@@ -55,7 +55,7 @@ def check_config(
     if as_json:
         click.echo(json.dumps({**shown(settings), "check": _as_data(values, problems, report)}, indent=2))
     else:
-        _tell(problems, report)
+        _tell(problems, report, deep)
     if problems:
         sys.exit(1)
 
@@ -69,15 +69,16 @@ def _look(settings: Settings, deep: bool) -> Preflight:
     return asyncio.run(look_deep(settings)) if deep else look(settings)
 
 
-def _tell(problems: list[Problem], report: Preflight) -> None:
+def _tell(problems: list[Problem], report: Preflight, deep: bool) -> None:
     for problem in problems:
         click.echo(f"Error: {plain(redact(str(problem)))}", err=True)
     if not problems:
         click.echo("The settings are right.")
     click.echo(f"Looked at: {', '.join(report.looked_at)}.")
     if report.not_looked_at:
-        hint = "" if any("clients" in each for each in report.not_looked_at) else " (--deep does)"
-        click.echo(f"Not looked at: {', '.join(report.not_looked_at)}{hint}.")
+        click.echo(f"Not looked at: {', '.join(report.not_looked_at)}.")
+    if not deep:
+        click.echo("With --deep the databases are opened, and a worker is started.")
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         click.echo("Looked at as root; the gateway's own user may have fewer rights.")
 

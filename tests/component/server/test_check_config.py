@@ -16,6 +16,7 @@ from click.testing import CliRunner, Result
 from mxgateway_server.cli.main import main
 from mxgateway_server.config.settings import setting_names
 from mxgateway_server.config.sources import environment_name
+from mxgateway_server.state import hold_state
 
 
 @pytest.fixture(autouse=True)
@@ -119,6 +120,17 @@ def test_a_port_in_use_is_found_with_its_variable(monkeypatch: pytest.MonkeyPatc
     assert "in use" in result.stderr
 
 
+def test_the_ports_of_a_running_gateway_are_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "state").mkdir(mode=0o700)
+    with socket.socket() as taken, hold_state(tmp_path / "state", shared=False):
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        monkeypatch.setenv("MXGATEWAY__LISTEN", f"127.0.0.1:{taken.getsockname()[1]}")
+        result = check_config()
+    assert result.exit_code == 0, result.output
+    assert "the ports (a gateway runs on this state directory)" in result.stdout
+
+
 def test_a_file_that_is_no_galaxy_is_found(tmp_path: Path) -> None:
     (tmp_path / "x.db").write_bytes(b"nothing of the kind")
     (line,) = found(f"[galaxy]\nconnection_string = '{tmp_path}/x.db'", tmp_path)
@@ -144,9 +156,7 @@ def test_the_deep_look_finds_what_opens_wrong(tmp_path: Path) -> None:
         "--deep",
     )
     assert [line.split("gateway.toml")[1][:2] for line in lines] == [":2", ":4", ":6"]
-    for line, words in zip(
-        lines, ["the Galaxy database", "restore it from a backup", "does not start"], strict=True
-    ):
+    for line, words in zip(lines, ["the Galaxy database", "restore it from a backup", "does not start"], strict=True):
         assert words in line
 
 
