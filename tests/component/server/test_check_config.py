@@ -88,7 +88,10 @@ def test_each_mistake_has_a_line_with_its_place(tmp_path: Path) -> None:
         ("[authentication]\ndatabase = '/proc/no/such'", "authentication.database"),
         ("[authentication]\ndatabase = 'Server=h;Password=Topsecret'", "the key store is an SQLite file or a URL"),
         ("[tls]\nself_signed_directory = '/proc/no/such'", "tls.self_signed_directory"),
-        ("listen_plaintext = 'no-such-host.invalid:1'\nallow_remote_plaintext = true", "the name is not known"),
+        (
+            "listen_plaintext = 'no-such.invalid:1'\nallow_remote_plaintext = true\n[worker]\nbackend = 'simulator'",
+            "the name is not known",
+        ),
     ],
 )
 def test_what_would_stop_a_start_is_found(tmp_path: Path, content: str, words: str) -> None:
