@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from benches import beside, floor, peer_asyncua, product, report, sessions
+from benches import beside, floor, large, peer_asyncua, product, report, sessions
 from benches.figures import machine
 from benches.gateway_process import GatewayProcess, gateway
 
@@ -30,7 +30,7 @@ _SHARED: dict[str, Callable[[GatewayProcess, float], Awaitable[dict[str, Any]]]]
     "openWarm": product.measure_open_warm,
     "memory": lambda running, _: sessions.measure_memory(running),
 }
-_NAMES = (*_SHARED, "floor", "asyncua", "openCold", "sessions", "galaxy")
+_NAMES = (*_SHARED, "floor", "asyncua", "openCold", "sessions", "large", "galaxy")
 _DEFAULT = tuple(name for name in _NAMES if name != "galaxy")
 
 
@@ -52,6 +52,7 @@ async def run(names: list[str], arguments: argparse.Namespace) -> dict[str, Any]
     await step("asyncua", lambda: peer_asyncua.measure(seconds))
     await step("openCold", lambda: product.measure_open_cold(seconds))
     await step("sessions", lambda: sessions.measure_sessions(arguments.sessions, arguments.sessions_seconds))
+    await step("large", large.measure_large)
     if "galaxy" in names:
         print("measuring galaxy …", file=sys.stderr, flush=True)
         from benches import galaxy

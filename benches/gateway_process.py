@@ -48,10 +48,13 @@ class Site:
     api_key: str
 
     @classmethod
-    def prepare(cls, folder: Path, description: Path = GALAXY, scopes: str = SCOPES) -> Site:
-        """Builds the Galaxy and makes the key."""
+    def prepare(
+        cls, folder: Path, description: Path = GALAXY, scopes: str = SCOPES, *, objects: int | None = None
+    ) -> Site:
+        """Builds the Galaxy, filled up to so many objects, and makes the key."""
         galaxy, state = folder / "galaxy.db", folder / "state"
-        run_command("galaxy", "build", "--galaxy", str(description), "--output", str(galaxy))
+        filled = () if objects is None else ("--objects", str(objects))
+        run_command("galaxy", "build", "--galaxy", str(description), "--output", str(galaxy), *filled)
         created = run_command(
             *("apikey", "create", "--state-dir", str(state), "--key-id", "bench", "--display-name", "bench"),
             *("--scopes", scopes, "--json"),

@@ -130,7 +130,8 @@ class ChangeFeed:
 
     def _may_begin_late(self, failure: MxGatewayError) -> bool:
         """Whether a failure before all tags were subscribed for the first time is waited out."""
-        return self._is_patient or (self._is_set_up and is_transient(failure))
+        is_lost = self._owns_sessions and says_session_lost(failure)
+        return self._is_patient or (self._is_set_up and (is_lost or is_transient(failure)))
 
     async def _first_stream(self) -> EventStream | None:
         try:
@@ -203,6 +204,7 @@ class ChangeFeed:
             return
         if not self._stands:
             self._stands = True
+            self.queue.is_filling = False
             self._set_state(SubscriptionState.CONNECTED)
         elif self._is_stream_open and self.state is SubscriptionState.RECONNECTING:
             self._set_state(SubscriptionState.RECOVERED)
@@ -281,7 +283,9 @@ class ChangeFeed:
         # Before its first event a new stream may lack what no stream had.
         is_first = not self.reader.position
         async for batch in batches:
-            self._backoff.reset()
+            if self.items.is_complete:
+                # A session that ends before it has all tags may do so again.
+                self._backoff.reset()
             self._stream_stands()
             await self._take(batch, batches, session, is_first)
             is_first = False

@@ -38,6 +38,8 @@ class ChangeQueue:
         self._changes: deque[DataChange] = deque()
         self._lost_next = 0
         self._warn_at = capacity
+        self.is_filling = False
+        """Whether tags are being subscribed, so that nobody can consume yet: then the latest of each tag is kept."""
         self.dropped = 0
         """Changes that the policy dropped since the beginning."""
 
@@ -45,8 +47,9 @@ class ChangeQueue:
         return len(self._changes)
 
     def make_room(self, tags: int) -> None:
-        """Sees to it that the first value of each of so many tags fits, however little was asked for."""
-        self._capacity = max(self._asked_capacity, tags)
+        """Sees to it that the present value of each of so many tags fits, however little was asked for."""
+        # Twice, so that keeping the latest of each tag frees half of it.
+        self._capacity = max(self._asked_capacity, tags if tags < 2 else 2 * tags)
 
     def lose(self, count: int) -> None:
         """Notes changes that were lost before they came here, for the next change's `lost_before`."""
@@ -58,6 +61,8 @@ class ChangeQueue:
         Raises:
             MxGatewayOverflowError: the queue is full and the policy is DISCONNECT.
         """
+        if self.is_filling and len(self._changes) >= self._capacity and self._policy is not OverflowPolicy.WARN:
+            self._keep_latest()
         if len(self._changes) < self._capacity or self._policy is OverflowPolicy.WARN:
             self._append(change)
             if len(self._changes) <= self._warn_at:
@@ -101,6 +106,21 @@ class ChangeQueue:
         changes = list(self._changes)
         self._changes.clear()
         return changes
+
+    def _keep_latest(self) -> None:
+        """Drops each change that a younger one of its tag follows, which says how many were lost before it."""
+        last = {change.tag: position for position, change in enumerate(self._changes)}
+        lost: dict[str, int] = {}
+        kept: deque[DataChange] = deque()
+        for position, change in enumerate(self._changes):
+            if last[change.tag] != position:
+                lost[change.tag] = lost.get(change.tag, 0) + change.lost_before + 1
+                self.dropped += 1
+            elif count := lost.get(change.tag):
+                kept.append(replace(change, lost_before=change.lost_before + count))
+            else:
+                kept.append(change)
+        self._changes = kept
 
     def _append(self, change: DataChange) -> None:
         if self._lost_next:

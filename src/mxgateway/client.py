@@ -177,7 +177,7 @@ class GatewayClient:
         Args:
             tags: references.
             client_session_name: a name for the gateway's logs and dashboard.
-            queue_size: changes that may wait for the consumer; never less than there are tags.
+            queue_size: changes that may wait for the consumer; never less than twice the tags.
             overflow: what happens when more do.
             handler: called with each change, in place of iterating; may be a coroutine function.
             supervisory: AdviseSupervisory in place of Advise: no user is needed.

@@ -167,7 +167,7 @@ class Session(BulkCommands):
 
         Args:
             tags: references.
-            queue_size: changes that may wait for the consumer; never less than there are tags.
+            queue_size: changes that may wait for the consumer; never less than twice the tags.
             overflow: what happens when more do.
             handler: called with each change, in place of iterating; may be a coroutine function.
             supervisory: AdviseSupervisory in place of Advise.

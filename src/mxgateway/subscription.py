@@ -52,6 +52,7 @@ class Subscription:
         self._items = SubscribedItems(tags, supervisory)
         self._queue = ChangeQueue(queue_size, overflow)
         self._queue.make_room(len(self._items.tags))
+        self._queue.is_filling = True
         self._feed = ChangeFeed(
             open_session,
             self._items,

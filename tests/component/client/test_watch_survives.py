@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from benches.gateway_process import SCOPES, GatewayProcess, Site, run_command
+from benches.gateway_process import SCOPES, Site, run_command
 from chaos.proxy import TcpProxy
+from tests.support.restarted_gateway import RestartedGateway
 from tests.support.waiting import eventually
 
 from mxgateway import GatewayClient
@@ -28,23 +29,6 @@ CONSTANT = "TestChildObject.TestInt"
 LIMIT = 60.0
 
 
-class RestartedGateway:
-    """A gateway that can be killed and comes back at the same address."""
-
-    def __init__(self, site: Site) -> None:
-        self.site = site
-        self.process = GatewayProcess(self.site)
-        self.address = self.process.address
-
-    async def kill(self) -> None:
-        self.process.process.kill()
-        await asyncio.to_thread(self.process.wait)
-
-    async def restart(self) -> None:
-        flags = ("--listen-plaintext", self.address)
-        self.process = await asyncio.to_thread(lambda: GatewayProcess(self.site, flags=flags))
-
-
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
     return Site.prepare(tmp_path_factory.mktemp("site"), Path("reference"))
@@ -54,8 +38,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
 def gateway(site: Site) -> Iterator[RestartedGateway]:
     running = RestartedGateway(site)
     yield running
-    if running.process.returncode is None:
-        running.process.stop()
+    running.stop()
 
 
 class Running:

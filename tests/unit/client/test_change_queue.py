@@ -120,3 +120,17 @@ def test_a_change_shows_itself_in_one_line() -> None:
     assert shown.startswith("<DataChange A.B=7, Good, ")
     assert shown.endswith(", replayed>")
     assert "\n" not in shown
+
+
+def test_while_filling_the_latest_of_each_tag_is_kept() -> None:
+    """Nobody can consume yet: a constant's only value is not driven out by what changes all the time."""
+    queue = ChangeQueue(2, OverflowPolicy.DROP_OLDEST)
+    queue.make_room(3)
+    queue.is_filling = True
+    for tag, sequence in (("constant", 1), ("fast", 2), *(("fast", n) for n in range(3, 20)), ("late", 20)):
+        queue.put(change_of(tag, data_change(sequence)))
+    waiting = queue.take_all()
+    assert [each.tag for each in waiting if each.tag != "fast"] == ["constant", "late"]
+    assert sum(each.lost_before + 1 for each in waiting) == 20
+    assert queue.dropped == 20 - len(waiting)
+    assert len(queue) == 0
