@@ -27,12 +27,13 @@ from mxgateway_simulator.plant.galaxy_file import GalaxyFile
 from mxgateway_simulator.plant.plant import Plant
 from mxgateway_simulator.switches import PROFILES, Switches
 from mxgateway_simulator.watch import Watch, open_watch
+from mxgateway_simulator.watch.turns import Turn
 
 POLL_SECONDS = 0.025
 """How often board and Galaxy are looked at while something is advised and nobody tells of their changes; where somebody
 does, the least time between two looks."""
 
-_PASSING_SECONDS = 0.08
+_ASK_SECONDS = 0.05
 # The kernel may tell of a change before the database shows it.
 _AGAIN_SECONDS = 0.03
 _IDLE_SECONDS = 60.0
@@ -107,7 +108,8 @@ class SimulatorBackend:
         self._board: Board | None = None
         self._galaxy_version = 0
         self._watch: Watch | None = None
-        self._last_look = float("-inf")
+        self._turn: Turn | None = None
+        self._last_look = self._asked = float("-inf")
         self._look_again = False
         self._offset_ns = 0
         self._sink: EventSink | None = None
@@ -155,12 +157,17 @@ class SimulatorBackend:
     def ring_through(self, bell: Bell) -> None:
         """From now on is woken by changes of board and Galaxy, in place of asking for them."""
         self._watch = open_watch(self._board_path, self._galaxy_path, bell)
+        self._turn = Turn(self._board_path)
+        self._lmx.use_turn(self._turn.delay_ns)
 
     def close(self, deadline: float | None = None) -> None:
         self._model = None
         if self._watch is not None:
             self._watch.close()
             self._watch = None
+        if self._turn is not None:
+            self._turn.close()
+            self._turn = None
         if self._board is not None:
             self._board.close()
             self._board = None
@@ -199,7 +206,11 @@ class SimulatorBackend:
         now = self._now()
         if not model.is_idle:
             moment = self._clock.monotonic()
-            if moment >= self._due_look() or moment - self._last_look >= _PASSING_SECONDS:
+            if self._watch is not None and moment - self._asked >= _ASK_SECONDS:
+                # An executor that never waits is rung for in vain.
+                self._asked = moment
+                self._watch.ask()
+            if moment >= self._due_look():
                 self._look(model, now, moment)
         due = model.pump(now)
         if due is not None and due <= now:

@@ -10,7 +10,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_protocol.backend import Backend, SelfWaking
@@ -55,6 +55,16 @@ class Running(NamedTuple):
     started: float
 
 
+class Outlet(Protocol):
+    """Where the events of a pump leave."""
+
+    def gather(self) -> None:
+        """A pump begins."""
+
+    def send_gathered(self) -> None:
+        """It is over; never raises."""
+
+
 class ThreadAffinityError(RuntimeError):
     """Something touched the backend off the executor thread."""
 
@@ -68,6 +78,7 @@ class Executor:
         on_lost: told when the backend can not be used any more; the thread ends after it.
         doorbell: how to wait without a backend, or with one whose waiting only `wake` and time end.
         idle_tick: longest wait in seconds, so that whoever watches sees it alive.
+        outlet: told of the beginning and the end of each pump.
     """
 
     def __init__(
@@ -79,6 +90,7 @@ class Executor:
         capacity: int = COMMAND_QUEUE_CAPACITY,
         doorbell: Doorbell | None = None,
         idle_tick: float = IDLE_TICK,
+        outlet: Outlet | None = None,
     ) -> None:
         self._clock = clock
         self._run_job = run
@@ -92,6 +104,7 @@ class Executor:
         self._is_stopping = False
         self._doorbell: Doorbell = doorbell or Wakeup()
         self._idle_tick = idle_tick
+        self._outlet = outlet
         self._backend: Backend | None = None
         self._pump_failures = 0
         self._thread = threading.Thread(target=self._main, name="worker-executor", daemon=True)
@@ -302,7 +315,14 @@ class Executor:
         if backend is None:
             return self._idle_tick
         try:
-            delay = backend.pump()
+            if self._outlet is None:
+                delay = backend.pump()
+            else:
+                self._outlet.gather()
+                try:
+                    delay = backend.pump()
+                finally:
+                    self._outlet.send_gathered()
         except BackendLostError:
             raise
         except Exception as error:

@@ -21,6 +21,7 @@ from mxgateway_worker import stdio
 
 READ_BYTES = 256 * 1024
 _SHORT = 0.002
+_LONG = 0.1
 
 
 class Doorbell(Bell, Protocol):
@@ -153,8 +154,10 @@ if sys.platform == "linux":
                 # epoll counts in milliseconds, which is late for an event that is due in less. That this wakes the
                 # reader thread, too, matters little to an executor that is busy with events.
                 return select.select(self._executor_fds, (), (), timeout)[0]
-            # Rounded down, for the same reason: who is early waits again.
-            return [fd for fd, _ in self._executor.poll(int(timeout * 1000) / 1000)]
+            # Rounded down, for the same reason: who is early waits again. After a long wait a fraction of a millisecond
+            # matters less than waking twice.
+            exact = timeout if timeout >= _LONG else int(timeout * 1000) / 1000
+            return [fd for fd, _ in self._executor.poll(exact)]
 
         def read_all(self) -> None:
             while not self._is_over:

@@ -113,6 +113,7 @@ class Worker:
             doorbell=self._inbox.doorbell,
             # Three signs of life in the time after which it counts as hung, and none that nobody needs.
             idle_tick=max(IDLE_TICK, min(_LONGEST_TICK, settings.heartbeat_grace / 3)),
+            outlet=self._writer,
         )
         self._faults = faults.WorkerFaults(self._writer)
         self._dispatcher: Dispatcher | None = None

@@ -31,6 +31,7 @@ _BATCH_FIELD = wpb.WorkerEnvelope.WORKER_EVENT_BATCH_FIELD_NUMBER
 
 BATCH_EVENTS = 2048
 BATCH_BYTES = 512 * 1024
+_FEW_EVENTS = 64
 
 
 class Pulse(Protocol):
@@ -108,6 +109,9 @@ class Writer:
         self._control: list[Control] = []
         self._replies: list[tuple[str, bytes]] = []
         self._is_closing = False
+        # Both belong to the executor's thread.
+        self._is_gathering = False
+        self._has_few = True
         self._is_frozen = False
         self._last: wpb.WorkerEnvelope | None = None
         self._thread = threading.Thread(target=self._run, name="worker-writer", daemon=True)
@@ -182,8 +186,51 @@ class Writer:
         return frames[0] if len(frames) == 1 else b"".join(frames)
 
     def events_waiting(self) -> None:
-        """Tells that the event queue is no longer empty."""
-        self._wakeup.set()
+        """Tells that the event queue is no longer empty; called by the executor's thread."""
+        if not self._is_gathering:
+            self._wakeup.set()
+
+    def gather(self) -> None:
+        """Begins a pump: its events leave with `send_gathered`, unless the last pump had so many that sending them has
+        to go on beside it. The executor's thread calls both."""
+        self._is_gathering = self._has_few
+
+    def send_gathered(self) -> None:
+        """Ends a pump: sends its events at once, as `reply` does and for the same reason."""
+        events = self._events
+        waiting = events.depth if events is not None else 0
+        self._has_few = waiting <= _FEW_EVENTS
+        if not self._is_gathering:
+            return
+        self._is_gathering = False
+        if not waiting:
+            return
+        if self._write_some is None or not self._sending.acquire(blocking=False):
+            self._wakeup.set()
+            return
+        try:
+            is_all = self._events_now(self._write_some)
+        except OSError as error:
+            self._on_broken(error)
+            return
+        finally:
+            self._sending.release()
+        if not is_all:
+            self._wakeup.set()
+
+    def _events_now(self, write_some: Callable[[bytes], int]) -> bool:
+        """Whether the writer's thread is left nothing to do."""
+        events = self._events
+        with self._lock:
+            if self._control or self._replies or self._rest or self._is_closing or self._is_frozen or events is None:
+                return False
+        batch = events.take_batch(BATCH_EVENTS, BATCH_BYTES)
+        if batch is None:
+            return True
+        data = self._envelopes.frame_body(_BATCH_FIELD, batch_body(batch))
+        written = write_some(data)
+        self._rest = data[written:]
+        return not self._rest and not events.depth
 
     def freeze(self) -> None:
         """Stops writing for good, as a worker does that hangs as a whole; for tests of the other end."""

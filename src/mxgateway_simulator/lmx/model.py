@@ -59,6 +59,10 @@ class LmxProxy:
 
     # ----------------------------------------------------------------------------------------------- time and the plant
 
+    def use_turn(self, delay_ns: int) -> None:
+        """Tells of changes on a grid so long after them: it is other sessions' turn before."""
+        self._subscriptions.turn_ns = delay_ns
+
     @property
     def is_idle(self) -> bool:
         """Whether nothing is advised."""

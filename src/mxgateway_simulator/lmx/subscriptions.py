@@ -35,6 +35,8 @@ class Subscriptions:
         self._schedule = schedule
         self.sink = sink
         self._latency_ns = plant.switches.change_latency_ms * _MS
+        self.turn_ns = 0
+        """How long after a change of many tags it is this session's turn to be told."""
         self._groups: dict[tuple[int, int], Group] = {}
         self._floods: dict[Item, None] = {}
         self._watchers: dict[Key, dict[Item, None]] = {}
@@ -330,7 +332,7 @@ class Subscriptions:
             group = self._groups[key] = Group(*key)
             at = (vtq.timestamp_ns - signal.offset_ns) // signal.interval_ns + 1
             due = signal.offset_ns + at * signal.interval_ns
-            self._schedule.add(due + self._latency_ns, partial(self._tick_group, group))
+            self._schedule.add(due + self._delay_ns(group), partial(self._tick_group, group))
         group.items[item] = None
         item.group = group
         item.last_at_ns = vtq.timestamp_ns
@@ -342,6 +344,9 @@ class Subscriptions:
             item.group = None
         self._floods.pop(item, None)
 
+    def _delay_ns(self, group: Group) -> int:
+        return self._latency_ns + min(self.turn_ns, group.interval_ns // 2)
+
     def _tick_group(self, group: Group, now_ns: int) -> None:
         if not group.items:
             self._groups.pop((group.interval_ns, group.offset_ns), None)
@@ -349,7 +354,7 @@ class Subscriptions:
         interval = group.interval_ns
         k = (now_ns - self._latency_ns - group.offset_ns) // interval
         at = group.offset_ns + k * interval
-        self._schedule.add(at + interval + self._latency_ns, partial(self._tick_group, group))
+        self._schedule.add(at + interval + self._delay_ns(group), partial(self._tick_group, group))
         send = self.sink.on_data_change
         for item in list(group.items):
             value = item.step(k, at)  # type: ignore[misc]

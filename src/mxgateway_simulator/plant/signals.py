@@ -23,7 +23,10 @@ _MASK = (1 << 64) - 1
 _TOTAL_EPOCH_NS = 1_735_689_600 * 10**9
 # How far back an unchanged value is followed to find the instant of its last change.
 _BACK_STEPS = 120
-_PHASES = 16
+# Changes are spread, so that not all tags change at once. Those of a second and longer fall on few instants: a session
+# with many of them would wake for each else.
+_PHASES, _SLOW_PHASES = 16, 2
+_SLOW_NS = 10**9
 
 
 class Sampled(NamedTuple):
@@ -311,7 +314,8 @@ def make_signal(
     if kind in ("toggle", "states"):
         return _cycle(kind, p, seed, convert, elements)
     interval = duration_ns(p["every"])
-    offset = (seed % _PHASES) * (interval // _PHASES)
+    phases = _PHASES if interval < _SLOW_NS else _SLOW_PHASES
+    offset = (seed % phases) * (interval // phases)
     if elements:
         steps = [_one_step(kind, p, (seed + i * 7919) & _MASK, source_of) for i in range(elements)]
         return Signal(interval, offset, lambda k, t: tuple(convert(step(k, t)) for step in steps))

@@ -32,6 +32,9 @@ class Watch(Protocol):
     def has_rung(self) -> bool:
         """Whether something may have changed since `arm`."""
 
+    def ask(self) -> None:
+        """Brings `has_rung` up to date although nobody waited; costs next to nothing."""
+
     def arm(self) -> None:
         """From now on rings at the next change, once. To be called before looking, so that no change falls between."""
 
@@ -44,6 +47,9 @@ class PeriodicWatch:
 
     period = 0.08
     has_rung = False
+
+    def ask(self) -> None:
+        """Nothing to be done."""
 
     def arm(self) -> None:
         """Nothing to be done."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import select
 from pathlib import Path
 
 from mxgateway_protocol.backend import Bell
@@ -28,6 +29,8 @@ class InotifyWatch:
             for path, events in ((f"{board}-wal", _IN_MODIFY), (str(galaxy), _IN_MODIFY | _IN_CLOSE_WRITE)):
                 _checked(libc.inotify_add_watch(self._descriptor, os.fsencode(path), ctypes.c_uint32(events)))
             self.has_rung = False
+            self._poll = select.poll()
+            self._poll.register(self._descriptor, select.POLLIN)
             self._listening = bell.listen(self._descriptor, self._ring)
             if self._listening is None:
                 raise OSError("the worker cannot wait for a descriptor")
@@ -37,6 +40,9 @@ class InotifyWatch:
 
     def _ring(self) -> None:
         self.has_rung = True
+
+    def ask(self) -> None:
+        self.has_rung = self.has_rung or bool(self._poll.poll(0))
 
     def arm(self) -> None:
         try:

@@ -75,6 +75,9 @@ class ThreadWatch:
             logger.exception("the board cannot be watched any more; it is looked at now and then")
             self.period = 0.08
 
+    def ask(self) -> None:
+        """Nothing to be done: the thread says it at once."""
+
     def arm(self) -> None:
         self.has_rung = False
         self._armed.set()

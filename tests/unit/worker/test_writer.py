@@ -252,7 +252,8 @@ def test_a_reply_into_a_broken_pipe_is_told_and_raises_nothing() -> None:
     assert rig.writer._sending.acquire(blocking=False), "the lock is free again"
 
 
-def test_frames_stay_whole_and_in_sequence_when_threads_meet_a_full_pipe() -> None:
+@pytest.mark.parametrize("gathers", [False, True])
+def test_frames_stay_whole_and_in_sequence_when_threads_meet_a_full_pipe(gathers: bool) -> None:
     """Replies of two threads, events and a reader that takes its time: every frame arrives, in one sequence."""
     read_fd, write_fd = os.pipe()
     assert stdio.make_nonblocking(write_fd)
@@ -276,7 +277,11 @@ def test_frames_stay_whole_and_in_sequence_when_threads_meet_a_full_pipe() -> No
 
     def happen() -> None:
         for number in range(each):
+            if gathers:
+                writer.gather()
             events.put(b"\x18\x01" * 50, number, True)
+            if gathers:
+                writer.send_gathered()
 
     threads = [threading.Thread(target=answer, args=(name,)) for name in "ab"] + [threading.Thread(target=happen)]
     ending = threading.Thread(
@@ -308,3 +313,88 @@ def test_replies_written_by_hand_are_the_envelopes_of_protobuf(correlation_id: s
     envelope = wpb.WorkerEnvelope(correlation_id=correlation_id)
     envelope.worker_command_reply.reply.ParseFromString(reply)
     assert by_hand == EnvelopeWriter(SESSION).frame(envelope)
+
+
+class Narrow:
+    """A pipe that takes so many bytes at once."""
+
+    def __init__(self, room: int) -> None:
+        self.room = room
+        self.taken = b""
+
+    def write_some(self, data: bytes) -> int:
+        taken = data[: self.room]
+        self.taken += taken
+        return len(taken)
+
+
+@pytest.mark.parametrize(("room", "is_all"), [(1 << 20, True), (7, False), (0, False)])
+def test_the_few_events_of_a_pump_are_sent_by_who_pumped(room: int, is_all: bool) -> None:
+    """In one frame; what the pipe does not take is left to the writer's thread, in order."""
+    pipe, rest = Narrow(room), []
+    writer = Writer(rest.append, EnvelopeWriter(SESSION), ManualClock(), lambda _: None, pipe.write_some)
+    events = EventQueue(Policy.FAIL_FAST, writer.events_waiting, lambda _: None, 10**6)
+    writer.start_events(events)
+    writer._wakeup.wait(0)
+    writer.gather()
+    for number in range(3):
+        events.put(b"\x18\x01", number, True)
+    assert writer._wakeup._asleep.locked()
+    writer.send_gathered()
+    assert writer._wakeup._asleep.locked() == is_all
+    if not is_all:
+        writer._turn()
+    payloads = list(FrameDecoder().feed(pipe.taken + b"".join(rest)))
+    assert [EnvelopeReader(SESSION).parse(data).worker_event_batch.event_count for data in payloads] == [3]
+
+
+def test_what_waits_in_other_lanes_goes_before_the_events_of_a_pump() -> None:
+    """Then all is the writer's thread's to send."""
+    pipe, rest = Narrow(1 << 20), []
+    writer = Writer(rest.append, EnvelopeWriter(SESSION), ManualClock(), lambda _: None, pipe.write_some)
+    events = EventQueue(Policy.FAIL_FAST, writer.events_waiting, lambda _: None, 10**6)
+    writer.start_events(events)
+    writer.send(wpb.WorkerEnvelope(worker_ready=wpb.WorkerReady()))
+    writer._wakeup.wait(0)
+    writer.gather()
+    events.put(b"\x18\x01", 1, True)
+    writer.send_gathered()
+    assert pipe.taken == b""
+    assert not writer._wakeup._asleep.locked()
+    writer._turn()
+    reader = EnvelopeReader(SESSION)
+    assert bodies([reader.parse(data) for data in FrameDecoder().feed(b"".join(rest))]) == [
+        "worker_ready",
+        "worker_event_batch",
+    ]
+
+
+def test_many_events_of_a_pump_are_sent_beside_the_next() -> None:
+    """A flood is not held back until its pump is over."""
+    pipe = Narrow(1 << 20)
+    writer = Writer(lambda _: None, EnvelopeWriter(SESSION), ManualClock(), lambda _: None, pipe.write_some)
+    events = EventQueue(Policy.FAIL_FAST, writer.events_waiting, lambda _: None, 10**6)
+    writer.start_events(events)
+    for number in range(500):
+        events.put(b"\x18\x01", number, True)
+    writer.send_gathered()
+    events.take_batch(BATCH_EVENTS, 1 << 20)
+    writer._wakeup.wait(0)
+    writer.gather()
+    events.put(b"\x18\x01", 1, True)
+    assert not writer._wakeup._asleep.locked()
+
+
+def test_a_broken_pipe_is_told_by_who_pumped_too() -> None:
+    broken: list[Exception] = []
+
+    def fail(_: bytes) -> int:
+        raise BrokenPipeError
+
+    writer = Writer(lambda _: None, EnvelopeWriter(SESSION), ManualClock(), broken.append, fail)
+    events = EventQueue(Policy.FAIL_FAST, writer.events_waiting, lambda _: None, 10**6)
+    writer.start_events(events)
+    writer.gather()
+    events.put(b"\x18\x01", 1, True)
+    writer.send_gathered()
+    assert [type(error) for error in broken] == [BrokenPipeError]

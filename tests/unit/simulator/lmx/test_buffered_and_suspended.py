@@ -42,7 +42,7 @@ def test_samples_that_wait_come_before_a_failure(
     session = make_session()
     session.backend.set_buffered_update_interval(1, 60_000)
     session.backend.add_buffered_item(1, "TestMachine_001.TestChangingInt", "")
-    session.advance(2.5)
+    session.advance(3.2)
     PlantOperation(reference_galaxy, tmp_path / "board.db").set_running("DevAppEngine", False, session.clock.unix_ns())
     events = session.advance(0.1)
     assert [event.status.success for event in events if isinstance(event, Buffered)] == [-1, -1, -1, 0]
