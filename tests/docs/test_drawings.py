@@ -1,4 +1,4 @@
-"""Drawings are pictures with words for those who cannot see them, in light and dark, and need nothing from elsewhere."""
+"""Drawings have words for those who cannot see them, colours for light and dark, and nothing from elsewhere."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CSS = (ROOT / "docs" / "assets" / "extra.css").read_text(encoding="utf-8")
 def test_a_drawing_says_what_it_shows(file: Path) -> None:
     root = ElementTree.parse(file).getroot()
     named = root.attrib["aria-labelledby"].split()
-    assert [root.find(f"{SVG}title").attrib["id"], root.find(f"{SVG}desc").attrib["id"]] == named  # type: ignore[union-attr]
+    assert [each.attrib["id"] for part in ("title", "desc") for each in root.iter(f"{SVG}{part}")] == named
     assert all(len(root.findtext(f"{SVG}{part}", "")) > 5 for part in ("title", "desc"))
 
 

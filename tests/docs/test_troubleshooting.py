@@ -41,7 +41,7 @@ def test_wrong_settings_are_said_as_quoted(toml: str | None, arguments: list[str
     ("arguments", "quoted"),
     [
         (["--galaxy", "nosuch"], "give a file, or one of reference, plant"),
-        (["--galaxy", "missing.db"], "build a file with mxgateway galaxy build"),
+        (["--galaxy", "missing.db"], "build it with mxgateway galaxy build"),
         (["--galaxy", "mssql+pytds://host/ZB"], "needs a Galaxy in an SQLite file"),
     ],
 )
