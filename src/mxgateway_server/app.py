@@ -14,6 +14,7 @@ from mxgateway_server.access.audit import AuditLog
 from mxgateway_server.access.authenticator import Authenticator
 from mxgateway_server.access.callers import current_call
 from mxgateway_server.access.keys import PepperFile
+from mxgateway_server.access.refusal_log import RefusalLog
 from mxgateway_server.access.store import KeyStore
 from mxgateway_server.access.throttle import Throttle
 from mxgateway_server.certificates.keeper import CertificateKeeper
@@ -153,6 +154,7 @@ class Gateway:
         stack.callback(containment.close)
 
         streams = LiveStreams()
+        refusals = RefusalLog(clock)
         connections = ConnectionWatch(system_sockets())
         audit = AuditLog(store, clock)
         authenticator = self._authenticator(store)
@@ -174,7 +176,13 @@ class Gateway:
             audits_writes=settings.authentication.audit_writes,
         )
         servicer = GatewayServicer(
-            sessions, gate, settings=settings, plan=plan, clock=clock, galaxy_settled=galaxy.settled
+            sessions,
+            gate,
+            settings=settings,
+            plan=plan,
+            clock=clock,
+            refusals=refusals,
+            galaxy_settled=galaxy.settled,
         )
         browse = GalaxyRepositoryService(galaxy, scope=lambda _: current_call().caller.constraints.browse_subtrees)
         handlers: list[tuple[str, Any]] = [(SERVICE, servicer.handler()), (GALAXY_SERVICE, browse.handler())]
@@ -191,7 +199,7 @@ class Gateway:
         upkeep = Upkeep(duties.all())
         keepers = () if certificate is None else (certificate,)
         return Parts(
-            server=RpcServer(settings, Guard(authenticator, audit, streams), handlers),
+            server=RpcServer(settings, Guard(authenticator, audit, streams, refusals), handlers),
             certificate=certificate,
             sessions=sessions,
             pool=pool,

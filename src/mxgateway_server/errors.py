@@ -100,14 +100,21 @@ class KeyRefusal(StrEnum):
 
 
 class AuthenticationError(GatewayError):
-    """No valid API key. The text is the same whatever is wrong; `kind` is for the audit only."""
+    """No valid API key. The text is the same whatever is wrong; the rest is for log and audit only.
+
+    Attributes:
+        kind: what is wrong.
+        key_id: of the key that was shown; empty when it was none.
+        waits: seconds of a wait that begins with this failure; 0 for none.
+    """
 
     grpc_status = "UNAUTHENTICATED"
     reason = "UNAUTHENTICATED"
 
-    def __init__(self, kind: KeyRefusal, key_id: str = "") -> None:
+    def __init__(self, kind: KeyRefusal, key_id: str = "", *, waits: float = 0.0) -> None:
         self.kind = kind
         self.key_id = key_id
+        self.waits = waits
         super().__init__("a valid API key is needed, in the metadata `authorization`: `Bearer`, a blank, the key")
 
 

@@ -27,8 +27,10 @@ logger = get_logger(__name__)
 
 WORKER_CHECK_SECONDS = 1.0
 CONNECTION_CHECK_SECONDS = 1.0
-KEY_CHECK_SECONDS = 5.0
+KEY_CHECK_SECONDS = 0.25
+KEY_USE_SECONDS = 5.0
 AUDIT_PRUNE_SECONDS = 3600.0
+TELL_SECONDS = 30.0
 _DAY_NS = 86_400 * 1_000_000_000
 
 
@@ -61,6 +63,7 @@ class Upkeep:
     def __init__(self, duties: Sequence[Duty], sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
         self._duties = {duty.name: duty for duty in duties}
         self._sleep = sleep
+        self._failures = dict.fromkeys(self._duties, 0)
         self._stop = asyncio.Event()
 
     async def run(self) -> None:
@@ -76,13 +79,21 @@ class Upkeep:
 
     async def perform(self, name: str) -> None:
         """One round of a duty, now. Never raises because of it."""
+        duty = self._duties[name]
         try:
-            await self._duties[name].work()
-        except (SQLAlchemyError, OSError) as error:
-            # Calls go on meanwhile, and keys are checked for each.
-            logger.warning("key_store_failed", error=error, duty=name)
-        except Exception:
-            logger.exception("upkeep_failed", duty=name)
+            await duty.work()
+        except Exception as error:
+            # What fails several times a second is told twice a minute.
+            rounds = round(TELL_SECONDS / duty.period) if duty.period < 1 else 1
+            if self._failures[name] % rounds == 0:
+                if isinstance(error, (SQLAlchemyError, OSError)):
+                    # Calls go on meanwhile, and keys are checked for each.
+                    logger.warning("key_store_failed", error=error, duty=name)
+                else:
+                    logger.exception("upkeep_failed", duty=name)
+            self._failures[name] += 1
+        else:
+            self._failures[name] = 0
 
     async def _repeat(self, duty: Duty) -> None:
         if duty.at_start:
@@ -131,7 +142,7 @@ class Duties:
         ]
         if self._authenticator is not None:
             duties.append(Duty(name="check-keys", period=KEY_CHECK_SECONDS, work=self.check_keys))
-            duties.append(Duty(name="save-key-use", period=KEY_CHECK_SECONDS, work=self.save_key_use, at_end=True))
+            duties.append(Duty(name="save-key-use", period=KEY_USE_SECONDS, work=self.save_key_use, at_end=True))
         if self._settings.authentication.audit_retention_days:
             duties.append(Duty(name="prune-audit", period=AUDIT_PRUNE_SECONDS, work=self.prune_audit, at_start=True))
         return duties
@@ -152,12 +163,15 @@ class Duties:
         self._sessions.sweep()
 
     async def check_keys(self) -> None:
-        """Ends the streams of keys and secrets that are not valid any more."""
+        """Learns of changed keys, and ends the streams of those that are not valid any more, be it by the clock."""
         assert self._authenticator is not None
-        for caller in self._streams.callers:
-            if not await self._authenticator.is_still_valid(caller):
-                self._authenticator.forget(caller.key_id)
-                self._streams.end(caller)
+        try:
+            await self._authenticator.look()
+        finally:
+            # Keys end by the clock also while the store cannot be asked.
+            for caller in self._streams.callers:
+                if not self._authenticator.is_still_valid(caller):
+                    self._streams.end(caller)
 
     async def save_key_use(self) -> None:
         """Notes in the store when keys were last used."""

@@ -6,6 +6,7 @@ from typing import cast
 
 from mxgateway_protocol.clock import SystemClock
 from mxgateway_server.access.audit import AuditLog
+from mxgateway_server.access.refusal_log import RefusalLog
 from mxgateway_server.access.store import KeyStore
 from mxgateway_server.rpc.guard import Guard
 from mxgateway_server.rpc.live_streams import LiveStreams
@@ -13,4 +14,5 @@ from mxgateway_server.rpc.live_streams import LiveStreams
 
 def open_guard() -> Guard:
     """Lets everybody in and tells errors as the gateway does; nothing reaches its audit."""
-    return Guard(None, AuditLog(cast("KeyStore", None), SystemClock()), LiveStreams())
+    clock = SystemClock()
+    return Guard(None, AuditLog(cast("KeyStore", None), clock), LiveStreams(), RefusalLog(clock))

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import hmac
 from collections import OrderedDict
 from dataclasses import dataclass, field
 
 from mxgateway_protocol.clock import Clock
 from mxgateway_server.access.constraints import FREE, Constraints
+from mxgateway_server.access.key_ring import KeyRing, Keys
 from mxgateway_server.access.keys import Pepper, PresentedKey, parse_authorization
 from mxgateway_server.access.records import KeyRecord
 from mxgateway_server.access.scopes import Scope
-from mxgateway_server.access.store import KeyStore
 from mxgateway_server.access.throttle import Throttle
 from mxgateway_server.errors import AuthenticationError, KeyRefusal
 
@@ -46,19 +45,29 @@ ANYONE = Caller(
 """The caller of a gateway whose authentication is disabled."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Remembered:
+    """A secret that was right for this very record."""
+
+    record: KeyRecord
+    secret: str = field(repr=False)
+    caller: Caller
+
+
 class Authenticator:
-    """Checks keys against the store, with a short memory and a throttle for those that fail."""
+    """Checks keys against the ring, which follows the store, and makes those wait who fail.
+
+    A secret that was right before is taken before anything else, so nobody locks another out by failing with his id.
+    """
 
     def __init__(
-        self, store: KeyStore, pepper: Pepper, clock: Clock, throttle: Throttle, cache_seconds: float = 2.0
+        self, store: Keys, pepper: Pepper, clock: Clock, throttle: Throttle, cache_seconds: float = 2.0
     ) -> None:
-        self._store = store
+        self._ring = KeyRing(store, clock, cache_seconds)
         self._pepper = pepper
         self._clock = clock
         self._throttle = throttle
-        self._cache_seconds = cache_seconds
-        self._cache: OrderedDict[str, tuple[float, KeyRecord, Caller, str]] = OrderedDict()
-        self._checking: dict[str, asyncio.Lock] = {}
+        self._remembered: OrderedDict[str, _Remembered] = OrderedDict()
         self._used: dict[str, int] = {}
 
     async def authenticate(self, header: str, address: str) -> Caller:
@@ -67,72 +76,77 @@ class Authenticator:
         Raises:
             AuthenticationError: no valid key; its text never says which part was wrong.
         """
-        now = self._clock.monotonic()
         presented = parse_authorization(header)
-        # By address and key: callers behind one address (a proxy, this machine) do not lock each other out, and
-        # guessing ids is hopeless anyway.
-        guesser = f"{address} {presented.key_id if presented is not None else ''}"
-        if self._throttle.blocked_for(guesser, now):
-            raise AuthenticationError(KeyRefusal.THROTTLED, presented.key_id if presented is not None else "")
         if presented is None:
-            self._throttle.failed(guesser, now)
-            raise AuthenticationError(KeyRefusal.MISSING_OR_MALFORMED)
-        cached = self._cache.get(presented.key_id)
-        # Another secret than the remembered one may be the new one of a key that was rotated meanwhile.
-        if cached is None or not hmac.compare_digest(presented.secret, cached[3]):
-            record, caller = await self._check(presented, guesser, now)
-        elif now - cached[0] < self._cache_seconds:
-            _, record, caller, _ = cached
-        else:
-            record, caller = await self._check_again(presented, guesser, now)
+            raise self._failed(KeyRefusal.MISSING_OR_MALFORMED, address, "")
+        if not self._ring.is_fresh:
+            await self._ring.refresh()
+        remembered = self._recall(presented)
+        if remembered is None:
+            remembered = await self._check(presented, address)
+        record = remembered.record
         now_ns = self._clock.unix_ns()
         refusal = record.refusal(now_ns)
         if refusal is not None:
-            self._throttle.failed(guesser, now)
-            raise AuthenticationError(refusal, record.key_id)
-        self._throttle.succeeded(guesser)
+            raise self._failed(refusal, address, record.key_id, is_known=True)
         self._used[record.key_id] = now_ns
-        return caller
+        return remembered.caller
 
-    async def _check_again(self, presented: PresentedKey, guesser: str, now: float) -> tuple[KeyRecord, Caller]:
-        """`_check` once for all calls that find the same remembered key out of date."""
+    def _recall(self, presented: PresentedKey) -> _Remembered | None:
+        remembered = self._remembered.get(presented.key_id)
+        if remembered is None or remembered.record is not self._ring.get(presented.key_id):
+            return None
+        return remembered if hmac.compare_digest(presented.secret, remembered.secret) else None
+
+    async def _check(self, presented: PresentedKey, address: str) -> _Remembered:
         key_id = presented.key_id
-        lock = self._checking.setdefault(key_id, asyncio.Lock())
-        try:
-            async with lock:
-                cached = self._cache.get(key_id)
-                is_known = cached is not None and hmac.compare_digest(presented.secret, cached[3])
-                if cached is not None and is_known and self._clock.monotonic() - cached[0] < self._cache_seconds:
-                    return cached[1], cached[2]
-                return await self._check(presented, guesser, now)
-        finally:
-            if not lock.locked():
-                self._checking.pop(key_id, None)
+        self._stop_blocked(address, key_id)
+        record = self._fitting(presented)
+        if record is None and self._ring.admit_miss():
+            # The key may have been made, or given another secret, a moment ago.
+            await self._ring.look()
+            record = self._fitting(presented)
+        if record is None:
+            is_known = self._ring.get(key_id) is not None
+            kind = KeyRefusal.SECRET_MISMATCH if is_known else KeyRefusal.UNKNOWN
+            raise self._failed(kind, address, key_id, is_known=is_known)
+        self._throttle.succeeded(address, key_id)
+        remembered = _Remembered(record, presented.secret, _caller(record))
+        self._remembered[key_id] = remembered
+        self._remembered.move_to_end(key_id)
+        while len(self._remembered) > MAX_CACHED_KEYS:
+            self._remembered.popitem(last=False)
+        return remembered
 
-    async def _check(self, presented: PresentedKey, guesser: str, now: float) -> tuple[KeyRecord, Caller]:
-        record = await self._store.get(presented.key_id)
+    def _fitting(self, presented: PresentedKey) -> KeyRecord | None:
+        record = self._ring.get(presented.key_id)
         # The same work for an unknown key as for a known one, so that time does not tell which ids exist.
         is_right = self._pepper.verify(presented.secret, _NO_HASH if record is None else record.secret_hash)
-        if record is None or not is_right:
-            self._throttle.failed(guesser, now)
-            kind = KeyRefusal.UNKNOWN if record is None else KeyRefusal.SECRET_MISMATCH
-            raise AuthenticationError(kind, presented.key_id)
-        caller = Caller(
-            key_id=record.key_id,
-            scopes=frozenset(record.scopes),
-            constraints=record.constraints,
-            display_name=record.display_name,
-            secret_hash=record.secret_hash,
-        )
-        self._cache[record.key_id] = (now, record, caller, presented.secret)
-        self._cache.move_to_end(record.key_id)
-        while len(self._cache) > MAX_CACHED_KEYS:
-            self._cache.popitem(last=False)
-        return record, caller
+        return record if is_right else None
 
-    async def is_still_valid(self, caller: Caller) -> bool:
+    def _stop_blocked(self, address: str, key_id: str) -> None:
+        now = self._clock.monotonic()
+        known_id = key_id if self._ring.get(key_id) is not None else ""
+        if self._throttle.blocked_for(address, known_id, now):
+            raise AuthenticationError(KeyRefusal.THROTTLED, key_id)
+
+    def _failed(self, kind: KeyRefusal, address: str, key_id: str, *, is_known: bool = False) -> AuthenticationError:
+        now = self._clock.monotonic()
+        if not is_known and self._throttle.blocked_for(address, "", now):
+            return AuthenticationError(KeyRefusal.THROTTLED, key_id)
+        # Ids that do not exist are the address's failures: there is no end of them.
+        waits = self._throttle.failed(address, key_id if is_known else "", now)
+        return AuthenticationError(kind, key_id, waits=waits)
+
+    # ------------------------------------------------------------------------------------------- while callers are in
+
+    async def look(self) -> None:
+        """Learns of what has changed in the store."""
+        await self._ring.look()
+
+    def is_still_valid(self, caller: Caller) -> bool:
         """Whether the key that was valid when a stream began still is, with the secret that was shown then."""
-        record = await self._store.get(caller.key_id)
+        record = self._ring.get(caller.key_id)
         return (
             record is not None
             and hmac.compare_digest(record.secret_hash, caller.secret_hash)
@@ -141,7 +155,8 @@ class Authenticator:
 
     def forget(self, key_id: str) -> None:
         """Drops what is remembered of a key: it was revoked, rotated or deleted."""
-        self._cache.pop(key_id, None)
+        self._remembered.pop(key_id, None)
+        self._ring.forget()
 
     def put_back_used(self, used: dict[str, int]) -> None:
         """Takes back what could not be stored; later uses win."""
@@ -151,3 +166,13 @@ class Authenticator:
         """Keys used since the last call, with the time; for the store's last_used."""
         used, self._used = self._used, {}
         return used
+
+
+def _caller(record: KeyRecord) -> Caller:
+    return Caller(
+        key_id=record.key_id,
+        scopes=frozenset(record.scopes),
+        constraints=record.constraints,
+        display_name=record.display_name,
+        secret_hash=record.secret_hash,
+    )

@@ -68,9 +68,9 @@ class AuthenticationSettings(Section):
     run_migrations_on_startup: bool = True
     """Brings the key store to this version's schema at start."""
     cache_seconds: float = Field(default=2.0, ge=0, le=60)
-    """How long a checked key is trusted without asking the store: a revocation by another process is seen after it."""
+    """How long keys are trusted while the store cannot be asked; a change is seen within a quarter of a second."""
     failures_before_throttle: int = Field(default=10, ge=1)
-    """Failures of one key id from one address before both together have to wait."""
+    """Failures of one address with one key's id, or with ids that do not exist, before it has to wait with these."""
     throttle_seconds: float = Field(default=5.0, ge=0)
     """How long they have to wait, doubling with each further failure up to a minute; 0 for no throttle."""
     audit_writes: bool = True

@@ -10,6 +10,7 @@ from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_contract.redaction import redact
 from mxgateway_protocol.clock import Clock
 from mxgateway_server.access.callers import CallInfo
+from mxgateway_server.access.refusal_log import RefusalLog
 from mxgateway_server.commands.checks import check_session_id
 from mxgateway_server.commands.gate import Admitted, CommandGate
 from mxgateway_server.errors import CommandCanceledError, GatewayError, InvalidRequestError
@@ -29,11 +30,14 @@ MAX_WAITING_BYTES = 8 * 1024 * 1024
 class CommandStream:
     """One stream. Each command passes the same gate as a unary call; failures are replies and never end the stream."""
 
-    def __init__(self, manager: SessionManager, gate: CommandGate, clock: Clock, call: CallInfo) -> None:
+    def __init__(
+        self, manager: SessionManager, gate: CommandGate, clock: Clock, call: CallInfo, refusals: RefusalLog
+    ) -> None:
         self._manager = manager
         self._gate = gate
         self._clock = clock
         self._call = call
+        self._refusals = refusals
         self._under_way: dict[str, Admitted] = {}
         self._replies: deque[bytes] = deque()
         self._waiting_bytes = 0
@@ -126,6 +130,7 @@ class CommandStream:
         self._put(reply)
 
     def _failure(self, session: Session, command: pb.MxCommand, correlation_id: str, error: GatewayError) -> bytes:
+        self._refusals.call(error, self._call, correlation_id=correlation_id, session_id=session.session_id)
         return pb.MxCommandReply(
             session_id=session.session_id,
             correlation_id=correlation_id,

@@ -20,6 +20,7 @@ from mxgateway_server.access.audit import AuditLog
 from mxgateway_server.access.authenticator import ANYONE, Authenticator, Caller
 from mxgateway_server.access.callers import CallInfo, set_current_call
 from mxgateway_server.access.records import AuditRecord
+from mxgateway_server.access.refusal_log import RefusalLog
 from mxgateway_server.access.scopes import PUBLIC, ScopeSet, allows, scopes_of_rpc
 from mxgateway_server.commands.checks import MAX_CORRELATION_CHARACTERS
 from mxgateway_server.errors import (
@@ -48,10 +49,13 @@ class Guard:
     It stands around the handlers themselves: gRPC's interceptors do the same for about 30 µs more a call.
     """
 
-    def __init__(self, authenticator: Authenticator | None, audit: AuditLog, streams: LiveStreams) -> None:
+    def __init__(
+        self, authenticator: Authenticator | None, audit: AuditLog, streams: LiveStreams, refusals: RefusalLog
+    ) -> None:
         self._authenticator = authenticator
         self._audit = audit
         self._streams = streams
+        self._refusals = refusals
 
     def over(self, handlers: Iterable[grpc.GenericRpcHandler]) -> grpc.GenericRpcHandler:
         """All these handlers behind this guard; the server must be given nothing else."""
@@ -132,7 +136,9 @@ class Guard:
             try:
                 caller = await self._authenticator.authenticate(header if isinstance(header, str) else "", address)
             except AuthenticationError as error:
+                self._refusals.stranger(error, address=address, method=method, correlation_id=correlation_id)
                 if error.kind is not KeyRefusal.THROTTLED:
+                    waits = {"waits_seconds": error.waits} if error.waits else {}
                     self._audit.add_failure(
                         AuditRecord(
                             event="authentication-failed",
@@ -140,7 +146,7 @@ class Guard:
                             remote_address=address,
                             correlation_id=correlation_id,
                             outcome=error.kind,
-                            details={"method": method},
+                            details={"method": method, **waits},
                         )
                     )
                 await abort(context, error, correlation_id)
@@ -165,7 +171,9 @@ class Guard:
                     details={"method": method, "reason": error_text},
                 )
             )
-            await abort(context, PermissionDeniedError(error_text), correlation_id)
+            denied = PermissionDeniedError(error_text)
+            self._refusals.call(denied, call)
+            await abort(context, denied, correlation_id)
         set_current_call(call)
         return call
 
@@ -182,12 +190,20 @@ class Guard:
                     details={"method": call.method, "reason": str(error)},
                 )
             )
+        self._refusals.call(error, call)
         await abort(context, error, call.correlation_id)
 
     async def _unexpected(self, context: Context, error: Exception, call: CallInfo) -> NoReturn:
         if isinstance(error, grpc.aio.AbortError):
             raise error
-        logger.error("call_failed", exc_info=error, method=call.method, correlation_id=call.correlation_id)
+        logger.error(
+            "call_failed",
+            exc_info=error,
+            method=call.method,
+            correlation_id=call.correlation_id,
+            address=call.address,
+            key_id=call.caller.key_id,
+        )
         await abort(context, GatewayError("an unexpected error; the gateway's log has it"), call.correlation_id)
 
 

@@ -20,6 +20,7 @@ from mxgateway_contract.constants import (
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_protocol.clock import Clock
 from mxgateway_server.access.callers import current_call
+from mxgateway_server.access.refusal_log import RefusalLog
 from mxgateway_server.commands.checks import check_correlation_id, check_session_id
 from mxgateway_server.commands.gate import CommandGate
 from mxgateway_server.config.settings import Settings
@@ -60,6 +61,7 @@ class GatewayServicer:
         settings: Settings,
         plan: WorkerPlan,
         clock: Clock,
+        refusals: RefusalLog,
         galaxy_settled: Callable[[], Awaitable[bool]],
     ) -> None:
         self._manager = manager
@@ -67,6 +69,7 @@ class GatewayServicer:
         self._settings = settings
         self._plan = plan
         self._clock = clock
+        self._refusals = refusals
         self._galaxy_settled = galaxy_settled
 
     def handler(self) -> grpc.GenericRpcHandler:
@@ -178,7 +181,8 @@ class GatewayServicer:
         return self._gate.complete(session, admitted, call)
 
     async def invoke_stream(self, request_iterator: Any, context: Context) -> None:
-        await CommandStream(self._manager, self._gate, self._clock, current_call()).run(request_iterator, context)
+        stream = CommandStream(self._manager, self._gate, self._clock, current_call(), self._refusals)
+        await stream.run(request_iterator, context)
 
     # -------------------------------------------------------------------------------------------------------- events
 

@@ -316,7 +316,9 @@ async def test_while_keys_cannot_be_checked_nobody_is_let_in_and_nothing_of_the_
         raise error
 
     with monkeypatch.context() as patch:
-        patch.setattr("mxgateway_server.access.store.KeyStore.get", broken)
+        patch.setattr("mxgateway_server.access.store.KeyStore.keys_version", broken)
+        # What was known a moment ago holds for that moment only.
+        patch.setattr("mxgateway_server.access.key_ring.KeyRing.is_fresh", False)
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await gateway.open()
     assert (caught.value.code(), reason(caught.value)) == (grpc.StatusCode.UNAVAILABLE, "KEY_STORE_UNAVAILABLE")

@@ -150,17 +150,19 @@ class Keys:
         self.valid = {"good"}
         self.callers = (Caller(key_id="good", scopes=frozenset()), Caller(key_id="gone", scopes=frozenset()))
         self.ended: list[str] = []
-        self.forgotten: list[str] = []
+        self.looks = 0
         self.used = {"good": 5}
         self.stored: dict[str, int] = {}
         self.fails = False
         self.pruned_before: list[int] = []
 
-    async def is_still_valid(self, caller: Caller) -> bool:
-        return caller.key_id in self.valid
+    async def look(self) -> None:
+        self.looks += 1
+        if self.fails:
+            raise OSError(5, "input/output error")
 
-    def forget(self, key_id: str) -> None:
-        self.forgotten.append(key_id)
+    def is_still_valid(self, caller: Caller) -> bool:
+        return caller.key_id in self.valid
 
     def end(self, caller: Caller) -> None:
         self.ended.append(caller.key_id)
@@ -206,7 +208,7 @@ def test_the_settings_say_which_duties_there_are(tmp_path: Path) -> None:
         "check-workers": 1.0,
         "watch-connections": 1.0,
         "sweep-sessions": 7.0,
-        "check-keys": 5.0,
+        "check-keys": 0.25,
         "save-key-use": 5.0,
         "prune-audit": 3600.0,
     }
@@ -232,7 +234,26 @@ async def test_workers_are_not_judged_right_after_this_process_stood_still(tmp_p
 async def test_streams_of_keys_that_are_not_valid_any_more_end(tmp_path: Path) -> None:
     keys = Keys()
     await duties(tmp_path, ManualClock(), Looker(), keys).check_keys()
-    assert (keys.ended, keys.forgotten) == (["gone"], ["gone"])
+    assert (keys.ended, keys.looks) == (["gone"], 1)
+
+
+async def test_streams_end_by_the_clock_also_while_the_store_cannot_be_asked(tmp_path: Path) -> None:
+    keys = Keys()
+    keys.fails = True
+    with pytest.raises(OSError):
+        await duties(tmp_path, ManualClock(), Looker(), keys).check_keys()
+    assert keys.ended == ["gone"]
+
+
+async def test_a_duty_that_fails_again_and_again_is_told_twice_a_minute() -> None:
+    async def fail() -> None:
+        raise OSError(28, "no space left")
+
+    upkeep = Upkeep([Duty(name="often", period=0.25, work=fail)])
+    with structlog.testing.capture_logs() as lines:
+        for _ in range(240):
+            await upkeep.perform("often")
+    assert [line["event"] for line in lines] == ["key_store_failed"] * 2
 
 
 async def test_uses_that_could_not_be_stored_are_stored_in_the_next_round(tmp_path: Path) -> None:

@@ -10,7 +10,6 @@ from tests.support.key_store import PEPPER, READ, SECRET
 
 from mxgateway_contract.redaction import redact
 from mxgateway_server.access.authenticator import Authenticator
-from mxgateway_server.access.records import KeyRecord
 from mxgateway_server.access.store import KeyStore
 from mxgateway_server.access.throttle import Throttle
 from mxgateway_server.errors import AuthenticationError, KeyRefusal
@@ -97,30 +96,109 @@ async def test_a_rotated_secret_is_taken_at_once_although_the_old_one_is_remembe
     await checker.authenticate(f"Bearer {new}", "other")
 
 
-async def test_a_key_that_many_calls_show_at_once_is_looked_up_once(
+async def test_many_calls_that_find_the_keys_out_of_date_share_one_look(
     store: KeyStore, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Also when it was revoked meanwhile: then each call is refused."""
+    """Also when the key was revoked meanwhile: then each call is refused."""
     raw = f"Bearer {await store.create('many', 'x', READ)}"
     checker = authenticator(store, clock)
     await checker.authenticate(raw, "h")
-    looked_up: list[str] = []
-    get = store.get
+    looks = 0
+    version = store.keys_version
 
-    async def counted(key_id: str) -> KeyRecord | None:
-        looked_up.append(key_id)
-        return await get(key_id)
+    async def counted() -> str:
+        nonlocal looks
+        looks += 1
+        return await version()
 
-    monkeypatch.setattr(store, "get", counted)
+    monkeypatch.setattr(store, "keys_version", counted)
     clock.advance(10)
     callers = await asyncio.gather(*(checker.authenticate(raw, "h") for _ in range(50)))
     assert {caller.key_id for caller in callers} == {"many"}
-    assert looked_up == ["many"]
-    assert checker._checking == {}
+    assert looks == 1
     await store.revoke("many")
     clock.advance(10)
     outcomes = await asyncio.gather(*(checker.authenticate(raw, "h") for _ in range(5)), return_exceptions=True)
     assert [getattr(outcome, "kind", outcome) for outcome in outcomes] == ["KeyRevoked"] * 5
+
+
+async def test_a_look_learns_of_a_revocation_at_once(store: KeyStore, clock: ManualClock) -> None:
+    raw = f"Bearer {await store.create('a', 'x', READ)}"
+    checker = authenticator(store, clock)
+    caller = await checker.authenticate(raw, "h")
+    assert checker.is_still_valid(caller)
+    await store.revoke("a")
+    await checker.look()
+    assert not checker.is_still_valid(caller)
+    assert (await refused(checker, raw)).kind == "KeyRevoked"
+
+
+async def test_a_key_that_ends_by_the_clock_is_not_valid_from_that_moment_on(
+    store: KeyStore, clock: ManualClock
+) -> None:
+    raw = f"Bearer {await store.create('a', 'x', READ, expires_ns=clock.unix_ns() + 1_000_000_000)}"
+    checker = authenticator(store, clock)
+    caller = await checker.authenticate(raw, "h")
+    clock.advance(0.999)
+    assert checker.is_still_valid(caller)
+    clock.advance(0.001)
+    assert not checker.is_still_valid(caller)
+    assert (await refused(checker, raw)).kind == "KeyExpired"
+
+
+async def test_a_rotated_key_is_not_the_caller_that_began_with_the_old_secret(
+    store: KeyStore, clock: ManualClock
+) -> None:
+    checker = authenticator(store, clock)
+    caller = await checker.authenticate(f"Bearer {await store.create('a', 'x', READ)}", "h")
+    new = await checker.authenticate(f"Bearer {await store.rotate('a')}", "h")
+    assert (checker.is_still_valid(caller), checker.is_still_valid(new)) == (False, True)
+
+
+@pytest.mark.parametrize("failing", ["SecretMismatch", "KeyNotFound", "MissingOrMalformedCredentials"])
+async def test_nobody_locks_a_caller_out_whose_secret_was_right_before(
+    store: KeyStore, clock: ManualClock, failing: str
+) -> None:
+    raw = f"Bearer {await store.create('a', 'x', READ)}"
+    checker = authenticator(store, clock, failures=2)
+    await checker.authenticate(raw, "10.0.0.1")
+    wrong = {"SecretMismatch": f"Bearer mxgw_a_{SECRET}", "KeyNotFound": f"Bearer mxgw_nobody_{SECRET}"}
+    kinds = [(await refused(checker, wrong.get(failing, ""))).kind for _ in range(50)]
+    assert (kinds[:2], kinds[2:]) == ([failing] * 2, ["Throttled"] * 48)
+    await checker.authenticate(raw, "10.0.0.1")
+
+
+async def test_strangers_with_ids_that_do_not_exist_wait_by_address_without_asking_the_store(
+    store: KeyStore, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raw = f"Bearer {await store.create('a', 'x', READ)}"
+    checker = authenticator(store, clock, failures=10)
+    asked = 0
+    version = store.keys_version
+
+    async def counted() -> str:
+        nonlocal asked
+        asked += 1
+        return await version()
+
+    monkeypatch.setattr(store, "keys_version", counted)
+    kinds = [(await refused(checker, f"Bearer mxgw_id{number}_{SECRET}")).kind for number in range(1000)]
+    assert kinds == ["KeyNotFound"] * 10 + ["Throttled"] * 990
+    assert asked <= 11
+    # From everywhere at once it is not more: the store is asked a few times a second for all strangers together.
+    for number in range(1000):
+        with pytest.raises(AuthenticationError):
+            await checker.authenticate(f"Bearer mxgw_id{number}_{SECRET}", f"10.1.{number // 256}.{number % 256}")
+    assert asked <= 25
+    # A key of the same address that exists is not made to wait for them.
+    await checker.authenticate(raw, "10.0.0.1")
+
+
+async def test_a_failure_tells_the_log_when_a_wait_begins_with_it(store: KeyStore, clock: ManualClock) -> None:
+    await store.create("a", "x", READ)
+    checker = authenticator(store, clock, failures=3)
+    waits = [(await refused(checker, f"Bearer mxgw_a_{SECRET}")).waits for _ in range(4)]
+    assert waits == [0.0, 0.0, 5.0, 0.0]
 
 
 async def test_a_remembered_key_opens_nothing_for_another_secret(store: KeyStore, clock: ManualClock) -> None:

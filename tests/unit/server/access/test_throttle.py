@@ -8,32 +8,32 @@ from mxgateway_server.access.throttle import MAX_ADDRESSES, MAX_WAIT, RecordLimi
 def test_failures_beyond_the_allowed_ones_have_to_wait_longer_each_time() -> None:
     throttle = Throttle(3, 5.0)
     for _ in range(2):
-        throttle.failed("a", 0.0)
-    assert throttle.blocked_for("a", 0.0) == 0.0
-    throttle.failed("a", 0.0)
-    assert throttle.blocked_for("a", 1.0) == 4.0
-    throttle.failed("a", 10.0)
-    assert throttle.blocked_for("a", 10.0) == 10.0
+        throttle.failed("a", "", 0.0)
+    assert throttle.blocked_for("a", "", 0.0) == 0.0
+    throttle.failed("a", "", 0.0)
+    assert throttle.blocked_for("a", "", 1.0) == 4.0
+    throttle.failed("a", "", 10.0)
+    assert throttle.blocked_for("a", "", 10.0) == 10.0
     for _ in range(20):
-        throttle.failed("a", 10.0)
-    assert throttle.blocked_for("a", 10.0) == MAX_WAIT
-    assert throttle.blocked_for("b", 10.0) == 0.0
+        throttle.failed("a", "", 10.0)
+    assert throttle.blocked_for("a", "", 10.0) == MAX_WAIT
+    assert throttle.blocked_for("b", "", 10.0) == 0.0
 
 
 def test_success_and_time_forget_failures() -> None:
     throttle = Throttle(2, 5.0)
-    throttle.failed("a", 0.0)
-    throttle.succeeded("a")
-    throttle.failed("a", 1.0)
-    assert throttle.blocked_for("a", 1.0) == 0.0
-    throttle.failed("a", 400.0)
-    assert throttle.blocked_for("a", 400.0) == 0.0
+    throttle.failed("a", "", 0.0)
+    throttle.succeeded("a", "")
+    throttle.failed("a", "", 1.0)
+    assert throttle.blocked_for("a", "", 1.0) == 0.0
+    throttle.failed("a", "", 400.0)
+    assert throttle.blocked_for("a", "", 400.0) == 0.0
 
 
 def test_the_memory_for_failures_is_bounded() -> None:
     throttle = Throttle(1, 5.0)
     for number in range(MAX_ADDRESSES + 100):
-        throttle.failed(str(number), 0.0)
+        throttle.failed(str(number), "", 0.0)
     assert len(throttle) == MAX_ADDRESSES
 
 
@@ -58,5 +58,34 @@ def test_the_memory_for_records_of_strangers_is_bounded() -> None:
 
 def test_no_throttle_means_none() -> None:
     throttle = Throttle(1, 0.0)
-    throttle.failed("a", 0.0)
-    assert throttle.blocked_for("a", 0.0) == 0.0
+    throttle.failed("a", "", 0.0)
+    assert throttle.blocked_for("a", "", 0.0) == 0.0
+
+
+def test_whoever_waits_is_not_forgotten_for_names_that_others_make_up() -> None:
+    throttle = Throttle(2, 5.0)
+    for _ in range(3):
+        throttle.failed("attacker", "", 0.0)
+    for number in range(MAX_ADDRESSES + 100):
+        throttle.failed(f"10.0.{number // 256}.{number % 256}", "", 0.0)
+    assert throttle.blocked_for("attacker", "", 0.0) > 0
+
+
+def test_guesses_at_one_id_from_everywhere_make_guessers_wait_and_nobody_else() -> None:
+    throttle = Throttle(3, 5.0)
+    for number in range(30):
+        throttle.failed(f"10.0.0.{number}", "line4", 0.0)
+    throttle.failed("10.0.1.1", "line4", 0.0)
+    assert throttle.blocked_for("10.0.1.1", "line4", 0.0) > 0
+    assert throttle.blocked_for("10.9.9.9", "line4", 0.0) == 0.0
+    assert throttle.blocked_for("10.0.1.1", "line5", 0.0) == 0.0
+
+
+def test_one_machine_is_one_address_whatever_it_takes_of_its_network() -> None:
+    throttle = Throttle(2, 5.0)
+    throttle.failed("2001:db8:1:2::1", "", 0.0)
+    throttle.failed("2001:db8:1:2:ffff::9", "", 0.0)
+    assert throttle.blocked_for("2001:db8:1:2::77", "", 0.0) > 0
+    assert throttle.blocked_for("2001:db8:1:3::1", "", 0.0) == 0.0
+    throttle.failed("10.0.0.1", "", 0.0)
+    assert throttle.blocked_for("10.0.0.2", "", 0.0) == 0.0
