@@ -145,9 +145,19 @@ class SessionError(GatewayError):
 
 
 class SessionNotFoundError(SessionError):
+    """There is no such session, or not any more.
+
+    Attributes:
+        cause: why it was closed, such as `lease-expired`, or the reason of what it failed with; empty when not known.
+    """
+
     grpc_status = "NOT_FOUND"
     protocol_code = pb.PROTOCOL_STATUS_CODE_SESSION_NOT_FOUND
     reason = "SESSION_NOT_FOUND"
+
+    def __init__(self, message: str, *, cause: str = "") -> None:
+        self.cause = cause
+        super().__init__(message)
 
 
 class SessionNotReadyError(SessionError):
@@ -159,9 +169,17 @@ class SessionNotReadyError(SessionError):
 
 
 class SessionFaultedError(SessionNotReadyError):
-    """The session has failed; only closing is left. The text says why."""
+    """The session has failed; only closing is left.
+
+    Attributes:
+        cause: the reason of what it failed with, such as `EVENT_QUEUE_OVERFLOW`; the text has it, too.
+    """
 
     reason = "SESSION_FAULTED"
+
+    def __init__(self, fault: GatewayError) -> None:
+        self.cause = fault.reason
+        super().__init__(f"the session has failed ({fault.reason}: {fault}); close it and open another")
 
 
 class SessionClosedError(SessionError):

@@ -39,6 +39,14 @@ def reason(error: grpc.aio.AioRpcError) -> str:
     return str(info.reason)
 
 
+def metadata(error: grpc.aio.AioRpcError) -> dict[str, str]:
+    status = rpc_status.from_call(error)
+    assert status is not None
+    info = error_details_pb2.ErrorInfo()
+    assert status.details[0].Unpack(info)
+    return dict(info.metadata)
+
+
 def in_flight(gateway: LiveGateway, session_id: str) -> int:
     worker = gateway.session(session_id).worker
     return -1 if worker is None else worker.in_flight
@@ -230,6 +238,48 @@ async def test_a_slow_reader_with_fail_fast_faults_its_session_and_no_other(tmp_
         assert reason(caught.value) == "EVENT_QUEUE_OVERFLOW"
         await gateway.ping(good)
         await gateway.close(slow)
+
+
+async def test_whoever_waits_for_a_reply_when_a_session_fails_is_told_the_cause(tmp_path: Path) -> None:
+    async with live_gateway(fake_settings(tmp_path, events__queue_capacity=50)) as gateway:
+        slow = await gateway.open()
+        stream = gateway.stub.StreamEvents(pb.StreamEventsRequest(session_id=slow), metadata=gateway.auth)
+        await stream.initial_metadata()
+        waiting = asyncio.ensure_future(gateway.ping(slow, "silent"))
+        await eventually(lambda: in_flight(gateway, slow) == 1)
+        while not gateway.session(slow).fault:
+            with contextlib.suppress(grpc.aio.AioRpcError):
+                await gateway.ping(slow, "flood 40 20000")
+        for late in (waiting, asyncio.ensure_future(gateway.ping(slow))):
+            with pytest.raises(grpc.aio.AioRpcError) as caught:
+                await late
+            assert (caught.value.code(), reason(caught.value)) == (
+                grpc.StatusCode.FAILED_PRECONDITION,
+                "SESSION_FAULTED",
+            )
+            assert "EVENT_QUEUE_OVERFLOW" in str(caught.value.details())
+            assert metadata(caught.value)["cause"] == "EVENT_QUEUE_OVERFLOW"
+        await gateway.close(slow)
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await gateway.ping(slow)
+        assert reason(caught.value) == "SESSION_NOT_FOUND"
+        assert metadata(caught.value)["cause"] == "EVENT_QUEUE_OVERFLOW"
+
+
+async def test_a_stream_that_is_not_read_while_items_are_added_faults_no_session(tmp_path: Path) -> None:
+    async with live_gateway(fake_settings(tmp_path, events__queue_capacity=50)) as gateway:
+        session = await gateway.open()
+        stream = gateway.stub.StreamEventBatches(pb.StreamEventsRequest(session_id=session), metadata=gateway.auth)
+        await stream.initial_metadata()
+        for first in range(0, 400, 20):
+            tags = [f"Tank_{number}.Level" for number in range(first, first + 20)]
+            await gateway.invoke(session, "SUBSCRIBE_BULK", server_handle=1, tag_addresses=tags)
+            await gateway.ping(session, "emit_items 200 200 2000")
+        assert gateway.session(session).state == "ready"
+        seen: set[int] = set()
+        while len(seen) < 200:
+            seen |= {event.item_handle for event in (await stream.read()).events}
+        assert gateway.session(session).state == "ready"
 
 
 async def test_a_reader_that_never_reads_costs_bounded_memory_with_drop_oldest(tmp_path: Path) -> None:

@@ -222,7 +222,7 @@ class FakeWorker:
             for _ in range(int(arguments[0])):
                 self._emit(1, 1)
         elif word == "emit_items":
-            self._emit(int(arguments[0]), int(arguments[1]))
+            self._emit(int(arguments[0]), int(arguments[1]), "x" * int((*arguments, 0)[2]))
         elif word == "flood":
             self._emit(int(arguments[0]), 1, "x" * int(arguments[1]))
         elif word == "dropped":

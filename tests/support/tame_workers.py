@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from mxgateway_server.errors import WorkerError
+from mxgateway_server.errors import GatewayError, WorkerError
 from mxgateway_server.workers.launcher import WorkerPlan
 
 
@@ -16,6 +16,7 @@ class TameWorker:
     Attributes:
         ends_in_order: what `shut_down` says.
         calls: what was asked of it, in order.
+        failed_with: what its commands were ended with.
         may_end: `shut_down` waits for it.
     """
 
@@ -26,10 +27,14 @@ class TameWorker:
         self.is_usable = True
         self.ends_in_order = True
         self.calls: list[Any] = []
+        self.failed_with: GatewayError | None = None
         self.may_end = asyncio.Event()
         self.may_end.set()
         self.on_events: Callable[[Any], None] = lambda _: None
         self.on_fault: Callable[[WorkerError], None] = lambda _: None
+
+    def fail_commands(self, error: GatewayError) -> None:
+        self.failed_with = error
 
     async def assign(self, session_id: str, options: dict[str, str], policy: int) -> None:
         self.calls.append(("assign", session_id, dict(options), policy))

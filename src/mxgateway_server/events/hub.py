@@ -20,6 +20,9 @@ from mxgateway_server.events.chunks import EventChunk
 from mxgateway_server.events.ring import EventRing, RingLimits
 from mxgateway_server.events.subscriber import FAIL_FAST, Overflow, Policy, ResumeGap, Subscriber, SubscriberLimits
 
+CALM_AFTER_ADDING = 5.0
+"""Seconds after the last command that added items in which a full queue still counts as theirs."""
+
 
 class EventHub:
     """Fans the events of a session out. Single-threaded; `now` is a monotonic time in seconds."""
@@ -40,6 +43,17 @@ class EventHub:
         self._requires_subscriber = requires_subscriber
         self._subscribers: list[Subscriber] = []
         self._ended: tuple[GatewayError | None, bool] | None = None
+        self._adding = 0
+        self._added_until = 0.0
+
+    def begin_adding(self) -> None:
+        """A command that brings first values is under way."""
+        self._adding += 1
+
+    def end_adding(self, now: float) -> None:
+        """It has ended; what it brought may still be on its way, and the next one may follow."""
+        self._adding -= 1
+        self._added_until = now + CALM_AFTER_ADDING
 
     @property
     def ring(self) -> EventRing:
@@ -70,8 +84,11 @@ class EventHub:
             )
         subscribers = self._subscribers
         lost = self._ring.append(chunk, bool(subscribers), now)
+        while_adding = self._adding > 0 or now < self._added_until
         overflows = [
-            Overflow(subscriber, len(subscribers) == 1) for subscriber in subscribers if not subscriber.offer(chunk)
+            Overflow(subscriber, len(subscribers) == 1)
+            for subscriber in subscribers
+            if not subscriber.offer(chunk, while_adding=while_adding)
         ]
         for overflow in overflows:
             error = overflow.subscriber.overflow()

@@ -76,6 +76,10 @@ class Delivery:
 class Subscriber:
     """The queue of one stream.
 
+    A policy that allows no loss is relaxed while items are added, when each brings a first value at once: a queue that
+    is full then keeps the latest change of each item, counts what it replaces, and goes back to the policy once it is
+    read empty.
+
     `wake` is called when something was put into an empty queue or the stream was ended; it must not block.
     """
 
@@ -85,6 +89,9 @@ class Subscriber:
         self._wake = wake
         self._queue: deque[EventChunk] = deque()
         self._latest: OrderedDict[tuple[int, int, int], EventChunk] = OrderedDict()
+        self._is_conflating = policy == CONFLATE
+        # Events among the conflated ones that nothing replaces.
+        self._others = 0
         self._count = 0
         self._bytes = 0
         self._dropped = 0
@@ -121,28 +128,36 @@ class Subscriber:
                 self._replayed_through = chunk.first_sequence + min(replayed, chunk.count) - 1
                 replayed -= chunk.count
 
-    def offer(self, chunk: EventChunk) -> bool:
-        """Takes live events; False when they do not fit and the policy allows no loss (the queue is unchanged)."""
+    def offer(self, chunk: EventChunk, *, while_adding: bool = False) -> bool:
+        """Takes live events; False when they do not fit and the policy allows no loss.
+
+        Args:
+            while_adding: whether items are being added to the session.
+        """
         if self.is_ended:
             return True
         was_empty = not self._count and self._gap is None
-        if self.policy == CONFLATE:
-            self._put(chunk)
-            fits = self._count <= self.limits.max_events and self._bytes <= self.limits.max_bytes
-            if was_empty:
-                self._wake()
-            return fits
         if self.policy == DROP_OLDEST:
             self._put(chunk)
             self._drop_excess()
+            fits = True
+        elif self._is_conflating:
+            self._put(chunk)
+            fits = self._fits_conflated()
         else:
             over = self._count + chunk.count > self.limits.max_events
-            if self._count and (over or self._bytes + len(chunk.data) > self.limits.max_bytes):
+            if not self._count or not (over or self._bytes + len(chunk.data) > self.limits.max_bytes):
+                self._put(chunk)
+                fits = True
+            elif while_adding:
+                self._begin_to_conflate()
+                self._put(chunk)
+                fits = self._fits_conflated()
+            else:
                 return False
-            self._put(chunk)
         if was_empty:
             self._wake()
-        return True
+        return fits
 
     def end(self, error: GatewayError | None, *, drains: bool = False) -> None:
         """Ends the stream: with an error at once, without one or with `drains` after what waits."""
@@ -168,8 +183,9 @@ class Subscriber:
         if not self._count and gap is None:
             return None
         self._gap = None
-        if self.policy == CONFLATE:
+        if self._is_conflating:
             chunks = self._take_latest(max_events, max_bytes)
+            self._is_conflating = self.policy == CONFLATE or bool(self._latest)
         else:
             chunks = self._take_queue(max_events, max_bytes)
         dropped = self._dropped + sum(chunk.dropped_before for chunk in chunks)
@@ -191,8 +207,22 @@ class Subscriber:
             self._last_taken = chunks[-1].last_sequence
         return delivery
 
+    def _fits_conflated(self) -> bool:
+        if self._bytes > self.limits.max_bytes:
+            return False
+        # While items are added each of them has a place beyond the bound; whatever else waits does not.
+        counted = self._count if self.policy == CONFLATE else self._others
+        return counted <= self.limits.max_events
+
+    def _begin_to_conflate(self) -> None:
+        waiting, self._queue = self._queue, deque()
+        self._count = self._bytes = self._others = 0
+        self._is_conflating = True
+        for chunk in waiting:
+            self._conflate(chunk)
+
     def _put(self, chunk: EventChunk) -> None:
-        if self.policy == CONFLATE:
+        if self._is_conflating:
             self._conflate(chunk)
             return
         self._queue.append(chunk)
@@ -257,6 +287,7 @@ class Subscriber:
             else:
                 # Only data changes may be replaced; everything else keeps a place of its own.
                 key = (0, 0, sequence)
+                self._others += 1
             single = EventChunk(first_sequence=sequence, count=1, data=wrap_event(event), received_ns=chunk.received_ns)
             self._latest[key] = single
             self._count += 1
@@ -271,6 +302,7 @@ class Subscriber:
             if taken and size + len(chunk.data) > max_bytes:
                 break
             del self._latest[key]
+            self._others -= key[2] > 0
             taken.append(chunk)
             size += len(chunk.data)
             self._count -= 1

@@ -5,16 +5,25 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+from mxgateway_contract.commands import COMMANDS
 from mxgateway_contract.constants import WORKER_PROTOCOL_VERSION
+from mxgateway_contract.failures import UNRESOLVED
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_protocol.clock import Clock
 from mxgateway_server.access.handles import HandleTracker
-from mxgateway_server.errors import EventQueueOverflowError, GatewayError, WorkerProtocolError
+from mxgateway_server.errors import EventQueueOverflowError, GatewayError, SessionFaultedError, WorkerProtocolError
 from mxgateway_server.events.chunks import EventChunk
 from mxgateway_server.events.hub import EventHub
 from mxgateway_server.sessions.state import SessionRecord
 from mxgateway_server.workers.client import WorkerClient
 from mxgateway_server.workers.command_table import ReplyFuture
+
+# What advises items, each of which sends its value at once.
+_FIRST_VALUE_KINDS = frozenset(
+    kind
+    for kind, facts in COMMANDS.items()
+    if UNRESOLVED in facts.statuses and not (facts.values or facts.is_repeatable)
+)
 
 
 class Session:
@@ -63,6 +72,9 @@ class Session:
     def fail(self, error: GatewayError) -> None:
         """Faults the session; its streams end with the error, after the events that came before it."""
         if self.record.fail(error, self._clock.monotonic()):
+            if self.worker is not None:
+                # Its end comes later; who waits for a reply is told the cause and not that.
+                self.worker.fail_commands(SessionFaultedError(error))
             # What overflowed is not worth waiting for: its reader is too slow.
             self.hub.end(error, drains=not isinstance(error, EventQueueOverflowError))
             self._on_fault(self)
@@ -89,6 +101,9 @@ class Session:
         self.commands_started += 1
         self.record.begin_call()
         future.on_end.append(self._call_ended)
+        if command.kind in _FIRST_VALUE_KINDS:
+            self.hub.begin_adding()
+            future.on_end.append(lambda: self.hub.end_adding(self._clock.monotonic()))
         return future
 
     def _call_ended(self) -> None:

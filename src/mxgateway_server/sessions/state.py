@@ -57,6 +57,23 @@ class CloseReason(StrEnum):
     FAULT = "fault"
     ADMIN_KILL = "admin-kill"
 
+    @property
+    def meaning(self) -> str:
+        """The same in words, for whoever asks for the session later."""
+        return _MEANINGS[self]
+
+
+_MEANINGS = {
+    CloseReason.CLIENT: "somebody closed it",
+    CloseReason.LEASE_EXPIRED: "nobody used it for its lease",
+    CloseReason.DETACH_GRACE_EXPIRED: "its client was gone for longer than the grace",
+    CloseReason.MADE_ROOM: "its client was gone, and its key wanted another",
+    CloseReason.GATEWAY_SHUTDOWN: "the gateway stopped",
+    CloseReason.START_FAILED: "its worker did not start",
+    CloseReason.FAULT: "it had failed",
+    CloseReason.ADMIN_KILL: "an administrator ended it",
+}
+
 
 def state_name(state: int) -> str:
     return pb.SessionState.Name(state).removeprefix("SESSION_STATE_").lower()  # type: ignore[arg-type]
@@ -146,7 +163,8 @@ class SessionRecord:
         if self.state == READY:
             return
         if self.state == FAULTED:
-            raise SessionFaultedError(f"the session has failed ({self.fault}); close it and open another")
+            assert self.fault is not None
+            raise SessionFaultedError(self.fault)
         raise SessionNotReadyError(f"the session is {state_name(self.state)}, not ready")
 
     def touch(self, now: float) -> None:

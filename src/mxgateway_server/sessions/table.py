@@ -12,14 +12,22 @@ from mxgateway_server.sessions.state import CLOSED, CloseReason, SessionLimits, 
 CLOSED_MEMORY = 1024
 """How many closed sessions are remembered, so that closing again is answered as the first time."""
 
+MAX_CAUSE_CHARACTERS = 500
+
 
 @dataclass(frozen=True, slots=True)
 class ClosedSession:
-    """What is left of a closed session."""
+    """What is left of a closed session.
+
+    Attributes:
+        cause: stable word for why it was closed: a CloseReason, or the reason of what it failed with.
+        text: the same in words.
+    """
 
     owner_key_id: str
     state: State
-    reason: CloseReason | None
+    cause: str
+    text: str
 
 
 class SessionTable:
@@ -90,7 +98,7 @@ class SessionTable:
         if record is None:
             closed = self._closed.get(session_id)
             if closed is not None and (is_admin or closed.owner_key_id == key_id):
-                raise SessionNotFoundError(f"the session is closed ({closed.reason or 'closed'}); open another")
+                raise SessionNotFoundError(f"the session is closed ({closed.text}); open another", cause=closed.cause)
             raise SessionNotFoundError("no such session; open one with OpenSession")
         if record.owner_key_id != key_id and not is_admin:
             raise OwnerMismatchError(session_id)
@@ -108,7 +116,7 @@ class SessionTable:
         record = self._records.pop(session_id, None)
         if record is None:
             return
-        self._closed[session_id] = ClosedSession(record.owner_key_id, CLOSED, record.close_reason)
+        self._closed[session_id] = ClosedSession(record.owner_key_id, CLOSED, *_why(record))
         while len(self._closed) > CLOSED_MEMORY:
             self._closed.popitem(last=False)
 
@@ -129,3 +137,12 @@ class SessionTable:
             if reason is not None:
                 found.append((record, reason))
         return found
+
+
+def _why(record: SessionRecord) -> tuple[str, str]:
+    fault, reason = record.fault, record.close_reason
+    if fault is not None:
+        return fault.reason, f"it had failed: {fault.reason}: {fault}"[:MAX_CAUSE_CHARACTERS]
+    if reason is None:
+        return "", "closed"
+    return str(reason), f"{reason}: {reason.meaning}"

@@ -18,6 +18,7 @@ from mxgateway_protocol.contract import WorkerExit
 from mxgateway_protocol.envelopes import EnvelopeReader, EnvelopeWriter
 from mxgateway_protocol.errors import PipeProtocolError, SessionMismatchError, VersionMismatchError
 from mxgateway_server.errors import (
+    GatewayError,
     SessionClosedError,
     WorkerBackendError,
     WorkerEarlyExitError,
@@ -225,6 +226,10 @@ class WorkerClient:
         if self._is_closing or self.identity is None:
             raise WorkerExitedError("the session's worker is ending", exit_code=None, worker_pid=self.pid)
         return self._commands.submit(command, timeout)
+
+    def fail_commands(self, error: GatewayError) -> None:
+        """Ends every wait for a reply with the error: the session has failed."""
+        self._commands.fail_all(error)
 
     def flush(self) -> None:
         """Sends what was submitted in this turn of the loop now: no more comes in it."""

@@ -64,8 +64,9 @@ def test_only_the_first_fault_is_kept_and_explains_itself() -> None:
     session = record()
     assert session.fail(GatewayError("the first"), 1.0)
     assert not session.fail(GatewayError("the second"), 2.0)
-    with pytest.raises(SessionFaultedError, match="the first"):
+    with pytest.raises(SessionFaultedError, match="INTERNAL: the first") as caught:
         session.require_ready()
+    assert caught.value.cause == "INTERNAL"
 
 
 @pytest.mark.parametrize("state", [state for state in ALL if state not in (READY, FAULTED)])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mxgateway_server.errors import (
+    EventQueueOverflowError,
     GatewayError,
     OwnerMismatchError,
     SessionLimitError,
@@ -80,6 +81,26 @@ def test_a_closed_session_is_remembered_for_its_owner_only_and_the_memory_is_bou
         sessions.create(f"n{number}", "k", 0.0)
         sessions.remove(f"n{number}")
     assert sessions.find_closed("a", "k", False) is None
+
+
+def test_a_session_that_had_failed_says_the_cause_after_it_is_gone() -> None:
+    sessions = table()
+    sessions.create("a", "k", 0.0).fail(EventQueueOverflowError("10 events wait"), 0.0)
+    sessions.remove("a")
+    with pytest.raises(SessionNotFoundError, match="EVENT_QUEUE_OVERFLOW: 10 events wait") as caught:
+        sessions.find("a", "k", False)
+    assert caught.value.cause == "EVENT_QUEUE_OVERFLOW"
+
+
+@pytest.mark.parametrize("reason", CloseReason)
+def test_a_closed_session_says_why_in_a_word_and_in_words(reason: CloseReason) -> None:
+    sessions = table()
+    sessions.create("a", "k", 0.0).close_reason = reason
+    sessions.remove("a")
+    with pytest.raises(SessionNotFoundError) as caught:
+        sessions.find("a", "k", False)
+    assert caught.value.cause == reason
+    assert reason.meaning in str(caught.value)
 
 
 def test_the_sweep_names_every_expired_session_with_its_reason() -> None:
