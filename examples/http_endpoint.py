@@ -1,7 +1,7 @@
 """Tags over HTTP, with Starlette: GET /tags/TAG, PUT /tags/TAG, and GET /events?tag=… as server-sent events.
 
-Needs the extra `examples` (Starlette and uvicorn). One session serves all requests; reads of tags that are subscribed
-come from the worker's last value.
+Needs the extra `examples` (Starlette and uvicorn). One session serves all requests; the client opens it anew after a
+restart of the gateway, repeats reads that failed for it, and never repeats a write.
 
 python examples/http_endpoint.py --port 8080
 """
@@ -30,7 +30,6 @@ from mxgateway import (
     MxGatewaySessionError,
     MxGatewayTimeoutError,
     MxGatewayWorkerError,
-    from_mx_value,
 )
 
 STATUS = {
@@ -44,16 +43,16 @@ STATUS = {
 
 
 async def read_tag(request: Request) -> JSONResponse:
-    state, tag = request.state, request.path_params["tag"]
-    [result] = await state.session.read_bulk(state.server, [tag])
-    if not result.was_successful:
-        return JSONResponse({"tag": tag, "error": result.error_message}, status_code=404)
+    tag = request.path_params["tag"]
+    [reading] = await request.state.client.read([tag])
+    if reading.error:
+        return JSONResponse({"tag": tag, "error": reading.error}, status_code=404)
     return JSONResponse(
         {
             "tag": tag,
-            "value": json.loads(json.dumps(from_mx_value(result.value), default=str)),
-            "quality": result.quality,
-            "time": result.source_timestamp.ToJsonString(),
+            "value": json.loads(json.dumps(reading.value, default=str)),
+            "quality": reading.quality,
+            "time": reading.source_timestamp and reading.source_timestamp.isoformat(),
         }
     )
 
@@ -62,7 +61,7 @@ async def write_tag(request: Request) -> JSONResponse:
     """Writes the JSON value in the body and answers when MXAccess has completed the write."""
     tag, value = request.path_params["tag"], await request.json()
     # A refused write raises MxAccessError, an unknown outcome MxGatewayTimeoutError: see STATUS.
-    await request.state.session.write_and_confirm(tag, value, server_handle=request.state.server)
+    await request.state.client.write(tag, value)
     return JSONResponse({"tag": tag, "value": value, "written": True})
 
 
@@ -88,11 +87,8 @@ async def failed(_: Request, error: Exception) -> JSONResponse:
 def application(options: ClientOptions) -> Starlette:
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[dict[str, object]]:
-        async with (
-            await GatewayClient.connect(options) as client,
-            await client.open_session(client_session_name="http") as session,
-        ):
-            yield {"client": client, "session": session, "server": await session.register("http")}
+        async with await GatewayClient.connect(options) as client:
+            yield {"client": client}
 
     return Starlette(
         lifespan=lifespan,

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from mxgateway.generated.galaxy_repository_pb2 import DeployEvent, GalaxyAttribute, GalaxyObject
     from mxgateway.options import ClientOptions, RetryPolicy
     from mxgateway.quality import is_bad, is_good, is_status_failure, is_uncertain, quality_name
+    from mxgateway.readings import Reading, Readings
     from mxgateway.received_values import OutOfRangeValue, from_mx_value
     from mxgateway.results import Events, ReadResults, SubscribeResults, WriteResults
     from mxgateway.session import Session
@@ -81,6 +82,7 @@ _HOMES = {
     "mxgateway.generated.galaxy_repository_pb2": ("DeployEvent", "GalaxyAttribute", "GalaxyObject"),
     "mxgateway.options": ("ClientOptions", "RetryPolicy"),
     "mxgateway.quality": ("is_bad", "is_good", "is_status_failure", "is_uncertain", "quality_name"),
+    "mxgateway.readings": ("Reading", "Readings"),
     "mxgateway.received_values": ("OutOfRangeValue", "from_mx_value"),
     "mxgateway.results": ("Events", "ReadResults", "SubscribeResults", "WriteResults"),
     "mxgateway.session": ("Session",),
@@ -123,6 +125,8 @@ __all__ = [
     "OutOfRangeValue",
     "OverflowPolicy",
     "ReadResults",
+    "Reading",
+    "Readings",
     "RetryPolicy",
     "ServerStream",
     "Session",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -12,12 +12,17 @@ from mxgateway.calls import Calls
 from mxgateway.change_queue import OverflowPolicy
 from mxgateway.channel import Connection, ConnectionState, ServerStream
 from mxgateway.command_stream import CommandStream
+from mxgateway.confirmed_write import WriteOutcome
 from mxgateway.correlation import next_correlation_id
 from mxgateway.errors import MxGatewayError
+from mxgateway.kept_session import KeptSession
 from mxgateway.options import ClientOptions, merge_options
+from mxgateway.readings import Readings
 from mxgateway.replies import check_mxaccess, check_versions
 from mxgateway.session import Session
+from mxgateway.subscribed_items import checked_tags
 from mxgateway.subscription import ChangeHandler, Subscription
+from mxgateway.values import MxPython
 from mxgateway_contract.commands import method_name
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_contract.generated.mxaccess_gateway_pb2_grpc import MxAccessGatewayStub
@@ -40,6 +45,7 @@ class GatewayClient:
         """
         self._connection = Connection(options, MxAccessGatewayStub, stub=stub)
         self._calls = Calls(self._connection)
+        self._kept: KeptSession | None = None
 
     @classmethod
     async def connect(cls, options: ClientOptions | None = None, *, stub: Any = None, **settings: Any) -> GatewayClient:
@@ -201,6 +207,60 @@ class GatewayClient:
             patient=patient,
         )
 
+    # ------------------------------------------------------------------------------------------------ calls by name
+
+    async def read(self, tags: Iterable[str], *, timeout_ms: int = 0, timeout: float | None = None) -> Readings:
+        """Reads tags once, in a session that this client keeps for it.
+
+        The session is opened by the first call, and anew when it was lost, for example by a restart of the gateway. A
+        read that failed for that, or because the gateway cannot be reached just now, is repeated.
+
+        Args:
+            tags: references, any number.
+            timeout_ms: limit for each tag without a cached value, in milliseconds; 0 for the worker's default.
+            timeout: seconds for all of it, repetitions included; None for the options' `call_timeout`.
+
+        Raises:
+            TypeError: one string in place of a list, or something else than strings in it.
+            MxGatewayError: the read failed as a whole. A single tag that cannot be read says so in its `error`.
+        """
+        limit = self.options.call_timeout if timeout is None else timeout
+        return await self._kept_session().read(checked_tags(tags), timeout_ms, limit)
+
+    async def write(
+        self,
+        tag: str,
+        value: MxPython | Callable[[pb.MxEvent], MxPython],
+        *,
+        supervisory: bool = False,
+        timeout: float = 15.0,
+    ) -> WriteOutcome:
+        """Writes a tag and waits for its OnWriteComplete, in the session that `read` uses, too.
+
+        The write is sent once. While nothing has been sent yet, a lost session is replaced and a gateway that cannot be
+        reached is waited for. The tag stays advised afterwards, so that the next write of it is quick.
+
+        Args:
+            tag: reference to write to.
+            value: what to write, see `to_mx_value`; or a function of the present value (as an OnDataChange).
+            supervisory: AdviseSupervisory in place of Advise: secured attributes then take the write without a user.
+                Secured writes in the name of people need a session: `Session.write_and_confirm`.
+            timeout: seconds for all of it.
+
+        Raises:
+            MxAccessError: the reference does not exist, or MXAccess refused or failed the write.
+            MxGatewayTimeoutError: not done in time. Whether the write was sent, and its outcome so unknown, is told.
+            MxGatewayTransportError: session or connection were lost after the write was sent: its outcome is unknown.
+            MxGatewayError: the gateway failed.
+        """
+        (name,) = checked_tags([tag])
+        return await self._kept_session().write(name, value, timeout, supervisory=supervisory)
+
+    def _kept_session(self) -> KeptSession:
+        if self._kept is None:
+            self._kept = KeptSession(lambda: self.open_session(client_session_name="read and write by name"))
+        return self._kept
+
     # ---------------------------------------------------------------------------------------------------- raw calls
 
     async def open_session_raw(
@@ -276,8 +336,10 @@ class GatewayClient:
     async def close(self) -> None:
         """Closes the connection and ends all calls on it; the gateway ends sessions that are still open soon after.
 
-        Idempotent.
+        The session of `read` and `write` is closed first. Idempotent.
         """
+        if self._kept is not None:
+            await self._kept.close()
         await self._connection.close()
 
     async def __aenter__(self) -> GatewayClient:

@@ -44,9 +44,18 @@ class WriteOutcome:
     before: pb.MxEvent
     completion: pb.MxEvent
 
+    @property
+    def old(self) -> Any:
+        """The Python value before the write, see `from_mx_value`."""
+        return from_mx_value(self.before.value)
+
+    @property
+    def new(self) -> Any:
+        """The Python value that was sent."""
+        return from_mx_value(self.value)
+
     def __repr__(self) -> str:
-        before, after = from_mx_value(self.before.value), from_mx_value(self.value)
-        return f"<WriteOutcome {self.tag}: {before!r} -> {after!r}, complete>"
+        return f"<WriteOutcome {self.tag}: {self.old!r} -> {self.new!r}, complete>"
 
     def _repr_html_(self) -> str:
         from html import escape

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from mxgateway.data_change import DataChange
 from mxgateway.quality import is_good, is_status_failure
+from mxgateway.readings import Reading
 from mxgateway.received_values import from_mx_value
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_contract.installing import install_command
@@ -14,7 +15,7 @@ from mxgateway_contract.installing import install_command
 if TYPE_CHECKING:
     from google.protobuf.timestamp_pb2 import Timestamp
 
-Valued: TypeAlias = pb.BulkReadResult | pb.MxEvent | DataChange
+Valued: TypeAlias = pb.BulkReadResult | pb.MxEvent | DataChange | Reading
 
 # The years 1677 to 2262; the lowest number is NaT.
 _PANDAS_MIN, _PANDAS_MAX = -(2**63) + 1, 2**63 - 1
@@ -23,13 +24,13 @@ COLUMNS = ("tag", "time", "value", "quality", "good")
 
 
 def to_dataframe(values: Iterable[Valued], *, tags: Mapping[int, str] | None = None, wide: bool = False) -> Any:
-    """Read results, events or changes as a pandas.DataFrame.
+    """Readings, read results, events or changes as a pandas.DataFrame.
 
     Columns are tag, time (source time, UTC, nanoseconds; NaT without one and beyond the years 1678 to 2261), value,
     quality (OPC word) and good. Events other than OnDataChange are left out.
 
     Args:
-        values: results of `read_bulk`, events of `stream_events`, or changes of a subscription, also mixed.
+        values: results of `read` or `read_bulk`, events of `stream_events`, or changes of a subscription, also mixed.
         tags: reference of each item handle, for events; without it the handle itself is the tag.
         wide: one column for each tag and one row for each time, of the good values only; gaps stay NaN.
 
@@ -57,7 +58,7 @@ def to_dataframe(values: Iterable[Valued], *, tags: Mapping[int, str] | None = N
 
 
 def _row(each: Valued, tags: Mapping[int, str]) -> tuple[Any, ...] | None:
-    if isinstance(each, DataChange):
+    if isinstance(each, DataChange | Reading):
         return each.tag, _nanoseconds(each.raw), each.value, each.quality, each.is_good
     if isinstance(each, pb.BulkReadResult):
         good = each.was_successful and is_good(each.quality)

@@ -14,8 +14,10 @@ from mxgateway.confirmed_write import WriteOutcome, write_and_confirm
 from mxgateway.correlation import next_correlation_id
 from mxgateway.errors import MxGatewayError
 from mxgateway.events import EventStream
+from mxgateway.readings import Readings, reading_of
 from mxgateway.replies import check_mxaccess, check_protocol
 from mxgateway.session_bulk import BulkCommands
+from mxgateway.subscribed_items import checked_tags
 from mxgateway.subscription import ChangeHandler, Subscription
 from mxgateway.values import MxPython
 from mxgateway_contract import constants
@@ -41,6 +43,8 @@ class Session(BulkCommands):
         self._backpressure_policy = backpressure_policy
         self._close_task: asyncio.Future[pb.CloseSessionReply] | None = None
         self._subscriptions: set[Subscription] = set()
+        self._reader_handle: int | None = None
+        self._registering = asyncio.Lock()
         streams = constants.CAPABILITY_COMMAND_STREAM in reply.capabilities
         self._commands = calls.command_stream(reply.session_id) if streams else None
 
@@ -239,6 +243,30 @@ class Session(BulkCommands):
             supervisory=supervisory,
             timeout=timeout,
         )
+
+    async def read(self, tags: Iterable[str], *, timeout_ms: int = 0) -> Readings:
+        """Reads any number of tags once, by name.
+
+        A tag that cannot be read does not stop the others: its `error` says why.
+
+        Args:
+            tags: references.
+            timeout_ms: limit for each tag without a cached value, in milliseconds; 0 for the worker's default.
+
+        Raises:
+            TypeError: one string in place of a list, or something else than strings in it.
+            MxGatewayError: the read failed as a whole.
+        """
+        wanted = checked_tags(tags)
+        async with self._registering:
+            if self._reader_handle is None:
+                self._reader_handle = await self.register("read")
+        readings = Readings()
+        for start in range(0, len(wanted), constants.MAX_BULK_ITEMS):
+            chunk = wanted[start : start + constants.MAX_BULK_ITEMS]
+            results = await self.read_bulk(self._reader_handle, chunk, timeout_ms=timeout_ms)
+            readings.extend(map(reading_of, chunk, results))
+        return readings
 
     async def read_dataframe(self, tags: Iterable[str], *, timeout_ms: int = 0) -> Any:
         """Reads any number of tags once, as a pandas.DataFrame with a row for each (see `to_dataframe`).

@@ -45,6 +45,7 @@ from mxgateway.frames import to_dataframe
 from mxgateway.generated.galaxy_repository_pb2 import DeployEvent, GalaxyAttribute, GalaxyObject
 from mxgateway.options import ClientOptions, RetryPolicy
 from mxgateway.quality import is_bad, is_good, is_status_failure, is_uncertain, quality_name
+from mxgateway.readings import Reading, Readings
 from mxgateway.received_values import OutOfRangeValue, from_mx_value
 from mxgateway.results import Events, ReadResults, SubscribeResults, WriteResults
 from mxgateway.values import to_mx_value
@@ -84,6 +85,8 @@ __all__ = [
     "OutOfRangeValue",
     "OverflowPolicy",
     "ReadResults",
+    "Reading",
+    "Readings",
     "RetryPolicy",
     "ServerStream",
     "Session",

@@ -16,11 +16,15 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _MAX_ROWS = 200
+_MAX_SHOWN = 20
 _MAX_TEXT = 120
 
 
 class Table(list[T]):
-    """A list whose slices are tables too. A notebook shows at most 200 rows; the line above them counts all."""
+    """A list whose slices are tables too, and which shows itself in short.
+
+    A notebook shows at most 200 rows; the line above them counts all.
+    """
 
     _columns: ClassVar[tuple[str, ...]]
     _what: ClassVar[str] = "results"
@@ -41,6 +45,17 @@ class Table(list[T]):
         if isinstance(index, slice):
             return type(self)(super().__getitem__(index))
         return super().__getitem__(index)
+
+    def __repr__(self) -> str:
+        shown = ", ".join(self._short(entry) for entry in self[:_MAX_SHOWN])
+        more = f", … and {len(self) - _MAX_SHOWN} more" if len(self) > _MAX_SHOWN else ""
+        return f"<{type(self).__name__} {len(self)}: {shown}{more}>" if self else f"<{type(self).__name__} empty>"
+
+    def _short(self, entry: T) -> str:
+        """One entry in a few words: its first column, then the others, or what is wrong."""
+        name, *cells = self._cells(entry)
+        text = self._problem(entry) or ", ".join(str(cell) for cell in cells if cell != "")
+        return f"{name}: {_shortened(text)}" if text else str(name)
 
     def _repr_html_(self) -> str:
         problems = [self._problem(entry) for entry in self]

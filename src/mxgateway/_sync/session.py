@@ -16,6 +16,7 @@ from mxgateway._sync.streams import EventStream, Subscription
 from mxgateway.change_queue import OverflowPolicy
 from mxgateway.commands import MomentLike, Write2Entry, WriteEntry, WriteSecured2Entry, WriteSecuredEntry
 from mxgateway.confirmed_write import WriteOutcome
+from mxgateway.readings import Readings
 from mxgateway.subscription import ChangeHandler
 from mxgateway.values import MxPython
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
@@ -163,6 +164,13 @@ class Session(Facade[aio.Session]):
                 timeout=timeout,
             )
         )
+
+    def read(self, tags: Iterable[str], *, timeout_ms: int = 0) -> Readings:
+        """Reads any number of tags once, by name.
+
+        The blocking form of `mxgateway.Session.read`, see there.
+        """
+        return self._run(lambda: self._async.read(tags, timeout_ms=timeout_ms))
 
     def read_dataframe(self, tags: Iterable[str], *, timeout_ms: int = 0) -> Any:
         """Reads any number of tags once, as a pandas.DataFrame with a row for each (see `to_dataframe`).

@@ -22,6 +22,8 @@ NAMES = [
     "Events",
     "OutOfRangeValue",
     "ReadResults",
+    "Reading",
+    "Readings",
     "SubscribeResults",
     "WriteResults",
     "BrowseNode",

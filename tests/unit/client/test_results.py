@@ -38,18 +38,25 @@ def change(**fields: Any) -> DataChange:
 
 
 def test_a_table_is_a_list_in_every_respect() -> None:
-    """Equality, repr, concatenation and copies are those of a list."""
+    """Equality, concatenation and copies are those of a list."""
     entries = [read(), read("C.D")]
     table = ReadResults(entries)
     assert isinstance(table, list)
     assert table == entries
     assert entries == table
-    assert repr(table) == repr(entries)
     assert table + entries == entries + entries
     assert table[0] is entries[0]
     assert table[-1].tag_address == "C.D"
     assert copy.copy(table) == copy.deepcopy(table) == entries
     assert sorted(table, key=lambda each: each.tag_address) == entries
+
+
+def test_a_table_shows_itself_in_one_line() -> None:
+    """In a console a tag takes a few words, not a dozen lines of protobuf; a long table is cut."""
+    assert repr(ReadResults([read(value=12.5)])).startswith("<ReadResults 1: A.B: 12.5, Good (192), ")
+    assert repr(ReadResults()) == "<ReadResults empty>"
+    assert repr(ReadResults([read()] * 25)).endswith(", … and 5 more>")
+    assert "\n" not in repr(Events([pb.MxEvent()])) + repr(SubscribeResults([pb.SubscribeResult(tag_address="A.B")]))
 
 
 def test_a_slice_is_a_table() -> None:
