@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import sys
 import time
 from collections.abc import Callable
 
+import psutil
 import pytest
 from tests.support.told import Told
 
 from mxgateway_contract import hresults
+from mxgateway_protocol.backend import Backend
 from mxgateway_protocol.errors import MxComError
 from mxgateway_protocol.variants import Variant
 from mxgateway_worker.backends.com import create_backend
@@ -72,13 +75,40 @@ def main() -> None:
     with pytest.raises(MxComError, match="no such item") as caught:
         backend.write(server, 999, Variant(3, 1), 0)
     assert caught.value.hresult == hresults.E_INVALIDARG
+    check_memory(backend, told, server, items["T.String"])
+    library = ctypes.WinDLL(backend.server_file.path)  # type: ignore[attr-defined]
     lmx = backend._object
     assert lmx is not None
     sinks = list(lmx._sinks)  # type: ignore[attr-defined]
     backend.close()
     assert [sink.references for sink in sinks] == [1] * len(sinks)
     assert all(sink.failures == 0 for sink in sinks)
+    # No object of the class is left, so the library may go.
+    assert library.DllCanUnloadNow() == 0
     sys.stdout.write("walked\n")
+
+
+def check_memory(backend: Backend, told: Told, server: int, item: int) -> None:
+    """What a call was given is freed after it, also when the call fails."""
+    text = Variant(8, "x" * 200_000)
+    array = Variant(0x2008, ("y" * 1000,) * 100)
+
+    def write_all() -> None:
+        for _ in range(50):
+            backend.write(server, item, text, 0)
+            for refused in (text, array):
+                with pytest.raises(MxComError):
+                    backend.write(server, 999, refused, 0)
+            while backend.pump() == 0.0 or not told.changes:
+                backend.wait(0.01)
+            told.changes.clear()
+
+    write_all()
+    before = psutil.Process().memory_info().rss
+    for _ in range(3):
+        write_all()
+    # Without the freeing it would be above a hundred megabytes.
+    assert psutil.Process().memory_info().rss - before < 30_000_000
 
 
 def check_newer(backend, told, server, item, until) -> None:  # type: ignore[no-untyped-def]
