@@ -47,11 +47,16 @@ CATEGORIES = {
 _TYPE_OF_GALAXY = {1: "bool", 2: "int32", 3: "float", 4: "double", 5: "string", 6: "timestamp", 7: "elapsed"}
 
 
+_OBJECT_SPECIFIC = 8000
+
+
 def status_words(status: pb.MxStatusProxy) -> str:
     """One MXSTATUS_PROXY for people: category, detail number, and what the number means."""
     known = status.category in pb.MxStatusCategory.values()
     name = pb.MxStatusCategory.Name(status.category) if known else f"category {status.category}"
-    words = DETAIL_WORDS.get(status.detail) or status.diagnostic_text
+    # For an object's own error the object says more than the number does.
+    own = status.diagnostic_text if status.detail == _OBJECT_SPECIFIC else ""
+    words = own or DETAIL_WORDS.get(status.detail) or status.diagnostic_text
     category = name.removeprefix("MX_STATUS_CATEGORY_").replace("_", " ").lower()
     return f"{category}, detail {status.detail}" + (f": {words}" if words else "")
 
