@@ -6,7 +6,7 @@ import io
 import json
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -19,10 +19,44 @@ if TYPE_CHECKING:
 
 def proto_dict(message: Message) -> dict[str, Any]:
     """A message as protobuf JSON: camelCase keys in the order of the contract, every plain field present, 64-bit
-    integers as strings."""
-    from google.protobuf.json_format import MessageToDict
+    integers as strings. Total: a time beyond the calendar, for which protobuf has no JSON, stands as seconds and
+    nanoseconds in words."""
+    from google.protobuf.json_format import MessageToDict, SerializeToJsonError
 
-    return _in_order(MessageToDict(message, always_print_fields_with_no_presence=True), message.DESCRIPTOR)
+    try:
+        document = MessageToDict(message, always_print_fields_with_no_presence=True)
+    except SerializeToJsonError:
+        known = type(message)()
+        known.CopyFrom(message)
+        far = list(_take_far_times(known))
+        document = MessageToDict(known, always_print_fields_with_no_presence=True)
+        for path, text in far:
+            place: Any = document
+            for step in path[:-1]:
+                place = place[step]
+            place[path[-1]] = text
+    return _in_order(document, message.DESCRIPTOR)
+
+
+def _take_far_times(message: Message, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], str]]:
+    """Makes times without a JSON form such that have one; where each stood in the document, and what it was."""
+    from google.protobuf.timestamp_pb2 import Timestamp
+
+    from mxgateway.house import time_text
+
+    for field, value in message.ListFields():
+        if field.message_type is None or field.message_type.GetOptions().map_entry:
+            continue
+        entries = enumerate(value) if field.is_repeated else [(None, value)]
+        for index, each in entries:
+            here = (*path, field.json_name) if index is None else (*path, field.json_name, index)
+            if not isinstance(each, Timestamp):
+                yield from _take_far_times(each, here)
+                continue
+            text = time_text(each)
+            if not text.endswith("Z"):
+                yield here, text
+                each.seconds = each.nanos = 0
 
 
 def _in_order(document: dict[str, Any], descriptor: Any) -> dict[str, Any]:
@@ -49,7 +83,14 @@ def emit(payload: Any, output_json: bool, text: str | Iterable[str]) -> None:
         click.echo(json.dumps(payload, indent=2))
         return
     for line in (text,) if isinstance(text, str) else text:
-        click.echo(line)
+        click.echo(one_line(line))
+
+
+def one_line(text: str) -> str:
+    """A line for a terminal: what names and messages hold can neither break it nor command the terminal."""
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() or char == "\t" else f"\\u{ord(char):04x}" for char in text)
 
 
 def emit_done(payload: Any, output_json: bool, text: str | Iterable[str]) -> None:

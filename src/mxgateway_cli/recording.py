@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import csv
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TextIO, TypeAlias
 
 import click
-from google.protobuf.timestamp_pb2 import Timestamp
 
-from mxgateway import from_mx_value
+from mxgateway_cli.moments import nanoseconds
+from mxgateway_contract import recordings
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_contract.installing import install_command
 
@@ -21,7 +19,8 @@ if TYPE_CHECKING:
 
 Reading: TypeAlias = pb.MxEvent | pb.BulkReadResult
 
-COLUMNS = ("tag", "time", "value", "quality", "type")
+# What a Parquet time in nanoseconds can hold: the years 1677 to 2262.
+_FIRST_TIME, _LAST_TIME = -(2**63) + 1, 2**63 - 1
 
 
 class Recording(Protocol):
@@ -112,39 +111,22 @@ class PlayTimes:
         if not self._last:
             # What was read has no worker's time, and is as good a beginning.
             begin = event.source_timestamp if isinstance(event, pb.BulkReadResult) else event.worker_timestamp
-            self._begin = begin.ToNanoseconds()
-        at = max(event.source_timestamp.ToNanoseconds(), self._last.get(tag, self._begin))
+            self._begin = nanoseconds(begin)
+        at = max(nanoseconds(event.source_timestamp), self._last.get(tag, self._begin))
         self._last[tag] = at
         return at
-
-
-def row(tag: str, time_ns: int, event: Reading) -> tuple[str, str, str, int, str]:
-    """The cells of COLUMNS; an array's value is JSON, a null one is empty."""
-    value: Any = from_mx_value(event.value)
-    if value is None:
-        text = ""
-    elif isinstance(value, bool):
-        text = "true" if value else "false"
-    elif isinstance(value, list):
-        text = json.dumps(value, default=str)
-    elif event.value.WhichOneof("kind") == "timestamp_value":
-        text = event.value.timestamp_value.ToJsonString()
-    else:
-        text = repr(value) if isinstance(value, float) else str(value)
-    time = Timestamp()
-    time.FromNanoseconds(time_ns)
-    return tag, time.ToJsonString(), text, event.quality, event.value.variant_type
 
 
 class _CsvRecording:
     def __init__(self, file: TextIO) -> None:
         self._file = file
-        self._writer = csv.writer(file, lineterminator="\n")
         self._times = PlayTimes()
-        self._writer.writerow(COLUMNS)
+        self._file.write(recordings.line(recordings.COLUMNS))
 
     def add(self, tag: str, event: Reading) -> None:
-        self._writer.writerow(row(tag, self._times.of(tag, event), event))
+        at = recordings.time_cell(self._times.of(tag, event))
+        value, kind = recordings.value_cells(event.value)
+        self._file.write(recordings.line((tag, at, value, event.quality, kind)))
 
     def flush(self) -> None:
         self._file.flush()
@@ -157,9 +139,9 @@ class _ParquetRecording:
         self._rows: list[tuple[Any, ...]] = []
 
     def add(self, tag: str, event: Reading) -> None:
-        at = self._times.of(tag, event)
-        _, _, text, quality, kind = row(tag, at, event)
-        self._rows.append((tag, at, text, quality, kind))
+        at = min(max(self._times.of(tag, event), _FIRST_TIME), _LAST_TIME)
+        value, kind = recordings.value_cells(event.value)
+        self._rows.append((tag, at, value, event.quality, kind))
 
     def flush(self) -> None:
         """A Parquet file is written as a whole."""
@@ -170,4 +152,4 @@ class _ParquetRecording:
 
         types = (pa.string(), pa.timestamp("ns", tz="UTC"), pa.string(), pa.int32(), pa.string())
         arrays = [pa.array([each[i] for each in self._rows], type=kind) for i, kind in enumerate(types)]
-        pq.write_table(pa.table(dict(zip(COLUMNS, arrays, strict=True))), self._path)
+        pq.write_table(pa.table(dict(zip(recordings.COLUMNS, arrays, strict=True))), self._path)

@@ -37,6 +37,8 @@ SHOWN = 8
 _DIGITS_OF_FLOAT = 9
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY = 86_400
+# Most dimensions of a SAFEARRAY.
+_MAX_DIMENSIONS = 60
 # Beyond these a clock's form would be longer than anybody reads: seconds with an exponent.
 _LONGEST, _SHORTEST = Decimal("1e15"), Decimal("1e-12")
 
@@ -192,7 +194,8 @@ def _array_text(array: pb.MxArray, data_type: int, whole: bool, encoding: str) -
 
 def _nested(elements: Sequence[Any], dimensions: list[int], form: Callable[[Any], str], whole: bool) -> str:
     """Rows in brackets of their own where there is more than one dimension."""
-    if len(dimensions) > 1 and math.prod(dimensions) == len(elements):
+    # Dimensions that do not describe the elements are not believed.
+    if elements and 1 < len(dimensions) <= _MAX_DIMENSIONS and math.prod(dimensions) == len(elements):
         width = math.prod(dimensions[1:])
         shown = dimensions[0] if whole else min(dimensions[0], SHOWN + 1)
         rows = [elements[row * width : (row + 1) * width] for row in range(shown)]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from mxgateway import is_good, is_status_failure, quality_name
 from mxgateway.house import status_text
+from mxgateway_cli.moments import nanoseconds
 from mxgateway_cli.value_text import mx_text
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 
@@ -38,13 +39,13 @@ class Row:
         What comes late and is older than the value shown only counts; False then.
         """
         self.changes += 1
-        if is_late and event.source_timestamp.ToNanoseconds() < self.source_timestamp_ns:
+        if is_late and nanoseconds(event.source_timestamp) < self.source_timestamp_ns:
             return False
         failed = [status for status in event.statuses if is_status_failure(status)]
         self.raw = event.value
         self.quality = event.quality
         self.failure = status_text(failed[0]) if failed else ""
-        self.source_timestamp_ns = event.source_timestamp.ToNanoseconds()
+        self.source_timestamp_ns = nanoseconds(event.source_timestamp)
         self.changed_at = now
         self.recent.append(now)
         return True

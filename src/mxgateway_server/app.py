@@ -40,6 +40,7 @@ from mxgateway_server.upkeep import Duties, Upkeep
 from mxgateway_server.workers.containment import create_containment
 from mxgateway_server.workers.launcher import Launcher
 from mxgateway_server.workers.pool import WorkerPool
+from mxgateway_server.workers.recordings import check_recordings
 from mxgateway_worker.backends import SIMULATED
 
 logger = get_logger(__name__)
@@ -141,6 +142,7 @@ class Gateway:
         stack.enter_context(hold_state(settings.state_path, shared=settings.allow_shared_state))
         place = await asyncio.to_thread(find_galaxy, settings.galaxy.connection_string, settings.state_path)
         plan = wiring.worker_plan(settings, place)
+        await asyncio.to_thread(check_recordings, plan)
         certificate = self._certificate = await self._keep_certificate()
         pepper_file = wiring.in_state(settings, settings.authentication.pepper_file, "pepper")
         store = await KeyStore.open(

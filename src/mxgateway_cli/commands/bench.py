@@ -13,6 +13,7 @@ import click
 from mxgateway import MAX_BULK_ITEMS, GatewayClient, MxGatewayError, Session
 from mxgateway_cli.connection import Connection, connected
 from mxgateway_cli.failures import CommandFailure
+from mxgateway_cli.moments import nanoseconds
 from mxgateway_cli.output import emit, note
 from mxgateway_cli.percentiles import summary
 from mxgateway_cli.tag_patterns import numbered_tags
@@ -155,7 +156,7 @@ class StreamFigures:
                 continue
             self.events += 1
             if len(self.latencies) < _MAX_SAMPLES:
-                self.latencies.append((now_ns - event.worker_timestamp.ToNanoseconds()) / 1e6)
+                self.latencies.append((now_ns - nanoseconds(event.worker_timestamp)) / 1e6)
 
 
 @click.command()

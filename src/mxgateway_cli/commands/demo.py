@@ -23,6 +23,7 @@ from mxgateway_cli.connection import readable_failures
 from mxgateway_cli.demo_plan import DemoPlan, plan
 from mxgateway_cli.failures import CommandFailure
 from mxgateway_cli.interrupts import graceful_end
+from mxgateway_cli.moments import nanoseconds
 from mxgateway_cli.output import emit, is_terminal, note
 from mxgateway_cli.percentiles import summary
 from mxgateway_cli.value_text import mx_text
@@ -137,7 +138,7 @@ class _Demo:
             for change in changes:
                 self._board.take(change, now)
                 if isinstance(change.raw, pb.MxEvent) and len(self._latencies) < _MAX_LATENCIES:
-                    self._latencies.append((now_ns - change.raw.worker_timestamp.ToNanoseconds()) / 1e6)
+                    self._latencies.append((now_ns - nanoseconds(change.raw.worker_timestamp)) / 1e6)
 
     async def _write_set_point(self, subscription: Subscription) -> None:
         """Moves the set point up and down."""

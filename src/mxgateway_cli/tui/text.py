@@ -2,25 +2,40 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from rich.cells import cell_len, set_cell_size
 
 _SECOND = 1_000_000_000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def clock_text(unix_ns: int) -> str:
     """Local time of day with milliseconds; empty for no time."""
     if not unix_ns:
         return ""
-    return datetime.fromtimestamp(unix_ns / _SECOND, UTC).astimezone().strftime("%H:%M:%S.%f")[:-3]
+    moment = _local(unix_ns)
+    return "" if moment is None else moment.strftime("%H:%M:%S.%f")[:-3]
 
 
 def moment_text(unix_ns: int) -> str:
     """Local date and time with its offset, to the millisecond; empty for no time."""
     if not unix_ns:
         return ""
-    return datetime.fromtimestamp(unix_ns / _SECOND, UTC).astimezone().isoformat(" ", "milliseconds")
+    moment = _local(unix_ns)
+    return f"{unix_ns / _SECOND:g} s since 1970" if moment is None else moment.isoformat(" ", "milliseconds")
+
+
+def _local(unix_ns: int) -> datetime | None:
+    """Local time; None beyond the calendar."""
+    try:
+        moment = _EPOCH + timedelta(microseconds=unix_ns // 1000)
+    except OverflowError:
+        return None
+    try:
+        return moment.astimezone()
+    except (OverflowError, OSError, ValueError):
+        return moment
 
 
 def age_text(seconds: float | None) -> str:

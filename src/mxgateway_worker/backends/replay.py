@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mxgateway_contract import hresults
+from mxgateway_contract.filetime import NS_PER_SECOND as NS
 from mxgateway_contract.quality import BAD_CONFIGURATION_ERROR, INITIALIZING
 from mxgateway_contract.status import OK, PENDING, Category, Detail, MxStatus, Source
 from mxgateway_protocol.backend import BackendInfo, EventSink, Sample
@@ -23,7 +24,7 @@ from mxgateway_protocol.errors import BackendOptionError, MxComError
 from mxgateway_protocol.variants import EMPTY, Variant, VarType
 from mxgateway_protocol.wakeup import Wakeup
 from mxgateway_worker.backends import recording_file
-from mxgateway_worker.backends.recording_file import NS, Moment, Recording, RecordingError
+from mxgateway_worker.backends.recording_file import Moment, Recording, RecordingError
 
 _GOOD = (OK,)
 _UNRESOLVED = (MxStatus(0, Category.CONFIGURATION_ERROR, Source.RESPONDING_LMX, Detail.INVALID_REFERENCE),)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 from google.protobuf.message import DecodeError
-from hypothesis import example, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from mxgateway import to_mx_value
@@ -72,7 +72,7 @@ def test_what_read_shows_write_takes(type_name: str) -> None:
     strategy = SCALARS[scalar] if type_name == scalar else st.lists(SCALARS[scalar], max_size=12)
 
     @given(strategy)
-    @settings(max_examples=150, deadline=None)
+    @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
     def goes_round(value: object) -> None:
         shown = mx(value, type_name)
         assert type_of(shown) == type_name
@@ -93,14 +93,14 @@ def test_times_go_round_in_every_zone(zone: str) -> None:
 
 
 @given(st.lists(st.lists(st.integers(-9, 9), min_size=2, max_size=2), min_size=1, max_size=20))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_arrays_of_two_dimensions_go_round(rows: list[list[int]]) -> None:
     shown = to_mx_value(rows, data_type="int32[]")
     assert parse_like(mx_text(shown, whole=True), shown) == shown
 
 
 @given(st.binary(max_size=200))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @example(pb.MxValue(timestamp_value={"seconds": 2**62}).SerializeToString())
 @example(pb.MxValue(timestamp_value={"seconds": 5, "nanos": -1}).SerializeToString())
 @example(pb.MxValue(double_value=1e308, data_type=pb.MX_DATA_TYPE_ELAPSED_TIME).SerializeToString())

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from mxgateway_contract.recordings import parse_time, parse_value
 from mxgateway_protocol.errors import MxComError
 from mxgateway_protocol.variants import VT_ARRAY, DataType, Variant, VarType
-from mxgateway_worker.backends.recording_file import RecordingError, parse_time, parse_value, read
+from mxgateway_worker.backends.recording_file import RecordingError, read
 from mxgateway_worker.backends.replay import ReplayBackend
 
 NS = 1_000_000_000
@@ -21,11 +22,11 @@ T0 = 1_767_225_600 * NS  # 2026-01-01T00:00:00Z
         ("", "no column"),
         ("tag,time,value\n", "holds no values"),
         ("tag,value\na,1\n", "no column time"),
-        ("tag,time,value\n,2026-01-01T00:00:00Z,1\n", "row 2: there is no tag"),
-        ("tag,time,value\na,yesterday,1\n", "row 2: time"),
-        ("tag,time,value,quality,type\na,2026-01-01T00:00:00Z,x,192,int\n", "row 2"),
+        ("tag,time,value\n,2026-01-01T00:00:00Z,1\n", "line 2: there is no tag; mend the line"),
+        ("tag,time,value\na,yesterday,1\n", "line 2: time .* is not ISO 8601, for example"),
+        ("tag,time,value,quality,type\na,2026-01-01T00:00:00Z,x,192,int\n", "line 2: value .x. is no VT_I4"),
         ("tag,time,value,quality,type\na,2026-01-01T00:00:00Z,x,192,colour\n", "unknown"),
-        ("tag,time,value,quality\na,2026-01-01T00:00:00Z,1,fine\n", "row 2"),
+        ("tag,time,value,quality\na,2026-01-01T00:00:00Z,1,fine\n", "line 2: quality .fine. is no number such as 192"),
     ],
 )
 def test_a_wrong_recording_says_where(tmp_path: Path, text: str, why: str) -> None:
