@@ -169,6 +169,15 @@ def is_simple(reference: str) -> bool:
     return reference.count(".") <= 1 and not set(reference) & set("()[]") and reference.strip() == reference
 
 
+def is_bare(reference: str) -> bool:
+    """Whether it names an attribute and neither a part nor a property of it."""
+    try:
+        parsed = parse_reference(reference)
+    except ReferenceSyntaxError:
+        return False
+    return parsed.index is None and not parsed.property
+
+
 def spelled_out(reference: str) -> str:
     """The reference without array part and `property(…)`, and with `attribute(x)` as x."""
     text = _ARRAY_PART.sub("", reference.strip(), count=1)

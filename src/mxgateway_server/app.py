@@ -176,6 +176,7 @@ class Gateway:
             allow_fault_injection=settings.allow_fault_injection,
             max_timeout=settings.sessions.max_command_timeout_seconds,
             audits_writes=settings.authentication.audit_writes,
+            completes_array_names=settings.galaxy.complete_array_names,
         )
         servicer = GatewayServicer(
             sessions,

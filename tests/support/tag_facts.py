@@ -11,6 +11,9 @@ class Galaxy:
     def __init__(self, **facts: TagFacts) -> None:
         self._facts = facts
 
+    def may_be_array(self, reference: str) -> bool:
+        return True
+
     def lookup(self, reference: str) -> TagFacts | None:
         return self._facts.get(reference.partition(".")[0])
 

@@ -56,6 +56,9 @@ class TagLookup(Protocol):
 
     def lookup(self, reference: str) -> TagFacts | None: ...
 
+    def may_be_array(self, reference: str) -> bool:
+        """A glance at the reference's last name, for names by the thousand; False only when no array is called so."""
+
 
 class NoLookup:
     """The lookup of a gateway without a Galaxy: it knows nothing, now and later, so texts are all there is to judge."""
@@ -64,6 +67,9 @@ class NoLookup:
 
     def lookup(self, reference: str) -> TagFacts | None:
         return None
+
+    def may_be_array(self, reference: str) -> bool:
+        return False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

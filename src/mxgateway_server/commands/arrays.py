@@ -6,7 +6,7 @@ from typing import Any
 
 from mxgateway_contract.commands import COMMANDS, Touch
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
-from mxgateway_contract.references import join_reference
+from mxgateway_contract.references import is_bare, join_reference
 from mxgateway_server.access.constraints import TagLookup
 from mxgateway_server.errors import InvalidRequestError
 
@@ -97,24 +97,43 @@ def complete_array_names(command: pb.MxCommand, lookup: TagLookup) -> pb.MxComma
         context = request.item_context if "item_context" in facts.fields else ""
         if not _is_bare_array(join_reference(context, name), lookup):
             return command
-        changed = pb.MxCommand()
-        changed.CopyFrom(command)
-        getattr(changed, facts.payload).item_definition = name + "[]"
+        changed = _copy(command)
+        getattr(changed, facts.payload).item_definition = _completed(name)
         return changed
-    if command.kind == pb.MX_COMMAND_KIND_ADD_ITEM_BULK:
-        names = list(command.add_item_bulk.tag_addresses)
-        completed = [name + "[]" if _is_bare_array(name, lookup) else name for name in names]
-        if completed == names:
+    if facts.touches is Touch.NAMES:
+        names = getattr(command, facts.payload).tag_addresses
+        bare = [index for index, name in enumerate(names) if _is_bare_array(name, lookup)]
+        if not bare:
             return command
-        changed = pb.MxCommand()
-        changed.CopyFrom(command)
-        changed.add_item_bulk.tag_addresses[:] = completed
+        changed = _copy(command)
+        completed = getattr(changed, facts.payload).tag_addresses
+        for index in bare:
+            completed[index] = _completed(names[index])
         return changed
     return command
 
 
+def restore_names(command: pb.MxCommand, reply: pb.MxCommandReply) -> None:
+    """Gives the results of a command whose names were completed the names that it was sent with."""
+    facts = COMMANDS[command.kind]
+    if facts.touches is Touch.NAMES:
+        results = getattr(reply, facts.reply).results
+        for name, result in zip(getattr(command, facts.payload).tag_addresses, results, strict=False):
+            result.tag_address = name
+
+
+def _copy(command: pb.MxCommand) -> pb.MxCommand:
+    changed = pb.MxCommand()
+    changed.CopyFrom(command)
+    return changed
+
+
+def _completed(name: str) -> str:
+    return f"{name.rstrip()}[]"
+
+
 def _is_bare_array(name: str, lookup: TagLookup) -> bool:
-    if not name or name.endswith(("]", ")")):
+    if not lookup.may_be_array(name):
         return False
     facts = lookup.lookup(name)
-    return facts is not None and facts.is_array
+    return facts is not None and facts.is_array and is_bare(name)

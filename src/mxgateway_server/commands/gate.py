@@ -16,7 +16,7 @@ from mxgateway_server.access.constraints import TagLookup, judge, merge_denied
 from mxgateway_server.access.handles import FREEING_KINDS, LEARNED_KINDS
 from mxgateway_server.access.records import AuditRecord
 from mxgateway_server.access.scopes import ADMIN_ONLY, COMMAND_SCOPES, ScopeSet, allows
-from mxgateway_server.commands.arrays import complete_array_names, expand_sparse, has_sparse
+from mxgateway_server.commands.arrays import complete_array_names, expand_sparse, has_sparse, restore_names
 from mxgateway_server.commands.checks import check_command, check_correlation_id
 from mxgateway_server.errors import (
     CommandCanceledError,
@@ -61,6 +61,7 @@ class Admitted:
         future: its reply; already there when the worker was not needed.
         references: the tags that it touches, in order, `?` for a handle that is not known.
         denied: for a bulk command: original index → why that entry did not go to the worker.
+        named: what went to the worker as the caller named it, when names were completed.
     """
 
     command: pb.MxCommand
@@ -68,6 +69,7 @@ class Admitted:
     correlation_id: str
     references: tuple[str, ...] = ()
     denied: dict[int, str] | None = None
+    named: pb.MxCommand | None = None
 
 
 class CommandGate:
@@ -81,11 +83,13 @@ class CommandGate:
         allow_fault_injection: bool,
         max_timeout: float,
         audits_writes: bool,
+        completes_array_names: bool,
     ) -> None:
         self._lookup = lookup
         self._audit = audit
         self._allow_fault_injection = allow_fault_injection
         self._max_timeout = max_timeout
+        self._completes_array_names = completes_array_names
         self._audited_kinds = _AUDITED_KINDS if audits_writes else frozenset()
 
     def check(self, command: pb.MxCommand, call: CallInfo, session_id: str, correlation_id: str) -> Checked:
@@ -166,13 +170,16 @@ class CommandGate:
         sent = verdict.command
         if has_sparse(sent):
             sent = expand_sparse(sent)
-        sent = complete_array_names(sent, self._lookup)
+        named = sent
+        if self._completes_array_names:
+            sent = complete_array_names(sent, self._lookup)
         return Admitted(
             command=command,
             future=session.submit(sent, timeout),
             correlation_id=correlation_id,
             references=verdict.references,
             denied=verdict.denied,
+            named=None if sent is named else named,
         )
 
     def complete(self, session: Session, admitted: Admitted, call: CallInfo) -> bytes:
@@ -185,7 +192,7 @@ class CommandGate:
         kind = command.kind
         try:
             reply = admitted.future.result()
-            if kind in LEARNED_KINDS or kind in self._audited_kinds or admitted.denied:
+            if kind in LEARNED_KINDS or kind in self._audited_kinds or admitted.denied or admitted.named:
                 self._take_in(session, admitted, call, reply.message)
         except GatewayError as error:
             session.handles.forget(command)
@@ -197,6 +204,8 @@ class CommandGate:
 
     def _take_in(self, session: Session, admitted: Admitted, call: CallInfo, reply: pb.MxCommandReply) -> None:
         command = admitted.command
+        if admitted.named is not None:
+            restore_names(admitted.named, reply)
         session.handles.learn(command, reply)
         if admitted.denied:
             merge_denied(command, reply, admitted.denied)

@@ -199,6 +199,9 @@ class GalaxySettings(Section):
     longest_read_retry_seconds: float = Field(default=600.0, gt=0)
     """A deployment that cannot be read is tried again after one poll interval, then after twice as long each time,
     up to this. Another deployment is read at once."""
+    complete_array_names: bool = True
+    """Appends `[]` to the bare name of an array in every command that names tags. With false names go to MXAccess as
+    they are written, and it answers a bare one with detail 1003."""
     persist_snapshot: bool = True
     """Keeps the last good hierarchy in a file, so that browsing works at once after a start, database or not."""
     snapshot_cache_path: FilePath = ""

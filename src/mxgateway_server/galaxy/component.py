@@ -148,6 +148,11 @@ class GalaxyComponent:
         entry = self.view.entry
         return None if entry is None else entry.index.lookup(reference)
 
+    def may_be_array(self, reference: str) -> bool:
+        """Whether an array may be meant, by a glance at the last name; False while nothing is loaded."""
+        entry = self.view.entry
+        return entry is not None and entry.index.may_be_array(reference)
+
     def alarm_attributes(self) -> Iterator[AttributeFacts]:
         """Every attribute with an alarm extension, of the deployment that is served now."""
         entry = self.view.entry

@@ -62,6 +62,7 @@ class GalaxyIndex:
         self._contained = {
             (parents[place], name.casefold()): place for place, name in enumerate(self.objects.contained_names) if name
         }
+        self._array_names = frozenset(_last_name(each.name) for each in data.definitions if each.is_array)
         self.attribute_count = sum(map(self.shapes.attribute_counts.__getitem__, self.objects.shapes))
 
     def __len__(self) -> int:
@@ -124,6 +125,10 @@ class GalaxyIndex:
             place = self._contained.get((place, contained.casefold()))
         return None
 
+    def may_be_array(self, reference: str) -> bool:
+        """Whether an array attribute has this last name, or the last name is in long form; False when none has."""
+        return reference.endswith(")") or _last_name(reference.rstrip()) in self._array_names
+
     def alarm_attributes(self) -> Iterator[AttributeFacts]:
         """Every attribute with an alarm extension, in browse order."""
         for place, shape in enumerate(self.objects.shapes):
@@ -151,6 +156,10 @@ class GalaxyIndex:
 
     def _child_named(self, place: int, folded: str) -> int | None:
         return next((child for child in self.children(place) if self.browse_name(child).casefold() == folded), None)
+
+
+def _last_name(reference: str) -> str:
+    return reference.rpartition(".")[2].casefold()
 
 
 def _display_keys(table: ObjectTable) -> list[str]:

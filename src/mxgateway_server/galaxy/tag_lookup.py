@@ -17,6 +17,9 @@ class GalaxyLookup:
     def is_pending(self) -> bool:
         return not self._galaxy.is_loaded
 
+    def may_be_array(self, reference: str) -> bool:
+        return self._galaxy.may_be_array(reference)
+
     def lookup(self, reference: str) -> TagFacts | None:
         facts = self._galaxy.lookup(reference)
         if facts is None:

@@ -67,6 +67,9 @@ def test_other_names_of_a_tag_neither_hide_it_nor_open_it(reference: str, passes
     class Contained:
         is_pending = False
 
+        def may_be_array(self, reference: str) -> bool:
+            return True
+
         def lookup(self, reference: str) -> TagFacts | None:
             return (
                 TagFacts(contained_path="Tank/Inner", full_reference="Inner_001.PV") if "Inner" in reference else None
@@ -121,6 +124,9 @@ def test_no_spelling_leads_from_an_open_object_into_a_closed_one(reference: str,
 
     class Known:
         is_pending = not loaded
+
+        def may_be_array(self, reference: str) -> bool:
+            return True
 
         def lookup(self, reference: str) -> TagFacts | None:
             return tags.get(reference.casefold()) if loaded else None
@@ -212,6 +218,9 @@ def test_a_context_does_not_lead_out_of_what_is_open(definition: str, context: s
 
     class Known:
         is_pending = False
+
+        def may_be_array(self, reference: str) -> bool:
+            return True
 
         def lookup(self, reference: str) -> TagFacts | None:
             return tags.get(reference.casefold())

@@ -18,6 +18,9 @@ class IndexLookup:
     def __init__(self, index: GalaxyIndex) -> None:
         self._index = index
 
+    def may_be_array(self, reference: str) -> bool:
+        return self._index.may_be_array(reference)
+
     def lookup(self, reference: str) -> TagFacts | None:
         facts = self._index.lookup(reference)
         return (

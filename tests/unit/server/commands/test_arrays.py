@@ -7,7 +7,13 @@ from tests.support.gateway import command
 from tests.support.tag_facts import GALAXY
 
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
-from mxgateway_server.commands.arrays import MAX_SPARSE_LENGTH, complete_array_names, expand_sparse, has_sparse
+from mxgateway_server.commands.arrays import (
+    MAX_SPARSE_LENGTH,
+    complete_array_names,
+    expand_sparse,
+    has_sparse,
+    restore_names,
+)
 from mxgateway_server.errors import InvalidRequestError
 
 ONE = pb.MxValue(int32_value=1)
@@ -80,8 +86,25 @@ def test_bare_names_of_arrays_are_completed_wherever_items_are_added(kind: str) 
         assert complete_array_names(made, GALAXY) is made
 
 
-def test_bare_names_in_add_item_bulk_are_completed_one_by_one() -> None:
-    made = command("ADD_ITEM_BULK", server_handle=1, tag_addresses=["Mixer.PV", "Oven.T"])
-    assert list(complete_array_names(made, GALAXY).add_item_bulk.tag_addresses) == ["Mixer.PV", "Oven.T[]"]
-    read = command("READ_BULK", server_handle=1, tag_addresses=["Oven.T"])
-    assert complete_array_names(read, GALAXY) is read
+@pytest.mark.parametrize("name", ["Oven.Temperatures.property(Value)", "Oven.[", "Oven..Temperatures"])
+def test_a_property_of_an_array_and_what_is_no_reference_stay_as_they_are(name: str) -> None:
+    made = command("ADD_ITEM", server_handle=1, item_definition=name)
+    assert complete_array_names(made, GALAXY) is made
+
+
+@pytest.mark.parametrize("kind", ["ADD_ITEM_BULK", "SUBSCRIBE_BULK", "READ_BULK"])
+def test_bare_names_in_lists_are_completed_one_by_one(kind: str) -> None:
+    """One rule for every call by name."""
+    made = command(kind, server_handle=1, tag_addresses=["Mixer.PV", "Oven.T ", "Oven.T[2]"])
+    completed = getattr(complete_array_names(made, GALAXY), kind.lower())
+    assert list(completed.tag_addresses) == ["Mixer.PV", "Oven.T[]", "Oven.T[2]"]
+    assert list(getattr(made, kind.lower()).tag_addresses) == ["Mixer.PV", "Oven.T ", "Oven.T[2]"]
+
+
+def test_results_bear_the_names_that_the_caller_gave() -> None:
+    made = command("READ_BULK", server_handle=1, tag_addresses=["Mixer.PV", "Oven.T"])
+    reply = pb.MxCommandReply()
+    for name in ("Mixer.PV", "Oven.T[]"):
+        reply.read_bulk.results.add(tag_address=name, was_successful=True)
+    restore_names(made, reply)
+    assert [result.tag_address for result in reply.read_bulk.results] == ["Mixer.PV", "Oven.T"]

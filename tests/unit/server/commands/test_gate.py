@@ -46,6 +46,9 @@ SPARSE = pb.MxValue(
 class Galaxy:
     is_pending = False
 
+    def may_be_array(self, reference: str) -> bool:
+        return True
+
     def lookup(self, reference: str) -> TagFacts | None:
         name, _, attribute = reference.partition(".")
         known = {
@@ -93,6 +96,7 @@ def gate_with(audit: FakeAudit, *, allow_fault_injection: bool = True) -> Comman
         allow_fault_injection=allow_fault_injection,
         max_timeout=600,
         audits_writes=True,
+        completes_array_names=True,
     )
 
 
@@ -178,7 +182,7 @@ def expected(made: pb.MxCommand, key: str, tag: int) -> pb.MxCommand | str | Non
         return sent if payload.entries else None
     if "tag_addresses" in fields:
         tags = [text for place, text in enumerate(TAGS) if place in MAY_READ[key]]
-        payload.tag_addresses[:] = [AS_ADDED[text] for text in tags] if name == "ADD_ITEM_BULK" else tags
+        payload.tag_addresses[:] = [AS_ADDED[text] for text in tags]
         return sent if tags else None
     return sent
 
