@@ -9,10 +9,10 @@ import struct
 import subprocess
 import sys
 from collections.abc import Iterator
-from ctypes import c_int, c_uint32, c_void_p
 from pathlib import Path
 from typing import Any
 
+from mxgateway_contract.windows_files import file_version
 from mxgateway_contract.windows_rights import others
 from mxgateway_server.node.facts import FileFacts, Registration, Run
 from mxgateway_server.node.programs import HEAD_BYTES
@@ -45,7 +45,7 @@ class ThisMachine:
         except OSError as error:
             # An app-execution alias is there, has no bytes, and cannot be opened.
             return FileFacts(size=size, problem="" if size == 0 else error.strerror or str(error))
-        return FileFacts(head, size, version=_file_version(path) if self.is_windows else "")
+        return FileFacts(head, size, version=file_version(path) if self.is_windows else "")
 
     def registration(self, class_id: str, bits: int) -> Registration | None:
         winreg: Any = importlib.import_module("winreg")
@@ -109,21 +109,3 @@ def _registered_pythons(winreg: Any, root: Any, view: int) -> Iterator[str]:
             except OSError:
                 continue
             yield str(Path(folder) / "python.exe")
-
-
-def _file_version(path: str) -> str:
-    library = _windows.WinDLL("version")
-    size_of, read, find = library.GetFileVersionInfoSizeW, library.GetFileVersionInfoW, library.VerQueryValueW
-    size_of.argtypes, size_of.restype = (c_void_p, c_void_p), c_uint32
-    read.argtypes, read.restype = (c_void_p, c_uint32, c_uint32, c_void_p), c_int
-    find.argtypes, find.restype = (c_void_p, c_void_p, c_void_p, c_void_p), c_int
-    name = path.encode("utf-16-le") + b"\0\0"
-    size = size_of(name, None)
-    block = ctypes.create_string_buffer(max(size, 1))
-    found, length = c_void_p(), c_uint32()
-    if not size or not read(name, 0, size, block):
-        return ""
-    if not find(block, b"\\\0\0\0", ctypes.byref(found), ctypes.byref(length)) or length.value < 16 or not found.value:
-        return ""
-    _, _, high, low = struct.unpack("<IIII", ctypes.string_at(found.value, 16))
-    return f"{high >> 16}.{high & 0xFFFF}.{low >> 16}.{low & 0xFFFF}"

@@ -37,6 +37,7 @@ from mxgateway_server.events.chunks import EventChunk
 from mxgateway_server.logs import get_logger
 from mxgateway_server.workers.command_table import CommandTable, ReplyFuture
 from mxgateway_server.workers.containment import Containment
+from mxgateway_server.workers.exits import exit_text
 from mxgateway_server.workers.process import WorkerProcess
 from mxgateway_server.workers.watchdog import Watchdog, WatchdogLimits
 
@@ -377,7 +378,7 @@ class WorkerClient:
             self._fail(self._early_exit(code))
         else:
             error = WorkerExitedError(
-                f"the worker process ended ({_exit_text(code)}){self._last_words()}",
+                f"the worker process ended ({exit_text(code)}){self._last_words()}",
                 exit_code=code,
                 worker_pid=self.pid,
             )
@@ -388,13 +389,13 @@ class WorkerClient:
 
     def _early_exit(self, code: int | None) -> WorkerError:
         if code == WorkerExit.NONCE_REFUSED or code == WorkerExit.MISSING_NONCE:
-            return WorkerNonceError(f"the worker refused the nonce ({_exit_text(code)})", worker_pid=self.pid)
+            return WorkerNonceError(f"the worker refused the nonce ({exit_text(code)})", worker_pid=self.pid)
         if code == WorkerExit.INVALID_PROTOCOL_VERSION:
             return WorkerVersionError(
-                f"the worker refused the protocol version ({_exit_text(code)})", worker_pid=self.pid
+                f"the worker refused the protocol version ({exit_text(code)})", worker_pid=self.pid
             )
         return WorkerEarlyExitError(
-            f"the worker ended while starting ({_exit_text(code)}){self._last_words()}",
+            f"the worker ended while starting ({exit_text(code)}){self._last_words()}",
             exit_code=-1 if code is None else code,
             worker_pid=self.pid,
         )
@@ -486,35 +487,3 @@ class WorkerClient:
         except TimeoutError:
             return False
         return True
-
-
-# A Windows process that breaks down ends with the NTSTATUS of its exception.
-_FIRST_NTSTATUS = 0x80000000
-_NTSTATUS = {
-    0x80000003: "breakpoint",
-    0xC0000005: "access violation",
-    0xC000001D: "illegal instruction",
-    0xC0000017: "no memory",
-    0xC00000FD: "stack overflow",
-    0xC0000135: "a DLL is missing",
-    0xC0000139: "a DLL lacks an entry point",
-    0xC000013A: "ended by Ctrl-C",
-    0xC0000142: "a DLL failed to initialise",
-    0xC0000374: "heap corruption",
-    0xC0000409: "stack buffer overrun, or a fail-fast exit",
-    0xE06D7363: "a C++ exception that nobody caught",
-}
-
-
-def _exit_text(code: int | None) -> str:
-    if code is None:
-        return "exit code unknown"
-    if code < 0:
-        return f"signal {-code}"
-    if code >= _FIRST_NTSTATUS:
-        name = _NTSTATUS.get(code)
-        return f"exit code 0x{code:08X}" + (f", {name}" if name else "")
-    try:
-        return f"exit code {code}, {WorkerExit(code).name.lower().replace('_', ' ')}"
-    except ValueError:
-        return f"exit code {code}"

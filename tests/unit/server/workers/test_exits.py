@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mxgateway_server.workers.client import _exit_text
+from mxgateway_server.workers.exits import exit_text
 
 
 @pytest.mark.parametrize(
@@ -21,4 +21,4 @@ from mxgateway_server.workers.client import _exit_text
     ],
 )
 def test_signals_exit_codes_and_exceptions_of_windows_are_named(code: int | None, text: str) -> None:
-    assert _exit_text(code) == text
+    assert exit_text(code) == text
