@@ -30,8 +30,8 @@ _SHARED: dict[str, Callable[[GatewayProcess, float], Awaitable[dict[str, Any]]]]
     "openWarm": product.measure_open_warm,
     "memory": lambda running, _: sessions.measure_memory(running),
 }
-_NAMES = (*_SHARED, "floor", "asyncua", "openCold", "sessions", "large", "galaxy")
-_DEFAULT = tuple(name for name in _NAMES if name != "galaxy")
+_NAMES = (*_SHARED, "floor", "asyncua", "openCold", "sessions", "large", "galaxy", "com")
+_DEFAULT = tuple(name for name in _NAMES if name not in ("galaxy", "com"))
 
 
 async def run(names: list[str], arguments: argparse.Namespace) -> dict[str, Any]:
@@ -58,6 +58,11 @@ async def run(names: list[str], arguments: argparse.Namespace) -> dict[str, Any]
         from benches import galaxy
 
         figures["galaxy"] = galaxy.run(arguments.objects)
+    if "com" in names:
+        print("measuring com …", file=sys.stderr, flush=True)
+        from benches import com
+
+        figures["com"] = await com.measure(seconds)
     figures["ratios"] = report.ratios(figures)
     figures["bars"] = report.bars(figures)
     return figures
@@ -70,7 +75,7 @@ def main() -> int:
         action="append",
         choices=_NAMES,
         metavar="NAME",
-        help=f"measure only this; repeatable: {', '.join(_NAMES)} (all but galaxy when left out)",
+        help=f"measure only this; repeatable: {', '.join(_NAMES)} (all but galaxy and com when left out)",
     )
     parser.add_argument("--quick", action="store_true", help="a second for each figure, 8 sessions for 5 s")
     parser.add_argument("--seconds", type=float, help="how long each figure is measured (default 3)")

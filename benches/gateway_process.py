@@ -174,6 +174,13 @@ class GatewayProcess:
 
 
 @contextmanager
+def scratch_folder() -> Iterator[Path]:
+    """A folder that is gone when the block ends."""
+    with tempfile.TemporaryDirectory(prefix="mxgateway-bench-") as scratch:
+        yield Path(scratch)
+
+
+@contextmanager
 def gateway(settings: Mapping[str, str] | None = None) -> Iterator[GatewayProcess]:
     """A gateway over the galaxy of the benches, gone when the block ends."""
     with tempfile.TemporaryDirectory(prefix="mxgateway-bench-") as scratch:
