@@ -22,12 +22,20 @@ class GalaxyDescriptionError(SimulatorError):
     Attributes:
         file: file the description was read from.
         path: place in the document, for example `templates.$Pump.attributes.Speed.type`.
+        line: 0 where there is none, as for a file that cannot be opened.
     """
 
-    def __init__(self, file: str, path: str, problem: str) -> None:
+    def __init__(self, file: str, path: str, problem: str, *, line: int = 0, column: int = 0) -> None:
         self.file = file
         self.path = path
-        super().__init__(f"{file}: {path or 'document'}: {problem}")
+        self.problem = problem
+        self.line = line
+        place = f"line {line}" if line else ""
+        if column:
+            place += f", column {column}"
+        elif not path:
+            path = "document"
+        super().__init__(": ".join(part for part in (file, place, path, problem) if part))
 
 
 class GalaxyFileError(SimulatorError):

@@ -100,8 +100,8 @@ class Texts:
     default: None = None
 
     def check(self, key: str, value: Any) -> None:
-        if not (isinstance(value, list) and value):
-            raise SignalSpecError(f"{key} must be a list of texts")
+        if not (isinstance(value, list) and value and all(isinstance(text, str) for text in value)):
+            raise SignalSpecError(f"{key} must be a list of texts; put words such as ON, and numbers, in quotes")
 
 
 @dataclass(frozen=True, slots=True)

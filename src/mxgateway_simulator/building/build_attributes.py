@@ -61,6 +61,14 @@ class Layer:
     def derive(self) -> Layer:
         return Layer(list(self.primitives), dict(self.udas), dict(self.built_in))
 
+    def names(self) -> frozenset[str]:
+        """All attributes, in lower case."""
+        return frozenset(self.udas) | frozenset(self.built_in)
+
+    @property
+    def longest_name(self) -> int:
+        return max((len(name) for name in (*self.udas, *self.built_in)), default=0)
+
     def add_primitive(self, name: str, definition_id: int, kind: str, group: int) -> None:
         """Adds an extension; one that stands already (inherited) stays as it is."""
         for primitive in self.primitives:

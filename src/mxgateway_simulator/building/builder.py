@@ -10,7 +10,8 @@ import hashlib
 import json
 import os
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +19,7 @@ from typing import Any
 
 from sqlalchemy import Connection, create_engine, insert
 
+from mxgateway_simulator.building import names
 from mxgateway_simulator.building import zb_schema as zb
 from mxgateway_simulator.building.base_templates import (
     BASE_TEMPLATES,
@@ -27,8 +29,15 @@ from mxgateway_simulator.building.base_templates import (
 )
 from mxgateway_simulator.building.build_attributes import AttributeWriter, Layer, Primitive
 from mxgateway_simulator.building.build_rows import RowWriter
-from mxgateway_simulator.building.description import DATA_TYPES, ContainedSpec, GalaxyDescription, TemplateSpec
+from mxgateway_simulator.building.description import (
+    DATA_TYPES,
+    AttributeSpec,
+    ContainedSpec,
+    GalaxyDescription,
+    TemplateSpec,
+)
 from mxgateway_simulator.building.instances import PlannedInstance, plan_instances
+from mxgateway_simulator.building.signal_sources import KnownTemplate, SourceCheck, Use, uses_of
 from mxgateway_simulator.errors import GalaxyDescriptionError
 from mxgateway_simulator.mx_value import encode
 from mxgateway_simulator.passwords import PasswordHash
@@ -66,6 +75,9 @@ class _Template:
     name: str
     layer: Layer
     contains: dict[str, tuple[ContainedSpec, str]] = field(default_factory=dict)
+    uses: dict[str, Sequence[Use]] = field(default_factory=dict)
+    is_derived_from: bool = False
+    longest_name: int = 0
 
 
 def build_galaxy(description: GalaxyDescription, output: str | Path, objects: int = 0) -> BuildResult:
@@ -84,7 +96,7 @@ def build_galaxy(description: GalaxyDescription, output: str | Path, objects: in
     temporary.unlink(missing_ok=True)
     engine = create_engine(f"sqlite:///{temporary}")
     try:
-        with engine.connect() as connection:
+        with _located(description), engine.connect() as connection:
             connection.exec_driver_sql("PRAGMA journal_mode = OFF")
             connection.exec_driver_sql("PRAGMA synchronous = OFF")
             connection.commit()
@@ -100,6 +112,18 @@ def build_galaxy(description: GalaxyDescription, output: str | Path, objects: in
     return result
 
 
+@contextmanager
+def _located(description: GalaxyDescription) -> Iterator[None]:
+    """Gives errors of the building the line of their place."""
+    try:
+        yield
+    except GalaxyDescriptionError as error:
+        if error.line:
+            raise
+        line = description.line_of(error.path)
+        raise GalaxyDescriptionError(error.file, error.path, error.problem, line=line) from error
+
+
 class _Builder:
     def __init__(self, connection: Connection, description: GalaxyDescription, path: str) -> None:
         self._connection = connection
@@ -112,6 +136,7 @@ class _Builder:
         self._next = {"gobject": 0, "package": 0, "definition": 0, "primitive": 0, "attribute": 0}
         self._extensions: dict[str, int] = {}
         self._in_work: list[str] = []
+        self._own: dict[str, tuple[frozenset[str], Sequence[Use]]] = {}
 
     def build(self, objects: int) -> BuildResult:
         zb.zb.create_all(self._connection)
@@ -125,6 +150,7 @@ class _Builder:
         ids: dict[str, PlannedInstance] = {}
         for instance in planned:
             self._instance(instance, ids)
+        self._check_signals(planned)
         self._settings(objects)
         self._users()
         self._spellings()
@@ -145,12 +171,14 @@ class _Builder:
     # -------------------------------------------------------------------------------------------------------- templates
 
     def _template(self, name: str, path: str) -> _Template:
+        if name.casefold() in self._in_work:
+            way = " → ".join([*self._in_work[self._in_work.index(name.casefold()) :], name.casefold()])
+            problem = f"{name} derives from itself, or contains itself ({way}); break the circle"
+            raise GalaxyDescriptionError(self._description.file, path, problem)
         known = self._templates.get(name.casefold())
         if known:
             return known
-        if name in self._in_work:
-            raise GalaxyDescriptionError(self._description.file, path, f"{name} derives from itself; break the circle")
-        self._in_work.append(name)
+        self._in_work.append(name.casefold())
         try:
             spec = self._spec(name)
             if spec:
@@ -199,9 +227,11 @@ class _Builder:
     def _derived_template(self, spec: TemplateSpec) -> _Template:
         parent = self._template(spec.derived_from, f"{spec.path}.derivedFrom")
         template = self._derive(spec.name, parent)
+        parent.is_derived_from = True
         self._attributes.write(
             template.layer, template.gobject_id, template.package_id, spec.attributes, self._extension
         )
+        self._note_uses(template, spec.attributes)
         for script in spec.scripts:
             template.layer.add_primitive(script, self._extension("ScriptExtension"), "ScriptExtension", 10)
         self._store_template(template, parent)
@@ -212,6 +242,7 @@ class _Builder:
             self._attributes.write(
                 inner.layer, inner.gobject_id, inner.package_id, contained.attributes, self._extension
             )
+            self._note_uses(inner, contained.attributes)
             self._store_template(inner, base, container=template, contained_name=contained.name)
             template.contains[contained.name.casefold()] = (contained, inner.name)
         return template
@@ -226,6 +257,12 @@ class _Builder:
             layer=parent.layer.derive(),
             contains=dict(parent.contains),
         )
+
+    @staticmethod
+    def _note_uses(template: _Template, specs: Mapping[str, AttributeSpec]) -> None:
+        for spec in specs.values():
+            if "signal" in spec.behaviour:
+                template.uses[spec.name.casefold()] = uses_of(spec.path, spec.name, spec.behaviour)
 
     def _store_template(
         self,
@@ -320,6 +357,11 @@ class _Builder:
             both = {**planned.attributes, **planned.checked_in}
             self._attributes.write(layer, gobject_id, checked_in_id, both, self._extension)
             self._package(checked_in_id, gobject_id, template.package_id, layer)
+        if planned.attributes or planned.checked_in:
+            specs = (*planned.attributes.values(), *planned.checked_in.values())
+            uses = [use for spec in specs for use in uses_of(spec.path, spec.name, spec.behaviour)]
+            self._own[planned.tag.casefold()] = (layer.names(), uses)
+        self._check_length(planned, template, layer)
         row: dict[str, Any] = {
             "gobject_id": gobject_id,
             "template_definition_id": template.definition_id,
@@ -353,6 +395,31 @@ class _Builder:
         )
         if template.category_id == 1:
             self._rows.add(zb.platform, platform_gobject_id=gobject_id, node_name=planned.node or "localhost")
+
+    def _check_length(self, planned: PlannedInstance, template: _Template, layer: Layer) -> None:
+        if layer is not template.layer:
+            longest = layer.longest_name
+        else:
+            template.longest_name = template.longest_name or layer.longest_name
+            longest = template.longest_name
+        problem = names.reference_problem(planned.tag, "x" * longest)
+        if problem:
+            name = max(layer.names(), key=len)
+            problem = names.reference_problem(planned.tag, name)
+            raise GalaxyDescriptionError(self._description.file, f"instances.{planned.tag}", problem)
+
+    def _check_signals(self, planned: Sequence[PlannedInstance]) -> None:
+        templates = {
+            key: KnownTemplate(
+                template.layer.names(),
+                {name: inner.casefold() for name, (_, inner) in template.contains.items()},
+                template.uses,
+                template.is_derived_from,
+            )
+            for key, template in self._templates.items()
+        }
+        for path, problem in SourceCheck(templates, planned, self._own).problems():
+            raise GalaxyDescriptionError(self._description.file, path, problem)
 
     # --------------------------------------------------------------------------------------------------------- the rest
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import struct
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -15,6 +16,7 @@ from mxgateway_simulator.signal_specs import SignalSpecError, duration_ns
 
 _INT_MIN, _INT_MAX = -(1 << 31), (1 << 31) - 1
 _FLOAT_MAX = struct.unpack("<f", b"\xff\xff\x7f\x7f")[0]
+_EXPONENT = re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+")
 _TEXTS = {
     DataType.STRING,
     DataType.BIG_STRING,
@@ -73,7 +75,10 @@ def _scalar(data_type: int, value: Any, enum: Sequence[str]) -> Any:
 
 def _real(data_type: int, value: Any) -> float:
     # NaN is what the product's floats hold before anything has been measured.
-    if isinstance(value, str) or math.isinf(value):
+    if isinstance(value, str):
+        hint = "; YAML reads it as text, write it as 1000 or 1.0e+3" if _EXPONENT.fullmatch(value) else ""
+        raise ConfiguredValueError(f"a finite number or .nan is wanted, not {value!r}{hint}")
+    if math.isinf(value):
         raise ConfiguredValueError(f"a finite number or .nan is wanted, not {value!r}")
     if data_type == DataType.FLOAT and abs(value) > _FLOAT_MAX:
         raise ConfiguredValueError(f"{value!r} is beyond a Float; use Double")

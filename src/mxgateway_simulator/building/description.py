@@ -147,6 +147,8 @@ class ScaleSpec:
 
 @dataclass(frozen=True, slots=True)
 class GalaxyDescription:
+    """A whole Galaxy; `lines` tells where in the file each place stands."""
+
     file: str
     name: str
     security: str = "none"
@@ -158,3 +160,12 @@ class GalaxyDescription:
     instances: tuple[InstanceSpec, ...] = ()
     scale: ScaleSpec | None = None
     last_deploy: str | None = None
+    lines: Mapping[str, int] = field(default_factory=dict)
+
+    def line_of(self, path: str) -> int:
+        """The line of a place, or of the nearest one around it; 0 where the text is not known."""
+        while path:
+            if path in self.lines:
+                return self.lines[path]
+            path = path.rpartition(".")[0]
+        return 0

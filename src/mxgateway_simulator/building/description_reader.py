@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
 import re
-from collections.abc import Callable, Iterator, Mapping
-from enum import IntEnum
+from collections.abc import Callable, Mapping
 from functools import partial
 from importlib import resources
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import Any
 
-import yaml
-
+from mxgateway_simulator.building import names
 from mxgateway_simulator.building.description import (
     DATA_TYPES,
     EXTENSIONS,
@@ -26,101 +23,15 @@ from mxgateway_simulator.building.description import (
     TemplateSpec,
     UserSpec,
 )
+from mxgateway_simulator.building.document import Node, decoded, load
+from mxgateway_simulator.building.instances import RANGE as _RANGE
 from mxgateway_simulator.classifications import Category, Security
 from mxgateway_simulator.errors import GalaxyDescriptionError, SimulatorError
 from mxgateway_simulator.faults import Faults
 from mxgateway_simulator.signal_specs import check_quality, check_signal
 
-_E = TypeVar("_E", bound=IntEnum)
-_IDENTIFIER = re.compile(r"[^\W\d]\w*|_\w+")
-_OBJECT_NAME = re.compile(r"[\w]+(\[\d+\.\.\d+\])?[\w]*")
 SHIPPED = ("reference", "plant")
 """Galaxies that come with the package."""
-
-
-class _Node:
-    """A value of the document together with its place."""
-
-    def __init__(self, file: str, path: str, value: Any) -> None:
-        self.file, self.path, self.value = file, path, value
-
-    def fail(self, problem: str) -> NoReturn:
-        raise GalaxyDescriptionError(self.file, self.path, problem)
-
-    def child(self, key: str) -> _Node:
-        return _Node(self.file, f"{self.path}.{key}" if self.path else key, self.value.get(key))
-
-    def mapping(self, *allowed: str) -> _Node:
-        """Checks for a mapping whose keys are among `allowed` (any, when none are given)."""
-        if self.value is None:
-            self.value = {}
-        if not isinstance(self.value, dict):
-            self.fail(f"a mapping is wanted here, not {type(self.value).__name__}; write `key: value` lines")
-        for key in self.value:
-            if not isinstance(key, str):
-                self.fail(f"the key {key!r} is no text; put it in quotes")
-            if allowed and key not in allowed:
-                near = difflib.get_close_matches(key, allowed, 1)
-                hint = f"did you mean {near[0]!r}?" if near else f"known here: {', '.join(allowed)}"
-                self.fail(f"unknown key {key!r}; {hint}")
-        return self
-
-    def items(self) -> Iterator[tuple[str, _Node]]:
-        for key in self.mapping().value:
-            yield key, self.child(key)
-
-    def entries(self) -> Iterator[_Node]:
-        if self.value is None:
-            return
-        if not isinstance(self.value, list):
-            self.fail(f"a list is wanted here, not {type(self.value).__name__}; write `[a, b]` or `- a` lines")
-        for index, value in enumerate(self.value):
-            yield _Node(self.file, f"{self.path}[{index}]", value)
-
-    def text(self, default: str | None = None) -> str:
-        if self.value is None:
-            if default is None:
-                self.fail("is missing; give a text")
-            return default
-        if not isinstance(self.value, str):
-            self.fail(f"a text is wanted, not {self.value!r}; put it in quotes")
-        return self.value
-
-    def flag(self, default: bool) -> bool:
-        if self.value is None:
-            return default
-        if not isinstance(self.value, bool):
-            self.fail(f"true or false is wanted, not {self.value!r}")
-        return self.value
-
-    def number(self, default: int, low: int, high: int) -> int:
-        if self.value is None:
-            return default
-        if isinstance(self.value, bool) or not isinstance(self.value, int) or not low <= self.value <= high:
-            self.fail(f"a whole number from {low} to {high} is wanted, not {self.value!r}")
-        return self.value
-
-    def choice(self, choices: tuple[str, ...], default: str) -> str:
-        text = self.text(default)
-        if text not in choices:
-            self.fail(f"{text!r} is none of {', '.join(choices)}")
-        return text
-
-    def member(self, kind: type[_E]) -> _E | None:
-        if self.value is None:
-            return None
-        names = {member.name.lower(): member for member in kind}
-        if not isinstance(self.value, str) or self.value.lower() not in names:
-            self.fail(f"{self.value!r} is none of {', '.join(m.name for m in kind)}")
-        return names[self.value.lower()]
-
-    def identifier(self, what: str, name: str) -> None:
-        """Checks a name of the product's: at most 32 characters a part, letters, digits and underscores."""
-        for part in name.split("."):
-            if not _IDENTIFIER.fullmatch(part) or len(part) > 32:
-                self.fail(f"{name!r} is no {what}; use letters, digits and _, at most 32 characters a part")
-        if len(name) > 329:
-            self.fail(f"a {what} has 329 characters at most, not {len(name)}; shorten it")
 
 
 def read_description(source: str | Path) -> GalaxyDescription:
@@ -134,13 +45,12 @@ def read_description(source: str | Path) -> GalaxyDescription:
         text = resources.files("mxgateway_simulator").joinpath("galaxies", f"{name}.yaml").read_text("utf-8")
         return parse_description(text, f"{name}.yaml")
     try:
-        text = Path(source).read_text("utf-8")
-    except (OSError, UnicodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "is not UTF-8"
+        data = Path(source).read_bytes()
+    except OSError as error:
         raise GalaxyDescriptionError(
-            name, "", f"cannot be read ({reason}); give a file, or one of {', '.join(SHIPPED)}"
+            name, "", f"cannot be read ({error.strerror}); give a file, or one of {', '.join(SHIPPED)}"
         ) from error
-    return parse_description(text, name)
+    return parse_description(decoded(data, name), name)
 
 
 def parse_description(text: str, file: str) -> GalaxyDescription:
@@ -149,13 +59,8 @@ def parse_description(text: str, file: str) -> GalaxyDescription:
     Raises:
         GalaxyDescriptionError: as for `read_description`.
     """
-    try:
-        document = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        place = f"line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        raise GalaxyDescriptionError(file, place, f"is no YAML: {getattr(error, 'problem', error)}") from error
-    root = _Node(file, "", document)
+    lines: dict[str, int] = {}
+    root = Node.root(file, load(text, file), lines)
     root.mapping(
         "format",
         "galaxy",
@@ -186,10 +91,11 @@ def parse_description(text: str, file: str) -> GalaxyDescription:
         templates={name: _template(name, node) for name, node in root.child("templates").items()},
         instances=tuple(_instance(tag, node) for tag, node in root.child("instances").items()),
         scale=_scale(root.child("scale")),
+        lines=lines,
     )
 
 
-def _switches(node: _Node) -> dict[str, str]:
+def _switches(node: Node) -> dict[str, str]:
     from mxgateway_simulator.switches import Switches
 
     values = {
@@ -200,7 +106,7 @@ def _switches(node: _Node) -> dict[str, str]:
     return values
 
 
-def _faults(node: _Node) -> dict[str, str]:
+def _faults(node: Node) -> dict[str, str]:
     values = {}
     for name, child in node.items():
         parameters = {key: str(value.value) for key, value in child.items()}
@@ -209,14 +115,14 @@ def _faults(node: _Node) -> dict[str, str]:
     return values
 
 
-def _checked(node: _Node, check: Callable[[], object]) -> None:
+def _checked(node: Node, check: Callable[[], object]) -> None:
     try:
         check()
     except (SimulatorError, ValueError) as error:
         node.fail(str(error))
 
 
-def _user(name: str, node: _Node, roles: Mapping[str, Any]) -> UserSpec:
+def _user(name: str, node: Node, roles: Mapping[str, Any]) -> UserSpec:
     node.mapping("password", "guid", "fullName", "roles")
     for role in node.child("roles").entries():
         if role.text() not in roles:
@@ -233,15 +139,13 @@ def _user(name: str, node: _Node, roles: Mapping[str, Any]) -> UserSpec:
     )
 
 
-def _template(name: str, node: _Node) -> TemplateSpec:
+def _template(name: str, node: Node) -> TemplateSpec:
     node.mapping("derivedFrom", "attributes", "contains", "scripts")
-    if not name.startswith("$"):
-        node.fail(f"the name of a template starts with $; write ${name}")
-    node.identifier("template name", name[1:])
+    node.must(names.template_problem(name))
     contains = []
     for contained, child in node.child("contains").items():
         child.mapping("template", "tag", "attributes")
-        child.identifier("contained name", contained)
+        child.must(names.contained_problem(contained))
         contains.append(
             ContainedSpec(
                 name=contained,
@@ -261,7 +165,7 @@ def _template(name: str, node: _Node) -> TemplateSpec:
     )
 
 
-def _instance(tag: str, node: _Node) -> InstanceSpec:
+def _instance(tag: str, node: Node) -> InstanceSpec:
     node.mapping(
         "template",
         "area",
@@ -275,8 +179,8 @@ def _instance(tag: str, node: _Node) -> InstanceSpec:
         "checkedIn",
         "contains",
     )
-    if not _OBJECT_NAME.fullmatch(tag):
-        node.fail(f"{tag!r} is no tag name; use letters, digits and _, and [001..020] for a range")
+    # What a range comes to is judged name by name.
+    node.must(names.instance_problem(_RANGE.sub(r"\1", tag, count=1)))
     return InstanceSpec(
         tag=tag,
         path=node.path,
@@ -294,7 +198,7 @@ def _instance(tag: str, node: _Node) -> InstanceSpec:
     )
 
 
-def _scale(node: _Node) -> ScaleSpec | None:
+def _scale(node: Node) -> ScaleSpec | None:
     if node.value is None:
         return None
     node.mapping("template", "tag", "area", "engine", "platform", "objectsPerArea", "areasPerEngine")
@@ -316,21 +220,17 @@ _ATTRIBUTE_KEYS = (
 )  # fmt: skip
 
 
-def _attributes(node: _Node) -> dict[str, AttributeSpec]:
+def _attributes(node: Node) -> dict[str, AttributeSpec]:
     found: dict[str, AttributeSpec] = {}
-    seen: dict[str, str] = {}
     for name, child in node.items():
-        child.identifier("attribute name", name)
-        if name.casefold() in seen:
-            child.fail(f"is the same name as {seen[name.casefold()]!r}: names compare without case; remove one")
-        seen[name.casefold()] = name
+        child.must(names.attribute_problem(name))
         found[name] = _attribute(name, child)
     return found
 
 
-def _attribute(name: str, node: _Node) -> AttributeSpec:
+def _attribute(name: str, node: Node) -> AttributeSpec:
     if not isinstance(node.value, dict):  # `Priority: 500` is short for `Priority: {value: 500}`
-        node = _Node(node.file, node.path, {"value": node.value})
+        node = node.with_value({"value": node.value})
     node.mapping(*_ATTRIBUTE_KEYS)
     data_type = None
     if node.value.get("type") is not None:
@@ -360,11 +260,13 @@ def _attribute(name: str, node: _Node) -> AttributeSpec:
     )
 
 
-def _behaviour(node: _Node) -> dict[str, Any]:
+def _behaviour(node: Node) -> dict[str, Any]:
     behaviour: dict[str, Any] = {}
     if node.value.get("signal") is not None:
         signal = node.child("signal")
-        _checked(signal, lambda: check_signal(signal.mapping().value))
+        for key in signal.mapping().value:
+            signal.child(key)  # so that its line is known when what it names is looked for
+        _checked(signal, lambda: check_signal(signal.value))
         behaviour["signal"] = signal.value
     if node.value.get("quality") is not None:
         quality = node.child("quality")

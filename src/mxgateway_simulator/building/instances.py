@@ -6,11 +6,13 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
+from mxgateway_simulator.building import names
 from mxgateway_simulator.building.description import AttributeSpec, ContainedSpec, GalaxyDescription, InstanceSpec
 from mxgateway_simulator.classifications import AREA_CATEGORY
 from mxgateway_simulator.errors import GalaxyDescriptionError
 
-_RANGE = re.compile(r"\[(\d+)\.\.(\d+)\]")
+RANGE = re.compile(r"\[(\d+)\.\.(\d+)\]")
+"""A range in a tag name: `[001..020]`."""
 _PLATFORM_CATEGORY = 1
 _ENGINE_CATEGORIES = (3, 4)
 _MOST_IN_RANGE = 100_000
@@ -69,10 +71,8 @@ def plan_instances(
         planner.plan(spec)
     if objects:
         planner.fill_up(objects)
+    planner.check_renamed()
     return planner.planned
-
-
-_LONGEST_NAME = 32
 
 
 class _Planner:
@@ -95,7 +95,7 @@ class _Planner:
         raise GalaxyDescriptionError(self._description.file, path, problem)
 
     def _expand(self, spec: InstanceSpec) -> list[InstanceSpec]:
-        match = _RANGE.search(spec.tag)
+        match = RANGE.search(spec.tag)
         if not match:
             digits = re.search(r"\d+$", spec.tag)
             return [replace(spec, index=digits[0] if digits else "")]
@@ -170,9 +170,11 @@ class _Planner:
     def _add(self, instance: PlannedInstance, path: str) -> None:
         if instance.tag.casefold() in self._by_tag:
             self._fail(path, f"there already is an instance {instance.tag!r}; names compare without case")
-        for name in (instance.tag, instance.contained_name):
-            if len(name) > _LONGEST_NAME:
-                self._fail(path, f"{name!r} has {len(name)} characters; a name has {_LONGEST_NAME} at most, shorten it")
+        problem = names.instance_problem(instance.tag, instance.category_id)
+        if not problem and instance.contained_name:
+            problem = names.contained_problem(instance.contained_name)
+        if problem:
+            self._fail(path, problem)
         if instance.category_id == _PLATFORM_CATEGORY:
             self._platforms += 1
             instance.run_time_ids = (self._platforms, 1, 1)
@@ -186,6 +188,14 @@ class _Planner:
                 instance.run_time_ids = (platform, engine, _signed_16(host.hosted + 1))
         self._by_tag[instance.tag.casefold()] = instance
         self.planned.append(instance)
+
+    def check_renamed(self) -> None:
+        """Refuses names that the product itself gives to what it imports for the second time."""
+        for tag, instance in self._by_tag.items():
+            if tag.endswith("_new") and tag.removesuffix("_new") in self._by_tag:
+                other = self._by_tag[tag.removesuffix("_new")].tag
+                self._fail(f"instances.{instance.tag}", f"{instance.tag!r} may not stand beside {other!r}: the product"
+                           " keeps the ending _New for itself; choose another")  # fmt: skip
 
     def _contain(self, instance: PlannedInstance, spec: InstanceSpec) -> None:
         contents = self._contained_in(instance.template)

@@ -140,7 +140,9 @@ def test_a_failed_build_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> 
     path = tmp_path / "g.db"
     path.write_bytes(b"old")
     description = parse_description("galaxy: G\ninstances: {A: {template: $Nothing}}", "g.yaml")
-    with pytest.raises(GalaxyDescriptionError, match=r"g\.yaml: instances\.A\.template: there is no template"):
+    with pytest.raises(
+        GalaxyDescriptionError, match=r"g\.yaml: line \d+: instances\.A\.template: there is no template"
+    ):
         build_galaxy(description, path)
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
@@ -177,15 +179,15 @@ def test_a_failed_build_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> 
         ("galaxy: G\ninstances: {A: {template: $Area, area: B}}", "instances.A.area", "no instance 'B'"),
         ("galaxy: G\ninstances: {A: {template: $UserDefined}}", "instances.A", "host"),
         (
-            f"galaxy: G\ninstances: {{P: {{template: $WinPlatform}}, {'A' * 33}: {{template: $AppEngine, host: P}}}}",
+            f"galaxy: G\ninstances: {{P: {{template: $WinPlatform}}, {'A' * 129}: {{template: $AppEngine, host: P}}}}",
             "instances.A",
-            "32 at most",
+            "128 characters at most",
         ),
         (
             "galaxy: G\ntemplates: {$V: {}, $T: {contains: {Valve: {template: $V}}}}\n"
-            f"instances: {{P: {{template: $WinPlatform}}, {'A' * 30}: {{template: $T, host: P}}}}",
+            f"instances: {{P: {{template: $WinPlatform}}, {'A' * 126}: {{template: $T, host: P}}}}",
             "contains.Valve",
-            "36 characters",
+            "132 characters",
         ),
         (
             f"galaxy: G\ntemplates: {{$P: {{attributes: {{{'.'.join(['A' * 32] * 11)}: {{type: Integer}}}}}}}}",
@@ -250,7 +252,7 @@ def test_shipped_galaxies_have_these_rows(tmp_path: Path, name: str, expected: d
 
 def test_faults_of_a_description_strike_every_session(tmp_path: Path) -> None:
     """`faults:` is checked when it is read, and set when a session opens the Galaxy."""
-    with pytest.raises(GalaxyDescriptionError, match=r"g\.yaml: faults\.hang_cal: .*did you mean hang_call"):
+    with pytest.raises(GalaxyDescriptionError, match=r"g\.yaml: line \d+: faults\.hang_cal: .*did you mean hang_call"):
         parse_description("galaxy: G\nfaults: {hang_cal: {}}", "g.yaml")
     text = "galaxy: G\nfaults: {fail_call: {method: register, hresult: 0x80070005, times: 1}}"
     build_galaxy(parse_description(text, "g.yaml"), tmp_path / "g.db")

@@ -50,10 +50,24 @@ def test_what_is_not_said_has_its_default() -> None:
 def test_a_file_that_cannot_be_read_names_the_shipped_ones(tmp_path: Path) -> None:
     with pytest.raises(GalaxyDescriptionError, match=r"reference, plant"):
         read_description(tmp_path / "nothing.yaml")
-    (tmp_path / "latin.yaml").write_bytes("galaxy: Tür".encode("latin-1"))
-    with pytest.raises(GalaxyDescriptionError, match="UTF-8"):
-        read_description(tmp_path / "latin.yaml")
-    (tmp_path / "good.yaml").write_text("galaxy: Tür", encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("encoding", "line", "words"),
+    [("latin-1", 2, "0xFC; save the file as UTF-8"), ("utf-16", 1, "is UTF-16; save it as UTF-8")],
+)
+def test_a_file_in_another_encoding_is_told_the_place_and_the_remedy(
+    tmp_path: Path, encoding: str, line: int, words: str
+) -> None:
+    (tmp_path / "g.yaml").write_bytes("format: 1\ngalaxy: Tür".encode(encoding))
+    with pytest.raises(GalaxyDescriptionError, match=words) as caught:
+        read_description(tmp_path / "g.yaml")
+    assert caught.value.line == line
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+def test_a_file_in_utf_8_is_read_with_and_without_its_mark(tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "good.yaml").write_text("galaxy: Tür", encoding=encoding)
     assert read_description(tmp_path / "good.yaml").name == "Tür"
 
 
@@ -121,7 +135,7 @@ def test_roles_and_users_hang_together() -> None:
         ("format: 2", "format", "from 1 to 1"),
         ("format: true", "format", "whole number"),
         ("templates: [a]", "templates", "a mapping is wanted here, not list"),
-        ("templates: {1: {}}", "templates", "the key 1 is no text"),
+        ("templates: {1: {}}", "", "YAML does not read the key 1 as text"),
         ("roles: {R: operate}", "roles.R", "a list is wanted here, not str"),
         ("roles: {R: [walk]}", "roles.R[0]", "none of"),
         ("users: {u: {guid: 123}}", "users.u.guid", "a text is wanted, not 123"),
@@ -147,13 +161,26 @@ def test_roles_and_users_hang_together() -> None:
 )
 def test_a_wrong_line_is_named_by_file_place_and_remedy(text: str, place: str, words: str) -> None:
     told = refusal(text)
-    assert told.startswith("g.yaml: ")
+    assert told.startswith("g.yaml: line 2: ")
     assert place in told
     assert words in told
 
 
-def test_names_are_as_long_as_the_products_at_most() -> None:
-    assert attribute("{value: 1}")
-    long = "a" * 32
-    assert parsed(f"templates: {{$T: {{attributes: {{{long}: 1}}}}}}").templates["$T"].attributes[long]
-    assert "32 characters" in refusal(f"templates: {{$T: {{attributes: {{{long}a: 1}}}}}}")
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("templates:\n  $T:\n    attributes:\n      A: 1\n      B: {type: int}", 6),
+        (
+            "templates:\n  $T:\n    attributes:\n      A:\n        type: Float\n        signal:\n          kind: wave",
+            7,
+        ),
+        ("roles:\n  R:\n    - operate\n    - walk", 5),
+        ("instances:\n  A: {template: $T}\n  B: {template: $T,\n      aera: A}", 5),
+        ("users:\n  anna: {}\n  Anna: {}", 4),
+        ("templates:\n  $T: {}\n  $t: {}", 4),
+    ],
+)
+def test_a_refusal_names_the_very_line(text: str, lines: int) -> None:
+    with pytest.raises(GalaxyDescriptionError) as caught:
+        parsed(text)
+    assert caught.value.line == lines
