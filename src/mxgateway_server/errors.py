@@ -10,7 +10,8 @@ GatewayError
     PermissionDeniedError
         OwnerMismatchError
     SessionError
-        SessionNotFoundError, SessionClosedError, SessionLimitError, SubscriberLimitError
+        SessionNotFoundError, SessionClosedError, SessionLimitError, SessionStartBusyError,
+        SubscriberLimitError
         SessionNotReadyError
             SessionFaultedError
     EventError
@@ -194,6 +195,14 @@ class SessionLimitError(SessionError):
     grpc_status = "RESOURCE_EXHAUSTED"
     protocol_code = pb.PROTOCOL_STATUS_CODE_RESOURCE_EXHAUSTED
     reason = "SESSION_LIMIT"
+
+
+class SessionStartBusyError(SessionError):
+    """So many sessions open at once that this one would not open before its caller gives up."""
+
+    grpc_status = "RESOURCE_EXHAUSTED"
+    protocol_code = pb.PROTOCOL_STATUS_CODE_RESOURCE_EXHAUSTED
+    reason = "SESSION_START_BUSY"
 
 
 class SubscriberLimitError(SessionError):

@@ -132,9 +132,11 @@ class SessionTotals:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkersStatus:
-    """Worker processes: `alive` now, `pooled` of them ready and `pool_size` wanted so; the others since the start."""
+    """Worker processes: `alive` now, `starting` or waiting for their turn to, `pooled` ready and `pool_size` wanted so;
+    the others since the start."""
 
     alive: int
+    starting: int
     pooled: int
     pool_size: int
     started: int
@@ -264,6 +266,7 @@ class StatusReader:
             ),
             workers=WorkersStatus(
                 alive=len(launcher),
+                starting=launcher.starting,
                 pooled=len(pool),
                 pool_size=pool.size,
                 started=launcher.started,

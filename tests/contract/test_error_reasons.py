@@ -47,6 +47,7 @@ CLASS_OF_REASON: dict[str, type[MxGatewayError]] = {
     "SESSION_FAULTED": MxGatewaySessionError,
     "SESSION_CLOSED": MxGatewaySessionError,
     "SESSION_LIMIT": MxGatewayResourceError,
+    "SESSION_START_BUSY": MxGatewayResourceError,
     "EVENT_SUBSCRIBER_ALREADY_ACTIVE": MxGatewayResourceError,
     "EVENT_QUEUE_OVERFLOW": MxGatewayResourceError,
     "SEQUENCE_UNKNOWN": MxGatewayCommandError,

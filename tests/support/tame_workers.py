@@ -84,6 +84,7 @@ class TameLauncher:
         plan: WorkerPlan,
         session_id: str,
         *,
+        deadline: float | None = None,
         on_started: Callable[[], None] = lambda: None,
         on_hello: Callable[[], None] = lambda: None,
     ) -> TameWorker:

@@ -116,7 +116,9 @@ class GatewayServicer:
         if call.caller.constraints.limits_tags:
             # Commands cannot wait, and would be refused: right after a start, to clients that come back.
             await self._galaxy_settled()
-        session = await self._manager.open(call.caller, wanted, call.peer)
+        remaining = context.time_remaining()
+        deadline = None if remaining is None else self._clock.monotonic() + remaining
+        session = await self._manager.open(call.caller, wanted, call.peer, deadline)
         worker = session.worker
         assert worker is not None
         assert worker.identity is not None

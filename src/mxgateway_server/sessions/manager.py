@@ -126,11 +126,15 @@ class SessionManager:
 
     # -------------------------------------------------------------------------------------------------------- open
 
-    async def open(self, caller: Caller, wanted: OpenOptions, peer: str = "") -> Session:
-        """Opens a session for the caller, who uses the connection `peer`.
+    async def open(self, caller: Caller, wanted: OpenOptions, peer: str = "", deadline: float | None = None) -> Session:
+        """Opens a session for the caller.
+
+        Args:
+            peer: the connection that he uses.
+            deadline: the clock's time at which he gives up; None when he waits.
 
         Raises:
-            GatewayStoppingError, SessionLimitError, WorkerStartError
+            GatewayStoppingError, SessionLimitError, SessionStartBusyError, WorkerStartError
             InvalidRequestError: the backend does not take the caller's options.
         """
         if self._is_stopping:
@@ -154,7 +158,7 @@ class SessionManager:
         self._sessions[session_id] = session
         worker: WorkerClient | None = None
         try:
-            worker = await self._worker(session, wanted)
+            worker = await self._worker(session, wanted, deadline)
             if self._is_stopping or record.state == CLOSING:
                 raise GatewayStoppingError("the gateway is stopping", retry_after=5.0)
             session.attach(worker)
@@ -193,16 +197,16 @@ class SessionManager:
                 session = self._sessions[gone.session_id]
                 self._group.create_task(self._end(session, CloseReason.MADE_ROOM, by_force=False))
 
-    async def _worker(self, session: Session, wanted: OpenOptions) -> WorkerClient:
+    async def _worker(self, session: Session, wanted: OpenOptions, deadline: float | None) -> WorkerClient:
         try:
-            return await self._pooled_or_new(session, wanted)
+            return await self._pooled_or_new(session, wanted, deadline)
         except WorkerOptionError as error:
             if not wanted.options:
                 # Those of the gateway's own settings are no caller's mistake.
                 raise
             raise InvalidRequestError(f"backend_options: {error.problem}") from error
 
-    async def _pooled_or_new(self, session: Session, wanted: OpenOptions) -> WorkerClient:
+    async def _pooled_or_new(self, session: Session, wanted: OpenOptions, deadline: float | None) -> WorkerClient:
         record = session.record
         policy = session.hub.policy
         while wanted.uses_default_plan:
@@ -239,7 +243,11 @@ class SessionManager:
             record.move(HANDSHAKING)
 
         return await self._launcher.launch(
-            plan, record.session_id, on_started=started, on_hello=lambda: _ignore(record.move(INITIALIZING_WORKER))
+            plan,
+            record.session_id,
+            deadline=deadline,
+            on_started=started,
+            on_hello=lambda: _ignore(record.move(INITIALIZING_WORKER)),
         )
 
     # -------------------------------------------------------------------------------------------------------- find

@@ -18,6 +18,7 @@ from mxgateway_server.workers.client import WorkerClient, WorkerLimits
 from mxgateway_server.workers.containment import Containment
 from mxgateway_server.workers.environment import worker_environment
 from mxgateway_server.workers.process import start_process
+from mxgateway_server.workers.start_line import StartLine, last_moment
 
 logger = get_logger(__name__)
 
@@ -99,6 +100,7 @@ class Launcher:
         self._containment = containment
         self._gateway_version = gateway_version
         self._starting = asyncio.Semaphore(simultaneous_starts)
+        self._line = StartLine(simultaneous_starts)
         self._alive: set[WorkerClient] = set()
         self.started = 0
         self.failed = 0
@@ -106,6 +108,11 @@ class Launcher:
     def __len__(self) -> int:
         """How many workers exist, starting and ending ones included."""
         return len(self._alive)
+
+    @property
+    def starting(self) -> int:
+        """How many workers start, or wait for their turn to."""
+        return len(self._line)
 
     def _gone(self, client: WorkerClient) -> None:
         self._alive.discard(client)
@@ -121,57 +128,82 @@ class Launcher:
         plan: WorkerPlan,
         session_id: str,
         *,
+        deadline: float | None = None,
         on_started: Callable[[], None] = lambda: None,
         on_hello: Callable[[], None] = lambda: None,
     ) -> WorkerClient:
         """A ready worker.
 
+        Args:
+            deadline: the clock's time at which the caller gives up; None for a caller who waits.
+
         Raises:
+            SessionStartBusyError: it would take longer than the caller waits.
             WorkerStartError: by cause; nothing of the worker is left.
         """
-        async with self._starting:
-            began = self._clock.monotonic()
-            nonce = secrets.token_urlsafe(24)
-            environment = worker_environment(
-                os.environ,
-                is_windows=sys.platform == "win32",
-                is_other_interpreter=plan.program != sys.executable,
-                additional=plan.variables,
+        now = self._clock.monotonic()
+        self._line.join(now, deadline)
+        took = None
+        try:
+            async with asyncio.timeout(None if deadline is None else last_moment(now, deadline) - now), self._starting:
+                began = self._clock.monotonic()
+                client = await self._start(plan, session_id, on_started, on_hello)
+                took = self._clock.monotonic() - began
+                return client
+        except TimeoutError:
+            raise self._line.busy(self._clock.monotonic()) from None
+        finally:
+            self._line.leave(took)
+
+    async def _start(
+        self, plan: WorkerPlan, session_id: str, on_started: Callable[[], None], on_hello: Callable[[], None]
+    ) -> WorkerClient:
+        began = self._clock.monotonic()
+        client = await self._process(plan, session_id)
+        try:
+            on_started()
+            identity = await client.handshake(self._gateway_version, on_hello)
+        except BaseException as error:
+            self.failed += 1
+            # Shielded: a caller that gives up must not leave a process behind.
+            await asyncio.shield(client.kill())
+            if isinstance(error, WorkerError | SessionClosedError):
+                logger.warning("worker_start_failed", session_id=session_id, worker_pid=client.pid, error=error)
+            raise
+        self.started += 1
+        logger.info(
+            "worker_ready",
+            session_id=session_id,
+            worker_pid=client.pid,
+            backend=identity.backend_name,
+            milliseconds=round((self._clock.monotonic() - began) * 1000, 1),
+        )
+        return client
+
+    async def _process(self, plan: WorkerPlan, session_id: str) -> WorkerClient:
+        nonce = secrets.token_urlsafe(24)
+        environment = worker_environment(
+            os.environ,
+            is_windows=sys.platform == "win32",
+            is_other_interpreter=plan.program != sys.executable,
+            additional=plan.variables,
+        )
+        environment[NONCE_VARIABLE] = nonce
+        try:
+            process = await start_process(
+                plan.command_line(session_id),
+                environment,
+                session_id,
+                self._containment,
+                working_directory=plan.working_directory or None,
+                max_frame_bytes=plan.max_frame_bytes,
             )
-            environment[NONCE_VARIABLE] = nonce
-            try:
-                process = await start_process(
-                    plan.command_line(session_id),
-                    environment,
-                    session_id,
-                    self._containment,
-                    working_directory=plan.working_directory or None,
-                    max_frame_bytes=plan.max_frame_bytes,
-                )
-            except WorkerError:
-                self.failed += 1
-                raise
-            client = WorkerClient(
-                process=process, nonce=nonce, limits=self.limits, clock=self._clock, containment=self._containment
-            )
-            self._alive.add(client)
-            process.ended.add_done_callback(lambda _: self._gone(client))
-            try:
-                on_started()
-                identity = await client.handshake(self._gateway_version, on_hello)
-            except BaseException as error:
-                self.failed += 1
-                # Shielded: a caller that gives up must not leave a process behind.
-                await asyncio.shield(client.kill())
-                if isinstance(error, WorkerError | SessionClosedError):
-                    logger.warning("worker_start_failed", session_id=session_id, worker_pid=client.pid, error=error)
-                raise
-            self.started += 1
-            logger.info(
-                "worker_ready",
-                session_id=session_id,
-                worker_pid=client.pid,
-                backend=identity.backend_name,
-                milliseconds=round((self._clock.monotonic() - began) * 1000, 1),
-            )
-            return client
+        except WorkerError:
+            self.failed += 1
+            raise
+        client = WorkerClient(
+            process=process, nonce=nonce, limits=self.limits, clock=self._clock, containment=self._containment
+        )
+        self._alive.add(client)
+        process.ended.add_done_callback(lambda _: self._gone(client))
+        return client

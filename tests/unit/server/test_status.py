@@ -78,7 +78,7 @@ def picture() -> GatewayStatus:
         max_sessions=64,
         sessions=(session_status(session(clock), clock.monotonic()),),
         session_totals=SessionTotals(opened=1, closed=0, faulted=0, killed=0),
-        workers=WorkersStatus(alive=2, pooled=1, pool_size=1, started=2, failed=0),
+        workers=WorkersStatus(alive=2, starting=0, pooled=1, pool_size=1, started=2, failed=0),
         live_streams=0,
         galaxy=GalaxyStatus(
             status="healthy",

@@ -14,7 +14,7 @@ from tests.support.waiting import eventually
 
 from mxgateway_contract.constants import WORKER_PROTOCOL_VERSION
 from mxgateway_protocol.contract import NONCE_VARIABLE
-from mxgateway_server.errors import WorkerLaunchError, WorkerNeverReadyError
+from mxgateway_server.errors import SessionStartBusyError, WorkerLaunchError, WorkerNeverReadyError
 from mxgateway_server.workers import launcher as module
 from mxgateway_server.workers.client import WorkerIdentity, WorkerLimits
 from mxgateway_server.workers.containment import create_containment
@@ -196,3 +196,39 @@ async def test_all_that_live_are_killed_at_once_and_those_that_ended_are_not(sta
     await eventually(lambda: len(launching) == 2)
     launching.kill_all()
     assert sorted(starts.killed) == [1, 3]
+
+
+async def test_a_caller_whose_turn_would_come_too_late_is_told_at_once_when_to_come_back(starts: Starts) -> None:
+    starts.answers.clear()
+    launching = launcher(simultaneous=1)
+    async with asyncio.TaskGroup() as group:
+        for _ in range(8):
+            group.create_task(launching.launch(WorkerPlan(backend="x"), SESSION))
+        await eventually(lambda: launching.starting == 8)
+        with pytest.raises(SessionStartBusyError) as caught:
+            await launching.launch(WorkerPlan(backend="x"), SESSION, deadline=ManualClock().monotonic() + 3.0)
+        assert caught.value.retry_after is not None
+        assert len(starts.commands) == 1
+        starts.answers.set()
+    assert (launching.starting, launching.started) == (0, 8)
+
+
+async def test_a_start_that_takes_longer_than_its_caller_waits_is_answered_before_he_gives_up(starts: Starts) -> None:
+    starts.answers.clear()
+    launching = launcher()
+    with pytest.raises(SessionStartBusyError):
+        await launching.launch(WorkerPlan(backend="x"), SESSION, deadline=ManualClock().monotonic() + 0.7)
+    assert starts.killed == [1]
+    assert (len(launching), launching.starting) == (0, 0)
+
+
+async def test_a_caller_who_stands_in_line_until_his_last_moment_is_answered_then(starts: Starts) -> None:
+    starts.answers.clear()
+    launching = launcher(simultaneous=1)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(launching.launch(WorkerPlan(backend="x"), SESSION))
+        await eventually(lambda: len(starts.commands) == 1)
+        with pytest.raises(SessionStartBusyError):
+            await launching.launch(WorkerPlan(backend="x"), SESSION, deadline=ManualClock().monotonic() + 1.3)
+        assert len(starts.commands) == 1, "nothing was started for him"
+        starts.answers.set()
