@@ -6,5 +6,6 @@ Needs the extra `server` to be installed beside the client; nothing of it is imp
 from __future__ import annotations
 
 from mxgateway.testing.local import LocalGateway, LocalGatewayError
+from mxgateway.testing.plant import LocalPlant, PlantError
 
-__all__ = ["LocalGateway", "LocalGatewayError"]
+__all__ = ["LocalGateway", "LocalGatewayError", "LocalPlant", "PlantError"]

@@ -16,6 +16,7 @@ from typing import Any
 from mxgateway.client import GatewayClient
 from mxgateway.galaxy import GalaxyRepositoryClient
 from mxgateway.options import ClientOptions
+from mxgateway.testing.plant import LocalPlant
 from mxgateway_contract.commands import Scope
 from mxgateway_contract.redaction import redact
 
@@ -39,6 +40,7 @@ class LocalGateway:
         api_key: a key with the scopes asked for.
         state_dir: the gateway's state directory.
         galaxy_file: the Galaxy database that it serves.
+        plant: the plant behind it, to be changed from a test.
         pid: process id of the gateway.
         exit_code: how the gateway ended; None while it runs. 0 is an orderly end.
     """
@@ -60,6 +62,7 @@ class LocalGateway:
         self.state_dir = state_dir
         self.galaxy_file = galaxy_file
         self.pid = process.pid
+        self.plant = LocalPlant(galaxy_file)
 
     def __repr__(self) -> str:
         return f"<LocalGateway {self.endpoint} pid {self.pid}>"
@@ -120,7 +123,12 @@ class LocalGateway:
                 state_dir=state,
                 galaxy_file=galaxy_file,
             )
+            stack.callback(gateway.plant.close)
             yield gateway
+
+    def reset(self) -> None:
+        """Puts the plant back as it was built: `gateway.plant.reset()`. Call it between tests that write."""
+        self.plant.reset()
 
     @property
     def exit_code(self) -> int | None:

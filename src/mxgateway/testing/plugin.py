@@ -6,7 +6,8 @@
 
 The fixture is of session scope: the gateway starts with the first test that wants it. It runs in a thread of its own,
 so it serves tests with and without asyncio alike; for blocking tests `mxgateway.sync.GatewayClient.connect(
-mx_gateway.options())`. Set `mx_gateway_galaxy` in pytest's configuration to use another Galaxy than `reference`.
+mx_gateway.options())`. Tests that write ask for `mx_plant` as well, which is `mx_gateway.plant`, reset before and after
+each of them. Set `mx_gateway_galaxy` in pytest's configuration to use another Galaxy than `reference`.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from collections.abc import Iterator
 import pytest
 
 from mxgateway.testing.local import LocalGateway
+from mxgateway.testing.plant import LocalPlant
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -72,3 +74,11 @@ def mx_gateway(pytestconfig: pytest.Config) -> Iterator[LocalGateway]:
     """A real gateway with the simulator: TLS, a key with every scope, the Galaxy of the ini option."""
     with _GatewayThread(str(pytestconfig.getini("mx_gateway_galaxy"))) as gateway:
         yield gateway
+
+
+@pytest.fixture
+def mx_plant(mx_gateway: LocalGateway) -> Iterator[LocalPlant]:
+    """The plant behind `mx_gateway`, as it was built: nothing that another test wrote or set is left."""
+    mx_gateway.reset()
+    yield mx_gateway.plant
+    mx_gateway.reset()

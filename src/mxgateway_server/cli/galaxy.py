@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -155,3 +156,27 @@ def reset(database: Path, board: Path | None) -> None:
     with _refusals():
         count = PlantOperation(database, board).reset()
     click.echo(f"{count} entries forgotten")
+
+
+@galaxy.command()
+@_DATABASE
+@_BOARD
+def operate(database: Path, board: Path | None) -> None:
+    """Operate the plant by JSON lines on stdin, one answer a line, until stdin ends: for test kits.
+
+    \b
+    {"op": "set", "tag": "TestChildObject.TestInt", "value": {"int32Value": 42}, "quality": 192}
+    {"op": "scan", "object": "TestChildObject", "on": false}
+    {"op": "engine", "object": "DevAppEngine", "on": true}
+    {"op": "deploy", "objects": ["TestChildObject"], "cascade": true}
+    {"op": "undeploy", "objects": ["TestChildObject"]}
+    {"op": "reset"}
+
+    The answer is {"ok": ...} or {"error": "..."}. Security, ranges and scan states do not hinder a "set"; "timeNs"
+    gives it a source time (Unix, nanoseconds), and without "value" only the quality changes.
+    """
+    from mxgateway_simulator.console import PlantConsole
+
+    console = PlantConsole(database, board, time.time_ns)
+    for answer in console.answers(line.decode("utf-8", "replace") for line in sys.stdin.buffer):
+        click.echo(answer)

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from tests.support.code_blocks import ROOT, blocks
+from tests.support.shared_gateway import shared_gateway
+
+from mxgateway.sync import GatewayClient
+from mxgateway.testing import PlantError
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 
@@ -45,3 +51,60 @@ def test_fixture_serves_async_and_blocking_tests(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "2 passed" in done.stdout
+
+
+def test_the_page_works_as_it_is_typed(tmp_path: Path) -> None:
+    """The files of docs/how-to/testing.md, put where their titles say, pass."""
+    page = ROOT / "docs" / "how-to" / "testing.md"
+    files = {block.title: block.text for block in blocks(page) if block.title}
+    assert set(files) == {"conftest.py", "pyproject.toml", "test_line.py"}
+    for name, text in files.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=110,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "2 passed" in done.stdout
+
+
+@pytest.mark.shares_processes
+def test_the_plant_is_changed_from_a_test() -> None:
+    """Values, qualities, times, scan states and engines reach a session; reset puts all of it back."""
+    number, moment = "TestChildObject.TestInt", datetime(2026, 1, 31, 12, tzinfo=UTC)
+    with shared_gateway() as gateway, GatewayClient.connect(gateway.options()) as client:
+        (before,) = client.read([number])
+        gateway.plant.set(number, 7, quality=64, time=moment)
+        (reading,) = client.read([number])
+        assert (reading.value, reading.quality, reading.source_timestamp) == (7, 64, moment)
+        with client.subscribe([number]) as changes:
+            assert changes.next_change(10).value == 7
+            gateway.plant.set_quality(number, 16)
+            assert changes.next_change(10).quality == 16
+            gateway.plant.scan("TestChildObject", False)
+            while changes.next_change(10).quality != 0:
+                pass
+            gateway.reset()
+            while (change := changes.next_change(10)).quality != 192:
+                pass
+            assert change.value == before.value
+        gateway.plant.set("TestChildObject.TestDuration", timedelta(seconds=90))
+        gateway.plant.set("TestChildObject.TestStringArray[]", ["a", "b"])
+        duration, texts = client.read(["TestChildObject.TestDuration", "TestChildObject.TestStringArray[]"])
+        assert (duration.value, texts.value) == (timedelta(seconds=90), ["a", "b"])
+        gateway.plant.engine("DevAppEngine", False)
+        (stopped,) = client.read([number])
+        assert not stopped.is_good
+        gateway.plant.engine("DevAppEngine", True)
+        for call in (
+            lambda: gateway.plant.set("No.Such", 1),
+            lambda: gateway.plant.set(number, "seven"),
+            lambda: gateway.plant.scan("No_Such", True),
+        ):
+            with pytest.raises(PlantError, match=r"No|hold"):
+                call()
+        gateway.plant.close()
+        gateway.reset()

@@ -1,0 +1,147 @@
+"""The plant behind a local gateway, changed from a test: values, qualities, scan states, engines, deployments."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterable
+from datetime import datetime
+from pathlib import Path
+from time import sleep
+from typing import Any
+
+from google.protobuf.json_format import MessageToDict
+
+from mxgateway.house import redact
+from mxgateway.values import MxPython, to_mx_value, to_timestamp
+
+_STOP_TIMEOUT = 10.0
+
+
+class PlantError(ValueError):
+    """The plant cannot be changed like this: no such tag or object, or a value that does not fit."""
+
+
+class LocalPlant:
+    """The simulated plant of a LocalGateway, as `gateway.plant`.
+
+    Plain calls, for tests with and without asyncio and for any thread. Nobody's rights are asked: this is the plant,
+    not one of its users.
+
+    Attributes:
+        settle: seconds that each call waits after the change, since the workers of other processes see it with a delay;
+            0.1 is enough for all of them. With 0 a call takes about a millisecond, and a read right after it may still
+            show what was before.
+    """
+
+    settle = 0.1
+
+    def __init__(self, galaxy_file: Path) -> None:
+        self._galaxy_file = galaxy_file
+        self._lock = threading.Lock()
+        self._console: subprocess.Popen[str] | None = None
+
+    def set(self, tag: str, value: MxPython, *, quality: int = 192, time: datetime | None = None) -> None:
+        """Gives a tag a value, as if the process had changed: whatever its security, and in place of its signal.
+
+        Args:
+            tag: full reference; an array as `….Name[]`, an element as `….Name[3]`.
+            value: see `to_mx_value`; it is coerced to the attribute's type.
+            quality: OPC quality word; 192 is good.
+            time: its source time (aware); None for now.
+
+        Raises:
+            PlantError: there is no such attribute, or the value does not fit it.
+        """
+        request: dict[str, Any] = {"op": "set", "tag": tag, "quality": quality}
+        if time is not None:
+            request["timeNs"] = to_timestamp(time).ToNanoseconds()
+        self._ask(request | {"value": MessageToDict(to_mx_value(value))})
+
+    def set_quality(self, tag: str, quality: int, *, time: datetime | None = None) -> None:
+        """Gives a tag another quality and leaves the value that it has now.
+
+        Raises:
+            PlantError: there is no such attribute, or it is no OPC quality word.
+        """
+        request: dict[str, Any] = {"op": "set", "tag": tag, "quality": quality}
+        self._ask(request if time is None else request | {"timeNs": to_timestamp(time).ToNanoseconds()})
+
+    def scan(self, name: str, on: bool) -> None:
+        """Puts an object on scan, or takes it off: its tags turn bad. Raises PlantError: there is none."""
+        self._ask({"op": "scan", "object": name, "on": on})
+
+    def engine(self, name: str, running: bool) -> None:
+        """Starts or stops an engine or a platform, and with it what it hosts. Raises PlantError: there is none."""
+        self._ask({"op": "engine", "object": name, "on": running})
+
+    def deploy(self, objects: Iterable[str], *, cascade: bool = False) -> None:
+        """Deploys objects, with `cascade` also their hosts and what they host. Raises PlantError."""
+        self._ask({"op": "deploy", "objects": list(objects), "cascade": cascade})
+
+    def undeploy(self, objects: Iterable[str], *, cascade: bool = False) -> None:
+        """Undeploys objects, with `cascade` also what they host. Raises PlantError."""
+        self._ask({"op": "undeploy", "objects": list(objects), "cascade": cascade})
+
+    def reset(self) -> None:
+        """Forgets all that was written or set: values, qualities, acknowledgements, scan states, stopped engines.
+
+        Deployments stay as they are.
+        """
+        self._ask({"op": "reset"})
+
+    def close(self) -> None:
+        """Ends what carries the changes out. Idempotent; the gateway's end does it, too."""
+        with self._lock:
+            console, self._console = self._console, None
+            if console is not None:
+                _end(console)
+
+    def _ask(self, request: dict[str, Any]) -> None:
+        with self._lock:
+            if self._console is None:
+                self._console = self._started()
+            console = self._console
+            assert console.stdin is not None
+            assert console.stdout is not None
+            try:
+                console.stdin.write(json.dumps(request) + "\n")
+                console.stdin.flush()
+                line = console.stdout.readline()
+            except OSError:
+                line = ""
+            if not line:
+                self._console = None
+                raise PlantError(f"the plant's console has ended: {_last_words(console)}")
+        answer = json.loads(line)
+        if "error" in answer:
+            raise PlantError(answer["error"])
+        sleep(self.settle)
+
+    def _started(self) -> subprocess.Popen[str]:
+        return subprocess.Popen(  # noqa: S603 - our own program, and a path that the test kit made
+            [sys.executable, "-m", "mxgateway_server", "galaxy", "operate", "--galaxy", str(self._galaxy_file)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
+            env={**os.environ, "PYTHONUTF8": "1"},
+            start_new_session=True,
+        )
+
+
+def _last_words(console: subprocess.Popen[str]) -> str:
+    _, err = console.communicate(timeout=_STOP_TIMEOUT)
+    return redact(err).strip()[-2000:] or f"exit code {console.returncode}"
+
+
+def _end(console: subprocess.Popen[str]) -> None:
+    try:
+        console.communicate(timeout=_STOP_TIMEOUT)
+    except subprocess.TimeoutExpired:
+        console.kill()
+        console.communicate()

@@ -1,0 +1,153 @@
+"""A simulated plant operated by a program, one JSON object a line: what a test kit needs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from google.protobuf.json_format import ParseDict, ParseError
+
+from mxgateway_contract import quality as q
+from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
+from mxgateway_contract.references import WHOLE
+from mxgateway_protocol.values import ValueConversionError, from_wire
+from mxgateway_simulator.errors import SimulatorError
+from mxgateway_simulator.lmx.coercion import CoercionError, coerce, coerce_array
+from mxgateway_simulator.places import board_path
+from mxgateway_simulator.plant.board import Board, Edit
+from mxgateway_simulator.plant.deployment import Deployment
+from mxgateway_simulator.plant.entries import VALUE, Written
+from mxgateway_simulator.plant.galaxy_file import GalaxyFile
+from mxgateway_simulator.plant.operation import OperationError, PlantOperation
+from mxgateway_simulator.plant.plant import Plant
+from mxgateway_simulator.plant.plant_tags import PlantTags
+from mxgateway_simulator.plant.tags import Binding, Tag, Unresolved
+from mxgateway_simulator.switches import Switches
+
+
+class PlantConsole:
+    """Carries out operations on the plant of one Galaxy. Security, ranges and scan states do not hinder it.
+
+    Args:
+        galaxy: path of the Galaxy's database.
+        board: path of its board; the default stands beside the Galaxy.
+        now_ns: the clock, Unix time in nanoseconds.
+    """
+
+    def __init__(self, galaxy: Path, board: Path | None, now_ns: Callable[[], int]) -> None:
+        self._galaxy = galaxy
+        self._board = board or board_path(galaxy)
+        self._now_ns = now_ns
+
+    def answers(self, lines: Iterable[str]) -> Iterator[str]:
+        """One line for each: `{"ok": …}`, or `{"error": TEXT}` for what cannot be done."""
+        for line in lines:
+            if line.strip():
+                yield json.dumps(self._answer(line))
+
+    def _answer(self, line: str) -> dict[str, Any]:
+        try:
+            request = json.loads(line)
+            operation = _OPERATIONS.get(request.get("op")) if isinstance(request, dict) else None
+            if operation is None:
+                raise OperationError(f"op is none of {', '.join(sorted(_OPERATIONS))}")
+            return {"ok": operation(self, request)}
+        except KeyError as error:
+            return {"error": f"{error.args[0]} is missing"}
+        except (SimulatorError, OSError, ParseError, ValueError) as error:
+            return {"error": str(error)}
+
+    def _set(self, request: Mapping[str, Any]) -> str:
+        """Sets value, quality and source time of a tag, each where it is given."""
+        now = self._now_ns()
+        with (
+            closing(GalaxyFile(self._galaxy)) as galaxy,
+            closing(Board(self._board, galaxy.settings.get("build_id", ""))) as board,
+        ):
+            plant = Plant(galaxy, board, Switches())
+            binding = _resolved(PlantTags(plant), request["tag"])
+            time_ns = int(request.get("timeNs", now))
+            value = _coerced(binding, request["value"]) if "value" in request else None
+            quality = int(request.get("quality", q.GOOD))
+            if not 0 <= quality <= 0xFFFF:
+                raise OperationError(f"quality {quality} is no OPC quality word")
+
+            def edit(changes: Edit) -> None:
+                tag = binding.tag
+                if "value" not in request:
+                    self._put_quality(changes, plant, tag, quality, time_ns, now)
+                elif not plant.store(changes, binding, value, time_ns, now):
+                    raise OperationError(f"{request['tag']}: the array has no such element")
+                elif (held := changes.written(tag.key)) is not None:
+                    changes.put(VALUE, tag.key, replace(held, quality=quality))
+
+            board.change(edit)
+            return binding.tag.reference
+
+    @staticmethod
+    def _put_quality(changes: Edit, plant: Plant, tag: Tag, quality: int, time_ns: int, now: int) -> None:
+        held = changes.written(tag.key)
+        if held is None or held.shape not in (None, tag.shape):
+            value = plant.sample(tag, now).value
+            held = Written(value=value, quality=quality, time_ns=time_ns, written_ns=now, shape=tag.shape)
+        changes.put(VALUE, tag.key, replace(held, quality=quality, time_ns=time_ns))
+
+    def _scan(self, request: Mapping[str, Any]) -> str:
+        return self._operation().set_scan(str(request["object"]), bool(request["on"]), self._now_ns())
+
+    def _engine(self, request: Mapping[str, Any]) -> str:
+        return self._operation().set_running(str(request["object"]), bool(request["on"]), self._now_ns())
+
+    def _reset(self, _: Mapping[str, Any]) -> int:
+        return self._operation().reset()
+
+    def _deploy(self, request: Mapping[str, Any]) -> list[str]:
+        objects, cascade = map(str, request["objects"]), bool(request.get("cascade", False))
+        return list(self._deployment().deploy(objects, cascade=cascade).objects)
+
+    def _undeploy(self, request: Mapping[str, Any]) -> list[str]:
+        objects, cascade = map(str, request["objects"]), bool(request.get("cascade", False))
+        return list(self._deployment().undeploy(objects, cascade=cascade).objects)
+
+    def _operation(self) -> PlantOperation:
+        return PlantOperation(self._galaxy, self._board)
+
+    def _deployment(self) -> Deployment:
+        return Deployment(self._galaxy, datetime.fromtimestamp(self._now_ns() / 1e9, UTC))
+
+
+_OPERATIONS: Mapping[Any, Callable[[PlantConsole, Mapping[str, Any]], Any]] = {
+    "set": PlantConsole._set,
+    "scan": PlantConsole._scan,
+    "engine": PlantConsole._engine,
+    "reset": PlantConsole._reset,
+    "deploy": PlantConsole._deploy,
+    "undeploy": PlantConsole._undeploy,
+}
+
+
+def _resolved(tags: PlantTags, reference: str) -> Binding:
+    found = tags.resolve(str(reference))
+    if isinstance(found, Unresolved):
+        raise OperationError(f"{reference}: {found.status.describe()}")
+    if found.tag.computed is not None and found.tag.act is None:
+        raise OperationError(f"{reference}: the object works this value out itself, so it cannot be set")
+    if found.aspect not in ("value", "buffer") and not found.aspect.isdigit():
+        raise OperationError(f"{reference}: a property cannot be set")
+    return found
+
+
+def _coerced(binding: Binding, value: Any) -> Any:
+    """A value, as the JSON form of an MxValue, in the attribute's type."""
+    tag = binding.tag
+    try:
+        variant = from_wire(ParseDict(value, pb.MxValue()))
+        is_whole = binding.element == WHOLE or (tag.row.is_array and binding.element is None)
+        return coerce_array(variant, tag.data_type, tag.enum) if is_whole else coerce(variant, tag.data_type, tag.enum)
+    except (CoercionError, ValueConversionError) as error:
+        raise OperationError(f"{tag.reference} cannot hold this value: {error or type(error).__name__}") from error
