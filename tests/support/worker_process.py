@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import selectors
+import shlex
 import subprocess
 import sys
 import time
@@ -21,6 +22,9 @@ from mxgateway_protocol.envelopes import EnvelopeReader, EnvelopeWriter
 from mxgateway_protocol.frames import FrameDecoder, encode_frame
 
 ROOT = Path(__file__).parents[2]
+# Another Python to run workers on, such as a Windows one under Wine, and where it finds the code.
+PYTHON = shlex.split(os.environ.get("MXGATEWAY_TEST_PYTHON", "")) or [sys.executable]
+PYTHONPATH = os.environ.get("MXGATEWAY_TEST_PYTHONPATH", str(ROOT))
 NONCE = "0123456789abcdef"
 FAKE_BACKEND = "tests.support.fake_backend:create_backend"
 SESSION_ID = "session-" + "0" * 32
@@ -85,14 +89,14 @@ class WorkerProcess:
     @property
     def environment(self) -> dict[str, str]:
         environment = {name: value for name, value in os.environ.items() if name != NONCE_VARIABLE}
-        environment["PYTHONPATH"] = str(ROOT)
+        environment["PYTHONPATH"] = PYTHONPATH
         if self._nonce is not None:
             environment[NONCE_VARIABLE] = self._nonce
         return environment
 
     def __enter__(self) -> WorkerProcess:
         self.process = subprocess.Popen(
-            [sys.executable, *self.command_line],
+            [*PYTHON, *self.command_line],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
