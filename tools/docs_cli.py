@@ -142,8 +142,10 @@ def _help(text: str) -> str:
             lines = [line for line in block.splitlines() if line.strip() != "\b"]
             title = lines.pop(0).strip() if lines and lines[0].rstrip().endswith(":") else ""
             indent = min((len(line) - len(line.lstrip()) for line in lines), default=0)
-            language = "sh" if title in ("Example:", "Examples:", "") else "text"
             body = "\n".join(line[indent:] for line in lines)
+            # Lines of JSON are what a command reads, and no commands themselves.
+            is_command = title in ("Example:", "Examples:", "") and not body.startswith("{")
+            language = "sh" if is_command else "text"
             parts.append(f"{title}\n\n```{language}\n{body}\n```" if title else f"```{language}\n{body}\n```")
         else:
             parts.append(block)
