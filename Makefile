@@ -9,7 +9,7 @@ COMPILE = $(BIN)/python -m compileall -q src
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-wine lint types layers format protos protos-check bench chaos constraints clean dev docs docs-serve
+.PHONY: help demo test test-wine lint types layers format protos protos-check bench chaos attack constraints clean dev docs docs-serve
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -88,6 +88,9 @@ bench: $(VENV)/.dev-installed ## Speed, as JSON, beside the bare floor of the sa
 
 chaos: $(VENV)/.dev-installed ## A seeded storm of faults over a real gateway, judged (ARGS="--faults 500 --seed 1")
 	@$(BIN)/python -m chaos $(ARGS)
+
+attack: $(VENV)/.dev-installed ## Floods over a real gateway with an honest client beside, judged (ARGS="--flood silent --seconds 8")
+	@$(BIN)/python -m attack $(ARGS)
 
 constraints: $(VENV)/.dev-installed ## Renews constraints.txt from .venv
 	@{ echo "# Versions that the project is tested with; ranges stand in pyproject.toml. Renew with: make constraints"; \

@@ -1,0 +1,66 @@
+"""The floods by name, each with the bars that are its matter; and the process that runs one of them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from attack import callers, strangers
+from attack.bars import Bars
+from attack.target import Target
+
+_ONLY_LOOP = Bars(loop_hold=0.05)
+_USUAL = Bars()
+
+
+@dataclass(frozen=True, slots=True)
+class Flood:
+    """One flood.
+
+    Attributes:
+        run: floods for so many seconds at most, and counts how its calls ended.
+        counts_writes: whether the honest client's writes are looked for in the audit afterwards.
+    """
+
+    run: Callable[[Target, float], Awaitable[Counter[str]]]
+    bars: Bars = _USUAL
+    counts_writes: bool = False
+
+    @property
+    def title(self) -> str:
+        return (self.run.__doc__ or "").strip()
+
+
+FLOODS: dict[str, Flood] = {
+    "bodies": Flood(strangers.bodies, _ONLY_LOOP),
+    "whole-bodies": Flood(strangers.whole_bodies, _ONLY_LOOP),
+    "silent": Flood(strangers.silent),
+    "lockout": Flood(strangers.lockout),
+    "guessing": Flood(strangers.guessing),
+    "waiting": Flood(strangers.waiting),
+    "headers": Flood(strangers.headers),
+    "watches": Flood(strangers.watches),
+    "batch": Flood(callers.batch, _ONLY_LOOP),
+    "entries": Flood(callers.entries, _ONLY_LOOP),
+    "numbers": Flood(callers.numbers, _ONLY_LOOP),
+    "denials": Flood(callers.denials, counts_writes=True),
+    "items": Flood(callers.items),
+    "sessions": Flood(callers.sessions),
+    "queries": Flood(callers.queries),
+    "locked-store": Flood(callers.locked_store, counts_writes=True),
+}
+
+
+def main() -> int:
+    name, seconds, target = sys.argv[1:]
+    outcome = asyncio.run(FLOODS[name].run(Target.from_json(target), float(seconds)))  # type: ignore[arg-type]
+    print(json.dumps(dict(sorted(outcome.items()))), flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

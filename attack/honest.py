@@ -1,0 +1,102 @@
+"""The honest client, a process of its own: pings, fresh connections and confirmed writes, until its input ends.
+
+Prints one JSON object: for each sort of call the seconds it took and the errors.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from attack.target import HONEST, Target
+from mxgateway import GatewayClient, MxGatewayError
+
+TAG = "TestChildObject.TestInt"
+_PERIODS = {"steady": 0.05, "fresh": 0.2, "write": 0.25}
+
+
+class Honest:
+    """Calls at fixed times, whatever the ones before took, so that a standstill is seen by all that it delays."""
+
+    def __init__(self, target: Target) -> None:
+        self._settings: dict[str, Any] = {
+            "endpoint": target.address,
+            "api_key": target.keys[HONEST],
+            "ca_file": target.ca_file,
+            "call_timeout": 20.0,
+            "connect_timeout": 20.0,
+        }
+        self._stop = asyncio.Event()
+        self.seconds: dict[str, list[float]] = {sort: [] for sort in _PERIODS}
+        self.errors: dict[str, list[str]] = {sort: [] for sort in _PERIODS}
+
+    async def run(self) -> None:
+        async with (
+            await GatewayClient.connect(**self._settings) as client,
+            await client.open_session(client_session_name="honest") as session,
+            session.subscribe([TAG]) as changes,
+        ):
+            await session.ping("ready")
+            await changes.write(TAG, 42)
+            print("ready", flush=True)
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._wait_for_end())
+                group.create_task(self._repeat("steady", lambda: session.ping("honest"), group))
+                group.create_task(self._repeat("fresh", self._fresh, group))
+                group.create_task(self._in_turn("write", lambda: changes.write(TAG, 43)))
+
+    async def _wait_for_end(self) -> None:
+        await asyncio.to_thread(sys.stdin.read)
+        self._stop.set()
+
+    async def _fresh(self) -> None:
+        async with await GatewayClient.connect(**self._settings):
+            pass
+
+    async def _repeat(self, sort: str, call: Callable[[], Awaitable[Any]], group: asyncio.TaskGroup) -> None:
+        due = time.perf_counter()
+        while not self._stop.is_set():
+            group.create_task(self._once(sort, call))
+            due += _PERIODS[sort]
+            await self._pause(due)
+
+    async def _in_turn(self, sort: str, call: Callable[[], Awaitable[Any]]) -> None:
+        while not self._stop.is_set():
+            due = time.perf_counter() + _PERIODS[sort]
+            await self._once(sort, call)
+            await self._pause(due)
+
+    async def _pause(self, due: float) -> None:
+        try:
+            async with asyncio.timeout(max(0.0, due - time.perf_counter())):
+                await self._stop.wait()
+        except TimeoutError:
+            return
+
+    async def _once(self, sort: str, call: Callable[[], Awaitable[Any]]) -> None:
+        began = time.perf_counter()
+        try:
+            await call()
+        except (MxGatewayError, OSError) as error:
+            self.errors[sort].append(f"{type(error).__name__}: {error}"[:200])
+        else:
+            self.seconds[sort].append(round(time.perf_counter() - began, 5))
+
+
+def main() -> int:
+    async def work() -> None:
+        honest = Honest(Target.from_json(sys.argv[1]))
+        await honest.run()
+        found = {sort: {"seconds": honest.seconds[sort], "errors": honest.errors[sort]} for sort in _PERIODS}
+        print(json.dumps(found), flush=True)
+
+    asyncio.run(work())
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

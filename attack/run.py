@@ -1,0 +1,129 @@
+"""One flood from beginning to end: the gateway, the honest client, the flood, memory, and the verdict."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from typing import Any
+
+import psutil
+
+from attack.bars import Calls, Observation, violations
+from attack.floods import FLOODS, Flood
+from attack.target import FILES, Target, running
+
+_SAMPLE = 0.1
+# Beyond the flood's own seconds: its process, its connections and its last calls have to end.
+_PATIENCE = 60.0
+
+
+class Memory:
+    """Memory of one process, looked at when told."""
+
+    def __init__(self, pid: int) -> None:
+        self._process = psutil.Process(pid)
+        self.before = self.now()
+        self.highest = self.before
+
+    def now(self) -> int:
+        """Bytes; 0 when the process is gone."""
+        try:
+            return int(self._process.memory_info().rss)
+        except psutil.NoSuchProcess:
+            return 0
+
+    def look(self) -> None:
+        self.highest = max(self.highest, self.now())
+
+
+def attack(name: str, seconds: float, files: int = FILES) -> dict[str, Any]:
+    """Runs one flood and judges it; `violations` in the report is empty when every bar was held."""
+    flood = FLOODS[name]
+    with running(files) as target:
+        seen = _observe(name, flood, target, seconds)
+    found = violations(seen, flood.bars)
+    return {
+        "flood": name,
+        "what": flood.title,
+        "seconds": seconds,
+        "openFiles": files,
+        "outcome": seen.flood,
+        "honest": {sort: calls.as_json() for sort, calls in seen.honest.items()},
+        "memoryMiB": {
+            "before": seen.memory_before >> 20,
+            "highest": seen.memory_highest >> 20,
+            "after": seen.memory_after >> 20,
+        },
+        "longestHoldMs": None if seen.longest_hold is None else round(seen.longest_hold * 1000, 1),
+        "writes": {"sent": seen.writes_sent, "recorded": seen.writes_recorded},
+        "violations": found,
+    }
+
+
+def _observe(name: str, flood: Flood, target: Target, seconds: float) -> Observation:
+    memory = Memory(target.pid)
+    honest = _process("attack.honest", target.as_json())
+    try:
+        assert honest.stdout is not None
+        if honest.stdout.readline().strip() != b"ready":
+            raise RuntimeError(f"the honest client did not start: {honest.communicate()[1].decode()[-2000:]}")
+        memory.before = memory.highest = memory.now()
+        outcome = _flood(name, seconds, target, memory)
+        found = json.loads(honest.communicate(timeout=_PATIENCE)[0])
+    finally:
+        honest.kill()
+        honest.wait()
+    after = _settled(memory, flood.bars.memory_left, flood.bars.settle)
+    calls = {sort: Calls(each["seconds"], each["errors"]) for sort, each in found.items()}
+    return Observation(
+        honest=calls,
+        memory_before=memory.before,
+        memory_highest=memory.highest,
+        memory_after=after,
+        longest_hold=target.longest_hold(),
+        # The one before the flood, too.
+        writes_sent=len(calls["write"].seconds) + 1,
+        writes_recorded=target.writes_in_audit() if flood.counts_writes else None,
+        is_alive=memory.now() > 0,
+        flood=outcome,
+    )
+
+
+def _flood(name: str, seconds: float, target: Target, memory: Memory) -> dict[str, int]:
+    end = time.monotonic() + seconds + _PATIENCE
+    flooding = _process("attack.floods", name, str(seconds), target.as_json())
+    try:
+        while flooding.poll() is None:
+            memory.look()
+            if time.monotonic() > end:
+                raise RuntimeError(f"the flood {name} did not end")
+            time.sleep(_SAMPLE)
+        out, errors = flooding.communicate()
+    finally:
+        flooding.kill()
+        flooding.wait()
+    if flooding.returncode:
+        raise RuntimeError(f"the flood {name} broke off: {errors.decode()[-2000:]}")
+    outcome: dict[str, int] = json.loads(out)
+    return outcome
+
+
+def _settled(memory: Memory, left: int, settle: float) -> int:
+    """The memory once it is back, or after the time that it has for that."""
+    end = time.monotonic() + settle
+    while memory.now() > memory.before + left and time.monotonic() < end:
+        time.sleep(_SAMPLE)
+    return memory.now()
+
+
+def _process(module: str, *arguments: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-m", module, *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "GRPC_VERBOSITY": "NONE"},
+    )
