@@ -72,7 +72,7 @@ def _observe(name: str, flood: Flood, target: Target, seconds: float) -> Observa
             raise RuntimeError(f"the honest client did not start: {honest.communicate()[1].decode()[-2000:]}")
         memory.before = memory.highest = memory.now()
         outcome = _flood(name, seconds, target, memory)
-        found = json.loads(honest.communicate(timeout=_PATIENCE)[0])
+        found = _report(honest, "the honest client", _PATIENCE)
     finally:
         honest.kill()
         honest.wait()
@@ -101,14 +101,19 @@ def _flood(name: str, seconds: float, target: Target, memory: Memory) -> dict[st
             if time.monotonic() > end:
                 raise RuntimeError(f"the flood {name} did not end")
             time.sleep(_SAMPLE)
-        out, errors = flooding.communicate()
+        outcome: dict[str, int] = _report(flooding, f"the flood {name}", _PATIENCE)
     finally:
         flooding.kill()
         flooding.wait()
-    if flooding.returncode:
-        raise RuntimeError(f"the flood {name} broke off: {errors.decode()[-2000:]}")
-    outcome: dict[str, int] = json.loads(out)
     return outcome
+
+
+def _report(process: subprocess.Popen[bytes], who: str, seconds: float) -> Any:
+    """What a process printed last; ends its input."""
+    out, errors = process.communicate(timeout=seconds)
+    if process.returncode:
+        raise RuntimeError(f"{who} broke off with {process.returncode}: {errors.decode(errors='replace')[-2000:]}")
+    return json.loads(out)
 
 
 def _settled(memory: Memory, left: int, settle: float) -> int:

@@ -99,13 +99,10 @@ async def waiting(target: Target, seconds: float) -> Counter[str]:
     """10,000 calls at once on ten connections, without a key (M1)."""
     outcome: Counter[str] = Counter()
     async with contextlib.AsyncExitStack() as stack:
-        await stack.enter_async_context(deadline(seconds))
-        group = await stack.enter_async_context(asyncio.TaskGroup())
-        for number in range(10):
-            opened = await stack.enter_async_context(channel(target, name=f"waiting{number}"))
-            open_session = raw_unary(opened, OPEN_SESSION)
-            for _ in range(1000):
-                group.create_task(attempt(outcome, open_session(b"", timeout=seconds)))
+        channels = [await stack.enter_async_context(channel(target, name=f"waiting{number}")) for number in range(10)]
+        async with deadline(seconds), asyncio.TaskGroup() as group:
+            for opened in channels * 1000:
+                group.create_task(attempt(outcome, raw_unary(opened, OPEN_SESSION)(b"", timeout=seconds)))
     return outcome
 
 
@@ -139,10 +136,8 @@ async def watches(target: Target, seconds: float) -> Counter[str]:
             outcome[error.code().name] += 1
 
     async with contextlib.AsyncExitStack() as stack:
-        await stack.enter_async_context(deadline(seconds))
-        group = await stack.enter_async_context(asyncio.TaskGroup())
-        for number in range(8):
-            opened = await stack.enter_async_context(channel(target, name=f"watches{number}"))
-            for _ in range(800):
+        channels = [await stack.enter_async_context(channel(target, name=f"watches{number}")) for number in range(8)]
+        async with deadline(seconds), asyncio.TaskGroup() as group:
+            for opened in channels * 800:
                 group.create_task(watch(opened))
     return outcome
