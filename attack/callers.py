@@ -17,6 +17,7 @@ from attack.wire import GALAXY, INVOKE, INVOKE_STREAM, attempt, bearer, channel,
 from mxgateway import ClientOptions, GatewayClient, MxGatewayError, Session
 from mxgateway.generated import galaxy_repository_pb2 as gpb
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
+from mxgateway_contract.varints import varint
 
 MIB = 2**20
 
@@ -34,16 +35,13 @@ async def session_of(target: Target, key: str = FLOODER) -> AsyncIterator[Sessio
 
 def empty_fields(number: int, size: int) -> bytes:
     """A field of messages or texts, empty and as often as fits into so many bytes."""
-    return bytes((number << 3 | 2, 0)) * (size // 2)
+    one = varint(number << 3 | 2) + b"\0"
+    return one * (size // len(one))
 
 
 def wrapped(number: int, inner: bytes) -> bytes:
     """Bytes as the field of this number."""
-    length, out = len(inner), bytearray((number << 3 | 2,))
-    while length >= 128:
-        out.append(length & 127 | 128)
-        length >>= 7
-    return bytes((*out, length)) + inner
+    return varint(number << 3 | 2) + varint(len(inner)) + inner
 
 
 async def batch(target: Target, seconds: float) -> Counter[str]:

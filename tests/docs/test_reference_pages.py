@@ -74,7 +74,7 @@ def test_the_page_of_past_defects_has_all_50() -> None:
 
 def test_every_test_that_the_documentation_names_is_there() -> None:
     named: set[str] = set()
-    for page in ("findings.md", "past-defects.md", "compatibility.md"):
+    for page in ("findings.md", "past-defects.md", "compatibility.md", "security.md"):
         for line in (DOCS / page).read_text(encoding="utf-8").splitlines():
             found = TEST_ID.findall(line)
             assert found or not re.match(r"\| \d+ \|", line) or "later" in line, f"{page}: no test in {line}"
@@ -92,3 +92,19 @@ def test_every_page_is_in_the_navigation() -> None:
     config = yaml.safe_load((ROOT / "mkdocs.yml").read_text(encoding="utf-8"))
     listed = set(re.findall(r"[\w/-]+\.md", yaml.safe_dump(config["nav"])))
     assert {path.relative_to(DOCS).as_posix() for path in DOCS.rglob("*.md")} == listed
+
+
+def test_each_line_of_the_security_page_names_its_place_and_its_test() -> None:
+    """What is defended is true because a test holds it, and where it is done exists."""
+    defended = (DOCS / "security.md").read_text(encoding="utf-8").partition("## What is defended")[2]
+    rows = re.findall(r"^\| (.+?) \| (.+?) \| (.+?) \|$", defended.partition("## What is not defended")[0], re.MULTILINE)
+    rows = [row for row in rows if row[0] not in ("what", "---")]
+    assert len(rows) >= 25
+    for what, where, held in rows:
+        assert TEST_ID.findall(held), f"no test holds: {what}"
+        for path in re.findall(r"`([\w/]+(?:\.py|/))`", where):
+            assert (ROOT / "src" / path).exists() or (ROOT / "src" / "mxgateway_server" / path).exists(), path
+
+
+def test_the_security_policy_leads_to_the_page() -> None:
+    assert "(docs/security.md)" in (ROOT / "SECURITY.md").read_text(encoding="utf-8")
