@@ -97,7 +97,9 @@ def test_every_page_is_in_the_navigation() -> None:
 def test_each_line_of_the_security_page_names_its_place_and_its_test() -> None:
     """What is defended is true because a test holds it, and where it is done exists."""
     defended = (DOCS / "security.md").read_text(encoding="utf-8").partition("## What is defended")[2]
-    rows = re.findall(r"^\| (.+?) \| (.+?) \| (.+?) \|$", defended.partition("## What is not defended")[0], re.MULTILINE)
+    rows = re.findall(
+        r"^\| (.+?) \| (.+?) \| (.+?) \|$", defended.partition("## What is not defended")[0], re.MULTILINE
+    )
     rows = [row for row in rows if row[0] not in ("what", "---")]
     assert len(rows) >= 25
     for what, where, held in rows:
