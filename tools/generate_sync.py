@@ -35,6 +35,11 @@ FACES = GENERATED.keys() | BY_HAND.keys()
 ON_LOOP = {"connection_state"}
 """Properties that ask gRPC, which only the loop's thread may do."""
 WORDS = (
+    (
+        "await it, or use it with `async with`, which closes the client at the end",
+        "use it with `with`, which closes it",
+    ),
+    ("await it, or use it with `async with`", "use it with `with`"),
     ("async with await ", "with "),
     ("async with", "with"),
     ("async for", "for"),
@@ -163,6 +168,10 @@ def _method(owner: str, node: ast.FunctionDef | ast.AsyncFunctionDef) -> str:
     if node.returns is None:
         raise UnsupportedError(f"{owner}.{node.name} has no return annotation")
     returned = ast.unparse(node.returns)
+    is_async = isinstance(node, ast.AsyncFunctionDef)
+    if returned.startswith("Opening["):
+        # A plain function whose result is awaited.
+        is_async, returned = True, returned[len("Opening[") : -1]
     head = f"def {node.name}({_parameters(node)}) -> {{}}:\n    {_doc(owner, node)}\n"
     call = f"self._async.{node.name}({_arguments(node)})"
     if decorators == ["property"]:
@@ -181,7 +190,6 @@ def _method(owner: str, node: ast.FunctionDef | ast.AsyncFunctionDef) -> str:
         return head.format(returned.removeprefix("Async")) + f"    return BlockingIterator(lambda: {call})\n"
     if "Async" in returned or "Awaitable" in returned or "Coroutine" in returned:
         raise UnsupportedError(f"{owner}.{node.name} returns {returned}")
-    is_async = isinstance(node, ast.AsyncFunctionDef)
     run = f"self._{'run' if is_async else 'call'}(lambda: {call})"
     if returned == "None":
         return head.format(returned) + f"    {run}\n"

@@ -151,6 +151,7 @@ class Connection:
                 error,
                 f"cannot reach {self.options.endpoint}" + (" without TLS" if self.options.plaintext else ""),
                 secrets=(self.options.api_key,),
+                without_tls=self.options.plaintext,
             )
         return MxGatewayConnectionError(f"cannot reach {self.options.endpoint}")
 

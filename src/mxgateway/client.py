@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from datetime import timedelta
-from typing import Any
+from typing import Any, Unpack
 
 from google.protobuf.duration_pb2 import Duration
 
@@ -16,7 +16,8 @@ from mxgateway.confirmed_write import WriteOutcome
 from mxgateway.correlation import next_correlation_id
 from mxgateway.errors import MxGatewayError
 from mxgateway.kept_session import KeptSession
-from mxgateway.options import ClientOptions, merge_options
+from mxgateway.opening import Opening
+from mxgateway.options import ClientOptions, ClientSettings, merge_options
 from mxgateway.readings import Readings
 from mxgateway.replies import check_mxaccess, check_versions
 from mxgateway.session import Session
@@ -31,7 +32,7 @@ from mxgateway_contract.generated.mxaccess_gateway_pb2_grpc import MxAccessGatew
 class GatewayClient:
     """A connection to a gateway; sessions are opened on it.
 
-    Use `async with await GatewayClient.connect(...) as client:`. One client serves any number of sessions and tasks of
+    Use `async with GatewayClient.connect(...) as client:`. One client serves any number of sessions and tasks of
     one event loop.
     """
 
@@ -48,8 +49,10 @@ class GatewayClient:
         self._kept: KeptSession | None = None
 
     @classmethod
-    async def connect(cls, options: ClientOptions | None = None, *, stub: Any = None, **settings: Any) -> GatewayClient:
-        """Connects to a gateway.
+    def connect(
+        cls, options: ClientOptions | None = None, *, stub: Any = None, **settings: Unpack[ClientSettings]
+    ) -> Opening[GatewayClient]:
+        """Connects to a gateway: await it, or use it with `async with`, which closes the client at the end.
 
         Args:
             options: all options as one object, or
@@ -63,6 +66,10 @@ class GatewayClient:
             MxGatewayConnectionError: the gateway cannot be reached, or its certificate is not trusted.
             MxGatewayTimeoutError: no answer within `connect_timeout`.
         """
+        return Opening(cls._connected(options, stub, settings))
+
+    @classmethod
+    async def _connected(cls, options: ClientOptions | None, stub: Any, settings: ClientSettings) -> GatewayClient:
         client = cls(merge_options(options, settings), stub=stub)
         try:
             await client._connection.ready()
@@ -90,7 +97,7 @@ class GatewayClient:
 
     # ----------------------------------------------------------------------------------------------------- sessions
 
-    async def open_session(
+    def open_session(
         self,
         *,
         client_session_name: str = "",
@@ -100,8 +107,8 @@ class GatewayClient:
         backpressure_policy: pb.BackpressurePolicy.ValueType = pb.BACKPRESSURE_POLICY_UNSPECIFIED,
         keep_when_disconnected: bool = False,
         correlation_id: str = "",
-    ) -> Session:
-        """Opens a session, that is a worker process of one's own.
+    ) -> Opening[Session]:
+        """Opens a session, that is a worker process of one's own: await it, or use it with `async with`.
 
         Args:
             client_session_name: a name for the gateway's logs and dashboard.
@@ -131,6 +138,9 @@ class GatewayClient:
                 command_timeout if isinstance(command_timeout, timedelta) else timedelta(seconds=command_timeout)
             )
             request.command_timeout.CopyFrom(limit)
+        return Opening(self._opened_session(request))
+
+    async def _opened_session(self, request: pb.OpenSessionRequest) -> Session:
         reply = await self._calls.open_session(request)
         try:
             check_versions(reply)
@@ -141,7 +151,7 @@ class GatewayClient:
             except MxGatewayError as failure:
                 error.add_note(f"closing the session failed too: {failure}")
             raise
-        return Session(self._calls, reply, backpressure_policy)
+        return Session(self._calls, reply, request.backpressure_policy)
 
     def attach_session(self, session_id: str, *, capabilities: tuple[str, ...] = ()) -> Session:
         """A Session object for a session that is open already, for example from another process of the same key.

@@ -39,7 +39,8 @@ class MxGatewayError(Exception):
         grpc_code: the gRPC status code of a failed call, else None.
         retryable: whether the same call may be sent again by hand. Never true for what may have changed the plant.
         retry_after: seconds that the gateway asks to wait before that (google.rpc.RetryInfo), or None.
-        reason: machine-readable cause from google.rpc.ErrorInfo, or empty.
+        reason: machine-readable cause: the gateway's (google.rpc.ErrorInfo), or for a connection that could not be made
+            what is known of it, for example CONNECTION_REFUSED or CERTIFICATE_EXPIRED; else empty.
     """
 
     retryable_by_class = False

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable
 from datetime import datetime
-from typing import Any
+from typing import Any, Unpack
 
 from google.protobuf.wrappers_pb2 import Int32Value
 
 from mxgateway.browse import BrowseNode
 from mxgateway.channel import Connection, ConnectionState, ServerStream
 from mxgateway.errors import MxGatewayProtocolError
-from mxgateway.options import ClientOptions, merge_options
+from mxgateway.opening import Opening
+from mxgateway.options import ClientOptions, ClientSettings, merge_options
 from mxgateway.received_values import datetime_of
 from mxgateway.results import GalaxyObjects
 from mxgateway.values import to_timestamp
@@ -22,7 +23,7 @@ from mxgateway_contract.generated.galaxy_repository_pb2_grpc import GalaxyReposi
 class GalaxyRepositoryClient:
     """Read-only browse of a Galaxy through the gateway. All calls need the scope `metadata:read`.
 
-    Use `async with await GalaxyRepositoryClient.connect(...) as galaxy:`.
+    Use `async with GalaxyRepositoryClient.connect(...) as galaxy:`.
     """
 
     def __init__(self, options: ClientOptions, *, stub: Any = None) -> None:
@@ -30,10 +31,16 @@ class GalaxyRepositoryClient:
         self._connection = Connection(options, GalaxyRepositoryStub, stub=stub)
 
     @classmethod
-    async def connect(
-        cls, options: ClientOptions | None = None, *, stub: Any = None, **settings: Any
+    def connect(
+        cls, options: ClientOptions | None = None, *, stub: Any = None, **settings: Unpack[ClientSettings]
+    ) -> Opening[GalaxyRepositoryClient]:
+        """Connects to a gateway; the same arguments, uses and errors as `GatewayClient.connect`."""
+        return Opening(cls._connected(options, stub, settings))
+
+    @classmethod
+    async def _connected(
+        cls, options: ClientOptions | None, stub: Any, settings: ClientSettings
     ) -> GalaxyRepositoryClient:
-        """Connects to a gateway; the same arguments and errors as `GatewayClient.connect`."""
         client = cls(merge_options(options, settings), stub=stub)
         try:
             await client._connection.ready()

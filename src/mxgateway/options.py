@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TypedDict
 
 from mxgateway.auth import check_api_key
 from mxgateway_contract.constants import MAX_MESSAGE_BYTES
@@ -87,6 +87,24 @@ class ClientOptions:
                 raise ValueError(f"{name} is {number}, but needs to be positive")
 
 
+class ClientSettings(TypedDict, total=False):
+    """The fields of ClientOptions as keywords of `connect`."""
+
+    endpoint: str
+    api_key: str | None
+    plaintext: bool
+    ca_file: str | os.PathLike[str] | None
+    server_name_override: str | None
+    connect_timeout: float | None
+    call_timeout: float | None
+    stream_timeout: float | None
+    shutdown_timeout: float
+    max_message_bytes: int
+    keepalive_time: float | None
+    keepalive_timeout: float
+    retry: RetryPolicy | None
+
+
 def check_endpoint(endpoint: str) -> None:
     """Refuses what is no `host:port`.
 
@@ -102,7 +120,7 @@ def check_endpoint(endpoint: str) -> None:
         raise ValueError(f"endpoint {endpoint!r} has no port between 1 and 65535")
 
 
-def merge_options(options: ClientOptions | None, settings: dict[str, Any]) -> ClientOptions:
+def merge_options(options: ClientOptions | None, settings: ClientSettings) -> ClientOptions:
     """The options of a connect call: one object, or its fields as keywords.
 
     Raises:

@@ -48,6 +48,17 @@ def status_text(status: pb.MxStatusProxy) -> str:
     return f"{text} ({meaning})" if meaning else text
 
 
+_NO_USER = "the server handle holds no authenticated user; call authenticate_user with it first"
+_MEANINGS = {
+    ("AuthenticateUser", hresults.E_INVALIDARG): (
+        "the user's name or password is wrong, or this Galaxy has no such user"
+    ),
+    ("WriteSecured", hresults.E_SECURED_WRITE_REFUSED): _NO_USER,
+    ("WriteSecured2", hresults.E_SECURED_WRITE_REFUSED): _NO_USER,
+}
+"""What an HRESULT of a method means to its caller, where the number alone does not say it."""
+
+
 def check_protocol(reply: Any, what: str, correlation_id: str = "") -> None:
     """Raises when the gateway says that it could not do what was asked. A failure of MXAccess passes.
 
@@ -94,6 +105,9 @@ def check_mxaccess(reply: pb.MxCommandReply, what: str) -> None:
         parts.append(f"HRESULT {hresults.text(hresult)}")
     parts.extend(status_text(status) for status in failed)
     text = reply.diagnostic_message or reply.protocol_status.message
+    if hresult is not None:
+        # COM alone gives a number; what it means here is known.
+        text = _MEANINGS.get((what, hresult), "" if text == hresults.text(hresult) else text)
     raise MxAccessError(
         ", ".join(parts) + (f": {text}" if text else ""),
         raw_reply=reply,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 import grpc
 
@@ -61,33 +61,64 @@ _OF_GALAXY: dict[grpc.StatusCode, type[MxGatewayError]] = {grpc.StatusCode.NOT_F
 # What gRPC says on either side of the line.
 _TOO_LARGE = "larger than max"
 
+
+class _Hint(NamedTuple):
+    """What a text of gRPC's means: a machine-readable reason where the gateway sent none, and what to do."""
+
+    sign: str
+    reason: str
+    remedy: str
+
+
 _HINTS = (
-    (
+    _Hint(
         "certificate has expired",
+        "CERTIFICATE_EXPIRED",
         "the gateway's certificate has ended, or this machine's clock is wrong: compare the date here and on the "
         "gateway's machine; there, mxgateway cert show tells the end",
     ),
-    (
+    _Hint(
         "certificate is not yet valid",
+        "CERTIFICATE_NOT_YET_VALID",
         "this machine's clock is behind, or the gateway's was ahead when it made its certificate: compare the date "
         "here and on the gateway's machine",
     ),
-    (
+    _Hint(
         "CERTIFICATE_VERIFY_FAILED",
+        "CERTIFICATE_NOT_TRUSTED",
         "ca_file (--ca-file) has to be the authority that signed this gateway's certificate: its own gateway-ca.pem, "
         "which mxgateway cert show names, or your company's",
     ),
-    (
+    _Hint(
         "WRONG_VERSION_NUMBER",
+        "NOT_TLS",
         "the port does not speak TLS; ask for plaintext by name (plaintext=True, --plaintext)",
     ),
-    (
+    _Hint(
         _TOO_LARGE,
+        "MESSAGE_TOO_LARGE",
         "the limit of a message: ask for less at once, or raise max_message_bytes here and in the gateway",
     ),
-    ("Connection refused", "nothing listens there; is the gateway running, and is this its port?"),
-    ("Hostname Verification", "the certificate is for another name; use that name or server_name_override"),
-    ("Peer name", "the certificate is for another name; use that name or server_name_override"),
+    _Hint(
+        "Connection refused",
+        "CONNECTION_REFUSED",
+        "nothing listens there; is the gateway running, and is this its port?",
+    ),
+    _Hint(
+        "Hostname Verification",
+        "CERTIFICATE_FOR_ANOTHER_NAME",
+        "the certificate is for another name; use that name or server_name_override",
+    ),
+    _Hint(
+        "Peer name",
+        "CERTIFICATE_FOR_ANOTHER_NAME",
+        "the certificate is for another name; use that name or server_name_override",
+    ),
+)
+_MAYBE_TLS = _Hint(
+    "Socket closed",
+    "TLS_EXPECTED",
+    "the port may speak TLS: leave out plaintext (--plaintext) and give ca_file (--ca-file)",
 )
 
 
@@ -102,6 +133,7 @@ def map_rpc_error(
     sessions: bool = True,
     correlation_id: str = "",
     secrets: Iterable[str | None] = (),
+    without_tls: bool = False,
 ) -> MxGatewayError:
     """The error of this library for a failed gRPC call.
 
@@ -111,6 +143,7 @@ def map_rpc_error(
         sessions: whether NOT_FOUND and FAILED_PRECONDITION speak of a session (gateway service) or not (Galaxy).
         correlation_id: id that the call was sent with.
         secrets: texts to keep out of the message.
+        without_tls: whether the connection was tried in plaintext.
     """
     code = _attribute(error, "code") or grpc.StatusCode.UNKNOWN
     details = redact(str(_attribute(error, "details") or ""), *secrets)
@@ -118,7 +151,8 @@ def map_rpc_error(
     kind = _kind(code, reason, sessions)
     if code is grpc.StatusCode.INTERNAL and details.startswith(_CONNECTION_GONE):
         kind = MxGatewayConnectionError
-    text = f"{what}: {code.name}" + hint(details) + (f": {details}" if details else "")
+    hint = _hint(details, without_tls)
+    text = f"{what}: {code.name}" + (f" ({hint.remedy})" if hint else "") + (f": {details}" if details else "")
     if code is grpc.StatusCode.UNAUTHENTICATED:
         text += f" ({_KEY_REFUSED if any(secrets) else _NO_KEY})"
     # Too large once is too large always.
@@ -129,7 +163,7 @@ def map_rpc_error(
         grpc_code=code,
         retryable=retryable,
         retry_after=retry_after,
-        reason=reason,
+        reason=reason or (hint.reason if hint else ""),
     )
 
 
@@ -140,9 +174,10 @@ def _kind(code: grpc.StatusCode, reason: str, sessions: bool) -> type[MxGatewayE
     return _BY_REASON.get(reason) or _BY_CODE.get(code) or by_service.get(code) or MxGatewayTransportError
 
 
-def hint(details: str) -> str:
-    """What to do about a connection that could not be made, as an addition to the text; empty when nothing is known."""
-    return next((f" ({remedy})" for sign, remedy in _HINTS if sign.lower() in details.lower()), "")
+def _hint(details: str, without_tls: bool) -> _Hint | None:
+    """What is known about a failure that did not come from the gateway's own code."""
+    hints = (*_HINTS, _MAYBE_TLS) if without_tls else _HINTS
+    return next((hint for hint in hints if hint.sign.lower() in details.lower()), None)
 
 
 def _attribute(error: grpc.RpcError, name: str) -> Any:

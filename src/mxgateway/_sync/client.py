@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import timedelta
-from typing import Any
+from typing import Any, Unpack
 
 from mxgateway import client as aio
 from mxgateway._sync.facade import ConnectionFacade
@@ -17,7 +17,7 @@ from mxgateway.change_queue import OverflowPolicy
 from mxgateway.channel import ConnectionState
 from mxgateway.command_stream import CommandStream
 from mxgateway.confirmed_write import WriteOutcome
-from mxgateway.options import ClientOptions
+from mxgateway.options import ClientOptions, ClientSettings
 from mxgateway.readings import Readings
 from mxgateway.subscription import ChangeHandler
 from mxgateway.values import MxPython
@@ -42,8 +42,10 @@ class GatewayClient(ConnectionFacade[aio.GatewayClient]):
         self._open(make)
 
     @classmethod
-    def connect(cls, options: ClientOptions | None = None, *, stub: Any = None, **settings: Any) -> GatewayClient:
-        """Connects to a gateway.
+    def connect(
+        cls, options: ClientOptions | None = None, *, stub: Any = None, **settings: Unpack[ClientSettings]
+    ) -> GatewayClient:
+        """Connects to a gateway: use it with `with`, which closes it.
 
         The blocking form of `mxgateway.GatewayClient.connect`, see there.
         """
@@ -85,7 +87,7 @@ class GatewayClient(ConnectionFacade[aio.GatewayClient]):
         keep_when_disconnected: bool = False,
         correlation_id: str = "",
     ) -> Session:
-        """Opens a session, that is a worker process of one's own.
+        """Opens a session, that is a worker process of one's own: use it with `with`.
 
         The blocking form of `mxgateway.GatewayClient.open_session`, see there.
         """

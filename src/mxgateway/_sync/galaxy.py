@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
-from typing import Any
+from typing import Any, Unpack
 
 from mxgateway import galaxy as aio
 from mxgateway._sync.browse import BrowseNode
 from mxgateway._sync.facade import ConnectionFacade
 from mxgateway._sync.streams import BlockingIterator, ServerStream
 from mxgateway.channel import ConnectionState
-from mxgateway.options import ClientOptions
+from mxgateway.options import ClientOptions, ClientSettings
 from mxgateway_contract.generated import galaxy_repository_pb2 as galaxy_pb
 
 
@@ -37,9 +37,9 @@ class GalaxyRepositoryClient(ConnectionFacade[aio.GalaxyRepositoryClient]):
 
     @classmethod
     def connect(
-        cls, options: ClientOptions | None = None, *, stub: Any = None, **settings: Any
+        cls, options: ClientOptions | None = None, *, stub: Any = None, **settings: Unpack[ClientSettings]
     ) -> GalaxyRepositoryClient:
-        """Connects to a gateway; the same arguments and errors as `GatewayClient.connect`.
+        """Connects to a gateway; the same arguments, uses and errors as `GatewayClient.connect`.
 
         The blocking form of `mxgateway.GalaxyRepositoryClient.connect`, see there.
         """

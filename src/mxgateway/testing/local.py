@@ -11,11 +11,12 @@ import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from mxgateway.client import GatewayClient
 from mxgateway.galaxy import GalaxyRepositoryClient
-from mxgateway.options import ClientOptions
+from mxgateway.opening import Opening
+from mxgateway.options import ClientOptions, ClientSettings
 from mxgateway.testing.plant import LocalPlant
 from mxgateway_contract.commands import Scope
 from mxgateway_contract.redaction import redact
@@ -139,19 +140,19 @@ class LocalGateway:
         """What the gateway has logged so far."""
         return _tail(self.state_dir / _LOG, 1_000_000)
 
-    def options(self, **settings: Any) -> ClientOptions:
+    def options(self, **settings: Unpack[ClientSettings]) -> ClientOptions:
         """Options of a client of this gateway; `settings` replaces single fields."""
-        return ClientOptions(
-            **{"endpoint": self.endpoint, "api_key": self.api_key, "ca_file": self.ca_file, **settings}
-        )
+        defaults: ClientSettings = {"endpoint": self.endpoint, "api_key": self.api_key, "ca_file": self.ca_file}
+        defaults.update(settings)
+        return ClientOptions(**defaults)
 
-    async def connect(self, **settings: Any) -> GatewayClient:
-        """A client of this gateway: `async with await gateway.connect() as client:`."""
-        return await GatewayClient.connect(self.options(**settings))
+    def connect(self, **settings: Unpack[ClientSettings]) -> Opening[GatewayClient]:
+        """A client of this gateway: `async with gateway.connect() as client:`."""
+        return GatewayClient.connect(self.options(**settings))
 
-    async def connect_galaxy(self, **settings: Any) -> GalaxyRepositoryClient:
+    def connect_galaxy(self, **settings: Unpack[ClientSettings]) -> Opening[GalaxyRepositoryClient]:
         """A Galaxy client of this gateway."""
-        return await GalaxyRepositoryClient.connect(self.options(**settings))
+        return GalaxyRepositoryClient.connect(self.options(**settings))
 
     async def stop(self, timeout: float = 20.0) -> int:
         """Stops the gateway in order and returns its exit code. Idempotent; leaving `run` does it too."""

@@ -18,5 +18,7 @@ async def mistakes(client: GatewayClient, session: Session, blocking: sync.Sessi
     print(blocking.read_bulk(1, ["A.B"])[0].no_such_name)  # type: ignore
     await blocking.ping()  # type: ignore
     pb.MxCommand(no_such_field=1)  # type: ignore
-    async with client.open_session():  # type: ignore
-        pass
+    await GatewayClient.connect(endpoint="localhost:5001", cafile="gateway-ca.pem")  # type: ignore
+    await client.open_session(name="misspelt")  # type: ignore
+    async with client.open_session() as opened:
+        print(opened.no_such_name)  # type: ignore

@@ -10,7 +10,7 @@ import grpc.aio
 import pytest
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.rpc import error_details_pb2, status_pb2
-from tests.support.fake_gateway import Abort, FakeGateway
+from tests.support.fake_gateway import Abort, FakeGateway, failed
 
 import mxgateway
 from mxgateway import (
@@ -30,6 +30,7 @@ from mxgateway import (
     MxGatewayWorkerError,
     Session,
 )
+from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway.rpc_errors import map_rpc_error
 
 SECRET = "mxgw_id_sentinelsecret"
@@ -191,3 +192,54 @@ def test_the_remedy_stands_before_what_the_libraries_say(details: str, remedy: s
     )
     text = str(map_rpc_error(failure, "connect"))
     assert 0 < text.index(remedy) < text.index(details)
+
+
+@pytest.mark.parametrize(
+    ("method", "hresult", "text"),
+    [
+        ("authenticate_user", -2147024809, "name or password is wrong"),
+        ("write_secured", -2147467231, "holds no authenticated user"),
+    ],
+)
+async def test_what_a_number_of_com_means_to_the_caller(
+    gateway: FakeGateway, session: Session, method: str, hresult: int, text: str
+) -> None:
+    """Where the HRESULT alone says nothing the text does, and it is not told twice."""
+    number = f"0x{hresult & 0xFFFFFFFF:08X}"
+    gateway.answer(
+        method,
+        pb.MxCommandReply(protocol_status=failed(pb.PROTOCOL_STATUS_CODE_MXACCESS_FAILURE, number), hresult=hresult),
+    )
+    call = (
+        session.authenticate_user(1, "a", "b")
+        if method == "authenticate_user"
+        else session.write_secured(1, 1, 1, 1, 5)
+    )
+    with pytest.raises(MxAccessError, match=text) as caught:
+        await call
+    assert str(caught.value).count(number) == 1
+
+
+@pytest.mark.parametrize(
+    ("details", "without_tls", "reason"),
+    [
+        ("Socket closed", True, "TLS_EXPECTED"),
+        ("Socket closed", False, ""),
+        ("connect: Connection refused (111)", True, "CONNECTION_REFUSED"),
+        ("Ssl handshake failed: CERTIFICATE_VERIFY_FAILED: certificate has expired", False, "CERTIFICATE_EXPIRED"),
+        ("CLIENT: Sent message larger than max (2 vs. 1)", False, "MESSAGE_TOO_LARGE"),
+    ],
+)
+def test_a_connection_that_cannot_be_made_has_a_reason(details: str, without_tls: bool, reason: str) -> None:
+    """For programs, beside the remedy for people, which comes first."""
+
+    class Failure(grpc.RpcError):
+        def code(self) -> grpc.StatusCode:
+            return grpc.StatusCode.UNAVAILABLE
+
+        def details(self) -> str:
+            return details
+
+    error = map_rpc_error(Failure(), "cannot reach x", without_tls=without_tls)
+    assert error.reason == reason
+    assert str(error).startswith("cannot reach x: UNAVAILABLE (") == bool(reason)
