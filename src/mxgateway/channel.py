@@ -24,12 +24,10 @@ from mxgateway.errors import (
 )
 from mxgateway.options import ClientOptions
 from mxgateway.rpc_errors import map_rpc_error
+from mxgateway_contract.constants import ENVELOPE_BYTES
 
 ReplyT = TypeVar("ReplyT")
 MessageT = TypeVar("MessageT")
-
-ENVELOPE_BYTES = 512
-"""Room within the limit of a message for what is put around a command."""
 
 _HEALTH_CHECK = "/grpc.health.v1.Health/Check"
 

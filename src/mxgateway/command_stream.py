@@ -15,10 +15,11 @@ from typing import Any
 import grpc
 import grpc.aio
 
-from mxgateway.channel import ENVELOPE_BYTES, Connection
+from mxgateway.channel import Connection
 from mxgateway.errors import MxGatewayError, MxGatewaySessionError, MxGatewayTimeoutError, MxGatewayTransportError
 from mxgateway.owned_task import OwnedTask
 from mxgateway_contract.commands import method_name
+from mxgateway_contract.constants import ENVELOPE_BYTES
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 
 WINDOW = 100

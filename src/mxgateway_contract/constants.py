@@ -14,6 +14,9 @@ MAX_BULK_ITEMS = 1000
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 """Longest gRPC message in bytes; gateway and clients use the same limit."""
 
+ENVELOPE_BYTES = 512
+"""Most bytes that surround one command or one reply in its message."""
+
 MAX_AGGREGATE_EVENTS = 10_000
 """Most events that a command collects before it prints them as one document."""
 

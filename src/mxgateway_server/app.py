@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
+from mxgateway_contract.constants import ENVELOPE_BYTES
 from mxgateway_protocol.clock import Clock, SystemClock
 from mxgateway_server import __version__, wiring
 from mxgateway_server.access.audit import AuditLog
@@ -177,6 +178,7 @@ class Gateway:
             max_timeout=settings.sessions.max_command_timeout_seconds,
             audits_writes=settings.authentication.audit_writes,
             completes_array_names=settings.galaxy.complete_array_names,
+            max_reply_bytes=settings.protocol.max_grpc_message_bytes - ENVELOPE_BYTES,
         )
         servicer = GatewayServicer(
             sessions,

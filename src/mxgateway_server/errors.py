@@ -17,7 +17,7 @@ GatewayError
     EventError
         EventQueueOverflowError, SequenceUnknownError
     CommandError
-        CommandTimeoutError, CommandCanceledError, PendingLimitError
+        CommandTimeoutError, CommandCanceledError, PendingLimitError, MessageLimitError
     WorkerError
         WorkerStartError
             WorkerLaunchError, WorkerNeverReadyError, WorkerNonceError, WorkerVersionError, WorkerEarlyExitError,
@@ -257,6 +257,14 @@ class PendingLimitError(CommandError):
     grpc_status = "RESOURCE_EXHAUSTED"
     protocol_code = pb.PROTOCOL_STATUS_CODE_RESOURCE_EXHAUSTED
     reason = "PENDING_COMMAND_LIMIT"
+
+
+class MessageLimitError(CommandError):
+    """A command or its reply is longer than a message may be; the text names the limit."""
+
+    grpc_status = "RESOURCE_EXHAUSTED"
+    protocol_code = pb.PROTOCOL_STATUS_CODE_RESOURCE_EXHAUSTED
+    reason = "MESSAGE_LIMIT"
 
 
 class WorkerError(GatewayError):

@@ -87,7 +87,10 @@ def worker_plan(settings: Settings, place: GalaxyPlace) -> WorkerPlan:
             "worker.backend = simulator needs a Galaxy in an SQLite file: set galaxy.connection_string"
             " (--galaxy) to one, or worker.backend_options.galaxy"
         )
+    # What a worker sends has to fit into what goes on to the caller.
+    max_frame_bytes = min(worker.max_message_bytes, settings.protocol.max_grpc_message_bytes)
     arguments = {
+        "--max-frame-bytes": max_frame_bytes,
         "--event-queue-capacity": settings.events.queue_capacity,
         "--heartbeat-interval": worker.heartbeat_interval_seconds,
         "--heartbeat-grace": worker.heartbeat_grace_seconds,
@@ -105,7 +108,7 @@ def worker_plan(settings: Settings, place: GalaxyPlace) -> WorkerPlan:
         other_options=options,
         arguments=(*(part for name, value in arguments.items() for part in (name, str(value))), *flags),
         working_directory=worker.working_directory,
-        max_frame_bytes=worker.max_message_bytes,
+        max_frame_bytes=max_frame_bytes,
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from mxgateway_contract.constants import WORKER_PROTOCOL_VERSION
-from mxgateway_protocol.contract import EVENT_QUEUE_CAPACITY, NONCE_VARIABLE, WorkerExit
+from mxgateway_protocol.contract import EVENT_QUEUE_CAPACITY, MAX_FRAME_BYTES, NONCE_VARIABLE, WorkerExit
 from mxgateway_worker.backends import BACKENDS
 from mxgateway_worker.event_queue import Policy
 
@@ -27,6 +27,7 @@ class WorkerSettings:
     stuck_ceiling: float = 75.0
     shutdown_grace: float = 10.0
     read_timeout: float = 5.0
+    max_frame_bytes: int = MAX_FRAME_BYTES
     allow_fault_injection: bool = False
     allow_backend_path: bool = False
     log_level: str = "info"
@@ -84,6 +85,7 @@ def _parser() -> _Parser:
     add("--stuck-ceiling", type=_positive, default=75.0, metavar="SECONDS")
     add("--shutdown-grace", type=_positive, default=10.0, metavar="SECONDS")
     add("--read-timeout", type=_positive, default=5.0, metavar="SECONDS", help="ReadBulk without a time of its own")
+    add("--max-frame-bytes", type=_count, default=MAX_FRAME_BYTES, metavar="N", help="longest message, both ways")
     add("--allow-fault-injection", action="store_true")
     add("--allow-backend-path", action="store_true", help="for tests: --backend may be module:factory")
     add("--log-level", choices=["debug", "info", "warning", "error"], default="info")
@@ -131,6 +133,7 @@ def parse(arguments: Sequence[str], environment: Mapping[str, str]) -> WorkerSet
         stuck_ceiling=given.stuck_ceiling,
         shutdown_grace=given.shutdown_grace,
         read_timeout=given.read_timeout,
+        max_frame_bytes=given.max_frame_bytes,
         allow_fault_injection=given.allow_fault_injection,
         allow_backend_path=given.allow_backend_path,
         log_level=given.log_level,

@@ -43,8 +43,8 @@ _NULL = to_wire(EMPTY)
 _READ_BULK = key(Reply.READ_BULK_FIELD_NUMBER, 2)
 _DRAIN_EVENTS = key(Reply.DRAIN_EVENTS_FIELD_NUMBER, 2)
 _EVENT = key(1, 2)
-# What one frame holds, with what each event adds to its bytes.
-_DRAIN_BYTES = MAX_FRAME_BYTES - 1024 * 1024
+# Of a frame; the rest is for what each event adds to its bytes.
+_DRAIN_SHARE = 15 / 16
 _DRAIN_EVENTS_MOST = 50_000
 
 # Their texts never tell anything of what was called with: it holds a password.
@@ -72,6 +72,7 @@ class Dispatcher:
         *,
         session_id: str,
         default_read_timeout: float,
+        max_frame_bytes: int = MAX_FRAME_BYTES,
         faults: WorkerFaults | None,
         on_shutdown: Callable[[float], None],
     ) -> None:
@@ -79,6 +80,7 @@ class Dispatcher:
         self._events = events
         self._executor = executor
         self._default_read_timeout = default_read_timeout
+        self._drain_bytes = int(max_frame_bytes * _DRAIN_SHARE)
         self._faults = faults
         self._on_shutdown = on_shutdown
         self._info = backend.info
@@ -302,7 +304,9 @@ class Dispatcher:
         info.mxaccess_server_version = self._info.server_version
 
     def _drain_events(self, command: pb.DrainEventsCommand, reply: Reply) -> None:
-        events = self._events.drain(min(command.max_events or _DRAIN_EVENTS_MOST, _DRAIN_EVENTS_MOST), _DRAIN_BYTES)
+        events = self._events.drain(
+            min(command.max_events or _DRAIN_EVENTS_MOST, _DRAIN_EVENTS_MOST), self._drain_bytes
+        )
         self._extra = delimited(_DRAIN_EVENTS, b"".join([delimited(_EVENT, event) for event in events]))
 
     def _shutdown_worker(self, command: pb.ShutdownWorkerCommand, reply: Reply) -> None:

@@ -16,8 +16,8 @@ from mxgateway_worker.items import Items, TrackedItem, item_key
 
 logger = logging.getLogger(__name__)
 
-MOST_EVENT_BYTES = MAX_FRAME_BYTES - 4096
-"""Longest event; it must fit a frame, and a gRPC message after it."""
+# What surrounds an event in its frame, and in a gRPC message after it.
+_FRAME_ROOM = 4096
 
 
 class SessionSink:
@@ -25,9 +25,13 @@ class SessionSink:
 
     Attributes:
         items: the session's items, kept by whoever adds and removes them.
+        longest_event: most bytes of one event; what is longer goes without its value.
     """
 
-    def __init__(self, events: EventQueue, clock: Clock, session_id: str) -> None:
+    def __init__(
+        self, events: EventQueue, clock: Clock, session_id: str, max_frame_bytes: int = MAX_FRAME_BYTES
+    ) -> None:
+        self.longest_event = max_frame_bytes - _FRAME_ROOM
         self._events = events
         self._clock = clock
         self._encoder = EventEncoder(session_id)
@@ -80,8 +84,8 @@ class SessionSink:
         else:
             template = item
         body = self._encode_change(template, value, quality, timestamp_ns, statuses, self._unix_ns())
-        if len(body) > MOST_EVENT_BYTES:
-            stand_in = _too_long(value, len(body))
+        if len(body) > self.longest_event:
+            stand_in = _too_long(value, len(body), self.longest_event)
             body = self._encode_change(template, stand_in, quality, timestamp_ns, statuses, self._unix_ns())
         self._put(body, key, True)
 
@@ -107,11 +111,13 @@ class SessionSink:
         if template is None:
             return
         body = self._encoder.buffered_data_change(template, data_type, samples, statuses, self._unix_ns())
-        if len(body) > MOST_EVENT_BYTES and len(samples) == 1:
+        if len(body) > self.longest_event and len(samples) == 1:
             (sample,) = samples
-            stand_in = Sample(_too_long(sample.value, len(body)), sample.quality, sample.timestamp_ns)
+            stand_in = Sample(
+                _too_long(sample.value, len(body), self.longest_event), sample.quality, sample.timestamp_ns
+            )
             body = self._encoder.buffered_data_change(template, data_type, [stand_in], statuses, self._unix_ns())
-        elif len(body) > MOST_EVENT_BYTES:
+        elif len(body) > self.longest_event:
             half = len(samples) // 2
             self.on_buffered_data_change(server_handle, item_handle, data_type, samples[:half], statuses)
             self.on_buffered_data_change(server_handle, item_handle, data_type, samples[half:], statuses)
@@ -129,8 +135,8 @@ class SessionSink:
         return self._encoder.template(server_handle, item_handle), key
 
 
-def _too_long(value: Variant, length: int) -> Variant:
+def _too_long(value: Variant, length: int, limit: int) -> Variant:
     """What stands in for a value that no frame holds."""
-    logger.error("an event is too long for a frame bytes=%d limit=%d", length, MOST_EVENT_BYTES)
+    logger.error("an event is too long for a frame bytes=%d limit=%d", length, limit)
     text = f"{vartype_name(value.vartype)} left out: its event of {length} bytes is longer than a frame"
     return Variant(VarType.VT_RECORD, text.encode(), value.data_type)

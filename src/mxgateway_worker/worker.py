@@ -20,7 +20,7 @@ from mxgateway_contract.filetime import NS_PER_SECOND
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_contract.generated import mxaccess_worker_pb2 as wpb
 from mxgateway_protocol.clock import Clock
-from mxgateway_protocol.contract import MAX_FRAME_BYTES, WorkerExit
+from mxgateway_protocol.contract import WorkerExit
 from mxgateway_protocol.envelopes import EnvelopeReader, EnvelopeWriter
 from mxgateway_protocol.errors import (
     BackendOptionError,
@@ -51,7 +51,7 @@ _LAST_WORDS_SECONDS = 1.0
 _GATEWAY_GONE_SECONDS = 5.0
 _LONGEST_TICK = 5.0
 # Room for what surrounds a reply in its frame.
-_REPLY_LIMIT = MAX_FRAME_BYTES - 4096
+_FRAME_ROOM = 4096
 
 # Replies from which on waking the writer costs less than a system call for each.
 _MANY = 4
@@ -88,14 +88,14 @@ class Worker:
         self, settings: WorkerSettings, read_fd: int, write_fd: int, clock: Clock, formatter: KeyValueFormatter
     ) -> None:
         self._settings = settings
-        self._frames = FrameDecoder()
+        self._frames = FrameDecoder(settings.max_frame_bytes)
         self._clock = clock
         self._formatter = formatter
         self._session_id = settings.session_id
         self._envelopes = EnvelopeReader(settings.session_id)
         self._writer = Writer(
             write=lambda data: stdio.write_all(write_fd, data),
-            envelopes=EnvelopeWriter(settings.session_id),
+            envelopes=EnvelopeWriter(settings.session_id, max_bytes=settings.max_frame_bytes),
             clock=clock,
             on_broken=self._on_broken_pipe,
             write_some=(lambda data: stdio.write_some(write_fd, data)) if stdio.make_nonblocking(write_fd) else None,
@@ -103,7 +103,7 @@ class Worker:
         self._events = EventQueue(
             settings.policy, self._writer.events_waiting, self._on_overflow, settings.event_queue_capacity
         )
-        self._sink = SessionSink(self._events, clock, settings.session_id)
+        self._sink = SessionSink(self._events, clock, settings.session_id, settings.max_frame_bytes)
         self._inbox = open_inbox(read_fd, self._take)
         self._executor = Executor(
             clock,
@@ -339,6 +339,7 @@ class Worker:
                 clock=self._clock,
                 session_id=self._session_id,
                 default_read_timeout=settings.read_timeout,
+                max_frame_bytes=settings.max_frame_bytes,
                 faults=self._faults if settings.allow_fault_injection else None,
                 on_shutdown=self._on_shutdown_command,
             )
@@ -388,9 +389,13 @@ class Worker:
         dispatcher = self._dispatcher
         assert dispatcher is not None
         reply = dispatcher.execute(job.correlation_id, job.command, job.expires)
-        if len(reply) > _REPLY_LIMIT:
-            message = f"the reply has {len(reply)} bytes; the limit is {_REPLY_LIMIT}"
-            self._settle(job, pb.PROTOCOL_STATUS_CODE_INVALID_REQUEST, message)
+        limit = self._settings.max_frame_bytes - _FRAME_ROOM
+        if len(reply) > limit:
+            message = (
+                f"the reply has {len(reply)} bytes and may have {limit}: ask for less at once, or raise "
+                "worker.max_message_bytes and protocol.max_grpc_message_bytes"
+            )
+            self._settle(job, pb.PROTOCOL_STATUS_CODE_RESOURCE_EXHAUSTED, message)
             return
         self._writer.reply(job.correlation_id, reply, more_follow=self._executor.pending >= _MANY)
 

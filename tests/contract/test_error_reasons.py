@@ -54,6 +54,7 @@ CLASS_OF_REASON: dict[str, type[MxGatewayError]] = {
     "COMMAND_TIMEOUT": MxGatewayTimeoutError,
     "COMMAND_CANCELED": MxGatewayCommandError,
     "PENDING_COMMAND_LIMIT": MxGatewayResourceError,
+    "MESSAGE_LIMIT": MxGatewayResourceError,
     "WORKER_UNAVAILABLE": MxGatewayWorkerError,
     "WORKER_START_FAILED": MxGatewayWorkerError,
     "WORKER_LAUNCH_FAILED": MxGatewayWorkerError,

@@ -22,6 +22,7 @@ from mxgateway_server.errors import (
     CommandCanceledError,
     GatewayError,
     InvalidRequestError,
+    MessageLimitError,
     PermissionDeniedError,
     WorkerProtocolError,
 )
@@ -84,12 +85,14 @@ class CommandGate:
         max_timeout: float,
         audits_writes: bool,
         completes_array_names: bool,
+        max_reply_bytes: int,
     ) -> None:
         self._lookup = lookup
         self._audit = audit
         self._allow_fault_injection = allow_fault_injection
         self._max_timeout = max_timeout
         self._completes_array_names = completes_array_names
+        self._max_reply_bytes = max_reply_bytes
         self._audited_kinds = _AUDITED_KINDS if audits_writes else frozenset()
 
     def check(self, command: pb.MxCommand, call: CallInfo, session_id: str, correlation_id: str) -> Checked:
@@ -186,7 +189,7 @@ class CommandGate:
         """The serialised reply of an admitted command whose future is done.
 
         Raises:
-            GatewayError: the worker could not answer.
+            GatewayError: the worker could not answer, or not in one message.
         """
         command = admitted.command
         kind = command.kind
@@ -200,7 +203,13 @@ class CommandGate:
             if isinstance(error, WorkerProtocolError):
                 session.fail(error)
             raise
-        return reply.to_bytes(session.session_id, admitted.correlation_id)
+        data = reply.to_bytes(session.session_id, admitted.correlation_id)
+        if len(data) > self._max_reply_bytes:
+            raise MessageLimitError(
+                f"the reply has {len(data)} bytes and may have {self._max_reply_bytes}: ask for less at once, or raise "
+                "protocol.max_grpc_message_bytes"
+            )
+        return data
 
     def _take_in(self, session: Session, admitted: Admitted, call: CallInfo, reply: pb.MxCommandReply) -> None:
         command = admitted.command

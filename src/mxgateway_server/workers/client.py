@@ -83,7 +83,7 @@ class WorkerClient:
         self._limits = limits
         self._clock = clock
         self._containment = containment
-        self._writer = EnvelopeWriter(process.session_id)
+        self._writer = EnvelopeWriter(process.session_id, max_bytes=process.max_frame_bytes)
         self._reader = EnvelopeReader(process.session_id)
         self._commands = CommandTable(
             limit=limits.max_pending,

@@ -14,7 +14,7 @@ from mxgateway_protocol.clock import Clock
 from mxgateway_protocol.envelopes import EnvelopeWriter
 from mxgateway_protocol.errors import OversizedFrameError
 from mxgateway_protocol.wire import delimited, key, timestamp
-from mxgateway_server.errors import CommandTimeoutError, GatewayError, InvalidRequestError
+from mxgateway_server.errors import CommandTimeoutError, GatewayError, MessageLimitError
 from mxgateway_server.workers.pending import PendingTable
 from mxgateway_server.workers.replies import CommandReply
 
@@ -117,7 +117,7 @@ class CommandTable:
         """Sends a command; see WorkerClient.submit.
 
         Raises:
-            PendingLimitError, InvalidRequestError
+            PendingLimitError, MessageLimitError
         """
         correlation_id = str(next(self._numbers))
         if timeout != self._timeout:
@@ -135,8 +135,9 @@ class CommandTable:
             self._write(self._envelopes.frame_body(_COMMAND_FIELD, body, correlation_id))
         except OversizedFrameError:
             self._pending.reply(correlation_id)
-            raise InvalidRequestError(
-                "the command is longer than a frame may be (setting worker.max_message_bytes)"
+            raise MessageLimitError(
+                f"the command has {len(body)} bytes, more than one to a worker may have: send less at once, or raise "
+                "worker.max_message_bytes and protocol.max_grpc_message_bytes"
             ) from None
         except GatewayError:
             self._pending.reply(correlation_id)

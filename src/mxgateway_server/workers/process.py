@@ -41,6 +41,7 @@ class WorkerProcess(asyncio.SubprocessProtocol):
         self.pid = 0
         self.last_lines: deque[str] = deque(maxlen=LAST_LINES)
         self.suppressed_lines = 0
+        self.max_frame_bytes = max_frame_bytes
         self._decoder = FrameDecoder(max_frame_bytes)
         self._is_deaf = False
         self._transport: asyncio.SubprocessTransport | None = None

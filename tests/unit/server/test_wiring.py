@@ -80,6 +80,7 @@ def test_a_worker_is_told_its_times_and_bounds(tmp_path: Path) -> None:
     plan = wiring.worker_plan(settings, FILE)
     told = dict(zip(plan.arguments[::2], plan.arguments[1::2], strict=True))
     assert told == {
+        "--max-frame-bytes": "70000",
         "--event-queue-capacity": "77",
         "--heartbeat-interval": "2.0",
         "--heartbeat-grace": "9.0",

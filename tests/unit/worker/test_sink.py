@@ -9,15 +9,15 @@ from tests.support.fake_backend import GOOD, FakeBackend
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_protocol.backend import Sample
 from mxgateway_protocol.variants import DataType, Variant, VarType
-from mxgateway_worker import sink
 
 TEXT = DataType.STRING
 
 
 @pytest.fixture
-def session(monkeypatch: pytest.MonkeyPatch) -> DirectSession:
-    monkeypatch.setattr(sink, "MOST_EVENT_BYTES", 1000)
-    return DirectSession(FakeBackend())
+def session() -> DirectSession:
+    made = DirectSession(FakeBackend())
+    made.sink.longest_event = 1000
+    return made
 
 
 def text(length: int) -> Variant:

@@ -287,15 +287,14 @@ def test_an_assignment_that_may_not_be_is_refused_and_the_worker_goes_on(start: 
         rig.wait_for("worker_command_reply", 2 if how == "after a command" else 1)
 
 
-def test_a_reply_that_no_frame_holds_is_refused_in_its_place(
-    start: Callable[..., Rig], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "_REPLY_LIMIT", 8)
-    with start() as rig:
-        rig.greet().ping("big")
+def test_a_reply_that_no_frame_holds_is_refused_in_its_place(start: Callable[..., Rig]) -> None:
+    with start(max_frame_bytes=5000) as rig:
+        rig.greet()
+        command = pb.MxCommand(kind=pb.MX_COMMAND_KIND_PING, ping=pb.PingCommand(message="x" * 1000))
+        rig.send(correlation_id="big", worker_command=wpb.WorkerCommand(command=command))
         reply = pb.MxCommandReply.FromString(rig.wait_for("worker_command_reply").reply_data)
-        assert (reply.correlation_id, reply.protocol_status.code) == ("big", pb.PROTOCOL_STATUS_CODE_INVALID_REQUEST)
-        assert "limit is 8" in reply.protocol_status.message
+        assert (reply.correlation_id, reply.protocol_status.code) == ("big", pb.PROTOCOL_STATUS_CODE_RESOURCE_EXHAUSTED)
+        assert "protocol.max_grpc_message_bytes" in reply.protocol_status.message
 
 
 def test_a_backend_that_hangs_at_its_end_costs_the_grace_and_its_own_exit_code(start: Callable[..., Rig]) -> None:

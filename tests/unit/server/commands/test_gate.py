@@ -97,6 +97,7 @@ def gate_with(audit: FakeAudit, *, allow_fault_injection: bool = True) -> Comman
         max_timeout=600,
         audits_writes=True,
         completes_array_names=True,
+        max_reply_bytes=1024 * 1024,
     )
 
 

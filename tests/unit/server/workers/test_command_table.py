@@ -11,7 +11,7 @@ from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway.generated import mxaccess_worker_pb2 as wpb
 from mxgateway_protocol.envelopes import EnvelopeReader, EnvelopeWriter
 from mxgateway_protocol.frames import FrameDecoder
-from mxgateway_server.errors import CommandTimeoutError, InvalidRequestError, PendingLimitError, SessionClosedError
+from mxgateway_server.errors import CommandTimeoutError, MessageLimitError, PendingLimitError, SessionClosedError
 from mxgateway_server.workers.command_table import CommandTable, ReplyFuture
 
 SESSION = "session-x"
@@ -151,7 +151,7 @@ async def test_one_who_cannot_be_told_keeps_nobody_else_waiting() -> None:
 
 async def test_what_cannot_be_sent_leaves_nothing_behind() -> None:
     rig = Rig(limit=1, max_bytes=100)
-    with pytest.raises(InvalidRequestError, match="max_message_bytes"):
+    with pytest.raises(MessageLimitError, match="max_message_bytes"):
         rig.submit("x" * 200)
     assert rig.table.in_flight == 0
     future = rig.submit("fits")
