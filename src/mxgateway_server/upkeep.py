@@ -163,7 +163,7 @@ class Duties:
         self._sessions.sweep()
 
     async def check_keys(self) -> None:
-        """Learns of changed keys, and ends the streams of those that are not valid any more, be it by the clock."""
+        """Learns of changed keys, and ends the streams and sessions of those that are not valid, be it by the clock."""
         assert self._authenticator is not None
         try:
             await self._authenticator.look()
@@ -172,6 +172,7 @@ class Duties:
             for caller in self._streams.callers:
                 if not self._authenticator.is_still_valid(caller):
                     self._streams.end(caller)
+            self._sessions.end_of_keys(self._authenticator.is_key_valid)
 
     async def save_key_use(self) -> None:
         """Notes in the store when keys were last used."""

@@ -26,6 +26,8 @@ class Caller:
     Attributes:
         secret_hash: of the secret that was shown: a key that is rotated, or made anew under the same id, is not this
             caller any more.
+        created_ns: when the key was made, nanoseconds since 1970 UTC: one that is made anew under the same id is
+            another key, and inherits nothing.
     """
 
     key_id: str
@@ -33,6 +35,7 @@ class Caller:
     constraints: Constraints = FREE
     display_name: str = ""
     secret_hash: bytes = field(default=b"", repr=False)
+    created_ns: int = 0
 
     @property
     def is_admin(self) -> bool:
@@ -153,6 +156,11 @@ class Authenticator:
             and record.refusal(self._clock.unix_ns()) is None
         )
 
+    def is_key_valid(self, key_id: str, created_ns: int) -> bool:
+        """Whether the key that was made at this time still is, with whatever secret."""
+        record = self._ring.get(key_id)
+        return record is not None and record.created_ns == created_ns and record.refusal(self._clock.unix_ns()) is None
+
     def forget(self, key_id: str) -> None:
         """Drops what is remembered of a key: it was revoked, rotated or deleted."""
         self._remembered.pop(key_id, None)
@@ -175,4 +183,5 @@ def _caller(record: KeyRecord) -> Caller:
         constraints=record.constraints,
         display_name=record.display_name,
         secret_hash=record.secret_hash,
+        created_ns=record.created_ns,
     )

@@ -13,6 +13,7 @@ from mxgateway_server.access.authenticator import Caller
 from mxgateway_server.errors import (
     GatewayStoppingError,
     InvalidRequestError,
+    OwnerMismatchError,
     SessionClosedError,
     SessionLimitError,
     SessionNotFoundError,
@@ -143,6 +144,7 @@ class SessionManager:
             )
         session_id = f"session-{secrets.token_hex(16)}"
         record = self._take_place(session_id, caller.key_id, wanted)
+        record.owner_created_ns = caller.created_ns
         record.met(peer)
         options = self._options
         hub = EventHub(
@@ -259,13 +261,13 @@ class SessionManager:
             SessionNotFoundError, OwnerMismatchError
         """
         record = self._table.find(session_id, caller.key_id, caller.is_admin)
+        if not (caller.is_admin or _is_owner(caller, record)):
+            raise OwnerMismatchError(session_id)
         return self._sessions[record.session_id]
 
     def visible_to(self, caller: Caller) -> list[Session]:
         """The caller's own sessions, and all of them for an admin; the oldest first."""
-        found = [
-            session for session in self.sessions if caller.is_admin or session.record.owner_key_id == caller.key_id
-        ]
+        found = [session for session in self.sessions if caller.is_admin or _is_owner(caller, session.record)]
         return sorted(found, key=lambda session: (session.record.opened_ns, session.session_id))
 
     # ------------------------------------------------------------------------------------------------------- close
@@ -406,6 +408,22 @@ class SessionManager:
             session.record.look_for_peers(now, is_open)
         self._end_expired(now, {CloseReason.DETACH_GRACE_EXPIRED})
 
+    def end_of_keys(self, is_valid: Callable[[str, int], bool]) -> None:
+        """Begins to close the sessions of keys that are not valid any more.
+
+        Args:
+            is_valid: whether the key of this id, made at this time, still is.
+        """
+        verdicts: dict[tuple[str, int], bool] = {}
+        for session in self.sessions:
+            record = session.record
+            key = record.owner_key_id, record.owner_created_ns
+            if key not in verdicts:
+                verdicts[key] = is_valid(*key)
+            if not verdicts[key] and self._group is not None and session.session_id not in self._closing:
+                logger.info("session_of_ended_key", session_id=session.session_id, key_id=record.owner_key_id)
+                self._group.create_task(self._end(session, CloseReason.KEY_ENDED, by_force=False))
+
     def sweep(self) -> None:
         """Begins to close sessions whose lease or grace is over, and faulted ones that nobody closed for a while."""
         now = self._clock.monotonic()
@@ -435,6 +453,10 @@ class SessionManager:
             for session in self.sessions:
                 group.create_task(self._end(session, CloseReason.GATEWAY_SHUTDOWN, by_force=False))
         self._faulted.put_nowait(None)
+
+
+def _is_owner(caller: Caller, record: SessionRecord) -> bool:
+    return (record.owner_key_id, record.owner_created_ns) == (caller.key_id, caller.created_ns)
 
 
 def _ignore(_: bool) -> None:

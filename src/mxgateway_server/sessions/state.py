@@ -52,6 +52,7 @@ class CloseReason(StrEnum):
     LEASE_EXPIRED = "lease-expired"
     DETACH_GRACE_EXPIRED = "detach-grace-expired"
     MADE_ROOM = "made-room"
+    KEY_ENDED = "key-ended"
     GATEWAY_SHUTDOWN = "gateway-shutdown"
     START_FAILED = "start-failed"
     FAULT = "fault"
@@ -68,6 +69,7 @@ _MEANINGS = {
     CloseReason.LEASE_EXPIRED: "nobody used it for its lease",
     CloseReason.DETACH_GRACE_EXPIRED: "its client was gone for longer than the grace",
     CloseReason.MADE_ROOM: "its client was gone, and its key wanted another",
+    CloseReason.KEY_ENDED: "the API key that opened it is not valid any more",
     CloseReason.GATEWAY_SHUTDOWN: "the gateway stopped",
     CloseReason.START_FAILED: "its worker did not start",
     CloseReason.FAULT: "it had failed",
@@ -107,6 +109,7 @@ class SessionRecord:
 
     Attributes:
         owner_key_id: key that opened it; only that key and admins may use it.
+        owner_created_ns: when that key was made, for one that is made anew under the same id.
         is_kept: whether its owner asked to keep it while nobody is connected: only the lease ends it then.
         opened_ns: when it was opened, nanoseconds since 1970 UTC.
         fault: why it is faulted.
@@ -119,6 +122,7 @@ class SessionRecord:
     limits: SessionLimits
     opened_at: float
     name: str = ""
+    owner_created_ns: int = 0
     is_kept: bool = False
     opened_ns: int = 0
     state: State = CREATING

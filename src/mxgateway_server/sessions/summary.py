@@ -15,7 +15,7 @@ def summary(session: Session, caller: Caller, now: float) -> pb.SessionSummary:
         client_session_name=record.name,
         state=record.state,
         owner_key_id=record.owner_key_id,
-        is_own=record.owner_key_id == caller.key_id,
+        is_own=(record.owner_key_id, record.owner_created_ns) == (caller.key_id, caller.created_ns),
         attached_streams=record.attached_streams,
         items=len(session.handles),
         backend_name="" if worker is None or worker.identity is None else worker.identity.backend_name,

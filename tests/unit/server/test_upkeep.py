@@ -133,6 +133,11 @@ class Looker:
 
     def __init__(self) -> None:
         self.checks = self.sweeps = 0
+        self.owners: list[tuple[str, int]] = [("good", 0), ("gone", 0)]
+        self.closed: list[tuple[str, int]] = []
+
+    def end_of_keys(self, is_valid: Callable[[str, int], bool]) -> None:
+        self.closed = [owner for owner in self.owners if not is_valid(*owner)]
 
     def check_workers(self) -> None:
         self.checks += 1
@@ -160,6 +165,9 @@ class Keys:
         self.looks += 1
         if self.fails:
             raise OSError(5, "input/output error")
+
+    def is_key_valid(self, key_id: str, created_ns: int) -> bool:
+        return key_id in self.valid
 
     def is_still_valid(self, caller: Caller) -> bool:
         return caller.key_id in self.valid
@@ -232,9 +240,10 @@ async def test_workers_are_not_judged_right_after_this_process_stood_still(tmp_p
 
 
 async def test_streams_of_keys_that_are_not_valid_any_more_end(tmp_path: Path) -> None:
-    keys = Keys()
-    await duties(tmp_path, ManualClock(), Looker(), keys).check_keys()
+    keys, looker = Keys(), Looker()
+    await duties(tmp_path, ManualClock(), looker, keys).check_keys()
     assert (keys.ended, keys.looks) == (["gone"], 1)
+    assert looker.closed == [("gone", 0)]
 
 
 async def test_streams_end_by_the_clock_also_while_the_store_cannot_be_asked(tmp_path: Path) -> None:
