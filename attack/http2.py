@@ -83,8 +83,15 @@ class Connection:
         self._windows[stream] = self._first_window
         self._writer.write(data)
 
+    def begin_message(self, stream: int, length: int) -> None:
+        """Announces a gRPC message of this length, of which nothing is sent yet."""
+        head = b"\0" + length.to_bytes(4, "big")
+        self._writer.write(frame(DATA, 0, stream, head))
+        self._windows[0] -= len(head)
+        self._windows[stream] -= len(head)
+
     async def send(self, stream: int, count: int) -> int:
-        """Sends so many bytes of a message as the other side takes; returns how many those were."""
+        """Sends so many bytes as the other side takes; returns how many those were."""
         sent = 0
         while sent < count and self.is_open(stream):
             room = min(self._windows[0], self._windows[stream], MAX_FRAME, count - sent)

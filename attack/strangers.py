@@ -24,17 +24,18 @@ async def bodies(target: Target, seconds: float) -> Counter[str]:
 
     async def one_connection() -> None:
         async with connected(target) as connection:
-            streams = range(1, 2 * 30, 2)
 
             async def one(stream: int) -> None:
                 connection.open(call(stream, OPEN_SESSION, target.address), stream)
-                sent = await connection.send(stream, 16 * MIB - 1)
-                outcome["bytes"] += sent
+                connection.begin_message(stream, 16 * MIB - 16)
+                outcome["MiB"] += await connection.send(stream, 16 * MIB - 17) >> 20
                 outcome["held" if connection.is_open(stream) else "refused"] += 1
 
             async with asyncio.TaskGroup() as group:
-                for stream in streams:
+                for stream in range(1, 2 * 30, 2):
                     group.create_task(one(stream))
+            # What is held is held until the flood is over.
+            await asyncio.Event().wait()
 
     async with deadline(seconds), asyncio.TaskGroup() as group:
         for _ in range(4):
