@@ -6,6 +6,7 @@ import json
 import os
 import stat
 import sys
+from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -83,9 +84,44 @@ def save(name: str, profile: Profile, path: Path | None = None) -> Path:
     """Writes a profile and returns the file, which only its owner can read."""
     path = path or profiles_file()
     profiles = _read(path)
-    profiles[name] = {key: value for key, value in asdict(profile).items() if value not in (None, False)}
+    profiles[name] = _entry(profile)
     write_private(path, json.dumps(profiles, indent=2, sort_keys=True) + "\n")
     return path
+
+
+def save_beside(name: str, profile: Profile) -> str:
+    """Saves a profile of a short life under this name, or the next free one, and returns the name; see `forget`.
+
+    One whose certificate is not there any more was left by a program that was killed, and is replaced.
+
+    Raises:
+        click.UsageError, OSError: the file of the profiles cannot be used.
+    """
+    taken = _read(profiles_file())
+    for number in range(1, 100):
+        candidate = name if number == 1 else f"{name}-{number}"
+        held = taken.get(candidate)
+        ca_file = held.get("ca_file") if isinstance(held, dict) else None
+        if held is None or (isinstance(ca_file, str) and not Path(ca_file).exists()):
+            save(candidate, profile)
+            return candidate
+    raise click.UsageError(f"{profiles_file()} has 99 profiles named {name}; remove those that you do not need")
+
+
+def forget(name: str, profile: Profile) -> None:
+    """Removes a profile, unless another stands under its name by now; the file goes with its last one."""
+    path = profiles_file()
+    held = _read(path)
+    if held.get(name) != _entry(profile):
+        return
+    del held[name]
+    if held:
+        write_private(path, json.dumps(held, indent=2, sort_keys=True) + "\n")
+        return
+    path.unlink()
+    with suppress(OSError):
+        # Ours, and empty, or not to be removed.
+        path.parent.rmdir()
 
 
 def read_key_file(path: Path) -> str:
@@ -102,6 +138,10 @@ def read_key_file(path: Path) -> str:
     if not key:
         raise click.UsageError(f"the key file {path} is empty")
     return key
+
+
+def _entry(profile: Profile) -> dict[str, Any]:
+    return {key: value for key, value in asdict(profile).items() if value not in (None, False)}
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import shutil
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -109,8 +109,8 @@ class _Demo:
                 async with await gateway.connect_galaxy() as galaxy:
                     self._plan = plan([each async for each in galaxy.iter_hierarchy()], self._tag_count)
                 note(f"browsed {self._plan.objects} objects with {self._plan.attributes} attributes")
-                self._join_lines(gateway)
-                await self._watch(client, began)
+                with self._profile(gateway):
+                    await self._watch(client, began)
             note("stopping the gateway")
         self._clean = gateway.exit_code == 0 and not gateway.state_dir.exists()
         self._judge(gateway.exit_code)
@@ -200,22 +200,26 @@ class _Demo:
         else:
             note(text)
 
-    def _join_lines(self, gateway: LocalGateway) -> None:
-        """Prints how a second terminal joins. The key stands in a file that only its owner can read."""
+    @contextmanager
+    def _profile(self, gateway: LocalGateway) -> Iterator[None]:
+        """A profile for a second terminal while the demo runs; the key is in a file that only its owner can read."""
         key_file = gateway.state_dir / "client-key"
         write_private(key_file, gateway.api_key + "\n")
         profile = profiles.Profile(endpoint=gateway.endpoint, ca_file=str(gateway.ca_file), api_key_file=str(key_file))
-        path = profiles.save(profiles.DEFAULT_PROFILE, profile, gateway.state_dir / "client-profile.json")
-        program, at = _program(), f"--profile {shlex.quote(str(path))}"
-        tag = self._plan.set_point or (self._plan.tags or [""])[0]
-        self._joining = [
-            "From a second terminal, for example:",
-            f"  {program} browse {at}",
-            f"  {program} watch {shlex.quote(tag)} {at}",
-            f"  {program} write {shlex.quote(tag)} 21 {at}",
-        ]
-        for line in self._joining:
-            note(line)
+        try:
+            name = profiles.save_beside("demo", profile)
+        except (click.UsageError, OSError):
+            # The user's own file cannot be used: one beside the gateway's state does as well, with a longer name.
+            path = profiles.save(profiles.DEFAULT_PROFILE, profile, gateway.state_dir / "client-profile.json")
+            name = shlex.quote(str(path))
+        # Short enough for one row of a terminal of 80 columns: a broken line cannot be copied.
+        self._joining = [f"second terminal: {_program()} browse --profile {name}  (or watch, tui)"]
+        note(self._joining[0])
+        try:
+            yield
+        finally:
+            with suppress(click.UsageError, OSError):
+                profiles.forget(name, profile)
 
     def _judge(self, exit_code: int | None) -> None:
         """What did not work; the exit code of the demo is 0 only when nothing is listed."""

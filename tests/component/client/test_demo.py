@@ -22,7 +22,7 @@ def demo(home: Path, *arguments: str) -> subprocess.Popen[str]:
     """Starts the demo with a home and a temporary folder of its own."""
     scratch = home / "tmp"
     scratch.mkdir()
-    environment = {**os.environ, "HOME": str(home), "TMPDIR": str(scratch)}
+    environment = {**os.environ, "HOME": str(home), "XDG_CONFIG_HOME": str(home / "config"), "TMPDIR": str(scratch)}
     return subprocess.Popen(
         [sys.executable, "-m", "mxgateway_cli", "demo", *arguments],
         stdout=subprocess.PIPE,
@@ -68,12 +68,25 @@ def test_signal_ends_the_demo_in_order(tmp_path: Path, number: int) -> None:
     assert "OnWriteComplete" in lines[-1], lines
     children = psutil.Process(process.pid).children(recursive=True)
     assert any("mxgateway_server" in " ".join(child.cmdline()) for child in children)
+    second = [line for line in lines if "second terminal" in line]
+    assert [len(line.rstrip()) <= 80 for line in second] == [True], second
+    assert "--profile demo " in second[0]
+    read = subprocess.run(
+        [sys.executable, "-m", "mxgateway_cli", "browse", "--profile", "demo", "--json"],
+        env={**os.environ, "HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path / "config")},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert read.returncode == 0, read.stderr
     process.send_signal(number)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 0, err
     assert "everything ended cleanly" in out
     wait_until(lambda: not any(child.is_running() for child in children), 10)
     assert list((tmp_path / "tmp").iterdir()) == []
+    assert not list((tmp_path / "config").rglob("*.json")), "the profile went with the demo"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals as on Unix")

@@ -189,3 +189,21 @@ def test_profiles_complete_by_name(offline: Cli) -> None:
     outcome = offline.bare("ping", "--session-id", "x", "--profile", "plnt")
     assert outcome.code == 2
     assert "(there are: pilot, plant)" in outcome.err
+
+
+def test_a_profile_of_a_short_life_takes_a_free_name_and_goes_without_a_trace(offline: Cli, tmp_path: Path) -> None:
+    """What a user saved is never replaced; what a killed program left behind is."""
+    ca_file = tmp_path / "ca.pem"
+    ca_file.touch()
+    mine = profiles.Profile("gateway:1", ca_file=str(ca_file))
+    short = profiles.Profile("localhost:2", ca_file=str(ca_file), api_key_file="k")
+    profiles.save("demo", mine)
+    assert profiles.save_beside("demo", short) == "demo-2"
+    profiles.forget("demo", short)
+    assert profiles.load("demo") == mine, "it stands under another name"
+    profiles.forget("demo-2", short)
+    assert profiles.names() == ["demo"]
+    profiles.forget("demo", mine)
+    assert not profiles.profiles_file().exists()
+    profiles.save("demo", profiles.Profile("localhost:3", ca_file=str(tmp_path / "gone.pem")))
+    assert profiles.save_beside("demo", short) == "demo"
