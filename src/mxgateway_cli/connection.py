@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -29,6 +29,9 @@ DEFAULT_TLS_ENDPOINT = "localhost:5001"
 DEFAULT_PLAINTEXT_ENDPOINT = "localhost:5000"
 DEFAULT_TIMEOUT = 30.0
 DEFAULT_SHUTDOWN_TIMEOUT = 10.0
+
+_MOST_HINTS = 5
+_HINT_SECONDS = 5.0
 
 _ENDPOINT_NAMES = (
     "endpoint",
@@ -79,6 +82,19 @@ class Connection:
                 return await body(galaxy)
 
         return self._run(connected)
+
+    def hints(self, tags: Sequence[str]) -> list[str]:
+        """What was meant by references that lead nowhere, as far as the Galaxy tells within a few seconds."""
+        from mxgateway_cli.near_tags import hint
+
+        async def body(galaxy: GalaxyRepositoryClient) -> list[str]:
+            return [text for tag in tags[:_MOST_HINTS] if (text := await hint(galaxy, tag))]
+
+        try:
+            return replace(self, timeout=_HINT_SECONDS).run_galaxy(body)
+        except CommandFailure:
+            # A key may read tags without reading the Galaxy: then there is no hint.
+            return []
 
     def _run(self, work: Callable[[], Awaitable[T]]) -> T:
         async def bounded() -> T:

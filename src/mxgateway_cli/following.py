@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from mxgateway import Subscription, SubscriptionState
+from mxgateway import MxGatewayError, Subscription, SubscriptionState
+from mxgateway_cli.tag_check import is_unknown
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 
 if TYPE_CHECKING:
     from mxgateway import DataChange
+
+
+_MOST_HINTS = 5
 
 
 def wall_clock() -> datetime:
@@ -27,14 +31,22 @@ class Follower:
         subscription: one that is started.
         tell: takes a line.
         now: the wall clock.
+        hint: what was meant by a reference that leads nowhere, as a sentence; empty when nobody knows.
     """
 
     def __init__(
-        self, subscription: Subscription, tell: Callable[[str], None], now: Callable[[], datetime] = wall_clock
+        self,
+        subscription: Subscription,
+        tell: Callable[[str], None],
+        now: Callable[[], datetime] = wall_clock,
+        hint: Callable[[str], Awaitable[str]] | None = None,
     ) -> None:
         self._subscription = subscription
         self._tell = tell
         self._now = now
+        self._hint = hint
+        self._unknown: dict[str, None] = {}
+        self._to_hint: asyncio.Queue[str] = asyncio.Queue()
         self._told_failures: dict[str, str] = {}
         self._new_sessions = 0
         self._interrupted_at: datetime | None = None
@@ -104,10 +116,31 @@ class Follower:
                 self._tell(f"{tag}: {reason}")
         self._told_failures = failures
 
-    def tell_losses(self, change: DataChange) -> None:
-        """Tells what was lost before this change."""
+    def take(self, change: DataChange) -> None:
+        """Tells what was lost before this change, and notes whether its tag exists."""
         if change.lost_before:
             self._say(f"{change.lost_before} events were lost")
+        if not is_unknown(change.statuses):
+            self._unknown.pop(change.tag, None)
+        elif change.tag not in self._unknown:
+            self._unknown[change.tag] = None
+            if len(self._unknown) <= _MOST_HINTS:
+                self._to_hint.put_nowait(change.tag)
+
+    @property
+    def are_all_unknown(self) -> bool:
+        """Whether there is not one of the tags, as far as their last values say."""
+        return bool(self._unknown) and len(self._unknown) == len(self._subscription.tags)
+
+    async def tell_hints(self) -> None:
+        """Tells what was meant by tags that do not exist, for as long as anybody knows."""
+        while self._hint is not None:
+            try:
+                if text := await self._hint(await self._to_hint.get()):
+                    self._tell(text)
+            except MxGatewayError:
+                # A key may read tags without reading the Galaxy.
+                return
 
     def _recovery(self) -> str:
         before, self._new_sessions = self._new_sessions, self._subscription.new_sessions

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import fnmatch
 import io
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mxgateway_cli import profiles
+from mxgateway_cli.tag_files import ListError, TagFile, parse
 
 if TYPE_CHECKING:
     from mxgateway import GalaxyAttribute, GalaxyObject, GalaxyRepositoryClient
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
 COLUMNS = ("tag", "object", "attribute", "type", "isArray", "securityClassification", "isHistorized", "isAlarm")
 MAX_TAGS = 50_000
+_QUOTES = "'\"‘’“”"
 
 
 @dataclass(frozen=True)
@@ -57,15 +60,19 @@ def expand_lists(names: Iterable[str]) -> list[str]:
     """Replaces each `@name` by the tags of that list.
 
     Raises:
-        click.UsageError: no such list.
+        click.UsageError: no such list, or a name in quotes.
     """
     expanded: list[str] = []
     for name in names:
+        if len(name) > 1 and name[0] in _QUOTES and name[-1] in _QUOTES:
+            # No name has quotes: a shell has passed them on, as cmd.exe does with single ones.
+            raise click.UsageError(f'{name} came with its quotes; this shell takes double quotes: "{name[1:-1]}"')
         if name.startswith("@"):
             file = list_file(name[1:])
             if not file.exists():
-                raise click.UsageError(f"there is no list {name}; mxgw-py tags import {name[1:]} FILE makes it")
-            expanded.extend(read_list(file))
+                known = f" (there are: {', '.join(f'@{each}' for each in list_names())})" if list_names() else ""
+                raise click.UsageError(f"there is no list {name}; mxgw-py tags import {name[1:]} FILE makes it{known}")
+            expanded.extend(read_file(file).tags)
         else:
             expanded.append(name)
     return expanded
@@ -87,6 +94,19 @@ async def find(galaxy: GalaxyRepositoryClient, pattern: str) -> list[FoundTag]:
             if fnmatch.fnmatchcase(reference, wanted) or fnmatch.fnmatchcase(reference.removesuffix("[]"), wanted):
                 found.append(FoundTag(each, attribute))
     return found
+
+
+async def attributes_of(galaxy: GalaxyRepositoryClient, objects: Sequence[str]) -> list[str]:
+    """The references of these objects' own attributes, in the order of the objects; one that is not there has none."""
+    wanted = {name.casefold() for name in objects}
+    found: dict[str, list[str]] = {}
+    glob = objects[0] if len(objects) == 1 else ""
+    async for each in galaxy.iter_hierarchy(tag_name_glob=glob):
+        if each.tag_name.casefold() in wanted:
+            found[each.tag_name.casefold()] = [attribute.full_tag_reference for attribute in each.attributes]
+    tags = [tag for name in objects for tag in found.get(name.casefold(), ())]
+    check_count(len(tags), objects, MAX_TAGS)
+    return tags
 
 
 def resolve_tags(connection: Connection, names: Sequence[str], limit: int) -> list[str]:
@@ -132,24 +152,39 @@ def list_file(name: str) -> Path:
     return profiles.profiles_file().parent / "lists" / f"{name}.csv"
 
 
-def read_list(path: Path) -> list[str]:
-    """The column `tag` of a CSV file, or its first column when no header names one.
+def list_names() -> list[str]:
+    """The named lists."""
+    folder = list_file("any").parent
+    return sorted(file.stem for file in folder.glob("*.csv")) if folder.is_dir() else []
+
+
+def read_file(path: Path) -> TagFile:
+    """What a file with tags says.
 
     Raises:
-        click.UsageError: the file is unreadable or holds no tag.
+        click.UsageError: the file is unreadable, or no list of tags.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise click.UsageError(f"{path} cannot be read: {error}") from error
-    rows = [row for row in csv.reader(io.StringIO(text)) if row and row[0].strip()]
-    header = [cell.strip().lower() for cell in rows[0]] if rows else []
-    column = header.index("tag") if "tag" in header else 0
-    tags = [row[column].strip() for row in (rows[1:] if "tag" in header else rows) if len(row) > column]
-    tags = [tag for tag in tags if tag and not tag.startswith("#")]
-    if not tags:
-        raise click.UsageError(f"{path} holds no tags")
-    return list(dict.fromkeys(tags))
+        return parse(path.read_bytes())
+    except OSError as error:
+        raise click.UsageError(f"{path} cannot be read: {error.strerror or error}") from error
+    except ListError as error:
+        raise click.UsageError(f"{path} is no list of tags: {error}") from error
+
+
+def save_list(name: str, tags: Sequence[str]) -> Path:
+    """Keeps tags as list NAME, in one step."""
+    target = list_file(name)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    text = io.StringIO()
+    write_csv(([tag] for tag in tags), text, ["tag"])
+    fresh = target.with_name(f".{target.name}.{os.getpid()}.new")
+    try:
+        fresh.write_text(text.getvalue(), encoding="utf-8", newline="")
+        fresh.replace(target)
+    finally:
+        fresh.unlink(missing_ok=True)
+    return target
 
 
 def write_csv(rows: Iterable[Sequence[object]], file: io.TextIOBase | io.StringIO, header: Sequence[str]) -> None:

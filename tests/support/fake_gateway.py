@@ -82,6 +82,8 @@ class FakeGateway(MxAccessGatewayServicer, GalaxyRepositoryServicer):
     endpoint: str = ""
     # Whether a stream is announced before its first event, as the real gateway does.
     announces_streams: bool = False
+    # Whether a root is looked for; what is below it is not.
+    finds_roots: bool = False
 
     def __post_init__(self) -> None:
         self.requests: list[Any] = []
@@ -330,12 +332,15 @@ class FakeGateway(MxAccessGatewayServicer, GalaxyRepositoryServicer):
     async def DiscoverHierarchy(self, request: Any, context: Any) -> Any:
         if (scripted := await self._begin("DiscoverHierarchy", request, context)) is not None:
             return scripted
+        objects = self.objects
+        if self.finds_roots and request.root_tag_name:
+            objects = [each for each in objects if each.tag_name.lower() == request.root_tag_name.lower()]
+            if not objects:
+                await context.abort(grpc.StatusCode.NOT_FOUND, f"no object {request.root_tag_name}")
         size, start = request.page_size or self.page_size, int(request.page_token or 0)
-        page = self.objects[start : start + size]
-        token = str(start + size) if start + size < len(self.objects) else ""
-        return galaxy_pb.DiscoverHierarchyReply(
-            objects=page, next_page_token=token, total_object_count=len(self.objects)
-        )
+        page = objects[start : start + size]
+        token = str(start + size) if start + size < len(objects) else ""
+        return galaxy_pb.DiscoverHierarchyReply(objects=page, next_page_token=token, total_object_count=len(objects))
 
     async def BrowseChildren(self, request: Any, context: Any) -> Any:
         if (scripted := await self._begin("BrowseChildren", request, context)) is not None:

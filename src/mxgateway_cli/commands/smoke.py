@@ -14,6 +14,7 @@ from mxgateway_cli import session_options as options
 from mxgateway_cli.connection import Connection, connected
 from mxgateway_cli.failures import CommandFailure
 from mxgateway_cli.output import emit, event_text, proto_dict
+from mxgateway_cli.tag_check import is_unknown
 from mxgateway_cli.value_parsing import TYPE, parse_value
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 
@@ -57,7 +58,8 @@ def smoke(
     lines = map(event_text, round_trip.events)
     emit(report, connection.output_json, [*lines, f"session {report['sessionId']} {report['closeStatus']}"])
     if refused := round_trip.refused:
-        raise CommandFailure(f"the gateway works, but {item} does not: {refused}")
+        hints = connection.hints([item]) if is_unknown(round_trip.statuses) else []
+        raise CommandFailure("\n".join([f"the gateway works, but {item} does not: {refused}", *hints]))
 
 
 @dataclass
@@ -105,8 +107,12 @@ class _Round:
                 return
 
     @property
+    def statuses(self) -> list[pb.MxStatusProxy]:
+        """Those of the last value and of the write."""
+        outcomes = [*self.events[-1:], *([self.completion] if self.completion is not None else [])]
+        return [each for event in outcomes for each in event.statuses]
+
+    @property
     def refused(self) -> str:
         """Why the last value or the write failed in MXAccess; empty when neither did."""
-        outcomes = [*self.events[-1:], *([self.completion] if self.completion is not None else [])]
-        failed = (each for event in outcomes for each in event.statuses if is_status_failure(each))
-        return next((status_text(each) for each in failed), "")
+        return next((status_text(each) for each in self.statuses if is_status_failure(each)), "")

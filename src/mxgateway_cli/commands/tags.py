@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,8 @@ from mxgateway_cli import tag_lists
 from mxgateway_cli.connection import Connection, connected
 from mxgateway_cli.failures import CommandFailure, SilentFailure
 from mxgateway_cli.output import emit, failure_text, is_terminal, note, output_encoding, proto_dict
+from mxgateway_cli.tag_check import is_unknown, unreadable
+from mxgateway_cli.tag_files import Kind
 from mxgateway_cli.value_text import mx_text
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 
@@ -58,6 +59,8 @@ def read(connection: Connection, names: tuple[str, ...], limit: int, timeout_ms:
     results = connection.run(body)
     payload = {"results": [proto_dict(result) for result in results]}
     emit(payload, connection.output_json, map(_read_line, results))
+    for text in connection.hints([each.tag_address for each in results if is_unknown(each.statuses)]):
+        note(text)
     if not all(result.was_successful for result in results):
         raise SilentFailure
 
@@ -182,34 +185,100 @@ def export_tags(connection: Connection, names: tuple[str, ...], limit: int, outp
 @tags.command("import")
 @click.argument("name")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False))
-@click.option("--unchecked", is_flag=True, help="Take references that the Galaxy does not have, too.")
+@click.option("--unchecked", is_flag=True, help="Take references that cannot be read, too.")
 @connected()
 def import_tags(connection: Connection, name: str, file: str, unchecked: bool) -> None:
-    """Keeps the tags of a CSV file as list NAME, for use as @NAME. Each is looked up in the Galaxy first.
+    """Keeps the tags of a file as list NAME, for use as @NAME. Each is read once first, so all that reads is taken:
+    contained names, array elements, properties.
 
-    The file needs a column `tag`, or the tags in its first column.
+    FILE is a CSV of any spreadsheet, with the tags in a column `tag` or in the column that has them, a plain list, or
+    a Galaxy dump of the IDE, whose objects stand for their own attributes. A line that begins with # and can be no tag
+    is a comment.
 
     \b
     Example:
       mxgw-py tags import levels levels.csv
     """
-    wanted = tag_lists.read_list(Path(file))
-    target = tag_lists.list_file(name)
-    if not unchecked:
+    tag_lists.list_file(name)
+    found = tag_lists.read_file(Path(file))
+    wanted = list(found.tags)
+    for text in found.notes:
+        note(f"{file}: {text}")
+    if found.kind is Kind.GALAXY_DUMP:
+        wanted = connection.run_galaxy(lambda galaxy: tag_lists.attributes_of(galaxy, found.tags))
+        note(f"{file}: a Galaxy dump of {len(found.tags)} objects; their own attributes are {len(wanted)} tags")
+    elif not unchecked:
+        refused = connection.run(lambda client: unreadable(client, wanted))
+        if refused:
+            shown = ", ".join(list(refused)[:5])
+            what = f"{file} is a {found.kind.value}, and " if found.kind is not Kind.LIST else ""
+            raise CommandFailure(
+                f"{what}{len(refused)} of {len(wanted)} tags cannot be read: {shown} ({next(iter(refused.values()))}); "
+                "--unchecked takes them all the same"
+            )
+    tag_lists.save_list(name, wanted)
+    left_out = [f"{found.doubles} doubles"] * bool(found.doubles) + [f"{found.comments} comments"] * bool(
+        found.comments
+    )
+    text = f"@{name}: {len(wanted)} tags" + (f" (left out: {', '.join(left_out)})" if left_out else "")
+    emit({"list": name, "tags": len(wanted)}, connection.output_json, text)
 
-        async def body(galaxy: GalaxyRepositoryClient) -> set[str]:
-            async def known(object_name: str) -> list[str]:
-                return [each.reference.lower() for each in await tag_lists.find(galaxy, f"{object_name}.*")]
 
-            objects = sorted({tag.partition(".")[0] for tag in wanted})
-            return {reference for each in objects for reference in await known(each)}
+@tags.command("list")
+@click.option("--json", "output_json", is_flag=True, help="One JSON document on stdout.")
+def list_lists(output_json: bool) -> None:
+    """The named lists, with how many tags each has.
 
-        references = connection.run_galaxy(body)
-        unknown = [t for t in wanted if t.lower() not in references and f"{t.lower()}[]" not in references]
-        if unknown:
-            shown = ", ".join(unknown[:5])
-            raise CommandFailure(f"the Galaxy does not have {len(unknown)} of {len(wanted)} tags: {shown}; --unchecked")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with target.open("w", encoding="utf-8", newline="") as out:
-        csv.writer(out, lineterminator="\n").writerows([["tag"], *([tag] for tag in wanted)])
-    emit({"list": name, "tags": len(wanted)}, connection.output_json, f"@{name}: {len(wanted)} tags")
+    \b
+    Example:
+      mxgw-py tags list
+    """
+    names = tag_lists.list_names()
+    rows = [{"list": name, "tags": len(tag_lists.read_file(tag_lists.list_file(name)).tags)} for name in names]
+    lines = [f"@{row['list']}\t{row['tags']} tags" for row in rows]
+    emit({"lists": rows}, output_json, lines or ["there is no list yet; mxgw-py tags import NAME FILE makes one"])
+
+
+@tags.command("show")
+@click.argument("name")
+@click.option("--json", "output_json", is_flag=True, help="One JSON document on stdout.")
+def show_list(name: str, output_json: bool) -> None:
+    """The tags of list NAME, one a line.
+
+    \b
+    Example:
+      mxgw-py tags show levels
+    """
+    found = tag_lists.expand_lists([f"@{name.removeprefix('@')}"])
+    emit({"list": name.removeprefix("@"), "tags": found}, output_json, found)
+
+
+@tags.command("save")
+@click.argument("name")
+@tag_arguments
+@limit_option
+@connected()
+def save_tags(connection: Connection, name: str, names: tuple[str, ...], limit: int) -> None:
+    """Keeps TAGs, or what globs fit now, as list NAME.
+
+    \b
+    Example:
+      mxgw-py tags save levels "Fermenter_*.Level"
+    """
+    found = tag_lists.resolve_tags(connection, names, limit)
+    tag_lists.save_list(name, found)
+    emit({"list": name, "tags": len(found)}, connection.output_json, f"@{name}: {len(found)} tags")
+
+
+@tags.command("delete")
+@click.argument("name")
+def delete_list(name: str) -> None:
+    """Deletes list NAME.
+
+    \b
+    Example:
+      mxgw-py tags delete levels
+    """
+    tag_lists.expand_lists([f"@{name.removeprefix('@')}"])
+    tag_lists.list_file(name.removeprefix("@")).unlink()
+    note(f"@{name.removeprefix('@')} is deleted")

@@ -14,13 +14,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mxgateway import DataChange, GatewayClient, Subscription
+from mxgateway import DataChange, GalaxyRepositoryClient, GatewayClient, Subscription
 from mxgateway.house import time_text
 from mxgateway_cli import tag_lists
 from mxgateway_cli.commands.tags import limit_option, tag_arguments
 from mxgateway_cli.connection import Connection, connected
+from mxgateway_cli.failures import SilentFailure
 from mxgateway_cli.following import Follower, beside, event_of, marks
 from mxgateway_cli.interrupts import graceful_end
+from mxgateway_cli.near_tags import hint
 from mxgateway_cli.output import emit, is_terminal, note, proto_dict
 from mxgateway_cli.value_text import mx_text
 from mxgateway_cli.watch_board import Row, TagBoard
@@ -46,21 +48,25 @@ def _ends(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 async def _follow(
-    subscription: Subscription, duration: float | None, consume: Callable[[Follower], Awaitable[None]]
+    client: GatewayClient,
+    subscription: Subscription,
+    duration: float | None,
+    consume: Callable[[Follower], Awaitable[None]],
 ) -> Follower:
     """Starts the subscription, tells what becomes of it while it is consumed, and ends it.
 
-    The time that is over, and Ctrl-C, are an ordinary end; a start that fails is a failure.
+    The time that is over, Ctrl-C and SIGTERM are an ordinary end; a start that fails is a failure.
     """
-    follower = Follower(subscription, note)
-    try:
-        with graceful_end():
-            await subscription.start()
-            follower.tell_refusals()
-            async with asyncio.timeout(duration), beside(follower.tell_turns()):
-                await consume(follower)
-    finally:
-        await subscription.aclose()
+    async with GalaxyRepositoryClient(client.options) as galaxy:
+        follower = Follower(subscription, note, hint=functools.partial(hint, galaxy))
+        try:
+            with graceful_end():
+                await subscription.start()
+                follower.tell_refusals()
+                async with asyncio.timeout(duration), beside(follower.tell_turns()), beside(follower.tell_hints()):
+                    await consume(follower)
+        finally:
+            await subscription.aclose()
     return follower
 
 
@@ -81,7 +87,7 @@ def watch(
 
     With --json there is one JSON object a line. Ctrl-C and --duration are an ordinary end. When the connection breaks
     it is opened again: stderr (or the table) says so, changes that come late, were read again, or follow lost ones are
-    marked.
+    marked. The exit code is 1 when there is not one of the tags.
 
     \b
     Examples:
@@ -91,13 +97,15 @@ def watch(
     tags = tag_lists.resolve_tags(connection, names, limit)
     view = _Watch(tags, connection.output_json, max_events)
 
-    async def body(client: GatewayClient) -> None:
+    async def body(client: GatewayClient) -> bool:
         subscription = client.subscribe(tags, client_session_name="mxgw-py watch", reconnect=not no_reconnect)
-        follower = await _follow(subscription, duration, lambda follower: view.run(subscription, follower))
+        follower = await _follow(client, subscription, duration, lambda each: view.run(subscription, each))
         if (text := follower.cost_text) and not view.is_table:
             note(text)
+        return follower.are_all_unknown
 
-    connection.run(body)
+    if connection.run(body):
+        raise SilentFailure
 
 
 class _Watch:
@@ -149,7 +157,7 @@ class _Watch:
     async def _lines(self, subscription: Subscription, follower: Follower) -> None:
         changes = 0
         async for change in subscription:
-            follower.tell_losses(change)
+            follower.take(change)
             row = self._board.take(change, time.monotonic())
             click.echo(_json_line(change) if self._json else _text_line(change, row))
             sys.stdout.flush()
@@ -211,17 +219,22 @@ def record(
             subscription = client.subscribe(tags, client_session_name="mxgw-py record", reconnect=not no_reconnect)
             try:
                 take = functools.partial(_record, subscription, recording, sieve, max_events)
-                follower = await _follow(subscription, duration, take)
+                follower = await _follow(client, subscription, duration, take)
             finally:
                 if sieve.recorded != max_events:
                     sieve.finish()
-            return {"events": sieve.recorded, **follower.costs, "text": follower.cost_text}
+            costs = follower.costs
+            failed = follower.are_all_unknown
+            return {"events": sieve.recorded, **costs, "text": follower.cost_text, "failed": failed}
 
     report = connection.run(body)
+    failed = report.pop("failed")
     text = f"{report['events']} changes of {len(tags)} tags in {output}"
     if costs := report.pop("text"):
         text += f"; {costs}"
     emit({"file": output, "tags": len(tags), **report}, connection.output_json, text)
+    if failed:
+        raise SilentFailure
 
 
 async def _record(
@@ -229,7 +242,7 @@ async def _record(
 ) -> None:
     """Puts changes through the sieve until there are enough."""
     async for change in subscription:
-        follower.tell_losses(change)
+        follower.take(change)
         sieve.add(change)
         if not subscription.waiting:
             # A long recording of quiet tags is on the disk all the time.

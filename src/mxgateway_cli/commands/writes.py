@@ -8,13 +8,15 @@ from typing import Any
 
 import click
 
-from mxgateway import GatewayClient, Session, WriteOutcome
+from mxgateway import GatewayClient, MxAccessError, Session, WriteOutcome
 from mxgateway.house import command
 from mxgateway_cli import session_options as options
 from mxgateway_cli import tag_lists
 from mxgateway_cli.connection import Connection, connected
+from mxgateway_cli.failures import CommandFailure
 from mxgateway_cli.output import emit_done, proto_dict
 from mxgateway_cli.signed_values import SignedValues
+from mxgateway_cli.tag_check import is_unknown
 from mxgateway_cli.value_parsing import TIMESTAMP, TYPE, moment_value, parse_like, parse_value
 from mxgateway_cli.value_text import mx_text
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
@@ -64,36 +66,33 @@ def write(
       mxgw-py write "TestChildObject.TestStringArray[]" "first,second"
       mxgw-py write --session-id ID --server-handle 1 --item-handle 2 --type int32 --value 123 --json
     """
-    if tag is None:
-        if session_id is None or server_handle is None or item_handle is None or type_name is None or value is None:
-            raise click.UsageError(
-                "give TAG and VALUE, or --session-id, --server-handle, --item-handle, --type and --value"
-            )
-        request = pb.WriteCommand(
-            server_handle=server_handle,
-            item_handle=item_handle,
-            value=parse_value(value, type_name),
-            user_id=user_id,
-        )
-        _send(connection, session_id, "write", request)
-        return
-    text = _the_value(tag_values, value)
-    if item_handle is not None:
-        raise click.UsageError("with TAG give no --item-handle")
-    if tag.startswith("@") or tag_lists.is_glob(tag):
-        raise click.UsageError(f"write takes one tag, and {tag} may be many; mxgw-py read {tag} shows them")
-    _write_tag(
-        connection,
-        _TagWrite(
-            tag=tag,
-            text=text,
+    if tag is not None:
+        if item_handle is not None:
+            raise click.UsageError("with TAG give no --item-handle")
+        wanted = _TagWrite(
+            tag=_one_tag(tag),
+            text=_the_value(tag_values, value),
             type_name=type_name,
             server_handle=server_handle,
             user_id=user_id,
             supervisory=supervisory,
-        ),
-        session_id,
-    )
+        )
+        _write_tag(connection, wanted, session_id)
+        return
+    if session_id is None or server_handle is None or item_handle is None or type_name is None or value is None:
+        raise click.UsageError(
+            "give TAG and VALUE, or --session-id, --server-handle, --item-handle, --type and --value"
+        )
+    new = parse_value(value, type_name)
+    request = pb.WriteCommand(server_handle=server_handle, item_handle=item_handle, value=new, user_id=user_id)
+    _send(connection, session_id, "write", request)
+
+
+def _one_tag(tag: str) -> str:
+    if tag.startswith("@") or tag_lists.is_glob(tag):
+        raise click.UsageError(f"write takes one tag, and {tag} may be many; mxgw-py read {tag} shows them")
+    (found,) = tag_lists.expand_lists([tag])
+    return found
 
 
 def _the_value(tag_values: tuple[str, ...], value: str | None) -> str:
@@ -138,7 +137,12 @@ def _write_tag(connection: Connection, wanted: _TagWrite, session_id: str | None
         async with await client.open_session(client_session_name="mxgw-py write") as session:
             return await wanted.run(session, limit)
 
-    outcome = connection.run(body)
+    try:
+        outcome = connection.run(body)
+    except CommandFailure as failure:
+        if isinstance(failure.__cause__, MxAccessError) and is_unknown(failure.__cause__.statuses):
+            raise CommandFailure("\n".join([failure.message, *connection.hints([wanted.tag])])) from failure
+        raise
     before, written = outcome.before.value, outcome.value
     payload = {
         "tag": wanted.tag,

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import grpc
 import pytest
-from tests.support.fake_gateway import FakeGateway, ok
-from tests.unit.cli.conftest import Cli
+from tests.support.fake_gateway import Abort, FakeGateway, data_change, ok
+from tests.unit.cli.conftest import Cli, Outcome
 
 from mxgateway.generated import galaxy_repository_pb2 as galaxy_pb
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
@@ -15,6 +16,7 @@ from mxgateway.generated import mxaccess_gateway_pb2 as pb
 @pytest.fixture(autouse=True)
 def plant(gateway: FakeGateway) -> None:
     """An area with two machines."""
+    gateway.finds_roots = True
     gateway.objects = [galaxy_pb.GalaxyObject(gobject_id=1, tag_name="DEV", browse_name="DEV", is_area=True)]
     for number in (1, 2):
         name = f"Machine_{number:03}"
@@ -100,15 +102,144 @@ def test_tag_lists_go_round(gateway: FakeGateway, cli: Cli, tmp_path: Path) -> N
     assert cli("read", "@other").code == 2
 
 
-def test_import_refuses_unknown_tags(cli: Cli, tmp_path: Path) -> None:
-    """tags import fails on references that the Galaxy does not have, unless --unchecked."""
+def reads(gateway: FakeGateway, *known: str) -> None:
+    """Lets exactly these references be read, whatever their case."""
+
+    def answer(request: pb.MxCommandRequest) -> pb.MxCommandReply:
+        reply = pb.MxCommandReply(protocol_status=ok(), hresult=0)
+        for tag in request.command.read_bulk.tag_addresses:
+            is_known = tag.lower() in [each.lower() for each in known]
+            result = reply.read_bulk.results.add(tag_address=tag, was_successful=is_known)
+            if not is_known:
+                result.statuses.add(category=pb.MX_STATUS_CATEGORY_CONFIGURATION_ERROR, detail=6, detected_by=3)
+        reply.read_bulk.SetInParent()
+        return reply
+
+    gateway.answer("read_bulk", answer)
+
+
+def tags_command(cli: Cli, *arguments: str) -> Outcome:
+    return cli.bare("tags", *arguments, "--endpoint", cli.endpoint, "--plaintext")
+
+
+def test_import_refuses_unknown_tags(gateway: FakeGateway, cli: Cli, tmp_path: Path) -> None:
+    """tags import fails on references that cannot be read, unless --unchecked."""
+    reads(gateway, "Machine_001.Speed")
     source = tmp_path / "list.csv"
     source.write_text("Machine_001.Speed\nMachine_009.Speed\n")
-    arguments = ("tags", "import", "mine", str(source), "--endpoint", cli.endpoint, "--plaintext")
-    outcome = cli.bare(*arguments)
+    outcome = tags_command(cli, "import", "mine", str(source))
     assert outcome.code == 1
-    assert "Machine_009.Speed" in outcome.err
-    assert cli.bare(*arguments, "--unchecked").code == 0
+    assert "1 of 2 tags cannot be read: Machine_009.Speed (CONFIGURATION_ERROR detail 6" in outcome.err
+    assert cli.bare("tags", "list").out.startswith("there is no list yet")
+    assert tags_command(cli, "import", "mine", str(source), "--unchecked").code == 0
+
+
+def test_import_judges_as_reading_does(gateway: FakeGateway, cli: Cli, tmp_path: Path) -> None:
+    """What no list of attributes has, but what reads, is taken: contained names, elements, properties, `#` names."""
+    tags = ["#Pump.PV", "Machine_001.Inlet.PV", "Machine_001.Parts[3]", "Machine_001.Speed.Quality", "$Line.PV"]
+    reads(gateway, *tags)
+    source = tmp_path / "list.csv"
+    source.write_text("tag\n# what follows are tags\n" + "\n".join(tags) + "\n")
+    outcome = tags_command(cli, "import", "mine", str(source))
+    assert outcome.code == 0, outcome.err
+    assert "@mine: 5 tags (left out: 1 comments)" in outcome.out
+    assert cli.bare("tags", "show", "mine").out.splitlines() == tags
+    assert [result["tagAddress"] for result in cli("read", "@mine", "--json").json["results"]] == tags
+
+
+def test_a_tag_that_does_not_answer_now_is_taken(gateway: FakeGateway, cli: Cli, tmp_path: Path) -> None:
+    """An engine that is down does not make a list wrong; a key's limits do."""
+    reply = pb.MxCommandReply(protocol_status=ok(), hresult=0)
+    reply.read_bulk.results.add(tag_address="A.B", error_message="no value within 1000 ms")
+    down = reply.read_bulk.results.add(tag_address="C.D")
+    down.statuses.add(category=pb.MX_STATUS_CATEGORY_COMMUNICATION_ERROR, detail=5, detected_by=4)
+    gateway.answer("read_bulk", reply)
+    source = tmp_path / "list.csv"
+    source.write_text("A.B\nC.D\n")
+    assert tags_command(cli, "import", "mine", str(source)).code == 0
+    reply.read_bulk.results[0].error_message = "the key may not read it"
+    assert "the key may not read it" in tags_command(cli, "import", "mine", str(source)).err
+
+
+def test_a_galaxy_dump_stands_for_the_attributes_of_its_objects(cli: Cli, tmp_path: Path) -> None:
+    source = tmp_path / "dump.csv"
+    source.write_text(":TEMPLATE=$Machine\n:Tagname,Area\nMachine_002,DEV\nMachine_001,DEV\n", encoding="utf-16")
+    outcome = tags_command(cli, "import", "machines", str(source))
+    assert outcome.code == 0, outcome.err
+    assert "a Galaxy dump of 2 objects" in outcome.err
+    shown = cli.bare("tags", "show", "machines", "--json").json
+    assert shown["tags"] == ["Machine_002.Speed", "Machine_002.Parts[]", "Machine_001.Speed", "Machine_001.Parts[]"]
+
+
+def test_a_file_that_is_no_list_is_named(cli: Cli, tmp_path: Path) -> None:
+    """In one line, as a mistake of usage, and without a traceback."""
+    source = tmp_path / "book.csv"
+    source.write_bytes(b"PK\x03\x04 rest")
+    outcome = tags_command(cli, "import", "mine", str(source))
+    assert outcome.code == 2
+    assert "is no list of tags: it is an Excel workbook" in outcome.err
+
+
+def test_lists_are_listed_saved_and_deleted(cli: Cli) -> None:
+    """Watch lists live for years: what is there can be seen, and goes when it is told to."""
+    assert tags_command(cli, "save", "speeds", "machine_*.speed").out == "@speeds: 2 tags\n"
+    assert tags_command(cli, "save", "one", "A.B", "--json").json == {"list": "one", "tags": 1}
+    assert cli.bare("tags", "list").out.splitlines() == ["@one\t1 tags", "@speeds\t2 tags"]
+    assert cli.bare("tags", "list", "--json").json["lists"] == [
+        {"list": "one", "tags": 1},
+        {"list": "speeds", "tags": 2},
+    ]
+    assert cli.bare("tags", "delete", "@one").code == 0
+    outcome = cli.bare("tags", "show", "one")
+    assert outcome.code == 2
+    assert "(there are: @speeds)" in outcome.err
+    assert cli.bare("tags", "delete", "../x").code == 2
+
+
+@pytest.mark.parametrize(
+    ("tag", "hint"),
+    [
+        ("Machine_001.Sped", "did you mean Machine_001.Speed?"),
+        ("machine_001.SPEEDS", "did you mean machine_001.Speed?"),
+        ("Machin_001.Speed", "did you mean Machine_001.Speed or Machine_002.Speed?"),
+        ("Machine_001", "Machine_001 alone means Machine_001.PV; its tags: mxgw-py browse Machine_001"),
+        ("Machine_001.Temperature", "Machine_001 has no Temperature; its tags: mxgw-py browse Machine_001"),
+        ("Galaxy:Machine_001.Speed", "is InTouch's; leave it out"),
+    ],
+)
+@pytest.mark.parametrize("command", ["read", "write", "watch"])
+def test_a_reference_that_leads_nowhere_is_met_with_near_ones(
+    gateway: FakeGateway, cli: Cli, command: str, tag: str, hint: str
+) -> None:
+    """As for commands and settings; the exit code says that there is no such tag."""
+    reads(gateway)
+    event = data_change(1, quality=4)
+    event.statuses[0].CopyFrom(
+        pb.MxStatusProxy(success=0, category=pb.MX_STATUS_CATEGORY_CONFIGURATION_ERROR, detail=6, detected_by=3)
+    )
+    gateway.events = [event]
+    more = {"write": ["5"], "watch": ["--duration", "1"], "read": []}[command]
+    outcome = cli(command, tag, *more)
+    assert outcome.code == 1
+    assert hint in outcome.err
+
+
+def test_without_the_galaxy_there_is_no_hint(gateway: FakeGateway, cli: Cli) -> None:
+    """A key may read tags and not the Galaxy."""
+    reads(gateway)
+    gateway.script("DiscoverHierarchy", Abort(grpc.StatusCode.PERMISSION_DENIED, "metadata:read is missing"))
+    outcome = cli("read", "Machine_001.Sped")
+    assert (outcome.code, outcome.err) == (1, "")
+
+
+@pytest.mark.parametrize("name", ["'Machine_*.Speed'", '"Machine_*.Speed"', "'A.B'", "‘A.B’"])
+@pytest.mark.parametrize("command", [("read",), ("watch",), ("tags", "export"), ("write",)])
+def test_a_name_in_quotes_says_which_ones_the_shell_takes(cli: Cli, name: str, command: tuple[str, ...]) -> None:
+    """cmd.exe passes single quotes on."""
+    where = ("--endpoint", cli.endpoint, "--plaintext")
+    outcome = cli.bare(*command, name, *(["5"] if command == ("write",) else []), *where)
+    assert outcome.code == 2
+    assert "double quotes" in outcome.err or "write takes one tag" in outcome.err
 
 
 def test_galaxy_test_connection(gateway: FakeGateway, cli: Cli) -> None:
