@@ -19,6 +19,7 @@ from mxgateway_server.access.refusal_log import RefusalLog
 from mxgateway_server.access.store import KeyStore
 from mxgateway_server.access.throttle import Throttle
 from mxgateway_server.certificates.keeper import CertificateKeeper
+from mxgateway_server.commands.command_audit import CommandAudit
 from mxgateway_server.commands.gate import CommandGate
 from mxgateway_server.config.addresses import split_address
 from mxgateway_server.config.settings import Settings
@@ -159,7 +160,7 @@ class Gateway:
         streams = LiveStreams()
         refusals = RefusalLog(clock)
         connections = ConnectionWatch(system_sockets())
-        audit = AuditLog(store, clock)
+        audit = AuditLog(store, clock, denies=settings.authentication.when_audit_fails == "deny_writes")
         authenticator = self._authenticator(store)
         launcher = Launcher(
             wiring.worker_limits(settings),
@@ -173,10 +174,13 @@ class Gateway:
         galaxy = self._galaxy(place.source)
         gate = CommandGate(
             GalaxyLookup(galaxy),
-            audit,
+            CommandAudit(
+                audit,
+                audits_writes=settings.authentication.audit_writes,
+                audits_values=settings.authentication.audit_values,
+            ),
             allow_fault_injection=settings.allow_fault_injection,
             max_timeout=settings.sessions.max_command_timeout_seconds,
-            audits_writes=settings.authentication.audit_writes,
             completes_array_names=settings.galaxy.complete_array_names,
             max_reply_bytes=settings.protocol.max_grpc_message_bytes - ENVELOPE_BYTES,
         )

@@ -17,7 +17,7 @@ GatewayError
     EventError
         EventQueueOverflowError, SequenceUnknownError
     CommandError
-        CommandTimeoutError, CommandCanceledError, PendingLimitError, MessageLimitError
+        CommandTimeoutError, CommandCanceledError, PendingLimitError, AuditUnavailableError, MessageLimitError
     WorkerError
         WorkerStartError
             WorkerLaunchError, WorkerNeverReadyError, WorkerNonceError, WorkerVersionError, WorkerEarlyExitError,
@@ -265,6 +265,21 @@ class MessageLimitError(CommandError):
     grpc_status = "RESOURCE_EXHAUSTED"
     protocol_code = pb.PROTOCOL_STATUS_CODE_RESOURCE_EXHAUSTED
     reason = "MESSAGE_LIMIT"
+
+
+class AuditUnavailableError(CommandError):
+    """The write could not be recorded, so it was not begun."""
+
+    grpc_status = "RESOURCE_EXHAUSTED"
+    protocol_code = pb.PROTOCOL_STATUS_CODE_RESOURCE_EXHAUSTED
+    reason = "AUDIT_UNAVAILABLE"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the gateway cannot record writes now, and writes nothing that it cannot record; its log says why "
+            "(setting authentication.when_audit_fails)",
+            retry_after=5.0,
+        )
 
 
 class WorkerError(GatewayError):

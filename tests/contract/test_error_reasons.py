@@ -55,6 +55,7 @@ CLASS_OF_REASON: dict[str, type[MxGatewayError]] = {
     "COMMAND_CANCELED": MxGatewayCommandError,
     "PENDING_COMMAND_LIMIT": MxGatewayResourceError,
     "MESSAGE_LIMIT": MxGatewayResourceError,
+    "AUDIT_UNAVAILABLE": MxGatewayResourceError,
     "WORKER_UNAVAILABLE": MxGatewayWorkerError,
     "WORKER_START_FAILED": MxGatewayWorkerError,
     "WORKER_LAUNCH_FAILED": MxGatewayWorkerError,

@@ -14,10 +14,14 @@ from mxgateway_server.access.throttle import RecordLimit
 from mxgateway_server.logs import get_logger
 
 MAX_WAITING = 20_000
+"""Records of what was done that wait for the store; beyond it the oldest are lost."""
+MAX_DENIALS = 5_000
+"""Records of what was refused, likewise: a lane of its own, so that refusals never displace what was done."""
 MAX_TOGETHER = 500
 RETRY_SECONDS = 1.0
 TELL_EVERY = 60
 """Failures of a row between two lines of the log."""
+DENY_AFTER_SECONDS = 10.0
 
 logger = get_logger(__name__)
 
@@ -26,50 +30,78 @@ class AuditLog:
     """Takes records without waiting and stores what waits in one transaction.
 
     When the store fails or falls behind, records are kept up to a bound; beyond it the oldest are lost, counted, and
-    the loss is logged: a full disk must not stop the plant's data.
+    the loss is logged. Whether the plant is written to meanwhile is what `has_room` tells.
+
+    Args:
+        store: where records go.
+        clock: time.
+        denies: whether `has_room` says no while records cannot be stored.
     """
 
-    def __init__(self, store: KeyStore, clock: Clock) -> None:
+    def __init__(self, store: KeyStore, clock: Clock, *, denies: bool = False) -> None:
         self._store = store
         self._clock = clock
-        self._waiting: deque[AuditRecord] = deque()
+        self._denies = denies
+        self._done: deque[AuditRecord] = deque()
+        self._denied: deque[AuditRecord] = deque()
         self._wake = asyncio.Event()
         self._closing = asyncio.Event()
-        self._limit = RecordLimit()
+        self._strangers = RecordLimit()
+        self._callers = RecordLimit(burst=100.0, per_second=5.0)
         self._failures = 0
+        self._failing_since: float | None = None
         self.lost = 0
 
     def add(self, record: AuditRecord) -> None:
-        """Takes a record; its time is now unless it has one."""
-        if not record.at_ns:
-            record = replace(record, at_ns=self._clock.unix_ns())
-        if len(self._waiting) >= MAX_WAITING:
-            self._waiting.popleft()
-            self.lost += 1
-            if self.lost == 1 or self.lost % 1000 == 0:
-                logger.error("audit_records_lost", lost=self.lost)
-        self._waiting.append(record)
-        self._wake.set()
+        """Takes a record of something that was done; its time is now unless it has one."""
+        self._take(self._done, MAX_WAITING, record)
+
+    def add_denial(self, record: AuditRecord) -> None:
+        """Takes a record of something that a key was refused; of many of one key some are only counted."""
+        self._take_some(self._callers, record.key_id, record)
 
     def add_failure(self, record: AuditRecord) -> None:
         """Takes a record of a caller who is nobody yet; of many at once some are only counted."""
-        suppressed = self._limit.admit(record.remote_address, self._clock.monotonic())
+        self._take_some(self._strangers, record.remote_address, record)
+
+    @property
+    def has_room(self) -> bool:
+        """Whether writes to the plant may go on; always, where settings say to go on and count."""
+        if not self._denies:
+            return True
+        since = self._failing_since
+        is_failing = since is not None and self._clock.monotonic() - since >= DENY_AFTER_SECONDS
+        return not is_failing and len(self._done) < MAX_WAITING // 2
+
+    def _take_some(self, limit: RecordLimit, whose: str, record: AuditRecord) -> None:
+        suppressed = limit.admit(whose, self._clock.monotonic())
         if suppressed is None:
             return
         if suppressed:
             record = replace(record, details={**record.details, "suppressed_before": suppressed})
-        self.add(record)
+        self._take(self._denied, MAX_DENIALS, record)
+
+    def _take(self, lane: deque[AuditRecord], bound: int, record: AuditRecord) -> None:
+        if not record.at_ns:
+            record = replace(record, at_ns=self._clock.unix_ns())
+        if len(lane) >= bound:
+            lane.popleft()
+            self.lost += 1
+            if self.lost == 1 or self.lost % 1000 == 0:
+                logger.error("audit_records_lost", lost=self.lost)
+        lane.append(record)
+        self._wake.set()
 
     async def run(self) -> None:
         """Stores records until `close` is called, and then what is left."""
         while True:
             await self._wake.wait()
             self._wake.clear()
-            while self._waiting:
+            while self.waiting:
                 if await self._store_some():
                     continue
                 if self._closing.is_set():
-                    logger.error("audit_records_lost", lost=self.lost + len(self._waiting))
+                    logger.error("audit_records_lost", lost=self.lost + self.waiting)
                     return
                 # A store that is not well is asked once in a while only, however many records come.
                 with contextlib.suppress(TimeoutError):
@@ -90,7 +122,7 @@ class AuditLog:
     @property
     def waiting(self) -> int:
         """Records that are not stored yet."""
-        return len(self._waiting)
+        return len(self._done) + len(self._denied)
 
     @property
     def failures(self) -> int:
@@ -98,16 +130,21 @@ class AuditLog:
         return self._failures
 
     async def _store_some(self) -> bool:
-        batch = [self._waiting.popleft() for _ in range(min(MAX_TOGETHER, len(self._waiting)))]
+        done = [self._done.popleft() for _ in range(min(MAX_TOGETHER, len(self._done)))]
+        denied = [self._denied.popleft() for _ in range(min(MAX_TOGETHER, len(self._denied)))]
+        batch = sorted((*done, *denied), key=lambda record: record.at_ns)
         try:
             await self._store.record(batch)
         except Exception as error:  # noqa: BLE001 — whatever the driver raises, the records are kept and it is told
+            if self._failing_since is None:
+                self._failing_since = self._clock.monotonic()
             if self._failures % TELL_EVERY == 0:
-                logger.warning("audit_store_failed", error=error, waiting=len(self._waiting) + len(batch))
+                logger.warning("audit_store_failed", error=error, waiting=self.waiting + len(batch))
             self._failures += 1
-            self._waiting.extendleft(reversed(batch))
+            self._done.extendleft(reversed(done))
+            self._denied.extendleft(reversed(denied))
             return False
         if self._failures:
             logger.info("audit_store_recovered", failures=self._failures, lost=self.lost)
-            self._failures = 0
+        self._failures, self._failing_since = 0, None
         return True

@@ -30,7 +30,7 @@ _DURATION = re.compile(r"(\d+)([smhdw])\Z")
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 
-def _with_store(settings: Settings, work: Callable[[KeyStore], Awaitable[T]]) -> T:
+def with_store(settings: Settings, work: Callable[[KeyStore], Awaitable[T]]) -> T:
     """Does work on the key store; whatever goes wrong is one line that says which store it was."""
     from sqlalchemy.exc import SQLAlchemyError
 
@@ -109,14 +109,14 @@ def create(
             display_name or key_id,
             wanted,
             constraints,
-            not_before_ns=_time("--not-before", not_before),
-            expires_ns=_time("--expires", expires),
+            not_before_ns=moment("--not-before", not_before),
+            expires_ns=moment("--expires", expires),
         )
         record = await store.get(key_id)
         assert record is not None
         return raw, record, store.name
 
-    raw, record, place = _with_store(settings, work)
+    raw, record, place = with_store(settings, work)
     if as_json:
         click.echo(json.dumps({**_describe(record), "apiKey": raw, "store": place}))
     else:
@@ -131,7 +131,7 @@ def create(
 def list_keys(config_file: Path | None, state_dir: str | None, as_json: bool) -> None:
     """List keys; never a secret."""
     settings = load_or_fail(config_file, {"state_dir": state_dir})
-    records = _with_store(settings, lambda store: store.list_keys())
+    records = with_store(settings, lambda store: store.list_keys())
     if as_json:
         click.echo(json.dumps([_describe(record) for record in records]))
         return
@@ -148,7 +148,7 @@ def list_keys(config_file: Path | None, state_dir: str | None, as_json: bool) ->
 def revoke(config_file: Path | None, state_dir: str | None, key_id: str, as_json: bool) -> None:
     """End a key for good; running gateways refuse it within seconds."""
     settings = load_or_fail(config_file, {"state_dir": state_dir})
-    changed = _with_store(settings, lambda store: store.revoke(key_id))
+    changed = with_store(settings, lambda store: store.revoke(key_id))
     _tell(as_json, {"keyId": key_id, "revoked": True, "changed": changed}, f"{key_id} is revoked")
 
 
@@ -160,7 +160,7 @@ def revoke(config_file: Path | None, state_dir: str | None, key_id: str, as_json
 def rotate(config_file: Path | None, state_dir: str | None, key_id: str, as_json: bool) -> None:
     """Give a key a new secret; the old one is void."""
     settings = load_or_fail(config_file, {"state_dir": state_dir})
-    raw = _with_store(settings, lambda store: store.rotate(key_id))
+    raw = with_store(settings, lambda store: store.rotate(key_id))
     _tell(as_json, {"keyId": key_id, "apiKey": raw}, raw)
 
 
@@ -172,7 +172,7 @@ def rotate(config_file: Path | None, state_dir: str | None, key_id: str, as_json
 def delete(config_file: Path | None, state_dir: str | None, key_id: str, as_json: bool) -> None:
     """Remove a revoked key."""
     settings = load_or_fail(config_file, {"state_dir": state_dir})
-    _with_store(settings, lambda store: store.delete(key_id))
+    with_store(settings, lambda store: store.delete(key_id))
     _tell(as_json, {"keyId": key_id, "deleted": True}, f"{key_id} is deleted")
 
 
@@ -195,15 +195,15 @@ def audit(
 ) -> None:
     """Show who did what: key life, refusals, writes (never a value)."""
     settings = load_or_fail(config_file, {"state_dir": state_dir})
-    since_ns = _time("--since", since, back=True) or 0
-    records = _with_store(
+    since_ns = moment("--since", since, back=True) or 0
+    records = with_store(
         settings, lambda store: store.read_audit(key_id=key_id, event=event, since_ns=since_ns, limit=limit)
     )
     if as_json:
-        click.echo(json.dumps([_audit(record) for record in records]))
+        click.echo(json.dumps([audit_json(record) for record in records]))
         return
     for record in records:
-        data = _audit(record)
+        data = audit_json(record)
         words = [data["at"], record.event, record.key_id or "-", record.outcome, record.target, record.remote_address]
         # Targets are what callers sent, and must not move the terminal.
         click.echo("  ".join(plain(word) for word in words if word))
@@ -217,7 +217,7 @@ def _scopes(text: str) -> list[str]:
     return text.split(",")
 
 
-def _time(flag: str, text: str | None, *, back: bool = False) -> int | None:
+def moment(flag: str, text: str | None, *, back: bool = False) -> int | None:
     if not text:
         return None
     now = datetime.datetime.now(datetime.UTC)
@@ -265,7 +265,7 @@ def _describe(record: KeyRecord) -> dict[str, Any]:
     }
 
 
-def _audit(record: AuditRecord) -> dict[str, Any]:
+def audit_json(record: AuditRecord) -> dict[str, Any]:
     return {
         "at": _iso(record.at_ns),
         "event": record.event,

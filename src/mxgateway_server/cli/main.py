@@ -17,6 +17,7 @@ from mxgateway_server import __version__
 _COMMANDS = {
     "serve": ("mxgateway_server.cli.serve", "serve"),
     "apikey": ("mxgateway_server.cli.apikey", "apikey"),
+    "audit": ("mxgateway_server.cli.audit", "audit"),
     "cert": ("mxgateway_server.cli.cert", "cert"),
     "check-config": ("mxgateway_server.cli.check_config", "check_config"),
     "doctor": ("mxgateway_server.cli.doctor", "doctor"),

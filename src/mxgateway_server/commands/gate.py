@@ -5,19 +5,18 @@ Up to the moment when the worker has the command nothing waits, so commands run 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NoReturn
 
-from mxgateway_contract.commands import COMMANDS, Group, Scope, Touch, kind_name, kinds_touching
+from mxgateway_contract.commands import COMMANDS, Group, Touch, kind_name, kinds_touching
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
-from mxgateway_server.access.audit import AuditLog
 from mxgateway_server.access.callers import CallInfo
 from mxgateway_server.access.constraints import TagLookup, judge, merge_denied
 from mxgateway_server.access.handles import FREEING_KINDS, LEARNED_KINDS
-from mxgateway_server.access.records import AuditRecord
 from mxgateway_server.access.scopes import ADMIN_ONLY, COMMAND_SCOPES, ScopeSet, allows
 from mxgateway_server.commands.arrays import complete_array_names, expand_sparse, has_sparse, restore_names
 from mxgateway_server.commands.checks import check_command, check_correlation_id
+from mxgateway_server.commands.command_audit import CommandAudit, Followed
 from mxgateway_server.errors import (
     CommandCanceledError,
     GatewayError,
@@ -30,11 +29,6 @@ from mxgateway_server.sessions.session import Session
 from mxgateway_server.workers.command_table import ReplyFuture
 from mxgateway_server.workers.replies import CommandReply
 
-_AUDITED_SCOPES = frozenset({Scope.INVOKE_WRITE, Scope.INVOKE_SECURE, Scope.ADMIN})
-_AUDITED_KINDS = frozenset(kind for kind, facts in COMMANDS.items() if facts.scope in _AUDITED_SCOPES)
-_WRITE_KINDS = kinds_touching(Touch.WRITE)
-_BULK_WRITE_KINDS = kinds_touching(Touch.WRITES)
-assert _AUDITED_KINDS >= _WRITE_KINDS | _BULK_WRITE_KINDS
 # Limits of keys, sparse arrays and names of arrays concern nothing else.
 _JUDGED_KINDS = frozenset(COMMANDS) - kinds_touching(Touch.NOTHING, Touch.HANDLE, Touch.HANDLES)
 _SPECIAL_KINDS = frozenset(kind for kind, facts in COMMANDS.items() if facts.group in (Group.ALARM, Group.FAULT))
@@ -63,6 +57,7 @@ class Admitted:
         references: the tags that it touches, in order, `?` for a handle that is not known.
         denied: for a bulk command: original index → why that entry did not go to the worker.
         named: what went to the worker as the caller named it, when names were completed.
+        followed: writes whose completion goes into the audit.
     """
 
     command: pb.MxCommand
@@ -71,6 +66,7 @@ class Admitted:
     references: tuple[str, ...] = ()
     denied: dict[int, str] | None = None
     named: pb.MxCommand | None = None
+    followed: Followed = field(default_factory=list)
 
 
 class CommandGate:
@@ -79,11 +75,10 @@ class CommandGate:
     def __init__(
         self,
         lookup: TagLookup,
-        audit: AuditLog,
+        audit: CommandAudit,
         *,
         allow_fault_injection: bool,
         max_timeout: float,
-        audits_writes: bool,
         completes_array_names: bool,
         max_reply_bytes: int,
     ) -> None:
@@ -93,7 +88,6 @@ class CommandGate:
         self._max_timeout = max_timeout
         self._completes_array_names = completes_array_names
         self._max_reply_bytes = max_reply_bytes
-        self._audited_kinds = _AUDITED_KINDS if audits_writes else frozenset()
 
     def check(self, command: pb.MxCommand, call: CallInfo, session_id: str, correlation_id: str) -> Checked:
         """What can be judged without a session: the command's shape, and whether the key has the scope of its kind.
@@ -130,7 +124,8 @@ class CommandGate:
         """Checks what the session has to say and gives the command to the worker, at once.
 
         Raises:
-            InvalidRequestError, PermissionDeniedError, SessionNotReadyError, PendingLimitError, WorkerError
+            InvalidRequestError, PermissionDeniedError, SessionNotReadyError, PendingLimitError, AuditUnavailableError,
+            WorkerError
         """
         command, correlation_id = checked.command, checked.correlation_id
         session.touch()
@@ -152,20 +147,11 @@ class CommandGate:
         verdict = judge(command, call.caller.constraints, session.handles, self._lookup)
         if verdict.denial is not None:
             target = verdict.references[0] if verdict.references else ""
-            self.record_denial(
-                call, session.session_id, target, verdict.denial, correlation_id, kind_name(command.kind)
-            )
+            self._audit.denied(call, session.session_id, {target: verdict.denial}, correlation_id, command.kind)
             raise PermissionDeniedError(verdict.denial)
         if verdict.denied:
-            for index, reason in verdict.denied.items():
-                self.record_denial(
-                    call,
-                    session.session_id,
-                    verdict.references[index],
-                    reason,
-                    correlation_id,
-                    kind_name(command.kind),
-                )
+            reasons = {verdict.references[index]: reason for index, reason in verdict.denied.items()}
+            self._audit.denied(call, session.session_id, reasons, correlation_id, command.kind)
         if verdict.command is None:
             reply = self._empty_reply(session, command, correlation_id)
             merge_denied(command, reply, verdict.denied or {})
@@ -176,13 +162,18 @@ class CommandGate:
         named = sent
         if self._completes_array_names:
             sent = complete_array_names(sent, self._lookup)
+        self._audit.require_room(command.kind)
+        future = session.submit(sent, timeout)
         return Admitted(
             command=command,
-            future=session.submit(sent, timeout),
+            future=future,
             correlation_id=correlation_id,
             references=verdict.references,
             denied=verdict.denied,
             named=None if sent is named else named,
+            followed=self._audit.begin(
+                session, command, verdict.references, call, correlation_id, verdict.denied or {}
+            ),
         )
 
     def complete(self, session: Session, admitted: Admitted, call: CallInfo) -> bytes:
@@ -195,11 +186,16 @@ class CommandGate:
         kind = command.kind
         try:
             reply = admitted.future.result()
-            if kind in LEARNED_KINDS or kind in self._audited_kinds or admitted.denied or admitted.named:
+            if kind in LEARNED_KINDS or self._audit.concerns(kind) or admitted.denied or admitted.named:
                 self._take_in(session, admitted, call, reply.message)
+            elif kind == pb.MX_COMMAND_KIND_DRAIN_EVENTS and session.writes:
+                # What is taken out by hand does not come as an event.
+                for event in reply.message.drain_events.events:
+                    if event.family == pb.MX_EVENT_FAMILY_ON_WRITE_COMPLETE:
+                        session.writes.complete(event)
         except GatewayError as error:
             session.handles.forget(command)
-            self._audit_write(session, admitted, call, None, error)
+            self._record(session, admitted, call, error)
             if isinstance(error, WorkerProtocolError):
                 session.fail(error)
             raise
@@ -218,12 +214,12 @@ class CommandGate:
         session.handles.learn(command, reply)
         if admitted.denied:
             merge_denied(command, reply, admitted.denied)
-        self._audit_write(session, admitted, call, reply, None)
+        self._record(session, admitted, call, reply)
 
     def abandoned(self, session: Session, admitted: Admitted, call: CallInfo) -> None:
         """The caller gave up waiting; what becomes of the command is unknown here."""
         session.handles.forget(admitted.command)
-        self._audit_write(session, admitted, call, None, CommandCanceledError("the caller gave up"))
+        self._record(session, admitted, call, CommandCanceledError("the caller gave up"))
 
     # ------------------------------------------------------------------------------------------------------- details
 
@@ -232,7 +228,7 @@ class CommandGate:
         error = PermissionDeniedError(
             f"{kind_name(kind)} needs the scope {' or '.join(sorted(needed))}, which this API key does not have"
         )
-        self.record_denial(call, checked.session_id, kind_name(kind), str(error), checked.correlation_id)
+        self._audit.denied(call, checked.session_id, {kind_name(kind): str(error)}, checked.correlation_id)
         raise error
 
     def _unavailable(self, command: pb.MxCommand) -> str | None:
@@ -264,71 +260,16 @@ class CommandGate:
         future.finish(CommandReply(reply))
         return Admitted(pb.MxCommand(kind=command.kind), future, correlation_id)
 
-    def record_denial(
-        self, call: CallInfo, session_id: str, target: str, reason: str, correlation_id: str, kind: str = ""
+    def _record(
+        self, session: Session, admitted: Admitted, call: CallInfo, answer: pb.MxCommandReply | GatewayError
     ) -> None:
-        """Notes a refusal in the audit."""
-        self._audit.add(
-            AuditRecord(
-                event="denied",
-                key_id=call.caller.key_id,
-                remote_address=call.address,
-                session_id=session_id,
-                correlation_id=correlation_id,
-                target=target,
-                outcome="permission-denied",
-                details={"reason": reason, "method": call.method, **({"kind": kind} if kind else {})},
-            )
+        self._audit.finish(
+            session,
+            admitted.command,
+            admitted.references,
+            call,
+            admitted.correlation_id,
+            admitted.followed,
+            answer,
+            admitted.denied or {},
         )
-
-    def _audit_write(
-        self,
-        session: Session,
-        admitted: Admitted,
-        call: CallInfo,
-        reply: pb.MxCommandReply | None,
-        error: GatewayError | None,
-    ) -> None:
-        command = admitted.command
-        kind = command.kind
-        if kind not in self._audited_kinds or command.WhichOneof("payload") is None:
-            return
-        if kind in _WRITE_KINDS:
-            self._record_write(session, admitted, call, kind, admitted.references[0], _outcome(reply, error))
-        elif kind in _BULK_WRITE_KINDS:
-            results = [] if reply is None else list(getattr(reply, COMMANDS[kind].payload).results)
-            for index, target in enumerate(admitted.references):
-                if admitted.denied and index in admitted.denied:
-                    continue
-                outcome = _outcome(reply, error)
-                if index < len(results):
-                    outcome = "accepted" if results[index].was_successful else "failed"
-                self._record_write(session, admitted, call, kind, target, outcome)
-        else:
-            self._record_write(session, admitted, call, kind, "", _outcome(reply, error))
-
-    def _record_write(
-        self, session: Session, admitted: Admitted, call: CallInfo, kind: int, target: str, outcome: str
-    ) -> None:
-        self._audit.add(
-            AuditRecord(
-                event="write" if kind in _WRITE_KINDS or kind in _BULK_WRITE_KINDS else "command",
-                key_id=call.caller.key_id,
-                remote_address=call.address,
-                session_id=session.session_id,
-                correlation_id=admitted.correlation_id,
-                target=target,
-                outcome=outcome,
-                details={"kind": kind_name(kind)},
-            )
-        )
-
-
-def _outcome(reply: pb.MxCommandReply | None, error: GatewayError | None) -> str:
-    if error is not None:
-        return error.reason.lower()
-    assert reply is not None
-    if reply.protocol_status.code == pb.PROTOCOL_STATUS_CODE_OK:
-        # MXAccess took the call; what became of it comes as an event.
-        return "accepted"
-    return pb.ProtocolStatusCode.Name(reply.protocol_status.code).removeprefix("PROTOCOL_STATUS_CODE_").lower()

@@ -74,7 +74,12 @@ class AuthenticationSettings(Section):
     throttle_seconds: float = Field(default=5.0, ge=0)
     """How long they have to wait, doubling with each further failure up to a minute; 0 for no throttle."""
     audit_writes: bool = True
-    """Records every write: who, which tag, outcome; never the value."""
+    """Records every write: who, which tag, what MXAccess said, and what became of it."""
+    audit_values: bool = False
+    """Records the written values too; they may be secret themselves."""
+    when_audit_fails: Literal["deny_writes", "go_on"] = "deny_writes"
+    """When the store has taken no records for ten seconds, or half of the room for waiting ones is full: write nothing
+    to the plant any more, or write on and count what is lost."""
     audit_retention_days: int = Field(default=400, ge=0)
     """Days that audit records are kept; 0 for ever."""
 

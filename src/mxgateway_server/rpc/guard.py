@@ -161,7 +161,7 @@ class Guard:
         )
         if not allows(caller.scopes, needed):
             error_text = f"this method needs the scope {' or '.join(sorted(needed))}, which this API key does not have"
-            self._audit.add(
+            self._audit.add_denial(
                 AuditRecord(
                     event="denied",
                     key_id=caller.key_id,
@@ -179,7 +179,7 @@ class Guard:
 
     async def _refuse(self, context: Context, error: GatewayError, call: CallInfo) -> NoReturn:
         if isinstance(error, OwnerMismatchError):
-            self._audit.add(
+            self._audit.add_denial(
                 AuditRecord(
                     event="denied",
                     key_id=call.caller.key_id,

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+from google.protobuf.message import DecodeError
+
 from mxgateway_contract.commands import COMMANDS
 from mxgateway_contract.constants import WORKER_PROTOCOL_VERSION
 from mxgateway_contract.failures import UNRESOLVED
@@ -14,6 +16,8 @@ from mxgateway_server.access.handles import HandleTracker
 from mxgateway_server.errors import EventQueueOverflowError, GatewayError, SessionFaultedError, WorkerProtocolError
 from mxgateway_server.events.chunks import EventChunk
 from mxgateway_server.events.hub import EventHub
+from mxgateway_server.logs import get_logger
+from mxgateway_server.sessions.pending_writes import PendingWrites
 from mxgateway_server.sessions.state import SessionRecord
 from mxgateway_server.workers.client import WorkerClient
 from mxgateway_server.workers.command_table import ReplyFuture
@@ -25,11 +29,17 @@ _FIRST_VALUE_KINDS = frozenset(
     if UNRESOLVED in facts.statuses and not (facts.values or facts.is_repeatable)
 )
 
+logger = get_logger(__name__)
+
+_WRITE_COMPLETE = bytes((1 << 3, pb.MX_EVENT_FAMILY_ON_WRITE_COMPLETE))
+"""How a serialised OnWriteComplete begins: family is the first field."""
+
 
 class Session:
     """A session and what belongs to it.
 
     Attributes:
+        writes: writes whose completion has not come.
         worker_version: protocol version of its worker.
     """
 
@@ -44,6 +54,7 @@ class Session:
         self.record = record
         self.hub = hub
         self.handles = HandleTracker()
+        self.writes = PendingWrites()
         self.command_timeout = command_timeout
         self.worker: WorkerClient | None = None
         self.worker_version = WORKER_PROTOCOL_VERSION
@@ -81,6 +92,10 @@ class Session:
 
     def _take_events(self, chunk: EventChunk) -> None:
         self.events_received += chunk.count
+        if self.writes:
+            if chunk.dropped_before and self.hub.policy == pb.BACKPRESSURE_POLICY_DROP_OLDEST:
+                self.writes.lose()
+            self._complete_writes(chunk)
         try:
             overflow = self.hub.publish(chunk, self._clock.monotonic())
         except WorkerProtocolError as error:
@@ -88,6 +103,17 @@ class Session:
             self.fail(error)
         if overflow is not None:
             self.fail(overflow)
+
+    def _complete_writes(self, chunk: EventChunk) -> None:
+        # Events pass unopened; only while a write waits is it looked for completions.
+        if _WRITE_COMPLETE in chunk.data:
+            try:
+                for event in chunk.events():
+                    if event.startswith(_WRITE_COMPLETE):
+                        self.writes.complete(pb.MxEvent.FromString(event))
+            except (DecodeError, ValueError, IndexError):
+                # What a worker wrote wrong is judged where it is published.
+                logger.warning("write_completions_unread", session_id=self.session_id, worker_pid=self.worker_pid())
 
     def submit(self, command: pb.MxCommand, timeout: float) -> ReplyFuture:
         """Sends a command to the worker; see WorkerClient.submit.

@@ -7,6 +7,7 @@ import asyncio
 import pytest
 import structlog
 from tests.support.clock import ManualClock
+from tests.support.waiting import eventually
 
 from mxgateway_server.access.audit import AuditLog
 from mxgateway_server.access.records import AuditRecord
@@ -99,3 +100,80 @@ async def test_old_audit_records_can_be_removed(store: KeyStore) -> None:
     )
     assert await store.prune_audit(10) == 1
     assert [record.at_ns for record in await store.read_audit()] == [15]
+
+
+async def test_refusals_never_displace_what_was_done(store: KeyStore, clock: ManualClock) -> None:
+    log = AuditLog(store, clock)
+    log.add(AuditRecord(event="write", key_id="mes", target="Tank.SP"))
+    for number in range(20_000):
+        log.add_denial(AuditRecord(event="denied", key_id=f"k{number % 50}"))
+        log.add_failure(AuditRecord(event="authentication-failed", remote_address=f"10.0.{number % 200}.1"))
+    log.add(AuditRecord(event="write", key_id="mes", target="Oven.SP"))
+    log.close()
+    await log.run()
+    assert [record.target for record in await store.read_audit(key_id="mes")] == ["Tank.SP", "Oven.SP"]
+
+
+async def test_of_one_keys_refusals_some_are_kept_and_the_others_counted(store: KeyStore, clock: ManualClock) -> None:
+    log = AuditLog(store, clock)
+    for _ in range(1000):
+        log.add_denial(AuditRecord(event="denied", key_id="k"))
+    clock.advance(10)
+    log.add_denial(AuditRecord(event="denied", key_id="k"))
+    log.add_denial(AuditRecord(event="denied", key_id="other"))
+    log.close()
+    await log.run()
+    records = await store.read_audit(limit=2000)
+    assert [len([record for record in records if record.key_id == key]) for key in ("k", "other")] == [101, 1]
+    assert records[-2].details == {"suppressed_before": 900}
+
+
+async def test_what_came_first_is_stored_first_whichever_lane_it_took(store: KeyStore, clock: ManualClock) -> None:
+    log = AuditLog(store, clock)
+    for number in range(6):
+        add = log.add_denial if number % 2 else log.add
+        add(AuditRecord(event="x", key_id="k", target=str(number)))
+        clock.advance(1)
+    log.close()
+    await log.run()
+    assert [record.target for record in await store.read_audit()] == list("012345")
+
+
+class Refusing:
+    """A store that takes nothing until it is told to."""
+
+    is_well = False
+
+    async def record(self, records: list[AuditRecord]) -> None:
+        if not self.is_well:
+            raise OSError(28, "no space left")
+
+
+@pytest.mark.parametrize("denies", [True, False])
+async def test_writes_wait_for_a_store_that_takes_no_records_unless_settings_say_go_on(
+    clock: ManualClock, monkeypatch: pytest.MonkeyPatch, denies: bool
+) -> None:
+    monkeypatch.setattr("mxgateway_server.access.audit.RETRY_SECONDS", 0.001)
+    disk = Refusing()
+    log = AuditLog(disk, clock, denies=denies)  # type: ignore[arg-type]
+    async with asyncio.TaskGroup() as group:
+        group.create_task(log.run())
+        log.add(AuditRecord(event="write", key_id="k"))
+        await eventually(lambda: log.failures > 0)
+        # A moment is bridged: nothing is lost, and the plant is not stopped for it.
+        assert log.has_room
+        clock.advance(10)
+        assert log.has_room is not denies
+        disk.is_well = True
+        await eventually(lambda: log.waiting == 0)
+        assert log.has_room
+        log.close()
+
+
+async def test_writes_stop_before_what_was_done_is_lost(clock: ManualClock) -> None:
+    log = AuditLog(Refusing(), clock, denies=True)  # type: ignore[arg-type]
+    taken = 0
+    while log.has_room:
+        log.add(AuditRecord(event="write", key_id="k"))
+        taken += 1
+    assert (taken, log.lost) == (10_000, 0)

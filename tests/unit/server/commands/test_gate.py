@@ -21,8 +21,10 @@ from mxgateway_server.access.constraints import FREE, Constraints, TagFacts
 from mxgateway_server.access.handles import HandleTracker
 from mxgateway_server.access.records import AuditRecord
 from mxgateway_server.commands.checks import MAX_REFERENCE_CHARACTERS, check_command
+from mxgateway_server.commands.command_audit import CommandAudit
 from mxgateway_server.commands.gate import CommandGate
 from mxgateway_server.errors import InvalidRequestError, PermissionDeniedError
+from mxgateway_server.sessions.pending_writes import PendingWrites
 from mxgateway_server.sessions.session import Session
 from mxgateway_server.workers.command_table import ReplyFuture
 
@@ -71,6 +73,7 @@ class FakeSession:
     handles: HandleTracker
     sent: list[pb.MxCommand] = field(default_factory=list)
     record: Record = field(default_factory=Record)
+    writes: PendingWrites = field(default_factory=PendingWrites)
     session_id: str = "session-" + "0" * 32
 
     def touch(self) -> None:
@@ -82,20 +85,23 @@ class FakeSession:
 
 
 class FakeAudit:
+    has_room = True
+
     def __init__(self) -> None:
         self.records: list[AuditRecord] = []
 
     def add(self, record: AuditRecord) -> None:
         self.records.append(record)
 
+    add_denial = add
+
 
 def gate_with(audit: FakeAudit, *, allow_fault_injection: bool = True) -> CommandGate:
     return CommandGate(
         Galaxy(),
-        cast(AuditLog, audit),
+        CommandAudit(cast(AuditLog, audit), audits_writes=True, audits_values=False),
         allow_fault_injection=allow_fault_injection,
         max_timeout=600,
-        audits_writes=True,
         completes_array_names=True,
         max_reply_bytes=1024 * 1024,
     )
