@@ -20,12 +20,20 @@ DEFAULT_ATTRIBUTE = "PV"
 RELATIVE_WORDS = ("me", "mycontainer", "myarea", "myhost", "myengine", "myplatform")
 """First names, in lower case, that lead to another object than the text shows."""
 
+RESERVED_WORDS = frozenset({*RELATIVE_WORDS, "system"})
+"""Words, in lower case, that no object may be called."""
+
+LONGEST_NAME = 329
+"""Most characters of an object's and an attribute's name together, the dot included."""
+
+LONGEST_REFERENCE = LONGEST_NAME + 64
+"""The same with an array part and a property."""
+
 PROPERTIES = (
     "value", "type", "quality", "dimension1", "securityclassification", "locked", "category", "time", "name", "buffer",
 )  # fmt: skip
 """Properties that may follow an attribute; `.00` to `.31` are bits of an Integer."""
 
-_LONGEST = 329 + 64
 _ARRAY_PART = re.compile(r"\[\s*(-?\d+|)\s*\]", re.ASCII)
 _LONG_FORM = re.compile(r"(attribute|property)\(([^()]*)\)", re.IGNORECASE)
 _ATTRIBUTE_FORM = re.compile(r"attribute\(([^()]*)\)", re.IGNORECASE)
@@ -67,8 +75,8 @@ def parse_reference(text: str) -> Reference:
         ReferenceSyntaxError: it can be none.
     """
     text = text.strip()
-    if not text or len(text) > _LONGEST:
-        raise ReferenceSyntaxError("a reference is 1 to 393 characters long")
+    if not text or len(text) > LONGEST_REFERENCE:
+        raise ReferenceSyntaxError(f"a reference is 1 to {LONGEST_REFERENCE} characters long")
     body, index, tail = text, None, ""
     match = _ARRAY_PART.search(text)
     if match:

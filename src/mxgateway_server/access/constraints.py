@@ -23,7 +23,7 @@ from mxgateway_contract.references import (
     readings,
     spelled_out,
 )
-from mxgateway_server.access.globs import check_glob, matches, spells_last_name
+from mxgateway_server.access.globs import check_glob, matches, spells_last_name, tag_glob_problem
 from mxgateway_server.access.handles import HandleTracker
 
 MAX_CLASSIFICATION = 6
@@ -96,6 +96,13 @@ class Constraints:
         limit = self.max_write_classification
         if limit is not None and not 0 <= limit <= MAX_CLASSIFICATION:
             raise ValueError(f"max_write_classification is 0 to {MAX_CLASSIFICATION}, not {limit}")
+
+    def check_new(self) -> None:
+        """Raises ValueError for what no new key should get, though kept ones may have it: globs that match nothing."""
+        for glob in (*self.read_tag_globs, *self.write_tag_globs):
+            problem = tag_glob_problem(glob)
+            if problem:
+                raise ValueError(problem)
 
     @property
     def limits_reads(self) -> bool:

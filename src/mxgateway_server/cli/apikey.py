@@ -104,6 +104,7 @@ def create(
             browse_subtrees=browse_subtree,
             max_write_classification=max_write_classification,
         )
+        constraints.check_new()
         raw = await store.create(
             key_id,
             display_name or key_id,

@@ -7,14 +7,10 @@ from __future__ import annotations
 
 import re
 
-RESERVED = frozenset({"me", "mycontainer", "myarea", "myhost", "myplatform", "myengine", "system"})
-"""Words, in lower case, that mean something else wherever an object may stand."""
+from mxgateway_contract.references import LONGEST_NAME, RESERVED_WORDS
 
 LONGEST_TEMPLATE = LONGEST_CONTAINED = 32
 LONGEST_INSTANCE = 128
-LONGEST_REFERENCE = 329
-"""Object and attribute together, the dot included."""
-
 _LONGEST_BY_CATEGORY = {1: 127, 4: 32, 16: 32, 17: 32, 26: 32}
 """Instances of platforms, view engines, symbols, ViewApps and InTouchViewApps are shorter than others."""
 
@@ -52,8 +48,8 @@ def contained_problem(name: str) -> str:
 
 def attribute_problem(name: str) -> str:
     """What is wrong with an attribute's name: parts, separated by dots."""
-    if len(name) > LONGEST_REFERENCE:
-        return _too_long(name, LONGEST_REFERENCE)
+    if len(name) > LONGEST_NAME:
+        return _too_long(name, LONGEST_NAME)
     for part in name.split("."):
         if not _ATTRIBUTE_PART.fullmatch(part) or _LEADING_DIGIT.match(part):
             return (
@@ -66,11 +62,9 @@ def attribute_problem(name: str) -> str:
 def reference_problem(tag: str, attribute: str) -> str:
     """What is wrong with an object's and an attribute's name together."""
     length = len(tag) + 1 + len(attribute)
-    if length <= LONGEST_REFERENCE:
+    if length <= LONGEST_NAME:
         return ""
-    return (
-        f"{tag}.{attribute} has {length} characters; object and attribute have {LONGEST_REFERENCE} at most, shorten one"
-    )
+    return f"{tag}.{attribute} has {length} characters; object and attribute have {LONGEST_NAME} at most, shorten one"
 
 
 def _object_problem(name: str, what: str, whose: str) -> str:
@@ -78,7 +72,7 @@ def _object_problem(name: str, what: str, whose: str) -> str:
         return f"{name!r} is no {what}; use letters, digits, _, # and $"
     if not any(character.isalpha() for character in name):
         return f"{name!r} is no {what}; it needs a letter"
-    if name.casefold() in RESERVED:
+    if name.casefold() in RESERVED_WORDS:
         return f"{name!r} is a reserved word and no {what}{whose}; choose another"
     return ""
 

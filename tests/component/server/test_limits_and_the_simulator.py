@@ -124,3 +124,45 @@ def test_ordinary_spellings_of_what_is_open_pass(both: Both, definition: str, co
     made = command("ADD_ITEM2", server_handle=1, item_definition=definition, item_context=context)
     assert judge(made, LIMITS[0], HandleTracker(), both.lookup).denial is None
     assert judge(made, LIMITS[1], HandleTracker(), both.lookup).denial is None
+
+
+ODD = ("#Pump", "Tank$1", "9#Valve", "L" * 128, "Straße#1")
+DESCRIPTION = """
+format: 1
+galaxy: Odd
+templates:
+  $Thing:
+    attributes:
+      "#Run$": {{type: Integer, value: 1}}
+instances:
+  Node1: {{template: $WinPlatform, node: PC}}
+  Engine1: {{template: $AppEngine, host: Node1}}
+  Area1: {{template: $Area, host: Engine1}}
+{instances}
+"""
+
+
+@pytest.fixture(scope="module")
+def odd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
+    folder = tmp_path_factory.mktemp("odd")
+    lines = "\n".join(f'  "{name}": {{template: $Thing, area: Area1}}' for name in ODD)
+    (folder / "odd.yaml").write_text(DESCRIPTION.format(instances=lines), encoding="utf-8")
+    build_galaxy(read_description(str(folder / "odd.yaml")), folder / "odd.db")
+    made = Both(folder / "odd.db")
+    yield made
+    made.galaxy.close()
+
+
+@pytest.mark.parametrize("name", ODD)
+@pytest.mark.parametrize("suffix", ["", ".Value", ".07", ".property(Quality)"])
+def test_names_with_the_products_odd_characters_are_judged_and_resolved_as_others(
+    odd: Both, name: str, suffix: str
+) -> None:
+    """`#`, `$`, a leading digit and 128 characters are names; a limit to one of them opens no other."""
+    reference = f"{name}.#Run${suffix}"
+    assert isinstance(odd.resolver.resolve(reference), Found)
+    for other in ODD:
+        limits = Constraints(read_tag_globs=(f"{other}.*",))
+        made = command("ADD_ITEM", server_handle=1, item_definition=reference)
+        denial = judge(made, limits, HandleTracker(), odd.lookup).denial
+        assert (denial is None) == (other == name), other

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mxgateway_server.access.globs import check_glob, matches
+from mxgateway_server.access.globs import check_glob, matches, tag_glob_problem
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,18 @@ def test_no_glob_takes_long() -> None:
     assert time.process_time() - began < 5.0
 
 
-@pytest.mark.parametrize("glob", ["", "x" * 257, "a\nb"])
+@pytest.mark.parametrize("glob", ["", "x" * 394, "a\nb"])
 def test_odd_globs_are_refused(glob: str) -> None:
     with pytest.raises(ValueError, match="glob"):
         check_glob(glob)
+
+
+@pytest.mark.parametrize("glob", ["#Pump.*", "$x.*", "x" * 128 + "." + "y" * 200, "*", "Mean.*", "Systems.*"])
+def test_names_by_the_products_rules_are_taken(glob: str) -> None:
+    check_glob(glob)
+    assert tag_glob_problem(glob) == ""
+
+
+@pytest.mark.parametrize("glob", ["Me.*", "MYAREA.PV", "Tank.MyContainer.*", "System.*", "myhost"])
+def test_globs_over_words_that_no_object_is_called_are_told(glob: str) -> None:
+    assert "reserved word" in tag_glob_problem(glob)
