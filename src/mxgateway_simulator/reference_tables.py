@@ -107,6 +107,10 @@ def signals_page() -> str:
         " period a signal stands; without it each"
         " tag has a phase of its own.",
         "",
+        "A written value takes a signal's place for all sessions, and stays over restarts. `resume: 30s`, which every"
+        " kind takes, lets the signal go on so long after a write; the switch `signal_resume_ms` does so for all"
+        " signals of a Galaxy. `mxgateway galaxy reset` forgets all that was written at once.",
+        "",
         "`source` and `when` name an attribute of the same object (`Speed`), of a"
         " contained one (`Inlet.Position`), or any"
         " by its full reference.",

@@ -60,12 +60,14 @@ class Number:
 
 @dataclass(frozen=True, slots=True)
 class Duration:
-    """A duration, of at least `shortest` nanoseconds."""
+    """A duration, of at least `shortest` nanoseconds. A default of None: may be left out, for none."""
 
-    default: str
+    default: str | None
     shortest: int = _MILLISECOND
 
     def check(self, key: str, value: Any) -> None:
+        if value is None and self.default is None:
+            return
         if duration_ns(value) < self.shortest:
             raise SignalSpecError(f"{key} of {value!r} is too short; the shortest is 1ms")
 
@@ -194,10 +196,12 @@ SIGNAL_KINDS: dict[str, SignalKind] = {
     ),
 }
 """All kinds by name. Every kind but `constant` and `flood` also takes `when` (another attribute) and `otherwise`
-(the value while that one is false), and `phase` (0 to 1; without it each tag has a phase of its own)."""
+(the value while that one is false), and `phase` (0 to 1; without it each tag has a phase of its own).
+Every kind takes `resume`: how long a written value stays before the signal goes on; without it, for good."""
 
 _COMMON: Mapping[str, Parameter] = {
     "kind": Anything(), "when": AttributeName(), "otherwise": Anything(), "phase": Number(None),
+    "resume": Duration(None),
 }  # fmt: skip
 
 

@@ -149,6 +149,9 @@ class Switches:
     buffered_default_interval_ms: int = _switch(
         100, "Interval of buffered items before SetBufferedUpdateInterval.", "15"
     )
+    signal_resume_ms: int = _switch(
+        0, "How long a written value stays before the signal of its attribute goes on; 0 for good.", "15"
+    )
     ack_again: Literal["fails", "success"] = _switch(
         "success", "What acknowledging an acknowledged alarm answers: success, or detail 1015.", "10.1"
     )

@@ -106,6 +106,8 @@ RAMAvail Float calc view
 RAMTotal Float sys view 16384
 DiskSpaceAvail Float calc view
 PageFileUsage Float calc view
+PageFaultsAvg Float calc view
+SystemStartupTime Time sys view
 UpTime ElapsedTime calc view
 HeartbeatPeriod Integer c view 2000
 MissedHeartbeatsMax Integer c view 3

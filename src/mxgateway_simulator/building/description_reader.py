@@ -30,12 +30,12 @@ from mxgateway_simulator.errors import GalaxyDescriptionError, SimulatorError
 from mxgateway_simulator.faults import Faults
 from mxgateway_simulator.signal_specs import check_quality, check_signal
 
-SHIPPED = ("reference", "plant")
+SHIPPED = ("reference", "plant", "secured")
 """Galaxies that come with the package."""
 
 
 def read_description(source: str | Path) -> GalaxyDescription:
-    """Reads a shipped Galaxy by name (`reference`, `plant`) or a description file by path.
+    """Reads a shipped Galaxy by name (one of SHIPPED) or a description file by path.
 
     Raises:
         GalaxyDescriptionError: the file cannot be read or says something that cannot be built.

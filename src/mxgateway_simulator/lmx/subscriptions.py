@@ -232,9 +232,9 @@ class Subscriptions:
         timed = timed and binding.aspect in ("value", "buffer")
         if force or before is None or (vtq != before if timed else _untimed(vtq) != _untimed(before)):
             self._deliver(item, vtq, now_ns)
-        self._arrange(item, binding, vtq, following)
+        self._arrange(item, binding, vtq, at, following)
 
-    def _arrange(self, item: Item, binding: Binding, vtq: Vtq, following: int) -> None:
+    def _arrange(self, item: Item, binding: Binding, vtq: Vtq, at: int, following: int) -> None:
         self._leave(item)
         item.timer += 1
         if following == NEVER:
@@ -244,7 +244,7 @@ class Subscriptions:
         whole = binding.aspect == "value" and (binding.element is None or binding.element == WHOLE)
         # Types that may be delivered as something else than they are kept as take the long way.
         plain = whole and not item.is_buffered and tag.data_type not in (DataType.QUALIFIED_ENUM, DataType.TIME)
-        if plain and isinstance(signal, Signal) and vtq.quality == q.GOOD and self._plant.is_free(tag):
+        if plain and isinstance(signal, Signal) and vtq.quality == q.GOOD and self._plant.is_free(tag, at):
             self._join(item, signal, vtq)
             return
         self._schedule.add(following + self._latency_ns, partial(self._tick, item, item.timer))

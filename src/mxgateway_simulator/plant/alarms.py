@@ -54,7 +54,7 @@ class Alarm:
         board: Board,
         anchor: str,
         sample: Callable[[int], Sampled],
-        steps: Callable[[], Sequence[Step]],
+        steps: Callable[[int], Sequence[Step]],
         active: bool,
         owners: Sequence[str] = (),
     ) -> None:
@@ -95,9 +95,9 @@ class Alarm:
         in_alarm = bool(now.value) == self._active
         ack = self._board.acked(self._anchor) or _NEVER_ACKED
         if in_alarm:
-            on_ns, off_ns = now.changed_ns, self._previous_end(now.changed_ns)
+            on_ns, off_ns = now.changed_ns, self._previous_end(t_ns, now.changed_ns)
         else:
-            on_ns, off_ns = self._last_alarm(now.changed_ns)
+            on_ns, off_ns = self._last_alarm(t_ns, now.changed_ns)
         if not self._enabled():
             return AlarmState(
                 in_alarm=False,
@@ -120,9 +120,9 @@ class Alarm:
             comment=ack.comment,
         )
 
-    def _last_alarm(self, changed_ns: int) -> tuple[int, int]:
+    def _last_alarm(self, t_ns: int, changed_ns: int) -> tuple[int, int]:
         """Start and end of the alarm before a time without one; zeros when there was none."""
-        steps = self._steps()
+        steps = self._steps(t_ns)
         if steps:
             previous = [at for at, value in steps[:-1] if bool(value) == self._active]
             return (previous[-1], changed_ns) if previous else (0, 0)
@@ -131,8 +131,8 @@ class Alarm:
             return 0, 0
         return before.changed_ns, changed_ns
 
-    def _previous_end(self, changed_ns: int) -> int:
-        if self._steps():
+    def _previous_end(self, t_ns: int, changed_ns: int) -> int:
+        if self._steps(t_ns):
             return 0
         before = self._before(changed_ns)
         return 0 if bool(before.value) == self._active else before.changed_ns

@@ -30,14 +30,21 @@ class Plant:
         self.switches = switches
         self._initializing_ns = switches.initializing_ms * 10**6
 
-    def _held(self, tag: Tag, entries: Entries | None = None) -> Written | None:
+    def _written(self, tag: Tag, entries: Entries | None = None) -> Written | None:
         """What was written to an attribute, or None; not what was written while it was of another type."""
         held = (entries or self.board).written(tag.key)
         return held if held is None or held.shape in (None, tag.shape) else None
 
+    def _held(self, tag: Tag, t_ns: int, entries: Entries | None = None) -> Written | None:
+        """What was written to an attribute and still stands; None when its signal goes on."""
+        held = self._written(tag, entries)
+        if held is not None and tag.resume_ns and t_ns >= held.written_ns + tag.resume_ns:
+            return None
+        return held
+
     def array(self, tag: Tag) -> tuple[Any, ...]:
-        """The elements of an array as it stands, or as it is configured."""
-        held = self._held(tag)
+        """The elements of an array as it was written, or as it is configured."""
+        held = self._written(tag)
         return tuple(held.value if held else tag.row.value)
 
     # ----------------------------------------------------------------------------------------------------------- seeing
@@ -46,17 +53,19 @@ class Plant:
         """The value of an attribute, leaving aside whether its object runs."""
         if tag.computed is not None:
             return tag.computed(t_ns)
-        held = self._held(tag)
-        if held is not None:
-            return Sampled(held.value, held.time_ns, NEVER)
+        held = self._written(tag)
+        resumed_ns = held.written_ns + tag.resume_ns if held is not None and tag.resume_ns else 0
+        if held is not None and not 0 < resumed_ns <= t_ns:
+            return Sampled(held.value, held.time_ns, resumed_ns or NEVER)
         if tag.signal is not None:
-            return tag.signal.sample(t_ns, self.board.revision if tag.looks_around else 0)
+            sampled = tag.signal.sample(t_ns, self.board.revision if tag.looks_around else 0)
+            return sampled if sampled.changed_ns >= resumed_ns else sampled._replace(changed_ns=resumed_ns)
         # Never newer than now, should the clock stand before the last deploy.
-        return Sampled(tag.row.value, min(tag.since_ns, t_ns), NEVER)
+        return Sampled(tag.row.value, max(min(tag.since_ns, t_ns), resumed_ns), NEVER)
 
     def value_at(self, tag: Tag, t_ns: int) -> Any:
         """The value of an attribute at a time that may have passed: before a write, what stood there then."""
-        held = self._held(tag) if tag.computed is None else None
+        held = self._written(tag) if tag.computed is None else None
         if held is None or t_ns >= held.written_ns or not held.steps:
             return self.sample(tag, t_ns).value
         value = held.steps[0].value
@@ -65,14 +74,14 @@ class Plant:
                 value = written
         return value
 
-    def steps(self, tag: Tag) -> tuple[Step, ...]:
-        """Writes to a tag with their times, oldest first, and what stood before; empty when it was never written."""
-        held = self._held(tag)
+    def steps(self, tag: Tag, t_ns: int) -> tuple[Step, ...]:
+        """Writes to a tag with their times, oldest first, and what stood before; empty when no write stands."""
+        held = self._held(tag, t_ns)
         return held.steps if held else ()
 
-    def is_free(self, tag: Tag) -> bool:
-        """Whether nothing but the tag's signal decides what it shows now: it runs, and nobody has written to it."""
-        if tag.computed is not None or tag.quality is not None or self._held(tag) is not None:
+    def is_free(self, tag: Tag, t_ns: int) -> bool:
+        """Whether nothing but the tag's signal decides what it shows from now on: it runs, and no write stands."""
+        if tag.computed is not None or tag.quality is not None or self._held(tag, t_ns) is not None:
             return False
         return self.condition(tag, 0) is None
 
@@ -116,7 +125,7 @@ class Plant:
             following = min(following, excursion.next_ns)
             if tag.signal is not None or quality != q.GOOD:
                 changed = max(changed, excursion.changed_ns)
-        held = self._held(tag) if tag.computed is None else None
+        held = self._held(tag, t_ns) if tag.computed is None else None
         if held is not None:
             quality = held.quality
         hindrance = self.condition(tag, t_ns)
@@ -175,7 +184,7 @@ class Plant:
         if tag.act is not None:
             tag.act(edit, value, now_ns)
             return True
-        held = self._held(tag, edit)
+        held = self._held(tag, now_ns, edit)
         before = held.value if held else self.sample(tag, now_ns).value
         if index is not None and index != WHOLE:
             if index > len(before):

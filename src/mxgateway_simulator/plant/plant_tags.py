@@ -24,6 +24,7 @@ from mxgateway_simulator.plant.plant import Plant
 from mxgateway_simulator.plant.resolver import Found, Resolver
 from mxgateway_simulator.plant.signals import QualityWindows, make_signal, seed_of
 from mxgateway_simulator.plant.tags import Binding, Tag, Unresolved, state_keys, value_key
+from mxgateway_simulator.signal_specs import duration_ns
 
 logger = logging.getLogger(__name__)
 
@@ -98,6 +99,8 @@ class PlantTags:
         if spec:
             elements = len(row.value) if row.is_array else 0
             tag.signal = make_signal(spec, seed, _converter(row), source_of, elements)
+            resume = spec.get("resume")
+            tag.resume_ns = self._plant.switches.signal_resume_ms * 10**6 if resume is None else duration_ns(resume)
         if row.behaviour.get("quality"):
             tag.quality = QualityWindows(row.behaviour["quality"], seed)
         keys = {value_key(tag.key), *state_keys(obj, tag.engine, tag.platform)}
@@ -178,8 +181,8 @@ class _TagSource:
         finally:
             self._busy = False
 
-    def steps(self) -> Sequence[Step]:
-        return self._tags.plant.steps(self.tag) if self.tag is not None else ()
+    def steps(self, t_ns: int) -> Sequence[Step]:
+        return self._tags.plant.steps(self.tag, t_ns) if self.tag is not None else ()
 
 
 def _converter(row: AttributeRow) -> Callable[[Any], Any]:

@@ -42,8 +42,8 @@ class Source(Protocol):
 
     def value_at(self, t_ns: int) -> Value: ...
 
-    def steps(self) -> Sequence[tuple[int, float]]:
-        """Written values with their times, oldest first; the first is what stood before. Empty if never written."""
+    def steps(self, t_ns: int) -> Sequence[tuple[int, float]]:
+        """Written values with their times, oldest first; the first is what stood before. Empty if none stands."""
 
 
 def seed_of(name: str) -> int:
@@ -247,7 +247,7 @@ def _follow(p: Mapping[str, Any], seed: int, source: Source) -> Step:
     gain, bias, lag, noise = p["gain"], p["bias"], duration_ns(p["lag"]), p["noise"]
 
     def step(k: int, t: int) -> float:
-        steps = source.steps() if lag else ()
+        steps = source.steps(t) if lag else ()
         if steps:
             # A first-order lag is linear: the answer is the sum of the answers to each written step.
             x = previous = float(steps[0][1])

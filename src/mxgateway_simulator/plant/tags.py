@@ -36,6 +36,7 @@ class Tag:
         computed: for attributes that the object works out itself, in place of signal and configured value.
         act: for attributes whose writing is a command: changes the board in place of storing the value.
         keys: entries of the board that change what the tag shows.
+        resume_ns: how long a written value stays before the signal goes on; 0 for good.
         looks_around: its signal looks at other attributes.
     """
 
@@ -51,6 +52,7 @@ class Tag:
     act: Callable[[Edit, Any, int], None] | None = None
     keys: frozenset[Key] = frozenset()
     enum: Sequence[str] = field(default_factory=tuple)
+    resume_ns: int = 0
     looks_around: bool = False
 
     @property

@@ -132,7 +132,7 @@ async def test_a_burst_in_a_conflated_session_is_not_read_again() -> None:
         await client.open_session(backpressure_policy=pb.BACKPRESSURE_POLICY_CONFLATE) as session,
         session.subscribe([tag]) as subscription,
     ):
-        assert (await subscription.next_change(20)).value == 42
+        assert (await subscription.next_change(20)).value == 99
         server = await session.register("writer")
         (written,) = await session.subscribe_bulk(server, [tag])
         async with asyncio.timeout(20):

@@ -168,7 +168,7 @@ async def test_a_recording_goes_on_after_the_worker_died(gateway: RestartedGatew
     assert report["events"] == len(rows) > 3
     assert (report["interruptions"], report["newSessions"], report["complete"]) == (1, 1, False)
     assert len({tuple(row.values()) for row in rows}) == len(rows)
-    assert [row["value"] for row in rows if row["tag"] == CONSTANT] == ["42"]
+    assert [row["value"] for row in rows if row["tag"] == CONSTANT] == ["99"]
     times = [row["time"] for row in rows if row["tag"] == MOVING]
     assert times == sorted(set(times))
 

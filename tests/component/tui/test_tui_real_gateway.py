@@ -53,7 +53,7 @@ async def test_browse_watch_write_and_survive_the_loss_of_the_worker() -> None:
             found = tree.root.children[0]
             await eventually(lambda: len(found.children) > 0, LIMIT)
             await pilot.press("down", "enter")
-            await eventually(lambda: value(TAG) == 42, LIMIT)
+            await eventually(lambda: value(TAG) == 99, LIMIT)
 
             assert await write("43") == "written; MXAccess has confirmed it"
             await eventually(lambda: value(TAG) == 43, LIMIT)

@@ -44,7 +44,7 @@ def test_a_worker_needs_neither_sqlalchemy_nor_yaml(reference_galaxy: Path, tmp_
         timeout=30,
         check=False,
     )
-    assert (done.stdout, done.stderr, done.returncode) == ("42\n", "", 0)
+    assert (done.stdout, done.stderr, done.returncode) == ("99\n", "", 0)
 
 
 def test_pump_says_when_it_wants_to_be_called_again(session: PlantSession) -> None:

@@ -79,10 +79,16 @@ def test_what_can_be_no_reference(text: str) -> None:
         ("TestChildObject.LockedValue.Locked", "", True),
         ("TestChildObject.TestIntArray.Dimension1", "", 50),
         ("TestChildObject.TestInt.01", "", True),
-        ("TestChildObject.TestInt.00", "", False),
-        ("TestChildObject.TestInt.Value", "", 42),
+        ("TestChildObject.TestInt.00", "", True),
+        ("TestChildObject.TestInt.Value", "", 99),
+        ("DelmiaReceiver_001.TestAttribute", "", False),
+        ("MESReceiver_001.MoveOutErrorText", "", ""),
+        ("MESReceiver_001.MoveInPartNumbers[2]", "", "PN-100246"),
+        ("DevPlatform.SystemStartupTime.Type", "", DataType.TIME),
+        ("DevPlatform.PageFaultsAvg.Type", "", DataType.FLOAT),
+        ("DevPlatform.CPULoadAvg.Type", "", DataType.FLOAT),
         ("TestChildObject.property(Value)", "", None),
-        ("TestChildObject.attribute(TestInt)", "", 42),
+        ("TestChildObject.attribute(TestInt)", "", 99),
         ("TestMachine_001.TestAlarm001.Priority", "", 500),
         ("TestMachine_001.TestAlarm002.Priority", "", 250),
         ("TestMachine_001.TestHistoryValue.EngUnits", "", "degC"),
@@ -142,10 +148,10 @@ def test_time_property_is_the_time_of_the_value(reader: PlantSession) -> None:
 def test_bits_can_be_written(session: PlantSession) -> None:
     """Writing a bit changes the Integer, bit 31 its sign."""
     number = session.advised("TestChildObject.TestInt")
-    session.write(session.advised("TestChildObject.TestInt.00"), boolean(True))
-    assert session.read("TestChildObject.TestInt").value == 43
+    session.write(session.advised("TestChildObject.TestInt.02"), boolean(True))
+    assert session.read("TestChildObject.TestInt").value == 103
     session.write(session.advised("TestChildObject.TestInt.31"), boolean(True))
-    assert session.read("TestChildObject.TestInt").value == 43 - 2**31
+    assert session.read("TestChildObject.TestInt").value == 103 - 2**31
     assert session.outcome(session.advised("TestChildObject.TestInt.Quality"), boolean(True)) == (0, 5, 5, 1007)
     assert number
 
@@ -234,5 +240,5 @@ def test_a_galaxy_of_before_has_no_other_spellings(
     with closing(sqlite3.connect(old)) as connection:
         connection.execute("DROP TABLE sim_spelling")
     session = make_session(old)
-    assert session.read("testCHILDobject.TESTint").value == 42
+    assert session.read("testCHILDobject.TESTint").value == 99
     assert session.read("KÜHLMASCHINE_1.PV").status.success == 0

@@ -263,7 +263,7 @@ def test_a_waiting_callback_may_come_first(make_session: MakeSession) -> None:
     session.backend.advise(1, session.item("TestChildObject.TestInt"))
     (waiting,) = session.pump()
     assert (tuple(waiting.status), waiting.quality, waiting.value) == ((-1, 1, 1, 11), 32, None)
-    assert [event.value for event in session.advance(1.1)] == [42]
+    assert [event.value for event in session.advance(1.1)] == [99]
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from tests.unit.simulator.conftest import MakeSession
+from tests.unit.simulator.conftest import BuildGalaxy, MakeSession
 from tests.unit.simulator.plant_session import Change, Completion, PlantSession, boolean, i4
 
 from mxgateway_server.cli.galaxy import galaxy as galaxy_command
@@ -41,7 +41,7 @@ def test_off_scan_is_bad_and_on_scan_initializes(session: PlantSession, operatio
     handle = session.advised("TestChildObject.TestInt")
     operation.set_scan("testchildobject", False, session.clock.unix_ns())
     (bad,) = changes(session.advance(0.05), handle)
-    assert (bad.quality, bad.value, bad.status.success) == (0, 42, -1)
+    assert (bad.quality, bad.value, bad.status.success) == (0, 99, -1)
     assert session.outcome(handle, i4(8)) == (-1, 0, 5, 0)
     operation.set_scan("TestChildObject", True, session.clock.unix_ns())
     waiting, good = changes(session.advance(0.05), handle)
@@ -254,3 +254,68 @@ def test_operating_names_compare_without_case_in_any_alphabet(own_galaxy: Path, 
     assert Deployment(own_galaxy, NOW).undeploy(["kÜhlmaschine_1"]).objects == ("Kühlmaschine_1",)
     with pytest.raises(DeploymentError, match="KÜHLMASCHINE_3"):
         Deployment(own_galaxy, NOW).deploy(["KÜHLMASCHINE_3"])
+
+
+# ------------------------------------------------------------------------------------------- signals that go on again
+
+_COUNTER = "X: {type: Integer, signal: {kind: counter, every: 1s%s}}"
+
+
+def test_a_signal_goes_on_a_while_after_a_write(make_session: MakeSession, galaxy_of: BuildGalaxy) -> None:
+    """In every session, in the very step that it would have been in, and as an event of its own."""
+    galaxy = galaxy_of(_COUNTER % ", resume: 5s")
+    writer, reader = make_session(galaxy), make_session(galaxy)
+    written, watched = writer.advised("O.X"), reader.advised("O.X")
+    before = reader.read("O.X").value
+    writer.write(written, i4(-7))
+    held = [event for event in reader.advance(4.5) if isinstance(event, Change) and event.item == watched]
+    assert [event.value for event in held] == [-7]
+    after = [event for event in reader.advance(3.0) if isinstance(event, Change) and event.item == watched]
+    assert [event.value for event in after][:1] == [(before + 5) % 100_000]
+    assert len(after) in (3, 4)
+    assert after[0].timestamp_ns >= held[0].timestamp_ns + 5 * 10**9
+
+
+def test_without_it_a_write_stays(make_session: MakeSession, galaxy_of: BuildGalaxy) -> None:
+    session = make_session(galaxy_of(_COUNTER % ""))
+    session.write(session.advised("O.X"), i4(-7))
+    session.advance(60)
+    assert session.read("O.X").value == -7
+
+
+def test_a_galaxys_switch_lets_all_signals_go_on(make_session: MakeSession, galaxy_of: BuildGalaxy) -> None:
+    """A signal's own word wins over it, and what has no signal stays."""
+    galaxy = galaxy_of(_COUNTER % "" + ", Y: {type: Integer}, " + (_COUNTER % ", resume: 30s").replace("X:", "Z:"))
+    session = make_session(galaxy, switches={"signal_resume_ms": "2000"})
+    for name in "XYZ":
+        session.write(session.advised(f"O.{name}"), i4(-7))
+    session.advance(3)
+    assert [session.read(f"O.{name}").value == -7 for name in "XYZ"] == [False, True, True]
+
+
+def test_what_follows_and_what_alarms_goes_on_with_it(make_session: MakeSession, galaxy_of: BuildGalaxy) -> None:
+    """A write counts for them as long as it stands."""
+    galaxy = galaxy_of(
+        "X: {type: Boolean, signal: {kind: constant, resume: 5s}, alarm: true},"
+        " Y: {type: Float, signal: {kind: follow, source: X, lag: 1s}}"
+    )
+    session = make_session(galaxy)
+    session.advised("O.Y")
+    session.write(session.advised("O.X"), boolean(True))
+    session.advance(4.5)
+    assert session.read("O.X.InAlarm").value is True
+    assert session.read("O.Y").value > 0.9
+    session.advance(10)
+    assert session.read("O.X.InAlarm").value is False
+    assert session.read("O.Y").value == 0.0
+
+
+def test_a_write_after_it_went_on_starts_anew(make_session: MakeSession, galaxy_of: BuildGalaxy) -> None:
+    session = make_session(galaxy_of(_COUNTER % ", resume: 2s"))
+    handle = session.advised("O.X")
+    for value in (-1, -2):
+        session.write(handle, i4(value))
+        session.advance(1.5)
+        assert session.read("O.X").value == value
+        session.advance(1.0)
+        assert session.read("O.X").value > 0

@@ -39,7 +39,7 @@ class Written:
     def value_at(self, t_ns: int) -> float:
         return 100.0 if t_ns >= T0 else 0.0
 
-    def steps(self) -> Sequence[tuple[int, float]]:
+    def steps(self, t_ns: int) -> Sequence[tuple[int, float]]:
         return [(0, 0.0), (T0, 100.0)]
 
 
