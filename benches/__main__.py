@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from benches import beside, floor, large, peer_asyncua, product, report, sessions
+from benches import beside, crowd, floor, large, peer_asyncua, product, report, sessions
 from benches.figures import machine
 from benches.gateway_process import GatewayProcess, gateway
 
@@ -30,8 +30,8 @@ _SHARED: dict[str, Callable[[GatewayProcess, float], Awaitable[dict[str, Any]]]]
     "openWarm": product.measure_open_warm,
     "memory": lambda running, _: sessions.measure_memory(running),
 }
-_NAMES = (*_SHARED, "floor", "asyncua", "openCold", "sessions", "large", "galaxy", "com")
-_DEFAULT = tuple(name for name in _NAMES if name not in ("galaxy", "com"))
+_NAMES = (*_SHARED, "floor", "asyncua", "openCold", "sessions", "large", "idle", "crowd", "galaxy", "com")
+_DEFAULT = tuple(name for name in _NAMES if name not in ("crowd", "galaxy", "com"))
 
 
 async def run(names: list[str], arguments: argparse.Namespace) -> dict[str, Any]:
@@ -53,6 +53,8 @@ async def run(names: list[str], arguments: argparse.Namespace) -> dict[str, Any]
     await step("openCold", lambda: product.measure_open_cold(seconds))
     await step("sessions", lambda: sessions.measure_sessions(arguments.sessions, arguments.sessions_seconds))
     await step("large", large.measure_large)
+    await step("idle", lambda: crowd.measure_idle(10 * seconds))
+    await step("crowd", lambda: crowd.measure_crowd(10 * seconds))
     if "galaxy" in names:
         print("measuring galaxy …", file=sys.stderr, flush=True)
         from benches import galaxy
@@ -75,7 +77,7 @@ def main() -> int:
         action="append",
         choices=_NAMES,
         metavar="NAME",
-        help=f"measure only this; repeatable: {', '.join(_NAMES)} (all but galaxy and com when left out)",
+        help=f"measure only this; repeatable: {', '.join(_NAMES)} (all but crowd, galaxy and com when left out)",
     )
     parser.add_argument("--quick", action="store_true", help="a second for each figure, 8 sessions for 5 s")
     parser.add_argument("--seconds", type=float, help="how long each figure is measured (default 3)")

@@ -98,9 +98,15 @@ def _cpu_seconds(processes: Iterable[psutil.Process]) -> float:
     return sum(sum(process.cpu_times()[:2]) for process in processes)
 
 
+def _settings(count: int) -> dict[str, str]:
+    """A gateway with room for them all, although one key opens them."""
+    room = str(count + 1)
+    return {"sessions.max_sessions": room, "sessions.max_sessions_per_key": room, "worker.pool_size": "0"}
+
+
 async def measure_idle(seconds: float, count: int = IDLE_SESSIONS) -> dict[str, Any]:
     """CPU time of sessions with a tag each that never changes: all that they cost is waiting."""
-    settings = {"sessions.max_sessions": str(count + 1), "worker.pool_size": "0"}
+    settings = _settings(count)
     with gateway(settings) as running:
         async with _crowd(running, count, ["Quiet_001.Value"]) as (_, sessions, _):
             pids = {(await session.worker_info()).worker_process_id for session in sessions}
@@ -122,10 +128,7 @@ async def measure_idle(seconds: float, count: int = IDLE_SESSIONS) -> dict[str, 
 async def measure_crowd(seconds: float, count: int = CROWD, width: int = TAGS) -> dict[str, Any]:
     """So many sessions with tags that change once a second, read by this process, and a ping now and then."""
     tags = [f"Tick1000_{n:03d}.Value" for n in range(1, width + 1)]
-    settings = {
-        "sessions.max_sessions": str(count + 1),
-        "worker.pool_size": "0",
-    }
+    settings = _settings(count)
     pings: list[float] = []
     with gateway(settings) as running:
         async with _crowd(running, count, tags) as (tallies, _, opening), await running.client() as observer:
