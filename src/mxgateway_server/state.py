@@ -22,11 +22,17 @@ LOCK_NAME = "gateway.lock"
 def prepare_state(path: Path) -> None:
     """Makes the state directory, for its owner only; one that others may enter is told of.
 
+    A new one tells git to take nothing of it: it may lie in somebody's clone, and holds keys.
+
     Raises:
         ConfigurationError: it cannot be made.
     """
     try:
+        is_new = not path.exists()
         make_private_folder(path)
+        if is_new:
+            (path / ".gitignore").write_text("*\n", encoding="ascii")
+            own_new_file(path / ".gitignore")
     except OSError as error:
         raise ConfigurationError(
             f"state_dir {path}: {why_not(error, path)}; choose a directory that the gateway may write"

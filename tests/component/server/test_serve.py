@@ -228,6 +228,14 @@ def test_the_state_directory_is_its_owners_and_an_open_one_is_told_of(tmp_path: 
         prepare_state(tmp_path / "file" / "state")
 
 
+def test_git_takes_nothing_of_a_new_state_directory_and_one_that_was_there_is_left_alone(tmp_path: Path) -> None:
+    prepare_state(tmp_path / "new")
+    assert (tmp_path / "new" / ".gitignore").read_text() == "*\n"
+    (tmp_path / "old").mkdir(mode=0o700)
+    prepare_state(tmp_path / "old")
+    assert list((tmp_path / "old").iterdir()) == []
+
+
 def test_killed_it_leaves_no_worker_behind(served: Served) -> None:
     with served.channel() as channel:
         open_session(served, channel)
