@@ -38,7 +38,7 @@ from mxgateway_server.sessions.manager import SessionManager
 from mxgateway_server.state import hold_state, prepare_state
 from mxgateway_server.status import GatewayStatus, StatusReader
 from mxgateway_server.telemetry.lag_log import LoopLagLog
-from mxgateway_server.upkeep import Duties, Upkeep
+from mxgateway_server.upkeep import WORKER_CHECK_SECONDS, Duties, Duty, Upkeep
 from mxgateway_server.workers.containment import create_containment
 from mxgateway_server.workers.launcher import Launcher
 from mxgateway_server.workers.pool import WorkerPool
@@ -205,10 +205,12 @@ class Gateway:
             streams=streams,
             connections=connections,
         )
-        upkeep = Upkeep(duties.all())
+        server = RpcServer(settings, Guard(authenticator, audit, streams, refusals), handlers)
+        health = Duty(name="tell-health", period=WORKER_CHECK_SECONDS, work=lambda: server.tell_ability(pool.can_serve))
+        upkeep = Upkeep([*duties.all(), health])
         keepers = () if certificate is None else (certificate,)
         return Parts(
-            server=RpcServer(settings, Guard(authenticator, audit, streams, refusals), handlers),
+            server=server,
             certificate=certificate,
             sessions=sessions,
             pool=pool,

@@ -64,6 +64,8 @@ class RpcServer:
         self._settings = settings
         self._services = [name for name, _ in handlers]
         self._health = health.aio.HealthServicer()
+        self._is_welcoming = False
+        self._is_told_able = True
         self._server = grpc.aio.server(
             options=(
                 # Two gateways on one port must be told so, not share the calls.
@@ -126,11 +128,21 @@ class RpcServer:
 
     async def serving(self) -> None:
         """Tells the world that calls are welcome."""
+        self._is_welcoming, self._is_told_able = True, True
         await self._set_health(health_pb2.HealthCheckResponse.SERVING)
 
     async def not_serving(self) -> None:
         """Tells load balancers to go elsewhere; calls are still answered."""
+        self._is_welcoming = False
         await self._set_health(health_pb2.HealthCheckResponse.NOT_SERVING)
+
+    async def tell_ability(self, is_able: bool) -> None:
+        """Keeps the health service honest: SERVING only while sessions can be opened, and calls are welcome."""
+        if self._is_welcoming and is_able != self._is_told_able:
+            self._is_told_able = is_able
+            status = health_pb2.HealthCheckResponse
+            await self._set_health(status.SERVING if is_able else status.NOT_SERVING)
+            logger.warning("health_changed", serving=is_able)
 
     async def stop(self, grace: float) -> None:
         """Takes no more calls, lets those under way end within `grace` seconds."""

@@ -31,6 +31,7 @@ class WorkerPool:
         self._wanted = asyncio.Event()
         self._is_stopping = False
         self._retry = _FIRST_RETRY
+        self._has_failed = False
 
     def __len__(self) -> int:
         return len(self._ready)
@@ -39,6 +40,11 @@ class WorkerPool:
     def size(self) -> int:
         """How many workers are kept ready."""
         return self._size
+
+    @property
+    def can_serve(self) -> bool:
+        """False while none is ready and the last one did not start: then no session can be opened either."""
+        return bool(self._ready) or not self._has_failed
 
     def take(self) -> WorkerClient | None:
         """A ready worker, which now belongs to the caller; None when there is none."""
@@ -66,11 +72,13 @@ class WorkerPool:
         try:
             worker = await self._launcher.launch(self._plan, f"pool-{secrets.token_hex(16)}")
         except (WorkerError, SessionClosedError) as error:
+            self._has_failed = True
             logger.warning("pool_worker_failed", error=error, retry_in_seconds=self._retry)
             asyncio.get_running_loop().call_later(self._retry, self._wanted.set)
             self._retry = min(self._retry * 2, _LAST_RETRY)
             return False
         self._retry = _FIRST_RETRY
+        self._has_failed = False
         if self._is_stopping:
             await worker.kill()
             return False

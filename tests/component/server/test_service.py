@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -49,6 +50,18 @@ async def test_the_single_event_stream_adds_the_receive_time_and_nothing_else(ga
     assert first.HasField("gateway_receive_timestamp")
     call.cancel()
     await gateway.close(session)
+
+
+async def test_health_says_no_while_no_worker_starts(tmp_path: Path) -> None:
+    settings = fake_settings(
+        tmp_path, worker__command=(sys.executable, "-c", "import sys; sys.exit(3)"), worker__pool_size=1
+    )
+    async with live_gateway(settings) as live:
+        watch = health_pb2_grpc.HealthStub(live.channel).Watch(health_pb2.HealthCheckRequest())
+        statuses = set()
+        while health_pb2.HealthCheckResponse.NOT_SERVING not in statuses:
+            statuses.add((await watch.read()).status)
+        watch.cancel()
 
 
 async def test_without_a_key_every_call_is_unauthenticated(gateway: LiveGateway) -> None:

@@ -100,6 +100,26 @@ async def test_a_start_that_fails_is_tried_again() -> None:
         assert len(launcher.plans) == 4
 
 
+async def test_it_can_serve_until_a_start_fails_and_again_when_one_is_ready(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pool_module, "_FIRST_RETRY", 3600.0)
+    launcher = TameLauncher()
+    launcher.failures = [WorkerEarlyExitError("ended while starting", exit_code=3, worker_pid=7)]
+    async with running(1, launcher) as (pool, _):
+        assert pool.can_serve, "nothing is known yet"
+        await eventually(lambda: not pool.can_serve)
+        pool._wanted.set()
+        await eventually(lambda: pool.can_serve)
+        assert len(pool) == 1
+
+
+async def test_one_that_is_ready_serves_although_the_next_does_not_start() -> None:
+    launcher = TameLauncher()
+    async with running(1, launcher) as (pool, _):
+        await eventually(lambda: len(pool) == 1)
+        pool._has_failed = True
+        assert pool.can_serve
+
+
 async def test_a_hang_is_looked_for_in_those_that_wait() -> None:
     async with running(2) as (pool, launcher):
         await eventually(lambda: len(pool) == 2)
