@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
@@ -22,6 +23,9 @@ DRAIN_SECONDS = 1.0
 """How long pipes may stay open after the process has ended: something that it started may hold them for ever."""
 MAX_UNSENT = 64 * 1024 * 1024
 """Bytes that may wait for a worker which does not read its input."""
+
+_STAMPS = re.compile(r"\Atime=\S+ (level=\S+ )session=\S+ ")
+_WARNS = re.compile(r"time=\S+ level=(?:warning|error|critical) ")
 
 logger = get_logger(__name__)
 
@@ -190,7 +194,10 @@ class WorkerProcess(asyncio.SubprocessProtocol):
         if count >= LINES_PER_SECOND:
             self.suppressed_lines += 1
             return
-        logger.info("worker_log", session_id=self.session_id, worker_pid=self.pid, line=text)
+        # Time and session stand in the gateway's own record already.
+        tell = logger.warning if _WARNS.match(text) else logger.info
+        words = _STAMPS.sub(r"\1", text)
+        tell("worker_log", session_id=self.session_id, worker_pid=self.pid, line=words)
 
 
 async def start_process(

@@ -197,6 +197,18 @@ async def test_log_lines_are_told_whole_without_secrets_and_the_last_ones_are_ke
     assert list(rig.process.last_lines) == [f"line {n}" for n in range(100 - LAST_LINES, 100)]
 
 
+async def test_a_workers_own_stamps_are_left_out_and_its_warnings_are_warnings() -> None:
+    rig = Rig()
+    with structlog.testing.capture_logs() as lines:
+        rig.err(b'time=2026-01-01T00:00:00.000Z level=info session=s-1 logger=w msg="ready"\n')
+        rig.err(b'time=2026-01-01T00:00:00.000Z level=warning session=s-1 logger=w msg="time=1 slow"\nTraceback\n')
+    assert [(line["log_level"], line["line"]) for line in lines] == [
+        ("info", 'level=info logger=w msg="ready"'),
+        ("warning", 'level=warning logger=w msg="time=1 slow"'),
+        ("info", "Traceback"),
+    ]
+
+
 async def test_a_line_without_end_is_cut_and_the_last_one_is_told_at_the_end() -> None:
     rig = Rig()
     assert logged(rig, b"x" * (MAX_LINE + 1), b"y") == ["x" * MAX_LINE]
