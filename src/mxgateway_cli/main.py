@@ -161,8 +161,8 @@ class LazyGroup(click.Group):
 
 
 def _interrupted(error: BaseException) -> int:
-    # click makes an Abort of every interrupt.
-    cause = error if isinstance(error, interrupts.Terminated) else error.__cause__
+    # click makes an Abort of every interrupt; older versions hide what it was made of.
+    cause = error if isinstance(error, interrupts.Terminated) else error.__cause__ or error.__context__
     if isinstance(cause, interrupts.Terminated):
         click.echo(f"ended by {signal.Signals(cause.number).name}", err=True)
         return EXIT_SIGNALLED + cause.number

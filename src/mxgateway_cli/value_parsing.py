@@ -11,7 +11,7 @@ import struct
 from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -174,7 +174,14 @@ def parse_elapsed(text: str) -> float:
     return -seconds if parts["sign"] == "-" else seconds
 
 
-class TimestampParameter(click.ParamType[Any]):
+if TYPE_CHECKING:
+    _Parameter = click.ParamType[Any]
+else:
+    # Generic for type checkers only: older versions of click are not, and run all the same.
+    _Parameter = click.ParamType
+
+
+class TimestampParameter(_Parameter):
     """An RFC 3339 time as a protobuf Timestamp."""
 
     name = "RFC3339"
