@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Protocol
 
 from mxgateway.data_change import DataChange, change_of
+from mxgateway.tables import failures
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 
 if TYPE_CHECKING:
@@ -36,6 +37,9 @@ class ChangeReader:
         """How often changes were lost."""
         self.lost = 0
         """Events that are known to be lost."""
+        self.unresolved: dict[str, str] = {}
+        """Tags whose first value says that they have none, with the reason; until a value without a failure comes."""
+        self._seen: set[str] = set()
         # Source time (ns) of the value that was read again, by tag: older events than that are history.
         self._read_at: dict[str, int] = {}
         # Tags whose next value replaces what was missed.
@@ -50,6 +54,8 @@ class ChangeReader:
             renewed: tags whose first value here is marked `recovered`.
         """
         self.position = 0
+        self.unresolved.clear()
+        self._seen.clear()
         self._read_at.clear()
         self._early.clear()
         self._renewed = set(renewed)
@@ -59,6 +65,8 @@ class ChangeReader:
         for tag in tags:
             self._renewed.discard(tag)
             self._read_at.pop(tag, None)
+            self._seen.discard(tag)
+            self.unresolved.pop(tag, None)
 
     def is_new(self, event: pb.MxEvent) -> bool:
         """Whether the event is beyond the position, which it moves; a gateway may replay more than was asked for."""
@@ -112,6 +120,9 @@ class ChangeReader:
         return change_of(tag, result, recovered=True)
 
     def _marked(self, tag: str, event: pb.MxEvent, is_replayed: bool) -> DataChange:
+        if tag not in self._seen or tag in self.unresolved:
+            self._seen.add(tag)
+            self._judge(tag, event)
         is_recovered = tag in self._renewed
         self._renewed.discard(tag)
         if self._read_at and (read_at := self._read_at.get(tag)) is not None:
@@ -120,3 +131,10 @@ class ChangeReader:
             else:
                 del self._read_at[tag]
         return change_of(tag, event, sequence=event.worker_sequence, replayed=is_replayed, recovered=is_recovered)
+
+    def _judge(self, tag: str, event: pb.MxEvent) -> None:
+        # MXAccess takes any reference; whether it exists shows only here.
+        if failed := failures(event.statuses):
+            self.unresolved[tag] = failed
+        else:
+            self.unresolved.pop(tag, None)

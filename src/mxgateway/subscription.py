@@ -96,8 +96,12 @@ class Subscription:
 
     @property
     def failures(self) -> dict[str, str]:
-        """Tags that could not be subscribed, with the reason."""
-        return self._items.failures
+        """Tags that could not be subscribed, with the reason.
+
+        MXAccess takes any reference, so one that does not exist stands here only from its first value on, and that has
+        `is_good` False; it goes from here when a value without a failure comes.
+        """
+        return {**self._feed.reader.unresolved, **self._items.failures}
 
     @property
     def gaps(self) -> int:

@@ -95,3 +95,27 @@ def test_what_conflation_replaced_is_not_read_again() -> None:
     assert reader.has_to_read(dropped, is_first=True, is_conflated=True)
     assert reader.has_to_read(dropped, is_first=False, is_conflated=False)
     assert reader.has_to_read(hole, is_first=False, is_conflated=True)
+
+
+def test_a_reference_that_does_not_exist_is_known_by_its_first_value() -> None:
+    """Until a value without a failure comes; a later failure is the plant's own."""
+    reader = ChangeReader(Tags(A=1, B=2))
+    failed = pb.MxStatusProxy(success=0, category=pb.MX_STATUS_CATEGORY_CONFIGURATION_ERROR, detail=6)
+    wrong, later = data_change(1, 1), data_change(4, 2)
+    for event in (wrong, later):
+        del event.statuses[:]
+        event.statuses.append(failed)
+    reader.change(wrong, False)
+    reader.change(data_change(2, 2), False)
+    assert list(reader.unresolved) == ["A"]
+    assert "detail 6" in reader.unresolved["A"]
+    reader.change(later, False)
+    assert list(reader.unresolved) == ["A"]
+    reader.change(data_change(5, 1), False)
+    assert reader.unresolved == {}
+    reader.change(wrong, False)
+    assert reader.unresolved == {}
+    reader.begin_session()
+    reader.change(wrong, False)
+    reader.forget(["A"])
+    assert reader.unresolved == {}
