@@ -25,6 +25,9 @@ from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 WINDOW = 100
 """Most commands under way; more wait here. The gateway's own limit is 128 a session by default."""
 
+STALE_AFTER = 2.0
+"""Seconds without a command after which the next one gets a new stream: proxies end idle ones, the strictest in 5 s."""
+
 _CLOCK_STEP = 0.001
 _MAX_COMMANDS = 500
 _MAX_BYTES = 1024 * 1024
@@ -64,6 +67,7 @@ class CommandStream:
         # What the request iterator sleeps on while nothing waits.
         self._sleeper: asyncio.Future[None] | None = None
         self._reader = OwnedTask()
+        self._used_at = -math.inf
         self._current: object | None = None
         self._is_closed = False
         self._is_unsupported = False
@@ -87,6 +91,12 @@ class CommandStream:
         if timeout is not None:
             message.timeout.seconds, message.timeout.nanos = divmod(round(timeout * 1e9), 1_000_000_000)
         size = self._connection.check_size(message, method_name(command.kind), correlation_id)
+        if not self._under_way and loop.time() - self._used_at > STALE_AFTER:
+            # Between here and the gateway somebody may be ending it right now, and the command with it.
+            self._current = None
+            self._wake()
+            await self._reader.stop()
+        self._used_at = loop.time()
         pending = _Pending(message, size, loop.create_future(), timeout, loop.time())
         self._under_way[correlation_id] = pending
         self._waiting.append(pending)
@@ -160,25 +170,31 @@ class CommandStream:
                 timeout=self._connection.options.stream_timeout,
             )
             while (batch := await call.read()) is not grpc.aio.EOF:
+                self._used_at = asyncio.get_running_loop().time()
                 for reply in batch.replies:
                     self._settle(reply)
-            self._fail(MxGatewayTransportError("the gateway ended the command stream"))
+            self._end(mark, MxGatewayTransportError("the gateway ended the command stream"))
         except grpc.RpcError as error:
             mapped = self._connection.map_error(error, "InvokeStream", "", True)
             self._is_unsupported = mapped.grpc_code is grpc.StatusCode.UNIMPLEMENTED
-            self._fail(mapped)
+            self._end(mark, mapped)
         except asyncio.CancelledError:
-            self._fail(MxGatewayTransportError("the client was closed during the call"))
+            self._end(mark, MxGatewayTransportError("the client was closed during the call"))
             raise
         except Exception as error:
             # Whatever it is, nobody may be left waiting for replies that cannot come.
-            self._fail(MxGatewayTransportError(f"the command stream failed: {type(error).__name__}"))
+            self._end(mark, MxGatewayTransportError(f"the command stream failed: {type(error).__name__}"))
             raise
         finally:
-            self._current = None
-            self._wake()
             if call is not None:
                 call.cancel()
+
+    def _end(self, mark: object, error: MxGatewayError) -> None:
+        """The stream is over; what waits belongs to another one where that has taken its place already."""
+        if self._current is mark:
+            self._current = None
+            self._fail(error)
+            self._wake()
 
     async def _requests(self, mark: object) -> AsyncIterator[pb.MxCommandBatch]:
         first = True

@@ -20,6 +20,7 @@ from mxgateway import (
     MxGatewayTimeoutError,
     MxGatewayTransportError,
     Session,
+    command_stream,
 )
 from mxgateway.command_stream import WINDOW
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
@@ -203,3 +204,33 @@ async def test_commands_that_fit_alone_are_not_joined_beyond_the_limit(gateway: 
         texts = ["x" * 60_000 for _ in range(5)]
         assert await asyncio.gather(*map(own.ping, texts)) == texts
         assert await own.ping("x" * 99_000)
+
+
+async def test_a_stream_that_stood_idle_is_replaced(
+    gateway: FakeGateway, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A proxy may be ending it just when the command comes; commands that follow closely share one, also at once."""
+    assert await session.ping("1") == "1"
+    assert await session.ping("2") == "2"
+    assert gateway.calls["InvokeStream"] == 1
+    monkeypatch.setattr(command_stream, "STALE_AFTER", 0.0)
+    assert await session.ping("3") == "3"
+    await eventually(lambda: gateway.streams_open == 1)
+    assert gateway.calls["InvokeStream"] == 2
+    assert await asyncio.gather(*(session.ping(str(n)) for n in range(20))) == [str(n) for n in range(20)]
+    await eventually(lambda: gateway.streams_open == 1)
+    assert len(gateway.commands_of("ping")) == 23
+
+
+async def test_a_command_under_way_keeps_its_stream(
+    gateway: FakeGateway, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long it takes: the stream is not idle."""
+    monkeypatch.setattr(command_stream, "STALE_AFTER", 0.0)
+    gateway.answer("add_item", None)  # no reply for now
+    adding = asyncio.ensure_future(session.add_item(1, "A.B"))
+    await eventually(lambda: len(gateway.commands_of("add_item")) == 1)
+    assert await session.ping("x") == "x"
+    assert gateway.calls["InvokeStream"] == 1
+    adding.cancel()
+    await asyncio.wait([adding])
