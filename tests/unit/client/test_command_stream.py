@@ -32,6 +32,12 @@ async def gateway() -> AsyncIterator[FakeGateway]:
         yield fake
 
 
+@pytest.fixture(autouse=True)
+def no_stream_is_stale(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However slow the machine is; the tests of idle streams say otherwise."""
+    monkeypatch.setattr(command_stream, "STALE_AFTER", float("inf"))
+
+
 async def limited(gateway: FakeGateway) -> GatewayClient:
     return await GatewayClient.connect(endpoint=gateway.endpoint, plaintext=True, max_message_bytes=100_000)
 
