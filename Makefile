@@ -9,7 +9,7 @@ COMPILE = $(BIN)/python -m compileall -q src
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-wine lint types layers format protos protos-check bench chaos attack constraints clean dev docs docs-serve
+.PHONY: help demo test test-lowest test-wine lint types layers format protos protos-check bench chaos attack constraints clean dev docs docs-serve
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -56,6 +56,22 @@ test-wine: $(VENV)/.dev-installed ## The tests on COM, with a stand-in for MXAcc
 	@tests/wine/lab/setup.sh
 	@tests/wine/lab/run.sh $(BIN)/python -m pytest -n 2 tests/wine $(ARGS)
 
+# The tools of the tests have versions of their own; their dependencies must not lift what is tested.
+$(VENV)/.lowest-installed: pyproject.toml tools/lowest_versions.py | $(VENV)/.dev-installed
+	@echo "installing the lowest versions that the metadata allow into .venv-lowest" >&2
+	@$(PYTHON) -m venv --clear .venv-lowest || { rm -rf .venv-lowest; exit 1; }
+	@$(BIN)/python tools/lowest_versions.py > .venv-lowest/lowest.txt
+	@grep -E '^(blockbuster|hypothesis|psutil|pytest|pytest-asyncio|pytest-timeout|sqlglot)==' constraints.txt > .venv-lowest/tools.txt
+	@for try in 1 2 3; do .venv-lowest/bin/pip install --quiet --disable-pip-version-check --retries 5 --prefer-binary \
+	  -c .venv-lowest/lowest.txt -r .venv-lowest/tools.txt -e '.[cli,server,sqlserver,postgresql,pandas,tui,fast]' $(PIP_RETRY)
+	@touch $@
+
+test-lowest: $(VENV)/.lowest-installed ## Chosen tests with the lowest versions of all dependencies
+	@# Without CI: the other drivers of SQL Server are no dependencies, so they may be missing here.
+	@env -u CI .venv-lowest/bin/python -m pytest tests/packaging/test_commands_load.py tests/unit/client tests/unit/server/access \
+	  tests/unit/server/galaxy tests/unit/tui/test_app.py tests/component/client/test_real_gateway.py \
+	  tests/component/galaxy/test_tds.py tests/component/server/test_service.py $(ARGS)
+
 lint: $(VENV)/.dev-installed ## Style
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
 
@@ -97,4 +113,4 @@ constraints: $(VENV)/.dev-installed ## Renews constraints.txt from .venv
 	  $(BIN)/pip freeze --disable-pip-version-check --exclude-editable | grep -vE '^-e|@'; } > constraints.new && mv constraints.new constraints.txt
 
 clean: ## Removes environments and caches
-	rm -rf $(VENV) .venv-protos .venv-docs build dist site .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .venv-lowest .venv-protos .venv-docs build dist site .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
