@@ -52,9 +52,12 @@ def mxgateway(*arguments: str) -> Result:
     return CliRunner().invoke(main, arguments, env={"MXGATEWAY_CONFIG": None})
 
 
-def _hear_hangups() -> None:
-    # Tests that run under nohup hand on that it is ignored, and a gateway keeps to that.
-    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+# Tests that run under nohup hand on that it is ignored, and a gateway keeps to that. Said in the new process itself:
+# code between fork and exec would run gRPC's fork handlers, which abort the child at times.
+HEARING_HANGUPS = (
+    "import runpy, signal, sys; signal.signal(signal.SIGHUP, signal.SIG_DFL); sys.argv[0] = 'mxgateway'; "
+    "runpy.run_module('mxgateway_server', run_name='__main__')"
+)
 
 
 class Served:
@@ -71,7 +74,7 @@ class Served:
         self.log = (state / "log.txt").open("w+")
         self.process = subprocess.Popen(
             [
-                *(sys.executable, "-m", "mxgateway_server", "serve", "--announce", "--stop-on-stdin-close"),
+                *(sys.executable, "-c", HEARING_HANGUPS, "serve", "--announce", "--stop-on-stdin-close"),
                 *("--config", str(config), "--state-dir", str(state), "--listen", listen, *flags),
             ],
             stdin=subprocess.PIPE,
@@ -79,7 +82,6 @@ class Served:
             stderr=self.log,
             text=True,
             cwd=ROOT,
-            preexec_fn=_hear_hangups,
         )
         assert self.process.stdout is not None
         self.ready: dict[str, Any] = json.loads(self.process.stdout.readline() or "{}")
