@@ -86,12 +86,12 @@ def test_timeout_bounds_the_command(gateway: FakeGateway, cli: Cli) -> None:
 @pytest.mark.parametrize(
     "arguments",
     [
-        ("bench-read-bulk", "--duration-seconds", "0.4", "--warmup-seconds", "0"),
-        ("bench-stream-events", "--duration-seconds", "0.4", "--warmup-seconds", "0", "--bulk-size", "1"),
-        ("stream-events", "--session-id", "x", "--duration", "0.4"),
-        ("watch", "A.B", "--duration", "0.4"),
-        ("record", "A.B", "--duration", "0.4", "--output", "FILE"),
-        ("galaxy-watch", "--duration", "0.4"),
+        ("bench-read-bulk", "--duration-seconds", "1.3", "--warmup-seconds", "0"),
+        ("bench-stream-events", "--duration-seconds", "1.3", "--warmup-seconds", "0", "--bulk-size", "1"),
+        ("stream-events", "--session-id", "x", "--duration", "1.3"),
+        ("watch", "A.B", "--duration", "1.3"),
+        ("record", "A.B", "--duration", "1.3", "--output", "FILE"),
+        ("galaxy-watch", "--duration", "1.3"),
     ],
     ids=lambda arguments: arguments[0],
 )
@@ -100,7 +100,7 @@ def test_timeout_does_not_bound_what_streams_or_measures(
 ) -> None:
     """Such a command runs longer than --timeout, which is for its single calls, and ends with 0."""
     named = [str(tmp_path / "out.csv") if each == "FILE" else each for each in arguments]
-    outcome = cli(*named, "--timeout", "0.2")
+    outcome = cli(*named, "--timeout", "1")
     assert outcome.code == 0, outcome.err
 
 
