@@ -25,7 +25,7 @@ MAX_UNSENT = 64 * 1024 * 1024
 """Bytes that may wait for a worker which does not read its input."""
 
 _STAMPS = re.compile(r"\Atime=\S+ (level=\S+ )session=\S+ ")
-_WARNS = re.compile(r"time=\S+ level=(?:warning|error|critical) ")
+_LEVEL = re.compile(r"time=\S+ level=(\w+) ")
 
 logger = get_logger(__name__)
 
@@ -195,7 +195,9 @@ class WorkerProcess(asyncio.SubprocessProtocol):
             self.suppressed_lines += 1
             return
         # Time and session stand in the gateway's own record already.
-        tell = logger.warning if _WARNS.match(text) else logger.info
+        told = _LEVEL.match(text)
+        # That a worker begins and ends is told by the gateway; what has no level is a traceback or a library's.
+        tell = logger.info if told is None else logger.debug if told[1] in ("debug", "info") else logger.warning
         words = _STAMPS.sub(r"\1", text)
         tell("worker_log", session_id=self.session_id, worker_pid=self.pid, line=words)
 

@@ -203,7 +203,7 @@ async def test_a_workers_own_stamps_are_left_out_and_its_warnings_are_warnings()
         rig.err(b'time=2026-01-01T00:00:00.000Z level=info session=s-1 logger=w msg="ready"\n')
         rig.err(b'time=2026-01-01T00:00:00.000Z level=warning session=s-1 logger=w msg="time=1 slow"\nTraceback\n')
     assert [(line["log_level"], line["line"]) for line in lines] == [
-        ("info", 'level=info logger=w msg="ready"'),
+        ("debug", 'level=info logger=w msg="ready"'),
         ("warning", 'level=warning logger=w msg="time=1 slow"'),
         ("info", "Traceback"),
     ]
