@@ -171,7 +171,7 @@ class Launcher:
                 logger.warning("worker_start_failed", session_id=session_id, worker_pid=client.pid, error=error)
             raise
         self.started += 1
-        logger.info(
+        logger.debug(
             "worker_ready",
             session_id=session_id,
             worker_pid=client.pid,
