@@ -211,3 +211,22 @@ async def test_a_hang_is_seen_by_silence() -> None:
     await eventually(lambda: worker.check() or bool(faults))
     assert faults[0].reason == "WORKER_HUNG"
     await worker.kill()
+
+
+@pytest.mark.parametrize("name", ["mxgateway_worker", "mxgateway_protocol", "logging", "google"])
+async def test_a_module_in_the_gateways_folder_does_not_stand_in_for_the_workers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """Whoever may write where a gateway happens to be started must not run code as its user."""
+    planted = tmp_path / name
+    planted.mkdir()
+    trace = tmp_path / "planted-code-ran"
+    for file in ("__init__.py", "__main__.py"):
+        (planted / file).write_text(f"open({str(trace)!r}, 'w').close()\n")
+    monkeypatch.chdir(tmp_path)
+    line = WorkerPlan(backend="simulator").command_line("session-x")
+    process = await asyncio.create_subprocess_exec(
+        *line, stdin=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL
+    )
+    await process.wait()
+    assert not trace.exists()

@@ -24,7 +24,7 @@ from mxgateway_contract.redaction import redact
 ALL_SCOPES = tuple(map(str, Scope))
 """Every scope that a key can have."""
 
-_GATEWAY = (sys.executable, "-m", "mxgateway_server")
+_GATEWAY = (sys.executable, "-P", "-m", "mxgateway_server")
 _LOG = "gateway.log"
 
 

@@ -123,7 +123,7 @@ class LocalPlant:
 
     def _started(self) -> subprocess.Popen[str]:
         return subprocess.Popen(  # noqa: S603 - our own program, and a path that the test kit made
-            [sys.executable, "-m", "mxgateway_server", "galaxy", "operate", "--galaxy", str(self._galaxy_file)],
+            [sys.executable, "-P", "-m", "mxgateway_server", "galaxy", "operate", "--galaxy", str(self._galaxy_file)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -211,6 +211,7 @@ def _activated(node: Node, wanted: Wanted) -> Iterator[Finding]:
     tag = ("--tag", wanted.probe_tag) if wanted.probe_tag else ()
     run = node.run(
         wanted.com_python,
+        "-P",
         "-m",
         "mxgateway_worker.backends.com.probe",
         *tag,

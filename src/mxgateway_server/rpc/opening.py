@@ -6,7 +6,7 @@ import re
 
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_server.config.settings import Settings
-from mxgateway_server.errors import InvalidRequestError
+from mxgateway_server.errors import InvalidRequestError, PermissionDeniedError
 from mxgateway_server.sessions.manager import OpenOptions
 from mxgateway_server.workers.launcher import WorkerPlan
 
@@ -20,11 +20,18 @@ FILE_OPTIONS = frozenset({"galaxy", "board", "file", "path"})
 """Options of backends that name files: callers may never set them."""
 
 
-def open_options(request: pb.OpenSessionRequest, settings: Settings, plan: WorkerPlan) -> OpenOptions:
+def open_options(
+    request: pb.OpenSessionRequest, settings: Settings, plan: WorkerPlan, *, is_admin: bool
+) -> OpenOptions:
     """What the caller asked for, checked.
+
+    Args:
+        is_admin: whether the caller's key has the scope `admin`, which faults and switches need here as they do as
+            commands.
 
     Raises:
         InvalidRequestError: names the field and the setting that would allow it.
+        PermissionDeniedError: an option makes the backend misbehave, and the key may not do that.
     """
     if len(request.client_session_name) > MAX_NAME_CHARACTERS or not request.client_session_name.isprintable():
         raise InvalidRequestError(f"client_session_name may have {MAX_NAME_CHARACTERS} printable characters")
@@ -54,10 +61,16 @@ def open_options(request: pb.OpenSessionRequest, settings: Settings, plan: Worke
                 f"backend_options[{name!r}] may have {MAX_OPTION_CHARACTERS} printable characters"
             )
         is_allowed = name in settings.worker.allowed_backend_options
+        is_fault = name.partition(".")[0] == "fault"
         if not is_allowed and not (settings.allow_fault_injection and name not in FILE_OPTIONS):
             raise InvalidRequestError(
                 f"backend_options[{name[:40]!r}] may not be set here (settings worker.allowed_backend_options and "
                 "allow_fault_injection)"
+            )
+        if (is_fault or not is_allowed) and not is_admin:
+            # As a command it would need that, too.
+            raise PermissionDeniedError(
+                f"backend_options[{name[:40]!r}] makes the backend behave otherwise, and needs the scope admin"
             )
     if request.backpressure_policy not in pb.BackpressurePolicy.values():
         raise InvalidRequestError(f"backpressure_policy {request.backpressure_policy} is unknown")

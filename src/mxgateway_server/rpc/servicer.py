@@ -112,7 +112,7 @@ class GatewayServicer:
     async def open_session(self, request: pb.OpenSessionRequest, context: Context) -> pb.OpenSessionReply:
         call = current_call()
         check_correlation_id(request.client_correlation_id)
-        wanted = open_options(request, self._settings, self._plan)
+        wanted = open_options(request, self._settings, self._plan, is_admin=call.caller.is_admin)
         if call.caller.constraints.limits_tags:
             # Commands cannot wait, and would be refused: right after a start, to clients that come back.
             await self._galaxy_settled()

@@ -69,7 +69,8 @@ class WorkerPlan:
         return dict(self.environment)
 
     def _start(self) -> tuple[str, ...]:
-        module = ("-m", "mxgateway_worker")
+        # -P: a module in the folder where the gateway happens to be started must not stand in for a worker's.
+        module = ("-P", "-m", "mxgateway_worker")
         if self.backend == "com" and self.com_python:
             return (self.com_python, *module)
         return self.command or (sys.executable, *module)

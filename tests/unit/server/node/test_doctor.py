@@ -129,7 +129,7 @@ def test_the_tag_and_the_packages_reach_the_probe() -> None:
 
     node = FakeNode(on_run=on_run)
     found(node)
-    assert node.runs[-1] == (PYTHON, "-m", "mxgateway_worker.backends.com.probe", "--tag", "Tank.Level")
+    assert node.runs[-1] == (PYTHON, "-P", "-m", "mxgateway_worker.backends.com.probe", "--tag", "Tank.Level")
     assert {variables["PYTHONPATH"] for variables in seen} == {"C:\\packages"}
 
 

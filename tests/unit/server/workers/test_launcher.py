@@ -101,7 +101,7 @@ def test_the_command_line_names_everything_in_a_fixed_order() -> None:
         *("--protocol-version", str(WORKER_PROTOCOL_VERSION), "--backend", "simulator"),
         *("--option", "a=1", "--option", "b=2", "--log-level", "debug"),
     ]
-    assert WorkerPlan(backend="x").command_line(SESSION)[:3] == [sys.executable, "-m", "mxgateway_worker"]
+    assert WorkerPlan(backend="x").command_line(SESSION)[:4] == [sys.executable, "-P", "-m", "mxgateway_worker"]
 
 
 @pytest.mark.parametrize("value", ["with blank", "a=b", "", "--option", "x\ny"])

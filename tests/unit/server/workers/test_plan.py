@@ -22,8 +22,8 @@ def options(line: list[str]) -> list[str]:
 
 
 def test_com_runs_on_its_own_python_and_the_others_on_this_one() -> None:
-    assert PLAN.command_line(SESSION)[:3] == ["C:\\py32\\python.exe", "-m", "mxgateway_worker"]
-    assert PLAN.for_backend("simulator").command_line(SESSION)[:3] == [sys.executable, "-m", "mxgateway_worker"]
+    assert PLAN.command_line(SESSION)[:4] == ["C:\\py32\\python.exe", "-P", "-m", "mxgateway_worker"]
+    assert PLAN.for_backend("simulator").command_line(SESSION)[:4] == [sys.executable, "-P", "-m", "mxgateway_worker"]
     assert PLAN.for_backend("simulator").program == sys.executable
 
 
