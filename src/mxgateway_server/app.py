@@ -39,7 +39,7 @@ from mxgateway_server.state import hold_state, prepare_state
 from mxgateway_server.status import GatewayStatus, StatusReader
 from mxgateway_server.telemetry.lag_log import LoopLagLog
 from mxgateway_server.upkeep import WORKER_CHECK_SECONDS, Duties, Duty, Upkeep
-from mxgateway_server.workers.containment import create_containment
+from mxgateway_server.workers.containment import Containment, create_containment
 from mxgateway_server.workers.launcher import Launcher
 from mxgateway_server.workers.pool import WorkerPool
 from mxgateway_server.workers.recordings import check_recordings
@@ -162,28 +162,11 @@ class Gateway:
         connections = ConnectionWatch(system_sockets())
         audit = AuditLog(store, clock, denies=settings.authentication.when_audit_fails == "deny_writes")
         authenticator = self._authenticator(store)
-        launcher = Launcher(
-            wiring.worker_limits(settings),
-            clock,
-            containment,
-            gateway_version=__version__,
-            simultaneous_starts=settings.worker.simultaneous_starts,
-        )
+        launcher = self._launcher(containment)
         pool = WorkerPool(launcher, plan, settings.worker.pool_size)
         sessions = SessionManager(launcher, pool, clock, wiring.session_options(settings))
         galaxy = self._galaxy(place.source)
-        gate = CommandGate(
-            GalaxyLookup(galaxy),
-            CommandAudit(
-                audit,
-                audits_writes=settings.authentication.audit_writes,
-                audits_values=settings.authentication.audit_values,
-            ),
-            allow_fault_injection=settings.allow_fault_injection,
-            max_timeout=settings.sessions.max_command_timeout_seconds,
-            completes_array_names=settings.galaxy.complete_array_names,
-            max_reply_bytes=settings.protocol.max_grpc_message_bytes - ENVELOPE_BYTES,
-        )
+        gate = self._gate(galaxy, audit)
         servicer = GatewayServicer(
             sessions,
             gate,
@@ -255,6 +238,31 @@ class Gateway:
         throttle = Throttle(settings.failures_before_throttle, settings.throttle_seconds)
         return Authenticator(
             store=store, pepper=store.pepper, clock=self._clock, throttle=throttle, cache_seconds=settings.cache_seconds
+        )
+
+    def _launcher(self, containment: Containment) -> Launcher:
+        return Launcher(
+            wiring.worker_limits(self._settings),
+            self._clock,
+            containment,
+            gateway_version=__version__,
+            simultaneous_starts=self._settings.worker.simultaneous_starts,
+        )
+
+    def _gate(self, galaxy: GalaxyComponent, audit: AuditLog) -> CommandGate:
+        settings = self._settings
+        told = CommandAudit(
+            audit,
+            audits_writes=settings.authentication.audit_writes,
+            audits_values=settings.authentication.audit_values,
+        )
+        return CommandGate(
+            GalaxyLookup(galaxy),
+            told,
+            allow_fault_injection=settings.allow_fault_injection,
+            max_timeout=settings.sessions.max_command_timeout_seconds,
+            completes_array_names=settings.galaxy.complete_array_names,
+            max_reply_bytes=settings.protocol.max_grpc_message_bytes - ENVELOPE_BYTES,
         )
 
     def _galaxy(self, source: str) -> GalaxyComponent:

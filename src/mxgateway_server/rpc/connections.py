@@ -11,35 +11,12 @@ import socket
 import stat
 import sys
 from collections.abc import Iterable
-from typing import NamedTuple, Protocol
 from urllib.parse import unquote
 
 from mxgateway_server.logs import get_logger
+from mxgateway_server.rpc.sockets import Connection, Peer, SocketTable, plain_address
 
 logger = get_logger(__name__)
-
-_MAPPED = "::ffff:"
-
-
-class Peer(NamedTuple):
-    """The far end of a connection."""
-
-    address: str
-    port: int
-
-
-class Connection(NamedTuple):
-    """An accepted connection; `number` tells it apart from every other that is open."""
-
-    number: int
-    peer: Peer
-
-
-class SocketTable(Protocol):
-    """The system's table of this process's sockets."""
-
-    def accepted(self, ports: frozenset[int]) -> list[Connection]:
-        """The connections to these local ports."""
 
 
 def peer_of(name: str) -> Peer | None:
@@ -49,12 +26,6 @@ def peer_of(name: str) -> Peer | None:
     if kind not in ("ipv4", "ipv6") or not separator or not port.isdecimal():
         return None
     return Peer(plain_address(host.strip("[]")), int(port))
-
-
-def plain_address(address: str) -> str:
-    """An IPv4 address as such, also when an IPv6 socket has it, and without the zone of an IPv6 one."""
-    address = address.partition("%")[0]
-    return address[len(_MAPPED) :] if address.lower().startswith(_MAPPED) and "." in address else address
 
 
 class ConnectionWatch:

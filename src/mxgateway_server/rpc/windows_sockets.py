@@ -8,7 +8,7 @@ import os
 import socket
 import struct
 
-from mxgateway_server.rpc.connections import Connection, Peer, plain_address
+from mxgateway_server.rpc.sockets import Connection, Peer, plain_address
 
 _OWNER_PID_CONNECTIONS = 4
 _TOO_SMALL = 122
