@@ -49,6 +49,7 @@ class Scope(StrEnum):
     INVOKE_READ = "invoke:read"
     INVOKE_WRITE = "invoke:write"
     INVOKE_SECURE = "invoke:secure"
+    INVOKE_SUPERVISORY = "invoke:supervisory"
     EVENTS_READ = "events:read"
     METADATA_READ = "metadata:read"
     ADMIN = "admin"
@@ -106,6 +107,7 @@ _SORTS: tuple[tuple[Touch, frozenset[str], frozenset[str]], ...] = (
 _WRITING_SCOPES = frozenset({Scope.INVOKE_WRITE, Scope.INVOKE_SECURE})
 # A sort that names no value to write is what it seems only for a scope that is not asked for to write.
 _SCOPES = {
+    Touch.HANDLE: frozenset({Scope.INVOKE_READ, Scope.INVOKE_SUPERVISORY}),
     Touch.WRITE: _WRITING_SCOPES,
     Touch.WRITES: _WRITING_SCOPES,
     Touch.NOTHING: frozenset(Scope) - {Scope.INVOKE_WRITE},
@@ -244,9 +246,9 @@ _ALL = (
     _command("REMOVE_ITEM", _READ, _COM, "Handles", "", _BAD, frees_handles=True),
     _command("ADVISE", _READ, _COM, "Advise", "", _BAD, _ADVISE),
     _command("UN_ADVISE", _READ, _COM, "Advise", "", _BAD),
-    # A supervisory connection may write what a user connection may not, so reading rights are not enough for writing
-    # by it; the write itself asks for invoke:write.
-    _command("ADVISE_SUPERVISORY", _READ, _COM, "Advise", "", _BAD, _ADVISE),
+    # On a supervisory connection the plant takes writes that it asks a person to sign for elsewhere: that way has a
+    # scope of its own, and the write itself asks for invoke:write beside it.
+    _command("ADVISE_SUPERVISORY", Scope.INVOKE_SUPERVISORY, _COM, "Advise", "", _BAD, _ADVISE),
     _command("ADD_BUFFERED_ITEM", _READ, _COM, "Buffered items", "add_buffered_item", _ADD, _ADVISE),
     _command("SET_BUFFERED_UPDATE_INTERVAL", _READ, _COM, "Buffered items", "", _BAD),
     _command("SUSPEND", _READ, _COM, "Suspend and Activate", "suspend", _BAD, (NOT_ADVISED,)),

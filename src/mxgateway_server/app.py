@@ -261,6 +261,7 @@ class Gateway:
             told,
             allow_fault_injection=settings.allow_fault_injection,
             max_timeout=settings.sessions.max_command_timeout_seconds,
+            is_read_only=settings.read_only,
             completes_array_names=settings.galaxy.complete_array_names,
             max_reply_bytes=settings.protocol.max_grpc_message_bytes - ENVELOPE_BYTES,
         )

@@ -148,11 +148,12 @@ class Authenticator:
         await self._ring.look()
 
     def is_still_valid(self, caller: Caller) -> bool:
-        """Whether the key that was valid when a stream began still is, with the secret that was shown then."""
+        """Whether the key that was valid when a stream began still is, with the secret and the rights of then."""
         record = self._ring.get(caller.key_id)
         return (
             record is not None
             and hmac.compare_digest(record.secret_hash, caller.secret_hash)
+            and (frozenset(record.scopes), record.constraints) == (caller.scopes, caller.constraints)
             and record.refusal(self._clock.unix_ns()) is None
         )
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Protocol
 
-from mxgateway_contract.commands import COMMANDS, Touch
+from mxgateway_contract.commands import COMMANDS, Scope, Touch
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_contract.references import (
     DEFAULT_ATTRIBUTE,
@@ -26,6 +26,12 @@ from mxgateway_contract.references import (
 from mxgateway_server.access.globs import check_glob, matches, spells_last_name, tag_glob_problem
 from mxgateway_server.access.handles import HandleTracker
 
+SIGNED_CLASSIFICATIONS = frozenset({2, 3})
+"""Secured and verified write: a person signs for the value."""
+_SIGNED = (
+    "writing a tag with the classification secured or verified write needs the scope invoke:secure, whatever the way,"
+    " and this API key does not have it"
+)
 MAX_CLASSIFICATION = 6
 """Security classifications of Galaxy attributes: 0 free access to 6 view only."""
 
@@ -82,6 +88,8 @@ class Constraints:
     write_tag_globs: tuple[str, ...] = ()
     browse_subtrees: tuple[str, ...] = ()
     max_write_classification: int | None = None
+    read_only: bool = False
+    """Beats all: no scope and no other limit lets the key change anything in the plant."""
 
     def __post_init__(self) -> None:
         for globs in (
@@ -93,6 +101,8 @@ class Constraints:
         ):
             for glob in globs:
                 check_glob(glob)
+        if self.read_only is not True and self.read_only is not False:
+            raise ValueError("read_only is true or false")
         limit = self.max_write_classification
         if limit is not None and not 0 <= limit <= MAX_CLASSIFICATION:
             raise ValueError(f"max_write_classification is 0 to {MAX_CLASSIFICATION}, not {limit}")
@@ -122,7 +132,7 @@ class Constraints:
         found: dict[str, Any] = {}
         for item in fields(self):
             value = getattr(self, item.name)
-            if value or value == 0:
+            if value is not False and (value or value == 0):
                 found[item.name] = list(value) if isinstance(value, tuple) else value
         return found
 
@@ -230,6 +240,19 @@ def write_denial(constraints: Constraints, item: ItemReference | None, lookup: T
     return None
 
 
+def signature_denial(item: ItemReference | None, lookup: TagLookup) -> str | None:
+    """Why a key that may use supervisory connections, but not sign, may not write this item; None when it may.
+
+    There a plant takes writes to secured and verified attributes that no person signs for.
+    """
+    found: list[int | None] = []
+    for _, readings_known in _known(item, lookup) if item is not None else ():
+        found += [facts.security_classification for facts in readings_known] or [None]
+    if not found or None in found:
+        return f"{_SIGNED}, and whether this tag has one is not known{_pending_hint(lookup)}"
+    return _SIGNED if any(each in SIGNED_CLASSIFICATIONS for each in found) else None
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """What constraints say of one command.
@@ -247,7 +270,13 @@ class Verdict:
     references: tuple[str, ...] = ()
 
 
-def judge(command: pb.MxCommand, constraints: Constraints, handles: HandleTracker, lookup: TagLookup) -> Verdict:
+def judge(
+    command: pb.MxCommand,
+    constraints: Constraints,
+    handles: HandleTracker,
+    lookup: TagLookup,
+    scopes: frozenset[Scope] = frozenset(),
+) -> Verdict:
     """Applies a key's limits to a command; entries of a bulk command are refused one by one."""
     facts = COMMANDS[command.kind]
     touch = facts.touches
@@ -260,6 +289,8 @@ def judge(command: pb.MxCommand, constraints: Constraints, handles: HandleTracke
     if touch is Touch.WRITE:
         target = handles.item(request.server_handle, request.item_handle)
         denial = write_denial(constraints, target, lookup)
+        if denial is None and _may_bypass(facts.scope, scopes):
+            denial = signature_denial(target, lookup)
         return Verdict(None if denial else command, denial, None, (_name(target),))
     if touch is Touch.NAMES:
         if not constraints.limits_reads:
@@ -270,11 +301,20 @@ def judge(command: pb.MxCommand, constraints: Constraints, handles: HandleTracke
     if touch is Touch.WRITES:
         targets = [handles.item(request.server_handle, entry.item_handle) for entry in request.entries]
         denials = [write_denial(constraints, target, lookup) for target in targets]
+        if _may_bypass(facts.scope, scopes):
+            denials = [
+                denial or signature_denial(target, lookup) for denial, target in zip(denials, targets, strict=True)
+            ]
         return _judge_entries(command, facts.payload, "entries", denials, map(_name, targets))
     if touch is Touch.UNKNOWN and constraints.limits_tags:
         denial = f"the API key is limited to certain tags and which {facts.method} touches cannot be told"
         return Verdict(None, denial)
     return Verdict(command)
+
+
+def _may_bypass(needed: Scope, held: frozenset[Scope]) -> bool:
+    """Whether a plain write of this key could reach what wants a signature: by a supervisory connection alone."""
+    return needed is Scope.INVOKE_WRITE and Scope.INVOKE_SUPERVISORY in held and Scope.INVOKE_SECURE not in held
 
 
 def _name(target: ItemReference | None) -> str:

@@ -197,6 +197,53 @@ class KeyStore:
             await self.audit.append(connection, [AuditRecord(event="key-rotated", key_id=key_id, outcome="ok")])
         return format_key(key_id, secret)
 
+    async def change(
+        self,
+        key_id: str,
+        *,
+        scopes: Sequence[str] | None = None,
+        constraints: Constraints | None = None,
+        display_name: str | None = None,
+        expires_ns: int | None = None,
+    ) -> KeyRecord:
+        """Changes what a key may do; its secret stays. Running gateways go by it within a second.
+
+        Args:
+            scopes: those that take the place of the present ones; None to leave them, and so for the others.
+
+        Raises:
+            ValueError: a scope is not allowed, there would be none, or the end would come before the begin.
+            KeyNotFoundError: no such key.
+            KeyStateError: it is revoked.
+        """
+        values: dict[str, Any] = {}
+        if scopes is not None:
+            held = [str(scope) for scope in parse_scopes(scopes)]
+            if not held:
+                raise ValueError(f"a key needs at least one scope; there are: {', '.join(Scope)}")
+            values["scopes"] = held
+        if constraints is not None:
+            values["constraints"] = constraints.to_json()
+        if display_name is not None:
+            values["display_name"] = display_name
+        if expires_ns is not None:
+            values["expires_ns"] = expires_ns
+        keys = tables.api_keys
+        async with self._change() as connection:
+            before = (await connection.execute(sa.select(keys).where(keys.c.key_id == key_id))).one_or_none()
+            if before is None:
+                await self._require(connection, key_id)
+            elif before.revoked_ns is not None:
+                raise KeyStateError(f"key {key_id!r} is revoked and stays so; make a new one")
+            elif expires_ns is not None and expires_ns <= (before.not_before_ns or 0):
+                raise ValueError("the key would expire before it becomes valid")
+            await connection.execute(sa.update(keys).where(keys.c.key_id == key_id).values(**values))
+            after = (await connection.execute(sa.select(keys).where(keys.c.key_id == key_id))).one()
+            await self.audit.append(
+                connection, [AuditRecord(event="key-changed", key_id=key_id, outcome="ok", details=values)]
+            )
+        return _key(after)
+
     async def delete(self, key_id: str) -> None:
         """Removes a revoked key; its audit stays.
 

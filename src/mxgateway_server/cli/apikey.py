@@ -7,6 +7,7 @@ import datetime
 import json
 import re
 from collections.abc import Awaitable, Callable
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -55,6 +56,41 @@ def with_store(settings: Settings, work: Callable[[KeyStore], Awaitable[T]]) -> 
         raise click.ClickException(str(error)) from error
 
 
+_LIMITS = {
+    "read_subtree": "read_subtrees",
+    "write_subtree": "write_subtrees",
+    "read_tag": "read_tag_globs",
+    "write_tag": "write_tag_globs",
+    "browse_subtree": "browse_subtrees",
+}
+_LIMIT_OPTIONS = (
+    click.option("--read-subtree", multiple=True, help="Contained path or glob that may be read; repeatable."),
+    click.option("--write-subtree", multiple=True, help="Contained path or glob that may be written; repeatable."),
+    click.option("--read-tag", multiple=True, help="Glob of tags that may be read; repeatable."),
+    click.option("--write-tag", multiple=True, help="Glob of tags that may be written; repeatable."),
+    click.option("--browse-subtree", multiple=True, help="Contained path or glob that may be browsed; repeatable."),
+    click.option(
+        "--max-write-classification", type=click.IntRange(0, 6), help="Highest security classification to write."
+    ),
+    click.option(
+        "--read-only/--not-read-only", default=None, help="Change nothing in the plant: beats all scopes and limits."
+    ),
+)
+
+
+def limit_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that limit what a key may touch."""
+    for option in reversed(_LIMIT_OPTIONS):
+        command = option(command)
+    return command
+
+
+def _limits(given: dict[str, Any]) -> dict[str, Any]:
+    """The limits that were given, by the names of `Constraints`."""
+    found = {_LIMITS.get(name, name): value for name, value in given.items()}
+    return {name: value for name, value in found.items() if value not in (None, ())}
+
+
 @click.group()
 def apikey() -> None:
     """Make, list and end API keys; read the audit."""
@@ -68,12 +104,7 @@ def apikey() -> None:
 @click.option("--scopes", required=True, help=f"Comma-separated: {', '.join(Scope)}; or all-but-admin, or all.")
 @click.option("--expires", help="End of validity: an ISO 8601 time, or a duration such as 90d.")
 @click.option("--not-before", help="Begin of validity, likewise.")
-@click.option("--read-subtree", multiple=True, help="Contained path or glob that may be read; repeatable.")
-@click.option("--write-subtree", multiple=True, help="Contained path or glob that may be written; repeatable.")
-@click.option("--read-tag", multiple=True, help="Glob of tags that may be read; repeatable.")
-@click.option("--write-tag", multiple=True, help="Glob of tags that may be written; repeatable.")
-@click.option("--browse-subtree", multiple=True, help="Contained path or glob that may be browsed; repeatable.")
-@click.option("--max-write-classification", type=click.IntRange(0, 6), help="Highest security classification to write.")
+@limit_options
 @json_option
 def create(
     config_file: Path | None,
@@ -83,27 +114,15 @@ def create(
     scopes: str,
     expires: str | None,
     not_before: str | None,
-    read_subtree: tuple[str, ...],
-    write_subtree: tuple[str, ...],
-    read_tag: tuple[str, ...],
-    write_tag: tuple[str, ...],
-    browse_subtree: tuple[str, ...],
-    max_write_classification: int | None,
     as_json: bool,
+    **limits: Any,
 ) -> None:
     """Make a key; its raw form is printed once and never again."""
     settings = load_or_fail(config_file, {"state_dir": state_dir})
     wanted = _scopes(scopes)
 
     async def work(store: KeyStore) -> tuple[str, KeyRecord, str]:
-        constraints = Constraints(
-            read_subtrees=read_subtree,
-            write_subtrees=write_subtree,
-            read_tag_globs=read_tag,
-            write_tag_globs=write_tag,
-            browse_subtrees=browse_subtree,
-            max_write_classification=max_write_classification,
-        )
+        constraints = Constraints(**_limits(limits))
         constraints.check_new()
         raw = await store.create(
             key_id,
@@ -139,6 +158,87 @@ def list_keys(config_file: Path | None, state_dir: str | None, as_json: bool) ->
     for record in records:
         data = _describe(record)
         click.echo(f"{record.key_id}  {data['state']}  {','.join(data['scopes'])}  {plain(record.display_name)}")
+
+
+@apikey.command()
+@config_option
+@state_option
+@click.option("--key-id", required=True)
+@json_option
+def show(config_file: Path | None, state_dir: str | None, key_id: str, as_json: bool) -> None:
+    """Show what a key may do, its limits and its times; never its secret."""
+    settings = load_or_fail(config_file, {"state_dir": state_dir})
+    _tell_key(with_store(settings, lambda store: _existing(store, key_id)), as_json)
+
+
+@apikey.command()
+@config_option
+@state_option
+@click.option("--key-id", required=True)
+@click.option("--display-name", help="For people.")
+@click.option("--scopes", help="Those that take the place of the present ones, as with create.")
+@click.option("--expires", help="New end of validity: an ISO 8601 time, or a duration such as 90d.")
+@limit_options
+@click.option(
+    "--clear", multiple=True, type=click.Choice([field.name for field in fields(Constraints)]), help="Limit to drop."
+)
+@json_option
+def change(
+    config_file: Path | None,
+    state_dir: str | None,
+    key_id: str,
+    display_name: str | None,
+    scopes: str | None,
+    expires: str | None,
+    clear: tuple[str, ...],
+    as_json: bool,
+    **limits: Any,
+) -> None:
+    """Change what a key may do; its secret stays.
+
+    A limit that is given takes the place of the present one of its name, the others stay. Running gateways go by it
+    within a second: streams of the key end, and come back with the new rights.
+    """
+    settings = load_or_fail(config_file, {"state_dir": state_dir})
+    given = _limits(limits)
+    if not (given or clear or scopes is not None or expires or display_name is not None):
+        raise click.UsageError("nothing to change: give --scopes, a limit, --clear, --expires or --display-name")
+
+    async def work(store: KeyStore) -> KeyRecord:
+        record = await _existing(store, key_id)
+        kept = {name: value for name, value in record.constraints.to_json().items() if name not in clear}
+        constraints = Constraints.from_json({**kept, **given})
+        constraints.check_new()
+        return await store.change(
+            key_id,
+            scopes=None if scopes is None else _scopes(scopes),
+            constraints=constraints,
+            display_name=display_name,
+            expires_ns=moment("--expires", expires),
+        )
+
+    _tell_key(with_store(settings, work), as_json)
+
+
+async def _existing(store: KeyStore, key_id: str) -> KeyRecord:
+    record = await store.get(key_id)
+    if record is None:
+        raise KeyNotFoundError(f"there is no key {key_id!r}; see mxgateway apikey list")
+    return record
+
+
+def _tell_key(record: KeyRecord, as_json: bool) -> None:
+    data = _describe(record)
+    if as_json:
+        click.echo(json.dumps(data))
+        return
+    limits = {
+        name: ", ".join(map(str, value)) if isinstance(value, list) else value
+        for name, value in data.pop("constraints").items()
+    }
+    for name, value in {**data, "scopes": ", ".join(data["scopes"]), **limits}.items():
+        if value is not None:
+            click.echo(f"{name}: {plain(str(value))}")
 
 
 @apikey.command()

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import NoReturn
 
-from mxgateway_contract.commands import COMMANDS, Group, Touch, kind_name, kinds_touching
+from mxgateway_contract.commands import COMMANDS, Command, Group, Scope, Touch, kind_name, kinds_touching
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_server.access.callers import CallInfo
 from mxgateway_server.access.constraints import TagLookup, judge, merge_denied
@@ -31,6 +31,16 @@ from mxgateway_server.workers.replies import CommandReply
 
 # Limits of keys, sparse arrays and names of arrays concern nothing else.
 _JUDGED_KINDS = frozenset(COMMANDS) - kinds_touching(Touch.NOTHING, Touch.HANDLE, Touch.HANDLES)
+
+
+def _may_change(facts: Command) -> bool:
+    if facts.group is Group.ALARM:
+        return facts.scope is Scope.INVOKE_WRITE
+    return facts.group is Group.FAULT or facts.touches in (Touch.WRITE, Touch.WRITES, Touch.UNKNOWN)
+
+
+CHANGING_KINDS = frozenset(kind for kind, facts in COMMANDS.items() if _may_change(facts))
+"""Kinds that may change something in the plant, or make it seem changed."""
 _SPECIAL_KINDS = frozenset(kind for kind, facts in COMMANDS.items() if facts.group in (Group.ALARM, Group.FAULT))
 
 
@@ -79,6 +89,7 @@ class CommandGate:
         *,
         allow_fault_injection: bool,
         max_timeout: float,
+        is_read_only: bool = False,
         completes_array_names: bool,
         max_reply_bytes: int,
     ) -> None:
@@ -86,6 +97,7 @@ class CommandGate:
         self._audit = audit
         self._allow_fault_injection = allow_fault_injection
         self._max_timeout = max_timeout
+        self._is_read_only = is_read_only
         self._completes_array_names = completes_array_names
         self._max_reply_bytes = max_reply_bytes
 
@@ -103,6 +115,8 @@ class CommandGate:
             check_correlation_id(correlation_id)
         check_command(command)
         checked = Checked(command, session_id, correlation_id or call.correlation_id)
+        if command.kind in CHANGING_KINDS:
+            self._require_writable(checked, call)
         needed = COMMAND_SCOPES.get(command.kind, ADMIN_ONLY)
         if not allows(call.caller.scopes, needed):
             self._forbid(checked, call, needed)
@@ -144,7 +158,8 @@ class CommandGate:
     def _admit_touching(
         self, session: Session, command: pb.MxCommand, correlation_id: str, call: CallInfo, timeout: float
     ) -> Admitted:
-        verdict = judge(command, call.caller.constraints, session.handles, self._lookup)
+        caller = call.caller
+        verdict = judge(command, caller.constraints, session.handles, self._lookup, caller.scopes)
         if verdict.denial is not None:
             target = verdict.references[0] if verdict.references else ""
             self._audit.denied(call, session.session_id, {target: verdict.denial}, correlation_id, command.kind)
@@ -223,13 +238,21 @@ class CommandGate:
 
     # ------------------------------------------------------------------------------------------------------- details
 
+    def _require_writable(self, checked: Checked, call: CallInfo) -> None:
+        if self._is_read_only:
+            self._deny(checked, call, "this gateway writes nothing (setting read_only)")
+        if call.caller.constraints.read_only:
+            self._deny(checked, call, "this API key is read-only, whatever its scopes")
+
     def _forbid(self, checked: Checked, call: CallInfo, needed: ScopeSet) -> NoReturn:
-        kind = checked.command.kind
-        error = PermissionDeniedError(
-            f"{kind_name(kind)} needs the scope {' or '.join(sorted(needed))}, which this API key does not have"
-        )
-        self._audit.denied(call, checked.session_id, {kind_name(kind): str(error)}, checked.correlation_id)
-        raise error
+        kind = kind_name(checked.command.kind)
+        scopes = " or ".join(sorted(needed))
+        self._deny(checked, call, f"{kind} needs the scope {scopes}, which this API key does not have")
+
+    def _deny(self, checked: Checked, call: CallInfo, why: str) -> NoReturn:
+        name = kind_name(checked.command.kind)
+        self._audit.denied(call, checked.session_id, {name: why}, checked.correlation_id)
+        raise PermissionDeniedError(why)
 
     def _unavailable(self, command: pb.MxCommand) -> str | None:
         facts = COMMANDS[command.kind]

@@ -51,6 +51,8 @@ class Settings(Section):
     allow_shared_state: bool = False
     """Lets several gateways use one state directory at the same time; each of them has to allow it. They share keys,
     audit and certificates, and nothing of their sessions."""
+    read_only: bool = False
+    """Writes nothing to the plant, whoever asks: it beats all scopes and limits of keys."""
     allow_fault_injection: bool = False
     """Lets admins make the backend misbehave, for tests."""
     event_loop: Literal["auto", "asyncio", "uvloop"] = "auto"

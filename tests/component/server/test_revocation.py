@@ -26,6 +26,7 @@ from tests.support.waiting import eventually
 from mxgateway.generated import galaxy_repository_pb2 as gpb
 from mxgateway.generated import galaxy_repository_pb2_grpc as gpb_grpc
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
+from mxgateway_server.access.constraints import Constraints
 from mxgateway_server.upkeep import KEY_CHECK_SECONDS
 
 DEADLINE = 5.0
@@ -47,6 +48,8 @@ async def change(gateway: LiveGateway, how: str) -> None:
             await store.revoke("line")
         elif how == "rotate":
             await store.rotate("line")
+        elif how == "change":
+            await store.change("line", constraints=Constraints(read_only=True))
         elif how == "delete":
             await store.revoke("line")
             await store.delete("line")
@@ -99,6 +102,25 @@ async def test_everything_of_a_key_ends_with_it(gateway: LiveGateway, how: str) 
         codes = await asyncio.gather(ends(commands), ends(events), ends(watch))
     assert set(codes) == {grpc.StatusCode.UNAUTHENTICATED}
     await eventually(lambda: gateway.status().live_streams == 0)
+
+
+async def test_a_changed_key_goes_by_its_new_rights_at_once(gateway: LiveGateway) -> None:
+    """What runs with the rights of before ends; a call has those of now, and the session is the key's as before."""
+    auth = bearer(await create_key(gateway.settings, "line", USUAL_SCOPES))
+    session = (await gateway.stub.OpenSession(pb.OpenSessionRequest(), metadata=auth)).session_id
+    commands = gateway.stub.InvokeStream(metadata=auth)
+    ping = pb.MxStreamCommand(correlation_id="a", command=command("PING", message="x"))
+    await commands.write(pb.MxCommandBatch(session_id=session, commands=[ping]))
+    await commands.read()
+    await change(gateway, "change")
+    async with asyncio.timeout(DEADLINE):
+        assert await ends(commands) is grpc.StatusCode.UNAUTHENTICATED
+    assert not await is_refused(gateway, session, auth)
+    write = command("WRITE", server_handle=1, item_handle=1, value=pb.MxValue(int32_value=1))
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await gateway.stub.Invoke(pb.MxCommandRequest(session_id=session, command=write), metadata=auth)
+    assert caught.value.code() is grpc.StatusCode.PERMISSION_DENIED
+    assert "read-only" in (caught.value.details() or "")
 
 
 async def test_a_key_that_was_made_a_moment_ago_is_taken_at_once(gateway: LiveGateway) -> None:

@@ -117,6 +117,42 @@ async def test_constraints_are_kept_with_the_key(store: KeyStore) -> None:
     assert record.constraints == limits
 
 
+async def test_what_a_key_may_do_is_changed_and_its_secret_stays(store: KeyStore) -> None:
+    raw = await store.create("a", "A", ["invoke:read"], Constraints(write_tag_globs=("Tank*.*",)))
+    before, version = await store.get("a"), await store.keys_version()
+    changed = await store.change(
+        "a", scopes=["invoke:write", "invoke:read"], constraints=Constraints(read_only=True), expires_ns=2**62
+    )
+    after = await store.get("a")
+    assert before is not None
+    assert after == changed
+    assert (changed.secret_hash, changed.created_ns) == (before.secret_hash, before.created_ns)
+    assert changed.scopes == (Scope.INVOKE_READ, Scope.INVOKE_WRITE)
+    assert (changed.constraints, changed.expires_ns) == (Constraints(read_only=True), 2**62)
+    assert await store.keys_version() != version, "running gateways learn of it"
+    (record,) = await store.read_audit(event="key-changed")
+    assert record.details == {
+        "scopes": ["invoke:read", "invoke:write"],
+        "constraints": {"read_only": True},
+        "expires_ns": 2**62,
+    }
+    assert raw.rpartition("_")[2] not in str(record)
+
+
+async def test_a_change_that_makes_no_sense_changes_nothing(store: KeyStore) -> None:
+    await store.create("a", "A", ["invoke:read"], not_before_ns=1_000)
+    before = await store.get("a")
+    for wrong in ({"scopes": []}, {"scopes": ["everything"]}, {"expires_ns": 1_000}):
+        with pytest.raises(ValueError, match=r"scope|expire"):
+            await store.change("a", **wrong)  # type: ignore[arg-type]
+    assert await store.get("a") == before
+    with pytest.raises(KeyNotFoundError):
+        await store.change("b", display_name="B")
+    await store.revoke("a")
+    with pytest.raises(KeyStateError, match="revoked"):
+        await store.change("a", display_name="B")
+
+
 async def test_a_schema_of_a_newer_version_is_refused_and_left_alone(tmp_path: Path, clock: ManualClock) -> None:
     path = tmp_path / "keys.db"
     opened = await KeyStore.open(str(path), PEPPER, clock)

@@ -74,3 +74,23 @@ def test_a_damaged_store_names_the_backup(tmp_path: Path) -> None:
     result = create(tmp_path)
     assert (result.exit_code, result.output.count("\n")) == (1, 1)
     assert "restore it from a backup" in result.output
+
+
+def test_a_key_is_shown_and_changed(tmp_path: Path) -> None:
+    create(tmp_path, "--write-tag", "Tank*.Level", "--max-write-classification", "1")
+    shown = apikey(tmp_path, "show", "--key-id", "k")
+    assert shown.exit_code == 0, shown.output
+    assert "write_tag_globs: Tank*.Level" in shown.stdout
+    assert "mxgw_" not in shown.output
+    changed = apikey(
+        tmp_path, "change", "--key-id", "k", "--read-only", "--clear", "max_write_classification", "--json"
+    )
+    assert json.loads(changed.stdout)["constraints"] == {"write_tag_globs": ["Tank*.Level"], "read_only": True}
+    changed = apikey(tmp_path, "change", "--key-id", "k", "--not-read-only", "--write-tag", "Mixer*.*", "--json")
+    assert json.loads(changed.stdout)["constraints"] == {"write_tag_globs": ["Mixer*.*"]}
+    changed = apikey(tmp_path, "change", "--key-id", "k", "--scopes", "events:read", "--json")
+    assert json.loads(changed.stdout)["scopes"] == ["events:read"]
+    nothing = apikey(tmp_path, "change", "--key-id", "k")
+    assert (nothing.exit_code, "nothing to change" in nothing.stderr) == (2, True)
+    unknown = apikey(tmp_path, "show", "--key-id", "b")
+    assert (unknown.exit_code, "there is no key 'b'" in unknown.stderr) == (1, True)

@@ -17,12 +17,12 @@ from mxgateway_contract.constants import MAX_BULK_ITEMS
 from mxgateway_server.access.audit import AuditLog
 from mxgateway_server.access.authenticator import Caller
 from mxgateway_server.access.callers import CallInfo
-from mxgateway_server.access.constraints import FREE, Constraints, TagFacts
+from mxgateway_server.access.constraints import FREE, Constraints, TagFacts, Verdict, judge
 from mxgateway_server.access.handles import HandleTracker
 from mxgateway_server.access.records import AuditRecord
 from mxgateway_server.commands.checks import MAX_REFERENCE_CHARACTERS, check_command
 from mxgateway_server.commands.command_audit import CommandAudit
-from mxgateway_server.commands.gate import CommandGate
+from mxgateway_server.commands.gate import CHANGING_KINDS, CommandGate
 from mxgateway_server.errors import InvalidRequestError, PermissionDeniedError
 from mxgateway_server.sessions.pending_writes import PendingWrites
 from mxgateway_server.sessions.session import Session
@@ -96,12 +96,13 @@ class FakeAudit:
     add_denial = add
 
 
-def gate_with(audit: FakeAudit, *, allow_fault_injection: bool = True) -> CommandGate:
+def gate_with(audit: FakeAudit, *, allow_fault_injection: bool = True, is_read_only: bool = False) -> CommandGate:
     return CommandGate(
         Galaxy(),
         CommandAudit(cast(AuditLog, audit), audits_writes=True, audits_values=False),
         allow_fault_injection=allow_fault_injection,
         max_timeout=600,
+        is_read_only=is_read_only,
         completes_array_names=True,
         max_reply_bytes=1024 * 1024,
     )
@@ -302,3 +303,83 @@ def test_a_sound_command_of_every_kind_is_taken(name: str) -> None:
 def test_a_payload_that_is_wrong_in_one_thing_is_refused_whatever_its_kind(made: pb.MxCommand) -> None:
     with pytest.raises(InvalidRequestError):
         check_command(made)
+
+
+# -------------------------------------------------------------------------------------------- read-only and signatures
+
+PLAIN_WRITES = [name for name in NAMES if name in ("WRITE", "WRITE2", "WRITE_BULK", "WRITE2_BULK")]
+UNSIGNED = frozenset(Scope) - {Scope.INVOKE_SECURE}
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=NAMES)
+@pytest.mark.parametrize("by", ["key", "gateway"])
+def test_read_only_beats_every_scope_for_what_changes_the_plant_and_for_nothing_else(kind: int, by: str) -> None:
+    gate = gate_with(FakeAudit(), is_read_only=by == "gateway")
+    call = call_with(Constraints(read_only=by == "key"))
+    made = whole(COMMANDS[kind].name)
+    if kind in CHANGING_KINDS:
+        with pytest.raises(PermissionDeniedError, match=r"read-only|read_only"):
+            gate.check(made, call, "session-" + "0" * 32, "")
+    else:
+        gate.check(made, call, "session-" + "0" * 32, "")
+
+
+def test_what_carries_a_value_or_a_fault_or_acknowledges_may_change_the_plant() -> None:
+    changing = {
+        kind
+        for kind, facts in COMMANDS.items()
+        if facts.values or facts.group is Group.FAULT or "ACKNOWLEDGE" in facts.name
+    }
+    assert changing <= CHANGING_KINDS
+    assert not [name for kind, name in zip(KINDS, NAMES, strict=True) if kind in CHANGING_KINDS - changing]
+
+
+class Signing(Galaxy):
+    """A Galaxy of one attribute for each classification, `Mixer.PV` of this one."""
+
+    def __init__(self, classification: int | None, *, is_pending: bool = False) -> None:
+        self.classification = classification
+        self.is_pending = is_pending
+
+    def lookup(self, reference: str) -> TagFacts | None:
+        if self.classification is None or reference != "Mixer.PV":
+            return None
+        return TagFacts(contained_path="Line/Mixer", security_classification=self.classification)
+
+
+def verdict(name: str, classification: int | None, scopes: frozenset[Scope], *, is_pending: bool = False) -> Verdict:
+    made = whole(name, value=pb.MxValue(int32_value=1))
+    return judge(made, FREE, handles(), Signing(classification, is_pending=is_pending), scopes)
+
+
+def first_denial(found: Verdict) -> str | None:
+    return found.denial or (found.denied or {}).get(0)
+
+
+@pytest.mark.parametrize("name", PLAIN_WRITES)
+@pytest.mark.parametrize("classification", range(7))
+def test_a_plain_write_of_what_wants_a_signature_needs_the_scope_for_signing(name: str, classification: int) -> None:
+    denial = first_denial(verdict(name, classification, UNSIGNED))
+    assert ("invoke:secure" in (denial or "")) == (classification in (2, 3))
+    assert first_denial(verdict(name, classification, frozenset(Scope))) is None
+    # Without a supervisory connection the plant asks for the signature itself.
+    assert first_denial(verdict(name, classification, UNSIGNED - {Scope.INVOKE_SUPERVISORY})) is None
+
+
+@pytest.mark.parametrize("name", PLAIN_WRITES)
+def test_what_cannot_be_told_to_want_no_signature_is_refused(name: str) -> None:
+    assert "is not known" in (first_denial(verdict(name, None, UNSIGNED)) or "")
+    assert "has not read the Galaxy" in (first_denial(verdict(name, None, UNSIGNED, is_pending=True)) or "")
+
+
+def test_an_entry_of_a_bulk_is_refused_alone() -> None:
+    found = verdict("WRITE_BULK", 2, UNSIGNED)
+    assert found.command is None, "two are unknown here, and the first wants a signature"
+    assert set(found.denied or {}) == {0, 1, 2}
+
+
+def test_a_supervisory_connection_needs_the_scope_of_its_own() -> None:
+    gate, made = gate_with(FakeAudit()), whole("ADVISE_SUPERVISORY")
+    with pytest.raises(PermissionDeniedError, match="invoke:supervisory"):
+        gate.check(made, call_with(scopes=frozenset(Scope) - {Scope.INVOKE_SUPERVISORY}), "session-" + "0" * 32, "")
+    gate.check(made, call_with(scopes=frozenset({Scope.INVOKE_SUPERVISORY})), "session-" + "0" * 32, "")
