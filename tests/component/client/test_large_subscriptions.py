@@ -37,6 +37,8 @@ async def tags(gateway: RestartedGateway) -> list[str]:
     options = {"endpoint": gateway.address, "api_key": gateway.site.api_key, "plaintext": True}
     async with await GalaxyRepositoryClient.connect(**options) as galaxy:
         found = [each.full_tag_reference async for one in galaxy.iter_hierarchy() for each in one.attributes]
+    # A QualifiedStruct as a whole has no value that MXAccess converts: a failure, and told as one.
+    found = [tag for tag in found if not tag.endswith(".TestStruct")]
     assert len(found) >= COUNT
     return found[:COUNT]
 
