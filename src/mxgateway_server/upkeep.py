@@ -16,7 +16,6 @@ from mxgateway_server.access.authenticator import Authenticator
 from mxgateway_server.access.store import KeyStore
 from mxgateway_server.config.settings import Settings
 from mxgateway_server.logs import get_logger
-from mxgateway_server.parts import work_until
 from mxgateway_server.rpc.connections import ConnectionWatch
 from mxgateway_server.rpc.live_streams import LiveStreams
 from mxgateway_server.sessions.manager import SessionManager
@@ -53,6 +52,10 @@ class Duty:
     at_end: bool = False
 
 
+LAST_ROUND_SECONDS = 5.0
+"""How long a round under way may take to its end when the gateway stops."""
+
+
 class Upkeep:
     """Does duties until it is stopped.
 
@@ -64,12 +67,23 @@ class Upkeep:
         self._duties = {duty.name: duty for duty in duties}
         self._sleep = sleep
         self._failures = dict.fromkeys(self._duties, 0)
+        self._at_work: set[str] = set()
         self._stop = asyncio.Event()
 
     async def run(self) -> None:
         """Does every duty at its times until `stop`, and then those that have a last round."""
         duties = self._duties.values()
-        await work_until(self._stop, *(self._repeat(duty) for duty in duties))
+        async with asyncio.TaskGroup() as group:
+            repeated = {duty.name: group.create_task(self._repeat(duty), name=duty.name) for duty in duties}
+            await self._stop.wait()
+            # A round under way comes to its end: a connection whose making is broken off would stay open.
+            for name, task in repeated.items():
+                if name not in self._at_work:
+                    task.cancel()
+            if repeated:
+                await asyncio.wait(repeated.values(), timeout=LAST_ROUND_SECONDS)
+            for task in repeated.values():
+                task.cancel()
         for duty in duties:
             if duty.at_end:
                 await self.perform(duty.name)
@@ -97,10 +111,17 @@ class Upkeep:
 
     async def _repeat(self, duty: Duty) -> None:
         if duty.at_start:
-            await self.perform(duty.name)
-        while True:
+            await self._round(duty)
+        while not self._stop.is_set():
             await self._sleep(duty.period)
+            await self._round(duty)
+
+    async def _round(self, duty: Duty) -> None:
+        self._at_work.add(duty.name)
+        try:
             await self.perform(duty.name)
+        finally:
+            self._at_work.discard(duty.name)
 
 
 class Duties:

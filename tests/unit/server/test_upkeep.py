@@ -281,3 +281,25 @@ async def test_the_audit_loses_what_is_older_than_it_is_kept(tmp_path: Path) -> 
     clock, keys = ManualClock(), Keys()
     await duties(tmp_path, clock, Looker(), keys, authentication__audit_retention_days=3).prune_audit()
     assert keys.pruned_before == [clock.unix_ns() - 3 * 24 * 3600 * 10**9]
+
+
+async def test_a_round_under_way_comes_to_its_end_when_the_gateway_stops() -> None:
+    """A connection of the key store whose making is broken off would stay open."""
+    begun, may_end, ended = asyncio.Event(), asyncio.Event(), []
+
+    async def work() -> None:
+        begun.set()
+        await may_end.wait()
+        ended.append("whole")
+
+    upkeep = Upkeep(
+        [Duty(name="slow", period=1.0, work=work, at_start=True), Duty(name="idle", period=60.0, work=work)]
+    )
+    async with asyncio.TaskGroup() as group:
+        running = group.create_task(upkeep.run())
+        await begun.wait()
+        await upkeep.stop()
+        await asyncio.sleep(0)
+        assert not running.done()
+        may_end.set()
+    assert ended == ["whole"]
