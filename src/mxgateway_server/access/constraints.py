@@ -289,7 +289,7 @@ def judge(
     if touch is Touch.WRITE:
         target = handles.item(request.server_handle, request.item_handle)
         denial = write_denial(constraints, target, lookup)
-        if denial is None and _may_bypass(facts.scope, scopes):
+        if denial is None and may_bypass_signatures(facts.scope, scopes):
             denial = signature_denial(target, lookup)
         return Verdict(None if denial else command, denial, None, (_name(target),))
     if touch is Touch.NAMES:
@@ -301,7 +301,7 @@ def judge(
     if touch is Touch.WRITES:
         targets = [handles.item(request.server_handle, entry.item_handle) for entry in request.entries]
         denials = [write_denial(constraints, target, lookup) for target in targets]
-        if _may_bypass(facts.scope, scopes):
+        if may_bypass_signatures(facts.scope, scopes):
             denials = [
                 denial or signature_denial(target, lookup) for denial, target in zip(denials, targets, strict=True)
             ]
@@ -312,7 +312,7 @@ def judge(
     return Verdict(command)
 
 
-def _may_bypass(needed: Scope, held: frozenset[Scope]) -> bool:
+def may_bypass_signatures(needed: Scope, held: frozenset[Scope]) -> bool:
     """Whether a plain write of this key could reach what wants a signature: by a supervisory connection alone."""
     return needed is Scope.INVOKE_WRITE and Scope.INVOKE_SUPERVISORY in held and Scope.INVOKE_SECURE not in held
 

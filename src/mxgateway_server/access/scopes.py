@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from mxgateway_contract.commands import COMMANDS, Scope
+from mxgateway_contract.commands import COMMANDS, Command, Group, Scope, Touch
 
 __all__ = [
     "ADMIN_ONLY",
+    "CHANGING_KINDS",
     "COMMAND_SCOPES",
     "PER_COMMAND",
     "PUBLIC",
@@ -65,6 +66,16 @@ RPC_SCOPES: dict[str, ScopeSet] = {
 }
 
 COMMAND_SCOPES: dict[int, ScopeSet] = {kind: frozenset({command.scope}) for kind, command in COMMANDS.items()}
+
+
+def _may_change(facts: Command) -> bool:
+    if facts.group is Group.ALARM:
+        return facts.scope is Scope.INVOKE_WRITE
+    return facts.group is Group.FAULT or facts.touches in (Touch.WRITE, Touch.WRITES, Touch.UNKNOWN)
+
+
+CHANGING_KINDS = frozenset(kind for kind, facts in COMMANDS.items() if _may_change(facts))
+"""Kinds that may change something in the plant, or make it seem changed: no read-only key may send them."""
 
 
 def scopes_of_rpc(method: str) -> ScopeSet:

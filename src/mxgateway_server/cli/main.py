@@ -15,6 +15,7 @@ from mxgateway_contract.redaction import redact
 from mxgateway_server import __version__
 
 _COMMANDS = {
+    "access-check": ("mxgateway_server.cli.access_check", "access_check"),
     "serve": ("mxgateway_server.cli.serve", "serve"),
     "apikey": ("mxgateway_server.cli.apikey", "apikey"),
     "audit": ("mxgateway_server.cli.audit", "audit"),

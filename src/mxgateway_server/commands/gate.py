@@ -8,12 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import NoReturn
 
-from mxgateway_contract.commands import COMMANDS, Command, Group, Scope, Touch, kind_name, kinds_touching
+from mxgateway_contract.commands import COMMANDS, Group, Touch, kind_name, kinds_touching
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_server.access.callers import CallInfo
 from mxgateway_server.access.constraints import TagLookup, judge, merge_denied
 from mxgateway_server.access.handles import FREEING_KINDS, LEARNED_KINDS
-from mxgateway_server.access.scopes import ADMIN_ONLY, COMMAND_SCOPES, ScopeSet, allows
+from mxgateway_server.access.scopes import ADMIN_ONLY, CHANGING_KINDS, COMMAND_SCOPES, ScopeSet, allows
 from mxgateway_server.commands.arrays import complete_array_names, expand_sparse, has_sparse, restore_names
 from mxgateway_server.commands.checks import check_command, check_correlation_id
 from mxgateway_server.commands.command_audit import CommandAudit, Followed
@@ -31,16 +31,6 @@ from mxgateway_server.workers.replies import CommandReply
 
 # Limits of keys, sparse arrays and names of arrays concern nothing else.
 _JUDGED_KINDS = frozenset(COMMANDS) - kinds_touching(Touch.NOTHING, Touch.HANDLE, Touch.HANDLES)
-
-
-def _may_change(facts: Command) -> bool:
-    if facts.group is Group.ALARM:
-        return facts.scope is Scope.INVOKE_WRITE
-    return facts.group is Group.FAULT or facts.touches in (Touch.WRITE, Touch.WRITES, Touch.UNKNOWN)
-
-
-CHANGING_KINDS = frozenset(kind for kind, facts in COMMANDS.items() if _may_change(facts))
-"""Kinds that may change something in the plant, or make it seem changed."""
 _SPECIAL_KINDS = frozenset(kind for kind, facts in COMMANDS.items() if facts.group in (Group.ALARM, Group.FAULT))
 
 

@@ -20,9 +20,10 @@ from mxgateway_server.access.callers import CallInfo
 from mxgateway_server.access.constraints import FREE, Constraints, TagFacts, Verdict, judge
 from mxgateway_server.access.handles import HandleTracker
 from mxgateway_server.access.records import AuditRecord
+from mxgateway_server.access.scopes import CHANGING_KINDS
 from mxgateway_server.commands.checks import MAX_REFERENCE_CHARACTERS, check_command
 from mxgateway_server.commands.command_audit import CommandAudit
-from mxgateway_server.commands.gate import CHANGING_KINDS, CommandGate
+from mxgateway_server.commands.gate import CommandGate
 from mxgateway_server.errors import InvalidRequestError, PermissionDeniedError
 from mxgateway_server.sessions.pending_writes import PendingWrites
 from mxgateway_server.sessions.session import Session
