@@ -25,7 +25,7 @@ from mxgateway_server.galaxy.errors import GalaxySourceError
 from mxgateway_server.galaxy.place import GalaxyPlace, find_galaxy
 from mxgateway_server.rpc.opening import FILE_OPTIONS
 from mxgateway_server.rpc.ports import check_port
-from mxgateway_server.state import is_held
+from mxgateway_server.state import is_held, require_closed, require_private
 from mxgateway_server.workers.containment import create_containment
 from mxgateway_server.workers.launcher import Launcher
 
@@ -94,6 +94,7 @@ def _finding(error: GatewayError) -> Finding:
 
 
 def _state(settings: Settings) -> Iterator[Finding]:
+    require_closed(settings.state_path)
     problem = _why_not_writable(settings.state_path)
     if problem:
         yield Finding("state_dir", f"state_dir {settings.state_path}: {problem}")
@@ -123,6 +124,11 @@ def _ports(settings: Settings) -> Iterator[Finding]:
 
 def _key_store(settings: Settings) -> Iterator[Finding]:
     authentication = settings.authentication
+    require_private(
+        "authentication.pepper_file", wiring.in_state(settings, authentication.pepper_file, "pepper").absolute()
+    )
+    if "://" not in wiring.key_store(settings):
+        require_private("authentication.database", Path(wiring.key_store(settings)).expanduser().absolute())
     if authentication.database and "://" not in authentication.database:
         name, file = "authentication.database", Path(authentication.database).expanduser()
         problem = _why_not_writable(file.parent) if not file.exists() else _why_no_file(file)

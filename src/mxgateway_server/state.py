@@ -37,6 +37,7 @@ def prepare_state(path: Path) -> None:
         raise ConfigurationError(
             f"state_dir {path}: {why_not(error, path)}; choose a directory that the gateway may write"
         ) from None
+    require_closed(path)
     if os.name == "posix" and path.stat().st_mode & 0o077:
         logger.warning("state_directory_is_open", path=str(path), remedy="chmod 700: it holds keys and values")
     elif sys.platform == "win32":
@@ -48,6 +49,37 @@ def prepare_state(path: Path) -> None:
                 readers=readers,
                 remedy="mxgateway doctor prints the icacls line: it holds keys and values",
             )
+
+
+def require_closed(path: Path) -> None:
+    """Refuses a state directory that others may write in: they could put files of theirs in the place of its own.
+
+    Raises:
+        ConfigurationError: with what to say to close it.
+    """
+    if os.name == "posix" and path.exists() and path.stat().st_mode & 0o022:
+        raise ConfigurationError(f"state_dir {path}: others may write in it, and it holds keys; say chmod 700 {path}")
+
+
+def require_private(setting: str, path: Path) -> None:
+    """Refuses a secret file that all may read, or more than its owner may write; that its group may read is told.
+
+    Raises:
+        ConfigurationError: names the setting, and what to say to close it.
+    """
+    if os.name != "posix":
+        return
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return  # whoever opens it says why it cannot be
+    if mode & 0o027:
+        raise ConfigurationError(
+            f"{setting} {path}: others than its owner may read or write it (mode {mode & 0o777:04o}); say chmod 600 "
+            f"{path}, and ask who has had it meanwhile"
+        )
+    if mode & 0o040:
+        logger.warning("secret_file_is_open_to_its_group", path=str(path), remedy="chmod 600")
 
 
 def why_not(error: OSError, path: Path) -> str:

@@ -13,7 +13,7 @@ from sqlalchemy.pool import StaticPool
 from mxgateway_contract.redaction import redact
 from mxgateway_contract.windows_rights import make_private_folder
 from mxgateway_server.errors import ConfigurationError
-from mxgateway_server.state import own_new_file, whose, why_not
+from mxgateway_server.state import own_new_file, require_private, whose, why_not
 
 WRITER_WAIT_MS = 5000
 """How long a writer waits for another process's transaction. Nobody but further writers waits with it."""
@@ -109,6 +109,7 @@ def _engines(database: str) -> tuple[str, AsyncEngine, AsyncEngine, Path | None]
         if not file.exists():
             file.touch(mode=0o600)
             own_new_file(file)
+        require_private("authentication.database", file)
         url, name = sa.URL.create("sqlite+aiosqlite", database=str(file)), str(file)
     if url.get_backend_name() != "sqlite":
         # Servers read without waiting for writers anyway; a pool apart keeps the connections apart as well.

@@ -18,7 +18,7 @@ from pathlib import Path
 from mxgateway_contract.private_files import write_private
 from mxgateway_contract.windows_rights import make_private_folder
 from mxgateway_server.errors import ConfigurationError
-from mxgateway_server.state import why_not
+from mxgateway_server.state import require_private, why_not
 
 PREFIX = "mxgw_"
 SECRET_BYTES = 32
@@ -117,6 +117,7 @@ class PepperFile:
         Raises:
             ConfigurationError: the file cannot be read, or is not a pepper.
         """
+        require_private("authentication.pepper_file", self.path)
         try:
             data = self.path.read_bytes().strip()
         except FileNotFoundError:

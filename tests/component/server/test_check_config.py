@@ -112,6 +112,27 @@ def test_a_state_directory_that_cannot_be_is_found(tmp_path: Path, monkeypatch: 
     assert "Not a directory" in line
 
 
+@pytest.mark.skipif(os.name != "posix", reason="modes are POSIX's")
+def test_what_is_open_to_others_is_found(tmp_path: Path) -> None:
+    (tmp_path / "pepper").touch()
+    (tmp_path / "pepper").chmod(0o666)
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state").chmod(0o777)
+    result = check_config("--config", str(_file(tmp_path, f"[authentication]\npepper_file = '{tmp_path}/pepper'")))
+    assert result.exit_code == 1
+    state, pepper = [line for line in result.stderr.splitlines() if line.startswith("Error: ")]
+    assert "MXGATEWAY__STATE_DIR" in state
+    assert "chmod 700" in state
+    assert "gateway.toml:2" in pepper
+    assert "chmod 600" in pepper
+
+
+def _file(tmp_path: Path, content: str) -> Path:
+    file = tmp_path / "gateway.toml"
+    file.write_text(content)
+    return file
+
+
 def test_a_port_in_use_is_found_with_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -152,6 +173,7 @@ def test_the_deep_look_opens_and_starts_what_there_is(tmp_path: Path) -> None:
 def test_the_deep_look_finds_what_opens_wrong(tmp_path: Path) -> None:
     sqlite3.connect(tmp_path / "empty.db").execute("CREATE TABLE x (y)").connection.close()
     (tmp_path / "keys.db").write_bytes(b"no key store" * 100)
+    (tmp_path / "keys.db").chmod(0o600)
     lines = found(
         f"[galaxy]\nconnection_string = '{tmp_path}/empty.db'\n[authentication]\ndatabase = '{tmp_path}/keys.db'\n"
         f"[worker]\ncommand = ['{sys.executable}', '-c', 'import sys; sys.exit(3)']\n",

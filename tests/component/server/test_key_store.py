@@ -18,6 +18,7 @@ from tests.support.clock import ManualClock
 from tests.support.key_store import PEPPER, READ
 from tests.support.postgres import running_postgres
 
+from mxgateway_contract.private_files import write_private
 from mxgateway_server.access import tables
 from mxgateway_server.access.keys import Pepper, PepperFile
 from mxgateway_server.access.records import AuditQuery, AuditRecord
@@ -302,7 +303,7 @@ async def test_a_lost_or_foreign_pepper_refuses_the_start(
     assert not file.path.exists()
     with pytest.raises(ConfigurationError, match=r"not the one.*restore"):
         await KeyStore.open(database, Pepper(b"f" * 32), clock)
-    file.path.write_bytes(right)
+    write_private(file.path, right)
     await (await KeyStore.open(database, file, clock)).close()
 
 
@@ -323,6 +324,7 @@ async def test_keys_without_a_known_pepper_are_not_given_a_new_one(
 
 async def test_a_store_of_version_1_goes_on(tmp_path: Path, clock: ManualClock) -> None:
     path = tmp_path / "keys.db"
+    path.touch(mode=0o600)
     with closing(sqlite3.connect(path)) as connection:
         connection.executescript(
             """

@@ -1,4 +1,4 @@
-"""The state directory: one gateway at a time unless it is meant, and remedies that name whose it is."""
+"""What is secret is refused when others may read or write it: told at the start, with what to say to close it."""
 
 from __future__ import annotations
 
@@ -6,48 +6,63 @@ import os
 from pathlib import Path
 
 import pytest
+import structlog
 
-from mxgateway_contract.private_files import write_private
+from mxgateway_server.access.database import Database
+from mxgateway_server.access.keys import PepperFile
 from mxgateway_server.errors import ConfigurationError
-from mxgateway_server.state import hold_state, why_not
+from mxgateway_server.state import is_held, prepare_state, require_private
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="modes are POSIX's")
+
+REFUSED = [mode for mode in range(0o600, 0o700) if mode & 0o027]
 
 
-def test_a_second_gateway_is_refused_with_what_can_be_done(tmp_path: Path) -> None:
-    with hold_state(tmp_path, shared=False):
-        for shared in (False, True):
-            with (
-                pytest.raises(ConfigurationError, match="allow_shared_state") as caught,
-                hold_state(tmp_path, shared=shared),
-            ):
-                pass
-            assert str(tmp_path) in str(caught.value)
-            assert str(os.getpid()) in str(caught.value)
-    with hold_state(tmp_path, shared=False):
-        pass
+@pytest.mark.parametrize("mode", REFUSED, ids=oct)
+def test_a_secret_that_others_may_read_or_write_is_refused_with_the_remedy(tmp_path: Path, mode: int) -> None:
+    file = tmp_path / "pepper"
+    file.touch()
+    file.chmod(mode)
+    with pytest.raises(ConfigurationError, match=f"authentication.pepper_file {file}.*chmod 600 {file}"):
+        require_private("authentication.pepper_file", file)
 
 
-def test_several_share_it_when_all_of_them_mean_it(tmp_path: Path) -> None:
-    with (
-        hold_state(tmp_path, shared=True),
-        hold_state(tmp_path, shared=True),
-        pytest.raises(ConfigurationError, match="allow_shared_state"),
-        hold_state(tmp_path, shared=False),
-    ):
-        pass
+@pytest.mark.parametrize(("mode", "told"), [(0o400, 0), (0o600, 0), (0o440, 1), (0o640, 1)])
+def test_what_only_its_owner_may_read_passes_and_a_group_is_told_of(tmp_path: Path, mode: int, told: int) -> None:
+    file = tmp_path / "pepper"
+    file.touch()
+    file.chmod(mode)
+    with structlog.testing.capture_logs() as lines:
+        require_private("authentication.pepper_file", file)
+    assert [line["event"] for line in lines] == ["secret_file_is_open_to_its_group"] * told
 
 
-def test_a_directory_that_may_not_be_used_is_told_with_whose_it_is(tmp_path: Path) -> None:
-    text = why_not(PermissionError(13, "Permission denied"), tmp_path / "not" / "there")
-    assert "Permission denied" in text
-    assert f"{tmp_path} belongs to" in text
-    assert why_not(OSError(28, "No space left on device"), tmp_path) == "No space left on device"
+def test_what_is_not_there_is_no_concern(tmp_path: Path) -> None:
+    require_private("authentication.pepper_file", tmp_path / "none")
 
 
-@pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="only the superuser has to tell others")
-def test_anothers_directory_names_that_user(tmp_path: Path) -> None:
-    os.chown(tmp_path, 54321, 54321)
-    text = why_not(PermissionError(13, "Permission denied"), tmp_path)
-    assert "user 54321" in text
-    assert "you are root" in text
-    write_private(tmp_path / "f", b"x")
-    assert (tmp_path / "f").stat().st_uid == 54321
+def test_pepper_and_key_store_are_looked_at_through_a_link_too(tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.write_bytes(b"x")
+    elsewhere.chmod(0o644)
+    link = tmp_path / "link"
+    link.symlink_to(elsewhere)
+    for path in (elsewhere, link):
+        with pytest.raises(ConfigurationError, match=r"authentication\.pepper_file"):
+            PepperFile(path).load()
+        with pytest.raises(ConfigurationError, match=r"authentication\.database"):
+            Database.connect(str(path))
+
+
+@pytest.mark.parametrize("mode", [0o770, 0o777, 0o720, 0o702])
+def test_a_state_directory_that_others_may_write_in_is_refused(tmp_path: Path, mode: int) -> None:
+    state = tmp_path / "state"
+    state.mkdir()
+    state.chmod(mode)
+    with pytest.raises(ConfigurationError, match=f"state_dir {state}: others may write in it.*chmod 700"):
+        prepare_state(state)
+
+
+def test_a_state_directory_without_a_lock_is_held_by_nobody(tmp_path: Path) -> None:
+    assert not is_held(tmp_path)
+    assert not is_held(tmp_path / "none")

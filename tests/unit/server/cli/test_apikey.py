@@ -71,6 +71,7 @@ def test_a_disk_that_is_full_while_the_store_is_opened_is_one_line(
 
 def test_a_damaged_store_names_the_backup(tmp_path: Path) -> None:
     (tmp_path / "keys.db").write_bytes(b"no database at all, but long enough to be taken for one" * 50)
+    (tmp_path / "keys.db").chmod(0o600)
     result = create(tmp_path)
     assert (result.exit_code, result.output.count("\n")) == (1, 1)
     assert "restore it from a backup" in result.output
