@@ -228,7 +228,11 @@ def _arguments(node: ast.FunctionDef | ast.AsyncFunctionDef) -> str:
 
 
 def _doc(owner: str, node: ast.FunctionDef | ast.AsyncFunctionDef) -> str:
-    first = _first_paragraph(ast.get_docstring(node) or "")
+    doc = ast.get_docstring(node) or ""
+    first = _first_paragraph(doc)
+    if "\n\n" not in doc and any(ast.unparse(each) == "property" for each in node.decorator_list):
+        # Nothing blocks, and nothing is left out.
+        return f'"""{first}"""'.replace("\n", "\n    ")
     where = f"mxgateway.{owner}" if node.name == "__init__" else f"mxgateway.{owner}.{node.name}"
     text = f'"""{first}\n\nThe blocking form of `{where}`, see there.\n"""\n'
     return text.rstrip().replace("\n", "\n    ")

@@ -64,6 +64,11 @@ class Session(BulkCommands):
         return frozenset(self._reply.capabilities)
 
     @property
+    def is_simulated(self) -> bool:
+        """Whether the values are a simulator's, not a plant's. Not known, so False, in one of `attach_session`."""
+        return self._reply.is_simulated
+
+    @property
     def backpressure_policy(self) -> pb.BackpressurePolicy.ValueType:
         """The policy that `open_session` asked for; unspecified is the gateway's default, or not known here."""
         return self._backpressure_policy

@@ -90,6 +90,11 @@ class Subscription:
         return self._feed.session.session_id if self._feed.session is not None else ""
 
     @property
+    def is_simulated(self) -> bool:
+        """Whether the values are a simulator's, not a plant's, as the session says that it lives in now."""
+        return self._feed.session is not None and self._feed.session.is_simulated
+
+    @property
     def error(self) -> MxGatewayError | None:
         """What ended the subscription; None while it runs and after an ordinary end."""
         return self._feed.error

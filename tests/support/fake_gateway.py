@@ -77,6 +77,7 @@ class FakeGateway(MxAccessGatewayServicer, GalaxyRepositoryServicer):
 
     capabilities: tuple[str, ...] = ("bulk-read-commands", "bulk-write-commands", "event-batches")
     gateway_protocol_version: int = 3
+    is_simulated: bool = False
     objects: list[galaxy_pb.GalaxyObject] = field(default_factory=list)
     page_size: int = 2
     endpoint: str = ""
@@ -147,6 +148,7 @@ class FakeGateway(MxAccessGatewayServicer, GalaxyRepositoryServicer):
             gateway_protocol_version=self.gateway_protocol_version,
             capabilities=self.capabilities,
             protocol_status=ok(),
+            is_simulated=self.is_simulated,
         )
 
     async def CloseSession(self, request: Any, context: Any) -> Any:

@@ -18,50 +18,32 @@ class BrowseNode(Facade[aio.BrowseNode]):
 
     @property
     def object(self) -> galaxy_pb.GalaxyObject:
-        """The generated GalaxyObject.
-
-        The blocking form of `mxgateway.BrowseNode.object`, see there.
-        """
+        """The generated GalaxyObject."""
         return self._async.object
 
     @property
     def raw(self) -> galaxy_pb.GalaxyObject:
-        """The generated GalaxyObject.
-
-        The blocking form of `mxgateway.BrowseNode.raw`, see there.
-        """
+        """The generated GalaxyObject."""
         return self._async.raw
 
     @property
     def name(self) -> str:
-        """Name in the tree: the contained name within its parent, else the tag name.
-
-        The blocking form of `mxgateway.BrowseNode.name`, see there.
-        """
+        """Name in the tree: the contained name within its parent, else the tag name."""
         return self._async.name
 
     @property
     def has_children_hint(self) -> bool:
-        """Whether the gateway says that there are children (after the filters).
-
-        The blocking form of `mxgateway.BrowseNode.has_children_hint`, see there.
-        """
+        """Whether the gateway says that there are children (after the filters)."""
         return self._async.has_children_hint
 
     @property
     def is_expanded(self) -> bool:
-        """Whether the children have been fetched.
-
-        The blocking form of `mxgateway.BrowseNode.is_expanded`, see there.
-        """
+        """Whether the children have been fetched."""
         return self._async.is_expanded
 
     @property
     def children(self) -> list[BrowseNode]:
-        """The children; empty until `expand` was called.
-
-        The blocking form of `mxgateway.BrowseNode.children`, see there.
-        """
+        """The children; empty until `expand` was called."""
         return [BrowseNode._of(each) for each in self._async.children]
 
     def expand(self) -> list[BrowseNode]:

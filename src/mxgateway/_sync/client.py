@@ -55,18 +55,12 @@ class GatewayClient(ConnectionFacade[aio.GatewayClient]):
 
     @property
     def options(self) -> ClientOptions:
-        """The options that this client was made with.
-
-        The blocking form of `mxgateway.GatewayClient.options`, see there.
-        """
+        """The options that this client was made with."""
         return self._async.options
 
     @property
     def connection_state(self) -> ConnectionState:
-        """Where the connection stands now.
-
-        The blocking form of `mxgateway.GatewayClient.connection_state`, see there.
-        """
+        """Where the connection stands now."""
         return self._call(lambda: self._async.connection_state)
 
     def connection_states(self) -> Iterator[ConnectionState]:

@@ -49,18 +49,12 @@ class GalaxyRepositoryClient(ConnectionFacade[aio.GalaxyRepositoryClient]):
 
     @property
     def options(self) -> ClientOptions:
-        """The options that this client was made with.
-
-        The blocking form of `mxgateway.GalaxyRepositoryClient.options`, see there.
-        """
+        """The options that this client was made with."""
         return self._async.options
 
     @property
     def connection_state(self) -> ConnectionState:
-        """Where the connection stands now.
-
-        The blocking form of `mxgateway.GalaxyRepositoryClient.connection_state`, see there.
-        """
+        """Where the connection stands now."""
         return self._call(lambda: self._async.connection_state)
 
     def test_connection(self) -> bool:

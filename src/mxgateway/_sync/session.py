@@ -30,42 +30,32 @@ class Session(Facade[aio.Session]):
 
     @property
     def session_id(self) -> str:
-        """The gateway's name of this session: `session-` and 32 hexadecimal digits.
-
-        The blocking form of `mxgateway.Session.session_id`, see there.
-        """
+        """The gateway's name of this session: `session-` and 32 hexadecimal digits."""
         return self._async.session_id
 
     @property
     def raw(self) -> pb.OpenSessionReply:
-        """The reply that opened the session; only the id is set in a session made by `attach_session`.
-
-        The blocking form of `mxgateway.Session.raw`, see there.
-        """
+        """The reply that opened the session; only the id is set in a session made by `attach_session`."""
         return self._async.raw
 
     @property
     def capabilities(self) -> frozenset[str]:
-        """What the gateway announced when the session opened, for example `event-batches`.
-
-        The blocking form of `mxgateway.Session.capabilities`, see there.
-        """
+        """What the gateway announced when the session opened, for example `event-batches`."""
         return self._async.capabilities
 
     @property
-    def backpressure_policy(self) -> pb.BackpressurePolicy.ValueType:
-        """The policy that `open_session` asked for; unspecified is the gateway's default, or not known here.
+    def is_simulated(self) -> bool:
+        """Whether the values are a simulator's, not a plant's. Not known, so False, in one of `attach_session`."""
+        return self._async.is_simulated
 
-        The blocking form of `mxgateway.Session.backpressure_policy`, see there.
-        """
+    @property
+    def backpressure_policy(self) -> pb.BackpressurePolicy.ValueType:
+        """The policy that `open_session` asked for; unspecified is the gateway's default, or not known here."""
         return self._async.backpressure_policy
 
     @property
     def closed(self) -> bool:
-        """Whether `close` was called on this object.
-
-        The blocking form of `mxgateway.Session.closed`, see there.
-        """
+        """Whether `close` was called on this object."""
         return self._async.closed
 
     def invoke(

@@ -205,6 +205,11 @@ class Subscription(Facade[Any]):
         return self._async.session_id
 
     @property
+    def is_simulated(self) -> bool:
+        """Whether the values are a simulator's, not a plant's, as the session says that it lives in now."""
+        return self._async.is_simulated
+
+    @property
     def error(self) -> MxGatewayError | None:
         """What ended the subscription; None while it runs and after an ordinary end."""
         return self._async.error

@@ -262,6 +262,21 @@ async def test_attached_session_uses_the_given_id(gateway: FakeGateway, client: 
     assert gateway.commands[0].session_id == "session-x"
 
 
+@pytest.mark.parametrize("simulated", [True, False])
+async def test_session_and_subscription_tell_simulated_values(
+    gateway: FakeGateway, client: GatewayClient, simulated: bool
+) -> None:
+    """What OpenSession's reply says of the values, a program can ask; an attached session does not know it."""
+    gateway.is_simulated = simulated
+    session = await client.open_session()
+    assert session.is_simulated is simulated
+    subscription = session.subscribe([])
+    assert not subscription.is_simulated
+    async with subscription:
+        assert subscription.is_simulated is simulated
+    assert not client.attach_session("session-x").is_simulated
+
+
 async def test_each_test_of_the_client_runs_in_debug_mode(session: Session) -> None:
     """asyncio's debug mode is on for the whole client suite, and 100 ms make a callback slow."""
     loop = asyncio.get_running_loop()
