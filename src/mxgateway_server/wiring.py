@@ -16,7 +16,7 @@ from mxgateway_server.galaxy.component import GalaxyTiming
 from mxgateway_server.galaxy.errors import GalaxySourceError
 from mxgateway_server.galaxy.place import GalaxyPlace
 from mxgateway_server.galaxy.sql_source import SqlGalaxySource
-from mxgateway_server.sessions.manager import SessionOptions
+from mxgateway_server.sessions.options import SessionOptions
 from mxgateway_server.sessions.state import SessionLimits
 from mxgateway_server.workers.client import WorkerLimits
 from mxgateway_server.workers.launcher import WorkerPlan

@@ -7,7 +7,7 @@ import re
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_server.config.settings import Settings
 from mxgateway_server.errors import InvalidRequestError, PermissionDeniedError
-from mxgateway_server.sessions.manager import OpenOptions
+from mxgateway_server.sessions.options import OpenOptions
 from mxgateway_server.workers.launcher import WorkerPlan
 
 MAX_NAME_CHARACTERS = 200

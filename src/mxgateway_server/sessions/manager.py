@@ -5,104 +5,43 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Callable, Set
-from dataclasses import dataclass, field, replace
 
-from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_protocol.clock import Clock
 from mxgateway_server.access.authenticator import Caller
 from mxgateway_server.errors import (
     GatewayStoppingError,
-    InvalidRequestError,
     OwnerMismatchError,
     SessionClosedError,
     SessionLimitError,
     SessionNotFoundError,
-    WorkerError,
-    WorkerOptionError,
-    WorkerShutdownTimeoutError,
 )
 from mxgateway_server.events.hub import EventHub
-from mxgateway_server.events.ring import RingLimits
-from mxgateway_server.events.subscriber import Policy, SubscriberLimits
 from mxgateway_server.logs import get_logger
+from mxgateway_server.sessions.endings import SessionCounters, SessionEndings
+from mxgateway_server.sessions.options import OpenOptions, SessionOptions
 from mxgateway_server.sessions.session import Session
-from mxgateway_server.sessions.state import (
-    CLOSED,
-    CLOSING,
-    HANDSHAKING,
-    INITIALIZING_WORKER,
-    READY,
-    STARTING_WORKER,
-    WAITING_FOR_PIPE,
-    CloseReason,
-    SessionLimits,
-    SessionRecord,
-    State,
-)
+from mxgateway_server.sessions.state import CLOSED, CLOSING, READY, CloseReason, SessionRecord, State
 from mxgateway_server.sessions.table import SessionTable
+from mxgateway_server.sessions.worker_supply import WorkerSupply
 from mxgateway_server.workers.client import WorkerClient
-from mxgateway_server.workers.launcher import Launcher, WorkerPlan
+from mxgateway_server.workers.launcher import Launcher
 from mxgateway_server.workers.pool import WorkerPool
 
 logger = get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SessionOptions:
-    """Bounds of the gateway's sessions."""
-
-    max_sessions: int = 64
-    max_sessions_per_key: int = 0
-    limits: SessionLimits = field(default_factory=SessionLimits)
-    ring: RingLimits = field(default_factory=RingLimits)
-    subscriber: SubscriberLimits = field(default_factory=SubscriberLimits)
-    policy: Policy = pb.BACKPRESSURE_POLICY_FAIL_FAST
-    max_subscribers: int = 8
-    requires_subscriber: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OpenOptions:
-    """What a caller asked for.
-
-    Attributes:
-        is_kept: whether the session stays while nobody is connected, until its lease is over.
-    """
-
-    plan: WorkerPlan
-    uses_default_plan: bool
-    command_timeout: float
-    name: str = ""
-    policy: Policy = pb.BACKPRESSURE_POLICY_UNSPECIFIED
-    options: dict[str, str] = field(default_factory=dict)
-    is_kept: bool = False
-
-
-@dataclass(slots=True, kw_only=True)
-class SessionCounters:
-    """Totals since the gateway started."""
-
-    opened: int = 0
-    closed: int = 0
-    faulted: int = 0
-    killed: int = 0
 
 
 class SessionManager:
     """The sessions of one gateway. Ending a worker takes time, so `run` ends those of faulted sessions."""
 
     def __init__(self, launcher: Launcher, pool: WorkerPool, clock: Clock, options: SessionOptions) -> None:
-        self._launcher = launcher
-        self._pool = pool
+        self._supply = WorkerSupply(launcher, pool)
         self._clock = clock
         self._options = options
         self._table = SessionTable(options.max_sessions, options.limits, options.max_sessions_per_key)
         self._sessions: dict[str, Session] = {}
-        self._closing: dict[str, asyncio.Future[WorkerShutdownTimeoutError | None]] = {}
-        self._faulted: asyncio.Queue[Session | None] = asyncio.Queue()
-        self._group: asyncio.TaskGroup | None = None
         self._is_stopping = False
         self.counters = SessionCounters()
+        self._endings = SessionEndings(self._sessions, self._table, self.counters)
 
     def __len__(self) -> int:
         return len(self._sessions)
@@ -155,12 +94,16 @@ class SessionManager:
             requires_subscriber=options.requires_subscriber,
         )
         session = Session(
-            record=record, hub=hub, clock=self._clock, command_timeout=wanted.command_timeout, on_fault=self._on_fault
+            record=record,
+            hub=hub,
+            clock=self._clock,
+            command_timeout=wanted.command_timeout,
+            on_fault=self._endings.take_fault,
         )
         self._sessions[session_id] = session
         worker: WorkerClient | None = None
         try:
-            worker = await self._worker(session, wanted, deadline)
+            worker = await self._supply.worker(session, wanted, deadline)
             if self._is_stopping or record.state == CLOSING:
                 raise GatewayStoppingError("the gateway is stopping", retry_after=5.0)
             session.attach(worker)
@@ -193,64 +136,10 @@ class SessionManager:
             except SessionLimitError:
                 # Before a client is turned away, one of its key's own that is gone gives its place up.
                 gone = self._table.abandoned(key_id, now)
-                if gone is None or self._group is None:
+                if gone is None or not self._endings.is_running:
                     raise
                 gone.close_reason = CloseReason.MADE_ROOM
-                session = self._sessions[gone.session_id]
-                self._group.create_task(self._end(session, CloseReason.MADE_ROOM, by_force=False))
-
-    async def _worker(self, session: Session, wanted: OpenOptions, deadline: float | None) -> WorkerClient:
-        try:
-            return await self._pooled_or_new(session, wanted, deadline)
-        except WorkerOptionError as error:
-            if not wanted.options:
-                # Those of the gateway's own settings are no caller's mistake.
-                raise
-            raise InvalidRequestError(f"backend_options: {error.problem}") from error
-
-    async def _pooled_or_new(self, session: Session, wanted: OpenOptions, deadline: float | None) -> WorkerClient:
-        record = session.record
-        policy = session.hub.policy
-        while wanted.uses_default_plan:
-            pooled = self._pool.take()
-            if pooled is None:
-                break
-            record.move(INITIALIZING_WORKER)
-            try:
-                await pooled.assign(record.session_id, wanted.options, policy)
-            except (WorkerError, SessionClosedError) as error:
-                logger.warning("pool_worker_refused", session_id=record.session_id, worker_pid=pooled.pid, error=error)
-                await asyncio.shield(pooled.kill())
-                if wanted.options:
-                    # The caller's own options may be what it does not take: another worker would not either.
-                    raise
-                continue
-            except BaseException:
-                await asyncio.shield(pooled.kill())
-                raise
-            return pooled
-        record.move(STARTING_WORKER)
-        policy_name = pb.BackpressurePolicy.Name(policy).removeprefix("BACKPRESSURE_POLICY_").lower()
-        if policy_name == "disconnect_subscriber":
-            # Which reader is slow is known here only; towards the gateway the worker's queue is fail-fast.
-            policy_name = "fail_fast"
-        plan = replace(
-            wanted.plan,
-            options={**wanted.plan.options, **wanted.options},
-            arguments=(*wanted.plan.arguments, "--backpressure-policy", policy_name),
-        )
-
-        def started() -> None:
-            record.move(WAITING_FOR_PIPE)
-            record.move(HANDSHAKING)
-
-        return await self._launcher.launch(
-            plan,
-            record.session_id,
-            deadline=deadline,
-            on_started=started,
-            on_hello=lambda: _ignore(record.move(INITIALIZING_WORKER)),
-        )
+                self._endings.begin(self._sessions[gone.session_id], CloseReason.MADE_ROOM)
 
     # -------------------------------------------------------------------------------------------------------- find
 
@@ -295,88 +184,13 @@ class SessionManager:
         Raises:
             WorkerShutdownTimeoutError: it is closed, but its worker had to be killed.
         """
-        problem = await self._end(session, reason, by_force=False)
+        problem = await self._endings.end(session, reason)
         if problem is not None:
             raise problem
 
     async def kill(self, session: Session) -> None:
         """Ends a session and its worker at once, without asking the worker."""
-        await self._end(session, CloseReason.ADMIN_KILL, by_force=True)
-
-    async def _end(self, session: Session, reason: CloseReason, *, by_force: bool) -> WorkerShutdownTimeoutError | None:
-        under_way = self._closing.get(session.session_id)
-        if under_way is not None:
-            if by_force and session.worker is not None:
-                # Whoever waits for its orderly end sees it end now.
-                session.worker.kill_process()
-            return await asyncio.shield(under_way)
-        if session.session_id not in self._sessions:
-            return None
-        done: asyncio.Future[WorkerShutdownTimeoutError | None] = asyncio.get_running_loop().create_future()
-        self._closing[session.session_id] = done
-        if self._group is None:
-            raise RuntimeError("sessions can be closed only while `run` runs")
-        ending = self._group.create_task(self._end_once(session, reason, by_force, done))
-        # The caller may give up; the ending goes on, and whoever asks next waits for the same one.
-        return await asyncio.shield(ending)
-
-    async def _end_once(
-        self,
-        session: Session,
-        reason: CloseReason,
-        by_force: bool,
-        done: asyncio.Future[WorkerShutdownTimeoutError | None],
-    ) -> WorkerShutdownTimeoutError | None:
-        record = session.record
-        problem = None
-        try:
-            record.close_reason = record.close_reason or reason
-            was_faulted = record.fault is not None
-            record.move(CLOSING)
-            worker = session.worker
-            if worker is not None:
-                if by_force or was_faulted or worker.fault is not None:
-                    self.counters.killed += 1
-                    await worker.kill()
-                elif not await worker.shut_down(reason):
-                    self.counters.killed += 1
-                    problem = WorkerShutdownTimeoutError(
-                        "the session is closed; its worker did not end in order within the time for it",
-                        worker_pid=worker.pid,
-                    )
-        except Exception:
-            logger.exception("session_close_failed", session_id=session.session_id)
-            problem = WorkerShutdownTimeoutError("the session is closed; ending its worker failed")
-        finally:
-            session.hub.end(_end_error(reason))
-            record.move(CLOSED)
-            self._sessions.pop(session.session_id, None)
-            self._table.remove(session.session_id)
-            self._closing.pop(session.session_id, None)
-            self.counters.closed += 1
-            session.ended.set()
-            done.set_result(problem)
-        logger.info(
-            "session_closed",
-            session_id=session.session_id,
-            worker_pid=session.worker_pid(),
-            reason=str(record.close_reason),
-            clean=problem is None,
-        )
-        return problem
-
-    def _on_fault(self, session: Session) -> None:
-        self.counters.faulted += 1
-        record = session.record
-        record.close_reason = CloseReason.FAULT
-        logger.error(
-            "session_faulted",
-            session_id=session.session_id,
-            worker_pid=session.worker_pid(),
-            reason=None if record.fault is None else record.fault.reason,
-            error=record.fault,
-        )
-        self._faulted.put_nowait(session)
+        await self._endings.end(session, CloseReason.ADMIN_KILL, by_force=True)
 
     # ------------------------------------------------------------------------------------------------ upkeep and end
 
@@ -385,11 +199,7 @@ class SessionManager:
 
         A faulted session stays known for a while, so that its owner learns why.
         """
-        async with asyncio.TaskGroup() as group:
-            self._group = group
-            while (session := await self._faulted.get()) is not None:
-                if session.worker is not None:
-                    group.create_task(session.worker.kill())
+        await self._endings.run()
 
     def check_workers(self) -> None:
         """Looks whether a worker hangs."""
@@ -420,9 +230,9 @@ class SessionManager:
             key = record.owner_key_id, record.owner_created_ns
             if key not in verdicts:
                 verdicts[key] = is_valid(*key)
-            if not verdicts[key] and self._group is not None and session.session_id not in self._closing:
+            if not verdicts[key] and self._endings.is_running and not self._endings.is_under_way(session):
                 logger.info("session_of_ended_key", session_id=session.session_id, key_id=record.owner_key_id)
-                self._group.create_task(self._end(session, CloseReason.KEY_ENDED, by_force=False))
+                self._endings.begin(session, CloseReason.KEY_ENDED)
 
     def sweep(self) -> None:
         """Begins to close sessions whose lease or grace is over, and faulted ones that nobody closed for a while."""
@@ -434,10 +244,10 @@ class SessionManager:
     def _end_expired(self, now: float, reasons: Set[CloseReason]) -> None:
         for record, reason in self._table.expired(now):
             session = self._sessions.get(record.session_id)
-            if session is None or reason not in reasons or self._group is None:
+            if session is None or reason not in reasons or not self._endings.is_running:
                 continue
             logger.info("session_expired", session_id=record.session_id, reason=str(reason))
-            self._group.create_task(self._end(session, reason, by_force=False))
+            self._endings.begin(session, reason)
 
     def refuse_new(self) -> None:
         """From now on no session opens, and every stream ends."""
@@ -451,21 +261,9 @@ class SessionManager:
         self.refuse_new()
         async with asyncio.TaskGroup() as group:
             for session in self.sessions:
-                group.create_task(self._end(session, CloseReason.GATEWAY_SHUTDOWN, by_force=False))
-        self._faulted.put_nowait(None)
+                group.create_task(self._endings.end(session, CloseReason.GATEWAY_SHUTDOWN))
+        self._endings.stop()
 
 
 def _is_owner(caller: Caller, record: SessionRecord) -> bool:
     return (record.owner_key_id, record.owner_created_ns) == (caller.key_id, caller.created_ns)
-
-
-def _ignore(_: bool) -> None:
-    return None
-
-
-def _end_error(reason: CloseReason) -> SessionClosedError | GatewayStoppingError | None:
-    if reason is CloseReason.CLIENT:
-        return None
-    if reason is CloseReason.GATEWAY_SHUTDOWN:
-        return GatewayStoppingError("the gateway is stopping", retry_after=5.0)
-    return SessionClosedError(f"the session was closed: {reason}")

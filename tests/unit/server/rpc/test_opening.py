@@ -10,7 +10,7 @@ from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_server.config.sources import load
 from mxgateway_server.errors import InvalidRequestError, PermissionDeniedError
 from mxgateway_server.rpc.opening import FILE_OPTIONS, open_options
-from mxgateway_server.sessions.manager import OpenOptions
+from mxgateway_server.sessions.options import OpenOptions
 from mxgateway_server.workers.launcher import WorkerPlan
 
 

@@ -27,7 +27,8 @@ from mxgateway_server.errors import (
     WorkerOptionError,
     WorkerShutdownTimeoutError,
 )
-from mxgateway_server.sessions.manager import OpenOptions, SessionManager, SessionOptions
+from mxgateway_server.sessions.manager import SessionManager
+from mxgateway_server.sessions.options import OpenOptions, SessionOptions
 from mxgateway_server.sessions.session import Session
 from mxgateway_server.sessions.state import CLOSED, FAULT_MEMORY, FAULTED, READY, CloseReason, SessionLimits
 from mxgateway_server.workers.launcher import WorkerPlan
