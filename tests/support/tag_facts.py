@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from mxgateway_server.access.constraints import TagFacts
 
 
@@ -13,6 +15,9 @@ class Galaxy:
 
     def may_be_array(self, reference: str) -> bool:
         return True
+
+    def none_may_be_array(self, references: Collection[str]) -> bool:
+        return not any(map(self.may_be_array, references))
 
     def lookup(self, reference: str) -> TagFacts | None:
         return self._facts.get(reference.partition(".")[0])

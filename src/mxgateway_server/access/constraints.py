@@ -8,7 +8,7 @@ judges by the texts.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Protocol
 
@@ -63,7 +63,10 @@ class TagLookup(Protocol):
     def lookup(self, reference: str) -> TagFacts | None: ...
 
     def may_be_array(self, reference: str) -> bool:
-        """A glance at the reference's last name, for names by the thousand; False only when no array is called so."""
+        """A glance at the reference's last name, for False only when no array is called so."""
+
+    def none_may_be_array(self, references: Collection[str]) -> bool:
+        """The same of names by the thousand, again and again: whether it is False for all."""
 
 
 class NoLookup:
@@ -76,6 +79,9 @@ class NoLookup:
 
     def may_be_array(self, reference: str) -> bool:
         return False
+
+    def none_may_be_array(self, references: Collection[str]) -> bool:
+        return True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

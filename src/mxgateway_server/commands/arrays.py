@@ -102,6 +102,8 @@ def complete_array_names(command: pb.MxCommand, lookup: TagLookup) -> pb.MxComma
         return changed
     if facts.touches is Touch.NAMES:
         names = getattr(command, facts.payload).tag_addresses
+        if lookup.none_may_be_array(names):
+            return command
         bare = [index for index, name in enumerate(names) if _is_bare_array(name, lookup)]
         if not bare:
             return command

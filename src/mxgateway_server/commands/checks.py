@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterable, Sized
-from typing import Any
+from typing import Any, NoReturn
 
 from mxgateway_contract.commands import COMMANDS, Command, payload_problem
 from mxgateway_contract.constants import MAX_BULK_ITEMS
@@ -60,8 +60,8 @@ def _check_texts(*fields: str) -> Check:
 
 def _check_tags(payload: Any, facts: Command) -> None:
     _check_bulk_size(payload.tag_addresses, f"{facts.payload}.tag_addresses")
-    for tag in payload.tag_addresses:
-        _check_reference(tag, f"{facts.payload}.tag_addresses")
+    if max(map(len, payload.tag_addresses), default=0) > MAX_REFERENCE_CHARACTERS:
+        _refuse_length(f"{facts.payload}.tag_addresses")
 
 
 def _check_handles(payload: Any, facts: Command) -> None:
@@ -118,7 +118,11 @@ def _check_bulk_size(entries: Sized, field: str) -> None:
 
 def _check_reference(reference: str, field: str) -> None:
     if len(reference) > MAX_REFERENCE_CHARACTERS:
-        raise InvalidRequestError(f"{field}: a reference may have {MAX_REFERENCE_CHARACTERS} characters")
+        _refuse_length(field)
+
+
+def _refuse_length(field: str) -> NoReturn:
+    raise InvalidRequestError(f"{field}: a reference may have {MAX_REFERENCE_CHARACTERS} characters")
 
 
 def check_finite(value: pb.MxValue) -> None:

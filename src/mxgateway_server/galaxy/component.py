@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
@@ -152,6 +152,11 @@ class GalaxyComponent:
         """Whether an array may be meant, by a glance at the last name; False while nothing is loaded."""
         entry = self.view.entry
         return entry is not None and entry.index.may_be_array(reference)
+
+    def none_may_be_array(self, references: Collection[str]) -> bool:
+        """Whether `may_be_array` is False for all of them."""
+        entry = self.view.entry
+        return entry is None or entry.index.none_may_be_array(references)
 
     def alarm_attributes(self) -> Iterator[AttributeFacts]:
         """Every attribute with an alarm extension, of the deployment that is served now."""

@@ -1,10 +1,10 @@
-"""The deployed objects in browse order, with the look-ups that browse needs. Immutable; built once per deployment."""
+"""The deployed objects in browse order, with the look-ups that browse needs; built once per deployment."""
 
 from __future__ import annotations
 
 from array import array
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -12,6 +12,9 @@ from mxgateway_contract.references import spelled_out
 from mxgateway_server.galaxy.codes import AREA
 from mxgateway_server.galaxy.data import GalaxyData, ObjectTable
 from mxgateway_server.galaxy.shapes import Attribute, ShapeTable
+
+_REMEMBERED_NAMES = 65_536
+_REMEMBERED_CHARACTERS = 128
 
 
 class AttributeFacts(NamedTuple):
@@ -63,6 +66,8 @@ class GalaxyIndex:
             (parents[place], name.casefold()): place for place, name in enumerate(self.objects.contained_names) if name
         }
         self._array_names = frozenset(_last_name(each.name) for each in data.definitions if each.is_array)
+        # The same lists are read again and again, up to thousands of names each time.
+        self._plain_names: set[str] = set()
         self.attribute_count = sum(map(self.shapes.attribute_counts.__getitem__, self.objects.shapes))
 
     def __len__(self) -> int:
@@ -128,6 +133,17 @@ class GalaxyIndex:
     def may_be_array(self, reference: str) -> bool:
         """Whether an array attribute has this last name, or the last name is in long form; False when none has."""
         return reference.endswith(")") or _last_name(reference.rstrip()) in self._array_names
+
+    def none_may_be_array(self, references: Collection[str]) -> bool:
+        """Whether `may_be_array` is False for all of them; quick for names that were asked about before."""
+        if self._plain_names.issuperset(references):
+            return True
+        if any(map(self.may_be_array, references)):
+            return False
+        if len(self._plain_names) + len(references) > _REMEMBERED_NAMES:
+            self._plain_names.clear()
+        self._plain_names.update(each for each in references if len(each) <= _REMEMBERED_CHARACTERS)
+        return True
 
     def alarm_attributes(self) -> Iterator[AttributeFacts]:
         """Every attribute with an alarm extension, in browse order."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from mxgateway_server.access.constraints import TagFacts
 from mxgateway_server.galaxy.component import GalaxyComponent
 from mxgateway_server.galaxy.index import GalaxyIndex
@@ -19,6 +21,9 @@ class GalaxyLookup:
 
     def may_be_array(self, reference: str) -> bool:
         return self._galaxy.may_be_array(reference)
+
+    def none_may_be_array(self, references: Collection[str]) -> bool:
+        return self._galaxy.none_may_be_array(references)
 
     def lookup(self, reference: str) -> TagFacts | None:
         facts = self._galaxy.lookup(reference)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import pytest
 from tests.support.gateway import command, ok
 from tests.support.tag_facts import GALAXY
@@ -70,6 +72,9 @@ def test_other_names_of_a_tag_neither_hide_it_nor_open_it(reference: str, passes
         def may_be_array(self, reference: str) -> bool:
             return True
 
+        def none_may_be_array(self, references: Collection[str]) -> bool:
+            return not any(map(self.may_be_array, references))
+
         def lookup(self, reference: str) -> TagFacts | None:
             return (
                 TagFacts(contained_path="Tank/Inner", full_reference="Inner_001.PV") if "Inner" in reference else None
@@ -127,6 +132,9 @@ def test_no_spelling_leads_from_an_open_object_into_a_closed_one(reference: str,
 
         def may_be_array(self, reference: str) -> bool:
             return True
+
+        def none_may_be_array(self, references: Collection[str]) -> bool:
+            return not any(map(self.may_be_array, references))
 
         def lookup(self, reference: str) -> TagFacts | None:
             return tags.get(reference.casefold()) if loaded else None
@@ -221,6 +229,9 @@ def test_a_context_does_not_lead_out_of_what_is_open(definition: str, context: s
 
         def may_be_array(self, reference: str) -> bool:
             return True
+
+        def none_may_be_array(self, references: Collection[str]) -> bool:
+            return not any(map(self.may_be_array, references))
 
         def lookup(self, reference: str) -> TagFacts | None:
             return tags.get(reference.casefold())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Collection
 from typing import Any
 
 import pytest
@@ -37,6 +38,9 @@ class Galaxy:
 
     def may_be_array(self, reference: str) -> bool:
         return False
+
+    def none_may_be_array(self, references: Collection[str]) -> bool:
+        return not any(map(self.may_be_array, references))
 
     def lookup(self, reference: str) -> TagFacts | None:
         return {

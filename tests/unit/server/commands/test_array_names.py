@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import pytest
 from tests.support.galaxy_rows import edge_database
 
@@ -20,6 +22,9 @@ class IndexLookup:
 
     def may_be_array(self, reference: str) -> bool:
         return self._index.may_be_array(reference)
+
+    def none_may_be_array(self, references: Collection[str]) -> bool:
+        return self._index.none_may_be_array(references)
 
     def lookup(self, reference: str) -> TagFacts | None:
         facts = self._index.lookup(reference)
@@ -79,3 +84,34 @@ def test_with_context(lookup: IndexLookup, context: str, definition: str, sent: 
         complete_array_names(buffered, lookup).add_buffered_item,
     ):
         assert (request.item_definition, request.item_context) == (sent, context)
+
+
+def test_names_asked_about_before(lookup: IndexLookup, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A list that holds no array is told at once the next time; one that holds an array is looked at each time."""
+    plain, mixed = ["Arrays_001.Area", "Nobody.Nothing"], ["Arrays_001.Area", "Arrays_001.Long"]
+    asked: list[str] = []
+    original = GalaxyIndex.may_be_array
+
+    def counted(index: GalaxyIndex, reference: str) -> bool:
+        asked.append(reference)
+        return original(index, reference)
+
+    monkeypatch.setattr(GalaxyIndex, "may_be_array", counted)
+    assert lookup.none_may_be_array(plain)
+    first = len(asked)
+    assert lookup.none_may_be_array(plain)
+    assert len(asked) == first
+    assert not lookup.none_may_be_array(mixed)
+    assert not lookup.none_may_be_array(mixed)
+    assert asked.count("Arrays_001.Long") == 2
+
+
+def test_what_is_remembered_is_bounded(lookup: IndexLookup, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Names that a client makes up do not fill the memory, and a forgotten name is judged as before."""
+    monkeypatch.setattr("mxgateway_server.galaxy.index._REMEMBERED_NAMES", 10)
+    index = lookup._index
+    for batch in range(20):
+        assert index.none_may_be_array([f"Nobody.N{batch}_{n}" for n in range(4)])
+        assert len(index._plain_names) <= 10
+    assert index.none_may_be_array(["X." + "y" * 200])
+    assert all(len(name) <= 128 for name in index._plain_names)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -51,6 +51,9 @@ class Galaxy:
 
     def may_be_array(self, reference: str) -> bool:
         return True
+
+    def none_may_be_array(self, references: Collection[str]) -> bool:
+        return not any(map(self.may_be_array, references))
 
     def lookup(self, reference: str) -> TagFacts | None:
         name, _, attribute = reference.partition(".")
