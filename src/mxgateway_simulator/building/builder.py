@@ -6,13 +6,12 @@ row stands in the package that defines it; extension primitives are repeated in 
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,25 +20,18 @@ from sqlalchemy import Connection, create_engine, insert
 
 from mxgateway_simulator.building import names
 from mxgateway_simulator.building import zb_schema as zb
-from mxgateway_simulator.building.base_templates import (
-    BASE_TEMPLATES,
-    EXECUTION_GROUPS,
-    EXTENSION_ATTRIBUTES,
-    default_of,
-)
-from mxgateway_simulator.building.build_attributes import AttributeWriter, Layer, Primitive
+from mxgateway_simulator.building.build_attributes import AttributeWriter, Layer
 from mxgateway_simulator.building.build_rows import RowWriter
 from mxgateway_simulator.building.description import (
     DATA_TYPES,
-    AttributeSpec,
     ContainedSpec,
     GalaxyDescription,
-    TemplateSpec,
 )
 from mxgateway_simulator.building.instances import PlannedInstance, plan_instances
+from mxgateway_simulator.building.packages import PackageWriter
 from mxgateway_simulator.building.signal_sources import KnownTemplate, SourceCheck, Use, uses_of
+from mxgateway_simulator.building.templates import Template, TemplateWriter
 from mxgateway_simulator.errors import GalaxyDescriptionError
-from mxgateway_simulator.mx_value import encode
 from mxgateway_simulator.passwords import PasswordHash
 from mxgateway_simulator.plant.galaxy_file import has_case_beyond_ascii
 
@@ -64,20 +56,6 @@ class BuildResult:
     objects: int
     templates: int
     rows: Mapping[str, int]
-
-
-@dataclass(slots=True)
-class _Template:
-    gobject_id: int
-    package_id: int
-    definition_id: int
-    category_id: int
-    name: str
-    layer: Layer
-    contains: dict[str, tuple[ContainedSpec, str]] = field(default_factory=dict)
-    uses: dict[str, Sequence[Use]] = field(default_factory=dict)
-    is_derived_from: bool = False
-    longest_name: int = 0
 
 
 def build_galaxy(description: GalaxyDescription, output: str | Path, objects: int = 0) -> BuildResult:
@@ -132,10 +110,8 @@ class _Builder:
         self._rows = RowWriter(connection)
         self._attributes = AttributeWriter(self._rows, description.file)
         self._names: set[str] = set()
-        self._templates: dict[str, _Template] = {}
-        self._next = {"gobject": 0, "package": 0, "definition": 0, "primitive": 0, "attribute": 0}
-        self._extensions: dict[str, int] = {}
-        self._in_work: list[str] = []
+        self._packages = PackageWriter(self._rows, description.name)
+        self._templates = TemplateWriter(self._rows, description, self._attributes, self._packages)
         self._own: dict[str, tuple[frozenset[str], Sequence[Use]]] = {}
 
     def build(self, objects: int) -> BuildResult:
@@ -145,7 +121,7 @@ class _Builder:
         for name, number in DATA_TYPES.items():
             self._rows.add(zb.data_type, mx_data_type=int(number), description=name)
         for name in description.templates:
-            self._template(name, f"templates.{name}")
+            self._templates.write(name, f"templates.{name}")
         planned = plan_instances(description, self._contained_in, self._category_of, objects)
         ids: dict[str, PlannedInstance] = {}
         for instance in planned:
@@ -164,199 +140,28 @@ class _Builder:
             rows=dict(self._rows.counts),
         )
 
-    def _id(self, kind: str) -> int:
-        self._next[kind] += 1
-        return self._next[kind]
-
-    # -------------------------------------------------------------------------------------------------------- templates
-
-    def _template(self, name: str, path: str) -> _Template:
-        if name.casefold() in self._in_work:
-            way = " → ".join([*self._in_work[self._in_work.index(name.casefold()) :], name.casefold()])
-            problem = f"{name} derives from itself, or contains itself ({way}); break the circle"
-            raise GalaxyDescriptionError(self._description.file, path, problem)
-        known = self._templates.get(name.casefold())
-        if known:
-            return known
-        self._in_work.append(name.casefold())
-        try:
-            spec = self._spec(name)
-            if spec:
-                return self._derived_template(spec)
-            if name in BASE_TEMPLATES:
-                return self._base_template(name)
-        finally:
-            self._in_work.pop()
-        raise GalaxyDescriptionError(
-            self._description.file,
-            path,
-            f"there is no template {name!r}; define it under `templates`, or use {', '.join(BASE_TEMPLATES)}",
-        )
-
-    def _spec(self, name: str) -> TemplateSpec | None:
-        by_name = {key.casefold(): spec for key, spec in self._description.templates.items()}
-        return by_name.get(name.casefold())
-
-    def _base_template(self, name: str) -> _Template:
-        base = BASE_TEMPLATES[name]
-        gobject_id, package_id, definition_id = self._id("gobject"), self._id("package"), self._id("definition")
-        self._rows.add(
-            zb.template_definition,
-            template_definition_id=definition_id,
-            base_gobject_id=gobject_id,
-            original_template_tagname=name,
-            category_id=base.category_id,
-            codebase="1.0",
-        )
-        root = self._primitive_definition(definition_id, "", base.attributes)
-        layer = Layer.root(
-            Primitive(name="", definition_id=root, extension_type="", execution_group=0, mx_primitive_id=1),
-            base.attributes,
-        )
-        template = _Template(
-            gobject_id=gobject_id,
-            package_id=package_id,
-            definition_id=definition_id,
-            category_id=base.category_id,
-            name=name,
-            layer=layer,
-        )
-        self._store_template(template, None)
-        return template
-
-    def _derived_template(self, spec: TemplateSpec) -> _Template:
-        parent = self._template(spec.derived_from, f"{spec.path}.derivedFrom")
-        template = self._derive(spec.name, parent)
-        parent.is_derived_from = True
-        self._attributes.write(
-            template.layer, template.gobject_id, template.package_id, spec.attributes, self._extension
-        )
-        self._note_uses(template, spec.attributes)
-        for script in spec.scripts:
-            template.layer.add_primitive(script, self._extension("ScriptExtension"), "ScriptExtension", 10)
-        self._store_template(template, parent)
-        for contained in spec.contains:
-            # A contained template is a template of its own, named by container and contained name.
-            base = self._template(contained.template, f"{contained.path}.template")
-            inner = self._derive(f"{spec.name}.{contained.name}", base)
-            self._attributes.write(
-                inner.layer, inner.gobject_id, inner.package_id, contained.attributes, self._extension
-            )
-            self._note_uses(inner, contained.attributes)
-            self._store_template(inner, base, container=template, contained_name=contained.name)
-            template.contains[contained.name.casefold()] = (contained, inner.name)
-        return template
-
-    def _derive(self, name: str, parent: _Template) -> _Template:
-        return _Template(
-            gobject_id=self._id("gobject"),
-            package_id=self._id("package"),
-            definition_id=parent.definition_id,
-            category_id=parent.category_id,
-            name=name,
-            layer=parent.layer.derive(),
-            contains=dict(parent.contains),
-        )
-
-    @staticmethod
-    def _note_uses(template: _Template, specs: Mapping[str, AttributeSpec]) -> None:
-        for spec in specs.values():
-            if "signal" in spec.behaviour:
-                template.uses[spec.name.casefold()] = uses_of(spec.path, spec.name, spec.behaviour)
-
-    def _store_template(
-        self,
-        template: _Template,
-        parent: _Template | None,
-        container: _Template | None = None,
-        contained_name: str = "",
-    ) -> None:
-        self._templates[template.name.casefold()] = template
-        self._package(template.package_id, template.gobject_id, parent.package_id if parent else 0, template.layer)
-        self._rows.add(
-            zb.gobject,
-            gobject_id=template.gobject_id,
-            template_definition_id=template.definition_id,
-            derived_from_gobject_id=parent.gobject_id if parent else 0,
-            contained_by_gobject_id=container.gobject_id if container else 0,
-            checked_in_package_id=template.package_id,
-            tag_name=template.name,
-            contained_name=contained_name,
-            hierarchical_name=template.name,
-            is_template=1,
-            **self._guids(template.name),
-        )
-
-    def _package(self, package_id: int, gobject_id: int, derived_from: int, layer: Layer) -> None:
-        add = self._rows.add
-        add(zb.package, package_id=package_id, derived_from_package_id=derived_from, gobject_id=gobject_id)
-        for primitive in layer.primitives:
-            add(
-                zb.primitive_instance,
-                gobject_id=gobject_id,
-                package_id=package_id,
-                mx_primitive_id=primitive.mx_primitive_id,
-                primitive_definition_id=primitive.definition_id,
-                primitive_name=primitive.name,
-                extension_type=primitive.extension_type,
-                execution_group=primitive.execution_group,
-                created_by_parent=0,
-            )
-
-    def _extension(self, name: str) -> int:
-        if name not in self._extensions:
-            self._extensions[name] = self._primitive_definition(0, name, EXTENSION_ATTRIBUTES[name])
-        return self._extensions[name]
-
-    def _primitive_definition(self, definition_id: int, name: str, attributes: tuple[Any, ...]) -> int:
-        primitive_id = self._id("primitive")
-        self._rows.add(
-            zb.primitive_definition,
-            primitive_definition_id=primitive_id,
-            template_definition_id=definition_id,
-            primitive_name=name,
-            execution_group=EXECUTION_GROUPS.get(name, 0),
-            supports_dynamic_attributes=int(not name),
-        )
-        for number, attribute in enumerate(attributes, 100):
-            value = default_of(attribute)
-            dimension = 5 if attribute.is_array else 0
-            self._rows.add(
-                zb.attribute_definition,
-                attribute_definition_id=self._id("attribute"),
-                primitive_definition_id=primitive_id,
-                attribute_name=attribute.name,
-                mx_attribute_id=number,
-                mx_data_type=int(attribute.data_type),
-                security_classification=int(attribute.security),
-                mx_attribute_category=int(attribute.category),
-                mx_value=encode(attribute.data_type, value if value is not None else 0, dimension),
-                is_array=int(attribute.is_array),
-            )
-        return primitive_id
-
     # -------------------------------------------------------------------------------------------------------- instances
 
     def _contained_in(self, template: str) -> Mapping[str, tuple[ContainedSpec, str]]:
-        return self._templates[template.casefold()].contains
+        return self._templates[template].contains
 
     def _category_of(self, template: str, path: str) -> int:
-        return self._template(template, path).category_id
+        return self._templates.write(template, path).category_id
 
     def _instance(self, planned: PlannedInstance, ids: dict[str, PlannedInstance]) -> None:
-        template = self._templates[planned.template.casefold()]
-        planned.gobject_id = gobject_id = self._id("gobject")
-        package_id = checked_in_id = self._id("package")
+        template = self._templates[planned.template]
+        planned.gobject_id = gobject_id = self._packages.new_id("gobject")
+        package_id = checked_in_id = self._packages.new_id("package")
         ids[planned.tag.casefold()] = planned
         layer = template.layer.derive() if planned.attributes or planned.checked_in else template.layer
-        self._attributes.write(layer, gobject_id, package_id, planned.attributes, self._extension)
-        self._package(package_id, gobject_id, template.package_id, layer)
+        self._attributes.write(layer, gobject_id, package_id, planned.attributes, self._packages.extension)
+        self._packages.write(package_id, gobject_id, template.package_id, layer)
         if planned.checked_in:
-            checked_in_id = self._id("package")
+            checked_in_id = self._packages.new_id("package")
             layer = layer.derive()
             both = {**planned.attributes, **planned.checked_in}
-            self._attributes.write(layer, gobject_id, checked_in_id, both, self._extension)
-            self._package(checked_in_id, gobject_id, template.package_id, layer)
+            self._attributes.write(layer, gobject_id, checked_in_id, both, self._packages.extension)
+            self._packages.write(checked_in_id, gobject_id, template.package_id, layer)
         if planned.attributes or planned.checked_in:
             specs = (*planned.attributes.values(), *planned.checked_in.values())
             uses = [use for spec in specs for use in uses_of(spec.path, spec.name, spec.behaviour)]
@@ -379,12 +184,12 @@ class _Builder:
             "configuration_version": 2 if planned.checked_in else 1,
             "hosting_tree_level": planned.level,
             "deployment_pending_status": int(bool(planned.checked_in)),
-            **self._guids(planned.tag),
+            **self._packages.guids(planned.tag),
         }
         self._rows.add(zb.gobject, **row)
         self._names |= {planned.tag, planned.contained_name}
         if planned.twin:
-            self._rows.add(zb.gobject, **{**row, "gobject_id": self._id("gobject"), "namespace_id": 2})
+            self._rows.add(zb.gobject, **{**row, "gobject_id": self._packages.new_id("gobject"), "namespace_id": 2})
         platform_id, engine_id, object_id = planned.run_time_ids
         self._rows.add(
             zb.instance,
@@ -396,7 +201,7 @@ class _Builder:
         if template.category_id == 1:
             self._rows.add(zb.platform, platform_gobject_id=gobject_id, node_name=planned.node or "localhost")
 
-    def _check_length(self, planned: PlannedInstance, template: _Template, layer: Layer) -> None:
+    def _check_length(self, planned: PlannedInstance, template: Template, layer: Layer) -> None:
         if layer is not template.layer:
             longest = layer.longest_name
         else:
@@ -416,16 +221,12 @@ class _Builder:
                 template.uses,
                 template.is_derived_from,
             )
-            for key, template in self._templates.items()
+            for key, template in self._templates.by_name.items()
         }
         for path, problem in SourceCheck(templates, planned, self._own).problems():
             raise GalaxyDescriptionError(self._description.file, path, problem)
 
     # --------------------------------------------------------------------------------------------------------- the rest
-
-    def _guids(self, name: str) -> dict[str, str]:
-        digest = hashlib.blake2b(f"{self._description.name}/{name}".encode(), digest_size=32).hexdigest()
-        return {"identity_guid": digest[:32], "configuration_guid": digest[32:]}
 
     def _settings(self, objects: int) -> None:
         description = self._description
