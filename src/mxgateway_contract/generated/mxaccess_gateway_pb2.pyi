@@ -172,6 +172,9 @@ class _MxCommandKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_MxComma
     MX_COMMAND_KIND_SHUTDOWN_WORKER: _MxCommandKind.ValueType  # 104
     MX_COMMAND_KIND_INJECT_FAULT: _MxCommandKind.ValueType  # 120
     """Exists only while the gateway runs with fault injection allowed; refused otherwise."""
+    MX_COMMAND_KIND_ACKNOWLEDGE_ALARMS_BY_NAME: _MxCommandKind.ValueType  # 130
+    """Between the gateway's alarm monitor and its worker only, as the other alarm kinds."""
+    MX_COMMAND_KIND_SHELVE_ALARM: _MxCommandKind.ValueType  # 131
 
 class MxCommandKind(_MxCommandKind, metaclass=_MxCommandKindEnumTypeWrapper): ...
 
@@ -217,6 +220,9 @@ MX_COMMAND_KIND_DRAIN_EVENTS: MxCommandKind.ValueType  # 103
 MX_COMMAND_KIND_SHUTDOWN_WORKER: MxCommandKind.ValueType  # 104
 MX_COMMAND_KIND_INJECT_FAULT: MxCommandKind.ValueType  # 120
 """Exists only while the gateway runs with fault injection allowed; refused otherwise."""
+MX_COMMAND_KIND_ACKNOWLEDGE_ALARMS_BY_NAME: MxCommandKind.ValueType  # 130
+"""Between the gateway's alarm monitor and its worker only, as the other alarm kinds."""
+MX_COMMAND_KIND_SHELVE_ALARM: MxCommandKind.ValueType  # 131
 Global___MxCommandKind: _TypeAlias = MxCommandKind  # noqa: Y015
 
 class _MxEventFamily:
@@ -273,6 +279,20 @@ class _AlarmTransitionKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_A
     ALARM_TRANSITION_KIND_ACKNOWLEDGE: _AlarmTransitionKind.ValueType  # 2
     ALARM_TRANSITION_KIND_CLEAR: _AlarmTransitionKind.ValueType  # 3
     ALARM_TRANSITION_KIND_RETRIGGER: _AlarmTransitionKind.ValueType  # 4
+    ALARM_TRANSITION_KIND_SHELVE: _AlarmTransitionKind.ValueType  # 100
+    """Those from 100 go only to clients that ask for them with include_extended. The others get REMOVE, LATCH and DISMISS
+    as CLEAR, and the rest not at all.
+    """
+    ALARM_TRANSITION_KIND_UNSHELVE: _AlarmTransitionKind.ValueType  # 101
+    ALARM_TRANSITION_KIND_MODE: _AlarmTransitionKind.ValueType  # 102
+    """The alarm, its object or an area around it was enabled, silenced or disabled."""
+    ALARM_TRANSITION_KIND_UPDATE: _AlarmTransitionKind.ValueType  # 103
+    """Priority, text or value changed, the state did not."""
+    ALARM_TRANSITION_KIND_REMOVE: _AlarmTransitionKind.ValueType  # 104
+    """It left the list without a clear: undeployed, disabled, or no longer watched."""
+    ALARM_TRANSITION_KIND_LATCH: _AlarmTransitionKind.ValueType  # 105
+    """It returned, and stays in the list until it is dismissed."""
+    ALARM_TRANSITION_KIND_DISMISS: _AlarmTransitionKind.ValueType  # 106
 
 class AlarmTransitionKind(_AlarmTransitionKind, metaclass=_AlarmTransitionKindEnumTypeWrapper): ...
 
@@ -281,6 +301,20 @@ ALARM_TRANSITION_KIND_RAISE: AlarmTransitionKind.ValueType  # 1
 ALARM_TRANSITION_KIND_ACKNOWLEDGE: AlarmTransitionKind.ValueType  # 2
 ALARM_TRANSITION_KIND_CLEAR: AlarmTransitionKind.ValueType  # 3
 ALARM_TRANSITION_KIND_RETRIGGER: AlarmTransitionKind.ValueType  # 4
+ALARM_TRANSITION_KIND_SHELVE: AlarmTransitionKind.ValueType  # 100
+"""Those from 100 go only to clients that ask for them with include_extended. The others get REMOVE, LATCH and DISMISS
+as CLEAR, and the rest not at all.
+"""
+ALARM_TRANSITION_KIND_UNSHELVE: AlarmTransitionKind.ValueType  # 101
+ALARM_TRANSITION_KIND_MODE: AlarmTransitionKind.ValueType  # 102
+"""The alarm, its object or an area around it was enabled, silenced or disabled."""
+ALARM_TRANSITION_KIND_UPDATE: AlarmTransitionKind.ValueType  # 103
+"""Priority, text or value changed, the state did not."""
+ALARM_TRANSITION_KIND_REMOVE: AlarmTransitionKind.ValueType  # 104
+"""It left the list without a clear: undeployed, disabled, or no longer watched."""
+ALARM_TRANSITION_KIND_LATCH: AlarmTransitionKind.ValueType  # 105
+"""It returned, and stays in the list until it is dismissed."""
+ALARM_TRANSITION_KIND_DISMISS: AlarmTransitionKind.ValueType  # 106
 Global___AlarmTransitionKind: _TypeAlias = AlarmTransitionKind  # noqa: Y015
 
 class _AlarmConditionState:
@@ -301,6 +335,355 @@ ALARM_CONDITION_STATE_ACTIVE: AlarmConditionState.ValueType  # 1
 ALARM_CONDITION_STATE_ACTIVE_ACKED: AlarmConditionState.ValueType  # 2
 ALARM_CONDITION_STATE_INACTIVE: AlarmConditionState.ValueType  # 3
 Global___AlarmConditionState: _TypeAlias = AlarmConditionState  # noqa: Y015
+
+class _AlarmState:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _AlarmStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_AlarmState.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    ALARM_STATE_UNSPECIFIED: _AlarmState.ValueType  # 0
+    ALARM_STATE_UNACK_ALM: _AlarmState.ValueType  # 1
+    """In alarm, not acknowledged."""
+    ALARM_STATE_ACK_ALM: _AlarmState.ValueType  # 2
+    """In alarm, acknowledged."""
+    ALARM_STATE_UNACK_RTN: _AlarmState.ValueType  # 3
+    """Returned, not acknowledged: it stays in the list."""
+    ALARM_STATE_ACK_RTN: _AlarmState.ValueType  # 4
+    """Returned and acknowledged: not in the list."""
+    ALARM_STATE_LATCHED: _AlarmState.ValueType  # 5
+    """Returned and acknowledged, and in the list until it is dismissed."""
+
+class AlarmState(_AlarmState, metaclass=_AlarmStateEnumTypeWrapper):
+    """The state of an alarm as the alarm manager knows it."""
+
+ALARM_STATE_UNSPECIFIED: AlarmState.ValueType  # 0
+ALARM_STATE_UNACK_ALM: AlarmState.ValueType  # 1
+"""In alarm, not acknowledged."""
+ALARM_STATE_ACK_ALM: AlarmState.ValueType  # 2
+"""In alarm, acknowledged."""
+ALARM_STATE_UNACK_RTN: AlarmState.ValueType  # 3
+"""Returned, not acknowledged: it stays in the list."""
+ALARM_STATE_ACK_RTN: AlarmState.ValueType  # 4
+"""Returned and acknowledged: not in the list."""
+ALARM_STATE_LATCHED: AlarmState.ValueType  # 5
+"""Returned and acknowledged, and in the list until it is dismissed."""
+Global___AlarmState: _TypeAlias = AlarmState  # noqa: Y015
+
+class _AlarmMode:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _AlarmModeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_AlarmMode.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    ALARM_MODE_UNSPECIFIED: _AlarmMode.ValueType  # 0
+    ALARM_MODE_ENABLED: _AlarmMode.ValueType  # 1
+    ALARM_MODE_SILENCED: _AlarmMode.ValueType  # 2
+    """It runs and is kept in the history, but is not to be shown."""
+    ALARM_MODE_DISABLED: _AlarmMode.ValueType  # 3
+
+class AlarmMode(_AlarmMode, metaclass=_AlarmModeEnumTypeWrapper):
+    """The most restrictive of the alarm's own command, its inhibit, and the modes around it."""
+
+ALARM_MODE_UNSPECIFIED: AlarmMode.ValueType  # 0
+ALARM_MODE_ENABLED: AlarmMode.ValueType  # 1
+ALARM_MODE_SILENCED: AlarmMode.ValueType  # 2
+"""It runs and is kept in the history, but is not to be shown."""
+ALARM_MODE_DISABLED: AlarmMode.ValueType  # 3
+Global___AlarmMode: _TypeAlias = AlarmMode  # noqa: Y015
+
+class _AlarmOrigin:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _AlarmOriginEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_AlarmOrigin.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    ALARM_ORIGIN_LIVE: _AlarmOrigin.ValueType  # 0
+    """The provider told it when it happened."""
+    ALARM_ORIGIN_RECONCILE: _AlarmOrigin.ValueType  # 1
+    """Found when the list was compared with the provider's."""
+    ALARM_ORIGIN_SWITCH: _AlarmOrigin.ValueType  # 2
+    """Found after the provider was switched."""
+    ALARM_ORIGIN_INFERRED: _AlarmOrigin.ValueType  # 3
+    """A step that was not seen but must have been there."""
+    ALARM_ORIGIN_RESTART: _AlarmOrigin.ValueType  # 4
+    """Found after the worker or the gateway was started again."""
+
+class AlarmOrigin(_AlarmOrigin, metaclass=_AlarmOriginEnumTypeWrapper):
+    """Where a change comes from."""
+
+ALARM_ORIGIN_LIVE: AlarmOrigin.ValueType  # 0
+"""The provider told it when it happened."""
+ALARM_ORIGIN_RECONCILE: AlarmOrigin.ValueType  # 1
+"""Found when the list was compared with the provider's."""
+ALARM_ORIGIN_SWITCH: AlarmOrigin.ValueType  # 2
+"""Found after the provider was switched."""
+ALARM_ORIGIN_INFERRED: AlarmOrigin.ValueType  # 3
+"""A step that was not seen but must have been there."""
+ALARM_ORIGIN_RESTART: AlarmOrigin.ValueType  # 4
+"""Found after the worker or the gateway was started again."""
+Global___AlarmOrigin: _TypeAlias = AlarmOrigin  # noqa: Y015
+
+class _AlarmProviderReason:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _AlarmProviderReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_AlarmProviderReason.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    ALARM_PROVIDER_REASON_UNSPECIFIED: _AlarmProviderReason.ValueType  # 0
+    ALARM_PROVIDER_REASON_STARTED: _AlarmProviderReason.ValueType  # 1
+    ALARM_PROVIDER_REASON_FORCED: _AlarmProviderReason.ValueType  # 2
+    """The settings ask for it."""
+    ALARM_PROVIDER_REASON_SUBSCRIBE_FAILED: _AlarmProviderReason.ValueType  # 3
+    ALARM_PROVIDER_REASON_POLL_FAILED: _AlarmProviderReason.ValueType  # 4
+    ALARM_PROVIDER_REASON_POLL_TOO_SLOW: _AlarmProviderReason.ValueType  # 5
+    ALARM_PROVIDER_REASON_BROKEN_RECORDS: _AlarmProviderReason.ValueType  # 6
+    """The records cannot be read."""
+    ALARM_PROVIDER_REASON_RECOVERED: _AlarmProviderReason.ValueType  # 7
+    """The alarm manager has been answering again for as long as the settings ask for."""
+    ALARM_PROVIDER_REASON_WORKER_LOST: _AlarmProviderReason.ValueType  # 8
+    ALARM_PROVIDER_REASON_EVENTS_LOST: _AlarmProviderReason.ValueType  # 9
+    """Events were lost on the way from the worker."""
+    ALARM_PROVIDER_REASON_NO_SNAPSHOT: _AlarmProviderReason.ValueType  # 10
+    ALARM_PROVIDER_REASON_MISCONFIGURED: _AlarmProviderReason.ValueType  # 11
+    """The expression or a right is wrong: nothing will change until somebody does something."""
+
+class AlarmProviderReason(_AlarmProviderReason, metaclass=_AlarmProviderReasonEnumTypeWrapper):
+    """Why the provider is what it is."""
+
+ALARM_PROVIDER_REASON_UNSPECIFIED: AlarmProviderReason.ValueType  # 0
+ALARM_PROVIDER_REASON_STARTED: AlarmProviderReason.ValueType  # 1
+ALARM_PROVIDER_REASON_FORCED: AlarmProviderReason.ValueType  # 2
+"""The settings ask for it."""
+ALARM_PROVIDER_REASON_SUBSCRIBE_FAILED: AlarmProviderReason.ValueType  # 3
+ALARM_PROVIDER_REASON_POLL_FAILED: AlarmProviderReason.ValueType  # 4
+ALARM_PROVIDER_REASON_POLL_TOO_SLOW: AlarmProviderReason.ValueType  # 5
+ALARM_PROVIDER_REASON_BROKEN_RECORDS: AlarmProviderReason.ValueType  # 6
+"""The records cannot be read."""
+ALARM_PROVIDER_REASON_RECOVERED: AlarmProviderReason.ValueType  # 7
+"""The alarm manager has been answering again for as long as the settings ask for."""
+ALARM_PROVIDER_REASON_WORKER_LOST: AlarmProviderReason.ValueType  # 8
+ALARM_PROVIDER_REASON_EVENTS_LOST: AlarmProviderReason.ValueType  # 9
+"""Events were lost on the way from the worker."""
+ALARM_PROVIDER_REASON_NO_SNAPSHOT: AlarmProviderReason.ValueType  # 10
+ALARM_PROVIDER_REASON_MISCONFIGURED: AlarmProviderReason.ValueType  # 11
+"""The expression or a right is wrong: nothing will change until somebody does something."""
+Global___AlarmProviderReason: _TypeAlias = AlarmProviderReason  # noqa: Y015
+
+class _AlarmMonitorState:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _AlarmMonitorStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_AlarmMonitorState.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    ALARM_MONITOR_STATE_UNSPECIFIED: _AlarmMonitorState.ValueType  # 0
+    ALARM_MONITOR_STATE_DISABLED: _AlarmMonitorState.ValueType  # 1
+    ALARM_MONITOR_STATE_STARTING: _AlarmMonitorState.ValueType  # 2
+    ALARM_MONITOR_STATE_SYNCING: _AlarmMonitorState.ValueType  # 3
+    ALARM_MONITOR_STATE_LIVE: _AlarmMonitorState.ValueType  # 4
+    ALARM_MONITOR_STATE_DEGRADED: _AlarmMonitorState.ValueType  # 5
+    """Live by attributes, as the alarm manager does not answer."""
+    ALARM_MONITOR_STATE_LOST: _AlarmMonitorState.ValueType  # 6
+    """Without a provider; it comes back by itself."""
+    ALARM_MONITOR_STATE_FAILED: _AlarmMonitorState.ValueType  # 7
+    """As LOST, for a reason that needs somebody."""
+
+class AlarmMonitorState(_AlarmMonitorState, metaclass=_AlarmMonitorStateEnumTypeWrapper):
+    """What the gateway's alarm monitor is doing."""
+
+ALARM_MONITOR_STATE_UNSPECIFIED: AlarmMonitorState.ValueType  # 0
+ALARM_MONITOR_STATE_DISABLED: AlarmMonitorState.ValueType  # 1
+ALARM_MONITOR_STATE_STARTING: AlarmMonitorState.ValueType  # 2
+ALARM_MONITOR_STATE_SYNCING: AlarmMonitorState.ValueType  # 3
+ALARM_MONITOR_STATE_LIVE: AlarmMonitorState.ValueType  # 4
+ALARM_MONITOR_STATE_DEGRADED: AlarmMonitorState.ValueType  # 5
+"""Live by attributes, as the alarm manager does not answer."""
+ALARM_MONITOR_STATE_LOST: AlarmMonitorState.ValueType  # 6
+"""Without a provider; it comes back by itself."""
+ALARM_MONITOR_STATE_FAILED: AlarmMonitorState.ValueType  # 7
+"""As LOST, for a reason that needs somebody."""
+Global___AlarmMonitorState: _TypeAlias = AlarmMonitorState  # noqa: Y015
+
+class _AlarmLeftReason:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _AlarmLeftReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_AlarmLeftReason.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    ALARM_LEFT_REASON_UNSPECIFIED: _AlarmLeftReason.ValueType  # 0
+    ALARM_LEFT_REASON_FILTER: _AlarmLeftReason.ValueType  # 1
+    """It changed, and the filter does not take it any more."""
+    ALARM_LEFT_REASON_REMOVED: _AlarmLeftReason.ValueType  # 2
+    ALARM_LEFT_REASON_HIDDEN: _AlarmLeftReason.ValueType  # 3
+    """The key may not see it any more."""
+
+class AlarmLeftReason(_AlarmLeftReason, metaclass=_AlarmLeftReasonEnumTypeWrapper): ...
+
+ALARM_LEFT_REASON_UNSPECIFIED: AlarmLeftReason.ValueType  # 0
+ALARM_LEFT_REASON_FILTER: AlarmLeftReason.ValueType  # 1
+"""It changed, and the filter does not take it any more."""
+ALARM_LEFT_REASON_REMOVED: AlarmLeftReason.ValueType  # 2
+ALARM_LEFT_REASON_HIDDEN: AlarmLeftReason.ValueType  # 3
+"""The key may not see it any more."""
+Global___AlarmLeftReason: _TypeAlias = AlarmLeftReason  # noqa: Y015
+
+class _AlarmSnapshotMode:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _AlarmSnapshotModeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_AlarmSnapshotMode.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    ALARM_SNAPSHOT_MODE_FULL: _AlarmSnapshotMode.ValueType  # 0
+    ALARM_SNAPSHOT_MODE_ON_GAP: _AlarmSnapshotMode.ValueType  # 1
+    """None when the stream can go on after resume_after without a gap."""
+
+class AlarmSnapshotMode(_AlarmSnapshotMode, metaclass=_AlarmSnapshotModeEnumTypeWrapper): ...
+
+ALARM_SNAPSHOT_MODE_FULL: AlarmSnapshotMode.ValueType  # 0
+ALARM_SNAPSHOT_MODE_ON_GAP: AlarmSnapshotMode.ValueType  # 1
+"""None when the stream can go on after resume_after without a gap."""
+Global___AlarmSnapshotMode: _TypeAlias = AlarmSnapshotMode  # noqa: Y015
+
+class _AlarmLagPolicy:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _AlarmLagPolicyEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_AlarmLagPolicy.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    ALARM_LAG_POLICY_RESYNC: _AlarmLagPolicy.ValueType  # 0
+    """A gap, then a new snapshot."""
+    ALARM_LAG_POLICY_DISCONNECT: _AlarmLagPolicy.ValueType  # 1
+    """The stream ends with RESOURCE_EXHAUSTED."""
+    ALARM_LAG_POLICY_GAP: _AlarmLagPolicy.ValueType  # 2
+    """A gap, then the oldest change that is kept."""
+
+class AlarmLagPolicy(_AlarmLagPolicy, metaclass=_AlarmLagPolicyEnumTypeWrapper):
+    """What happens to a stream that takes its changes so slowly that the log has gone past it."""
+
+ALARM_LAG_POLICY_RESYNC: AlarmLagPolicy.ValueType  # 0
+"""A gap, then a new snapshot."""
+ALARM_LAG_POLICY_DISCONNECT: AlarmLagPolicy.ValueType  # 1
+"""The stream ends with RESOURCE_EXHAUSTED."""
+ALARM_LAG_POLICY_GAP: AlarmLagPolicy.ValueType  # 2
+"""A gap, then the oldest change that is kept."""
+Global___AlarmLagPolicy: _TypeAlias = AlarmLagPolicy  # noqa: Y015
+
+class _AlarmOrder:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _AlarmOrderEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_AlarmOrder.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    ALARM_ORDER_REFERENCE: _AlarmOrder.ValueType  # 0
+    ALARM_ORDER_TIME: _AlarmOrder.ValueType  # 1
+    """The last change first."""
+    ALARM_ORDER_PRIORITY: _AlarmOrder.ValueType  # 2
+    """The most urgent first."""
+
+class AlarmOrder(_AlarmOrder, metaclass=_AlarmOrderEnumTypeWrapper): ...
+
+ALARM_ORDER_REFERENCE: AlarmOrder.ValueType  # 0
+ALARM_ORDER_TIME: AlarmOrder.ValueType  # 1
+"""The last change first."""
+ALARM_ORDER_PRIORITY: AlarmOrder.ValueType  # 2
+"""The most urgent first."""
+Global___AlarmOrder: _TypeAlias = AlarmOrder  # noqa: Y015
+
+class _AlarmAckOutcome:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _AlarmAckOutcomeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_AlarmAckOutcome.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    ALARM_ACK_OUTCOME_UNSPECIFIED: _AlarmAckOutcome.ValueType  # 0
+    ALARM_ACK_OUTCOME_ACKNOWLEDGED: _AlarmAckOutcome.ValueType  # 1
+    """The change was seen."""
+    ALARM_ACK_OUTCOME_ACCEPTED: _AlarmAckOutcome.ValueType  # 2
+    """The provider took it; the change was not waited for, or was not seen in time."""
+    ALARM_ACK_OUTCOME_ALREADY_ACKNOWLEDGED: _AlarmAckOutcome.ValueType  # 3
+    ALARM_ACK_OUTCOME_NOT_FOUND: _AlarmAckOutcome.ValueType  # 4
+    """Not in the list."""
+    ALARM_ACK_OUTCOME_SUPERSEDED: _AlarmAckOutcome.ValueType  # 5
+    """Another occurrence than the expected one is there now."""
+    ALARM_ACK_OUTCOME_AMBIGUOUS: _AlarmAckOutcome.ValueType  # 6
+    """The name fits several alarms; the text names some of them."""
+    ALARM_ACK_OUTCOME_DENIED: _AlarmAckOutcome.ValueType  # 7
+    """The key may not acknowledge this alarm."""
+    ALARM_ACK_OUTCOME_REFUSED: _AlarmAckOutcome.ValueType  # 8
+    """The provider did not take it."""
+    ALARM_ACK_OUTCOME_UNAVAILABLE: _AlarmAckOutcome.ValueType  # 9
+    """The provider went away meanwhile, so nobody knows."""
+    ALARM_ACK_OUTCOME_TIMED_OUT: _AlarmAckOutcome.ValueType  # 10
+    """The provider did not answer in time."""
+    ALARM_ACK_OUTCOME_DRY_RUN: _AlarmAckOutcome.ValueType  # 11
+    """It would have been sent: this was a dry run."""
+
+class AlarmAckOutcome(_AlarmAckOutcome, metaclass=_AlarmAckOutcomeEnumTypeWrapper):
+    """What has become of an acknowledgement."""
+
+ALARM_ACK_OUTCOME_UNSPECIFIED: AlarmAckOutcome.ValueType  # 0
+ALARM_ACK_OUTCOME_ACKNOWLEDGED: AlarmAckOutcome.ValueType  # 1
+"""The change was seen."""
+ALARM_ACK_OUTCOME_ACCEPTED: AlarmAckOutcome.ValueType  # 2
+"""The provider took it; the change was not waited for, or was not seen in time."""
+ALARM_ACK_OUTCOME_ALREADY_ACKNOWLEDGED: AlarmAckOutcome.ValueType  # 3
+ALARM_ACK_OUTCOME_NOT_FOUND: AlarmAckOutcome.ValueType  # 4
+"""Not in the list."""
+ALARM_ACK_OUTCOME_SUPERSEDED: AlarmAckOutcome.ValueType  # 5
+"""Another occurrence than the expected one is there now."""
+ALARM_ACK_OUTCOME_AMBIGUOUS: AlarmAckOutcome.ValueType  # 6
+"""The name fits several alarms; the text names some of them."""
+ALARM_ACK_OUTCOME_DENIED: AlarmAckOutcome.ValueType  # 7
+"""The key may not acknowledge this alarm."""
+ALARM_ACK_OUTCOME_REFUSED: AlarmAckOutcome.ValueType  # 8
+"""The provider did not take it."""
+ALARM_ACK_OUTCOME_UNAVAILABLE: AlarmAckOutcome.ValueType  # 9
+"""The provider went away meanwhile, so nobody knows."""
+ALARM_ACK_OUTCOME_TIMED_OUT: AlarmAckOutcome.ValueType  # 10
+"""The provider did not answer in time."""
+ALARM_ACK_OUTCOME_DRY_RUN: AlarmAckOutcome.ValueType  # 11
+"""It would have been sent: this was a dry run."""
+Global___AlarmAckOutcome: _TypeAlias = AlarmAckOutcome  # noqa: Y015
+
+class _AlarmShelveOutcome:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _AlarmShelveOutcomeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_AlarmShelveOutcome.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    ALARM_SHELVE_OUTCOME_UNSPECIFIED: _AlarmShelveOutcome.ValueType  # 0
+    ALARM_SHELVE_OUTCOME_DONE: _AlarmShelveOutcome.ValueType  # 1
+    """The change was seen."""
+    ALARM_SHELVE_OUTCOME_ACCEPTED: _AlarmShelveOutcome.ValueType  # 2
+    ALARM_SHELVE_OUTCOME_NOT_SHELVED: _AlarmShelveOutcome.ValueType  # 3
+    """It is not shelved, so that there is nothing to end."""
+    ALARM_SHELVE_OUTCOME_NOT_FOUND: _AlarmShelveOutcome.ValueType  # 4
+    ALARM_SHELVE_OUTCOME_SUPERSEDED: _AlarmShelveOutcome.ValueType  # 5
+    ALARM_SHELVE_OUTCOME_AMBIGUOUS: _AlarmShelveOutcome.ValueType  # 6
+    ALARM_SHELVE_OUTCOME_DENIED: _AlarmShelveOutcome.ValueType  # 7
+    ALARM_SHELVE_OUTCOME_REFUSED: _AlarmShelveOutcome.ValueType  # 8
+    ALARM_SHELVE_OUTCOME_UNAVAILABLE: _AlarmShelveOutcome.ValueType  # 9
+    ALARM_SHELVE_OUTCOME_TIMED_OUT: _AlarmShelveOutcome.ValueType  # 10
+    ALARM_SHELVE_OUTCOME_DRY_RUN: _AlarmShelveOutcome.ValueType  # 11
+
+class AlarmShelveOutcome(_AlarmShelveOutcome, metaclass=_AlarmShelveOutcomeEnumTypeWrapper):
+    """What has become of a shelving; the numbers mean the same as in AlarmAckOutcome."""
+
+ALARM_SHELVE_OUTCOME_UNSPECIFIED: AlarmShelveOutcome.ValueType  # 0
+ALARM_SHELVE_OUTCOME_DONE: AlarmShelveOutcome.ValueType  # 1
+"""The change was seen."""
+ALARM_SHELVE_OUTCOME_ACCEPTED: AlarmShelveOutcome.ValueType  # 2
+ALARM_SHELVE_OUTCOME_NOT_SHELVED: AlarmShelveOutcome.ValueType  # 3
+"""It is not shelved, so that there is nothing to end."""
+ALARM_SHELVE_OUTCOME_NOT_FOUND: AlarmShelveOutcome.ValueType  # 4
+ALARM_SHELVE_OUTCOME_SUPERSEDED: AlarmShelveOutcome.ValueType  # 5
+ALARM_SHELVE_OUTCOME_AMBIGUOUS: AlarmShelveOutcome.ValueType  # 6
+ALARM_SHELVE_OUTCOME_DENIED: AlarmShelveOutcome.ValueType  # 7
+ALARM_SHELVE_OUTCOME_REFUSED: AlarmShelveOutcome.ValueType  # 8
+ALARM_SHELVE_OUTCOME_UNAVAILABLE: AlarmShelveOutcome.ValueType  # 9
+ALARM_SHELVE_OUTCOME_TIMED_OUT: AlarmShelveOutcome.ValueType  # 10
+ALARM_SHELVE_OUTCOME_DRY_RUN: AlarmShelveOutcome.ValueType  # 11
+Global___AlarmShelveOutcome: _TypeAlias = AlarmShelveOutcome  # noqa: Y015
 
 class _MxDataType:
     ValueType = _typing.NewType("ValueType", _builtins.int)
@@ -914,6 +1297,8 @@ class MxCommand(_message.Message):
     DRAIN_EVENTS_FIELD_NUMBER: _builtins.int
     SHUTDOWN_WORKER_FIELD_NUMBER: _builtins.int
     INJECT_FAULT_FIELD_NUMBER: _builtins.int
+    ACKNOWLEDGE_ALARMS_BY_NAME_FIELD_NUMBER: _builtins.int
+    SHELVE_ALARM_FIELD_NUMBER: _builtins.int
     kind: Global___MxCommandKind.ValueType
     @_builtins.property
     def register(self) -> Global___RegisterCommand: ...
@@ -995,6 +1380,10 @@ class MxCommand(_message.Message):
     def shutdown_worker(self) -> Global___ShutdownWorkerCommand: ...
     @_builtins.property
     def inject_fault(self) -> Global___InjectFaultCommand: ...
+    @_builtins.property
+    def acknowledge_alarms_by_name(self) -> Global___AcknowledgeAlarmsByNameCommand: ...
+    @_builtins.property
+    def shelve_alarm(self) -> Global___ShelveAlarmCommand: ...
     def __init__(
         self,
         *,
@@ -1039,12 +1428,14 @@ class MxCommand(_message.Message):
         drain_events: Global___DrainEventsCommand | None = ...,
         shutdown_worker: Global___ShutdownWorkerCommand | None = ...,
         inject_fault: Global___InjectFaultCommand | None = ...,
+        acknowledge_alarms_by_name: Global___AcknowledgeAlarmsByNameCommand | None = ...,
+        shelve_alarm: Global___ShelveAlarmCommand | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["acknowledge_alarm", b"acknowledge_alarm", "acknowledge_alarm_by_name", b"acknowledge_alarm_by_name", "activate", b"activate", "add_buffered_item", b"add_buffered_item", "add_item", b"add_item", "add_item2", b"add_item2", "add_item_bulk", b"add_item_bulk", "advise", b"advise", "advise_item_bulk", b"advise_item_bulk", "advise_supervisory", b"advise_supervisory", "archestra_user_to_id", b"archestra_user_to_id", "authenticate_user", b"authenticate_user", "drain_events", b"drain_events", "get_session_state", b"get_session_state", "get_worker_info", b"get_worker_info", "inject_fault", b"inject_fault", "payload", b"payload", "ping", b"ping", "query_active_alarms", b"query_active_alarms", "read_bulk", b"read_bulk", "register", b"register", "remove_item", b"remove_item", "remove_item_bulk", b"remove_item_bulk", "set_buffered_update_interval", b"set_buffered_update_interval", "shutdown_worker", b"shutdown_worker", "subscribe_alarms", b"subscribe_alarms", "subscribe_bulk", b"subscribe_bulk", "suspend", b"suspend", "un_advise", b"un_advise", "un_advise_item_bulk", b"un_advise_item_bulk", "unregister", b"unregister", "unsubscribe_alarms", b"unsubscribe_alarms", "unsubscribe_bulk", b"unsubscribe_bulk", "write", b"write", "write2", b"write2", "write2_bulk", b"write2_bulk", "write_bulk", b"write_bulk", "write_secured", b"write_secured", "write_secured2", b"write_secured2", "write_secured2_bulk", b"write_secured2_bulk", "write_secured_bulk", b"write_secured_bulk"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["acknowledge_alarm", b"acknowledge_alarm", "acknowledge_alarm_by_name", b"acknowledge_alarm_by_name", "acknowledge_alarms_by_name", b"acknowledge_alarms_by_name", "activate", b"activate", "add_buffered_item", b"add_buffered_item", "add_item", b"add_item", "add_item2", b"add_item2", "add_item_bulk", b"add_item_bulk", "advise", b"advise", "advise_item_bulk", b"advise_item_bulk", "advise_supervisory", b"advise_supervisory", "archestra_user_to_id", b"archestra_user_to_id", "authenticate_user", b"authenticate_user", "drain_events", b"drain_events", "get_session_state", b"get_session_state", "get_worker_info", b"get_worker_info", "inject_fault", b"inject_fault", "payload", b"payload", "ping", b"ping", "query_active_alarms", b"query_active_alarms", "read_bulk", b"read_bulk", "register", b"register", "remove_item", b"remove_item", "remove_item_bulk", b"remove_item_bulk", "set_buffered_update_interval", b"set_buffered_update_interval", "shelve_alarm", b"shelve_alarm", "shutdown_worker", b"shutdown_worker", "subscribe_alarms", b"subscribe_alarms", "subscribe_bulk", b"subscribe_bulk", "suspend", b"suspend", "un_advise", b"un_advise", "un_advise_item_bulk", b"un_advise_item_bulk", "unregister", b"unregister", "unsubscribe_alarms", b"unsubscribe_alarms", "unsubscribe_bulk", b"unsubscribe_bulk", "write", b"write", "write2", b"write2", "write2_bulk", b"write2_bulk", "write_bulk", b"write_bulk", "write_secured", b"write_secured", "write_secured2", b"write_secured2", "write_secured2_bulk", b"write_secured2_bulk", "write_secured_bulk", b"write_secured_bulk"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["acknowledge_alarm", b"acknowledge_alarm", "acknowledge_alarm_by_name", b"acknowledge_alarm_by_name", "activate", b"activate", "add_buffered_item", b"add_buffered_item", "add_item", b"add_item", "add_item2", b"add_item2", "add_item_bulk", b"add_item_bulk", "advise", b"advise", "advise_item_bulk", b"advise_item_bulk", "advise_supervisory", b"advise_supervisory", "archestra_user_to_id", b"archestra_user_to_id", "authenticate_user", b"authenticate_user", "drain_events", b"drain_events", "get_session_state", b"get_session_state", "get_worker_info", b"get_worker_info", "inject_fault", b"inject_fault", "kind", b"kind", "payload", b"payload", "ping", b"ping", "query_active_alarms", b"query_active_alarms", "read_bulk", b"read_bulk", "register", b"register", "remove_item", b"remove_item", "remove_item_bulk", b"remove_item_bulk", "set_buffered_update_interval", b"set_buffered_update_interval", "shutdown_worker", b"shutdown_worker", "subscribe_alarms", b"subscribe_alarms", "subscribe_bulk", b"subscribe_bulk", "suspend", b"suspend", "un_advise", b"un_advise", "un_advise_item_bulk", b"un_advise_item_bulk", "unregister", b"unregister", "unsubscribe_alarms", b"unsubscribe_alarms", "unsubscribe_bulk", b"unsubscribe_bulk", "write", b"write", "write2", b"write2", "write2_bulk", b"write2_bulk", "write_bulk", b"write_bulk", "write_secured", b"write_secured", "write_secured2", b"write_secured2", "write_secured2_bulk", b"write_secured2_bulk", "write_secured_bulk", b"write_secured_bulk"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["acknowledge_alarm", b"acknowledge_alarm", "acknowledge_alarm_by_name", b"acknowledge_alarm_by_name", "acknowledge_alarms_by_name", b"acknowledge_alarms_by_name", "activate", b"activate", "add_buffered_item", b"add_buffered_item", "add_item", b"add_item", "add_item2", b"add_item2", "add_item_bulk", b"add_item_bulk", "advise", b"advise", "advise_item_bulk", b"advise_item_bulk", "advise_supervisory", b"advise_supervisory", "archestra_user_to_id", b"archestra_user_to_id", "authenticate_user", b"authenticate_user", "drain_events", b"drain_events", "get_session_state", b"get_session_state", "get_worker_info", b"get_worker_info", "inject_fault", b"inject_fault", "kind", b"kind", "payload", b"payload", "ping", b"ping", "query_active_alarms", b"query_active_alarms", "read_bulk", b"read_bulk", "register", b"register", "remove_item", b"remove_item", "remove_item_bulk", b"remove_item_bulk", "set_buffered_update_interval", b"set_buffered_update_interval", "shelve_alarm", b"shelve_alarm", "shutdown_worker", b"shutdown_worker", "subscribe_alarms", b"subscribe_alarms", "subscribe_bulk", b"subscribe_bulk", "suspend", b"suspend", "un_advise", b"un_advise", "un_advise_item_bulk", b"un_advise_item_bulk", "unregister", b"unregister", "unsubscribe_alarms", b"unsubscribe_alarms", "unsubscribe_bulk", b"unsubscribe_bulk", "write", b"write", "write2", b"write2", "write2_bulk", b"write2_bulk", "write_bulk", b"write_bulk", "write_secured", b"write_secured", "write_secured2", b"write_secured2", "write_secured2_bulk", b"write_secured2_bulk", "write_secured_bulk", b"write_secured_bulk"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_payload: _TypeAlias = _typing.Literal["register", "unregister", "add_item", "add_item2", "remove_item", "advise", "un_advise", "advise_supervisory", "add_buffered_item", "set_buffered_update_interval", "suspend", "activate", "write", "write2", "write_secured", "write_secured2", "authenticate_user", "archestra_user_to_id", "add_item_bulk", "advise_item_bulk", "remove_item_bulk", "un_advise_item_bulk", "subscribe_bulk", "unsubscribe_bulk", "subscribe_alarms", "unsubscribe_alarms", "acknowledge_alarm", "query_active_alarms", "acknowledge_alarm_by_name", "write_bulk", "write2_bulk", "write_secured_bulk", "write_secured2_bulk", "read_bulk", "ping", "get_session_state", "get_worker_info", "drain_events", "shutdown_worker", "inject_fault"]  # noqa: Y015
+    _WhichOneofReturnType_payload: _TypeAlias = _typing.Literal["register", "unregister", "add_item", "add_item2", "remove_item", "advise", "un_advise", "advise_supervisory", "add_buffered_item", "set_buffered_update_interval", "suspend", "activate", "write", "write2", "write_secured", "write_secured2", "authenticate_user", "archestra_user_to_id", "add_item_bulk", "advise_item_bulk", "remove_item_bulk", "un_advise_item_bulk", "subscribe_bulk", "unsubscribe_bulk", "subscribe_alarms", "unsubscribe_alarms", "acknowledge_alarm", "query_active_alarms", "acknowledge_alarm_by_name", "write_bulk", "write2_bulk", "write_secured_bulk", "write_secured2_bulk", "read_bulk", "ping", "get_session_state", "get_worker_info", "drain_events", "shutdown_worker", "inject_fault", "acknowledge_alarms_by_name", "shelve_alarm"]  # noqa: Y015
     _WhichOneofArgType_payload: _TypeAlias = _typing.Literal["payload", b"payload"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_payload) -> _WhichOneofReturnType_payload | None: ...
 
@@ -1870,19 +2261,43 @@ Global___ReadBulkCommand: _TypeAlias = ReadBulkCommand  # noqa: Y015
 
 @_typing.final
 class SubscribeAlarmsCommand(_message.Message):
+    """Starts the worker's alarm providers. Sent again with the same expressions it only replaces the watch list."""
+
     DESCRIPTOR: _descriptor.Descriptor
 
     SUBSCRIPTION_EXPRESSION_FIELD_NUMBER: _builtins.int
     FORCED_MODE_FIELD_NUMBER: _builtins.int
     WATCH_LIST_FIELD_NUMBER: _builtins.int
     FAILOVER_FIELD_NUMBER: _builtins.int
+    SUBSCRIPTION_EXPRESSIONS_FIELD_NUMBER: _builtins.int
+    POLL_INTERVAL_FIELD_NUMBER: _builtins.int
+    MAX_RECORDS_FIELD_NUMBER: _builtins.int
+    DISPLAY_MODE_FIELD_NUMBER: _builtins.int
+    TIME_ZONE_FIELD_NUMBER: _builtins.int
+    DATE_ORDER_FIELD_NUMBER: _builtins.int
     subscription_expression: _builtins.str
     """`\\\\node\\Galaxy!area`"""
     forced_mode: Global___AlarmProviderMode.ValueType
+    max_records: _builtins.int
+    """Records that one poll asks for at first; 0 for the worker's default. It asks for more when the list is cut."""
+    display_mode: _builtins.str
+    """DISPLAY_MODE of the query; empty for `Summary`."""
+    time_zone: _builtins.str
+    """Zone of the times in the alarm manager's records, as in the IANA database; empty for the worker machine's."""
+    date_order: _builtins.str
+    """Order of the dates in the records: `mdy`, `dmy` or `ymd`; empty to find out from the first that is unambiguous."""
     @_builtins.property
     def watch_list(self) -> _containers.RepeatedCompositeFieldContainer[Global___AlarmSubtagTarget]: ...
     @_builtins.property
     def failover(self) -> Global___AlarmFailoverConfig: ...
+    @_builtins.property
+    def subscription_expressions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """When there are several; else empty. subscription_expression is the first of them."""
+
+    @_builtins.property
+    def poll_interval(self) -> _duration_pb2.Duration:
+        """Time between two polls of the alarm manager; absent for the worker's default."""
+
     def __init__(
         self,
         *,
@@ -1890,10 +2305,16 @@ class SubscribeAlarmsCommand(_message.Message):
         forced_mode: Global___AlarmProviderMode.ValueType = ...,
         watch_list: _abc.Iterable[Global___AlarmSubtagTarget] | None = ...,
         failover: Global___AlarmFailoverConfig | None = ...,
+        subscription_expressions: _abc.Iterable[_builtins.str] | None = ...,
+        poll_interval: _duration_pb2.Duration | None = ...,
+        max_records: _builtins.int = ...,
+        display_mode: _builtins.str = ...,
+        time_zone: _builtins.str = ...,
+        date_order: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["failover", b"failover"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["failover", b"failover", "poll_interval", b"poll_interval"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["failover", b"failover", "forced_mode", b"forced_mode", "subscription_expression", b"subscription_expression", "watch_list", b"watch_list"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["date_order", b"date_order", "display_mode", b"display_mode", "failover", b"failover", "forced_mode", b"forced_mode", "max_records", b"max_records", "poll_interval", b"poll_interval", "subscription_expression", b"subscription_expression", "subscription_expressions", b"subscription_expressions", "time_zone", b"time_zone", "watch_list", b"watch_list"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1901,6 +2322,8 @@ Global___SubscribeAlarmsCommand: _TypeAlias = SubscribeAlarmsCommand  # noqa: Y0
 
 @_typing.final
 class UnsubscribeAlarmsCommand(_message.Message):
+    """Stops the providers; nothing to do when there are none."""
+
     DESCRIPTOR: _descriptor.Descriptor
 
     def __init__(
@@ -1950,18 +2373,32 @@ Global___AcknowledgeAlarmCommand: _TypeAlias = AcknowledgeAlarmCommand  # noqa: 
 
 @_typing.final
 class QueryActiveAlarmsCommand(_message.Message):
+    """The worker's list. It comes in pages, all of the same moment when they carry the same cut_token."""
+
     DESCRIPTOR: _descriptor.Descriptor
 
     ALARM_FILTER_PREFIX_FIELD_NUMBER: _builtins.int
+    AFTER_REFERENCE_FIELD_NUMBER: _builtins.int
+    LIMIT_FIELD_NUMBER: _builtins.int
+    CUT_TOKEN_FIELD_NUMBER: _builtins.int
     alarm_filter_prefix: _builtins.str
+    after_reference: _builtins.str
+    """The page begins after this reference; empty for the first."""
+    limit: _builtins.int
+    """Alarms of one page at most; 0 for the worker's default."""
+    cut_token: _builtins.str
+    """That of the reply with the page before; empty for the first page, which makes a new cut."""
     def __init__(
         self,
         *,
         alarm_filter_prefix: _builtins.str = ...,
+        after_reference: _builtins.str = ...,
+        limit: _builtins.int = ...,
+        cut_token: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["alarm_filter_prefix", b"alarm_filter_prefix"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_reference", b"after_reference", "alarm_filter_prefix", b"alarm_filter_prefix", "cut_token", b"cut_token", "limit", b"limit"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1979,6 +2416,8 @@ class AcknowledgeAlarmByNameCommand(_message.Message):
     OPERATOR_NODE_FIELD_NUMBER: _builtins.int
     OPERATOR_DOMAIN_FIELD_NUMBER: _builtins.int
     OPERATOR_FULL_NAME_FIELD_NUMBER: _builtins.int
+    DISMISS_FIELD_NUMBER: _builtins.int
+    SOURCE_OBJECT_REFERENCE_FIELD_NUMBER: _builtins.int
     alarm_name: _builtins.str
     provider_name: _builtins.str
     group_name: _builtins.str
@@ -1987,6 +2426,10 @@ class AcknowledgeAlarmByNameCommand(_message.Message):
     operator_node: _builtins.str
     operator_domain: _builtins.str
     operator_full_name: _builtins.str
+    dismiss: _builtins.bool
+    """Ends the latching of an alarm that is LATCHED, in place of an acknowledgement."""
+    source_object_reference: _builtins.str
+    """Object and attribute, for providers that acknowledge by writing an attribute."""
     def __init__(
         self,
         *,
@@ -1998,14 +2441,88 @@ class AcknowledgeAlarmByNameCommand(_message.Message):
         operator_node: _builtins.str = ...,
         operator_domain: _builtins.str = ...,
         operator_full_name: _builtins.str = ...,
+        dismiss: _builtins.bool = ...,
+        source_object_reference: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["alarm_name", b"alarm_name", "comment", b"comment", "group_name", b"group_name", "operator_domain", b"operator_domain", "operator_full_name", b"operator_full_name", "operator_node", b"operator_node", "operator_user", b"operator_user", "provider_name", b"provider_name"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["alarm_name", b"alarm_name", "comment", b"comment", "dismiss", b"dismiss", "group_name", b"group_name", "operator_domain", b"operator_domain", "operator_full_name", b"operator_full_name", "operator_node", b"operator_node", "operator_user", b"operator_user", "provider_name", b"provider_name", "source_object_reference", b"source_object_reference"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___AcknowledgeAlarmByNameCommand: _TypeAlias = AcknowledgeAlarmByNameCommand  # noqa: Y015
+
+@_typing.final
+class AcknowledgeAlarmsByNameCommand(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ALARMS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def alarms(self) -> _containers.RepeatedCompositeFieldContainer[Global___AcknowledgeAlarmByNameCommand]:
+        """1,000 at most; carried out in this order, and one that fails does not stop the others."""
+
+    def __init__(
+        self,
+        *,
+        alarms: _abc.Iterable[Global___AcknowledgeAlarmByNameCommand] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["alarms", b"alarms"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AcknowledgeAlarmsByNameCommand: _TypeAlias = AcknowledgeAlarmsByNameCommand  # noqa: Y015
+
+@_typing.final
+class ShelveAlarmCommand(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ALARM_NAME_FIELD_NUMBER: _builtins.int
+    PROVIDER_NAME_FIELD_NUMBER: _builtins.int
+    GROUP_NAME_FIELD_NUMBER: _builtins.int
+    SOURCE_OBJECT_REFERENCE_FIELD_NUMBER: _builtins.int
+    DURATION_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    OPERATOR_USER_FIELD_NUMBER: _builtins.int
+    OPERATOR_NODE_FIELD_NUMBER: _builtins.int
+    OPERATOR_DOMAIN_FIELD_NUMBER: _builtins.int
+    OPERATOR_FULL_NAME_FIELD_NUMBER: _builtins.int
+    alarm_name: _builtins.str
+    provider_name: _builtins.str
+    group_name: _builtins.str
+    source_object_reference: _builtins.str
+    """Object and attribute: shelving writes its AlarmShelveCmd."""
+    reason: _builtins.str
+    operator_user: _builtins.str
+    operator_node: _builtins.str
+    operator_domain: _builtins.str
+    operator_full_name: _builtins.str
+    @_builtins.property
+    def duration(self) -> _duration_pb2.Duration:
+        """0 ends the shelving."""
+
+    def __init__(
+        self,
+        *,
+        alarm_name: _builtins.str = ...,
+        provider_name: _builtins.str = ...,
+        group_name: _builtins.str = ...,
+        source_object_reference: _builtins.str = ...,
+        duration: _duration_pb2.Duration | None = ...,
+        reason: _builtins.str = ...,
+        operator_user: _builtins.str = ...,
+        operator_node: _builtins.str = ...,
+        operator_domain: _builtins.str = ...,
+        operator_full_name: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["duration", b"duration"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["alarm_name", b"alarm_name", "duration", b"duration", "group_name", b"group_name", "operator_domain", b"operator_domain", "operator_full_name", b"operator_full_name", "operator_node", b"operator_node", "operator_user", b"operator_user", "provider_name", b"provider_name", "reason", b"reason", "source_object_reference", b"source_object_reference"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ShelveAlarmCommand: _TypeAlias = ShelveAlarmCommand  # noqa: Y015
 
 @_typing.final
 class AlarmSubtagTarget(_message.Message):
@@ -2020,6 +2537,9 @@ class AlarmSubtagTarget(_message.Message):
     ACK_COMMENT_SUBTAG_FIELD_NUMBER: _builtins.int
     PRIORITY_SUBTAG_FIELD_NUMBER: _builtins.int
     AREA_FIELD_NUMBER: _builtins.int
+    TIME_ON_SUBTAG_FIELD_NUMBER: _builtins.int
+    TIME_OFF_SUBTAG_FIELD_NUMBER: _builtins.int
+    TIME_ACKED_SUBTAG_FIELD_NUMBER: _builtins.int
     alarm_full_reference: _builtins.str
     source_object_reference: _builtins.str
     active_subtag: _builtins.str
@@ -2027,6 +2547,10 @@ class AlarmSubtagTarget(_message.Message):
     ack_comment_subtag: _builtins.str
     priority_subtag: _builtins.str
     area: _builtins.str
+    time_on_subtag: _builtins.str
+    """TimeAlarmOn, TimeAlarmOff and TimeAlarmAcked; without them returned alarms cannot be told from those at rest."""
+    time_off_subtag: _builtins.str
+    time_acked_subtag: _builtins.str
     def __init__(
         self,
         *,
@@ -2037,10 +2561,13 @@ class AlarmSubtagTarget(_message.Message):
         ack_comment_subtag: _builtins.str = ...,
         priority_subtag: _builtins.str = ...,
         area: _builtins.str = ...,
+        time_on_subtag: _builtins.str = ...,
+        time_off_subtag: _builtins.str = ...,
+        time_acked_subtag: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["ack_comment_subtag", b"ack_comment_subtag", "acked_subtag", b"acked_subtag", "active_subtag", b"active_subtag", "alarm_full_reference", b"alarm_full_reference", "area", b"area", "priority_subtag", b"priority_subtag", "source_object_reference", b"source_object_reference"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ack_comment_subtag", b"ack_comment_subtag", "acked_subtag", b"acked_subtag", "active_subtag", b"active_subtag", "alarm_full_reference", b"alarm_full_reference", "area", b"area", "priority_subtag", b"priority_subtag", "source_object_reference", b"source_object_reference", "time_acked_subtag", b"time_acked_subtag", "time_off_subtag", b"time_off_subtag", "time_on_subtag", b"time_on_subtag"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -2245,6 +2772,8 @@ class MxCommandReply(_message.Message):
     GET_SESSION_STATE_FIELD_NUMBER: _builtins.int
     GET_WORKER_INFO_FIELD_NUMBER: _builtins.int
     DRAIN_EVENTS_FIELD_NUMBER: _builtins.int
+    ACKNOWLEDGE_ALARMS_BY_NAME_FIELD_NUMBER: _builtins.int
+    SHELVE_ALARM_FIELD_NUMBER: _builtins.int
     session_id: _builtins.str
     correlation_id: _builtins.str
     kind: Global___MxCommandKind.ValueType
@@ -2304,6 +2833,10 @@ class MxCommandReply(_message.Message):
     def get_worker_info(self) -> Global___WorkerInfoReply: ...
     @_builtins.property
     def drain_events(self) -> Global___DrainEventsReply: ...
+    @_builtins.property
+    def acknowledge_alarms_by_name(self) -> Global___AcknowledgeAlarmsReplyPayload: ...
+    @_builtins.property
+    def shelve_alarm(self) -> Global___AcknowledgeAlarmReplyPayload: ...
     def __init__(
         self,
         *,
@@ -2339,14 +2872,16 @@ class MxCommandReply(_message.Message):
         get_session_state: Global___SessionStateReply | None = ...,
         get_worker_info: Global___WorkerInfoReply | None = ...,
         drain_events: Global___DrainEventsReply | None = ...,
+        acknowledge_alarms_by_name: Global___AcknowledgeAlarmsReplyPayload | None = ...,
+        shelve_alarm: Global___AcknowledgeAlarmReplyPayload | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_hresult", b"_hresult", "acknowledge_alarm", b"acknowledge_alarm", "activate", b"activate", "add_buffered_item", b"add_buffered_item", "add_item", b"add_item", "add_item2", b"add_item2", "add_item_bulk", b"add_item_bulk", "advise_item_bulk", b"advise_item_bulk", "archestra_user_to_id", b"archestra_user_to_id", "authenticate_user", b"authenticate_user", "drain_events", b"drain_events", "get_session_state", b"get_session_state", "get_worker_info", b"get_worker_info", "hresult", b"hresult", "payload", b"payload", "protocol_status", b"protocol_status", "query_active_alarms", b"query_active_alarms", "read_bulk", b"read_bulk", "register", b"register", "remove_item_bulk", b"remove_item_bulk", "return_value", b"return_value", "subscribe_bulk", b"subscribe_bulk", "suspend", b"suspend", "un_advise_item_bulk", b"un_advise_item_bulk", "unsubscribe_bulk", b"unsubscribe_bulk", "write2_bulk", b"write2_bulk", "write_bulk", b"write_bulk", "write_secured2_bulk", b"write_secured2_bulk", "write_secured_bulk", b"write_secured_bulk"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_hresult", b"_hresult", "acknowledge_alarm", b"acknowledge_alarm", "acknowledge_alarms_by_name", b"acknowledge_alarms_by_name", "activate", b"activate", "add_buffered_item", b"add_buffered_item", "add_item", b"add_item", "add_item2", b"add_item2", "add_item_bulk", b"add_item_bulk", "advise_item_bulk", b"advise_item_bulk", "archestra_user_to_id", b"archestra_user_to_id", "authenticate_user", b"authenticate_user", "drain_events", b"drain_events", "get_session_state", b"get_session_state", "get_worker_info", b"get_worker_info", "hresult", b"hresult", "payload", b"payload", "protocol_status", b"protocol_status", "query_active_alarms", b"query_active_alarms", "read_bulk", b"read_bulk", "register", b"register", "remove_item_bulk", b"remove_item_bulk", "return_value", b"return_value", "shelve_alarm", b"shelve_alarm", "subscribe_bulk", b"subscribe_bulk", "suspend", b"suspend", "un_advise_item_bulk", b"un_advise_item_bulk", "unsubscribe_bulk", b"unsubscribe_bulk", "write2_bulk", b"write2_bulk", "write_bulk", b"write_bulk", "write_secured2_bulk", b"write_secured2_bulk", "write_secured_bulk", b"write_secured_bulk"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_hresult", b"_hresult", "acknowledge_alarm", b"acknowledge_alarm", "activate", b"activate", "add_buffered_item", b"add_buffered_item", "add_item", b"add_item", "add_item2", b"add_item2", "add_item_bulk", b"add_item_bulk", "advise_item_bulk", b"advise_item_bulk", "archestra_user_to_id", b"archestra_user_to_id", "authenticate_user", b"authenticate_user", "correlation_id", b"correlation_id", "diagnostic_message", b"diagnostic_message", "drain_events", b"drain_events", "get_session_state", b"get_session_state", "get_worker_info", b"get_worker_info", "hresult", b"hresult", "kind", b"kind", "payload", b"payload", "protocol_status", b"protocol_status", "query_active_alarms", b"query_active_alarms", "read_bulk", b"read_bulk", "register", b"register", "remove_item_bulk", b"remove_item_bulk", "return_value", b"return_value", "session_id", b"session_id", "statuses", b"statuses", "subscribe_bulk", b"subscribe_bulk", "suspend", b"suspend", "un_advise_item_bulk", b"un_advise_item_bulk", "unsubscribe_bulk", b"unsubscribe_bulk", "write2_bulk", b"write2_bulk", "write_bulk", b"write_bulk", "write_secured2_bulk", b"write_secured2_bulk", "write_secured_bulk", b"write_secured_bulk"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_hresult", b"_hresult", "acknowledge_alarm", b"acknowledge_alarm", "acknowledge_alarms_by_name", b"acknowledge_alarms_by_name", "activate", b"activate", "add_buffered_item", b"add_buffered_item", "add_item", b"add_item", "add_item2", b"add_item2", "add_item_bulk", b"add_item_bulk", "advise_item_bulk", b"advise_item_bulk", "archestra_user_to_id", b"archestra_user_to_id", "authenticate_user", b"authenticate_user", "correlation_id", b"correlation_id", "diagnostic_message", b"diagnostic_message", "drain_events", b"drain_events", "get_session_state", b"get_session_state", "get_worker_info", b"get_worker_info", "hresult", b"hresult", "kind", b"kind", "payload", b"payload", "protocol_status", b"protocol_status", "query_active_alarms", b"query_active_alarms", "read_bulk", b"read_bulk", "register", b"register", "remove_item_bulk", b"remove_item_bulk", "return_value", b"return_value", "session_id", b"session_id", "shelve_alarm", b"shelve_alarm", "statuses", b"statuses", "subscribe_bulk", b"subscribe_bulk", "suspend", b"suspend", "un_advise_item_bulk", b"un_advise_item_bulk", "unsubscribe_bulk", b"unsubscribe_bulk", "write2_bulk", b"write2_bulk", "write_bulk", b"write_bulk", "write_secured2_bulk", b"write_secured2_bulk", "write_secured_bulk", b"write_secured_bulk"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__hresult: _TypeAlias = _typing.Literal["hresult"]  # noqa: Y015
     _WhichOneofArgType__hresult: _TypeAlias = _typing.Literal["_hresult", b"_hresult"]  # noqa: Y015
-    _WhichOneofReturnType_payload: _TypeAlias = _typing.Literal["register", "add_item", "add_item2", "add_buffered_item", "suspend", "activate", "authenticate_user", "archestra_user_to_id", "add_item_bulk", "advise_item_bulk", "remove_item_bulk", "un_advise_item_bulk", "subscribe_bulk", "unsubscribe_bulk", "acknowledge_alarm", "query_active_alarms", "write_bulk", "write2_bulk", "write_secured_bulk", "write_secured2_bulk", "read_bulk", "get_session_state", "get_worker_info", "drain_events"]  # noqa: Y015
+    _WhichOneofReturnType_payload: _TypeAlias = _typing.Literal["register", "add_item", "add_item2", "add_buffered_item", "suspend", "activate", "authenticate_user", "archestra_user_to_id", "add_item_bulk", "advise_item_bulk", "remove_item_bulk", "un_advise_item_bulk", "subscribe_bulk", "unsubscribe_bulk", "acknowledge_alarm", "query_active_alarms", "write_bulk", "write2_bulk", "write_secured_bulk", "write_secured2_bulk", "read_bulk", "get_session_state", "get_worker_info", "drain_events", "acknowledge_alarms_by_name", "shelve_alarm"]  # noqa: Y015
     _WhichOneofArgType_payload: _TypeAlias = _typing.Literal["payload", b"payload"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__hresult) -> _WhichOneofReturnType__hresult | None: ...
@@ -2710,39 +3245,146 @@ class AcknowledgeAlarmReplyPayload(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     NATIVE_STATUS_FIELD_NUMBER: _builtins.int
+    PROVIDER_TEXT_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    HRESULT_FIELD_NUMBER: _builtins.int
     native_status: _builtins.int
+    """What the alarm manager's call returned: 0 when it was taken."""
+    provider_text: _builtins.str
+    """What the provider says in words."""
+    hresult: _builtins.int
+    """Absent when the call itself did not fail."""
+    @_builtins.property
+    def status(self) -> Global___MxStatusProxy:
+        """The answer to the write, of a provider that acknowledges or shelves by writing an attribute."""
+
     def __init__(
         self,
         *,
         native_status: _builtins.int = ...,
+        provider_text: _builtins.str = ...,
+        status: Global___MxStatusProxy | None = ...,
+        hresult: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_hresult", b"_hresult", "hresult", b"hresult", "status", b"status"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_hresult", b"_hresult", "hresult", b"hresult", "native_status", b"native_status", "provider_text", b"provider_text", "status", b"status"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__hresult: _TypeAlias = _typing.Literal["hresult"]  # noqa: Y015
+    _WhichOneofArgType__hresult: _TypeAlias = _typing.Literal["_hresult", b"_hresult"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__hresult) -> _WhichOneofReturnType__hresult | None: ...
+
+Global___AcknowledgeAlarmReplyPayload: _TypeAlias = AcknowledgeAlarmReplyPayload  # noqa: Y015
+
+@_typing.final
+class AcknowledgeAlarmsReplyPayload(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESULTS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def results(self) -> _containers.RepeatedCompositeFieldContainer[Global___AcknowledgeAlarmReplyPayload]:
+        """At the index of its alarm."""
+
+    def __init__(
+        self,
+        *,
+        results: _abc.Iterable[Global___AcknowledgeAlarmReplyPayload] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["native_status", b"native_status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["results", b"results"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___AcknowledgeAlarmReplyPayload: _TypeAlias = AcknowledgeAlarmReplyPayload  # noqa: Y015
+Global___AcknowledgeAlarmsReplyPayload: _TypeAlias = AcknowledgeAlarmsReplyPayload  # noqa: Y015
 
 @_typing.final
 class QueryActiveAlarmsReplyPayload(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     SNAPSHOTS_FIELD_NUMBER: _builtins.int
+    NEXT_AFTER_FIELD_NUMBER: _builtins.int
+    TOTAL_FIELD_NUMBER: _builtins.int
+    AS_OF_WORKER_SEQUENCE_FIELD_NUMBER: _builtins.int
+    CUT_TOKEN_FIELD_NUMBER: _builtins.int
+    TRUNCATED_FIELD_NUMBER: _builtins.int
+    MODE_FIELD_NUMBER: _builtins.int
+    POLL_FIELD_NUMBER: _builtins.int
+    next_after: _builtins.str
+    """after_reference of the next page; empty on the last."""
+    total: _builtins.int
+    """Alarms of all pages."""
+    as_of_worker_sequence: _builtins.int
+    """The list holds what the events up to this worker_sequence said, and nothing of later ones."""
+    cut_token: _builtins.str
+    truncated: _builtins.bool
+    """The provider's own list is cut: more alarms exist than are here, so none that is missing has ended."""
+    mode: Global___AlarmProviderMode.ValueType
+    """Which provider the list is from; unspecified when none answers, and then the list is the last known."""
     @_builtins.property
     def snapshots(self) -> _containers.RepeatedCompositeFieldContainer[Global___ActiveAlarmSnapshot]: ...
+    @_builtins.property
+    def poll(self) -> Global___AlarmPollReport: ...
     def __init__(
         self,
         *,
         snapshots: _abc.Iterable[Global___ActiveAlarmSnapshot] | None = ...,
+        next_after: _builtins.str = ...,
+        total: _builtins.int = ...,
+        as_of_worker_sequence: _builtins.int = ...,
+        cut_token: _builtins.str = ...,
+        truncated: _builtins.bool = ...,
+        mode: Global___AlarmProviderMode.ValueType = ...,
+        poll: Global___AlarmPollReport | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["poll", b"poll"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["snapshots", b"snapshots"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of_worker_sequence", b"as_of_worker_sequence", "cut_token", b"cut_token", "mode", b"mode", "next_after", b"next_after", "poll", b"poll", "snapshots", b"snapshots", "total", b"total", "truncated", b"truncated"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___QueryActiveAlarmsReplyPayload: _TypeAlias = QueryActiveAlarmsReplyPayload  # noqa: Y015
+
+@_typing.final
+class AlarmPollReport(_message.Message):
+    """How the worker's provider has been doing lately."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LAST_SUCCESS_FIELD_NUMBER: _builtins.int
+    LAST_DURATION_FIELD_NUMBER: _builtins.int
+    CONSECUTIVE_FAILURES_FIELD_NUMBER: _builtins.int
+    TOTAL_FAILURES_FIELD_NUMBER: _builtins.int
+    WATCHED_FIELD_NUMBER: _builtins.int
+    RETURNED_ARE_INVISIBLE_FIELD_NUMBER: _builtins.int
+    consecutive_failures: _builtins.int
+    """Polls that failed, since the last good one and since the subscription."""
+    total_failures: _builtins.int
+    watched: _builtins.int
+    """Alarms whose attributes are watched for failover."""
+    returned_are_invisible: _builtins.bool
+    """The watched attributes do not tell returned alarms from those at rest."""
+    @_builtins.property
+    def last_success(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def last_duration(self) -> _duration_pb2.Duration: ...
+    def __init__(
+        self,
+        *,
+        last_success: _timestamp_pb2.Timestamp | None = ...,
+        last_duration: _duration_pb2.Duration | None = ...,
+        consecutive_failures: _builtins.int = ...,
+        total_failures: _builtins.int = ...,
+        watched: _builtins.int = ...,
+        returned_are_invisible: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["last_duration", b"last_duration", "last_success", b"last_success"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["consecutive_failures", b"consecutive_failures", "last_duration", b"last_duration", "last_success", b"last_success", "returned_are_invisible", b"returned_are_invisible", "total_failures", b"total_failures", "watched", b"watched"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AlarmPollReport: _TypeAlias = AlarmPollReport  # noqa: Y015
 
 @_typing.final
 class SessionStateReply(_message.Message):
@@ -3093,6 +3735,29 @@ class OnAlarmTransitionEvent(_message.Message):
     LIMIT_VALUE_FIELD_NUMBER: _builtins.int
     DEGRADED_FIELD_NUMBER: _builtins.int
     SOURCE_PROVIDER_FIELD_NUMBER: _builtins.int
+    ALARM_GUID_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    PROVIDER_NAME_FIELD_NUMBER: _builtins.int
+    GROUP_NAME_FIELD_NUMBER: _builtins.int
+    ALARM_NAME_FIELD_NUMBER: _builtins.int
+    ALARM_CLASS_FIELD_NUMBER: _builtins.int
+    AREA_PATH_FIELD_NUMBER: _builtins.int
+    OPERATOR_NODE_FIELD_NUMBER: _builtins.int
+    OPERATOR_DOMAIN_FIELD_NUMBER: _builtins.int
+    OPERATOR_FULL_NAME_FIELD_NUMBER: _builtins.int
+    ACKNOWLEDGED_TIMESTAMP_FIELD_NUMBER: _builtins.int
+    CLEARED_TIMESTAMP_FIELD_NUMBER: _builtins.int
+    MODE_FIELD_NUMBER: _builtins.int
+    SHELVED_FIELD_NUMBER: _builtins.int
+    SHELVED_UNTIL_FIELD_NUMBER: _builtins.int
+    SHELVE_USER_FIELD_NUMBER: _builtins.int
+    SHELVE_NODE_FIELD_NUMBER: _builtins.int
+    SHELVE_REASON_FIELD_NUMBER: _builtins.int
+    UNCERTAIN_FIELD_NUMBER: _builtins.int
+    ORIGIN_FIELD_NUMBER: _builtins.int
+    SEQUENCE_FIELD_NUMBER: _builtins.int
+    RAW_STATE_FIELD_NUMBER: _builtins.int
+    GUID_DERIVED_FIELD_NUMBER: _builtins.int
     alarm_full_reference: _builtins.str
     """`Provider!Group.Tag`"""
     source_object_reference: _builtins.str
@@ -3106,6 +3771,33 @@ class OnAlarmTransitionEvent(_message.Message):
     description: _builtins.str
     degraded: _builtins.bool
     source_provider: Global___AlarmProviderMode.ValueType
+    alarm_guid: _builtins.str
+    """Names the occurrence: lower case with hyphens; empty when it is not known."""
+    state: Global___AlarmState.ValueType
+    """After the change."""
+    provider_name: _builtins.str
+    """The three parts of alarm_full_reference."""
+    group_name: _builtins.str
+    alarm_name: _builtins.str
+    alarm_class: _builtins.str
+    """DSC, VALUE, DEV, ROC or SPC."""
+    operator_node: _builtins.str
+    operator_domain: _builtins.str
+    operator_full_name: _builtins.str
+    mode: Global___AlarmMode.ValueType
+    shelved: _builtins.bool
+    shelve_user: _builtins.str
+    shelve_node: _builtins.str
+    shelve_reason: _builtins.str
+    uncertain: _builtins.bool
+    """The provider is silent now: this is the last known state."""
+    origin: Global___AlarmOrigin.ValueType
+    sequence: _builtins.int
+    """The monitor's number of the change; 0 in a worker's events."""
+    raw_state: _builtins.str
+    """The provider's own word for a state or a kind of change that is not understood."""
+    guid_derived: _builtins.bool
+    """alarm_guid was made from the reference and the start, as the alarm manager gave none."""
     @_builtins.property
     def original_raise_timestamp(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
@@ -3114,6 +3806,16 @@ class OnAlarmTransitionEvent(_message.Message):
     def current_value(self) -> Global___MxValue: ...
     @_builtins.property
     def limit_value(self) -> Global___MxValue: ...
+    @_builtins.property
+    def area_path(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The alarm's area first, then the areas around it."""
+
+    @_builtins.property
+    def acknowledged_timestamp(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def cleared_timestamp(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def shelved_until(self) -> _timestamp_pb2.Timestamp: ...
     def __init__(
         self,
         *,
@@ -3132,10 +3834,33 @@ class OnAlarmTransitionEvent(_message.Message):
         limit_value: Global___MxValue | None = ...,
         degraded: _builtins.bool = ...,
         source_provider: Global___AlarmProviderMode.ValueType = ...,
+        alarm_guid: _builtins.str = ...,
+        state: Global___AlarmState.ValueType = ...,
+        provider_name: _builtins.str = ...,
+        group_name: _builtins.str = ...,
+        alarm_name: _builtins.str = ...,
+        alarm_class: _builtins.str = ...,
+        area_path: _abc.Iterable[_builtins.str] | None = ...,
+        operator_node: _builtins.str = ...,
+        operator_domain: _builtins.str = ...,
+        operator_full_name: _builtins.str = ...,
+        acknowledged_timestamp: _timestamp_pb2.Timestamp | None = ...,
+        cleared_timestamp: _timestamp_pb2.Timestamp | None = ...,
+        mode: Global___AlarmMode.ValueType = ...,
+        shelved: _builtins.bool = ...,
+        shelved_until: _timestamp_pb2.Timestamp | None = ...,
+        shelve_user: _builtins.str = ...,
+        shelve_node: _builtins.str = ...,
+        shelve_reason: _builtins.str = ...,
+        uncertain: _builtins.bool = ...,
+        origin: Global___AlarmOrigin.ValueType = ...,
+        sequence: _builtins.int = ...,
+        raw_state: _builtins.str = ...,
+        guid_derived: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["current_value", b"current_value", "limit_value", b"limit_value", "original_raise_timestamp", b"original_raise_timestamp", "transition_timestamp", b"transition_timestamp"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["acknowledged_timestamp", b"acknowledged_timestamp", "cleared_timestamp", b"cleared_timestamp", "current_value", b"current_value", "limit_value", b"limit_value", "original_raise_timestamp", b"original_raise_timestamp", "shelved_until", b"shelved_until", "transition_timestamp", b"transition_timestamp"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["alarm_full_reference", b"alarm_full_reference", "alarm_type_name", b"alarm_type_name", "category", b"category", "current_value", b"current_value", "degraded", b"degraded", "description", b"description", "limit_value", b"limit_value", "operator_comment", b"operator_comment", "operator_user", b"operator_user", "original_raise_timestamp", b"original_raise_timestamp", "severity", b"severity", "source_object_reference", b"source_object_reference", "source_provider", b"source_provider", "transition_kind", b"transition_kind", "transition_timestamp", b"transition_timestamp"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["acknowledged_timestamp", b"acknowledged_timestamp", "alarm_class", b"alarm_class", "alarm_full_reference", b"alarm_full_reference", "alarm_guid", b"alarm_guid", "alarm_name", b"alarm_name", "alarm_type_name", b"alarm_type_name", "area_path", b"area_path", "category", b"category", "cleared_timestamp", b"cleared_timestamp", "current_value", b"current_value", "degraded", b"degraded", "description", b"description", "group_name", b"group_name", "guid_derived", b"guid_derived", "limit_value", b"limit_value", "mode", b"mode", "operator_comment", b"operator_comment", "operator_domain", b"operator_domain", "operator_full_name", b"operator_full_name", "operator_node", b"operator_node", "operator_user", b"operator_user", "origin", b"origin", "original_raise_timestamp", b"original_raise_timestamp", "provider_name", b"provider_name", "raw_state", b"raw_state", "sequence", b"sequence", "severity", b"severity", "shelve_node", b"shelve_node", "shelve_reason", b"shelve_reason", "shelve_user", b"shelve_user", "shelved", b"shelved", "shelved_until", b"shelved_until", "source_object_reference", b"source_object_reference", "source_provider", b"source_provider", "state", b"state", "transition_kind", b"transition_kind", "transition_timestamp", b"transition_timestamp", "uncertain", b"uncertain"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -3149,9 +3874,15 @@ class OnAlarmProviderModeChangedEvent(_message.Message):
     REASON_FIELD_NUMBER: _builtins.int
     HRESULT_FIELD_NUMBER: _builtins.int
     AT_FIELD_NUMBER: _builtins.int
+    REASON_CODE_FIELD_NUMBER: _builtins.int
+    FORCED_FIELD_NUMBER: _builtins.int
     mode: Global___AlarmProviderMode.ValueType
+    """Unspecified when no provider answers any more."""
     reason: _builtins.str
     hresult: _builtins.int
+    reason_code: Global___AlarmProviderReason.ValueType
+    forced: _builtins.bool
+    """The settings ask for this provider, so that there is no failover."""
     @_builtins.property
     def at(self) -> _timestamp_pb2.Timestamp: ...
     def __init__(
@@ -3161,10 +3892,12 @@ class OnAlarmProviderModeChangedEvent(_message.Message):
         reason: _builtins.str = ...,
         hresult: _builtins.int | None = ...,
         at: _timestamp_pb2.Timestamp | None = ...,
+        reason_code: Global___AlarmProviderReason.ValueType = ...,
+        forced: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_hresult", b"_hresult", "at", b"at", "hresult", b"hresult"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_hresult", b"_hresult", "at", b"at", "hresult", b"hresult", "mode", b"mode", "reason", b"reason"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_hresult", b"_hresult", "at", b"at", "forced", b"forced", "hresult", b"hresult", "mode", b"mode", "reason", b"reason", "reason_code", b"reason_code"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__hresult: _TypeAlias = _typing.Literal["hresult"]  # noqa: Y015
     _WhichOneofArgType__hresult: _TypeAlias = _typing.Literal["_hresult", b"_hresult"]  # noqa: Y015
@@ -3191,6 +3924,29 @@ class ActiveAlarmSnapshot(_message.Message):
     LIMIT_VALUE_FIELD_NUMBER: _builtins.int
     DEGRADED_FIELD_NUMBER: _builtins.int
     SOURCE_PROVIDER_FIELD_NUMBER: _builtins.int
+    ALARM_GUID_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    PROVIDER_NAME_FIELD_NUMBER: _builtins.int
+    GROUP_NAME_FIELD_NUMBER: _builtins.int
+    ALARM_NAME_FIELD_NUMBER: _builtins.int
+    ALARM_CLASS_FIELD_NUMBER: _builtins.int
+    AREA_PATH_FIELD_NUMBER: _builtins.int
+    OPERATOR_NODE_FIELD_NUMBER: _builtins.int
+    OPERATOR_DOMAIN_FIELD_NUMBER: _builtins.int
+    OPERATOR_FULL_NAME_FIELD_NUMBER: _builtins.int
+    ACKNOWLEDGED_TIMESTAMP_FIELD_NUMBER: _builtins.int
+    CLEARED_TIMESTAMP_FIELD_NUMBER: _builtins.int
+    MODE_FIELD_NUMBER: _builtins.int
+    SHELVED_FIELD_NUMBER: _builtins.int
+    SHELVED_UNTIL_FIELD_NUMBER: _builtins.int
+    SHELVE_USER_FIELD_NUMBER: _builtins.int
+    SHELVE_NODE_FIELD_NUMBER: _builtins.int
+    SHELVE_REASON_FIELD_NUMBER: _builtins.int
+    UNCERTAIN_FIELD_NUMBER: _builtins.int
+    ORIGIN_FIELD_NUMBER: _builtins.int
+    SEQUENCE_FIELD_NUMBER: _builtins.int
+    RAW_STATE_FIELD_NUMBER: _builtins.int
+    GUID_DERIVED_FIELD_NUMBER: _builtins.int
     alarm_full_reference: _builtins.str
     source_object_reference: _builtins.str
     alarm_type_name: _builtins.str
@@ -3202,6 +3958,33 @@ class ActiveAlarmSnapshot(_message.Message):
     description: _builtins.str
     degraded: _builtins.bool
     source_provider: Global___AlarmProviderMode.ValueType
+    alarm_guid: _builtins.str
+    """Names the occurrence: lower case with hyphens; empty when it is not known."""
+    state: Global___AlarmState.ValueType
+    """Now."""
+    provider_name: _builtins.str
+    """The three parts of alarm_full_reference."""
+    group_name: _builtins.str
+    alarm_name: _builtins.str
+    alarm_class: _builtins.str
+    """DSC, VALUE, DEV, ROC or SPC."""
+    operator_node: _builtins.str
+    operator_domain: _builtins.str
+    operator_full_name: _builtins.str
+    mode: Global___AlarmMode.ValueType
+    shelved: _builtins.bool
+    shelve_user: _builtins.str
+    shelve_node: _builtins.str
+    shelve_reason: _builtins.str
+    uncertain: _builtins.bool
+    """The provider is silent now: this is the last known state."""
+    origin: Global___AlarmOrigin.ValueType
+    sequence: _builtins.int
+    """The monitor's number of the change; 0 in a worker's events."""
+    raw_state: _builtins.str
+    """The provider's own word for a state or a kind of change that is not understood."""
+    guid_derived: _builtins.bool
+    """alarm_guid was made from the reference and the start, as the alarm manager gave none."""
     @_builtins.property
     def original_raise_timestamp(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
@@ -3210,6 +3993,16 @@ class ActiveAlarmSnapshot(_message.Message):
     def current_value(self) -> Global___MxValue: ...
     @_builtins.property
     def limit_value(self) -> Global___MxValue: ...
+    @_builtins.property
+    def area_path(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The alarm's area first, then the areas around it."""
+
+    @_builtins.property
+    def acknowledged_timestamp(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def cleared_timestamp(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def shelved_until(self) -> _timestamp_pb2.Timestamp: ...
     def __init__(
         self,
         *,
@@ -3228,14 +4021,232 @@ class ActiveAlarmSnapshot(_message.Message):
         limit_value: Global___MxValue | None = ...,
         degraded: _builtins.bool = ...,
         source_provider: Global___AlarmProviderMode.ValueType = ...,
+        alarm_guid: _builtins.str = ...,
+        state: Global___AlarmState.ValueType = ...,
+        provider_name: _builtins.str = ...,
+        group_name: _builtins.str = ...,
+        alarm_name: _builtins.str = ...,
+        alarm_class: _builtins.str = ...,
+        area_path: _abc.Iterable[_builtins.str] | None = ...,
+        operator_node: _builtins.str = ...,
+        operator_domain: _builtins.str = ...,
+        operator_full_name: _builtins.str = ...,
+        acknowledged_timestamp: _timestamp_pb2.Timestamp | None = ...,
+        cleared_timestamp: _timestamp_pb2.Timestamp | None = ...,
+        mode: Global___AlarmMode.ValueType = ...,
+        shelved: _builtins.bool = ...,
+        shelved_until: _timestamp_pb2.Timestamp | None = ...,
+        shelve_user: _builtins.str = ...,
+        shelve_node: _builtins.str = ...,
+        shelve_reason: _builtins.str = ...,
+        uncertain: _builtins.bool = ...,
+        origin: Global___AlarmOrigin.ValueType = ...,
+        sequence: _builtins.int = ...,
+        raw_state: _builtins.str = ...,
+        guid_derived: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["current_value", b"current_value", "last_transition_timestamp", b"last_transition_timestamp", "limit_value", b"limit_value", "original_raise_timestamp", b"original_raise_timestamp"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["acknowledged_timestamp", b"acknowledged_timestamp", "cleared_timestamp", b"cleared_timestamp", "current_value", b"current_value", "last_transition_timestamp", b"last_transition_timestamp", "limit_value", b"limit_value", "original_raise_timestamp", b"original_raise_timestamp", "shelved_until", b"shelved_until"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["alarm_full_reference", b"alarm_full_reference", "alarm_type_name", b"alarm_type_name", "category", b"category", "current_state", b"current_state", "current_value", b"current_value", "degraded", b"degraded", "description", b"description", "last_transition_timestamp", b"last_transition_timestamp", "limit_value", b"limit_value", "operator_comment", b"operator_comment", "operator_user", b"operator_user", "original_raise_timestamp", b"original_raise_timestamp", "severity", b"severity", "source_object_reference", b"source_object_reference", "source_provider", b"source_provider"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["acknowledged_timestamp", b"acknowledged_timestamp", "alarm_class", b"alarm_class", "alarm_full_reference", b"alarm_full_reference", "alarm_guid", b"alarm_guid", "alarm_name", b"alarm_name", "alarm_type_name", b"alarm_type_name", "area_path", b"area_path", "category", b"category", "cleared_timestamp", b"cleared_timestamp", "current_state", b"current_state", "current_value", b"current_value", "degraded", b"degraded", "description", b"description", "group_name", b"group_name", "guid_derived", b"guid_derived", "last_transition_timestamp", b"last_transition_timestamp", "limit_value", b"limit_value", "mode", b"mode", "operator_comment", b"operator_comment", "operator_domain", b"operator_domain", "operator_full_name", b"operator_full_name", "operator_node", b"operator_node", "operator_user", b"operator_user", "origin", b"origin", "original_raise_timestamp", b"original_raise_timestamp", "provider_name", b"provider_name", "raw_state", b"raw_state", "sequence", b"sequence", "severity", b"severity", "shelve_node", b"shelve_node", "shelve_reason", b"shelve_reason", "shelve_user", b"shelve_user", "shelved", b"shelved", "shelved_until", b"shelved_until", "source_object_reference", b"source_object_reference", "source_provider", b"source_provider", "state", b"state", "uncertain", b"uncertain"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ActiveAlarmSnapshot: _TypeAlias = ActiveAlarmSnapshot  # noqa: Y015
+
+@_typing.final
+class AlarmFilter(_message.Message):
+    """Which alarms. The entries of one list are alternatives; the fields together narrow the choice. An empty filter takes
+    all. A list has 64 entries at most, an entry 400 characters.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AREAS_FIELD_NUMBER: _builtins.int
+    INCLUDE_SUB_AREAS_FIELD_NUMBER: _builtins.int
+    REFERENCES_FIELD_NUMBER: _builtins.int
+    OBJECTS_FIELD_NUMBER: _builtins.int
+    PRIORITY_MIN_FIELD_NUMBER: _builtins.int
+    PRIORITY_MAX_FIELD_NUMBER: _builtins.int
+    STATES_FIELD_NUMBER: _builtins.int
+    CLASSES_FIELD_NUMBER: _builtins.int
+    TYPES_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    EXCLUDE_SHELVED_FIELD_NUMBER: _builtins.int
+    EXCLUDE_SILENCED_FIELD_NUMBER: _builtins.int
+    include_sub_areas: _builtins.bool
+    """Absent for true. Needs the area tree of the Galaxy; without it only the areas themselves match."""
+    priority_min: _builtins.int
+    """1 (most urgent) to 999, both included; 0 for no limit."""
+    priority_max: _builtins.int
+    text: _builtins.str
+    """Part of the reference, the description or the comment, without case."""
+    exclude_shelved: _builtins.bool
+    exclude_silenced: _builtins.bool
+    @_builtins.property
+    def areas(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def references(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Full references and objects, with `*` and `?`, without case."""
+
+    @_builtins.property
+    def objects(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def states(self) -> _containers.RepeatedScalarFieldContainer[Global___AlarmState.ValueType]: ...
+    @_builtins.property
+    def classes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def types(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    def __init__(
+        self,
+        *,
+        areas: _abc.Iterable[_builtins.str] | None = ...,
+        include_sub_areas: _builtins.bool | None = ...,
+        references: _abc.Iterable[_builtins.str] | None = ...,
+        objects: _abc.Iterable[_builtins.str] | None = ...,
+        priority_min: _builtins.int = ...,
+        priority_max: _builtins.int = ...,
+        states: _abc.Iterable[Global___AlarmState.ValueType] | None = ...,
+        classes: _abc.Iterable[_builtins.str] | None = ...,
+        types: _abc.Iterable[_builtins.str] | None = ...,
+        text: _builtins.str = ...,
+        exclude_shelved: _builtins.bool = ...,
+        exclude_silenced: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_include_sub_areas", b"_include_sub_areas", "include_sub_areas", b"include_sub_areas"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_include_sub_areas", b"_include_sub_areas", "areas", b"areas", "classes", b"classes", "exclude_shelved", b"exclude_shelved", "exclude_silenced", b"exclude_silenced", "include_sub_areas", b"include_sub_areas", "objects", b"objects", "priority_max", b"priority_max", "priority_min", b"priority_min", "references", b"references", "states", b"states", "text", b"text", "types", b"types"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__include_sub_areas: _TypeAlias = _typing.Literal["include_sub_areas"]  # noqa: Y015
+    _WhichOneofArgType__include_sub_areas: _TypeAlias = _typing.Literal["_include_sub_areas", b"_include_sub_areas"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__include_sub_areas) -> _WhichOneofReturnType__include_sub_areas | None: ...
+
+Global___AlarmFilter: _TypeAlias = AlarmFilter  # noqa: Y015
+
+@_typing.final
+class AlarmPosition(_message.Message):
+    """A place in the monitor's log. Sequences of different epochs have nothing to do with each other."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EPOCH_FIELD_NUMBER: _builtins.int
+    SEQUENCE_FIELD_NUMBER: _builtins.int
+    FILTER_HASH_FIELD_NUMBER: _builtins.int
+    epoch: _builtins.str
+    sequence: _builtins.int
+    filter_hash: _builtins.int
+    """The filter that it was taken under; 0 for none."""
+    def __init__(
+        self,
+        *,
+        epoch: _builtins.str = ...,
+        sequence: _builtins.int = ...,
+        filter_hash: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["epoch", b"epoch", "filter_hash", b"filter_hash", "sequence", b"sequence"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AlarmPosition: _TypeAlias = AlarmPosition  # noqa: Y015
+
+@_typing.final
+class AlarmGap(_message.Message):
+    """What lies between is not told one by one any more."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUESTED_FIELD_NUMBER: _builtins.int
+    OLDEST_FIELD_NUMBER: _builtins.int
+    LOST_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    lost: _builtins.int
+    """Changes of the whole log that are missing; 0 when it is not known."""
+    reason: _builtins.str
+    """`lagged`, `epoch`, `future`, `filter` or `expired`."""
+    @_builtins.property
+    def requested(self) -> Global___AlarmPosition:
+        """What the stream was to go on after."""
+
+    @_builtins.property
+    def oldest(self) -> Global___AlarmPosition:
+        """After this nothing is missing."""
+
+    def __init__(
+        self,
+        *,
+        requested: Global___AlarmPosition | None = ...,
+        oldest: Global___AlarmPosition | None = ...,
+        lost: _builtins.int = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["oldest", b"oldest", "requested", b"requested"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["lost", b"lost", "oldest", b"oldest", "reason", b"reason", "requested", b"requested"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AlarmGap: _TypeAlias = AlarmGap  # noqa: Y015
+
+@_typing.final
+class AlarmLeft(_message.Message):
+    """An alarm that is still there somewhere, but no longer in this stream's list."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ALARM_FULL_REFERENCE_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    alarm_full_reference: _builtins.str
+    reason: Global___AlarmLeftReason.ValueType
+    def __init__(
+        self,
+        *,
+        alarm_full_reference: _builtins.str = ...,
+        reason: Global___AlarmLeftReason.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["alarm_full_reference", b"alarm_full_reference", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AlarmLeft: _TypeAlias = AlarmLeft  # noqa: Y015
+
+@_typing.final
+class AlarmFlood(_message.Message):
+    """More alarms come up at an operator's position than a person can handle."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    POSITION_FIELD_NUMBER: _builtins.int
+    BEGAN_FIELD_NUMBER: _builtins.int
+    ENDED_FIELD_NUMBER: _builtins.int
+    COUNT_FIELD_NUMBER: _builtins.int
+    position: _builtins.str
+    """Name of the operator's position, as in the settings."""
+    count: _builtins.int
+    """Alarms since it began."""
+    @_builtins.property
+    def began(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def ended(self) -> _timestamp_pb2.Timestamp:
+        """Absent while it goes on."""
+
+    def __init__(
+        self,
+        *,
+        position: _builtins.str = ...,
+        began: _timestamp_pb2.Timestamp | None = ...,
+        ended: _timestamp_pb2.Timestamp | None = ...,
+        count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["began", b"began", "ended", b"ended"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["began", b"began", "count", b"count", "ended", b"ended", "position", b"position"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AlarmFlood: _TypeAlias = AlarmFlood  # noqa: Y015
 
 @_typing.final
 class QueryActiveAlarmsRequest(_message.Message):
@@ -3244,20 +4255,32 @@ class QueryActiveAlarmsRequest(_message.Message):
     SESSION_ID_FIELD_NUMBER: _builtins.int
     CLIENT_CORRELATION_ID_FIELD_NUMBER: _builtins.int
     ALARM_FILTER_PREFIX_FIELD_NUMBER: _builtins.int
+    FILTER_FIELD_NUMBER: _builtins.int
+    LIMIT_FIELD_NUMBER: _builtins.int
+    ORDER_FIELD_NUMBER: _builtins.int
     session_id: _builtins.str
     """Ignored: alarms belong to the gateway, not to a session."""
     client_correlation_id: _builtins.str
     alarm_filter_prefix: _builtins.str
+    """Beginning of the full reference, without case."""
+    limit: _builtins.int
+    """0 for all. When the answer is cut, the trailing metadata say so with `alarms-truncated`."""
+    order: Global___AlarmOrder.ValueType
+    @_builtins.property
+    def filter(self) -> Global___AlarmFilter: ...
     def __init__(
         self,
         *,
         session_id: _builtins.str = ...,
         client_correlation_id: _builtins.str = ...,
         alarm_filter_prefix: _builtins.str = ...,
+        filter: Global___AlarmFilter | None = ...,
+        limit: _builtins.int = ...,
+        order: Global___AlarmOrder.ValueType = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["alarm_filter_prefix", b"alarm_filter_prefix", "client_correlation_id", b"client_correlation_id", "session_id", b"session_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["alarm_filter_prefix", b"alarm_filter_prefix", "client_correlation_id", b"client_correlation_id", "filter", b"filter", "limit", b"limit", "order", b"order", "session_id", b"session_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -3269,17 +4292,50 @@ class StreamAlarmsRequest(_message.Message):
 
     CLIENT_CORRELATION_ID_FIELD_NUMBER: _builtins.int
     ALARM_FILTER_PREFIX_FIELD_NUMBER: _builtins.int
+    FILTER_FIELD_NUMBER: _builtins.int
+    RESUME_AFTER_FIELD_NUMBER: _builtins.int
+    SNAPSHOT_FIELD_NUMBER: _builtins.int
+    INCLUDE_EXTENDED_FIELD_NUMBER: _builtins.int
+    LAG_POLICY_FIELD_NUMBER: _builtins.int
+    MAX_BATCH_MESSAGES_FIELD_NUMBER: _builtins.int
+    POSITION_INTERVAL_FIELD_NUMBER: _builtins.int
     client_correlation_id: _builtins.str
     alarm_filter_prefix: _builtins.str
+    """Beginning of the full reference, without case."""
+    snapshot: Global___AlarmSnapshotMode.ValueType
+    include_extended: _builtins.bool
+    """Also the kinds of change from 100, and alarms that leave or enter the filter, as what they are."""
+    lag_policy: Global___AlarmLagPolicy.ValueType
+    max_batch_messages: _builtins.int
+    """Messages of one batch; 0 for the gateway's default. StreamAlarmBatches only."""
+    @_builtins.property
+    def filter(self) -> Global___AlarmFilter: ...
+    @_builtins.property
+    def resume_after(self) -> Global___AlarmPosition:
+        """`at` of the last message that the caller has. Counts only with snapshot ON_GAP."""
+
+    @_builtins.property
+    def position_interval(self) -> _duration_pb2.Duration:
+        """Time between two `position` messages while nothing happens, 1 s at least; absent for 15 s. Only with
+        include_extended.
+        """
+
     def __init__(
         self,
         *,
         client_correlation_id: _builtins.str = ...,
         alarm_filter_prefix: _builtins.str = ...,
+        filter: Global___AlarmFilter | None = ...,
+        resume_after: Global___AlarmPosition | None = ...,
+        snapshot: Global___AlarmSnapshotMode.ValueType = ...,
+        include_extended: _builtins.bool = ...,
+        lag_policy: Global___AlarmLagPolicy.ValueType = ...,
+        max_batch_messages: _builtins.int = ...,
+        position_interval: _duration_pb2.Duration | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "position_interval", b"position_interval", "resume_after", b"resume_after"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["alarm_filter_prefix", b"alarm_filter_prefix", "client_correlation_id", b"client_correlation_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["alarm_filter_prefix", b"alarm_filter_prefix", "client_correlation_id", b"client_correlation_id", "filter", b"filter", "include_extended", b"include_extended", "lag_policy", b"lag_policy", "max_batch_messages", b"max_batch_messages", "position_interval", b"position_interval", "resume_after", b"resume_after", "snapshot", b"snapshot"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -3293,13 +4349,33 @@ class AlarmFeedMessage(_message.Message):
     SNAPSHOT_COMPLETE_FIELD_NUMBER: _builtins.int
     TRANSITION_FIELD_NUMBER: _builtins.int
     PROVIDER_STATUS_FIELD_NUMBER: _builtins.int
+    GAP_FIELD_NUMBER: _builtins.int
+    LEFT_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    FLOOD_FIELD_NUMBER: _builtins.int
+    AT_FIELD_NUMBER: _builtins.int
     snapshot_complete: _builtins.bool
+    """The alarms before it are the whole list: what the caller has beside them is over."""
     @_builtins.property
     def active_alarm(self) -> Global___ActiveAlarmSnapshot: ...
     @_builtins.property
     def transition(self) -> Global___OnAlarmTransitionEvent: ...
     @_builtins.property
     def provider_status(self) -> Global___AlarmProviderStatus: ...
+    @_builtins.property
+    def gap(self) -> Global___AlarmGap: ...
+    @_builtins.property
+    def left(self) -> Global___AlarmLeft: ...
+    @_builtins.property
+    def position(self) -> Global___AlarmPosition:
+        """Nothing has happened since, and the stream is alive."""
+
+    @_builtins.property
+    def flood(self) -> Global___AlarmFlood: ...
+    @_builtins.property
+    def at(self) -> Global___AlarmPosition:
+        """Where the stream can be resumed after this message; absent before the snapshot is complete."""
+
     def __init__(
         self,
         *,
@@ -3307,16 +4383,49 @@ class AlarmFeedMessage(_message.Message):
         snapshot_complete: _builtins.bool = ...,
         transition: Global___OnAlarmTransitionEvent | None = ...,
         provider_status: Global___AlarmProviderStatus | None = ...,
+        gap: Global___AlarmGap | None = ...,
+        left: Global___AlarmLeft | None = ...,
+        position: Global___AlarmPosition | None = ...,
+        flood: Global___AlarmFlood | None = ...,
+        at: Global___AlarmPosition | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["active_alarm", b"active_alarm", "payload", b"payload", "provider_status", b"provider_status", "snapshot_complete", b"snapshot_complete", "transition", b"transition"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["active_alarm", b"active_alarm", "at", b"at", "flood", b"flood", "gap", b"gap", "left", b"left", "payload", b"payload", "position", b"position", "provider_status", b"provider_status", "snapshot_complete", b"snapshot_complete", "transition", b"transition"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["active_alarm", b"active_alarm", "payload", b"payload", "provider_status", b"provider_status", "snapshot_complete", b"snapshot_complete", "transition", b"transition"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["active_alarm", b"active_alarm", "at", b"at", "flood", b"flood", "gap", b"gap", "left", b"left", "payload", b"payload", "position", b"position", "provider_status", b"provider_status", "snapshot_complete", b"snapshot_complete", "transition", b"transition"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_payload: _TypeAlias = _typing.Literal["active_alarm", "snapshot_complete", "transition", "provider_status"]  # noqa: Y015
+    _WhichOneofReturnType_payload: _TypeAlias = _typing.Literal["active_alarm", "snapshot_complete", "transition", "provider_status", "gap", "left", "position", "flood"]  # noqa: Y015
     _WhichOneofArgType_payload: _TypeAlias = _typing.Literal["payload", b"payload"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_payload) -> _WhichOneofReturnType_payload | None: ...
 
 Global___AlarmFeedMessage: _TypeAlias = AlarmFeedMessage  # noqa: Y015
+
+@_typing.final
+class AlarmFeedBatch(_message.Message):
+    """What waited for a stream, in one message."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MESSAGES_FIELD_NUMBER: _builtins.int
+    AT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def messages(self) -> _containers.RepeatedCompositeFieldContainer[Global___AlarmFeedMessage]: ...
+    @_builtins.property
+    def at(self) -> Global___AlarmPosition:
+        """That of the last message that has one."""
+
+    def __init__(
+        self,
+        *,
+        messages: _abc.Iterable[Global___AlarmFeedMessage] | None = ...,
+        at: Global___AlarmPosition | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["at", b"at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "messages", b"messages"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AlarmFeedBatch: _TypeAlias = AlarmFeedBatch  # noqa: Y015
 
 @_typing.final
 class AlarmProviderStatus(_message.Message):
@@ -3326,9 +4435,22 @@ class AlarmProviderStatus(_message.Message):
     DEGRADED_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
     SINCE_FIELD_NUMBER: _builtins.int
+    REASON_CODE_FIELD_NUMBER: _builtins.int
+    FORCED_FIELD_NUMBER: _builtins.int
+    UNCERTAIN_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    HRESULT_FIELD_NUMBER: _builtins.int
     mode: Global___AlarmProviderMode.ValueType
+    """Unspecified while no provider answers."""
     degraded: _builtins.bool
     reason: _builtins.str
+    reason_code: Global___AlarmProviderReason.ValueType
+    forced: _builtins.bool
+    """The settings ask for this provider, so that there is no failover."""
+    uncertain: _builtins.bool
+    """The list is the last known, or there is none yet."""
+    state: Global___AlarmMonitorState.ValueType
+    hresult: _builtins.int
     @_builtins.property
     def since(self) -> _timestamp_pb2.Timestamp: ...
     def __init__(
@@ -3338,12 +4460,19 @@ class AlarmProviderStatus(_message.Message):
         degraded: _builtins.bool = ...,
         reason: _builtins.str = ...,
         since: _timestamp_pb2.Timestamp | None = ...,
+        reason_code: Global___AlarmProviderReason.ValueType = ...,
+        forced: _builtins.bool = ...,
+        uncertain: _builtins.bool = ...,
+        state: Global___AlarmMonitorState.ValueType = ...,
+        hresult: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["since", b"since"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_hresult", b"_hresult", "hresult", b"hresult", "since", b"since"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["degraded", b"degraded", "mode", b"mode", "reason", b"reason", "since", b"since"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_hresult", b"_hresult", "degraded", b"degraded", "forced", b"forced", "hresult", b"hresult", "mode", b"mode", "reason", b"reason", "reason_code", b"reason_code", "since", b"since", "state", b"state", "uncertain", b"uncertain"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__hresult: _TypeAlias = _typing.Literal["hresult"]  # noqa: Y015
+    _WhichOneofArgType__hresult: _TypeAlias = _typing.Literal["_hresult", b"_hresult"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__hresult) -> _WhichOneofReturnType__hresult | None: ...
 
 Global___AlarmProviderStatus: _TypeAlias = AlarmProviderStatus  # noqa: Y015
 
@@ -3355,11 +4484,33 @@ class AcknowledgeAlarmRequest(_message.Message):
     ALARM_FULL_REFERENCE_FIELD_NUMBER: _builtins.int
     COMMENT_FIELD_NUMBER: _builtins.int
     OPERATOR_USER_FIELD_NUMBER: _builtins.int
+    EXPECTED_GUID_FIELD_NUMBER: _builtins.int
+    EXPECTED_RAISE_TIMESTAMP_FIELD_NUMBER: _builtins.int
+    OPERATOR_NODE_FIELD_NUMBER: _builtins.int
+    OPERATOR_DOMAIN_FIELD_NUMBER: _builtins.int
+    OPERATOR_FULL_NAME_FIELD_NUMBER: _builtins.int
+    WAIT_FOR_TRANSITION_FIELD_NUMBER: _builtins.int
+    DISMISS_FIELD_NUMBER: _builtins.int
     client_correlation_id: _builtins.str
     alarm_full_reference: _builtins.str
-    """A GUID or `Provider!Group.Tag`."""
+    """A GUID, `Provider!Group.Tag`, or the object and attribute where they fit one alarm only."""
     comment: _builtins.str
+    """256 characters at most."""
     operator_user: _builtins.str
+    """The caller's claim; the key is what is known."""
+    expected_guid: _builtins.str
+    """The occurrence that is meant: with another one there the outcome is SUPERSEDED and nothing is sent."""
+    operator_node: _builtins.str
+    operator_domain: _builtins.str
+    operator_full_name: _builtins.str
+    dismiss: _builtins.bool
+    """Ends the latching of an alarm that is LATCHED."""
+    @_builtins.property
+    def expected_raise_timestamp(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def wait_for_transition(self) -> _duration_pb2.Duration:
+        """How long to wait for the change; 0 for an answer as soon as the provider has taken it. 60 s at most."""
+
     def __init__(
         self,
         *,
@@ -3367,10 +4518,17 @@ class AcknowledgeAlarmRequest(_message.Message):
         alarm_full_reference: _builtins.str = ...,
         comment: _builtins.str = ...,
         operator_user: _builtins.str = ...,
+        expected_guid: _builtins.str = ...,
+        expected_raise_timestamp: _timestamp_pb2.Timestamp | None = ...,
+        operator_node: _builtins.str = ...,
+        operator_domain: _builtins.str = ...,
+        operator_full_name: _builtins.str = ...,
+        wait_for_transition: _duration_pb2.Duration | None = ...,
+        dismiss: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["expected_raise_timestamp", b"expected_raise_timestamp", "wait_for_transition", b"wait_for_transition"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["alarm_full_reference", b"alarm_full_reference", "client_correlation_id", b"client_correlation_id", "comment", b"comment", "operator_user", b"operator_user"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["alarm_full_reference", b"alarm_full_reference", "client_correlation_id", b"client_correlation_id", "comment", b"comment", "dismiss", b"dismiss", "expected_guid", b"expected_guid", "expected_raise_timestamp", b"expected_raise_timestamp", "operator_domain", b"operator_domain", "operator_full_name", b"operator_full_name", "operator_node", b"operator_node", "operator_user", b"operator_user", "wait_for_transition", b"wait_for_transition"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -3385,13 +4543,28 @@ class AcknowledgeAlarmReply(_message.Message):
     HRESULT_FIELD_NUMBER: _builtins.int
     STATUS_FIELD_NUMBER: _builtins.int
     DIAGNOSTIC_MESSAGE_FIELD_NUMBER: _builtins.int
+    OUTCOME_FIELD_NUMBER: _builtins.int
+    AT_FIELD_NUMBER: _builtins.int
+    NATIVE_STATUS_FIELD_NUMBER: _builtins.int
+    ALARM_FULL_REFERENCE_FIELD_NUMBER: _builtins.int
+    ALARM_GUID_FIELD_NUMBER: _builtins.int
     correlation_id: _builtins.str
     hresult: _builtins.int
     diagnostic_message: _builtins.str
+    outcome: Global___AlarmAckOutcome.ValueType
+    native_status: _builtins.int
+    alarm_full_reference: _builtins.str
+    """What the name was found to mean."""
+    alarm_guid: _builtins.str
+    """The occurrence that was acknowledged, or that is there now."""
     @_builtins.property
     def protocol_status(self) -> Global___ProtocolStatus: ...
     @_builtins.property
     def status(self) -> Global___MxStatusProxy: ...
+    @_builtins.property
+    def at(self) -> Global___AlarmPosition:
+        """A stream that has come here has seen the change."""
+
     def __init__(
         self,
         *,
@@ -3400,16 +4573,878 @@ class AcknowledgeAlarmReply(_message.Message):
         hresult: _builtins.int | None = ...,
         status: Global___MxStatusProxy | None = ...,
         diagnostic_message: _builtins.str = ...,
+        outcome: Global___AlarmAckOutcome.ValueType = ...,
+        at: Global___AlarmPosition | None = ...,
+        native_status: _builtins.int | None = ...,
+        alarm_full_reference: _builtins.str = ...,
+        alarm_guid: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_hresult", b"_hresult", "hresult", b"hresult", "protocol_status", b"protocol_status", "status", b"status"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_hresult", b"_hresult", "_native_status", b"_native_status", "at", b"at", "hresult", b"hresult", "native_status", b"native_status", "protocol_status", b"protocol_status", "status", b"status"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_hresult", b"_hresult", "correlation_id", b"correlation_id", "diagnostic_message", b"diagnostic_message", "hresult", b"hresult", "protocol_status", b"protocol_status", "status", b"status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_hresult", b"_hresult", "_native_status", b"_native_status", "alarm_full_reference", b"alarm_full_reference", "alarm_guid", b"alarm_guid", "at", b"at", "correlation_id", b"correlation_id", "diagnostic_message", b"diagnostic_message", "hresult", b"hresult", "native_status", b"native_status", "outcome", b"outcome", "protocol_status", b"protocol_status", "status", b"status"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__hresult: _TypeAlias = _typing.Literal["hresult"]  # noqa: Y015
+    _WhichOneofArgType__hresult: _TypeAlias = _typing.Literal["_hresult", b"_hresult"]  # noqa: Y015
+    _WhichOneofReturnType__native_status: _TypeAlias = _typing.Literal["native_status"]  # noqa: Y015
+    _WhichOneofArgType__native_status: _TypeAlias = _typing.Literal["_native_status", b"_native_status"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__hresult) -> _WhichOneofReturnType__hresult | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__native_status) -> _WhichOneofReturnType__native_status | None: ...
+
+Global___AcknowledgeAlarmReply: _TypeAlias = AcknowledgeAlarmReply  # noqa: Y015
+
+@_typing.final
+class AcknowledgeAlarmsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ALARMS_FIELD_NUMBER: _builtins.int
+    FILTER_FIELD_NUMBER: _builtins.int
+    EXPECTED_COUNT_FIELD_NUMBER: _builtins.int
+    COMMENT_FIELD_NUMBER: _builtins.int
+    OPERATOR_USER_FIELD_NUMBER: _builtins.int
+    OPERATOR_NODE_FIELD_NUMBER: _builtins.int
+    OPERATOR_DOMAIN_FIELD_NUMBER: _builtins.int
+    OPERATOR_FULL_NAME_FIELD_NUMBER: _builtins.int
+    DRY_RUN_FIELD_NUMBER: _builtins.int
+    CLIENT_CORRELATION_ID_FIELD_NUMBER: _builtins.int
+    WAIT_FOR_TRANSITION_FIELD_NUMBER: _builtins.int
+    expected_count: _builtins.int
+    """How many that must be; else nothing is done. Needed with a filter, except in a dry run."""
+    comment: _builtins.str
+    operator_user: _builtins.str
+    operator_node: _builtins.str
+    operator_domain: _builtins.str
+    operator_full_name: _builtins.str
+    dry_run: _builtins.bool
+    """Says what would be done, and does nothing."""
+    client_correlation_id: _builtins.str
+    @_builtins.property
+    def alarms(self) -> _containers.RepeatedCompositeFieldContainer[Global___AcknowledgeAlarmRequest]:
+        """1,000 at most, and then no filter. Those without a comment, an operator or a wait take them from below."""
+
+    @_builtins.property
+    def filter(self) -> Global___AlarmFilter:
+        """Those alarms that it takes and that are not acknowledged."""
+
+    @_builtins.property
+    def wait_for_transition(self) -> _duration_pb2.Duration: ...
+    def __init__(
+        self,
+        *,
+        alarms: _abc.Iterable[Global___AcknowledgeAlarmRequest] | None = ...,
+        filter: Global___AlarmFilter | None = ...,
+        expected_count: _builtins.int | None = ...,
+        comment: _builtins.str = ...,
+        operator_user: _builtins.str = ...,
+        operator_node: _builtins.str = ...,
+        operator_domain: _builtins.str = ...,
+        operator_full_name: _builtins.str = ...,
+        dry_run: _builtins.bool = ...,
+        client_correlation_id: _builtins.str = ...,
+        wait_for_transition: _duration_pb2.Duration | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_expected_count", b"_expected_count", "expected_count", b"expected_count", "filter", b"filter", "wait_for_transition", b"wait_for_transition"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_expected_count", b"_expected_count", "alarms", b"alarms", "client_correlation_id", b"client_correlation_id", "comment", b"comment", "dry_run", b"dry_run", "expected_count", b"expected_count", "filter", b"filter", "operator_domain", b"operator_domain", "operator_full_name", b"operator_full_name", "operator_node", b"operator_node", "operator_user", b"operator_user", "wait_for_transition", b"wait_for_transition"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__expected_count: _TypeAlias = _typing.Literal["expected_count"]  # noqa: Y015
+    _WhichOneofArgType__expected_count: _TypeAlias = _typing.Literal["_expected_count", b"_expected_count"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__expected_count) -> _WhichOneofReturnType__expected_count | None: ...
+
+Global___AcknowledgeAlarmsRequest: _TypeAlias = AcknowledgeAlarmsRequest  # noqa: Y015
+
+@_typing.final
+class AcknowledgeAlarmsReply(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CORRELATION_ID_FIELD_NUMBER: _builtins.int
+    PROTOCOL_STATUS_FIELD_NUMBER: _builtins.int
+    RESULTS_FIELD_NUMBER: _builtins.int
+    AT_FIELD_NUMBER: _builtins.int
+    correlation_id: _builtins.str
+    @_builtins.property
+    def protocol_status(self) -> Global___ProtocolStatus: ...
+    @_builtins.property
+    def results(self) -> _containers.RepeatedCompositeFieldContainer[Global___AcknowledgeAlarmReply]:
+        """At the index of its alarm; with a filter in the order of the references."""
+
+    @_builtins.property
+    def at(self) -> Global___AlarmPosition:
+        """A stream that has come here has seen all changes."""
+
+    def __init__(
+        self,
+        *,
+        correlation_id: _builtins.str = ...,
+        protocol_status: Global___ProtocolStatus | None = ...,
+        results: _abc.Iterable[Global___AcknowledgeAlarmReply] | None = ...,
+        at: Global___AlarmPosition | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "protocol_status", b"protocol_status"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "correlation_id", b"correlation_id", "protocol_status", b"protocol_status", "results", b"results"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AcknowledgeAlarmsReply: _TypeAlias = AcknowledgeAlarmsReply  # noqa: Y015
+
+@_typing.final
+class AlarmTarget(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ALARM_FULL_REFERENCE_FIELD_NUMBER: _builtins.int
+    EXPECTED_GUID_FIELD_NUMBER: _builtins.int
+    alarm_full_reference: _builtins.str
+    """As in AcknowledgeAlarmRequest."""
+    expected_guid: _builtins.str
+    def __init__(
+        self,
+        *,
+        alarm_full_reference: _builtins.str = ...,
+        expected_guid: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["alarm_full_reference", b"alarm_full_reference", "expected_guid", b"expected_guid"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AlarmTarget: _TypeAlias = AlarmTarget  # noqa: Y015
+
+@_typing.final
+class ShelveAlarmsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CLIENT_CORRELATION_ID_FIELD_NUMBER: _builtins.int
+    TARGETS_FIELD_NUMBER: _builtins.int
+    DURATION_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    OPERATOR_USER_FIELD_NUMBER: _builtins.int
+    OPERATOR_NODE_FIELD_NUMBER: _builtins.int
+    OPERATOR_DOMAIN_FIELD_NUMBER: _builtins.int
+    OPERATOR_FULL_NAME_FIELD_NUMBER: _builtins.int
+    DRY_RUN_FIELD_NUMBER: _builtins.int
+    WAIT_FOR_TRANSITION_FIELD_NUMBER: _builtins.int
+    client_correlation_id: _builtins.str
+    reason: _builtins.str
+    """200 characters at most; needed to shelve."""
+    operator_user: _builtins.str
+    operator_node: _builtins.str
+    operator_domain: _builtins.str
+    operator_full_name: _builtins.str
+    dry_run: _builtins.bool
+    @_builtins.property
+    def targets(self) -> _containers.RepeatedCompositeFieldContainer[Global___AlarmTarget]:
+        """1,000 at most."""
+
+    @_builtins.property
+    def duration(self) -> _duration_pb2.Duration:
+        """0 ends the shelving."""
+
+    @_builtins.property
+    def wait_for_transition(self) -> _duration_pb2.Duration: ...
+    def __init__(
+        self,
+        *,
+        client_correlation_id: _builtins.str = ...,
+        targets: _abc.Iterable[Global___AlarmTarget] | None = ...,
+        duration: _duration_pb2.Duration | None = ...,
+        reason: _builtins.str = ...,
+        operator_user: _builtins.str = ...,
+        operator_node: _builtins.str = ...,
+        operator_domain: _builtins.str = ...,
+        operator_full_name: _builtins.str = ...,
+        dry_run: _builtins.bool = ...,
+        wait_for_transition: _duration_pb2.Duration | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["duration", b"duration", "wait_for_transition", b"wait_for_transition"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["client_correlation_id", b"client_correlation_id", "dry_run", b"dry_run", "duration", b"duration", "operator_domain", b"operator_domain", "operator_full_name", b"operator_full_name", "operator_node", b"operator_node", "operator_user", b"operator_user", "reason", b"reason", "targets", b"targets", "wait_for_transition", b"wait_for_transition"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ShelveAlarmsRequest: _TypeAlias = ShelveAlarmsRequest  # noqa: Y015
+
+@_typing.final
+class AlarmShelveResult(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OUTCOME_FIELD_NUMBER: _builtins.int
+    ALARM_FULL_REFERENCE_FIELD_NUMBER: _builtins.int
+    ALARM_GUID_FIELD_NUMBER: _builtins.int
+    SHELVED_UNTIL_FIELD_NUMBER: _builtins.int
+    HRESULT_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    DIAGNOSTIC_MESSAGE_FIELD_NUMBER: _builtins.int
+    outcome: Global___AlarmShelveOutcome.ValueType
+    alarm_full_reference: _builtins.str
+    alarm_guid: _builtins.str
+    hresult: _builtins.int
+    diagnostic_message: _builtins.str
+    @_builtins.property
+    def shelved_until(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def status(self) -> Global___MxStatusProxy: ...
+    def __init__(
+        self,
+        *,
+        outcome: Global___AlarmShelveOutcome.ValueType = ...,
+        alarm_full_reference: _builtins.str = ...,
+        alarm_guid: _builtins.str = ...,
+        shelved_until: _timestamp_pb2.Timestamp | None = ...,
+        hresult: _builtins.int | None = ...,
+        status: Global___MxStatusProxy | None = ...,
+        diagnostic_message: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_hresult", b"_hresult", "hresult", b"hresult", "shelved_until", b"shelved_until", "status", b"status"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_hresult", b"_hresult", "alarm_full_reference", b"alarm_full_reference", "alarm_guid", b"alarm_guid", "diagnostic_message", b"diagnostic_message", "hresult", b"hresult", "outcome", b"outcome", "shelved_until", b"shelved_until", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__hresult: _TypeAlias = _typing.Literal["hresult"]  # noqa: Y015
     _WhichOneofArgType__hresult: _TypeAlias = _typing.Literal["_hresult", b"_hresult"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__hresult) -> _WhichOneofReturnType__hresult | None: ...
 
-Global___AcknowledgeAlarmReply: _TypeAlias = AcknowledgeAlarmReply  # noqa: Y015
+Global___AlarmShelveResult: _TypeAlias = AlarmShelveResult  # noqa: Y015
+
+@_typing.final
+class ShelveAlarmsReply(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CORRELATION_ID_FIELD_NUMBER: _builtins.int
+    PROTOCOL_STATUS_FIELD_NUMBER: _builtins.int
+    RESULTS_FIELD_NUMBER: _builtins.int
+    AT_FIELD_NUMBER: _builtins.int
+    correlation_id: _builtins.str
+    @_builtins.property
+    def protocol_status(self) -> Global___ProtocolStatus: ...
+    @_builtins.property
+    def results(self) -> _containers.RepeatedCompositeFieldContainer[Global___AlarmShelveResult]:
+        """At the index of its target."""
+
+    @_builtins.property
+    def at(self) -> Global___AlarmPosition: ...
+    def __init__(
+        self,
+        *,
+        correlation_id: _builtins.str = ...,
+        protocol_status: Global___ProtocolStatus | None = ...,
+        results: _abc.Iterable[Global___AlarmShelveResult] | None = ...,
+        at: Global___AlarmPosition | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "protocol_status", b"protocol_status"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "correlation_id", b"correlation_id", "protocol_status", b"protocol_status", "results", b"results"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ShelveAlarmsReply: _TypeAlias = ShelveAlarmsReply  # noqa: Y015
+
+@_typing.final
+class QueryAlarmHistoryRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CLIENT_CORRELATION_ID_FIELD_NUMBER: _builtins.int
+    FROM_TIME_FIELD_NUMBER: _builtins.int
+    UNTIL_TIME_FIELD_NUMBER: _builtins.int
+    FILTER_FIELD_NUMBER: _builtins.int
+    KINDS_FIELD_NUMBER: _builtins.int
+    OPERATOR_FIELD_NUMBER: _builtins.int
+    OLDEST_FIRST_FIELD_NUMBER: _builtins.int
+    BY_RECEIVE_TIME_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    LIMIT_FIELD_NUMBER: _builtins.int
+    client_correlation_id: _builtins.str
+    operator: _builtins.str
+    """Part of the operator's name, without case."""
+    oldest_first: _builtins.bool
+    by_receive_time: _builtins.bool
+    """The two times mean when the gateway received the change, not when it happened."""
+    page_size: _builtins.int
+    """Changes of one page, 1,000 at most; 0 for 500."""
+    page_token: _builtins.str
+    """next_page_token of the page before, with the same request beside."""
+    limit: _builtins.int
+    """Changes in all; 0 for no limit."""
+    @_builtins.property
+    def from_time(self) -> _timestamp_pb2.Timestamp:
+        """Absent for the oldest change that is kept, and for now."""
+
+    @_builtins.property
+    def until_time(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def filter(self) -> Global___AlarmFilter: ...
+    @_builtins.property
+    def kinds(self) -> _containers.RepeatedScalarFieldContainer[Global___AlarmTransitionKind.ValueType]: ...
+    def __init__(
+        self,
+        *,
+        client_correlation_id: _builtins.str = ...,
+        from_time: _timestamp_pb2.Timestamp | None = ...,
+        until_time: _timestamp_pb2.Timestamp | None = ...,
+        filter: Global___AlarmFilter | None = ...,
+        kinds: _abc.Iterable[Global___AlarmTransitionKind.ValueType] | None = ...,
+        operator: _builtins.str = ...,
+        oldest_first: _builtins.bool = ...,
+        by_receive_time: _builtins.bool = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+        limit: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "from_time", b"from_time", "until_time", b"until_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["by_receive_time", b"by_receive_time", "client_correlation_id", b"client_correlation_id", "filter", b"filter", "from_time", b"from_time", "kinds", b"kinds", "limit", b"limit", "oldest_first", b"oldest_first", "operator", b"operator", "page_size", b"page_size", "page_token", b"page_token", "until_time", b"until_time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___QueryAlarmHistoryRequest: _TypeAlias = QueryAlarmHistoryRequest  # noqa: Y015
+
+@_typing.final
+class AlarmHistoryLoss(_message.Message):
+    """Changes that the history does not have."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FROM_SEQUENCE_FIELD_NUMBER: _builtins.int
+    TO_SEQUENCE_FIELD_NUMBER: _builtins.int
+    AT_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    from_sequence: _builtins.int
+    to_sequence: _builtins.int
+    reason: _builtins.str
+    @_builtins.property
+    def at(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        from_sequence: _builtins.int = ...,
+        to_sequence: _builtins.int = ...,
+        at: _timestamp_pb2.Timestamp | None = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["at", b"at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "from_sequence", b"from_sequence", "reason", b"reason", "to_sequence", b"to_sequence"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AlarmHistoryLoss: _TypeAlias = AlarmHistoryLoss  # noqa: Y015
+
+@_typing.final
+class AlarmHistoryNote(_message.Message):
+    """What else happened: a switch of the provider, an acknowledgement that was asked for, a flood."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AT_FIELD_NUMBER: _builtins.int
+    SEQUENCE_FIELD_NUMBER: _builtins.int
+    EVENT_FIELD_NUMBER: _builtins.int
+    ALARM_FULL_REFERENCE_FIELD_NUMBER: _builtins.int
+    KEY_ID_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    sequence: _builtins.int
+    event: _builtins.str
+    alarm_full_reference: _builtins.str
+    key_id: _builtins.str
+    text: _builtins.str
+    @_builtins.property
+    def at(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        at: _timestamp_pb2.Timestamp | None = ...,
+        sequence: _builtins.int = ...,
+        event: _builtins.str = ...,
+        alarm_full_reference: _builtins.str = ...,
+        key_id: _builtins.str = ...,
+        text: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["at", b"at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["alarm_full_reference", b"alarm_full_reference", "at", b"at", "event", b"event", "key_id", b"key_id", "sequence", b"sequence", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AlarmHistoryNote: _TypeAlias = AlarmHistoryNote  # noqa: Y015
+
+@_typing.final
+class AlarmHistoryPage(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHANGES_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    OLDEST_FIELD_NUMBER: _builtins.int
+    LOSSES_FIELD_NUMBER: _builtins.int
+    NOTES_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Empty on the last page."""
+    @_builtins.property
+    def changes(self) -> _containers.RepeatedCompositeFieldContainer[Global___OnAlarmTransitionEvent]: ...
+    @_builtins.property
+    def oldest(self) -> Global___AlarmPosition:
+        """Older changes are not kept."""
+
+    @_builtins.property
+    def losses(self) -> _containers.RepeatedCompositeFieldContainer[Global___AlarmHistoryLoss]: ...
+    @_builtins.property
+    def notes(self) -> _containers.RepeatedCompositeFieldContainer[Global___AlarmHistoryNote]: ...
+    def __init__(
+        self,
+        *,
+        changes: _abc.Iterable[Global___OnAlarmTransitionEvent] | None = ...,
+        next_page_token: _builtins.str = ...,
+        oldest: Global___AlarmPosition | None = ...,
+        losses: _abc.Iterable[Global___AlarmHistoryLoss] | None = ...,
+        notes: _abc.Iterable[Global___AlarmHistoryNote] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["oldest", b"oldest"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["changes", b"changes", "losses", b"losses", "next_page_token", b"next_page_token", "notes", b"notes", "oldest", b"oldest"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AlarmHistoryPage: _TypeAlias = AlarmHistoryPage  # noqa: Y015
+
+@_typing.final
+class GetAlarmStatisticsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CLIENT_CORRELATION_ID_FIELD_NUMBER: _builtins.int
+    WINDOW_FIELD_NUMBER: _builtins.int
+    UNTIL_TIME_FIELD_NUMBER: _builtins.int
+    FILTER_FIELD_NUMBER: _builtins.int
+    POSITIONS_FIELD_NUMBER: _builtins.int
+    TOP_FIELD_NUMBER: _builtins.int
+    client_correlation_id: _builtins.str
+    top: _builtins.int
+    """Alarms in the lists of the worst; 0 for ten."""
+    @_builtins.property
+    def window(self) -> _duration_pb2.Duration:
+        """Ends now unless until_time says otherwise; absent for 24 h."""
+
+    @_builtins.property
+    def until_time(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def filter(self) -> Global___AlarmFilter: ...
+    @_builtins.property
+    def positions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Operator's positions; empty for all."""
+
+    def __init__(
+        self,
+        *,
+        client_correlation_id: _builtins.str = ...,
+        window: _duration_pb2.Duration | None = ...,
+        until_time: _timestamp_pb2.Timestamp | None = ...,
+        filter: Global___AlarmFilter | None = ...,
+        positions: _abc.Iterable[_builtins.str] | None = ...,
+        top: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["filter", b"filter", "until_time", b"until_time", "window", b"window"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["client_correlation_id", b"client_correlation_id", "filter", b"filter", "positions", b"positions", "top", b"top", "until_time", b"until_time", "window", b"window"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetAlarmStatisticsRequest: _TypeAlias = GetAlarmStatisticsRequest  # noqa: Y015
+
+@_typing.final
+class AlarmCount(_message.Message):
+    """How often an alarm did something."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ALARM_FULL_REFERENCE_FIELD_NUMBER: _builtins.int
+    COUNT_FIELD_NUMBER: _builtins.int
+    SHARE_FIELD_NUMBER: _builtins.int
+    alarm_full_reference: _builtins.str
+    count: _builtins.int
+    share: _builtins.float
+    """Of all that were counted, 0 to 1."""
+    def __init__(
+        self,
+        *,
+        alarm_full_reference: _builtins.str = ...,
+        count: _builtins.int = ...,
+        share: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["alarm_full_reference", b"alarm_full_reference", "count", b"count", "share", b"share"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AlarmCount: _TypeAlias = AlarmCount  # noqa: Y015
+
+@_typing.final
+class AlarmDurations(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MEDIAN_FIELD_NUMBER: _builtins.int
+    NINETY_PERCENT_FIELD_NUMBER: _builtins.int
+    LONGEST_FIELD_NUMBER: _builtins.int
+    COUNT_FIELD_NUMBER: _builtins.int
+    count: _builtins.int
+    @_builtins.property
+    def median(self) -> _duration_pb2.Duration: ...
+    @_builtins.property
+    def ninety_percent(self) -> _duration_pb2.Duration: ...
+    @_builtins.property
+    def longest(self) -> _duration_pb2.Duration: ...
+    def __init__(
+        self,
+        *,
+        median: _duration_pb2.Duration | None = ...,
+        ninety_percent: _duration_pb2.Duration | None = ...,
+        longest: _duration_pb2.Duration | None = ...,
+        count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["longest", b"longest", "median", b"median", "ninety_percent", b"ninety_percent"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["count", b"count", "longest", b"longest", "median", b"median", "ninety_percent", b"ninety_percent"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AlarmDurations: _TypeAlias = AlarmDurations  # noqa: Y015
+
+@_typing.final
+class AlarmPriorityShare(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PRIORITY_MIN_FIELD_NUMBER: _builtins.int
+    PRIORITY_MAX_FIELD_NUMBER: _builtins.int
+    COUNT_FIELD_NUMBER: _builtins.int
+    SHARE_FIELD_NUMBER: _builtins.int
+    priority_min: _builtins.int
+    priority_max: _builtins.int
+    count: _builtins.int
+    share: _builtins.float
+    def __init__(
+        self,
+        *,
+        priority_min: _builtins.int = ...,
+        priority_max: _builtins.int = ...,
+        count: _builtins.int = ...,
+        share: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["count", b"count", "priority_max", b"priority_max", "priority_min", b"priority_min", "share", b"share"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AlarmPriorityShare: _TypeAlias = AlarmPriorityShare  # noqa: Y015
+
+@_typing.final
+class AlarmFigures(_message.Message):
+    """The figures of one operator's position."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    POSITION_FIELD_NUMBER: _builtins.int
+    ANNUNCIATED_FIELD_NUMBER: _builtins.int
+    AVERAGE_RATE_FIELD_NUMBER: _builtins.int
+    PEAK_RATE_FIELD_NUMBER: _builtins.int
+    SHARE_ABOVE_TEN_FIELD_NUMBER: _builtins.int
+    SHARE_OF_HOURS_ABOVE_THIRTY_FIELD_NUMBER: _builtins.int
+    FLOOD_TIME_FIELD_NUMBER: _builtins.int
+    FLOODS_FIELD_NUMBER: _builtins.int
+    MOST_FREQUENT_FIELD_NUMBER: _builtins.int
+    CHATTERING_FIELD_NUMBER: _builtins.int
+    FLEETING_FIELD_NUMBER: _builtins.int
+    STANDING_FIELD_NUMBER: _builtins.int
+    STALE_FIELD_NUMBER: _builtins.int
+    PRIORITIES_FIELD_NUMBER: _builtins.int
+    TIME_TO_ACKNOWLEDGE_FIELD_NUMBER: _builtins.int
+    TIME_TO_RETURN_FIELD_NUMBER: _builtins.int
+    UNACKNOWLEDGED_FIELD_NUMBER: _builtins.int
+    OLDEST_UNACKNOWLEDGED_FIELD_NUMBER: _builtins.int
+    SHELVED_FIELD_NUMBER: _builtins.int
+    SILENCED_FIELD_NUMBER: _builtins.int
+    position: _builtins.str
+    annunciated: _builtins.int
+    average_rate: _builtins.float
+    """Per 10 min."""
+    peak_rate: _builtins.int
+    share_above_ten: _builtins.float
+    share_of_hours_above_thirty: _builtins.float
+    standing: _builtins.int
+    """In alarm now, and in alarm without a break for more than 24 h."""
+    unacknowledged: _builtins.int
+    shelved: _builtins.int
+    silenced: _builtins.int
+    @_builtins.property
+    def flood_time(self) -> _duration_pb2.Duration: ...
+    @_builtins.property
+    def floods(self) -> _containers.RepeatedCompositeFieldContainer[Global___AlarmFlood]: ...
+    @_builtins.property
+    def most_frequent(self) -> _containers.RepeatedCompositeFieldContainer[Global___AlarmCount]: ...
+    @_builtins.property
+    def chattering(self) -> _containers.RepeatedCompositeFieldContainer[Global___AlarmCount]: ...
+    @_builtins.property
+    def fleeting(self) -> _containers.RepeatedCompositeFieldContainer[Global___AlarmCount]: ...
+    @_builtins.property
+    def stale(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def priorities(self) -> _containers.RepeatedCompositeFieldContainer[Global___AlarmPriorityShare]: ...
+    @_builtins.property
+    def time_to_acknowledge(self) -> Global___AlarmDurations: ...
+    @_builtins.property
+    def time_to_return(self) -> Global___AlarmDurations: ...
+    @_builtins.property
+    def oldest_unacknowledged(self) -> _duration_pb2.Duration: ...
+    def __init__(
+        self,
+        *,
+        position: _builtins.str = ...,
+        annunciated: _builtins.int = ...,
+        average_rate: _builtins.float = ...,
+        peak_rate: _builtins.int = ...,
+        share_above_ten: _builtins.float = ...,
+        share_of_hours_above_thirty: _builtins.float = ...,
+        flood_time: _duration_pb2.Duration | None = ...,
+        floods: _abc.Iterable[Global___AlarmFlood] | None = ...,
+        most_frequent: _abc.Iterable[Global___AlarmCount] | None = ...,
+        chattering: _abc.Iterable[Global___AlarmCount] | None = ...,
+        fleeting: _abc.Iterable[Global___AlarmCount] | None = ...,
+        standing: _builtins.int = ...,
+        stale: _abc.Iterable[_builtins.str] | None = ...,
+        priorities: _abc.Iterable[Global___AlarmPriorityShare] | None = ...,
+        time_to_acknowledge: Global___AlarmDurations | None = ...,
+        time_to_return: Global___AlarmDurations | None = ...,
+        unacknowledged: _builtins.int = ...,
+        oldest_unacknowledged: _duration_pb2.Duration | None = ...,
+        shelved: _builtins.int = ...,
+        silenced: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["flood_time", b"flood_time", "oldest_unacknowledged", b"oldest_unacknowledged", "time_to_acknowledge", b"time_to_acknowledge", "time_to_return", b"time_to_return"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["annunciated", b"annunciated", "average_rate", b"average_rate", "chattering", b"chattering", "fleeting", b"fleeting", "flood_time", b"flood_time", "floods", b"floods", "most_frequent", b"most_frequent", "oldest_unacknowledged", b"oldest_unacknowledged", "peak_rate", b"peak_rate", "position", b"position", "priorities", b"priorities", "share_above_ten", b"share_above_ten", "share_of_hours_above_thirty", b"share_of_hours_above_thirty", "shelved", b"shelved", "silenced", b"silenced", "stale", b"stale", "standing", b"standing", "time_to_acknowledge", b"time_to_acknowledge", "time_to_return", b"time_to_return", "unacknowledged", b"unacknowledged"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AlarmFigures: _TypeAlias = AlarmFigures  # noqa: Y015
+
+@_typing.final
+class GetAlarmStatisticsReply(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CORRELATION_ID_FIELD_NUMBER: _builtins.int
+    PROTOCOL_STATUS_FIELD_NUMBER: _builtins.int
+    FROM_TIME_FIELD_NUMBER: _builtins.int
+    UNTIL_TIME_FIELD_NUMBER: _builtins.int
+    OBSERVED_FIELD_NUMBER: _builtins.int
+    DEGRADED_FIELD_NUMBER: _builtins.int
+    LOST_FIELD_NUMBER: _builtins.int
+    FIGURES_FIELD_NUMBER: _builtins.int
+    correlation_id: _builtins.str
+    lost: _builtins.int
+    @_builtins.property
+    def protocol_status(self) -> Global___ProtocolStatus: ...
+    @_builtins.property
+    def from_time(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def until_time(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def observed(self) -> _duration_pb2.Duration:
+        """How much of that time the figures are good for: a provider was there and nothing was lost."""
+
+    @_builtins.property
+    def degraded(self) -> _duration_pb2.Duration: ...
+    @_builtins.property
+    def figures(self) -> _containers.RepeatedCompositeFieldContainer[Global___AlarmFigures]: ...
+    def __init__(
+        self,
+        *,
+        correlation_id: _builtins.str = ...,
+        protocol_status: Global___ProtocolStatus | None = ...,
+        from_time: _timestamp_pb2.Timestamp | None = ...,
+        until_time: _timestamp_pb2.Timestamp | None = ...,
+        observed: _duration_pb2.Duration | None = ...,
+        degraded: _duration_pb2.Duration | None = ...,
+        lost: _builtins.int = ...,
+        figures: _abc.Iterable[Global___AlarmFigures] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["degraded", b"degraded", "from_time", b"from_time", "observed", b"observed", "protocol_status", b"protocol_status", "until_time", b"until_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["correlation_id", b"correlation_id", "degraded", b"degraded", "figures", b"figures", "from_time", b"from_time", "lost", b"lost", "observed", b"observed", "protocol_status", b"protocol_status", "until_time", b"until_time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetAlarmStatisticsReply: _TypeAlias = GetAlarmStatisticsReply  # noqa: Y015
+
+@_typing.final
+class GetAlarmMonitorStatusRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CLIENT_CORRELATION_ID_FIELD_NUMBER: _builtins.int
+    client_correlation_id: _builtins.str
+    def __init__(
+        self,
+        *,
+        client_correlation_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["client_correlation_id", b"client_correlation_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetAlarmMonitorStatusRequest: _TypeAlias = GetAlarmMonitorStatusRequest  # noqa: Y015
+
+@_typing.final
+class AlarmStateCount(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STATE_FIELD_NUMBER: _builtins.int
+    COUNT_FIELD_NUMBER: _builtins.int
+    state: Global___AlarmState.ValueType
+    count: _builtins.int
+    def __init__(
+        self,
+        *,
+        state: Global___AlarmState.ValueType = ...,
+        count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["count", b"count", "state", b"state"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AlarmStateCount: _TypeAlias = AlarmStateCount  # noqa: Y015
+
+@_typing.final
+class GetAlarmMonitorStatusReply(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CORRELATION_ID_FIELD_NUMBER: _builtins.int
+    PROTOCOL_STATUS_FIELD_NUMBER: _builtins.int
+    ENABLED_FIELD_NUMBER: _builtins.int
+    PROVIDER_FIELD_NUMBER: _builtins.int
+    EPOCH_FIELD_NUMBER: _builtins.int
+    OLDEST_SEQUENCE_FIELD_NUMBER: _builtins.int
+    NEWEST_SEQUENCE_FIELD_NUMBER: _builtins.int
+    STATES_FIELD_NUMBER: _builtins.int
+    PRIORITIES_FIELD_NUMBER: _builtins.int
+    UNCERTAIN_FIELD_NUMBER: _builtins.int
+    WATCHED_FIELD_NUMBER: _builtins.int
+    POLL_FIELD_NUMBER: _builtins.int
+    LAST_RECONCILE_FIELD_NUMBER: _builtins.int
+    STREAMS_FIELD_NUMBER: _builtins.int
+    CAPABILITIES_FIELD_NUMBER: _builtins.int
+    SUB_AREAS_KNOWN_FIELD_NUMBER: _builtins.int
+    REOPENED_FIELD_NUMBER: _builtins.int
+    FAILED_SNAPSHOTS_FIELD_NUMBER: _builtins.int
+    TRUNCATED_SNAPSHOTS_FIELD_NUMBER: _builtins.int
+    UNKNOWN_STATES_FIELD_NUMBER: _builtins.int
+    UNCONFIRMED_ACKNOWLEDGEMENTS_FIELD_NUMBER: _builtins.int
+    HISTORY_FIELD_NUMBER: _builtins.int
+    correlation_id: _builtins.str
+    enabled: _builtins.bool
+    epoch: _builtins.str
+    oldest_sequence: _builtins.int
+    """Of the changes that a stream can be resumed after without a snapshot; 0 before the first."""
+    newest_sequence: _builtins.int
+    uncertain: _builtins.int
+    watched: _builtins.int
+    streams: _builtins.int
+    sub_areas_known: _builtins.bool
+    """Whether filters know the areas inside areas."""
+    reopened: _builtins.int
+    failed_snapshots: _builtins.int
+    truncated_snapshots: _builtins.int
+    unknown_states: _builtins.int
+    unconfirmed_acknowledgements: _builtins.int
+    @_builtins.property
+    def protocol_status(self) -> Global___ProtocolStatus: ...
+    @_builtins.property
+    def provider(self) -> Global___AlarmProviderStatus: ...
+    @_builtins.property
+    def states(self) -> _containers.RepeatedCompositeFieldContainer[Global___AlarmStateCount]:
+        """Of the alarms that the caller may see."""
+
+    @_builtins.property
+    def priorities(self) -> _containers.RepeatedCompositeFieldContainer[Global___AlarmPriorityShare]: ...
+    @_builtins.property
+    def poll(self) -> Global___AlarmPollReport: ...
+    @_builtins.property
+    def last_reconcile(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def capabilities(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Capability tokens of the alarm calls."""
+
+    @_builtins.property
+    def history(self) -> Global___AlarmHistoryBounds:
+        """Absent while there is no history."""
+
+    def __init__(
+        self,
+        *,
+        correlation_id: _builtins.str = ...,
+        protocol_status: Global___ProtocolStatus | None = ...,
+        enabled: _builtins.bool = ...,
+        provider: Global___AlarmProviderStatus | None = ...,
+        epoch: _builtins.str = ...,
+        oldest_sequence: _builtins.int = ...,
+        newest_sequence: _builtins.int = ...,
+        states: _abc.Iterable[Global___AlarmStateCount] | None = ...,
+        priorities: _abc.Iterable[Global___AlarmPriorityShare] | None = ...,
+        uncertain: _builtins.int = ...,
+        watched: _builtins.int = ...,
+        poll: Global___AlarmPollReport | None = ...,
+        last_reconcile: _timestamp_pb2.Timestamp | None = ...,
+        streams: _builtins.int = ...,
+        capabilities: _abc.Iterable[_builtins.str] | None = ...,
+        sub_areas_known: _builtins.bool = ...,
+        reopened: _builtins.int = ...,
+        failed_snapshots: _builtins.int = ...,
+        truncated_snapshots: _builtins.int = ...,
+        unknown_states: _builtins.int = ...,
+        unconfirmed_acknowledgements: _builtins.int = ...,
+        history: Global___AlarmHistoryBounds | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["history", b"history", "last_reconcile", b"last_reconcile", "poll", b"poll", "protocol_status", b"protocol_status", "provider", b"provider"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["capabilities", b"capabilities", "correlation_id", b"correlation_id", "enabled", b"enabled", "epoch", b"epoch", "failed_snapshots", b"failed_snapshots", "history", b"history", "last_reconcile", b"last_reconcile", "newest_sequence", b"newest_sequence", "oldest_sequence", b"oldest_sequence", "poll", b"poll", "priorities", b"priorities", "protocol_status", b"protocol_status", "provider", b"provider", "reopened", b"reopened", "states", b"states", "streams", b"streams", "sub_areas_known", b"sub_areas_known", "truncated_snapshots", b"truncated_snapshots", "uncertain", b"uncertain", "unconfirmed_acknowledgements", b"unconfirmed_acknowledgements", "unknown_states", b"unknown_states", "watched", b"watched"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetAlarmMonitorStatusReply: _TypeAlias = GetAlarmMonitorStatusReply  # noqa: Y015
+
+@_typing.final
+class AlarmHistoryBounds(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OLDEST_FIELD_NUMBER: _builtins.int
+    NEWEST_FIELD_NUMBER: _builtins.int
+    CHANGES_FIELD_NUMBER: _builtins.int
+    BYTES_FIELD_NUMBER: _builtins.int
+    LOST_FIELD_NUMBER: _builtins.int
+    changes: _builtins.int
+    bytes: _builtins.int
+    lost: _builtins.int
+    @_builtins.property
+    def oldest(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def newest(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        oldest: _timestamp_pb2.Timestamp | None = ...,
+        newest: _timestamp_pb2.Timestamp | None = ...,
+        changes: _builtins.int = ...,
+        bytes: _builtins.int = ...,
+        lost: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["newest", b"newest", "oldest", b"oldest"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bytes", b"bytes", "changes", b"changes", "lost", b"lost", "newest", b"newest", "oldest", b"oldest"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AlarmHistoryBounds: _TypeAlias = AlarmHistoryBounds  # noqa: Y015
 
 @_typing.final
 class MxValue(_message.Message):

@@ -84,6 +84,36 @@ class MxAccessGatewayStub(object):
                 request_serializer=mxaccess__gateway__pb2.ListSessionsRequest.SerializeToString,
                 response_deserializer=mxaccess__gateway__pb2.ListSessionsReply.FromString,
                 _registered_method=True)
+        self.StreamAlarmBatches = channel.unary_stream(
+                '/mxaccess_gateway.v1.MxAccessGateway/StreamAlarmBatches',
+                request_serializer=mxaccess__gateway__pb2.StreamAlarmsRequest.SerializeToString,
+                response_deserializer=mxaccess__gateway__pb2.AlarmFeedBatch.FromString,
+                _registered_method=True)
+        self.AcknowledgeAlarms = channel.unary_unary(
+                '/mxaccess_gateway.v1.MxAccessGateway/AcknowledgeAlarms',
+                request_serializer=mxaccess__gateway__pb2.AcknowledgeAlarmsRequest.SerializeToString,
+                response_deserializer=mxaccess__gateway__pb2.AcknowledgeAlarmsReply.FromString,
+                _registered_method=True)
+        self.ShelveAlarms = channel.unary_unary(
+                '/mxaccess_gateway.v1.MxAccessGateway/ShelveAlarms',
+                request_serializer=mxaccess__gateway__pb2.ShelveAlarmsRequest.SerializeToString,
+                response_deserializer=mxaccess__gateway__pb2.ShelveAlarmsReply.FromString,
+                _registered_method=True)
+        self.QueryAlarmHistory = channel.unary_stream(
+                '/mxaccess_gateway.v1.MxAccessGateway/QueryAlarmHistory',
+                request_serializer=mxaccess__gateway__pb2.QueryAlarmHistoryRequest.SerializeToString,
+                response_deserializer=mxaccess__gateway__pb2.AlarmHistoryPage.FromString,
+                _registered_method=True)
+        self.GetAlarmStatistics = channel.unary_unary(
+                '/mxaccess_gateway.v1.MxAccessGateway/GetAlarmStatistics',
+                request_serializer=mxaccess__gateway__pb2.GetAlarmStatisticsRequest.SerializeToString,
+                response_deserializer=mxaccess__gateway__pb2.GetAlarmStatisticsReply.FromString,
+                _registered_method=True)
+        self.GetAlarmMonitorStatus = channel.unary_unary(
+                '/mxaccess_gateway.v1.MxAccessGateway/GetAlarmMonitorStatus',
+                request_serializer=mxaccess__gateway__pb2.GetAlarmMonitorStatusRequest.SerializeToString,
+                response_deserializer=mxaccess__gateway__pb2.GetAlarmMonitorStatusReply.FromString,
+                _registered_method=True)
 
 
 class MxAccessGatewayServicer(object):
@@ -161,6 +191,49 @@ class MxAccessGatewayServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def StreamAlarmBatches(self, request, context):
+        """As StreamAlarms, everything that waits in one message. Announced by the capability `alarm-batches` in the monitor's
+        status: alarm calls have no session.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AcknowledgeAlarms(self, request, context):
+        """Acknowledges many alarms, named one by one or by a filter together with the number that it must match.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ShelveAlarms(self, request, context):
+        """Shelves alarms for a time, or ends their shelving.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def QueryAlarmHistory(self, request, context):
+        """Changes of the past, in pages. Announced by the capability `alarm-history`.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetAlarmStatistics(self, request, context):
+        """Figures of the alarm system after EEMUA 191 and ISA-18.2. Announced by the capability `alarm-statistics`.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetAlarmMonitorStatus(self, request, context):
+        """How the gateway's alarm monitor is doing, and which of these calls it offers. Answered by a disabled one too.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_MxAccessGatewayServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -213,6 +286,36 @@ def add_MxAccessGatewayServicer_to_server(servicer, server):
                     servicer.ListSessions,
                     request_deserializer=mxaccess__gateway__pb2.ListSessionsRequest.FromString,
                     response_serializer=mxaccess__gateway__pb2.ListSessionsReply.SerializeToString,
+            ),
+            'StreamAlarmBatches': grpc.unary_stream_rpc_method_handler(
+                    servicer.StreamAlarmBatches,
+                    request_deserializer=mxaccess__gateway__pb2.StreamAlarmsRequest.FromString,
+                    response_serializer=mxaccess__gateway__pb2.AlarmFeedBatch.SerializeToString,
+            ),
+            'AcknowledgeAlarms': grpc.unary_unary_rpc_method_handler(
+                    servicer.AcknowledgeAlarms,
+                    request_deserializer=mxaccess__gateway__pb2.AcknowledgeAlarmsRequest.FromString,
+                    response_serializer=mxaccess__gateway__pb2.AcknowledgeAlarmsReply.SerializeToString,
+            ),
+            'ShelveAlarms': grpc.unary_unary_rpc_method_handler(
+                    servicer.ShelveAlarms,
+                    request_deserializer=mxaccess__gateway__pb2.ShelveAlarmsRequest.FromString,
+                    response_serializer=mxaccess__gateway__pb2.ShelveAlarmsReply.SerializeToString,
+            ),
+            'QueryAlarmHistory': grpc.unary_stream_rpc_method_handler(
+                    servicer.QueryAlarmHistory,
+                    request_deserializer=mxaccess__gateway__pb2.QueryAlarmHistoryRequest.FromString,
+                    response_serializer=mxaccess__gateway__pb2.AlarmHistoryPage.SerializeToString,
+            ),
+            'GetAlarmStatistics': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetAlarmStatistics,
+                    request_deserializer=mxaccess__gateway__pb2.GetAlarmStatisticsRequest.FromString,
+                    response_serializer=mxaccess__gateway__pb2.GetAlarmStatisticsReply.SerializeToString,
+            ),
+            'GetAlarmMonitorStatus': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetAlarmMonitorStatus,
+                    request_deserializer=mxaccess__gateway__pb2.GetAlarmMonitorStatusRequest.FromString,
+                    response_serializer=mxaccess__gateway__pb2.GetAlarmMonitorStatusReply.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -485,6 +588,168 @@ class MxAccessGateway(object):
             '/mxaccess_gateway.v1.MxAccessGateway/ListSessions',
             mxaccess__gateway__pb2.ListSessionsRequest.SerializeToString,
             mxaccess__gateway__pb2.ListSessionsReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def StreamAlarmBatches(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/mxaccess_gateway.v1.MxAccessGateway/StreamAlarmBatches',
+            mxaccess__gateway__pb2.StreamAlarmsRequest.SerializeToString,
+            mxaccess__gateway__pb2.AlarmFeedBatch.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AcknowledgeAlarms(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/mxaccess_gateway.v1.MxAccessGateway/AcknowledgeAlarms',
+            mxaccess__gateway__pb2.AcknowledgeAlarmsRequest.SerializeToString,
+            mxaccess__gateway__pb2.AcknowledgeAlarmsReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ShelveAlarms(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/mxaccess_gateway.v1.MxAccessGateway/ShelveAlarms',
+            mxaccess__gateway__pb2.ShelveAlarmsRequest.SerializeToString,
+            mxaccess__gateway__pb2.ShelveAlarmsReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def QueryAlarmHistory(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/mxaccess_gateway.v1.MxAccessGateway/QueryAlarmHistory',
+            mxaccess__gateway__pb2.QueryAlarmHistoryRequest.SerializeToString,
+            mxaccess__gateway__pb2.AlarmHistoryPage.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetAlarmStatistics(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/mxaccess_gateway.v1.MxAccessGateway/GetAlarmStatistics',
+            mxaccess__gateway__pb2.GetAlarmStatisticsRequest.SerializeToString,
+            mxaccess__gateway__pb2.GetAlarmStatisticsReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetAlarmMonitorStatus(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/mxaccess_gateway.v1.MxAccessGateway/GetAlarmMonitorStatus',
+            mxaccess__gateway__pb2.GetAlarmMonitorStatusRequest.SerializeToString,
+            mxaccess__gateway__pb2.GetAlarmMonitorStatusReply.FromString,
             options,
             channel_credentials,
             insecure,

@@ -59,6 +59,20 @@ class MxAccessGatewayStub:
     """The caller's sessions that are not closed, the oldest first; every caller's for an admin. Announced by the
     capability `list-sessions`.
     """
+    StreamAlarmBatches: _grpc.UnaryStreamMultiCallable[_mxaccess_gateway_pb2.StreamAlarmsRequest, _mxaccess_gateway_pb2.AlarmFeedBatch]
+    """As StreamAlarms, everything that waits in one message. Announced by the capability `alarm-batches` in the monitor's
+    status: alarm calls have no session.
+    """
+    AcknowledgeAlarms: _grpc.UnaryUnaryMultiCallable[_mxaccess_gateway_pb2.AcknowledgeAlarmsRequest, _mxaccess_gateway_pb2.AcknowledgeAlarmsReply]
+    """Acknowledges many alarms, named one by one or by a filter together with the number that it must match."""
+    ShelveAlarms: _grpc.UnaryUnaryMultiCallable[_mxaccess_gateway_pb2.ShelveAlarmsRequest, _mxaccess_gateway_pb2.ShelveAlarmsReply]
+    """Shelves alarms for a time, or ends their shelving."""
+    QueryAlarmHistory: _grpc.UnaryStreamMultiCallable[_mxaccess_gateway_pb2.QueryAlarmHistoryRequest, _mxaccess_gateway_pb2.AlarmHistoryPage]
+    """Changes of the past, in pages. Announced by the capability `alarm-history`."""
+    GetAlarmStatistics: _grpc.UnaryUnaryMultiCallable[_mxaccess_gateway_pb2.GetAlarmStatisticsRequest, _mxaccess_gateway_pb2.GetAlarmStatisticsReply]
+    """Figures of the alarm system after EEMUA 191 and ISA-18.2. Announced by the capability `alarm-statistics`."""
+    GetAlarmMonitorStatus: _grpc.UnaryUnaryMultiCallable[_mxaccess_gateway_pb2.GetAlarmMonitorStatusRequest, _mxaccess_gateway_pb2.GetAlarmMonitorStatusReply]
+    """How the gateway's alarm monitor is doing, and which of these calls it offers. Answered by a disabled one too."""
 
 @_typing.type_check_only
 class MxAccessGatewayAsyncStub(MxAccessGatewayStub):
@@ -87,6 +101,20 @@ class MxAccessGatewayAsyncStub(MxAccessGatewayStub):
     """The caller's sessions that are not closed, the oldest first; every caller's for an admin. Announced by the
     capability `list-sessions`.
     """
+    StreamAlarmBatches: _aio.UnaryStreamMultiCallable[_mxaccess_gateway_pb2.StreamAlarmsRequest, _mxaccess_gateway_pb2.AlarmFeedBatch]  # type: ignore[assignment]
+    """As StreamAlarms, everything that waits in one message. Announced by the capability `alarm-batches` in the monitor's
+    status: alarm calls have no session.
+    """
+    AcknowledgeAlarms: _aio.UnaryUnaryMultiCallable[_mxaccess_gateway_pb2.AcknowledgeAlarmsRequest, _mxaccess_gateway_pb2.AcknowledgeAlarmsReply]  # type: ignore[assignment]
+    """Acknowledges many alarms, named one by one or by a filter together with the number that it must match."""
+    ShelveAlarms: _aio.UnaryUnaryMultiCallable[_mxaccess_gateway_pb2.ShelveAlarmsRequest, _mxaccess_gateway_pb2.ShelveAlarmsReply]  # type: ignore[assignment]
+    """Shelves alarms for a time, or ends their shelving."""
+    QueryAlarmHistory: _aio.UnaryStreamMultiCallable[_mxaccess_gateway_pb2.QueryAlarmHistoryRequest, _mxaccess_gateway_pb2.AlarmHistoryPage]  # type: ignore[assignment]
+    """Changes of the past, in pages. Announced by the capability `alarm-history`."""
+    GetAlarmStatistics: _aio.UnaryUnaryMultiCallable[_mxaccess_gateway_pb2.GetAlarmStatisticsRequest, _mxaccess_gateway_pb2.GetAlarmStatisticsReply]  # type: ignore[assignment]
+    """Figures of the alarm system after EEMUA 191 and ISA-18.2. Announced by the capability `alarm-statistics`."""
+    GetAlarmMonitorStatus: _aio.UnaryUnaryMultiCallable[_mxaccess_gateway_pb2.GetAlarmMonitorStatusRequest, _mxaccess_gateway_pb2.GetAlarmMonitorStatusReply]  # type: ignore[assignment]
+    """How the gateway's alarm monitor is doing, and which of these calls it offers. Answered by a disabled one too."""
 
 class MxAccessGatewayServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -172,5 +200,55 @@ class MxAccessGatewayServicer(metaclass=_abc_1.ABCMeta):
         """The caller's sessions that are not closed, the oldest first; every caller's for an admin. Announced by the
         capability `list-sessions`.
         """
+
+    @_abc_1.abstractmethod
+    def StreamAlarmBatches(
+        self,
+        request: _mxaccess_gateway_pb2.StreamAlarmsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_mxaccess_gateway_pb2.AlarmFeedBatch], _abc.AsyncIterator[_mxaccess_gateway_pb2.AlarmFeedBatch]]:
+        """As StreamAlarms, everything that waits in one message. Announced by the capability `alarm-batches` in the monitor's
+        status: alarm calls have no session.
+        """
+
+    @_abc_1.abstractmethod
+    def AcknowledgeAlarms(
+        self,
+        request: _mxaccess_gateway_pb2.AcknowledgeAlarmsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_mxaccess_gateway_pb2.AcknowledgeAlarmsReply, _abc.Awaitable[_mxaccess_gateway_pb2.AcknowledgeAlarmsReply]]:
+        """Acknowledges many alarms, named one by one or by a filter together with the number that it must match."""
+
+    @_abc_1.abstractmethod
+    def ShelveAlarms(
+        self,
+        request: _mxaccess_gateway_pb2.ShelveAlarmsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_mxaccess_gateway_pb2.ShelveAlarmsReply, _abc.Awaitable[_mxaccess_gateway_pb2.ShelveAlarmsReply]]:
+        """Shelves alarms for a time, or ends their shelving."""
+
+    @_abc_1.abstractmethod
+    def QueryAlarmHistory(
+        self,
+        request: _mxaccess_gateway_pb2.QueryAlarmHistoryRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_mxaccess_gateway_pb2.AlarmHistoryPage], _abc.AsyncIterator[_mxaccess_gateway_pb2.AlarmHistoryPage]]:
+        """Changes of the past, in pages. Announced by the capability `alarm-history`."""
+
+    @_abc_1.abstractmethod
+    def GetAlarmStatistics(
+        self,
+        request: _mxaccess_gateway_pb2.GetAlarmStatisticsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_mxaccess_gateway_pb2.GetAlarmStatisticsReply, _abc.Awaitable[_mxaccess_gateway_pb2.GetAlarmStatisticsReply]]:
+        """Figures of the alarm system after EEMUA 191 and ISA-18.2. Announced by the capability `alarm-statistics`."""
+
+    @_abc_1.abstractmethod
+    def GetAlarmMonitorStatus(
+        self,
+        request: _mxaccess_gateway_pb2.GetAlarmMonitorStatusRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_mxaccess_gateway_pb2.GetAlarmMonitorStatusReply, _abc.Awaitable[_mxaccess_gateway_pb2.GetAlarmMonitorStatusReply]]:
+        """How the gateway's alarm monitor is doing, and which of these calls it offers. Answered by a disabled one too."""
 
 def add_MxAccessGatewayServicer_to_server(servicer: MxAccessGatewayServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

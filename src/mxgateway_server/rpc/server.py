@@ -62,7 +62,7 @@ class RpcServer:
         protocol = settings.protocol
         keepalive_ms = int(protocol.keepalive_seconds * 1000)
         self._settings = settings
-        self._services = [name for name, _ in handlers]
+        self._services = list(dict.fromkeys(name for name, _ in handlers))
         self._health = health.aio.HealthServicer()
         self._is_welcoming = False
         self._is_told_able = True

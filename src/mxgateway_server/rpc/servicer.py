@@ -1,4 +1,4 @@
-"""The MxAccessGateway service."""
+"""The MxAccessGateway service, but for its alarm calls."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from mxgateway_server.access.refusal_log import RefusalLog
 from mxgateway_server.commands.checks import check_correlation_id, check_session_id
 from mxgateway_server.commands.gate import CommandGate
 from mxgateway_server.config.settings import Settings
-from mxgateway_server.errors import GatewayError, InvalidRequestError, NoAlarmProviderError, WorkerShutdownTimeoutError
+from mxgateway_server.errors import GatewayError, InvalidRequestError, WorkerShutdownTimeoutError
 from mxgateway_server.events.delivery import Waker, deliveries
 from mxgateway_server.events.messages import batch_message, event_messages
 from mxgateway_server.events.subscriber import SubscriberLimits
@@ -91,19 +91,6 @@ class GatewayServicer:
             ),
             "StreamEvents": stream(self.stream_events, pb.StreamEventsRequest.FromString, None),
             "StreamEventBatches": stream(self.stream_event_batches, pb.StreamEventsRequest.FromString, None),
-            "AcknowledgeAlarm": unary(
-                self.acknowledge_alarm,
-                pb.AcknowledgeAlarmRequest.FromString,
-                pb.AcknowledgeAlarmReply.SerializeToString,
-            ),
-            "StreamAlarms": stream(
-                self.stream_alarms, pb.StreamAlarmsRequest.FromString, pb.AlarmFeedMessage.SerializeToString
-            ),
-            "QueryActiveAlarms": stream(
-                self.query_active_alarms,
-                pb.QueryActiveAlarmsRequest.FromString,
-                pb.ActiveAlarmSnapshot.SerializeToString,
-            ),
         }
         return grpc.method_handlers_generic_handler(SERVICE, methods)
 
@@ -230,20 +217,3 @@ class GatewayServicer:
         finally:
             session.hub.leave(subscriber)
             session.record.detach(self._clock.monotonic())
-
-    # -------------------------------------------------------------------------------------------------------- alarms
-
-    async def acknowledge_alarm(
-        self, request: pb.AcknowledgeAlarmRequest, context: Context
-    ) -> pb.AcknowledgeAlarmReply:
-        raise _no_alarms()
-
-    async def stream_alarms(self, request: pb.StreamAlarmsRequest, context: Context) -> None:
-        raise _no_alarms()
-
-    async def query_active_alarms(self, request: pb.QueryActiveAlarmsRequest, context: Context) -> None:
-        raise _no_alarms()
-
-
-def _no_alarms() -> NoAlarmProviderError:
-    return NoAlarmProviderError("no alarm provider: this version of the gateway has no alarms")

@@ -17,8 +17,14 @@ from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_contract.commands import Scope
 from mxgateway_server.access.scopes import RPC_SCOPES
 
-UNARY = ("OpenSession", "CloseSession", "Invoke", "AcknowledgeAlarm", "TestConnection", "GetLastDeployTime")
-STREAMS = ("StreamEvents", "StreamEventBatches", "StreamAlarms", "QueryActiveAlarms", "WatchDeployEvents")
+UNARY = (
+    *("OpenSession", "CloseSession", "Invoke", "TestConnection", "GetLastDeployTime"),
+    *("AcknowledgeAlarm", "AcknowledgeAlarms", "ShelveAlarms", "GetAlarmStatistics", "GetAlarmMonitorStatus"),
+)
+STREAMS = (
+    *("StreamEvents", "StreamEventBatches", "WatchDeployEvents"),
+    *("StreamAlarms", "StreamAlarmBatches", "QueryActiveAlarms", "QueryAlarmHistory"),
+)
 
 
 @pytest.fixture

@@ -35,7 +35,10 @@ from mxgateway_server.access.scopes import PER_COMMAND, RPC_SCOPES
 from mxgateway_server.galaxy import GalaxyComponent
 
 OURS = sorted(method for method in RPC_SCOPES if not method.startswith("/grpc."))
-STREAMED = {"StreamEvents", "StreamEventBatches", "StreamAlarms", "QueryActiveAlarms", "WatchDeployEvents"}
+STREAMED = {
+    *("StreamEvents", "StreamEventBatches", "WatchDeployEvents"),
+    *("StreamAlarms", "StreamAlarmBatches", "QueryActiveAlarms", "QueryAlarmHistory"),
+}
 
 
 @pytest.fixture
@@ -59,6 +62,8 @@ def request_of(method: str) -> Any:
         return pb.MxCommandRequest(session_id="session-" + "0" * 32, command=command("PING"))
     if name == "StreamEventBatches":
         return pb.StreamEventsRequest()
+    if name == "StreamAlarmBatches":
+        return pb.StreamAlarmsRequest()
     module = gpb if service.startswith("galaxy") else pb
     return getattr(module, f"{name}Request")()
 

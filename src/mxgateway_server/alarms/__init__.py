@@ -1,0 +1,1 @@
+"""Alarms of the plant: the gateway's one list, and the calls that read and change it."""
