@@ -14,6 +14,7 @@ from contextlib import redirect_stderr
 import click
 
 from mxgateway_cli import interrupts
+from mxgateway_cli.simulated import told_once
 
 END_OF_RECORD = "__MXGW_BATCH_EOR__"
 
@@ -42,6 +43,11 @@ def batch() -> None:
     Example:
       mxgw-py batch < invocations.txt
     """
+    with told_once():
+        _run_lines()
+
+
+def _run_lines() -> None:
     from mxgateway_cli.main import main
 
     terminations = interrupts.terminations()

@@ -188,7 +188,7 @@ class _Demo:
             try:
                 from mxgateway_cli.live_table import LiveTable
 
-                table = LiveTable("live tags, Ctrl-C ends the demo", footer=[*self._joining, "", ""])
+                table = LiveTable("SIMULATED live tags, Ctrl-C ends the demo", footer=[*self._joining, "", ""])
             except ImportError:
                 note(f"install rich for the live table: {install_command('cli')}")
         with table as shown:

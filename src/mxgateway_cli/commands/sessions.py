@@ -8,6 +8,7 @@ from mxgateway import GatewayClient
 from mxgateway_cli import session_options as options
 from mxgateway_cli.connection import Connection, connected
 from mxgateway_cli.output import emit, emit_message, event_text, proto_dict
+from mxgateway_cli.simulated import tell_simulated
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 
 
@@ -37,6 +38,7 @@ def open_session(connection: Connection, client_session_name: str, backend: str,
         return session.raw
 
     reply = connection.run(body)
+    tell_simulated(reply.is_simulated)
     emit_message(reply, connection.output_json, f"session {reply.session_id} on {reply.backend_name}")
 
 

@@ -14,6 +14,7 @@ from mxgateway_cli import session_options as options
 from mxgateway_cli.connection import Connection, connected
 from mxgateway_cli.failures import CommandFailure
 from mxgateway_cli.output import emit, event_text, proto_dict
+from mxgateway_cli.simulated import tell_simulated
 from mxgateway_cli.tag_check import is_unknown
 from mxgateway_cli.value_parsing import TYPE, parse_value
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
@@ -45,7 +46,12 @@ def smoke(
 
     async def body(client: GatewayClient) -> dict[str, Any]:
         session = await client.open_session(client_session_name=client_name)
-        report: dict[str, Any] = {"language": "python", "operation": "smoke", "sessionId": session.session_id}
+        report: dict[str, Any] = {
+            "language": "python",
+            "operation": "smoke",
+            "sessionId": session.session_id,
+            "isSimulated": session.is_simulated,
+        }
         try:
             await round_trip.run(session, report, limit)
         finally:
@@ -55,6 +61,7 @@ def smoke(
         return report
 
     report = connection.run(body)
+    tell_simulated(report["isSimulated"])
     lines = map(event_text, round_trip.events)
     emit(report, connection.output_json, [*lines, f"session {report['sessionId']} {report['closeStatus']}"])
     if refused := round_trip.refused:

@@ -20,6 +20,7 @@ from mxgateway_cli import tag_lists
 from mxgateway_cli.connection import Connection, connected
 from mxgateway_cli.failures import CommandFailure, SilentFailure
 from mxgateway_cli.output import emit, failure_text, is_terminal, note, output_encoding, proto_dict
+from mxgateway_cli.simulated import tell_simulated
 from mxgateway_cli.tag_check import is_unknown, unreadable
 from mxgateway_cli.tag_files import Kind
 from mxgateway_cli.value_text import mx_text
@@ -54,6 +55,7 @@ def read(connection: Connection, names: tuple[str, ...], limit: int, timeout_ms:
                 chunk = tags[start : start + MAX_BULK_ITEMS]
                 results.extend(await session.read_bulk(handle, chunk, timeout_ms=timeout_ms))
             await session.unregister(handle)
+            tell_simulated(session.is_simulated)
         return results
 
     results = connection.run(body)

@@ -24,6 +24,7 @@ from mxgateway_cli.following import Follower, beside, event_of, marks
 from mxgateway_cli.interrupts import graceful_end
 from mxgateway_cli.near_tags import hint
 from mxgateway_cli.output import emit, is_terminal, note, proto_dict
+from mxgateway_cli.simulated import SIMULATED, tell_simulated
 from mxgateway_cli.value_text import mx_text
 from mxgateway_cli.watch_board import Row, TagBoard
 from mxgateway_contract.installing import install_command
@@ -62,6 +63,7 @@ async def _follow(
         try:
             with graceful_end():
                 await subscription.start()
+                tell_simulated(subscription.is_simulated)
                 follower.tell_refusals()
                 async with asyncio.timeout(duration), beside(follower.tell_turns()), beside(follower.tell_hints()):
                     await consume(follower)
@@ -144,7 +146,8 @@ class _Watch:
             interruption = follower.interruption
             self._board.refuse(subscription.failures)
             self._board.is_stale = bool(interruption)
-            table.footer[:] = [text for text in (interruption or follower.cost_text,) if text]
+            simulated = SIMULATED if subscription.is_simulated else ""
+            table.footer[:] = [text for text in (simulated, interruption or follower.cost_text) if text]
             table.update(self._board, time.monotonic())
 
         try:

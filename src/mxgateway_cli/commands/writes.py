@@ -16,6 +16,7 @@ from mxgateway_cli.connection import Connection, connected
 from mxgateway_cli.failures import CommandFailure
 from mxgateway_cli.output import emit_done, proto_dict
 from mxgateway_cli.signed_values import SignedValues
+from mxgateway_cli.simulated import tell_simulated
 from mxgateway_cli.tag_check import is_unknown
 from mxgateway_cli.value_parsing import TIMESTAMP, TYPE, moment_value, parse_like, parse_value
 from mxgateway_cli.value_text import mx_text
@@ -135,6 +136,7 @@ def _write_tag(connection: Connection, wanted: _TagWrite, session_id: str | None
         if session_id is not None:
             return await wanted.run(client.attach_session(session_id), limit)
         async with await client.open_session(client_session_name="mxgw-py write") as session:
+            tell_simulated(session.is_simulated)
             return await wanted.run(session, limit)
 
     try:

@@ -244,7 +244,7 @@ def test_smoke_reports_and_closes(gateway: FakeGateway, cli: Cli, monkeypatch: p
     outcome = cli("smoke", "--item", "O.A", "--value", "5", "--api-key-env", "MXGATEWAY_API_KEY", "--json")
     assert outcome.code == 0, outcome.err
     keys = "language operation sessionId serverHandle itemHandle events writeCompletion closeStatus keySource"
-    assert set(keys.split()) == set(outcome.json)
+    assert {*keys.split(), "isSimulated"} == set(outcome.json)
     assert outcome.json["closeStatus"] == "SESSION_STATE_CLOSED"
     assert outcome.json["keySource"] == "environment variable MXGATEWAY_API_KEY"
     assert API_KEY not in outcome.out + outcome.err
