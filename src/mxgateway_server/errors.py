@@ -6,6 +6,7 @@ this tree in `galaxy.errors`.
 GatewayError
     ConfigurationError
     InvalidRequestError
+    UnknownMethodError
     AuthenticationError
     PermissionDeniedError
         OwnerMismatchError
@@ -51,6 +52,7 @@ GrpcStatus: TypeAlias = Literal[
     "RESOURCE_EXHAUSTED",
     "UNAUTHENTICATED",
     "UNAVAILABLE",
+    "UNIMPLEMENTED",
 ]
 """Names of the gRPC status codes that the gateway uses."""
 
@@ -86,6 +88,13 @@ class InvalidRequestError(GatewayError):
     grpc_status = "INVALID_ARGUMENT"
     protocol_code = pb.PROTOCOL_STATUS_CODE_INVALID_REQUEST
     reason = "INVALID_REQUEST"
+
+
+class UnknownMethodError(GatewayError):
+    """This gateway does not have the method."""
+
+    grpc_status = "UNIMPLEMENTED"
+    reason = "UNKNOWN_METHOD"
 
 
 class KeyRefusal(StrEnum):

@@ -11,6 +11,7 @@ from mxgateway_contract.commands import COMMANDS, Command, Group, Scope, Touch
 
 __all__ = [
     "ADMIN_ONLY",
+    "ANY_SCOPE",
     "CHANGING_KINDS",
     "COMMAND_SCOPES",
     "PER_COMMAND",
@@ -30,6 +31,8 @@ ScopeSet = frozenset[Scope]
 
 PUBLIC: ScopeSet = frozenset()
 ADMIN_ONLY: ScopeSet = frozenset({Scope.ADMIN})
+ANY_SCOPE: ScopeSet = frozenset(Scope)
+"""For what every key may ask."""
 PER_COMMAND: ScopeSet = frozenset(command.scope for command in COMMANDS.values())
 """For RPCs that carry commands: a key with none of these cannot pass any kind; each command is checked by itself."""
 

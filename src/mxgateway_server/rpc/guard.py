@@ -21,7 +21,7 @@ from mxgateway_server.access.authenticator import ANYONE, Authenticator, Caller
 from mxgateway_server.access.callers import CallInfo, set_current_call
 from mxgateway_server.access.records import AuditRecord
 from mxgateway_server.access.refusal_log import RefusalLog
-from mxgateway_server.access.scopes import PUBLIC, ScopeSet, allows, scopes_of_rpc
+from mxgateway_server.access.scopes import ANY_SCOPE, PUBLIC, ScopeSet, allows, scopes_of_rpc
 from mxgateway_server.commands.checks import MAX_CORRELATION_CHARACTERS
 from mxgateway_server.errors import (
     AuthenticationError,
@@ -31,6 +31,7 @@ from mxgateway_server.errors import (
     KeyStoreUnavailableError,
     OwnerMismatchError,
     PermissionDeniedError,
+    UnknownMethodError,
 )
 from mxgateway_server.logs import get_logger
 from mxgateway_server.rpc.errors import CORRELATION_KEY, Context, abort
@@ -39,6 +40,7 @@ from mxgateway_server.rpc.live_streams import LiveStreams
 logger = get_logger(__name__)
 
 
+_MAX_METHOD = 200
 _PROCESS = secrets.token_hex(12)
 _numbers = itertools.count(1)
 
@@ -59,7 +61,17 @@ class Guard:
 
     def over(self, handlers: Iterable[grpc.GenericRpcHandler]) -> grpc.GenericRpcHandler:
         """All these handlers behind this guard; the server must be given nothing else."""
-        return _Guarded(self._wrap, tuple(handlers))
+        return _Guarded(self._wrap, self._unknown, tuple(handlers))
+
+    def _unknown(self, method: str) -> grpc.RpcMethodHandler[Any, Any]:
+        """Answers for a method that nobody has: strangers learn as little of it as of the others."""
+        shown = method[:_MAX_METHOD]
+
+        async def refuse(_: Any, context: Context) -> None:
+            call = await self._enter(context, shown, ANY_SCOPE)
+            await self._refuse(context, UnknownMethodError("this gateway does not have the method"), call)
+
+        return grpc.stream_stream_rpc_method_handler(refuse)
 
     def _wrap(self, handler: grpc.RpcMethodHandler[Any, Any], method: str) -> grpc.RpcMethodHandler[Any, Any]:
         needed = scopes_of_rpc(method)
@@ -196,6 +208,9 @@ class Guard:
     async def _unexpected(self, context: Context, error: Exception, call: CallInfo) -> NoReturn:
         if isinstance(error, grpc.aio.AbortError):
             raise error
+        if isinstance(error, NotImplementedError):
+            # A method of somebody else's service that its library does not serve either.
+            await self._refuse(context, UnknownMethodError("this gateway does not have the method"), call)
         logger.error(
             "call_failed",
             exc_info=error,
@@ -211,21 +226,23 @@ class _Guarded(grpc.GenericRpcHandler):
     def __init__(
         self,
         wrap: Callable[[grpc.RpcMethodHandler[Any, Any], str], grpc.RpcMethodHandler[Any, Any]],
+        unknown: Callable[[str], grpc.RpcMethodHandler[Any, Any]],
         handlers: tuple[grpc.GenericRpcHandler, ...],
     ) -> None:
         self._wrap = wrap
+        self._unknown = unknown
         self._handlers = handlers
         # Methods that exist are few; unknown ones have no handler and are not kept.
         self._wrapped: dict[str, grpc.RpcMethodHandler[Any, Any]] = {}
 
-    def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[Any, Any] | None:
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[Any, Any]:
         method = handler_call_details.method
         wrapped = self._wrapped.get(method)
         if wrapped is None:
             found = (handler.service(handler_call_details) for handler in self._handlers)
             handler = next((each for each in found if each is not None), None)
             if handler is None:
-                return None
+                return self._unknown(method)
             wrapped = self._wrapped[method] = self._wrap(handler, method)
         return wrapped
 

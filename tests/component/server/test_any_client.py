@@ -63,6 +63,10 @@ async def test_bytes_that_are_no_request_are_an_invalid_argument_and_for_strange
 async def test_a_method_that_does_not_exist_is_unimplemented(gateway: LiveGateway) -> None:
     call = gateway.channel.unary_unary("/mxaccess_gateway.v1.MxAccessGateway/Nothing")
     assert (await code_of(call(b"", metadata=gateway.auth)))[0] == grpc.StatusCode.UNIMPLEMENTED
+    # Nobody maps the gateway without a key.
+    assert (await code_of(call(b"")))[0] == grpc.StatusCode.UNAUTHENTICATED
+    health = gateway.channel.unary_unary("/grpc.health.v1.Health/List")
+    assert (await code_of(health(b"", metadata=gateway.auth)))[0] == grpc.StatusCode.UNIMPLEMENTED
 
 
 async def test_the_health_service_knows_the_gateway_and_its_services_without_a_key(gateway: LiveGateway) -> None:

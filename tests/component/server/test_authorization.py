@@ -25,108 +25,16 @@ from tests.support.gateway import (
 )
 from tests.support.waiting import eventually
 
-from mxgateway.generated import galaxy_repository_pb2 as gpb
-from mxgateway.generated import galaxy_repository_pb2_grpc as gpb_grpc
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
-from mxgateway_contract.commands import COMMANDS, Scope
 from mxgateway_server.access.authenticator import ANYONE
 from mxgateway_server.access.constraints import Constraints
-from mxgateway_server.access.scopes import PER_COMMAND, RPC_SCOPES
 from mxgateway_server.galaxy import GalaxyComponent
-
-OURS = sorted(method for method in RPC_SCOPES if not method.startswith("/grpc."))
-STREAMED = {
-    *("StreamEvents", "StreamEventBatches", "WatchDeployEvents"),
-    *("StreamAlarms", "StreamAlarmBatches", "QueryActiveAlarms", "QueryAlarmHistory"),
-}
 
 
 @pytest.fixture
 async def gateway(tmp_path: Path) -> AsyncIterator[LiveGateway]:
     async with live_gateway(fake_settings(tmp_path)) as live:
         yield live
-
-
-def call_of(gateway: LiveGateway, method: str) -> Any:
-    service, _, name = method[1:].partition("/")
-    if service.startswith("galaxy"):
-        return getattr(gpb_grpc.GalaxyRepositoryStub(gateway.channel), name)  # type: ignore[no-untyped-call]
-    return getattr(gateway.stub, name)
-
-
-def request_of(method: str) -> Any:
-    service, _, name = method[1:].partition("/")
-    if name == "InvokeStream":
-        return iter([pb.MxCommandBatch(session_id="session-" + "0" * 32)])
-    if name == "Invoke":
-        return pb.MxCommandRequest(session_id="session-" + "0" * 32, command=command("PING"))
-    if name == "StreamEventBatches":
-        return pb.StreamEventsRequest()
-    if name == "StreamAlarmBatches":
-        return pb.StreamAlarmsRequest()
-    module = gpb if service.startswith("galaxy") else pb
-    return getattr(module, f"{name}Request")()
-
-
-async def outcome(gateway: LiveGateway, method: str, metadata: Any) -> grpc.StatusCode:
-    """The status that a method ends with, or OK."""
-    # A watch of a Galaxy that says nothing stays open, which is answer enough.
-    limit = {"timeout": 0.3} if method.endswith("WatchDeployEvents") else {}
-    call = call_of(gateway, method)(request_of(method), metadata=metadata, **limit)
-    try:
-        if method.rpartition("/")[2] in STREAMED | {"InvokeStream"}:
-            await call.read()
-            call.cancel()
-        else:
-            await call
-    except grpc.aio.AioRpcError as error:
-        return error.code()
-    return grpc.StatusCode.OK
-
-
-async def test_every_method_refuses_a_missing_and_a_wrong_key(gateway: LiveGateway) -> None:
-    for method in OURS:
-        for metadata in ((), bearer("mxgw_tester_" + "x" * 43), (("authorization", "Basic x"),)):
-            assert await outcome(gateway, method, metadata) == grpc.StatusCode.UNAUTHENTICATED, method
-
-
-@pytest.fixture
-async def narrow_keys(gateway: LiveGateway) -> dict[str, str]:
-    """One key for each scope."""
-    return {
-        str(scope): await create_key(gateway.settings, str(scope).replace(":", "-"), [str(scope)]) for scope in Scope
-    }
-
-
-async def test_every_method_refuses_keys_without_its_scope_and_takes_those_with_it(
-    gateway: LiveGateway, narrow_keys: dict[str, str]
-) -> None:
-    for method in OURS:
-        needed = RPC_SCOPES[method]
-        for scope, key in narrow_keys.items():
-            code = await outcome(gateway, method, bearer(key))
-            if scope not in needed:
-                assert code == grpc.StatusCode.PERMISSION_DENIED, (method, scope)
-            elif needed != PER_COMMAND:
-                refused = (grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.UNAUTHENTICATED)
-                assert code not in refused, (method, scope)
-
-
-async def test_every_kind_asks_for_its_scope_before_anything_else_is_told(
-    gateway: LiveGateway, narrow_keys: dict[str, str]
-) -> None:
-    for facts in COMMANDS.values():
-        made = command(facts.name)
-        arm = getattr(made, facts.payload)
-        for field in ("value", "timestamp_value"):
-            if field in arm.DESCRIPTOR.fields_by_name:
-                getattr(arm, field).int32_value = 1
-        request = pb.MxCommandRequest(session_id="session-" + "0" * 32, command=made)
-        for scope, key in narrow_keys.items():
-            with pytest.raises(grpc.aio.AioRpcError) as caught:
-                await gateway.stub.Invoke(request, metadata=bearer(key))
-            expected = grpc.StatusCode.NOT_FOUND if scope == facts.scope else grpc.StatusCode.PERMISSION_DENIED
-            assert caught.value.code() == expected, (facts.name, scope)
 
 
 def reason(error: grpc.aio.AioRpcError) -> str:
