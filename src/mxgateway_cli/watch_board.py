@@ -31,6 +31,7 @@ class Row:
     changed_at: float | None = None
     changes: int = 0
     failure: str = ""
+    first_at: float = 0.0
     recent: deque[float] = field(default_factory=lambda: deque(maxlen=1000))
 
     def take(self, event: pb.MxEvent | pb.BulkReadResult, now: float, is_late: bool = False) -> bool:
@@ -46,8 +47,12 @@ class Row:
         self.quality = event.quality
         self.failure = status_text(failed[0]) if failed else ""
         self.source_timestamp_ns = nanoseconds(event.source_timestamp)
+        if self.changed_at is None:
+            # The present value, which no change brought.
+            self.first_at = now
+        else:
+            self.recent.append(now)
         self.changed_at = now
-        self.recent.append(now)
         return True
 
     @property
@@ -56,7 +61,13 @@ class Row:
         return mx_text(self.raw)
 
     @property
+    def quality_word(self) -> str:
+        """The quality's name; the reason of a failure stands in `failure`."""
+        return "waiting" if self.quality is None else quality_name(self.quality)
+
+    @property
     def quality_text(self) -> str:
+        """The quality's name, or why there is no value."""
         if self.quality is None:
             return "waiting"
         return self.failure or quality_name(self.quality)
@@ -70,10 +81,10 @@ class Row:
         return None if self.changed_at is None else max(0.0, now - self.changed_at)
 
     def rate(self, now: float) -> float:
-        """Changes a second over the last RATE_WINDOW seconds."""
+        """Changes a second over the last RATE_WINDOW seconds, or since the first value."""
         while self.recent and self.recent[0] < now - RATE_WINDOW:
             self.recent.popleft()
-        return len(self.recent) / RATE_WINDOW
+        return len(self.recent) / min(RATE_WINDOW, max(1.0, now - self.first_at))
 
 
 class TagBoard:

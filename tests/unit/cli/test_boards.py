@@ -31,7 +31,7 @@ def test_rows_follow_changes() -> None:
     row = board.rows["A.B"]
     assert (row.text, row.quality_text, row.changes) == ("2", "Good", 2)
     assert row.age(103.0) == 2.0
-    assert row.rate(103.0) == 2 / RATE_WINDOW
+    assert row.rate(103.0) == 1 / 3, "one change in the three seconds since the first value"
     assert row.rate(101.0 + RATE_WINDOW + 1) == 0
     assert (board.events, board.good, board.waiting) == (3, 1, 0)
 
@@ -109,7 +109,54 @@ def test_table_draws_what_fits() -> None:
     assert "40 tags, 1 good, 1 events" in drawn
 
 
-@pytest.mark.parametrize(("width", "shown", "hidden"), [(80, "0.1/s", "…"), (60, "0.5 s", "rate"), (40, "Good", "age")])
+def drawn_rows(board: TagBoard, width: int, height: int = 30) -> list[str]:
+    table = LiveTable("title")
+    table._console = Console(file=io.StringIO(), width=width, height=height)
+    table._console.print(table._render(board, 10.5))
+    return table._console.file.getvalue().splitlines()  # type: ignore[attr-defined,no-any-return]
+
+
+def failing(tag: str) -> pb.MxEvent:
+    event = data_change(1, quality=0)
+    event.statuses[0].CopyFrom(
+        pb.MxStatusProxy(success=0, category=pb.MX_STATUS_CATEGORY_CONFIGURATION_ERROR, detail=6)
+    )
+    return event
+
+
+@pytest.mark.parametrize("width", [80, 140, 160])
+def test_columns_are_as_wide_as_what_stands_in_them(width: int) -> None:
+    """Short values leave their room to long names; a name that does not fit keeps its end; reasons stand below."""
+    long = "TestMachine_001.TestHistoryValue.Alarm.Description"
+    board = TagBoard([long, f"{'Very' * 60}.Long_1", "A.Missing"])
+    take(board, long, data_change(7), 10.0)
+    take(board, "A.Missing", failing("A.Missing"), 10.0)
+    lines = drawn_rows(board, width)
+    assert all(len(line) <= width for line in lines)
+    row = next(line for line in lines if "Good" in line)
+    assert row.rstrip(" │┃|").count("TestHistoryValue.Alarm.Description") == 1
+    assert (long in row) == (width > 80 or len(long) < 40)
+    assert any(".Long_1" in line for line in lines)
+    assert "A.Missing: CONFIGURATION_ERROR detail 6 (the reference is invalid" in " ".join(lines)
+
+
+def test_what_is_not_good_is_seen_where_not_all_fits() -> None:
+    board = TagBoard(f"Tag_{n:02}.PV" for n in range(60))
+    for n in range(60):
+        take(board, f"Tag_{n:02}.PV", data_change(1, quality=0 if n == 57 else 192), 10.0)
+    assert any("Tag_57.PV" in line for line in drawn_rows(board, 80, 24))
+
+
+@pytest.mark.parametrize("seconds", [1, 3, 9, 30])
+def test_a_rate_is_right_from_the_first_seconds_on(seconds: int) -> None:
+    """The first value is no change, and what has not passed yet does not count as quiet."""
+    board = TagBoard(["A.B"])
+    for second in range(seconds + 1):
+        take(board, "A.B", data_change(second), float(second))
+    assert board.rows["A.B"].rate(float(seconds)) == pytest.approx(1.0, abs=0.11)
+
+
+@pytest.mark.parametrize(("width", "shown", "hidden"), [(80, "0.0/s", "…"), (60, "0.5 s", "rate"), (40, "Good", "age")])
 def test_a_narrow_table_leaves_columns_out(width: int, shown: str, hidden: str) -> None:
     """Value, quality and the tag stay whole where there is room for them alone."""
     board = TagBoard(["Tank_1.PV"])

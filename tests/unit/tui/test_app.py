@@ -53,7 +53,7 @@ async def test_a_value_shows_with_quality_time_age_and_rate(open_app: Any, clock
         clock.advance(3.0)
         await screen.settle()
         line = next(line for line in screen.text().splitlines() if "1234" in line and "Good" in line)
-        assert line.replace("│", "").split()[-4:] == ["22:13:20.000", "3.0", "s", "0.1/s"]
+        assert line.replace("│", "").split()[-4:] == ["22:13:20.000", "3.0", "s", "0.0/s"]
 
 
 async def test_quality_has_its_colour(open_app: Any) -> None:

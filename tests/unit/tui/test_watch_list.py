@@ -73,8 +73,8 @@ def test_rates_add_up() -> None:
     tags = WatchList()
     tags.add("A.B")
     tags.add("C.D")
-    for second in range(10):
+    for second in range(11):
         tags.apply("A.B", change(to_mx_value(second)), float(second))
         tags.apply("C.D", change(to_mx_value(second)), float(second))
-    assert tags.rate(9.5) == 2.0
+    assert tags.rate(10.0) == 2.0
     assert tags.rate(100.0) == 0.0
