@@ -172,13 +172,13 @@ def connected(*, long_running: bool = False) -> Callable[[Callable[..., Any]], C
             output_json: bool = False,
             **given: Any,
         ) -> Any:
-            where = resolve(**{name: given.pop(name) for name in _ENDPOINT_NAMES})
+            resolved = resolve(**{name: given.pop(name) for name in _ENDPOINT_NAMES})
             limit = timeout or DEFAULT_TIMEOUT
             connection = Connection(
-                options=replace(where.options, call_timeout=limit, shutdown_timeout=shutdown_timeout),
+                options=replace(resolved.options, call_timeout=limit, shutdown_timeout=shutdown_timeout),
                 timeout=None if long_running else limit,
                 output_json=output_json,
-                key_source=where.key_source,
+                key_source=resolved.key_source,
                 asked_timeout=timeout,
             )
             return command(connection, **given)
@@ -215,7 +215,7 @@ def _call_options(command: Callable[..., Any], long_running: bool) -> Callable[.
 
 
 @dataclass(frozen=True)
-class Where:
+class ResolvedOptions:
     """Options from flags and profile, and where the key came from."""
 
     options: ClientOptions
@@ -231,7 +231,7 @@ def resolve(
     ca_file: str | None = None,
     server_name_override: str | None = None,
     profile: str | None = None,
-) -> Where:
+) -> ResolvedOptions:
     """The options of a client from flags, then the profile, then the defaults.
 
     The default profile counts only when no endpoint is given: its key never goes to another gateway than its own.
@@ -241,7 +241,7 @@ def resolve(
     """
     _refuse_contradictions(api_key, api_key_env, plaintext, tls, bool(ca_file or server_name_override))
     saved = profiles.load(profile) if profile is not None or (endpoint is None and not plaintext) else None
-    key, source = _key(api_key, api_key_env, saved)
+    key, source = _key(api_key, api_key_env, saved, profile or profiles.DEFAULT_PROFILE)
     if saved is not None:
         plaintext = plaintext or (saved.plaintext and not tls)
         endpoint = endpoint or saved.endpoint
@@ -260,7 +260,7 @@ def resolve(
         )
     except ValueError as error:
         raise click.UsageError(redact(str(error), key)) from error
-    return Where(options, source)
+    return ResolvedOptions(options, source)
 
 
 def _refuse_contradictions(
@@ -274,10 +274,14 @@ def _refuse_contradictions(
         raise click.UsageError("give either --api-key or --api-key-env")
 
 
-def _key(api_key: str | None, api_key_env: str | None, saved: profiles.Profile | None) -> tuple[str | None, str]:
+def _key(
+    api_key: str | None, api_key_env: str | None, saved: profiles.Profile | None, profile: str
+) -> tuple[str | None, str]:
     if api_key is not None:
         return api_key, "--api-key"
+    whose = "--api-key-env"
     if api_key_env is None and saved is not None:
+        whose = f"named by profile {profile!r}"
         if saved.api_key_file is not None:
             return profiles.read_key_file(Path(saved.api_key_file)), f"file {saved.api_key_file}"
         api_key_env = saved.api_key_env
@@ -285,5 +289,10 @@ def _key(api_key: str | None, api_key_env: str | None, saved: profiles.Profile |
         return None, ""
     key = os.environ.get(api_key_env)
     if not key:
-        raise click.UsageError(f"the environment variable {api_key_env} (--api-key-env) is not set")
+        remedy = "set it to the API key"
+        if saved is not None and whose != "--api-key-env":
+            remedy += (
+                f", or let mxgw-py login --endpoint {saved.endpoint} --profile {profile} ask for the key and keep it"
+            )
+        raise click.UsageError(f"the environment variable {api_key_env} ({whose}) is not set; {remedy}")
     return key, f"environment variable {api_key_env}"

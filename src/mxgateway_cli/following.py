@@ -153,7 +153,7 @@ class Follower:
 
 
 @asynccontextmanager
-async def beside(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+async def background_task(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
     """Runs the work beside the block, and ends it with the block; the first failure of either comes out as it is."""
     try:
         async with asyncio.TaskGroup() as group:

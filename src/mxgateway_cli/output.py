@@ -135,6 +135,17 @@ def is_terminal() -> bool:
     return sys.stdout.isatty()
 
 
+def ask(what: str, remedy: str, default: str) -> str:
+    """Asks on the terminal; Enter alone gives the default.
+
+    Raises:
+        click.UsageError: there is no terminal to ask on; the text names the remedy.
+    """
+    if not sys.stdin.isatty():
+        raise click.UsageError(f"there is no terminal to ask on; give {remedy}")
+    return str(click.prompt(what, default=default, show_default=bool(default), err=True))
+
+
 def ask_secret(what: str, remedy: str) -> str:
     """Asks for a secret on the terminal, without showing it.
 

@@ -89,7 +89,7 @@ def save(name: str, profile: Profile, path: Path | None = None) -> Path:
     return path
 
 
-def save_beside(name: str, profile: Profile) -> str:
+def save_temporary(name: str, profile: Profile) -> str:
     """Saves a profile of a short life under this name, or the next free one, and returns the name; see `forget`.
 
     One whose certificate is not there any more was left by a program that was killed, and is replaced.

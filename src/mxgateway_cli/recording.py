@@ -56,8 +56,8 @@ def open_recording(path: Path) -> Iterator[Recording]:
         raise click.UsageError(f"--output {path} has to end in .csv or .parquet")
 
 
-class Sieve:
-    """Lets the changes of a subscription into a recording: each once, in the order in which they happened."""
+class RecordedChanges:
+    """The changes of a subscription on their way into a recording: each once, in the order in which they happened."""
 
     def __init__(self, recording: Recording) -> None:
         self._recording = recording

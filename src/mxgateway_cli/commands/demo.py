@@ -207,7 +207,7 @@ class _Demo:
         write_private(key_file, gateway.api_key + "\n")
         profile = profiles.Profile(endpoint=gateway.endpoint, ca_file=str(gateway.ca_file), api_key_file=str(key_file))
         try:
-            name = profiles.save_beside("demo", profile)
+            name = profiles.save_temporary("demo", profile)
         except (click.UsageError, OSError):
             # The user's own file cannot be used: one beside the gateway's state does as well, with a longer name.
             path = profiles.save(profiles.DEFAULT_PROFILE, profile, gateway.state_dir / "client-profile.json")

@@ -20,7 +20,7 @@ from mxgateway_cli import tag_lists
 from mxgateway_cli.commands.tags import limit_option, tag_arguments
 from mxgateway_cli.connection import Connection, connected
 from mxgateway_cli.failures import SilentFailure
-from mxgateway_cli.following import Follower, beside, event_of, marks
+from mxgateway_cli.following import Follower, background_task, event_of, marks
 from mxgateway_cli.interrupts import graceful_end
 from mxgateway_cli.near_tags import hint
 from mxgateway_cli.output import emit, is_terminal, note, proto_dict
@@ -30,7 +30,7 @@ from mxgateway_cli.watch_board import Row, TagBoard
 from mxgateway_contract.installing import install_command
 
 if TYPE_CHECKING:
-    from mxgateway_cli.recording import Recording, Sieve
+    from mxgateway_cli.recording import RecordedChanges, Recording
 
 _REDRAW = 0.25
 
@@ -65,7 +65,11 @@ async def _follow(
                 await subscription.start()
                 tell_simulated(subscription.is_simulated)
                 follower.tell_refusals()
-                async with asyncio.timeout(duration), beside(follower.tell_turns()), beside(follower.tell_hints()):
+                async with (
+                    asyncio.timeout(duration),
+                    background_task(follower.tell_turns()),
+                    background_task(follower.tell_hints()),
+                ):
                     await consume(follower)
         finally:
             await subscription.aclose()
@@ -127,8 +131,9 @@ class _Watch:
                 await self._lines(subscription, follower)
             else:
                 with follower.telling(table.tell):
-                    async with beside(self._draw(table, subscription, follower)):
+                    async with background_task(self._draw(table, subscription, follower)):
                         async for change in subscription:
+                            follower.take(change)
                             self._board.take(change, time.monotonic())
 
     def _table(self) -> Any:
@@ -212,23 +217,23 @@ def record(
     Example:
       mxgw-py record "Fermenter_*.Level" --output levels.csv --duration 3600
     """
-    from mxgateway_cli.recording import Sieve, open_recording
+    from mxgateway_cli.recording import RecordedChanges, open_recording
 
     tags = tag_lists.resolve_tags(connection, names, limit)
 
     async def body(client: GatewayClient) -> dict[str, Any]:
         with open_recording(Path(output)) as recording:
-            sieve = Sieve(recording)
+            changes = RecordedChanges(recording)
             subscription = client.subscribe(tags, client_session_name="mxgw-py record", reconnect=not no_reconnect)
             try:
-                take = functools.partial(_record, subscription, recording, sieve, max_events)
+                take = functools.partial(_record, subscription, recording, changes, max_events)
                 follower = await _follow(client, subscription, duration, take)
             finally:
-                if sieve.recorded != max_events:
-                    sieve.finish()
+                if changes.recorded != max_events:
+                    changes.finish()
             costs = follower.costs
             failed = follower.are_all_unknown
-            return {"events": sieve.recorded, **costs, "text": follower.cost_text, "failed": failed}
+            return {"events": changes.recorded, **costs, "text": follower.cost_text, "failed": failed}
 
     report = connection.run(body)
     failed = report.pop("failed")
@@ -241,14 +246,18 @@ def record(
 
 
 async def _record(
-    subscription: Subscription, recording: Recording, sieve: Sieve, max_events: int | None, follower: Follower
+    subscription: Subscription,
+    recording: Recording,
+    changes: RecordedChanges,
+    max_events: int | None,
+    follower: Follower,
 ) -> None:
-    """Puts changes through the sieve until there are enough."""
+    """Records changes until there are enough."""
     async for change in subscription:
         follower.take(change)
-        sieve.add(change)
+        changes.add(change)
         if not subscription.waiting:
             # A long recording of quiet tags is on the disk all the time.
             recording.flush()
-        if sieve.recorded == max_events:
+        if changes.recorded == max_events:
             return

@@ -129,6 +129,43 @@ def test_profile_files_are_for_the_owner_alone(gateway: FakeGateway, cli: Cli, m
     assert json.loads(profiles.profiles_file().read_text())["plant"]["api_key_file"].endswith("plant.key")
 
 
+def test_login_without_options_asks_for_all_by_name(
+    gateway: FakeGateway, cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Gateway, certificate, name of the profile and key, in this order; without a terminal it says what to give."""
+    asked: list[str] = []
+    answers = iter([cli.endpoint, "plant", API_KEY])
+
+    def answer(text: str, **_: object) -> str:
+        asked.append(text)
+        return next(answers)
+
+    outcome = cli.bare("login", "--plaintext")
+    assert (outcome.code, "--endpoint" in outcome.err) == (2, True)
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr(click, "prompt", answer)
+    outcome = cli.bare("login", "--plaintext")
+    assert outcome.code == 0, outcome.err
+    assert asked == ["Gateway (HOST:PORT)", "Name of the profile", "API key"]
+    assert profiles.load("plant") is not None
+
+
+def test_a_variable_that_a_profile_names_is_told_with_the_profile(
+    offline: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Next morning, in a new terminal: who gave no --api-key-env is not told of one, but of the profile that did."""
+    monkeypatch.delenv("SOME_KEY", raising=False)
+    profiles.save("default", profiles.Profile("gateway:5001", api_key_env="SOME_KEY"))
+    profiles.save("plant", profiles.Profile("gateway:5001", api_key_env="SOME_KEY"))
+    for given, name in (((), "default"), (("--profile", "plant"), "plant")):
+        outcome = offline.bare("ping", "--session-id", "x", *given)
+        assert outcome.code == 2
+        assert f"SOME_KEY (named by profile '{name}') is not set" in outcome.err
+        assert f"mxgw-py login --endpoint gateway:5001 --profile {name}" in outcome.err
+    outcome = offline.bare("ping", "--session-id", "x", "--api-key-env", "SOME_KEY")
+    assert "SOME_KEY (--api-key-env) is not set; set it to the API key" in outcome.err
+
+
 @unix
 def test_profile_that_others_can_read_is_refused(offline: Cli) -> None:
     """A profile file with rights for others is a usage error that says what to do."""
@@ -198,7 +235,7 @@ def test_a_profile_of_a_short_life_takes_a_free_name_and_goes_without_a_trace(of
     mine = profiles.Profile("gateway:1", ca_file=str(ca_file))
     short = profiles.Profile("localhost:2", ca_file=str(ca_file), api_key_file="k")
     profiles.save("demo", mine)
-    assert profiles.save_beside("demo", short) == "demo-2"
+    assert profiles.save_temporary("demo", short) == "demo-2"
     profiles.forget("demo", short)
     assert profiles.load("demo") == mine, "it stands under another name"
     profiles.forget("demo-2", short)
@@ -206,4 +243,4 @@ def test_a_profile_of_a_short_life_takes_a_free_name_and_goes_without_a_trace(of
     profiles.forget("demo", mine)
     assert not profiles.profiles_file().exists()
     profiles.save("demo", profiles.Profile("localhost:3", ca_file=str(tmp_path / "gone.pem")))
-    assert profiles.save_beside("demo", short) == "demo"
+    assert profiles.save_temporary("demo", short) == "demo"

@@ -11,8 +11,8 @@ from tests.support.fake_gateway import data_change
 from mxgateway import DataChange
 from mxgateway.data_change import change_of
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
-from mxgateway_cli.following import Follower, beside, event_of, marks
-from mxgateway_cli.recording import PlayTimes, Reading, Sieve
+from mxgateway_cli.following import Follower, background_task, event_of, marks
+from mxgateway_cli.recording import PlayTimes, Reading, RecordedChanges
 
 BASE_NS = 1_700_000_000_000_000_000
 
@@ -45,32 +45,32 @@ def test_what_was_read_again_waits_for_what_the_stream_still_brings() -> None:
     """The stream brings older events after the reading: they stand before it in the file, and the reading only where
     nothing of its tag came any more."""
     kept = Kept()
-    sieve = Sieve(kept)
+    changes = RecordedChanges(kept)
     for change in (live(1), live(2, "C.D"), read_again(9), read_again(8, "C.D"), live(8, replayed=True), live(9)):
-        sieve.add(change)
+        changes.add(change)
     assert kept.rows == [("A.B", 1), ("C.D", 2), ("A.B", 8), ("A.B", 9)]
-    sieve.finish()
-    sieve.finish()
+    changes.finish()
+    changes.finish()
     assert kept.rows[4:] == [("C.D", 8)]
-    assert sieve.recorded == 5
+    assert changes.recorded == 5
     for change in (read_again(20), live(21)):
-        sieve.add(change)
-    sieve.finish()
+        changes.add(change)
+    changes.finish()
     assert kept.rows[5:] == [("A.B", 21)]
 
 
 def test_a_recovered_value_that_stands_there_already_is_left_out() -> None:
     """A new session tells every value: a constant's is no change; the same value at another time is one."""
     kept = Kept()
-    sieve = Sieve(kept)
-    sieve.add(live(1))
-    sieve.add(live(1, recovered=True))
-    sieve.add(read_again(1))
-    sieve.finish()
+    changes = RecordedChanges(kept)
+    changes.add(live(1))
+    changes.add(live(1, recovered=True))
+    changes.add(read_again(1))
+    changes.finish()
     assert kept.rows == [("A.B", 1)]
     later = data_change(1)
     later.source_timestamp.FromNanoseconds(BASE_NS + 5)
-    sieve.add(replace(live(1), raw=later, recovered=True))
+    changes.add(replace(live(1), raw=later, recovered=True))
     assert kept.rows == [("A.B", 1), ("A.B", 1)]
 
 
@@ -110,14 +110,14 @@ async def test_the_first_failure_of_either_side_comes_out_as_it_is() -> None:
     async def fail() -> None:
         raise BrokenPipeError
 
-    async with beside(wait()):
+    async with background_task(wait()):
         await asyncio.sleep(0)
     assert ended.is_set()
     with pytest.raises(OSError, match="full"):
-        async with beside(wait()):
+        async with background_task(wait()):
             raise OSError("full")
     with pytest.raises(BrokenPipeError):
-        async with beside(fail()):
+        async with background_task(fail()):
             await asyncio.Event().wait()
 
 
@@ -129,7 +129,7 @@ class Told:
 
 
 def test_lines_go_elsewhere_while_a_table_is_shown() -> None:
-    """What is written beside a live table tears it."""
+    """What is written background_task a live table tears it."""
     beside_table, above_table = list[str](), list[str]()
     subscription = Told()
     follower = Follower(subscription, beside_table.append)  # type: ignore[arg-type]
