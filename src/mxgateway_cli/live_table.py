@@ -80,8 +80,7 @@ class LiveTable:
             table.add_column(name, no_wrap=True, justify="right", width=8)
         for row in cells:
             # The end of a reference tells it from its neighbours.
-            name = Text(fit(row[0].plain, tag, keep_end=True).rstrip())
-            table.add_row(name, *row[1:columns])
+            table.add_row(Text(fit(row[0].plain, tag, keep_end=True).rstrip()), *row[1:columns])
         return table
 
     def _cells(self, row: Row, now: float, is_stale: bool) -> tuple[Text, ...]:
