@@ -14,7 +14,6 @@ from mxgateway_server import __version__, wiring
 from mxgateway_server.access.audit import AuditLog
 from mxgateway_server.access.authenticator import Authenticator
 from mxgateway_server.access.callers import current_call
-from mxgateway_server.access.keys import PepperFile
 from mxgateway_server.access.refusal_log import RefusalLog
 from mxgateway_server.access.store import KeyStore
 from mxgateway_server.access.throttle import Throttle
@@ -47,6 +46,8 @@ from mxgateway_server.workers.recordings import check_recordings
 from mxgateway_worker.backends import SIMULATED
 
 logger = get_logger(__name__)
+
+MAX_TOLD_KEYS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,14 +148,14 @@ class Gateway:
         plan = wiring.worker_plan(settings, place)
         await asyncio.to_thread(check_recordings, plan)
         certificate = self._certificate = await self._keep_certificate()
-        pepper_file = wiring.in_state(settings, settings.authentication.pepper_file, "pepper")
         store = await KeyStore.open(
             wiring.key_store(settings),
-            PepperFile(pepper_file),
+            wiring.pepper_source(settings),
             clock,
             migrate=settings.authentication.run_migrations_on_startup,
         )
         stack.push_async_callback(store.close)
+        await self._tell_of_newer_scopes(store)
         containment = create_containment()
         stack.callback(containment.close)
 
@@ -221,6 +222,18 @@ class Gateway:
             background=(audit, galaxy, LoopLagLog(settings.logging.loop_lag_interval_seconds), upkeep, *keepers),
         )
 
+    async def _tell_of_newer_scopes(self, store: KeyStore) -> None:
+        lacking = [key.key_id for key in await store.list_keys() if key.revoked_ns is None and key.newer_scopes]
+        if lacking:
+            logger.warning(
+                "keys_lack_a_newer_scope",
+                scope="invoke:supervisory",
+                keys=lacking[:MAX_TOLD_KEYS],
+                count=len(lacking),
+                meaning="AdviseSupervisory was part of invoke:read, and is refused to these keys now",
+                remedy="mxgateway apikey change --scopes, with it or without, ends this note",
+            )
+
     def _tell_of_simulation(self, galaxy: str) -> None:
         backend = self._settings.worker.backend
         if backend in SIMULATED:
@@ -242,7 +255,11 @@ class Gateway:
             return None
         throttle = Throttle(settings.failures_before_throttle, settings.throttle_seconds)
         return Authenticator(
-            store=store, pepper=store.pepper, clock=self._clock, throttle=throttle, cache_seconds=settings.cache_seconds
+            store=store,
+            peppers=store.peppers,
+            clock=self._clock,
+            throttle=throttle,
+            cache_seconds=settings.cache_seconds,
         )
 
     def _launcher(self, containment: Containment) -> Launcher:

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from mxgateway_protocol.clock import SystemClock
 from mxgateway_server import __version__, wiring
+from mxgateway_server.access.peppers import PepperFile
 from mxgateway_server.access.probe import probe_store
 from mxgateway_server.certificates.provided import ProvidedCertificate
 from mxgateway_server.config.settings import Settings
@@ -124,9 +125,9 @@ def _ports(settings: Settings) -> Iterator[Finding]:
 
 def _key_store(settings: Settings) -> Iterator[Finding]:
     authentication = settings.authentication
-    require_private(
-        "authentication.pepper_file", wiring.in_state(settings, authentication.pepper_file, "pepper").absolute()
-    )
+    peppers = wiring.pepper_source(settings)
+    if not isinstance(peppers, PepperFile) or peppers.path.exists():
+        peppers.load()
     if "://" not in wiring.key_store(settings):
         require_private("authentication.database", Path(wiring.key_store(settings)).expanduser().absolute())
     if authentication.database and "://" not in authentication.database:

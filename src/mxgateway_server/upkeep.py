@@ -196,8 +196,15 @@ class Duties:
             self._sessions.end_of_keys(self._authenticator.is_key_valid)
 
     async def save_key_use(self) -> None:
-        """Notes in the store when keys were last used."""
+        """Notes in the store when keys were last used, and their hashes by the newest pepper."""
         assert self._authenticator is not None
+        rehashed = self._authenticator.take_rehashed()
+        if rehashed:
+            try:
+                await self._store.rehash(rehashed)
+            except BaseException:
+                self._authenticator.put_back_rehashed(rehashed)
+                raise
         used = self._authenticator.take_used()
         if used:
             try:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import os
 from pathlib import Path
 
+from mxgateway_server.access.peppers import PepperFile, PepperVariable
 from mxgateway_server.certificates.automatic import AutomaticCertificate
 from mxgateway_server.certificates.presented import CertificateSource, HostNames
 from mxgateway_server.certificates.provided import ProvidedCertificate
@@ -31,6 +33,14 @@ def in_state(settings: Settings, given: str, name: str) -> Path:
 def key_store(settings: Settings) -> str:
     """SQLite file or URL of the key store."""
     return settings.authentication.database or str(settings.state_path / "keys.db")
+
+
+def pepper_source(settings: Settings) -> PepperFile | PepperVariable:
+    """Where the peppers that keys are hashed with come from."""
+    authentication = settings.authentication
+    if authentication.pepper_variable:
+        return PepperVariable(authentication.pepper_variable, os.environ)
+    return PepperFile(in_state(settings, authentication.pepper_file, "pepper"))
 
 
 def certificate_source(settings: Settings) -> CertificateSource | None:
@@ -104,6 +114,7 @@ def worker_plan(settings: Settings, place: GalaxyPlace) -> WorkerPlan:
         com_python=worker.com_python,
         com_packages=worker.com_packages,
         environment=worker.environment,
+        withheld=frozenset(filter(None, (settings.authentication.pepper_variable,))),
         options=options.pop(worker.backend),
         other_options=options,
         arguments=(*(part for name, value in arguments.items() for part in (name, str(value))), *flags),

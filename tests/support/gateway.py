@@ -18,7 +18,7 @@ from mxgateway.generated import mxaccess_gateway_pb2_grpc as pb_grpc
 from mxgateway_contract.commands import COMMANDS, Scope
 from mxgateway_protocol.clock import Clock, SystemClock
 from mxgateway_server.access.constraints import FREE, Constraints
-from mxgateway_server.access.keys import load_pepper
+from mxgateway_server.access.peppers import load_pepper
 from mxgateway_server.access.store import KeyStore
 from mxgateway_server.app import Gateway, Running
 from mxgateway_server.config.settings import Settings

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mxgateway_server.access.keys import Pepper
+from mxgateway_server.access.peppers import Pepper
 
 PEPPER = Pepper(b"p" * 32)
 READ = ["invoke:read"]

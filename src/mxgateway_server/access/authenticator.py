@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from mxgateway_protocol.clock import Clock
 from mxgateway_server.access.constraints import FREE, Constraints
 from mxgateway_server.access.key_ring import KeyRing, Keys
-from mxgateway_server.access.keys import Pepper, PresentedKey, parse_authorization
-from mxgateway_server.access.records import KeyRecord
+from mxgateway_server.access.keys import PresentedKey, parse_authorization
+from mxgateway_server.access.peppers import PepperRing
+from mxgateway_server.access.records import KeyRecord, Rehashed
 from mxgateway_server.access.scopes import Scope
 from mxgateway_server.access.throttle import Throttle
 from mxgateway_server.errors import AuthenticationError, KeyRefusal
@@ -26,6 +27,8 @@ class Caller:
     Attributes:
         secret_hash: of the secret that was shown: a key that is rotated, or made anew under the same id, is not this
             caller any more.
+        pepper_id: of the pepper in it: with another one the same secret has another hash.
+        secret_id: of the secret, whatever it is hashed with.
         created_ns: when the key was made, nanoseconds since 1970 UTC: one that is made anew under the same id is
             another key, and inherits nothing.
     """
@@ -35,6 +38,8 @@ class Caller:
     constraints: Constraints = FREE
     display_name: str = ""
     secret_hash: bytes = field(default=b"", repr=False)
+    pepper_id: str = ""
+    secret_id: str = ""
     created_ns: int = 0
 
     @property
@@ -64,14 +69,15 @@ class Authenticator:
     """
 
     def __init__(
-        self, store: Keys, pepper: Pepper, clock: Clock, throttle: Throttle, cache_seconds: float = 2.0
+        self, store: Keys, peppers: PepperRing, clock: Clock, throttle: Throttle, cache_seconds: float = 2.0
     ) -> None:
         self._ring = KeyRing(store, clock, cache_seconds)
-        self._pepper = pepper
+        self._peppers = peppers
         self._clock = clock
         self._throttle = throttle
         self._remembered: OrderedDict[str, _Remembered] = OrderedDict()
         self._used: dict[str, int] = {}
+        self._rehashed: dict[str, Rehashed] = {}
 
     async def authenticate(self, header: str, address: str) -> Caller:
         """The caller who shows this header from this address.
@@ -123,9 +129,18 @@ class Authenticator:
 
     def _fitting(self, presented: PresentedKey) -> KeyRecord | None:
         record = self._ring.get(presented.key_id)
-        # The same work for an unknown key as for a known one, so that time does not tell which ids exist.
-        is_right = self._pepper.verify(presented.secret, _NO_HASH if record is None else record.secret_hash)
-        return record if is_right else None
+        newest = self._peppers.newest
+        if record is None:
+            # The same work for an unknown key as for a known one, so that time does not tell which ids exist.
+            newest.verify(presented.secret, _NO_HASH)
+            return None
+        pepper = self._peppers.fitting(presented.secret, record.secret_hash, record.pepper_id)
+        if pepper is None:
+            return None
+        if record.pepper_id != newest.pepper_id:
+            after = newest.hash(presented.secret)
+            self._rehashed[record.key_id] = Rehashed(record.secret_hash, after, newest.pepper_id)
+        return record
 
     def _stop_blocked(self, address: str, key_id: str) -> None:
         now = self._clock.monotonic()
@@ -152,7 +167,7 @@ class Authenticator:
         record = self._ring.get(caller.key_id)
         return (
             record is not None
-            and hmac.compare_digest(record.secret_hash, caller.secret_hash)
+            and _has_secret(record, caller)
             and (frozenset(record.scopes), record.constraints) == (caller.scopes, caller.constraints)
             and record.refusal(self._clock.unix_ns()) is None
         )
@@ -167,6 +182,15 @@ class Authenticator:
         self._remembered.pop(key_id, None)
         self._ring.forget()
 
+    def take_rehashed(self) -> dict[str, Rehashed]:
+        """Keys shown since the last call that an older pepper is in; for the store."""
+        rehashed, self._rehashed = self._rehashed, {}
+        return rehashed
+
+    def put_back_rehashed(self, rehashed: dict[str, Rehashed]) -> None:
+        """Takes back what could not be stored; later ones win."""
+        self._rehashed = {**rehashed, **self._rehashed}
+
     def put_back_used(self, used: dict[str, int]) -> None:
         """Takes back what could not be stored; later uses win."""
         self._used = {**used, **self._used}
@@ -177,6 +201,13 @@ class Authenticator:
         return used
 
 
+def _has_secret(record: KeyRecord, caller: Caller) -> bool:
+    if record.secret_id != caller.secret_id:
+        return False
+    # Under another pepper the same secret is another hash.
+    return record.pepper_id != caller.pepper_id or hmac.compare_digest(record.secret_hash, caller.secret_hash)
+
+
 def _caller(record: KeyRecord) -> Caller:
     return Caller(
         key_id=record.key_id,
@@ -184,5 +215,7 @@ def _caller(record: KeyRecord) -> Caller:
         constraints=record.constraints,
         display_name=record.display_name,
         secret_hash=record.secret_hash,
+        pepper_id=record.pepper_id,
+        secret_id=record.secret_id,
         created_ns=record.created_ns,
     )

@@ -1,28 +1,18 @@
-"""The form of API keys, and how they are hashed.
+"""The form of API keys.
 
-A key is `mxgw_<key id>_<secret>`. The secret is 32 random bytes; the store holds only HMAC-SHA256 of it under the
-pepper, a secret of the gateway that lives in a file of its own, so that a stolen database is worth nothing.
+A key is `mxgw_<key id>_<secret>`. The secret is 32 random bytes; the store holds only HMAC-SHA256 of it under a pepper
+(see `peppers`), a secret of the gateway that lives elsewhere, so that a stolen database is worth nothing.
 """
 
 from __future__ import annotations
 
 import base64
-import contextlib
-import hashlib
-import hmac
 import re
 import secrets
 from dataclasses import dataclass, field
-from pathlib import Path
-
-from mxgateway_contract.private_files import write_private
-from mxgateway_contract.windows_rights import make_private_folder
-from mxgateway_server.errors import ConfigurationError
-from mxgateway_server.state import require_private, why_not
 
 PREFIX = "mxgw_"
 SECRET_BYTES = 32
-PEPPER_BYTES = 32
 _KEY_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,63}\Z")
 _SECRET = re.compile(r"[A-Za-z0-9_-]{20,128}\Z")
 _MAX_HEADER = 400
@@ -69,102 +59,3 @@ def new_secret() -> str:
 def format_key(key_id: str, secret: str) -> str:
     """The raw key as the caller gets it, once."""
     return f"{PREFIX}{key_id}_{secret}"
-
-
-class Pepper:
-    """The secret that keys are hashed with."""
-
-    def __init__(self, value: bytes) -> None:
-        self._value = value
-
-    def __repr__(self) -> str:
-        return "Pepper(...)"
-
-    def load(self) -> Pepper:
-        """Itself: a pepper that is known already stands where its file may."""
-        return self
-
-    @property
-    def verifier(self) -> str:
-        """Tells this pepper from others, and gives nothing of it away; the key store keeps it."""
-        return self.derive("pepper verifier").hex()
-
-    def derive(self, purpose: str) -> bytes:
-        """A key for another purpose, from which nobody gets back to the pepper."""
-        return hmac.digest(self._value, f"mxaccess-gateway {purpose}".encode(), hashlib.sha256)
-
-    def make(self) -> Pepper:
-        """Itself, as `load`."""
-        return self
-
-    def hash(self, secret: str) -> bytes:
-        return hmac.digest(self._value, secret.encode(), hashlib.sha256)
-
-    def verify(self, secret: str, stored: bytes) -> bool:
-        """Whether the secret is the stored one; takes the same time either way."""
-        return hmac.compare_digest(self.hash(secret), stored)
-
-
-class PepperFile:
-    """The file that the pepper lives in; with the keys that were made with it, it is all that lets callers in."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def load(self) -> Pepper | None:
-        """The pepper; None when there is no file.
-
-        Raises:
-            ConfigurationError: the file cannot be read, or is not a pepper.
-        """
-        require_private("authentication.pepper_file", self.path)
-        try:
-            data = self.path.read_bytes().strip()
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            raise ConfigurationError(
-                f"authentication.pepper_file {self.path}: {why_not(error, self.path)}; make it readable for the "
-                "gateway's user"
-            ) from None
-        try:
-            value = base64.urlsafe_b64decode(data)
-        except ValueError:
-            value = b""
-        if len(value) < PEPPER_BYTES:
-            raise ConfigurationError(
-                f"authentication.pepper_file {self.path}: not a pepper ({PEPPER_BYTES} bytes in URL-safe base64); "
-                "restore it from a backup, or remove it and make new keys"
-            )
-        return Pepper(value)
-
-    def make(self) -> Pepper:
-        """A new pepper, or that of another process which was first.
-
-        Raises:
-            ConfigurationError: the file cannot be made.
-        """
-        data = base64.urlsafe_b64encode(secrets.token_bytes(PEPPER_BYTES)) + b"\n"
-        try:
-            make_private_folder(self.path.parent)
-            with contextlib.suppress(FileExistsError):
-                write_private(self.path, data, exclusive=True)
-        except OSError as error:
-            raise ConfigurationError(
-                f"authentication.pepper_file {self.path}: {why_not(error, self.path)}; choose a state_dir that the "
-                "gateway may write"
-            ) from None
-        pepper = self.load()
-        if pepper is None:
-            raise ConfigurationError(f"authentication.pepper_file {self.path}: it vanished while it was made")
-        return pepper
-
-
-def load_pepper(path: Path) -> Pepper:
-    """The pepper from its file, made on first use (0600).
-
-    Raises:
-        ConfigurationError: the file cannot be read, made or is not a pepper.
-    """
-    file = PepperFile(path)
-    return file.load() or file.make()

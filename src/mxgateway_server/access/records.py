@@ -6,13 +6,19 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mxgateway_server.access.constraints import Constraints
-from mxgateway_server.access.scopes import Scope
+from mxgateway_server.access.scopes import CATALOGUE_VERSION, Scope, newer_scopes
 from mxgateway_server.errors import KeyRefusal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyRecord:
-    """One key as it is stored; times in nanoseconds since 1970 UTC, None for never."""
+    """One key as it is stored; times in nanoseconds since 1970 UTC, None for never.
+
+    Attributes:
+        pepper_id: of the pepper in `secret_hash`; '' where nobody noted it.
+        secret_id: another text for each secret that the key has had.
+        scope_catalogue: `scopes.CATALOGUE_VERSION` of when its scopes were chosen.
+    """
 
     key_id: str
     display_name: str
@@ -24,6 +30,14 @@ class KeyRecord:
     last_used_ns: int | None
     revoked_ns: int | None
     secret_hash: bytes = field(repr=False)
+    pepper_id: str = ""
+    secret_id: str = ""
+    scope_catalogue: int = CATALOGUE_VERSION
+
+    @property
+    def newer_scopes(self) -> tuple[Scope, ...]:
+        """Scopes that were taken out of one of its own after these were chosen, and that it does not have."""
+        return newer_scopes(self.scopes, self.scope_catalogue)
 
     def refusal(self, now_ns: int) -> KeyRefusal | None:
         """Why the key is not valid now, for the audit; None when it is."""
@@ -34,6 +48,21 @@ class KeyRecord:
         if self.expires_ns is not None and now_ns >= self.expires_ns:
             return KeyRefusal.EXPIRED
         return None
+
+
+@dataclass(frozen=True, slots=True)
+class Rehashed:
+    """A key that was shown and is hashed with an older pepper than the newest.
+
+    Attributes:
+        before: its hash as it is stored.
+        after: its hash by the newest pepper.
+        pepper_id: of the newest pepper.
+    """
+
+    before: bytes = field(repr=False)
+    after: bytes = field(repr=False)
+    pepper_id: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

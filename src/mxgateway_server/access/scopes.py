@@ -12,6 +12,7 @@ from mxgateway_contract.commands import COMMANDS, Command, Group, Scope, Touch
 __all__ = [
     "ADMIN_ONLY",
     "ANY_SCOPE",
+    "CATALOGUE_VERSION",
     "CHANGING_KINDS",
     "COMMAND_SCOPES",
     "PER_COMMAND",
@@ -20,6 +21,7 @@ __all__ = [
     "Scope",
     "ScopeSet",
     "allows",
+    "newer_scopes",
     "parse_scopes",
     "scopes_of_command",
     "scopes_of_rpc",
@@ -95,6 +97,24 @@ def scopes_of_rpc(method: str) -> ScopeSet:
 def scopes_of_command(kind: int) -> ScopeSet:
     """The scopes of which a caller of this command kind needs one."""
     return COMMAND_SCOPES.get(kind, ADMIN_ONLY)
+
+
+CATALOGUE_VERSION = 1
+"""Grows with each scope that takes something out of another: keys of before did not choose it."""
+_TAKEN_OUT = {1: (Scope.INVOKE_SUPERVISORY, Scope.INVOKE_READ)}
+
+
+def newer_scopes(held: Iterable[Scope], catalogue: int) -> tuple[Scope, ...]:
+    """The scopes that a key lacks because there were none when its scopes were chosen, and that it could miss now.
+
+    Args:
+        held: its scopes.
+        catalogue: `CATALOGUE_VERSION` of when they were chosen.
+    """
+    held = frozenset(held)
+    return tuple(
+        scope for version, (scope, of) in _TAKEN_OUT.items() if version > catalogue and of in held and scope not in held
+    )
 
 
 def allows(held: Iterable[Scope], needed: ScopeSet) -> bool:

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import secrets
 from collections.abc import AsyncIterator, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from mxgateway_protocol.clock import Clock
-from mxgateway_server.access import tables
+from mxgateway_server.access import pepper_store, tables
 from mxgateway_server.access.audit_store import AuditStore
 from mxgateway_server.access.chain import ChainKey
 from mxgateway_server.access.constraints import FREE, Constraints
 from mxgateway_server.access.database import Database
-from mxgateway_server.access.keys import Pepper, check_key_id, format_key, new_secret
-from mxgateway_server.access.records import AuditQuery, AuditRecord, KeyRecord
-from mxgateway_server.access.scopes import Scope, parse_scopes
+from mxgateway_server.access.keys import check_key_id, format_key, new_secret
+from mxgateway_server.access.pepper_store import PepperUse
+from mxgateway_server.access.peppers import PepperRing, PepperSource
+from mxgateway_server.access.records import AuditQuery, AuditRecord, KeyRecord, Rehashed
+from mxgateway_server.access.scopes import CATALOGUE_VERSION, Scope, parse_scopes
 from mxgateway_server.errors import (
     ConfigurationError,
     KeyExistsError,
@@ -26,16 +30,9 @@ from mxgateway_server.errors import (
     KeyStateError,
     SchemaVersionError,
 )
+from mxgateway_server.logs import get_logger
 
-
-class PepperSource(Protocol):
-    """Where the pepper comes from."""
-
-    def load(self) -> Pepper | None:
-        """The pepper; None when there is none yet."""
-
-    def make(self) -> Pepper:
-        """A new one, kept where `load` finds it."""
+logger = get_logger(__name__)
 
 
 class KeyStore:
@@ -43,17 +40,20 @@ class KeyStore:
 
     Attributes:
         audit: the audit's records.
-        pepper: what keys are hashed with.
+        peppers: what keys are hashed with.
     """
 
-    def __init__(self, database: Database, pepper: Pepper, clock: Clock) -> None:
+    def __init__(self, database: Database, peppers: PepperRing, chain_key: bytes, clock: Clock) -> None:
         self._database = database
         self._clock = clock
-        self.pepper = pepper
-        self.audit = AuditStore(database, ChainKey(pepper.derive("audit chain")), clock)
+        self._chain_key = chain_key
+        self.peppers = peppers
+        self.audit = AuditStore(database, ChainKey(chain_key), clock)
 
     @classmethod
-    async def open(cls, database: str, pepper: PepperSource, clock: Clock, *, migrate: bool = True) -> KeyStore:
+    async def open(
+        cls, database: str, pepper: PepperSource, clock: Clock, *, migrate: bool = True, needs_all_peppers: bool = True
+    ) -> KeyStore:
         """Connects and brings the schema to this version.
 
         Args:
@@ -61,15 +61,16 @@ class KeyStore:
             pepper: what keys are hashed with; made when there is none and nothing was ever hashed.
             clock: for the times of records.
             migrate: False to refuse an older schema instead.
+            needs_all_peppers: False to go on when the pepper of some keys is missing, to mend that.
 
         Raises:
             SchemaVersionError: the schema is newer, or older and may not be migrated.
-            ConfigurationError: the database cannot be opened, or the pepper is not the one of its keys.
+            ConfigurationError: the database cannot be opened, or a pepper of its keys is missing.
         """
         connected = Database.connect(database)
         try:
             await _prepare(connected, migrate)
-            return cls(connected, await _settle_pepper(connected, pepper), clock)
+            return cls(connected, *await pepper_store.settle(connected, pepper, needs_all=needs_all_peppers), clock)
         except BaseException as error:
             await connected.close()
             if isinstance(error, (sa.exc.SQLAlchemyError, OSError)):
@@ -127,8 +128,9 @@ class KeyStore:
                     sa.insert(tables.api_keys).values(
                         key_id=key_id,
                         display_name=display_name,
-                        secret_hash=self.pepper.hash(secret),
+                        **self._hashed(secret),
                         scopes=[str(scope) for scope in held],
+                        scope_catalogue=CATALOGUE_VERSION,
                         constraints=constraints.to_json(),
                         created_ns=now,
                         not_before_ns=not_before_ns,
@@ -155,7 +157,17 @@ class KeyStore:
         """All keys by id."""
         async with self._database.read() as connection:
             rows = await connection.execute(sa.select(tables.api_keys).order_by(tables.api_keys.c.key_id))
-            return [_key(row) for row in rows]
+            newest = await tables.read_fact(connection, tables.PEPPER)
+        if newest is not None and newest != self.peppers.newest.verifier:
+            await self._look_for_peppers()
+        return [_key(row) for row in rows]
+
+    async def _look_for_peppers(self) -> None:
+        # Another process has added one, and makes keys with it.
+        try:
+            await asyncio.to_thread(self.peppers.reload)
+        except ConfigurationError as error:
+            logger.warning("peppers_not_reloaded", problem=str(error))
 
     async def revoke(self, key_id: str) -> bool:
         """Ends a key's validity for good; False when it was revoked before.
@@ -189,7 +201,7 @@ class KeyStore:
             changed = await connection.execute(
                 sa.update(keys)
                 .where(keys.c.key_id == key_id, keys.c.revoked_ns.is_(None))
-                .values(secret_hash=self.pepper.hash(secret), last_used_ns=None)
+                .values(**self._hashed(secret), last_used_ns=None)
             )
             if changed.rowcount == 0:
                 await self._require(connection, key_id)
@@ -221,13 +233,14 @@ class KeyStore:
             held = [str(scope) for scope in parse_scopes(scopes)]
             if not held:
                 raise ValueError(f"a key needs at least one scope; there are: {', '.join(Scope)}")
-            values["scopes"] = held
+            values |= {"scopes": held, "scope_catalogue": CATALOGUE_VERSION}
         if constraints is not None:
             values["constraints"] = constraints.to_json()
         if display_name is not None:
             values["display_name"] = display_name
         if expires_ns is not None:
             values["expires_ns"] = expires_ns
+        told = {name: value for name, value in values.items() if name != "scope_catalogue"}
         keys = tables.api_keys
         async with self._change() as connection:
             before = (await connection.execute(sa.select(keys).where(keys.c.key_id == key_id))).one_or_none()
@@ -240,7 +253,7 @@ class KeyStore:
             await connection.execute(sa.update(keys).where(keys.c.key_id == key_id).values(**values))
             after = (await connection.execute(sa.select(keys).where(keys.c.key_id == key_id))).one()
             await self.audit.append(
-                connection, [AuditRecord(event="key-changed", key_id=key_id, outcome="ok", details=values)]
+                connection, [AuditRecord(event="key-changed", key_id=key_id, outcome="ok", details=told)]
             )
         return _key(after)
 
@@ -304,13 +317,54 @@ class KeyStore:
         """One transaction that changes keys: it counts, and the pepper is known to be theirs."""
         async with self._database.write() as connection:
             yield connection
-            version = await tables.read_fact(connection, tables.KEYS_VERSION, lock=True)
-            await tables.write_fact(connection, tables.KEYS_VERSION, str(int(version or 0) + 1))
+            await tables.count_change(connection)
             await self._note_pepper(connection)
 
     async def _note_pepper(self, connection: AsyncConnection) -> None:
         if await tables.read_fact(connection, tables.PEPPER) is None:
-            await tables.write_fact(connection, tables.PEPPER, self.pepper.verifier)
+            await tables.write_fact(connection, tables.PEPPER, self.peppers.newest.verifier)
+
+    def _hashed(self, secret: str) -> dict[str, Any]:
+        newest = self.peppers.newest
+        return {
+            "secret_hash": newest.hash(secret),
+            "pepper": newest.pepper_id,
+            "secret_id": secrets.token_hex(8),
+        }
+
+    # ------------------------------------------------------------------------------------------------------- peppers
+
+    async def pepper_uses(self) -> list[PepperUse]:
+        """Which keys were made with which pepper."""
+        async with self._database.read() as connection:
+            return await pepper_store.read_uses(connection, self.peppers)
+
+    async def take_new_pepper(self) -> None:
+        """Makes the newest pepper of the source the one that new keys are made with, here and in running gateways."""
+        self.peppers.reload()
+        async with self._database.write() as connection:
+            await pepper_store.note_newest(connection, self.peppers, self._chain_key)
+            details = {"pepper": self.peppers.newest.pepper_id}
+            await self.audit.append(connection, [AuditRecord(event="pepper-added", outcome="ok", details=details)])
+
+    async def note_retired(self, pepper_ids: Sequence[str]) -> None:
+        """Records that these peppers were taken away."""
+        await self.record([AuditRecord(event="pepper-retired", outcome="ok", details={"peppers": list(pepper_ids)})])
+
+    async def rehash(self, rehashed: dict[str, Rehashed]) -> None:
+        """Stores what keys are hashed to by the newest pepper, unless they have got another secret meanwhile."""
+        keys = tables.api_keys
+        async with self._change() as connection:
+            for key_id, new in rehashed.items():
+                changed = await connection.execute(
+                    sa.update(keys)
+                    .where(keys.c.key_id == key_id, keys.c.secret_hash == new.before)
+                    .values(secret_hash=new.after, pepper=new.pepper_id)
+                )
+                if changed.rowcount:
+                    details = {"pepper": new.pepper_id}
+                    record = AuditRecord(event="key-rehashed", key_id=key_id, outcome="ok", details=details)
+                    await self.audit.append(connection, [record])
 
 
 async def _prepare(database: Database, migrate: bool) -> None:
@@ -328,42 +382,6 @@ async def _prepare(database: Database, migrate: bool) -> None:
         )
 
 
-async def _settle_pepper(database: Database, source: PepperSource) -> Pepper:
-    """The pepper of this store's keys.
-
-    A store of an earlier version does not know its pepper; it learns it from the first key that proves it right.
-
-    Raises:
-        ConfigurationError: it is gone, or another than theirs.
-    """
-    pepper = source.load()
-    async with database.read() as connection:
-        known = await tables.read_fact(connection, tables.PEPPER)
-    if pepper is None:
-        async with database.write() as connection:
-            # Another gateway may have made it meanwhile.
-            pepper, known = source.load(), await tables.read_fact(connection, tables.PEPPER)
-            if pepper is None:
-                keys = (await connection.execute(sa.select(sa.func.count()).select_from(tables.api_keys))).scalar()
-                if known is not None or keys:
-                    raise ConfigurationError(
-                        f"authentication.pepper_file is gone, and the keys in {database.name} were made with it: "
-                        f"restore it from its backup. {_WITHOUT_IT}"
-                    )
-                pepper = source.make()
-    if known is not None and known != pepper.verifier:
-        raise ConfigurationError(
-            f"authentication.pepper_file is not the one that the keys in {database.name} were made with: restore both "
-            f"from the same backup. {_WITHOUT_IT}"
-        )
-    return pepper
-
-
-_WITHOUT_IT = (
-    "When it is lost for good, no key of that store can be used again: move the store away, start, and make new keys"
-)
-
-
 def _key(row: Any) -> KeyRecord:
     return KeyRecord(
         key_id=row.key_id,
@@ -376,4 +394,7 @@ def _key(row: Any) -> KeyRecord:
         last_used_ns=row.last_used_ns,
         revoked_ns=row.revoked_ns,
         secret_hash=row.secret_hash,
+        pepper_id=row.pepper,
+        secret_id=row.secret_id,
+        scope_catalogue=row.scope_catalogue,
     )

@@ -26,6 +26,12 @@ api_keys = sa.Table(
     sa.Column("expires_ns", sa.BigInteger),
     sa.Column("last_used_ns", sa.BigInteger),
     sa.Column("revoked_ns", sa.BigInteger),
+    # Id of the pepper in `secret_hash`; '' in keys of before version 3 that were not shown since.
+    sa.Column("pepper", sa.String(16), nullable=False, server_default=""),
+    # `CATALOGUE_VERSION` of when the scopes were chosen.
+    sa.Column("scope_catalogue", sa.Integer, nullable=False, server_default="0"),
+    # Another text for each secret of a key: its hash may change while the secret stays.
+    sa.Column("secret_id", sa.String(16), nullable=False, server_default=""),
 )
 
 audit = sa.Table(
@@ -56,7 +62,9 @@ facts = sa.Table(
 KEYS_VERSION = "keys_version"
 """Grows with each change of a key that matters to callers: gateways look at it to learn of a revocation."""
 PEPPER = "pepper"
-"""Tells the pepper that the keys were made with from others."""
+"""Tells the newest pepper that keys were made with from others."""
+AUDIT_KEY = "audit_key"
+"""The key of the audit's chain, wrapped by a pepper; none while the pepper that it began under is the only one."""
 AUDIT_HEAD = "audit_head"
 """The end of the audit's chain."""
 AUDIT_ANCHOR = "audit_anchor"
@@ -86,6 +94,22 @@ def _keep_watch(connection: sa.Connection) -> None:
     statements = {"sqlite": _sqlite_triggers, "postgresql": _postgresql_triggers}.get(connection.dialect.name)
     for statement in statements() if statements is not None else ():
         connection.exec_driver_sql(statement)
+
+
+def _describe_keys(connection: sa.Connection) -> None:
+    """Which pepper each key was made with, which secret it has, and which scopes there were to choose from."""
+    there = {column["name"] for column in sa.inspect(connection).get_columns(api_keys.name)}
+    columns = {
+        "pepper": "VARCHAR(16) NOT NULL DEFAULT ''",
+        "secret_id": "VARCHAR(16) NOT NULL DEFAULT ''",
+        "scope_catalogue": "INTEGER NOT NULL DEFAULT 0",
+    }
+    for name, kind in columns.items():
+        if name not in there:
+            connection.exec_driver_sql(f"ALTER TABLE api_keys ADD COLUMN {name} {kind}")
+    known = connection.execute(sa.select(facts.c.value).where(facts.c.name == PEPPER)).scalar_one_or_none()
+    if known:
+        connection.execute(sa.update(api_keys).values(pepper=known[:16]))
 
 
 def _sqlite_triggers() -> list[str]:
@@ -118,7 +142,11 @@ def _postgresql_triggers() -> list[str]:
     ]
 
 
-MIGRATIONS: tuple[tuple[int, Callable[[sa.Connection], None]], ...] = ((1, _create), (2, _keep_watch))
+MIGRATIONS: tuple[tuple[int, Callable[[sa.Connection], None]], ...] = (
+    (1, _create),
+    (2, _keep_watch),
+    (3, _describe_keys),
+)
 """Numbered steps, each in a transaction of its own; numbers only grow."""
 
 CURRENT_VERSION = MIGRATIONS[-1][0]
@@ -174,3 +202,9 @@ async def write_fact(connection: AsyncConnection, name: str, value: str) -> None
     changed = await connection.execute(sa.update(facts).where(facts.c.name == name).values(value=value))
     if changed.rowcount == 0:
         await connection.execute(sa.insert(facts).values(name=name, value=value))
+
+
+async def count_change(connection: AsyncConnection) -> None:
+    """Lets every gateway know that keys have changed."""
+    version = await read_fact(connection, KEYS_VERSION, lock=True)
+    await write_fact(connection, KEYS_VERSION, str(int(version or 0) + 1))

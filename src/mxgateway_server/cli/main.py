@@ -23,6 +23,7 @@ _COMMANDS = {
     "check-config": ("mxgateway_server.cli.check_config", "check_config"),
     "doctor": ("mxgateway_server.cli.doctor", "doctor"),
     "galaxy": ("mxgateway_server.cli.galaxy", "galaxy"),
+    "pepper": ("mxgateway_server.cli.pepper", "pepper"),
     "worker": ("mxgateway_server.cli.worker", "worker"),
 }
 

@@ -54,6 +54,16 @@ def _key_store(text: str) -> str:
     return text
 
 
+_VARIABLE = re.compile(r"[A-Z][A-Z0-9_]{0,63}\Z")
+
+
+def _variable(text: str) -> str:
+    if text and not _VARIABLE.match(text):
+        # The secret itself may have come here: it has to stay untold.
+        raise ValueError("write the name of an environment variable, in capitals; the secret itself stands in that one")
+    return text
+
+
 FilePath = Annotated[str, AfterValidator(_file_path)]
 """Path of a file or folder; empty where the setting says what is taken then."""
 
@@ -64,7 +74,10 @@ class AuthenticationSettings(Section):
     database: Annotated[str, AfterValidator(_key_store)] = Field(default="", repr=False)
     """SQLite file or SQLAlchemy URL of the key store; empty for `keys.db` in the state directory."""
     pepper_file: FilePath = ""
-    """File with the secret that keys are hashed with; empty for `pepper` in the state directory."""
+    """File with the secrets that keys are hashed with, one a line, the newest first; empty for `pepper` in the state
+    directory."""
+    pepper_variable: Annotated[str, AfterValidator(_variable)] = ""
+    """Name of the environment variable that holds these secrets in place of a file."""
     run_migrations_on_startup: bool = True
     """Brings the key store to this version's schema at start."""
     cache_seconds: float = Field(default=2.0, ge=0, le=60)

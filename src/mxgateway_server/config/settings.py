@@ -122,7 +122,10 @@ def conflicts(settings: Settings) -> Iterator[Conflict]:
     yield from _simulated(settings)
     yield from _backends(settings.worker)
     yield from _limits(settings.worker, settings.sessions)
-    tls = settings.tls
+    authentication, tls = settings.authentication, settings.tls
+    if authentication.pepper_file and authentication.pepper_variable:
+        names = ("authentication.pepper_file", "authentication.pepper_variable")
+        yield Conflict(names, "set authentication.pepper_file or authentication.pepper_variable, not both")
     if bool(tls.certificate_file) != bool(tls.key_file):
         names = ("tls.certificate_file", "tls.key_file")
         yield Conflict(names, "set tls.certificate_file and tls.key_file together, or neither")

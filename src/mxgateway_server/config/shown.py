@@ -22,8 +22,8 @@ def shown(settings: Settings) -> dict[str, Any]:
 
 def shown_text(name: str, text: str) -> str:
     """The value of a setting without what may be a password; `name` is its last name, or an option's."""
-    # A file's name is no secret; what a setting holds itself is.
-    if sounds_secret(name) and not name.endswith("_file"):
+    # The name of a file or variable is no secret; what a setting holds itself is.
+    if sounds_secret(name) and not name.endswith(("_file", "_variable")):
         return REDACTED
     if match := _URL.fullmatch(text):
         rest = match["rest"]

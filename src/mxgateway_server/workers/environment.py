@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
-_POSIX = frozenset(
-    ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "TEMP", "TMP", "SYSTEMROOT", "WINDIR")
-)
-_POSIX_PREFIXES = ("PYTHON", "COV_", "COVERAGE_", "LD_LIBRARY")
+# Closed: whatever is not here does not reach a worker. No variable of Python's is: one could make it load other code.
+_POSIX = frozenset(("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "LD_LIBRARY_PATH"))
 # What LMXProxy and what it loads want to know of a node is written nowhere, so there all is handed on but this.
 _PRIVATE = re.compile(
-    r"MXGATEWAY_|.*(SECRET|PASSWORD|PASSWD|PASSPHRASE|PWD|TOKEN|CREDENTIAL|CONNECTION|API_?KEY|ACCESS_?KEY|PRIVATE)"
+    r"MXGATEWAY_|.*(SECRET|PASSWORD|PASSWD|PASSPHRASE|PWD|TOKEN|CREDENTIAL|CONNECTION|API_?KEY|ACCESS_?KEY|PRIVATE|PEPPER)"
 )
 
 
@@ -21,6 +19,7 @@ def worker_environment(
     is_windows: bool,
     is_other_interpreter: bool = False,
     additional: Mapping[str, str] | None = None,
+    withheld: Collection[str] = (),
 ) -> dict[str, str]:
     """The environment of a worker, its nonce left out.
 
@@ -29,8 +28,13 @@ def worker_environment(
         is_other_interpreter: the worker runs on another Python than the gateway, a 32-bit one perhaps: this one's paths
             would break it.
         additional: what the settings add (`worker.environment`).
+        withheld: further names that no worker gets, in capitals.
     """
-    chosen = {name: value for name, value in given.items() if _passes(name.upper(), is_windows=is_windows)}
+    chosen = {
+        name: value
+        for name, value in given.items()
+        if _passes(name.upper(), is_windows=is_windows) and name.upper() not in withheld
+    }
     if is_other_interpreter:
         chosen = {
             name: value
@@ -43,4 +47,4 @@ def worker_environment(
 def _passes(name: str, *, is_windows: bool) -> bool:
     if is_windows:
         return not _PRIVATE.match(name)
-    return name in _POSIX or name.startswith(_POSIX_PREFIXES)
+    return name in _POSIX

@@ -35,6 +35,7 @@ class WorkerPlan:
         options: options of the backend.
         other_options: options of the backends that a session may ask for instead, by name.
         environment: variables that workers get beside the gateway's own.
+        withheld: variables of the gateway's that no worker gets, whatever their names.
         arguments: further arguments of the worker.
     """
 
@@ -45,6 +46,7 @@ class WorkerPlan:
     options: Mapping[str, str] = field(default_factory=dict)
     other_options: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+    withheld: frozenset[str] = frozenset()
     arguments: tuple[str, ...] = ()
     working_directory: str = ""
     max_frame_bytes: int = MAX_FRAME_BYTES
@@ -188,6 +190,7 @@ class Launcher:
             is_windows=sys.platform == "win32",
             is_other_interpreter=plan.program != sys.executable,
             additional=plan.variables,
+            withheld=plan.withheld,
         )
         environment[NONCE_VARIABLE] = nonce
         try:

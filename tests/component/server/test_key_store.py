@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import secrets
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -18,9 +19,10 @@ from tests.support.clock import ManualClock
 from tests.support.key_store import PEPPER, READ
 from tests.support.postgres import running_postgres
 
+from mxgateway_contract.commands import Scope
 from mxgateway_contract.private_files import write_private
 from mxgateway_server.access import tables
-from mxgateway_server.access.keys import Pepper, PepperFile
+from mxgateway_server.access.peppers import Pepper, PepperFile, PepperVariable
 from mxgateway_server.access.records import AuditQuery, AuditRecord
 from mxgateway_server.access.store import KeyStore
 from mxgateway_server.errors import ConfigurationError, StoreError
@@ -279,7 +281,7 @@ async def test_a_key_that_was_sent_as_correlation_id_is_not_kept(store: KeyStore
 async def test_a_pepper_is_made_once_by_however_many_start(fresh: Fresh, clock: ManualClock, tmp_path: Path) -> None:
     database, file = fresh(), PepperFile(tmp_path / "pepper")
     stores = await asyncio.gather(*(KeyStore.open(database, file, clock) for _ in range(5)))
-    assert len({store.pepper.verifier for store in stores}) == 1
+    assert len({store.peppers.newest.verifier for store in stores}) == 1
     for store in stores:
         await store.close()
 
@@ -319,6 +321,72 @@ async def test_keys_without_a_known_pepper_are_not_given_a_new_one(
         await KeyStore.open(database, PepperFile(tmp_path / "pepper"), clock)
 
 
+async def test_a_pepper_is_replaced_and_the_audits_chain_goes_on(
+    fresh: Fresh, clock: ManualClock, tmp_path: Path
+) -> None:
+    database, file = fresh(), PepperFile(tmp_path / "pepper")
+    opened = await KeyStore.open(database, file, clock)
+    await opened.create("old", "x", READ)
+    await opened.record(records(3))
+    file.add()
+    await opened.take_new_pepper()
+    await opened.create("new", "x", READ)
+    newest, older = await opened.pepper_uses()
+    assert [(use.key_ids, use.is_newest) for use in (newest, older)] == [(("new",), True), (("old",), False)]
+    await opened.rotate("old")
+    file.retire(frozenset({older.pepper_id}))
+    await opened.close()
+    again = await KeyStore.open(database, file, clock)
+    assert [use.key_ids for use in await again.pepper_uses()] == [("new", "old")]
+    await again.record(records(2))
+    report = await again.audit.verify()
+    assert (report.findings, report.unchained) == ((), 0)
+    await again.close()
+
+
+async def test_a_start_without_a_pepper_that_keys_need_is_refused_and_can_be_mended(
+    fresh: Fresh, clock: ManualClock, tmp_path: Path
+) -> None:
+    database, file = fresh(), PepperFile(tmp_path / "pepper")
+    opened = await KeyStore.open(database, file, clock)
+    for name in ("a", "b", "c"):
+        await opened.create(name, "x", READ)
+    await opened.revoke("c")
+    file.add()
+    await opened.take_new_pepper()
+    await opened.close()
+    lost = file.load()[1].pepper_id
+    file.retire(frozenset({lost}))
+    with pytest.raises(ConfigurationError, match=rf"pepper_file lacks the pepper {lost}.*\(a, b\).*rotate.*revoke"):
+        await KeyStore.open(database, file, clock)
+    mending = await KeyStore.open(database, file, clock, needs_all_peppers=False)
+    await mending.rotate("a")
+    await mending.revoke("b")
+    await mending.close()
+    await (await KeyStore.open(database, file, clock)).close()
+
+
+async def test_a_newer_pepper_that_an_operator_puts_first_is_taken_up_at_the_start(
+    fresh: Fresh, clock: ManualClock
+) -> None:
+    old, new = (base64.b64encode(letter * 32).decode() for letter in (b"o", b"n"))
+    database, environment = fresh(), {"P": old}
+    source = PepperVariable("P", environment)
+    opened = await KeyStore.open(database, source, clock)
+    await opened.create("k", "x", READ)
+    before = await opened.keys_version()
+    environment["P"] = f"{new} {old}"
+    await (await KeyStore.open(database, source, clock)).close()
+    # Another gateway that runs already knows that keys may have changed, and has both from then on.
+    assert await opened.keys_version() != before
+    await opened.list_keys()
+    assert len(list(opened.peppers)) == 2
+    await opened.close()
+    environment["P"] = new
+    with pytest.raises(ConfigurationError, match="pepper_variable lacks the pepper"):
+        await KeyStore.open(database, source, clock)
+
+
 # ------------------------------------------------------------------------------------------------ the earlier version
 
 
@@ -347,6 +415,9 @@ async def test_a_store_of_version_1_goes_on(tmp_path: Path, clock: ManualClock) 
     report = await opened.audit.verify()
     assert (report.records, report.unchained, report.findings) == (5, 2, ())
     assert [record.key_id for record in await opened.read_audit()] == ["k"] * 5
-    assert [key.key_id for key in await opened.list_keys()] == ["k"]
-    assert tables.CURRENT_VERSION == 2
+    (key,) = await opened.list_keys()
+    # Its scopes were chosen when there was one less.
+    assert (key.key_id, key.newer_scopes) == ("k", (Scope.INVOKE_SUPERVISORY,))
+    assert (await opened.change("k", scopes=READ)).newer_scopes == ()
+    assert tables.CURRENT_VERSION == 3
     await opened.close()

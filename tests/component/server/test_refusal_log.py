@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import sqlite3
 from collections.abc import AsyncIterator, Iterator, MutableMapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +13,12 @@ import grpc
 import grpc.aio
 import pytest
 import structlog
-from tests.support.gateway import LiveGateway, bearer, command, create_key, fake_settings, live_gateway
+from click.testing import CliRunner
+from tests.support.gateway import LiveGateway, bearer, command, create_key, fake_settings, live_gateway, open_store
 from tests.support.key_store import SECRET
 
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
+from mxgateway_server.cli.main import main
 
 Lines = list[MutableMapping[str, Any]]
 
@@ -40,6 +45,25 @@ async def refused(call: Any) -> str:
 def found(lines: Lines, correlation_id: str) -> MutableMapping[str, Any]:
     (line,) = (line for line in lines if line.get("correlation_id") == correlation_id)
     return line
+
+
+async def test_a_start_tells_of_keys_that_lost_what_they_had_when_a_scope_was_divided(
+    tmp_path: Path, lines: Lines
+) -> None:
+    settings = fake_settings(tmp_path)
+    for key_id in ("of-before", "ended", "chosen"):
+        await create_key(settings, key_id, ["invoke:read"])
+    store = await open_store(settings)
+    await store.revoke("ended")
+    await store.close()
+    with closing(sqlite3.connect(tmp_path / "keys.db")) as connection, connection:
+        connection.execute("UPDATE api_keys SET scope_catalogue = 0 WHERE key_id <> 'chosen'")
+    async with live_gateway(settings):
+        (line,) = (line for line in lines if line["event"] == "keys_lack_a_newer_scope")
+    assert (line["keys"], line["log_level"]) == (["of-before"], "warning")
+    assert "apikey change" in line["remedy"]
+    listed = await asyncio.to_thread(CliRunner().invoke, main, ["apikey", "list", "--state-dir", str(tmp_path)])
+    assert "Note: of-before: made when invoke:read included AdviseSupervisory" in listed.stderr
 
 
 async def test_each_kind_of_refusal_is_found_by_its_correlation_id(gateway: LiveGateway, lines: Lines) -> None:

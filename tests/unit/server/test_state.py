@@ -9,7 +9,7 @@ import pytest
 import structlog
 
 from mxgateway_server.access.database import Database
-from mxgateway_server.access.keys import PepperFile
+from mxgateway_server.access.peppers import PepperFile
 from mxgateway_server.errors import ConfigurationError
 from mxgateway_server.state import is_held, prepare_state, require_private
 

@@ -15,6 +15,7 @@ from tests.support.gateway import fake_settings
 from tests.support.waiting import eventually
 
 from mxgateway_server.access.authenticator import Caller
+from mxgateway_server.access.records import Rehashed
 from mxgateway_server.upkeep import Duties, Duty, Upkeep
 
 
@@ -158,6 +159,8 @@ class Keys:
         self.looks = 0
         self.used = {"good": 5}
         self.stored: dict[str, int] = {}
+        self.rehashed: dict[str, Rehashed] = {}
+        self.stored_hashes: dict[str, Rehashed] = {}
         self.fails = False
         self.pruned_before: list[int] = []
 
@@ -178,6 +181,18 @@ class Keys:
     def take_used(self) -> dict[str, int]:
         used, self.used = self.used, {}
         return used
+
+    def take_rehashed(self) -> dict[str, Rehashed]:
+        rehashed, self.rehashed = self.rehashed, {}
+        return rehashed
+
+    def put_back_rehashed(self, rehashed: dict[str, Rehashed]) -> None:
+        self.rehashed |= rehashed
+
+    async def rehash(self, rehashed: dict[str, Rehashed]) -> None:
+        if self.fails:
+            raise OSError(28, "no space left")
+        self.stored_hashes |= rehashed
 
     def put_back_used(self, used: dict[str, int]) -> None:
         self.used |= used
@@ -263,6 +278,18 @@ async def test_a_duty_that_fails_again_and_again_is_told_twice_a_minute() -> Non
         for _ in range(240):
             await upkeep.perform("often")
     assert [line["event"] for line in lines] == ["key_store_failed"] * 2
+
+
+async def test_hashes_that_could_not_be_stored_are_stored_in_the_next_round(tmp_path: Path) -> None:
+    keys = Keys()
+    keys.rehashed = {"good": Rehashed(b"old", b"new", "0" * 16)}
+    made = duties(tmp_path, ManualClock(), Looker(), keys)
+    keys.fails = True
+    with pytest.raises(OSError):
+        await made.save_key_use()
+    keys.fails = False
+    await made.save_key_use()
+    assert (keys.stored_hashes.keys(), keys.rehashed) == ({"good"}, {})
 
 
 async def test_uses_that_could_not_be_stored_are_stored_in_the_next_round(tmp_path: Path) -> None:

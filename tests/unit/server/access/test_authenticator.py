@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 from tests.support.clock import ManualClock
-from tests.support.key_store import PEPPER, READ, SECRET
+from tests.support.key_store import READ, SECRET
 
 from mxgateway_contract.redaction import redact
 from mxgateway_server.access.authenticator import Authenticator
@@ -16,7 +16,7 @@ from mxgateway_server.errors import AuthenticationError, KeyRefusal
 
 
 def authenticator(store: KeyStore, clock: ManualClock, failures: int = 100) -> Authenticator:
-    return Authenticator(store, PEPPER, clock, Throttle(failures, 5.0), cache_seconds=2.0)
+    return Authenticator(store, store.peppers, clock, Throttle(failures, 5.0), cache_seconds=2.0)
 
 
 def test_what_is_said_to_strangers_holds_nothing_that_looks_like_a_key() -> None:

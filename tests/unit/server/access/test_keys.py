@@ -10,7 +10,8 @@ import pytest
 from tests.support.key_store import SECRET
 
 from mxgateway_contract.private_files import write_private
-from mxgateway_server.access.keys import load_pepper, parse_authorization
+from mxgateway_server.access.keys import parse_authorization
+from mxgateway_server.access.peppers import load_pepper
 from mxgateway_server.errors import ConfigurationError
 
 

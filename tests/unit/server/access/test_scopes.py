@@ -9,9 +9,11 @@ from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_contract.commands import COMMANDS, Scope
 from mxgateway_server.access.scopes import (
     ADMIN_ONLY,
+    CATALOGUE_VERSION,
     COMMAND_SCOPES,
     RPC_SCOPES,
     allows,
+    newer_scopes,
     parse_scopes,
     scopes_of_command,
     scopes_of_rpc,
@@ -47,6 +49,16 @@ def test_every_method_of_both_services_is_listed_and_the_list_has_no_other() -> 
         for method in service.methods
     }
     assert listed == existing
+
+
+def test_a_scope_that_was_taken_out_of_another_is_missed_by_keys_that_did_not_choose_it() -> None:
+    assert newer_scopes([Scope.INVOKE_READ], 0) == (Scope.INVOKE_SUPERVISORY,)
+    for held, catalogue in (
+        ([Scope.INVOKE_READ], CATALOGUE_VERSION),
+        ([Scope.INVOKE_READ, Scope.INVOKE_SUPERVISORY], 0),
+        ([Scope.EVENTS_READ], 0),
+    ):
+        assert newer_scopes(held, catalogue) == ()
 
 
 def test_admin_does_not_imply_the_others() -> None:

@@ -15,7 +15,7 @@ from tests.support.key_store import PEPPER, READ
 from mxgateway_server.access import tables
 from mxgateway_server.access.constraints import Constraints
 from mxgateway_server.access.database import set_pragmas
-from mxgateway_server.access.keys import Pepper
+from mxgateway_server.access.peppers import Pepper
 from mxgateway_server.access.records import AuditRecord
 from mxgateway_server.access.scopes import Scope
 from mxgateway_server.access.store import KeyStore

@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner, Result
 from tests.support.clock import ManualClock
 
-from mxgateway_server.access.keys import PepperFile
+from mxgateway_server.access.peppers import PepperFile
 from mxgateway_server.access.records import AuditRecord
 from mxgateway_server.access.store import KeyStore
 from mxgateway_server.cli.main import main

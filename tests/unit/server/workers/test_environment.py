@@ -35,8 +35,19 @@ def test_another_interpreter_does_not_get_this_ones_paths() -> None:
 
 
 def test_elsewhere_only_what_a_worker_needs() -> None:
-    given = {"PATH": "/bin", "HOME": "/home/x", "PYTHONPATH": "/x", "SITE_SETTING": "7", "LC_ALL": "C", "DISPLAY": ":0"}
-    assert worker_environment(given, is_windows=False).keys() == {"PATH", "HOME", "PYTHONPATH", "LC_ALL"}
+    given = {"PATH": "/bin", "HOME": "/home/x", "SITE_SETTING": "7", "LC_ALL": "C", "DISPLAY": ":0"}
+    assert worker_environment(given, is_windows=False).keys() == {"PATH", "HOME", "LC_ALL"}
+
+
+@pytest.mark.parametrize("name", ["PYTHONPATH", "PYTHONSTARTUP", "PYTHONHOME", "PYTHONINSPECT", "PYTHONANYTHING"])
+def test_no_variable_can_make_a_worker_load_other_code(name: str) -> None:
+    assert worker_environment({name: "/x"}, is_windows=False) == {}
+
+
+@pytest.mark.parametrize("is_windows", [True, False])
+def test_what_settings_name_as_secret_is_withheld_whatever_its_name(is_windows: bool) -> None:
+    given = {"Harmless": "x", "PATH": "/bin"}
+    assert worker_environment(given, is_windows=is_windows, withheld={"HARMLESS"}) == {"PATH": "/bin"}
 
 
 def test_the_settings_have_the_last_word() -> None:

@@ -131,9 +131,10 @@ async def test_a_worker_gets_what_it_needs_of_the_environment_and_nothing_else(
     monkeypatch.setenv(NONCE_VARIABLE, "of another worker")
     await launcher().launch(WorkerPlan(backend="x"), SESSION)
     (environment,) = starts.environments
-    assert environment["PYTHONPATH"] == "/here"
     assert "PATH" in environment
-    assert not {"MXGATEWAY__GALAXY__CONNECTION_STRING", "AWS_SECRET_ACCESS_KEY", "PATHOLOGY"} & set(environment)
+    assert not {"PYTHONPATH", "MXGATEWAY__GALAXY__CONNECTION_STRING", "AWS_SECRET_ACCESS_KEY", "PATHOLOGY"} & set(
+        environment
+    )
     assert environment[NONCE_VARIABLE] == starts.nonces[0]
 
 
