@@ -27,6 +27,9 @@ from mxgateway_server.galaxy import GalaxyComponent, GalaxyRepositoryService, Sn
 from mxgateway_server.galaxy.place import find_galaxy
 from mxgateway_server.galaxy.service import SERVICE as GALAXY_SERVICE
 from mxgateway_server.galaxy.tag_lookup import GalaxyLookup
+from mxgateway_server.health import checks
+from mxgateway_server.health.readiness import Judge
+from mxgateway_server.health.watcher import HealthWatcher
 from mxgateway_server.logs import get_logger
 from mxgateway_server.parts import Part
 from mxgateway_server.rpc.connections import ConnectionWatch, system_sockets
@@ -38,7 +41,7 @@ from mxgateway_server.sessions.manager import SessionManager
 from mxgateway_server.state import hold_state, prepare_state
 from mxgateway_server.status import GatewayStatus, StatusReader
 from mxgateway_server.telemetry.lag_log import LoopLagLog
-from mxgateway_server.upkeep import WORKER_CHECK_SECONDS, Duties, Duty, Upkeep
+from mxgateway_server.upkeep import Duties, Upkeep, health_duties
 from mxgateway_server.workers.containment import Containment, create_containment
 from mxgateway_server.workers.launcher import Launcher
 from mxgateway_server.workers.pool import WorkerPool
@@ -78,6 +81,7 @@ class Parts:
     streams: LiveStreams
     connections: ConnectionWatch
     upkeep: Upkeep
+    health: HealthWatcher
     status: StatusReader
     background: tuple[Part, ...]
 
@@ -195,8 +199,26 @@ class Gateway:
             connections=connections,
         )
         server = RpcServer(settings, Guard(authenticator, audit, streams, refusals), handlers)
-        health = Duty(name="tell-health", period=WORKER_CHECK_SECONDS, work=lambda: server.tell_ability(pool.can_serve))
-        upkeep = Upkeep([*duties.all(), health])
+        health = HealthWatcher(
+            Judge(
+                checks.rules(
+                    galaxy_is_needed=settings.health.require_galaxy,
+                    audit_is_needed=settings.authentication.when_audit_fails == "deny_writes",
+                ),
+                clock.monotonic(),
+            ),
+            clock,
+            state=settings.state_path,
+            authenticator=authenticator,
+            pool=pool,
+            sessions=sessions,
+            galaxy=galaxy,
+            audit=audit,
+            certificate=certificate,
+            certificate_days=settings.tls.expiry_warning_days,
+            service=server,
+        )
+        upkeep = Upkeep([*duties.all(), *health_duties(health)])
         keepers = () if certificate is None else (certificate,)
         return Parts(
             server=server,
@@ -209,6 +231,7 @@ class Gateway:
             streams=streams,
             connections=connections,
             upkeep=upkeep,
+            health=health,
             status=StatusReader(
                 clock,
                 sessions=sessions,
@@ -218,6 +241,7 @@ class Gateway:
                 audit=audit,
                 streams=streams,
                 certificate=certificate,
+                health=health.status,
             ),
             background=(audit, galaxy, LoopLagLog(settings.logging.loop_lag_interval_seconds), upkeep, *keepers),
         )

@@ -6,7 +6,7 @@ worker, no database and no disk, and the paths of commands and events know nothi
 
 from __future__ import annotations
 
-from collections.abc import Sized
+from collections.abc import Callable, Sized
 from dataclasses import dataclass, fields, is_dataclass
 from datetime import datetime
 from typing import Any
@@ -17,6 +17,7 @@ from mxgateway_protocol.clock import Clock
 from mxgateway_server.access.audit import AuditLog
 from mxgateway_server.certificates.keeper import CertificateKeeper
 from mxgateway_server.galaxy.component import GalaxyComponent
+from mxgateway_server.health.readiness import HealthStatus
 from mxgateway_server.sessions.manager import SessionManager
 from mxgateway_server.sessions.session import Session
 from mxgateway_server.sessions.state import state_name
@@ -203,6 +204,7 @@ class GatewayStatus:
         taken_ns: when it was taken, nanoseconds since 1970 UTC.
         uptime_seconds: since the gateway was put together.
         is_stopping: whether it takes nothing new any more.
+        health: the verdict on what it depends on.
         max_sessions: sessions that there may be.
         live_streams: calls that are streams, of every kind, those of the health service included.
         certificate: None without a TLS endpoint.
@@ -211,6 +213,7 @@ class GatewayStatus:
     taken_ns: int
     uptime_seconds: float
     is_stopping: bool
+    health: HealthStatus
     max_sessions: int
     sessions: tuple[SessionStatus, ...]
     session_totals: SessionTotals
@@ -239,6 +242,7 @@ class StatusReader:
         audit: AuditLog,
         streams: Sized,
         certificate: CertificateKeeper | None = None,
+        health: Callable[[], HealthStatus] = lambda: HealthStatus(readiness="ready", checks=()),
     ) -> None:
         self._clock = clock
         self._sessions = sessions
@@ -248,6 +252,7 @@ class StatusReader:
         self._audit = audit
         self._streams = streams
         self._certificate = certificate
+        self._health = health
         self._began = clock.monotonic()
 
     def take(self) -> GatewayStatus:
@@ -259,6 +264,7 @@ class StatusReader:
             taken_ns=self._clock.unix_ns(),
             uptime_seconds=_seconds(now - self._began),
             is_stopping=self._sessions.is_stopping,
+            health=self._health(),
             max_sessions=self._sessions.max_sessions,
             sessions=tuple(session_status(session, now) for session in self._sessions.sessions),
             session_totals=SessionTotals(

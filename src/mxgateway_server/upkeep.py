@@ -15,6 +15,7 @@ from mxgateway_protocol.clock import Clock
 from mxgateway_server.access.authenticator import Authenticator
 from mxgateway_server.access.store import KeyStore
 from mxgateway_server.config.settings import Settings
+from mxgateway_server.health.watcher import DISK_SECONDS, WATCH_SECONDS, HealthWatcher
 from mxgateway_server.logs import get_logger
 from mxgateway_server.rpc.connections import ConnectionWatch
 from mxgateway_server.rpc.live_streams import LiveStreams
@@ -122,6 +123,14 @@ class Upkeep:
             await self.perform(duty.name)
         finally:
             self._at_work.discard(duty.name)
+
+
+def health_duties(watcher: HealthWatcher) -> list[Duty]:
+    """What keeps the verdict on the gateway's health up to date."""
+    return [
+        Duty(name="watch-health", period=WATCH_SECONDS, work=watcher.watch, at_start=True),
+        Duty(name="watch-disk", period=DISK_SECONDS, work=watcher.watch_disk, at_start=True),
+    ]
 
 
 class Duties:

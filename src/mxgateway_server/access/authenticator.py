@@ -158,6 +158,10 @@ class Authenticator:
 
     # ------------------------------------------------------------------------------------------- while callers are in
 
+    def seconds_since_look(self) -> float:
+        """Seconds since the store last answered; 0 before the first question."""
+        return self._ring.age()
+
     async def look(self) -> None:
         """Learns of what has changed in the store."""
         await self._ring.look()

@@ -38,6 +38,7 @@ class KeyRing:
         self._keys: dict[str, KeyRecord] = {}
         self._version: str | None = None
         self._looked_at: float | None = None
+        self._answered_at: float | None = None
         self._looking = asyncio.Lock()
         self._looks_begun = 0
         self._looks_done = 0
@@ -52,6 +53,10 @@ class KeyRing:
     def is_fresh(self) -> bool:
         """Whether the last look is recent enough to let callers in by it."""
         return self._looked_at is not None and self._clock.monotonic() - self._looked_at < self._max_age
+
+    def age(self) -> float:
+        """Seconds since the store last answered; 0 before the first look."""
+        return 0.0 if self._answered_at is None else self._clock.monotonic() - self._answered_at
 
     def forget(self) -> None:
         """Makes a look due at once."""
@@ -91,5 +96,5 @@ class KeyRing:
         if version != self._version:
             self._keys = {record.key_id: record for record in await self._store.list_keys()}
             self._version = version
-        self._looked_at = began
+        self._looked_at = self._answered_at = began
         self._looks_done = number

@@ -24,6 +24,7 @@ _COMMANDS = {
     "doctor": ("mxgateway_server.cli.doctor", "doctor"),
     "galaxy": ("mxgateway_server.cli.galaxy", "galaxy"),
     "pepper": ("mxgateway_server.cli.pepper", "pepper"),
+    "health": ("mxgateway_server.cli.health", "health"),
     "worker": ("mxgateway_server.cli.worker", "worker"),
 }
 

@@ -244,6 +244,11 @@ class TlsSettings(Section):
     """Days before the end of the certificate from which on the log warns of it, once a day."""
 
 
+class HealthSettings(Section):
+    require_galaxy: bool = False
+    """Says NOT_SERVING as `mxgateway.ready` while no Galaxy can be served; else that only degrades the gateway."""
+
+
 class LoggingSettings(Section):
     level: Literal["debug", "info", "warning", "error"] = "info"
     """Least level of the records that are written."""

@@ -20,6 +20,7 @@ from mxgateway_server.config.sections import (
     EventSettings,
     FilePath,
     GalaxySettings,
+    HealthSettings,
     LoggingSettings,
     ProtocolSettings,
     Section,
@@ -64,6 +65,7 @@ class Settings(Section):
     protocol: ProtocolSettings = ProtocolSettings()
     galaxy: GalaxySettings = GalaxySettings()
     tls: TlsSettings = TlsSettings()
+    health: HealthSettings = HealthSettings()
     logging: LoggingSettings = LoggingSettings()
 
     @field_validator("listen", "listen_plaintext")

@@ -65,7 +65,7 @@ class RpcServer:
         self._services = list(dict.fromkeys(name for name, _ in handlers))
         self._health = health.aio.HealthServicer()
         self._is_welcoming = False
-        self._is_told_able = True
+        self._told: dict[str, bool] = {}
         self._server = grpc.aio.server(
             options=(
                 # Two gateways on one port must be told so, not share the calls.
@@ -105,7 +105,7 @@ class RpcServer:
             endpoints.append(Endpoint(address, True, str(certificate.current.ca_file)))
         if self._settings.listen_plaintext:
             endpoints.append(Endpoint(self._bind("listen_plaintext", self._settings.listen_plaintext, None), False))
-        await self._set_health(health_pb2.HealthCheckResponse.NOT_SERVING)
+        await self._set_all(health_pb2.HealthCheckResponse.NOT_SERVING)
         await self._server.start()
         return endpoints
 
@@ -127,27 +127,35 @@ class RpcServer:
         return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
     async def serving(self) -> None:
-        """Tells the world that calls are welcome."""
-        self._is_welcoming, self._is_told_able = True, True
-        await self._set_health(health_pb2.HealthCheckResponse.SERVING)
+        """Tells the world that calls are welcome, from now on as far as `tell_health` lets it."""
+        self._is_welcoming = True
+        for service in self._names():
+            await self._health.set(service, _status(self._told.get(service, True)))
 
     async def not_serving(self) -> None:
-        """Tells load balancers to go elsewhere; calls are still answered."""
+        """Tells load balancers to go elsewhere, for good; calls are still answered."""
         self._is_welcoming = False
-        await self._set_health(health_pb2.HealthCheckResponse.NOT_SERVING)
+        await self._set_all(health_pb2.HealthCheckResponse.NOT_SERVING)
 
-    async def tell_ability(self, is_able: bool) -> None:
-        """Keeps the health service honest: SERVING only while sessions can be opened, and calls are welcome."""
-        if self._is_welcoming and is_able != self._is_told_able:
-            self._is_told_able = is_able
-            status = health_pb2.HealthCheckResponse
-            await self._set_health(status.SERVING if is_able else status.NOT_SERVING)
-            logger.warning("health_changed", serving=is_able)
+    async def tell_health(self, serving: dict[str, bool]) -> None:
+        """Keeps the health service honest: for each service, whether its calls will be answered."""
+        self._told = dict(serving)
+        if self._is_welcoming:
+            for service, is_serving in serving.items():
+                await self._health.set(service, _status(is_serving))
 
     async def stop(self, grace: float) -> None:
         """Takes no more calls, lets those under way end within `grace` seconds."""
         await self._server.stop(grace)
 
-    async def _set_health(self, status: health_pb2.HealthCheckResponse.ServingStatus.ValueType) -> None:
-        for service in ("", *self._services):
+    def _names(self) -> list[str]:
+        return list(dict.fromkeys(("", *self._services, *self._told)))
+
+    async def _set_all(self, status: health_pb2.HealthCheckResponse.ServingStatus.ValueType) -> None:
+        for service in self._names():
             await self._health.set(service, status)
+
+
+def _status(is_serving: bool) -> health_pb2.HealthCheckResponse.ServingStatus.ValueType:
+    status = health_pb2.HealthCheckResponse
+    return status.SERVING if is_serving else status.NOT_SERVING

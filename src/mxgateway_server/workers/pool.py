@@ -15,6 +15,7 @@ from mxgateway_server.workers.launcher import Launcher, WorkerPlan
 _REFILL_DELAY = 0.1
 _FIRST_RETRY = 1.0
 _LAST_RETRY = 60.0
+_FAILED_STARTS = 3
 
 logger = get_logger(__name__)
 
@@ -31,7 +32,9 @@ class WorkerPool:
         self._wanted = asyncio.Event()
         self._is_stopping = False
         self._retry = _FIRST_RETRY
-        self._has_failed = False
+        self._failures = 0
+        self.last_failure = ""
+        """Why the last start failed; empty when it did not."""
 
     def __len__(self) -> int:
         return len(self._ready)
@@ -43,8 +46,8 @@ class WorkerPool:
 
     @property
     def can_serve(self) -> bool:
-        """False while none is ready and the last one did not start: then no session can be opened either."""
-        return bool(self._ready) or not self._has_failed
+        """False while none is ready and the last three did not start: then no session can be opened either."""
+        return bool(self._ready) or self._failures < _FAILED_STARTS
 
     def take(self) -> WorkerClient | None:
         """A ready worker, which now belongs to the caller; None when there is none."""
@@ -72,13 +75,14 @@ class WorkerPool:
         try:
             worker = await self._launcher.launch(self._plan, f"pool-{secrets.token_hex(16)}")
         except (WorkerError, SessionClosedError) as error:
-            self._has_failed = True
+            self._failures += 1
+            self.last_failure = str(error)
             logger.warning("pool_worker_failed", error=error, retry_in_seconds=self._retry)
             asyncio.get_running_loop().call_later(self._retry, self._wanted.set)
             self._retry = min(self._retry * 2, _LAST_RETRY)
             return False
         self._retry = _FIRST_RETRY
-        self._has_failed = False
+        self._failures, self.last_failure = 0, ""
         if self._is_stopping:
             await worker.kill()
             return False

@@ -66,6 +66,7 @@ class Served:
     def __init__(
         self, state: Path, *flags: str, pool: int = 1, shutdown: float = 5.0, listen: str = "localhost:0"
     ) -> None:
+        self.state = state
         (state / "empty.db").touch()
         config = state / "gateway.toml"
         config.write_text(CONFIG.format(python=sys.executable, root=ROOT, pool=pool, shutdown=shutdown, state=state))
@@ -150,6 +151,33 @@ def test_tls_with_the_announced_ca_file_serves_and_a_stranger_ca_does_not(shared
         with pytest.raises(grpc.RpcError) as caught:
             open_session(shared, channel)
         assert caught.value.code() == grpc.StatusCode.UNAVAILABLE
+
+
+@pytest.mark.shares_processes
+def test_its_health_is_asked_by_a_command(shared: Served, tmp_path: Path) -> None:
+    """For containers and scripts: over TLS, without a key, 0 when it serves and 1 when it does not answer."""
+    address = shared.ready["endpoints"][0]["address"]
+    config = tmp_path / "asked.toml"
+
+    def asked(*arguments: str, listen: str = address) -> Result:
+        text = f'listen = "{listen}"\nstate_dir = "{shared.state}"\n[worker]\nbackend = "simulator"\n'
+        config.write_text(text, encoding="utf-8")
+        return mxgateway("health", "--config", str(config), *arguments)
+
+    for arguments, service in (((), ""), (("--ready",), "mxgateway.ready")):
+        answer = asked(*arguments, "--json")
+        assert answer.exit_code == 0, answer.output
+        assert json.loads(answer.stdout) == {"address": address, "service": service, "status": "SERVING"}
+    port = address.rpartition(":")[2]
+    everywhere = asked(listen=f"0.0.0.0:{port}")
+    assert (everywhere.exit_code, everywhere.output) == (0, f"127.0.0.1:{port}: SERVING\n")
+    unknown = asked("--service", "mxgateway.nothing")
+    assert (unknown.exit_code, "no health service 'mxgateway.nothing'" in unknown.stdout) == (1, True)
+    nobody = asked("--timeout", "2", listen="localhost:1")
+    assert (nobody.exit_code, nobody.stdout) == (1, "localhost:1: no answer\n")
+    refused = asked(listen="localhost:0")
+    assert refused.exit_code == 1
+    assert "listen = localhost:0 takes any free port" in refused.output
 
 
 @pytest.mark.parametrize("how", ["SIGTERM", "SIGINT", "stdin"])

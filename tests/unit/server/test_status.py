@@ -14,6 +14,7 @@ from mxgateway_server.errors import WorkerHungError
 from mxgateway_server.events.hub import EventHub
 from mxgateway_server.events.ring import RingLimits
 from mxgateway_server.events.subscriber import SubscriberLimits
+from mxgateway_server.health.readiness import HealthStatus
 from mxgateway_server.sessions.session import Session
 from mxgateway_server.sessions.state import READY, SessionLimits, SessionRecord
 from mxgateway_server.status import (
@@ -74,6 +75,7 @@ def picture() -> GatewayStatus:
         taken_ns=5,
         uptime_seconds=1.5,
         is_stopping=False,
+        health=HealthStatus(readiness="ready", checks=()),
         certificate=None,
         max_sessions=64,
         sessions=(session_status(session(clock), clock.monotonic()),),
@@ -107,6 +109,7 @@ async def test_a_picture_as_json_has_every_field_in_camel_case_and_keeps_their_o
         "takenNs",
         "uptimeSeconds",
         "isStopping",
+        "health",
         "maxSessions",
         "sessions",
         "sessionTotals",

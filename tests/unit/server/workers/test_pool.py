@@ -100,23 +100,30 @@ async def test_a_start_that_fails_is_tried_again() -> None:
         assert len(launcher.plans) == 4
 
 
-async def test_it_can_serve_until_a_start_fails_and_again_when_one_is_ready(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_it_can_serve_until_three_starts_fail_and_again_after_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(pool_module, "_FIRST_RETRY", 3600.0)
     launcher = TameLauncher()
-    launcher.failures = [WorkerEarlyExitError("ended while starting", exit_code=3, worker_pid=7)]
+    launcher.failures = [WorkerEarlyExitError("ended while starting", exit_code=3, worker_pid=7)] * 3
     async with running(1, launcher) as (pool, _):
         assert pool.can_serve, "nothing is known yet"
+        for left in (2, 1):
+            await eventually(lambda left=left: len(launcher.failures) == left)  # type: ignore[misc]
+            assert pool.can_serve, "one that fails says little"
+            pool._wanted.set()
         await eventually(lambda: not pool.can_serve)
+        assert "ended while starting" in pool.last_failure
         pool._wanted.set()
         await eventually(lambda: pool.can_serve)
-        assert len(pool) == 1
+        assert (len(pool), pool.last_failure) == (1, "")
 
 
 async def test_one_that_is_ready_serves_although_the_next_does_not_start() -> None:
     launcher = TameLauncher()
     async with running(1, launcher) as (pool, _):
         await eventually(lambda: len(pool) == 1)
-        pool._has_failed = True
+        pool._failures = 3
         assert pool.can_serve
 
 
