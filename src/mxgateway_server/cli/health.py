@@ -114,7 +114,7 @@ def _trust(settings: Settings) -> _Trust:
 def _ask(target: _Target, service: str, timeout: float) -> str:
     with _channel(target) as channel:
         try:
-            stub = health_pb2_grpc.HealthStub(channel)  # type: ignore[no-untyped-call]
+            stub = health_pb2_grpc.HealthStub(channel)
             answer = stub.Check(health_pb2.HealthCheckRequest(service=service), timeout=timeout)
         except grpc.RpcError as error:
             return _why(error, service)
