@@ -74,9 +74,14 @@ SEEN_FIELDS: list[tuple[Descriptor, dict[str, int]]] = [
             "include_attributes": 10,
             "alarm_bearing_only": 11,
             "historized_only": 12,
+            "attribute_origins": 100,
+            "include_ancestors": 101,
         },
     ),
-    (GALAXY["GalaxyAttribute"], {"is_historized": 10, "is_alarm": 11}),
+    (
+        GALAXY["GalaxyAttribute"],
+        {"is_historized": 10, "is_alarm": 11, "origin": 100, "engineering_units": 101, "description": 102},
+    ),
     (
         GALAXY["BrowseChildrenRequest"],
         {
@@ -91,12 +96,23 @@ SEEN_FIELDS: list[tuple[Descriptor, dict[str, int]]] = [
             "include_attributes": 9,
             "alarm_bearing_only": 10,
             "historized_only": 11,
+            "attribute_origins": 100,
+            "include_ancestors": 101,
         },
     ),
     (GALAXY["BrowseChildrenReply"], {"children": 1}),
 ]
 
 SEEN_VALUES: list[tuple[EnumDescriptor, dict[str, int]]] = [
+    (
+        gpb.DESCRIPTOR.enum_types_by_name["AttributeOrigin"],
+        {
+            "ATTRIBUTE_ORIGIN_UNSPECIFIED": 0,
+            "ATTRIBUTE_ORIGIN_CONFIGURED": 1,
+            "ATTRIBUTE_ORIGIN_BUILT_IN": 2,
+            "ATTRIBUTE_ORIGIN_EXTENSION": 3,
+        },
+    ),
     (pb.DESCRIPTOR.enum_types_by_name["MxCommandKind"], {"MX_COMMAND_KIND_ACKNOWLEDGE_ALARM_BY_NAME": 29}),
     (pb.DESCRIPTOR.enum_types_by_name["ProtocolStatusCode"], {"PROTOCOL_STATUS_CODE_MXACCESS_FAILURE": 9}),
     (

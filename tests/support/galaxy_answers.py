@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 from mxgateway_server.galaxy import queries
 from mxgateway_server.galaxy.data import GalaxyData
 from mxgateway_server.galaxy.mx_value import array_dimension
-from mxgateway_server.galaxy.shapes import ShapeTable
+from mxgateway_server.galaxy.shapes import Origin, ShapeTable
 
 
 class AttributeAnswer(NamedTuple):
@@ -27,6 +27,7 @@ class AttributeAnswer(NamedTuple):
     security_classification: int
     is_historized: bool
     is_alarm: bool
+    origin: Origin
 
 
 def attribute_answers(engine: Engine) -> list[AttributeAnswer]:
@@ -50,6 +51,7 @@ def attribute_answers(engine: Engine) -> list[AttributeAnswer]:
             row.security_classification,
             bool(row.is_historized),
             bool(row.is_alarm),
+            Origin.EXTENSION if row.is_extension else Origin.BUILT_IN if row.source_rank else Origin.CONFIGURED,
         )
         for row in best.values()
     )
@@ -82,6 +84,7 @@ def expanded_attributes(data: GalaxyData) -> list[AttributeAnswer]:
             found.security_classification,
             found.is_historized,
             found.is_alarm,
+            found.origin,
         )
         for row in data.objects
         for found in shapes.get(row.shape).attributes

@@ -13,7 +13,9 @@ from typing import Any
 from sqlalchemy import Engine, create_engine, event, insert, update
 from sqlalchemy.pool import NullPool
 
+from mxgateway_protocol.variants import DataType
 from mxgateway_simulator.building import zb_schema as zb
+from mxgateway_simulator.mx_value import encode
 
 GUID = "00000000-0000-0000-0000-000000000000"
 DEPLOYED = datetime(2026, 3, 14, 9, 26, 53, 590_000)
@@ -138,6 +140,10 @@ class GalaxyRows:
             }
             self.add("attribute_definition", **(row | values))
 
+    def text(self, package: int, name: str, text: str) -> None:
+        """Units or a description of an attribute."""
+        self.attribute(package, name, 5, dynamic_attribute_type=4, mx_value=encode(DataType.STRING, text))
+
     def primitive(self, package: int, number: int, definition: int, name: str = "") -> None:
         self.add(
             "primitive_instance",
@@ -146,7 +152,7 @@ class GalaxyRows:
             mx_primitive_id=number,
             primitive_definition_id=definition,
             primitive_name=name,
-            extension_type="",
+            extension_type=EXTENSION_TYPES.get(definition, ""),
             execution_group=0,
             created_by_parent=False,
             primitive_attributes=None,
@@ -196,7 +202,8 @@ def set_deploy_time(path: Path, deploy_time: datetime | None) -> None:
 
 
 PLATFORM, ENGINE, USER_DEFINED, AREA, SYMBOL, VIEW_APP = 1, 2, 3, 4, 5, 6
-OBJECT_PRIMITIVE, ALARM, HISTORY, PLATFORM_PRIMITIVE, SCRIPT = 1, 2, 3, 4, 5
+OBJECT_PRIMITIVE, ALARM, HISTORY, PLATFORM_PRIMITIVE, SCRIPT, SCHEDULER = 1, 2, 3, 4, 5, 6
+EXTENSION_TYPES = {ALARM: "alarmextension", HISTORY: "historyextension", SCRIPT: "ScriptExtension"}
 
 
 def base_rows() -> GalaxyRows:
@@ -223,6 +230,7 @@ def base_rows() -> GalaxyRows:
         {"ScanState": 1, "NodeNames": {"mx_data_type": 5, "is_array": True, "mx_value": array_value(5, 4)}},
     )
     rows.primitive_definition(SCRIPT, "ScriptExtension", {"ExecuteScript": 1})
+    rows.primitive_definition(SCHEDULER, "Scheduler", {"ScanPeriod": 2})
     return rows
 
 
@@ -243,8 +251,12 @@ def edge_rows() -> GalaxyRows:
     rows.package(20, USER_DEFINED, 20)
     rows.template(20, "$Base", USER_DEFINED, USER_DEFINED, 20)
     rows.attribute(20, "Level", 3, mx_value=None)
-    rows.attribute(20, "Level.Description", 5, dynamic_attribute_type=4)
-    rows.attribute(20, "Level.EngUnits", 5, dynamic_attribute_type=4)
+    rows.text(20, "Level.Description", "Füllstand 🍺")
+    rows.text(20, "Level.EngUnits", "m")
+    rows.text(20, "Shared.Description", "both configured and built in")
+    rows.text(20, "Area.Description", "of a built-in attribute, which no engineer describes")
+    rows.text(20, "Gone.Description", "of an attribute that is not there")
+    rows.attribute(20, "TWICE.Description", 5, dynamic_attribute_type=4, mx_value="0x00")
     rows.attribute(20, "_Secret", 2)
     rows.attribute(20, "Shared", 2)
     rows.attribute(20, "PackageOnly", 2, mx_attribute_category=0)
@@ -252,6 +264,7 @@ def edge_rows() -> GalaxyRows:
     rows.package(21, 20, 21)
     rows.template(21, "$Tank", USER_DEFINED, 20, 21)
     rows.attribute(21, "Twice", 4, mx_attribute_category=3, security_classification=4)
+    rows.text(21, "Level.EngUnits", "hl")
     rows.primitive(21, 1, OBJECT_PRIMITIVE)
     rows.primitive(21, 2, ALARM, "Level")
     rows.primitive(21, 3, HISTORY, "Twice")
@@ -271,6 +284,9 @@ def edge_rows() -> GalaxyRows:
     rows.gobject(104, "Engine_001", ENGINE, namespace_id=2, package=1103, area_gobject_id=100)
     instance(105, "Tank_001", USER_DEFINED, 21, 21, area_gobject_id=101, hosted_by_gobject_id=103)
     rows.attribute(1105, "Level", 4, security_classification=5)
+    rows.text(1105, "Level.Description", "Beer")
+    # A primitive with a name that every object of its kind has.
+    rows.primitive(1103, 2, SCHEDULER, "Scheduler")
     # Contained in an object; its area column holds the container's area.
     instance(
         106, "Valve_001", USER_DEFINED, 20, 20, area_gobject_id=101, contained_by_gobject_id=105, contained_name="Inlet"
@@ -366,7 +382,7 @@ _BASE = _BUILT_IN | {"Level", "Level.EngUnits", "TWICE"}
 EXPECTED_ATTRIBUTES = {
     "AreaOne": _BUILT_IN,
     "Platform_001": {"ScanState", "NodeNames"},
-    "Engine_001": {"ScanState", "NodeNames"},
+    "Engine_001": {"ScanState", "NodeNames", "Scheduler.ScanPeriod"},
     "Tank_001": (_BASE - {"TWICE"}) | {"Twice", "Level.InAlarm", "Level.Acked", "Level.AckMsg"},
     "Valve_001": _BASE,
     "Pump_001": _BASE,
@@ -379,4 +395,26 @@ EXPECTED_ATTRIBUTES = {
     "Mix_50%": _BUILT_IN | {"A_B", "A%B"},
     "Größe_Öl": _BUILT_IN | {"Température", "水位", "𝔗emp_🔥"},
     "NoPackage_001": set(),
+}
+
+_LEVEL = ("Level", "m", "Füllstand 🍺")
+_SHARED = ("Shared", "", "both configured and built in")
+
+EXPECTED_TEXTS = {
+    # Units and descriptions as the nearest package gives each.
+    "Tank_001": [("Level", "hl", "Beer"), _SHARED],
+    "Valve_001": [_LEVEL, _SHARED],
+    "Changed_001": [],
+    "NoPackage_001": [],
+}
+
+EXPECTED_ORIGINS = {
+    # Configured, of extensions, built in; in the order in which they are shown.
+    "Tank_001": [
+        ["Level", "Shared", "Twice"],
+        ["Level.Acked", "Level.AckMsg", "Level.EngUnits", "Level.InAlarm"],
+        ["Area", "ShortDesc"],
+    ],
+    "Engine_001": [[], [], ["NodeNames", "ScanState", "Scheduler.ScanPeriod"]],
+    "Changed_001": [["OnlyDeployed"], [], ["Area", "Shared", "ShortDesc"]],
 }

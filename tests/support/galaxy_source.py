@@ -6,9 +6,11 @@ import threading
 from collections.abc import Callable, Iterable
 from datetime import datetime
 
+from mxgateway_protocol.variants import DataType
 from mxgateway_server.galaxy.assembly import Assembly
 from mxgateway_server.galaxy.data import GalaxyData
 from mxgateway_server.galaxy.errors import SnapshotError
+from mxgateway_simulator.mx_value import encode
 from tests.support.galaxy_rows import DEPLOYED
 
 Row = tuple[int, str, str, int, int]
@@ -16,12 +18,13 @@ Row = tuple[int, str, str, int, int]
 
 
 def galaxy_data(rows: Iterable[Row], deploy_time: datetime | None = DEPLOYED, attributes: int = 2) -> GalaxyData:
-    """Objects of one template `$Thing` with attributes A0 (an alarm), A1 (historized), A2, …"""
+    """Objects of one template `$Thing` with attributes A0 (an alarm), A1 (historized), A2 in bar, A3, …"""
     assembly = Assembly(deploy_time)
     assembly.primitive_definitions([(1, "AlarmExtension"), (2, "HistoryExtension")], [])
     assembly.packages([(1, 0)])
     assembly.configured([(1, f"A{number}", 2, False, None, 10, 1) for number in range(attributes)])
-    assembly.primitives([(1, "A0", 1), (1, "A1", 2)])
+    assembly.texts([(1, "A2.EngUnits", encode(DataType.STRING, "bar"))])
+    assembly.primitives([(1, "A0", 1, True), (1, "A1", 2, True)])
     assembly.templates([(9001, "$Thing", 9002), (9002, "$UserDefined", 0)])
     return assembly.objects((*row, 0, 9001, 1) for row in rows)
 

@@ -9,6 +9,7 @@ from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf import wrappers_pb2 as _wrappers_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -19,6 +20,34 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class _AttributeOrigin:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _AttributeOriginEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_AttributeOrigin.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    ATTRIBUTE_ORIGIN_UNSPECIFIED: _AttributeOrigin.ValueType  # 0
+    """The gateway does not say."""
+    ATTRIBUTE_ORIGIN_CONFIGURED: _AttributeOrigin.ValueType  # 1
+    """An engineer's own: defined in the object, or in a template that it derives from."""
+    ATTRIBUTE_ORIGIN_BUILT_IN: _AttributeOrigin.ValueType  # 2
+    """Of the base template: every object of the kind has it."""
+    ATTRIBUTE_ORIGIN_EXTENSION: _AttributeOrigin.ValueType  # 3
+    """Brought by an extension of another attribute, or by a script: alarm limits, history settings, units."""
+
+class AttributeOrigin(_AttributeOrigin, metaclass=_AttributeOriginEnumTypeWrapper):
+    """Where an attribute of an object comes from."""
+
+ATTRIBUTE_ORIGIN_UNSPECIFIED: AttributeOrigin.ValueType  # 0
+"""The gateway does not say."""
+ATTRIBUTE_ORIGIN_CONFIGURED: AttributeOrigin.ValueType  # 1
+"""An engineer's own: defined in the object, or in a template that it derives from."""
+ATTRIBUTE_ORIGIN_BUILT_IN: AttributeOrigin.ValueType  # 2
+"""Of the base template: every object of the kind has it."""
+ATTRIBUTE_ORIGIN_EXTENSION: AttributeOrigin.ValueType  # 3
+"""Brought by an extension of another attribute, or by a script: alarm limits, history settings, units."""
+Global___AttributeOrigin: _TypeAlias = AttributeOrigin  # noqa: Y015
 
 @_typing.final
 class TestConnectionRequest(_message.Message):
@@ -108,6 +137,8 @@ class DiscoverHierarchyRequest(_message.Message):
     INCLUDE_ATTRIBUTES_FIELD_NUMBER: _builtins.int
     ALARM_BEARING_ONLY_FIELD_NUMBER: _builtins.int
     HISTORIZED_ONLY_FIELD_NUMBER: _builtins.int
+    ATTRIBUTE_ORIGINS_FIELD_NUMBER: _builtins.int
+    INCLUDE_ANCESTORS_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
     page_token: _builtins.str
     """Opaque; valid only with the same arguments and while the gateway serves the same deployment."""
@@ -121,6 +152,8 @@ class DiscoverHierarchyRequest(_message.Message):
     """Absent is true."""
     alarm_bearing_only: _builtins.bool
     historized_only: _builtins.bool
+    include_ancestors: _builtins.bool
+    """Also the objects above those that pass the filters, without attributes, so that a tree can be drawn down to each."""
     @_builtins.property
     def max_depth(self) -> _wrappers_pb2.Int32Value:
         """Levels below the root; 0 is the root alone, absent is no limit."""
@@ -129,6 +162,10 @@ class DiscoverHierarchyRequest(_message.Message):
     def category_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
     @_builtins.property
     def template_chain_contains(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def attribute_origins(self) -> _containers.RepeatedScalarFieldContainer[Global___AttributeOrigin.ValueType]:
+        """Only attributes of these origins; empty for all. Which objects are found is not touched by it."""
+
     def __init__(
         self,
         *,
@@ -144,10 +181,12 @@ class DiscoverHierarchyRequest(_message.Message):
         include_attributes: _builtins.bool | None = ...,
         alarm_bearing_only: _builtins.bool = ...,
         historized_only: _builtins.bool = ...,
+        attribute_origins: _abc.Iterable[Global___AttributeOrigin.ValueType] | None = ...,
+        include_ancestors: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_include_attributes", b"_include_attributes", "include_attributes", b"include_attributes", "max_depth", b"max_depth", "root", b"root", "root_contained_path", b"root_contained_path", "root_gobject_id", b"root_gobject_id", "root_tag_name", b"root_tag_name"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_include_attributes", b"_include_attributes", "alarm_bearing_only", b"alarm_bearing_only", "category_ids", b"category_ids", "historized_only", b"historized_only", "include_attributes", b"include_attributes", "max_depth", b"max_depth", "page_size", b"page_size", "page_token", b"page_token", "root", b"root", "root_contained_path", b"root_contained_path", "root_gobject_id", b"root_gobject_id", "root_tag_name", b"root_tag_name", "tag_name_glob", b"tag_name_glob", "template_chain_contains", b"template_chain_contains"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_include_attributes", b"_include_attributes", "alarm_bearing_only", b"alarm_bearing_only", "attribute_origins", b"attribute_origins", "category_ids", b"category_ids", "historized_only", b"historized_only", "include_ancestors", b"include_ancestors", "include_attributes", b"include_attributes", "max_depth", b"max_depth", "page_size", b"page_size", "page_token", b"page_token", "root", b"root", "root_contained_path", b"root_contained_path", "root_gobject_id", b"root_gobject_id", "root_tag_name", b"root_tag_name", "tag_name_glob", b"tag_name_glob", "template_chain_contains", b"template_chain_contains"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__include_attributes: _TypeAlias = _typing.Literal["include_attributes"]  # noqa: Y015
     _WhichOneofArgType__include_attributes: _TypeAlias = _typing.Literal["_include_attributes", b"_include_attributes"]  # noqa: Y015
@@ -169,7 +208,7 @@ class DiscoverHierarchyReply(_message.Message):
     TOTAL_OBJECT_COUNT_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
     total_object_count: _builtins.int
-    """After filtering."""
+    """After filtering, ancestors included where they are asked for."""
     @_builtins.property
     def objects(self) -> _containers.RepeatedCompositeFieldContainer[Global___GalaxyObject]: ...
     def __init__(
@@ -312,6 +351,9 @@ class GalaxyAttribute(_message.Message):
     SECURITY_CLASSIFICATION_FIELD_NUMBER: _builtins.int
     IS_HISTORIZED_FIELD_NUMBER: _builtins.int
     IS_ALARM_FIELD_NUMBER: _builtins.int
+    ORIGIN_FIELD_NUMBER: _builtins.int
+    ENGINEERING_UNITS_FIELD_NUMBER: _builtins.int
+    DESCRIPTION_FIELD_NUMBER: _builtins.int
     attribute_name: _builtins.str
     full_tag_reference: _builtins.str
     """What AddItem takes: `tag_name.attribute_name`, with `[]` for an array."""
@@ -325,6 +367,11 @@ class GalaxyAttribute(_message.Message):
     security_classification: _builtins.int
     is_historized: _builtins.bool
     is_alarm: _builtins.bool
+    origin: Global___AttributeOrigin.ValueType
+    """Configured ones stand first in an object, then those of extensions, then built-in ones; each by name."""
+    engineering_units: _builtins.str
+    """As configured in the deployed object; empty when there are none. A run time may change them."""
+    description: _builtins.str
     def __init__(
         self,
         *,
@@ -339,10 +386,13 @@ class GalaxyAttribute(_message.Message):
         security_classification: _builtins.int = ...,
         is_historized: _builtins.bool = ...,
         is_alarm: _builtins.bool = ...,
+        origin: Global___AttributeOrigin.ValueType = ...,
+        engineering_units: _builtins.str = ...,
+        description: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["array_dimension", b"array_dimension", "array_dimension_present", b"array_dimension_present", "attribute_name", b"attribute_name", "data_type_name", b"data_type_name", "full_tag_reference", b"full_tag_reference", "is_alarm", b"is_alarm", "is_array", b"is_array", "is_historized", b"is_historized", "mx_attribute_category", b"mx_attribute_category", "mx_data_type", b"mx_data_type", "security_classification", b"security_classification"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["array_dimension", b"array_dimension", "array_dimension_present", b"array_dimension_present", "attribute_name", b"attribute_name", "data_type_name", b"data_type_name", "description", b"description", "engineering_units", b"engineering_units", "full_tag_reference", b"full_tag_reference", "is_alarm", b"is_alarm", "is_array", b"is_array", "is_historized", b"is_historized", "mx_attribute_category", b"mx_attribute_category", "mx_data_type", b"mx_data_type", "origin", b"origin", "security_classification", b"security_classification"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -363,6 +413,8 @@ class BrowseChildrenRequest(_message.Message):
     INCLUDE_ATTRIBUTES_FIELD_NUMBER: _builtins.int
     ALARM_BEARING_ONLY_FIELD_NUMBER: _builtins.int
     HISTORIZED_ONLY_FIELD_NUMBER: _builtins.int
+    ATTRIBUTE_ORIGINS_FIELD_NUMBER: _builtins.int
+    INCLUDE_ANCESTORS_FIELD_NUMBER: _builtins.int
     parent_gobject_id: _builtins.int
     parent_tag_name: _builtins.str
     parent_contained_path: _builtins.str
@@ -373,10 +425,16 @@ class BrowseChildrenRequest(_message.Message):
     include_attributes: _builtins.bool
     alarm_bearing_only: _builtins.bool
     historized_only: _builtins.bool
+    include_ancestors: _builtins.bool
+    """Also children below which an object passes the filters; those that do not pass themselves have no attributes."""
     @_builtins.property
     def category_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
     @_builtins.property
     def template_chain_contains(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def attribute_origins(self) -> _containers.RepeatedScalarFieldContainer[Global___AttributeOrigin.ValueType]:
+        """As for DiscoverHierarchy."""
+
     def __init__(
         self,
         *,
@@ -391,10 +449,12 @@ class BrowseChildrenRequest(_message.Message):
         include_attributes: _builtins.bool | None = ...,
         alarm_bearing_only: _builtins.bool = ...,
         historized_only: _builtins.bool = ...,
+        attribute_origins: _abc.Iterable[Global___AttributeOrigin.ValueType] | None = ...,
+        include_ancestors: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_include_attributes", b"_include_attributes", "include_attributes", b"include_attributes", "parent", b"parent", "parent_contained_path", b"parent_contained_path", "parent_gobject_id", b"parent_gobject_id", "parent_tag_name", b"parent_tag_name"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_include_attributes", b"_include_attributes", "alarm_bearing_only", b"alarm_bearing_only", "category_ids", b"category_ids", "historized_only", b"historized_only", "include_attributes", b"include_attributes", "page_size", b"page_size", "page_token", b"page_token", "parent", b"parent", "parent_contained_path", b"parent_contained_path", "parent_gobject_id", b"parent_gobject_id", "parent_tag_name", b"parent_tag_name", "tag_name_glob", b"tag_name_glob", "template_chain_contains", b"template_chain_contains"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_include_attributes", b"_include_attributes", "alarm_bearing_only", b"alarm_bearing_only", "attribute_origins", b"attribute_origins", "category_ids", b"category_ids", "historized_only", b"historized_only", "include_ancestors", b"include_ancestors", "include_attributes", b"include_attributes", "page_size", b"page_size", "page_token", b"page_token", "parent", b"parent", "parent_contained_path", b"parent_contained_path", "parent_gobject_id", b"parent_gobject_id", "parent_tag_name", b"parent_tag_name", "tag_name_glob", b"tag_name_glob", "template_chain_contains", b"template_chain_contains"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__include_attributes: _TypeAlias = _typing.Literal["include_attributes"]  # noqa: Y015
     _WhichOneofArgType__include_attributes: _TypeAlias = _typing.Literal["_include_attributes", b"_include_attributes"]  # noqa: Y015

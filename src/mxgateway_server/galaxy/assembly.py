@@ -8,9 +8,17 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any, Generic, TypeVar
 
-from mxgateway_server.galaxy.codes import ALARM_EXTENSION, DATA_TYPE_NAMES, HISTORY_EXTENSION, MAX_DERIVATION_STEPS
+from mxgateway_server.galaxy.codes import (
+    ALARM_EXTENSION,
+    DATA_TYPE_NAMES,
+    DESCRIPTION_SUFFIX,
+    HISTORY_EXTENSION,
+    MAX_DERIVATION_STEPS,
+    UNITS_SUFFIX,
+)
 from mxgateway_server.galaxy.data import (
     AttributeDefinition,
+    AttributeText,
     GalaxyData,
     GalaxyObjectRow,
     Layer,
@@ -19,11 +27,14 @@ from mxgateway_server.galaxy.data import (
     PrimitiveUse,
 )
 from mxgateway_server.galaxy.errors import GalaxyDataError
-from mxgateway_server.galaxy.mx_value import array_dimension
+from mxgateway_server.galaxy.mx_value import array_dimension, text
 
 _T = TypeVar("_T", bound=Hashable)
 _Row = Sequence[Any]
 
+_TEXT_PLACES = {
+    suffix.removeprefix(".").casefold(): place for place, suffix in enumerate((UNITS_SUFFIX, DESCRIPTION_SUFFIX))
+}
 _EXTENSIONS = {ALARM_EXTENSION.casefold(), HISTORY_EXTENSION.casefold()}
 
 
@@ -58,7 +69,9 @@ class Assembly:
         self._kind_of: dict[int, int] = {}
         self._uses: Interned[PrimitiveUse] = Interned()
         self._layers: Interned[Layer] = Interned()
+        self._texts: Interned[AttributeText] = Interned()
         self._configured: dict[int, tuple[int, ...]] = {}
+        self._texts_of: dict[int, tuple[int, ...]] = {}
         self._layer_of: dict[int, int] = {}
         self._derived_from: dict[int, int] = {}
         self._templates: dict[int, tuple[str, int]] = {}
@@ -96,27 +109,44 @@ class Assembly:
                 self._definitions.add(_definition(row[1:], "dynamic_attribute")) for row in members
             )
 
+    def texts(self, rows: Iterable[_Row]) -> None:
+        """Units and descriptions; they belong to attributes of any package that derives from theirs."""
+        for package, members in groupby(rows, itemgetter(0)):
+            found: dict[str, list[str | None]] = {}
+            for _, name, mx_value in members:
+                attribute, _, kind = _name(name, "dynamic_attribute.attribute_name").casefold().rpartition(".")
+                pair = found.setdefault(attribute, [None, None])
+                pair[_TEXT_PLACES[kind]] = text(mx_value)
+            self._texts_of[package] = tuple(
+                self._texts.add((name, units, description)) for name, (units, description) in found.items()
+            )
+
     def primitives(self, rows: Iterable[_Row]) -> None:
-        use_of: dict[tuple[str, int], int | None] = {}
+        use_of: dict[tuple[str, int, bool], int | None] = {}
         signatures: dict[tuple[int, ...], tuple[int, ...]] = {}
         for package, members in groupby(rows, itemgetter(0)):
             uses: list[int] = []
-            for _, name, kind in members:
-                key = (name, kind)
+            for _, name, kind, is_extension in members:
+                key = (name, kind, is_extension)
                 if key not in use_of:
-                    use_of[key] = self._use(name or "", kind)
+                    use_of[key] = self._use(name or "", kind, bool(is_extension))
                 if (use := use_of[key]) is not None:
                     uses.append(use)
             signature = tuple(uses)
             signature = signatures.setdefault(signature, signature)
-            self._layer_of[package] = self._layers.add((self._configured.pop(package, ()), signature))
-        for package, configured in self._configured.items():
-            self._layer_of[package] = self._layers.add((configured, ()))
-        self._configured.clear()
+            self._add_layer(package, signature)
+        for package in list(dict.fromkeys((*self._configured, *self._texts_of))):
+            self._add_layer(package, ())
 
-    def _use(self, name: str, kind: int) -> int | None:
+    def _add_layer(self, package: int, primitives: tuple[int, ...]) -> None:
+        configured, texts = self._configured.pop(package, ()), self._texts_of.pop(package, ())
+        self._layer_of[package] = self._layers.add((configured, primitives, texts))
+
+    def _use(self, name: str, kind: int, is_extension: bool) -> int | None:
         index = self._kind_of.get(kind)
-        return None if index is None else self._uses.add(PrimitiveUse(_text(name, "primitive_name"), index))
+        if index is None:
+            return None
+        return self._uses.add(PrimitiveUse(_text(name, "primitive_name"), index, is_extension))
 
     def templates(self, rows: Iterable[_Row]) -> None:
         for gobject, tag_name, derived_from in rows:
@@ -150,6 +180,7 @@ class Assembly:
             definitions=self._definitions.values,
             primitive_definitions=self._kinds,
             primitive_uses=self._uses.values,
+            attribute_texts=self._texts.values,
             layers=self._layers.values,
             shapes=shapes.values,
             template_chains=chains.values,

@@ -22,6 +22,11 @@ MAX_DERIVATION_STEPS: Final = 10
 HISTORY_EXTENSION: Final = "HistoryExtension"
 ALARM_EXTENSION: Final = "AlarmExtension"
 
+UNITS_SUFFIX: Final = ".EngUnits"
+DESCRIPTION_SUFFIX: Final = ".Description"
+"""Attributes of an attribute that say what it is: texts of the configuration, extensions of the attribute before the
+dot."""
+
 DATA_TYPE_NAMES: Final = {
     -1: "Unknown",
     0: "NoData",

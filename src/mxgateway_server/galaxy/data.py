@@ -33,14 +33,22 @@ class PrimitiveDefinition(NamedTuple):
 
 
 class PrimitiveUse(NamedTuple):
-    """A primitive of an object: its name ('' for the object's own ones) and the index of its definition."""
+    """A primitive of an object: its name ('' for the object's own ones) and the index of its definition.
+
+    `is_extension` tells whether an engineer added it to an attribute, or as a script.
+    """
 
     name: str
     definition: int
+    is_extension: bool
 
 
-Layer = tuple[tuple[int, ...], tuple[int, ...]]
-"""What one package adds: indexes of configured attribute definitions, and of primitive uses."""
+AttributeText = tuple[str, str | None, str | None]
+"""Name of an attribute without case, its engineering units and its description; None for what a package leaves to those
+that it derives from. A plain tuple of texts costs the garbage collector nothing, and there may be one an object."""
+
+Layer = tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]
+"""What one package adds: indexes of configured attribute definitions, of primitive uses, and of attribute texts."""
 
 
 class GalaxyObjectRow(NamedTuple):
@@ -125,6 +133,7 @@ class GalaxyData:
         definitions: distinct attribute definitions.
         primitive_definitions: distinct kinds of primitives.
         primitive_uses: distinct named primitives.
+        attribute_texts: distinct units and descriptions of attributes.
         layers: distinct package contents.
         shapes: distinct derivations, as indexes of layers, nearest package first.
         template_chains: distinct chains of template names, nearest first.
@@ -136,6 +145,7 @@ class GalaxyData:
     definitions: Sequence[AttributeDefinition]
     primitive_definitions: Sequence[PrimitiveDefinition]
     primitive_uses: Sequence[PrimitiveUse]
+    attribute_texts: Sequence[AttributeText]
     layers: Sequence[Layer]
     shapes: Sequence[tuple[int, ...]]
     template_chains: Sequence[tuple[str, ...]]

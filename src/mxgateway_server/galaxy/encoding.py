@@ -7,14 +7,14 @@ so the bytes between the names are made once per shape and length of name, and j
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import lru_cache, partial
 
 from mxgateway_contract.generated import galaxy_repository_pb2 as pb
 from mxgateway_contract.varints import varint
 from mxgateway_server.galaxy.codes import AREA
 from mxgateway_server.galaxy.index import GalaxyIndex
-from mxgateway_server.galaxy.shapes import Attribute, ShapeTable
+from mxgateway_server.galaxy.shapes import SHOWN_ORDER, Attribute, Origin, ShapeTable
 
 _LENGTH_DELIMITED = 2
 _TEMPLATES = 1024
@@ -39,8 +39,8 @@ class ObjectEncoder:
         self._index = index
         self._pieces = lru_cache(maxsize=_TEMPLATES)(partial(attribute_pieces, index.shapes))
 
-    def field(self, key: bytes, place: int, include_attributes: bool) -> bytes:
-        """One object as a field of a reply: key, length, GalaxyObject."""
+    def field(self, key: bytes, place: int, origins: Collection[Origin]) -> bytes:
+        """One object, with its attributes of some origins, as a field of a reply: key, length, GalaxyObject."""
         index, row = self._index, self._index.objects[place]
         head = pb.GalaxyObject(
             gobject_id=row.gobject_id,
@@ -54,17 +54,19 @@ class ObjectEncoder:
             template_chain=index.template_chain(place),
         ).SerializeToString()
         attributes = b""
-        if include_attributes:
+        if origins:
             tag_name = row.tag_name.encode()
-            attributes = tag_name.join(self._pieces(row.shape, len(tag_name)))
+            attributes = tag_name.join(self._pieces(row.shape, len(tag_name), frozenset(origins)))
         return b"".join((key, varint(len(head) + len(attributes)), head, attributes))
 
 
-def attribute_pieces(shapes: ShapeTable, shape: int, name_length: int) -> Sequence[bytes]:
+def attribute_pieces(shapes: ShapeTable, shape: int, name_length: int, origins: Collection[Origin]) -> Sequence[bytes]:
     """The bytes of a shape's attributes between the places where the object's name stands."""
     pieces: list[bytes] = []
     pending = b""
-    for attribute in shapes.get(shape).attributes:
+    attributes = [each for each in shapes.get(shape).attributes if each.origin in origins]
+    # A stable sort: within one origin they stay in the order of their names.
+    for attribute in sorted(attributes, key=lambda each: SHOWN_ORDER.index(each.origin)):
         head, suffix = _around_name(attribute, name_length)
         pieces.append(pending + head)
         pending = suffix
@@ -95,4 +97,7 @@ def _attribute_body(attribute: Attribute) -> bytes:
         security_classification=attribute.security_classification,
         is_historized=attribute.is_historized,
         is_alarm=attribute.is_alarm,
+        origin=attribute.origin.value,
+        engineering_units=attribute.engineering_units,
+        description=attribute.description,
     ).SerializeToString()

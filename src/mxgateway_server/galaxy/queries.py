@@ -2,8 +2,8 @@
 
 `hierarchy`, `attributes` and `template_chains` answer as the product's own browse does, row by row. Their cost is the
 cross product of objects and built-in attributes, so the cache reads the same facts by `object_rows`, `package_rows`,
-`configured_rows`, `primitive_rows`, `definition_rows` and `template_rows`, where each fact stands once, and expands
-them page by page (`shapes`). A test holds both forms equal.
+`configured_rows`, `text_rows`, `primitive_rows`, `definition_rows` and `template_rows`, where each fact stands once,
+and expands them page by page (`shapes`). A test holds both forms equal.
 
 Portability: recursive parts carry ints only (SQL Server wants equal types in anchor and step), constants in them are
 literals (drivers guess the types of parameters), mx_value is cut before it travels and is never compared, name
@@ -27,6 +27,7 @@ from sqlalchemy import (
     func,
     literal,
     literal_column,
+    or_,
     select,
     true,
     union_all,
@@ -38,10 +39,12 @@ from mxgateway_server.galaxy.codes import (
     AUTOMATION_NAMESPACE,
     BROWSE_CATEGORIES,
     CONFIGURED_CATEGORIES,
+    DESCRIPTION_SUFFIX,
     HISTORY_EXTENSION,
     MAX_DERIVATION_STEPS,
+    UNITS_SUFFIX,
 )
-from mxgateway_server.galaxy.mx_value import HEAD_CHARACTERS
+from mxgateway_server.galaxy.mx_value import HEAD_CHARACTERS, TEXT_CHARACTERS
 from mxgateway_simulator.building import zb_schema as zb
 
 Query = Select[Any]
@@ -170,13 +173,18 @@ def _is_configured_attribute() -> ColumnElement[bool]:
     name = _dynamic.c.attribute_name
     return and_(
         ~name.startswith("_", autoescape=True),
-        ~func.lower(name).endswith(".description", autoescape=True),
+        ~func.lower(name).endswith(DESCRIPTION_SUFFIX.lower(), autoescape=True),
         _dynamic.c.mx_attribute_category.in_(CONFIGURED_CATEGORIES),
     )
 
 
 def _is_public(name: ColumnElement[str]) -> ColumnElement[bool]:
     return ~name.startswith("_", autoescape=True)
+
+
+def _is_extension() -> ColumnElement[bool]:
+    """Whether a primitive was added by an engineer: those of the base templates have no type of extension."""
+    return and_(_primitive.c.primitive_name != "", func.coalesce(_primitive.c.extension_type, "") != "")
 
 
 def _head(mx_value: ColumnElement[Any]) -> ColumnElement[Any]:
@@ -199,6 +207,10 @@ def attributes() -> Query:
             chain.c.depth,
             _dynamic.c.mx_primitive_id,
             _ZERO.label("definition_id"),
+            case(
+                (func.lower(_dynamic.c.attribute_name).endswith(UNITS_SUFFIX.lower(), autoescape=True), _ONE),
+                else_=_ZERO,
+            ).label("is_extension"),
         )
         .select_from(chain.join(_dynamic, _dynamic.c.package_id == chain.c.package_id))
         .where(_is_configured_attribute())
@@ -220,6 +232,7 @@ def attributes() -> Query:
             chain.c.depth,
             _primitive.c.mx_primitive_id,
             _definition.c.attribute_definition_id.label("definition_id"),
+            case((_is_extension(), _ONE), else_=_ZERO).label("is_extension"),
         )
         .select_from(
             chain.join(_primitive, _primitive.c.package_id == chain.c.package_id).join(
@@ -257,6 +270,7 @@ def attributes() -> Query:
             case((and_(flagged, extended.c.is_historized == _ONE), _ONE), else_=_ZERO).label("is_historized"),
             case((and_(flagged, extended.c.is_alarm == _ONE), _ONE), else_=_ZERO).label("is_alarm"),
             ranked.c.source_rank,
+            ranked.c.is_extension,
             ranked.c.depth,
         )
         .select_from(
@@ -350,10 +364,35 @@ def configured_rows() -> Query:
     )
 
 
+def text_rows() -> Query:
+    """Units and descriptions that attributes of those packages are given, by package: (package, name, mx_value)."""
+    name = func.lower(_dynamic.c.attribute_name)
+    return (
+        select(
+            _dynamic.c.package_id,
+            _dynamic.c.attribute_name,
+            func.substring(_dynamic.c.mx_value, 1, TEXT_CHARACTERS).label("mx_value_text"),
+        )
+        .where(
+            _needed(_dynamic.c.package_id),
+            or_(
+                name.endswith(UNITS_SUFFIX.lower(), autoescape=True),
+                name.endswith(DESCRIPTION_SUFFIX.lower(), autoescape=True),
+            ),
+        )
+        .order_by(_dynamic.c.package_id, _dynamic.c.attribute_name)
+    )
+
+
 def primitive_rows() -> Query:
     """The primitives of those packages, by package."""
     return (
-        select(_primitive.c.package_id, _primitive.c.primitive_name, _primitive.c.primitive_definition_id)
+        select(
+            _primitive.c.package_id,
+            _primitive.c.primitive_name,
+            _primitive.c.primitive_definition_id,
+            case((_is_extension(), _ONE), else_=_ZERO).label("is_extension"),
+        )
         .where(_needed(_primitive.c.package_id), _is_public(_primitive.c.primitive_name))
         .order_by(_primitive.c.package_id, _primitive.c.mx_primitive_id)
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import compress
 
 from mxgateway_protocol.globs import compile_glob
@@ -25,6 +25,7 @@ class ObjectFilter:
         tag_name_glob: anchored, without case, `*` and `?`.
         alarm_bearing_only: at least one attribute has an alarm extension.
         historized_only: at least one attribute has a history extension.
+        include_ancestors: also the objects above those, bare, as far as the scope shows them.
     """
 
     category_ids: frozenset[int] = frozenset()
@@ -32,6 +33,7 @@ class ObjectFilter:
     tag_name_glob: str = ""
     alarm_bearing_only: bool = False
     historized_only: bool = False
+    include_ancestors: bool = False
 
     def __post_init__(self) -> None:
         for name, count in (
@@ -49,7 +51,8 @@ class ObjectFilter:
 
     @property
     def is_empty(self) -> bool:
-        return self == _NO_FILTER
+        """Whether there is no condition."""
+        return replace(self, include_ancestors=False) == _NO_FILTER
 
 
 _NO_FILTER = ObjectFilter()
@@ -71,12 +74,18 @@ class FilteredIndex:
         self.index = index
         self._scope = in_scope(index, scope) if scope else None
         self._passes: bytearray | None = None
+        self._only_above: bytearray | None = None
         if self._scope is not None or not conditions.is_empty:
-            self._passes = _visible(index, self._scope, navigable)
+            visible = _visible(index, self._scope, navigable)
+            self._passes = bytearray(visible)
             _apply(index, conditions, self._passes)
             if self._scope is not None and (conditions.alarm_bearing_only or conditions.historized_only):
                 # What stands above the scope is shown without attributes, so it must not pass by them either.
                 _keep(self._passes, self._scope)
+            if conditions.include_ancestors and not conditions.is_empty:
+                found = self._passes
+                self._passes = _with_ancestors(index, found, visible)
+                self._only_above = bytearray(shown and not own for shown, own in zip(self._passes, found, strict=True))
 
     @property
     def is_restricted(self) -> bool:
@@ -88,6 +97,8 @@ class FilteredIndex:
 
     def is_bare(self, place: int) -> bool:
         """Whether the object is shown only because of what is below it."""
+        if self._only_above is not None and self._only_above[place]:
+            return True
         return self._scope is not None and not self._scope[place]
 
     def reaches(self, root: int) -> bool:
@@ -168,12 +179,16 @@ def in_scope(index: GalaxyIndex, globs: Iterable[str]) -> bytearray:
 def _visible(index: GalaxyIndex, scope: bytearray | None, navigable: bool) -> bytearray:
     if scope is None:
         return bytearray(b"\1") * len(index)
-    flags = bytearray(scope)
-    if navigable:
-        for place in range(len(index) - 1, -1, -1):
-            if flags[place] and (parent := index.parent[place]) >= 0:
-                flags[parent] = 1
-    return flags
+    return _with_ancestors(index, scope, bytearray(b"\1") * len(index)) if navigable else bytearray(scope)
+
+
+def _with_ancestors(index: GalaxyIndex, flags: bytearray, visible: bytearray) -> bytearray:
+    """The flags, and those of everything visible above a flag."""
+    found = bytearray(flags)
+    for place in range(len(index) - 1, -1, -1):
+        if found[place] and (parent := index.parent[place]) >= 0 and visible[parent]:
+            found[parent] = 1
+    return found
 
 
 def _apply(index: GalaxyIndex, conditions: ObjectFilter, flags: bytearray) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -25,6 +25,7 @@ from mxgateway_server.galaxy.errors import (
 )
 from mxgateway_server.galaxy.selection import FilteredIndex, ObjectFilter, find_root, shortened
 from mxgateway_server.galaxy.selection_cache import SelectionCache
+from mxgateway_server.galaxy.shapes import Origin
 from mxgateway_server.galaxy.tokens import PageTokens
 
 SERVICE = "galaxy_repository.v1.GalaxyRepository"
@@ -93,14 +94,13 @@ class GalaxyRepositoryService:
         depth = request.max_depth.value if request.HasField("max_depth") else None
         if depth is not None and depth < 0:
             raise GalaxyArgumentError("max_depth must be 0 (the root alone) or more")
-        conditions = object_filter(request)
+        conditions, origins = object_filter(request), attribute_origins(request)
         arguments = _fingerprint(b"D", request, scope)
         offset = self._offset(request.page_token, entry, arguments)
         filtered = await self._selections.filtered(entry, conditions, scope, navigable=False)
         root = _root(filtered, request, "root", "root_gobject_id", "root_tag_name", "root_contained_path")
         places = self._selections.places(entry, arguments, lambda: filtered.subtree(root, depth))
-        attributes = not request.HasField("include_attributes") or request.include_attributes
-        page, token = await self._page(entry, filtered, places, OBJECTS_KEY, offset, size, attributes, arguments)
+        page, token = await self._page(entry, filtered, places, OBJECTS_KEY, offset, size, origins, arguments)
         rest = pb.DiscoverHierarchyReply(next_page_token=token, total_object_count=len(places))
         return b"".join((*page, rest.SerializeToString()))
 
@@ -110,14 +110,13 @@ class GalaxyRepositoryService:
         scope = tuple(self._scope(context))
         entry = await self._galaxy.entry()
         size = page_size(request.page_size)
-        conditions = object_filter(request)
+        conditions, origins = object_filter(request), attribute_origins(request)
         arguments = _fingerprint(b"B", request, scope)
         offset = self._offset(request.page_token, entry, arguments)
         filtered = await self._selections.filtered(entry, conditions, scope, navigable=True)
         parent = _root(filtered, request, "parent", "parent_gobject_id", "parent_tag_name", "parent_contained_path")
         places = self._selections.places(entry, arguments, lambda: filtered.children(-1 if parent is None else parent))
-        attributes = not request.HasField("include_attributes") or request.include_attributes
-        page, token = await self._page(entry, filtered, places, CHILDREN_KEY, offset, size, attributes, arguments)
+        page, token = await self._page(entry, filtered, places, CHILDREN_KEY, offset, size, origins, arguments)
         shown = places[offset : offset + len(page)]
         rest = pb.BrowseChildrenReply(
             next_page_token=token,
@@ -166,7 +165,7 @@ class GalaxyRepositoryService:
         key: bytes,
         offset: int,
         size: int,
-        include_attributes: bool,
+        origins: Collection[Origin],
         arguments: bytes,
     ) -> tuple[list[bytes], str]:
         """The fields of one page's objects, and the token of the next page ('' on the last)."""
@@ -175,7 +174,7 @@ class GalaxyRepositoryService:
         loop = asyncio.get_running_loop()
         began = loop.time()
         for place in places[offset : offset + size]:
-            field = entry.encoder.field(key, place, include_attributes and not filtered.is_bare(place))
+            field = entry.encoder.field(key, place, () if filtered.is_bare(place) else origins)
             room -= len(field)
             if fields and room < 0:
                 break
@@ -201,7 +200,23 @@ def object_filter(request: pb.DiscoverHierarchyRequest | pb.BrowseChildrenReques
         tag_name_glob=request.tag_name_glob,
         alarm_bearing_only=request.alarm_bearing_only,
         historized_only=request.historized_only,
+        include_ancestors=request.include_ancestors,
     )
+
+
+def attribute_origins(request: pb.DiscoverHierarchyRequest | pb.BrowseChildrenRequest) -> frozenset[Origin]:
+    """Origins of the attributes that are sent: none when no attributes are wanted.
+
+    Raises:
+        GalaxyArgumentError: there is no such origin.
+    """
+    try:
+        asked = frozenset(map(Origin, request.attribute_origins)) or frozenset(Origin)
+    except ValueError:
+        unknown = sorted(set(request.attribute_origins) - set(Origin))
+        known = ", ".join(f"{each.value} ({each.name.lower()})" for each in Origin)
+        raise GalaxyArgumentError(f"attribute_origins has {unknown[0]}; there are {known}") from None
+    return asked if not request.HasField("include_attributes") or request.include_attributes else frozenset()
 
 
 def to_timestamp(deploy_time: datetime) -> Timestamp:

@@ -4,16 +4,29 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from enum import IntEnum
 from functools import lru_cache, partial
 from typing import NamedTuple
 
-from mxgateway_server.galaxy.codes import ALARM_EXTENSION, HISTORY_EXTENSION
+from mxgateway_server.galaxy.codes import ALARM_EXTENSION, HISTORY_EXTENSION, UNITS_SUFFIX
 from mxgateway_server.galaxy.data import AttributeDefinition, GalaxyData
 
 _EXPANDED_SHAPES = 256
 _SHARED_PARTS = 2048
-_FLAGGED = 16_384
+_COMPLETED = 16_384
+
+
+class Origin(IntEnum):
+    """Where an attribute comes from; the numbers of the contract."""
+
+    CONFIGURED = 1
+    BUILT_IN = 2
+    EXTENSION = 3
+
+
+SHOWN_ORDER = (Origin.CONFIGURED, Origin.EXTENSION, Origin.BUILT_IN)
+"""What an engineer made stands before what every object of its kind has."""
 
 
 class Attribute(NamedTuple):
@@ -26,8 +39,11 @@ class Attribute(NamedTuple):
     array_dimension: int | None
     mx_attribute_category: int
     security_classification: int
-    is_historized: bool
-    is_alarm: bool
+    origin: Origin
+    is_historized: bool = False
+    is_alarm: bool = False
+    engineering_units: str = ""
+    description: str = ""
 
     def reference(self, tag_name: str) -> str:
         """What AddItem takes."""
@@ -68,6 +84,7 @@ class ShapeTable:
                 partial(_built_in, lru_cache(maxsize=4 * _SHARED_PARTS)(partial(_of_primitive, data)))
             ),
             extended=lru_cache(maxsize=_SHARED_PARTS)(partial(_extended, data)),
+            texts=lru_cache(maxsize=_SHARED_PARTS)(partial(_texts, data)),
         )
         self.get = lru_cache(maxsize=_EXPANDED_SHAPES)(partial(_expand, data, parts))
         self.attribute_counts = array("i")
@@ -84,12 +101,17 @@ _ByName = dict[str, Attribute]
 """Attributes by name without case."""
 
 
+_Texts = tuple[Mapping[str, str], Mapping[str, str]]
+"""Units, and descriptions, by name without case."""
+
+
 class _Parts(NamedTuple):
     """What layers are made of, from caches."""
 
     configured: Callable[[tuple[int, ...]], _ByName]
     built_in: Callable[[tuple[int, ...]], _ByName]
     extended: Callable[[tuple[int, ...]], tuple[frozenset[str], frozenset[str]]]
+    texts: Callable[[tuple[int, ...]], _Texts]
 
 
 def _folded_name(attribute: Attribute) -> str:
@@ -98,8 +120,12 @@ def _folded_name(attribute: Attribute) -> str:
 
 def _expand(data: GalaxyData, parts: _Parts, shape: int) -> Shape:
     chosen, alarms, histories = _choose(data, parts, shape)
-    for name in alarms | histories:
-        chosen[name] = _flagged(chosen[name], name in histories, name in alarms)
+    units, descriptions = _all_texts(data, parts, shape)
+    for name in alarms | histories | units.keys() | descriptions.keys():
+        # Of an attribute that is not there, or that no engineer made, the texts say nothing.
+        if (found := chosen.get(name)) is not None and found.origin is Origin.CONFIGURED:
+            texts = units.get(name, ""), descriptions.get(name, "")
+            chosen[name] = _completed(found, name in histories, name in alarms, *texts)
     return Shape(tuple(map(chosen.__getitem__, sorted(chosen))))
 
 
@@ -110,7 +136,7 @@ def _choose(data: GalaxyData, parts: _Parts, shape: int) -> tuple[_ByName, set[s
     configured: _ByName = {}
     alarms: set[str] = set()
     histories: set[str] = set()
-    for own, primitives in layers:
+    for own, primitives, _ in layers:
         chosen.update(parts.built_in(primitives))
         configured.update(parts.configured(own))
         more_alarms, more_histories = parts.extended(primitives)
@@ -120,11 +146,30 @@ def _choose(data: GalaxyData, parts: _Parts, shape: int) -> tuple[_ByName, set[s
     return chosen, alarms & configured.keys(), histories & configured.keys()
 
 
+def _all_texts(data: GalaxyData, parts: _Parts, shape: int) -> tuple[dict[str, str], dict[str, str]]:
+    """Units and descriptions of a shape, each as the nearest package gives it."""
+    units: dict[str, str] = {}
+    descriptions: dict[str, str] = {}
+    for layer in reversed(data.shapes[shape]):
+        more_units, more_descriptions = parts.texts(data.layers[layer][2])
+        units.update(more_units)
+        descriptions.update(more_descriptions)
+    return units, descriptions
+
+
+def _texts(data: GalaxyData, indexes: tuple[int, ...]) -> _Texts:
+    texts = [data.attribute_texts[index] for index in indexes]
+    units = {name: given for name, given, _ in texts if given is not None}
+    return units, {name: given for name, _, given in texts if given is not None}
+
+
 def _configured(data: GalaxyData, definitions: tuple[int, ...]) -> _ByName:
     found: _ByName = {}
     for index in definitions:
         definition = data.definitions[index]
-        found.setdefault(definition.name.casefold(), _attribute(data, definition.name, definition))
+        folded = definition.name.casefold()
+        origin = Origin.EXTENSION if folded.endswith(UNITS_SUFFIX.casefold()) else Origin.CONFIGURED
+        found.setdefault(folded, _attribute(data, definition.name, definition, origin))
     return found
 
 
@@ -137,11 +182,12 @@ def _built_in(of_primitive: Callable[[int], _ByName], primitives: tuple[int, ...
 
 def _of_primitive(data: GalaxyData, index: int) -> _ByName:
     use = data.primitive_uses[index]
+    origin = Origin.EXTENSION if use.is_extension else Origin.BUILT_IN
     found: _ByName = {}
     for attribute in data.primitive_definitions[use.definition].attributes:
         definition = data.definitions[attribute]
         name = f"{use.name}.{definition.name}" if use.name else definition.name
-        found.setdefault(name.casefold(), _attribute(data, name, definition))
+        found.setdefault(name.casefold(), _attribute(data, name, definition, origin))
     return found
 
 
@@ -157,7 +203,7 @@ def _extended(data: GalaxyData, primitives: tuple[int, ...]) -> tuple[frozenset[
     return frozenset(alarms), frozenset(histories)
 
 
-def _attribute(data: GalaxyData, name: str, definition: AttributeDefinition) -> Attribute:
+def _attribute(data: GalaxyData, name: str, definition: AttributeDefinition, origin: Origin) -> Attribute:
     return Attribute(
         name=name,
         mx_data_type=definition.mx_data_type,
@@ -166,11 +212,12 @@ def _attribute(data: GalaxyData, name: str, definition: AttributeDefinition) -> 
         array_dimension=definition.array_dimension,
         mx_attribute_category=definition.mx_attribute_category,
         security_classification=definition.security_classification,
-        is_historized=False,
-        is_alarm=False,
+        origin=origin,
     )
 
 
-@lru_cache(maxsize=_FLAGGED)
-def _flagged(attribute: Attribute, is_historized: bool, is_alarm: bool) -> Attribute:
-    return attribute._replace(is_historized=is_historized, is_alarm=is_alarm)
+@lru_cache(maxsize=_COMPLETED)
+def _completed(attribute: Attribute, is_historized: bool, is_alarm: bool, units: str, description: str) -> Attribute:
+    return attribute._replace(
+        is_historized=is_historized, is_alarm=is_alarm, engineering_units=units, description=description
+    )

@@ -1,7 +1,7 @@
 """The last Galaxy on disk, so that a restart can browse while the database is away.
 
 A gzip file of JSON lines: a header (format, Galaxy, deploy time, counts), the parts of GalaxyData one record a line,
-and last the SHA-256 of all lines before. It holds names and numbers of the Galaxy, no values and no credentials.
+and last the SHA-256 of all lines before. It holds names, texts and numbers of the Galaxy, no values and no credentials.
 """
 
 from __future__ import annotations
@@ -28,12 +28,13 @@ from mxgateway_server.galaxy.data import (
 from mxgateway_server.galaxy.errors import SnapshotError
 
 _FORMAT = "mxaccess-gateway galaxy snapshot"
-_VERSION = 1
+_VERSION = 2
 _PARTS: tuple[tuple[str, Callable[[list[Any]], Any]], ...] = (
     ("definitions", lambda record: AttributeDefinition(*record)),
     ("primitive_definitions", lambda record: PrimitiveDefinition(record[0], tuple(record[1]))),
     ("primitive_uses", lambda record: PrimitiveUse(*record)),
-    ("layers", lambda record: (tuple(record[0]), tuple(record[1]))),
+    ("attribute_texts", tuple),
+    ("layers", lambda record: (tuple(record[0]), tuple(record[1]), tuple(record[2]))),
     ("shapes", tuple),
     ("template_chains", tuple),
 )

@@ -145,6 +145,7 @@ class SqlGalaxySource:
             assembly.primitive_definitions(list(rows(queries.primitive_definition_rows)), rows(queries.definition_rows))
             assembly.packages(rows(queries.package_rows))
             assembly.configured(rows(queries.configured_rows))
+            assembly.texts(rows(queries.text_rows))
             assembly.primitives(rows(queries.primitive_rows))
             assembly.templates(rows(queries.template_rows))
             return assembly.objects(rows(queries.object_rows))

@@ -137,6 +137,31 @@ async def test_attributes_are_optional(edge_source: SqlGalaxySource) -> None:
         assert not platform.attributes
 
 
+async def test_origins_choose_attributes_and_ancestors_lead_to_what_passes(edge_source: SqlGalaxySource) -> None:
+    """An origin is chosen in both calls; ancestors come bare; an origin that nobody knows is refused by its name."""
+    configured = [pb.ATTRIBUTE_ORIGIN_CONFIGURED]
+    async with serving(edge_source) as (_, stub):
+        request = pb.DiscoverHierarchyRequest(
+            tag_name_glob="valve*", attribute_origins=configured, include_ancestors=True
+        )
+        found = (await stub.DiscoverHierarchy(request)).objects
+        names = [[attribute.attribute_name for attribute in one.attributes] for one in found]
+        assert [one.tag_name for one in found] == ["AreaOne", "AreaInner", "Tank_001", "Valve_001"]
+        assert names == [[], [], [], ["Level", "Shared", "TWICE"]]
+        level = found[-1].attributes[0]
+        assert (level.engineering_units, level.description) == ("m", "Füllstand 🍺")
+        children = await stub.BrowseChildren(
+            pb.BrowseChildrenRequest(
+                parent_gobject_id=101, tag_name_glob="valve*", attribute_origins=configured, include_ancestors=True
+            )
+        )
+        assert [(one.tag_name, len(one.attributes)) for one in children.children] == [("Tank_001", 0)]
+        assert list(children.child_has_children) == [True]
+        for unknown in (0, 77):
+            code, text = await refused(stub.DiscoverHierarchy(pb.DiscoverHierarchyRequest(attribute_origins=[unknown])))
+            assert (code, f"attribute_origins has {unknown}" in text) == (grpc.StatusCode.INVALID_ARGUMENT, True)
+
+
 async def test_bad_requests(edge_source: SqlGalaxySource) -> None:
     """Unknown roots are NOT_FOUND, wrong arguments INVALID_ARGUMENT with the argument's name."""
     async with serving(edge_source) as (_, stub):

@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
+from mxgateway_protocol.variants import DataType
 from mxgateway_server.galaxy.assembly import Assembly, walk
 from mxgateway_server.galaxy.codes import ALARM_EXTENSION, MAX_DERIVATION_STEPS
 from mxgateway_server.galaxy.data import GalaxyData
 from mxgateway_server.galaxy.errors import GalaxyDataError
+from mxgateway_simulator.mx_value import encode
 
 PV = ("PV", 3, 0, None, 2, 1)
 SP = ("SP", 3, 0, None, 2, 4)
@@ -30,13 +32,15 @@ def assembled(
     packages: list[tuple[int, int | None]] | None = None,
     configured: list[tuple[Any, ...]] | None = None,
     primitives: list[tuple[Any, ...]] | None = None,
+    texts: list[tuple[Any, ...]] | None = None,
     templates: list[tuple[Any, ...]] | None = None,
 ) -> GalaxyData:
     assembly = Assembly(DEPLOYED)
     assembly.primitive_definitions([(1, "Tank"), (2, ALARM_EXTENSION), (3, "Empty")], [(1, *PV)])
     assembly.packages([(10, 0)] if packages is None else packages)
     assembly.configured(configured or [])
-    assembly.primitives([(10, "", 1)] if primitives is None else primitives)
+    assembly.texts(texts or [])
+    assembly.primitives([(10, "", 1, 0)] if primitives is None else primitives)
     assembly.templates([(100, "$Tank", 0)] if templates is None else templates)
     return assembly.objects(objects or [row()])
 
@@ -86,8 +90,21 @@ def test_packages_without_primitives_keep_their_configured_attributes() -> None:
     assert names(data, data.objects[0].shape) == [["SP"]]
 
 
+def test_units_and_descriptions_are_stored_once_and_also_where_a_package_has_nothing_else() -> None:
+    bar, text = encode(DataType.STRING, "bar"), encode(DataType.STRING, "Pressure")
+    given = [("PV.Description", text), ("PV.EngUnits", bar)]
+    data = assembled(
+        row(1, "A", package=11),
+        row(2, "B", package=12),
+        packages=[(10, 0), (11, 10), (12, 10)],
+        texts=[(package, name, value) for package in (11, 12) for name, value in given],
+    )
+    assert data.attribute_texts == [("pv", "bar", "Pressure")]
+    assert data.objects[0].shape == data.objects[1].shape
+
+
 def test_primitives_that_add_nothing_are_left_out_but_extensions_stay() -> None:
-    data = assembled(primitives=[(10, "", 1), (10, "Alarm1", 2), (10, "Nothing", 3), (10, "Unknown", 99)])
+    data = assembled(primitives=[(10, "", 1, 0), (10, "Alarm1", 2, 1), (10, "Nothing", 3, 0), (10, "Unknown", 99, 1)])
     assert [use.name for use in data.primitive_uses] == ["", "Alarm1"]
     assert [kind.name for kind in data.primitive_definitions] == ["Tank", ALARM_EXTENSION]
 
@@ -142,7 +159,8 @@ def test_null_columns_that_may_be_null_are_zero_or_empty() -> None:
         (lambda: assembled(row(category=None)), "template_definition.category_id is of type NoneType"),
         (lambda: assembled(configured=[(10, "", 3, 0, None, 2, 1)]), "dynamic_attribute.attribute_name is empty"),
         (lambda: assembled(configured=[(10, "X", None, 0, None, 2, 1)]), "dynamic_attribute.mx_data_type is of type"),
-        (lambda: assembled(primitives=[(10, b"x", 1)]), "primitive_name is of type bytes"),
+        (lambda: assembled(primitives=[(10, b"x", 1, 0)]), "primitive_name is of type bytes"),
+        (lambda: assembled(texts=[(10, None, None)]), "dynamic_attribute.attribute_name is of type NoneType"),
         (lambda: assembled(packages=[(None, 0)]), "package.package_id"),  # type: ignore[list-item]
         (lambda: assembled(templates=[(100, None, 0)]), "tag_name is of type NoneType"),
         (lambda: Assembly("yesterday"), "str"),  # type: ignore[arg-type]

@@ -42,6 +42,7 @@ QUERIES = (
     "probe",
     "template_chains",
     "template_rows",
+    "text_rows",
 )
 
 

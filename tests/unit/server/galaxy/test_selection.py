@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from tests.support.galaxy_source import Row, galaxy_data
 
@@ -102,3 +104,30 @@ def test_filter_limits(wrong: dict[str, object]) -> None:
     """Filters of absurd size are refused."""
     with pytest.raises(GalaxyArgumentError):
         ObjectFilter(**wrong)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("conditions", "scope", "navigable", "shown", "bare"),
+    [
+        (ObjectFilter(tag_name_glob="part*"), (), False, ["Site", "Alpha", "Inner_001", "Part_001"], 3),
+        (ObjectFilter(tag_name_glob="Alpha"), (), False, ["Site", "Alpha"], 1),
+        (ObjectFilter(tag_name_glob="nothing"), (), False, [], 0),
+        (ObjectFilter(), (), False, [name for _, name, *_ in PLANT], 0),
+        (ObjectFilter(tag_name_glob="part*"), ("site/alpha/inner",), False, ["Inner_001", "Part_001"], 1),
+        (
+            ObjectFilter(tag_name_glob="part*"),
+            ("site/alpha/inner",),
+            True,
+            ["Site", "Alpha", "Inner_001", "Part_001"],
+            3,
+        ),
+    ],
+)
+def test_ancestors(
+    plant: GalaxyIndex, conditions: ObjectFilter, scope: tuple[str, ...], navigable: bool, shown: list[str], bare: int
+) -> None:
+    """With ancestors a filter leaves a tree that can be walked down to what passes; never beyond the scope."""
+    filtered = FilteredIndex(plant, replace(conditions, include_ancestors=True), scope, navigable=navigable)
+    places = filtered.subtree(None, None)
+    assert sorted(names(plant, places)) == sorted(shown)
+    assert sum(filtered.is_bare(place) for place in places) == bare

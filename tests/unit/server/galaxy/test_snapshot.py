@@ -35,6 +35,7 @@ def test_round_trip(edge: GalaxyData, path: Path) -> None:
     assert back.deploy_time == edge.deploy_time
     assert expanded_hierarchy(back) == expanded_hierarchy(edge)
     assert expanded_attributes(back) == expanded_attributes(edge)
+    assert back.attribute_texts == edge.attribute_texts != []
     assert [one.name for one in path.parent.iterdir()] == [path.name]
 
 
@@ -96,7 +97,8 @@ def test_changed(edge: GalaxyData, path: Path) -> None:
         (b"nonsense\n", "corrupt"),
         (b"\xff\xfe\n", "corrupt"),
         (b'{"format":"mxaccess-gateway galaxy snapshot","version":99}\n', "version"),
-        (b'{"format":"mxaccess-gateway galaxy snapshot","version":1,"galaxy":"g"}\n', "corrupt"),
+        (b'{"format":"mxaccess-gateway galaxy snapshot","version":1,"galaxy":"g"}\n', "version is 1, not 2"),
+        (b'{"format":"mxaccess-gateway galaxy snapshot","version":2,"galaxy":"g"}\n', "corrupt"),
     ],
 )
 def test_rubbish(path: Path, content: bytes, what: str) -> None:
