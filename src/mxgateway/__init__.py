@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from mxgateway.events import EventStream
     from mxgateway.frames import to_dataframe
     from mxgateway.galaxy import GalaxyRepositoryClient
+    from mxgateway.galaxy_attributes import AttributeOrigin, GalaxyAttributes
     from mxgateway.generated.galaxy_repository_pb2 import DeployEvent, GalaxyAttribute, GalaxyObject
     from mxgateway.options import ClientOptions, RetryPolicy
     from mxgateway.quality import is_bad, is_good, is_status_failure, is_uncertain, quality_name
@@ -79,6 +80,7 @@ _HOMES = {
     ),
     "mxgateway.events": ("EventStream",),
     "mxgateway.galaxy": ("GalaxyRepositoryClient",),
+    "mxgateway.galaxy_attributes": ("AttributeOrigin", "GalaxyAttributes"),
     "mxgateway.generated.galaxy_repository_pb2": ("DeployEvent", "GalaxyAttribute", "GalaxyObject"),
     "mxgateway.options": ("ClientOptions", "RetryPolicy"),
     "mxgateway.quality": ("is_bad", "is_good", "is_status_failure", "is_uncertain", "quality_name"),
@@ -96,6 +98,7 @@ __all__ = [
     "GATEWAY_PROTOCOL_VERSION",
     "MAX_BULK_ITEMS",
     "WORKER_PROTOCOL_VERSION",
+    "AttributeOrigin",
     "BrowseNode",
     "ClientOptions",
     "ConnectionState",
@@ -105,6 +108,7 @@ __all__ = [
     "EventStream",
     "Events",
     "GalaxyAttribute",
+    "GalaxyAttributes",
     "GalaxyObject",
     "GalaxyRepositoryClient",
     "GatewayClient",

@@ -11,6 +11,7 @@ from google.protobuf.wrappers_pb2 import Int32Value
 from mxgateway.browse import BrowseNode
 from mxgateway.channel import Connection, ConnectionState, ServerStream
 from mxgateway.errors import MxGatewayProtocolError
+from mxgateway.galaxy_attributes import AttributeOrigin, GalaxyAttributes
 from mxgateway.opening import Opening
 from mxgateway.options import ClientOptions, ClientSettings, merge_options
 from mxgateway.received_values import datetime_of
@@ -101,6 +102,8 @@ class GalaxyRepositoryClient:
         include_attributes: bool | None = None,
         alarm_bearing_only: bool = False,
         historized_only: bool = False,
+        attribute_origins: Iterable[AttributeOrigin] = (),
+        include_ancestors: bool = False,
         page_size: int = 0,
     ) -> AsyncIterator[galaxy_pb.GalaxyObject]:
         """The deployed objects one by one. A page is asked for only when every object before it has been taken.
@@ -115,6 +118,9 @@ class GalaxyRepositoryClient:
             include_attributes: False leaves attributes out; None is the gateway's default, which includes them.
             alarm_bearing_only: only objects with an alarm.
             historized_only: only objects with a historized attribute.
+            attribute_origins: only attributes that come from there; none is all. Which objects are found stays the
+                same. An older gateway sends all.
+            include_ancestors: also the objects above those that pass the filters, without attributes.
             page_size: objects a page; 0 for the gateway's default.
 
         Raises:
@@ -130,6 +136,8 @@ class GalaxyRepositoryClient:
             include_attributes=include_attributes,
             alarm_bearing_only=alarm_bearing_only,
             historized_only=historized_only,
+            attribute_origins=_numbers(attribute_origins),
+            include_ancestors=include_ancestors,
         )
         if root is not None and root_contained_path is not None:
             raise TypeError("give either root or root_contained_path")
@@ -144,6 +152,24 @@ class GalaxyRepositoryClient:
         async for reply in self._pages("DiscoverHierarchy", request):
             for each in reply.objects:
                 yield each
+
+    async def attributes(
+        self, tag_name: str, *, origins: Iterable[AttributeOrigin] = (AttributeOrigin.CONFIGURED,)
+    ) -> GalaxyAttributes:
+        """Which tags an object has: its attributes, those that an engineer configured first.
+
+        Args:
+            tag_name: of the object; contained names lead to it as a path of `iter_hierarchy`.
+            origins: where the attributes may come from; none is everywhere. An older gateway tells no origins: then it
+                is always everywhere.
+
+        Raises:
+            MxGatewayNotFoundError: there is no such object, or the key may not browse it.
+        """
+        found = GalaxyAttributes()
+        async for each in self.iter_hierarchy(root=tag_name, max_depth=0, attribute_origins=origins):
+            found.extend(each.attributes)
+        return found
 
     def watch_deploy_events(
         self, last_seen_deploy_time: datetime | None = None, *, timeout: float | None = None
@@ -181,6 +207,8 @@ class GalaxyRepositoryClient:
         include_attributes: bool | None = None,
         alarm_bearing_only: bool = False,
         historized_only: bool = False,
+        attribute_origins: Iterable[AttributeOrigin] = (),
+        include_ancestors: bool = False,
     ) -> list[BrowseNode]:
         """The children of one object, areas first, as nodes that fetch their own children when expanded.
 
@@ -193,6 +221,8 @@ class GalaxyRepositoryClient:
             include_attributes: see there.
             alarm_bearing_only: see there.
             historized_only: see there.
+            attribute_origins: see there.
+            include_ancestors: also children that only lead to objects that pass the filters, without attributes.
 
         Raises:
             MxGatewayNotFoundError: the parent is not deployed.
@@ -204,6 +234,8 @@ class GalaxyRepositoryClient:
             include_attributes=include_attributes,
             alarm_bearing_only=alarm_bearing_only,
             historized_only=historized_only,
+            attribute_origins=_numbers(attribute_origins),
+            include_ancestors=include_ancestors,
         )
         if parent is not None and contained_path is not None:
             raise TypeError("give either parent or contained_path")
@@ -269,3 +301,8 @@ class GalaxyRepositoryClient:
         return await self._connection.unary(
             getattr(self._connection.stub, method), request, method, idempotent=True, sessions=False
         )
+
+
+def _numbers(origins: Iterable[AttributeOrigin]) -> Any:
+    """As the generated messages take them, which have a type of their own for each enumeration."""
+    return [int(each) for each in origins]

@@ -42,6 +42,7 @@ from mxgateway.errors import (
     MxGatewayWorkerError,
 )
 from mxgateway.frames import to_dataframe
+from mxgateway.galaxy_attributes import AttributeOrigin, GalaxyAttributes
 from mxgateway.generated.galaxy_repository_pb2 import DeployEvent, GalaxyAttribute, GalaxyObject
 from mxgateway.options import ClientOptions, RetryPolicy
 from mxgateway.quality import is_bad, is_good, is_status_failure, is_uncertain, quality_name
@@ -56,6 +57,7 @@ __all__ = [
     "GATEWAY_PROTOCOL_VERSION",
     "MAX_BULK_ITEMS",
     "WORKER_PROTOCOL_VERSION",
+    "AttributeOrigin",
     "BrowseNode",
     "ClientOptions",
     "ConnectionState",
@@ -65,6 +67,7 @@ __all__ = [
     "EventStream",
     "Events",
     "GalaxyAttribute",
+    "GalaxyAttributes",
     "GalaxyObject",
     "GalaxyRepositoryClient",
     "GatewayClient",

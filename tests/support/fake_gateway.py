@@ -340,7 +340,7 @@ class FakeGateway(MxAccessGatewayServicer, GalaxyRepositoryServicer):
             if not objects:
                 await context.abort(grpc.StatusCode.NOT_FOUND, f"no object {request.root_tag_name}")
         size, start = request.page_size or self.page_size, int(request.page_token or 0)
-        page = objects[start : start + size]
+        page = [_with_origins(each, request) for each in objects[start : start + size]]
         token = str(start + size) if start + size < len(objects) else ""
         return galaxy_pb.DiscoverHierarchyReply(objects=page, next_page_token=token, total_object_count=len(objects))
 
@@ -355,7 +355,7 @@ class FakeGateway(MxAccessGatewayServicer, GalaxyRepositoryServicer):
             parent = named[0]
         children = [each for each in self.objects if each.parent_gobject_id == parent]
         start = int(request.page_token or 0)
-        page = children[start : start + self.page_size]
+        page = [_with_origins(each, request) for each in children[start : start + self.page_size]]
         parents = {each.parent_gobject_id for each in self.objects}
         return galaxy_pb.BrowseChildrenReply(
             children=page,
@@ -376,6 +376,18 @@ class FakeGateway(MxAccessGatewayServicer, GalaxyRepositoryServicer):
                 continue
             yield event
         await self.hold.wait()
+
+
+def _with_origins(each: galaxy_pb.GalaxyObject, request: Any) -> galaxy_pb.GalaxyObject:
+    """The object with the attributes that a request wants; those without an origin always, as an older gateway."""
+    wanted = {*request.attribute_origins, 0}
+    if wanted == {0} or all(attribute.origin in wanted for attribute in each.attributes):
+        return each
+    chosen = galaxy_pb.GalaxyObject()
+    chosen.CopyFrom(each)
+    del chosen.attributes[:]
+    chosen.attributes.extend(attribute for attribute in each.attributes if attribute.origin in wanted)
+    return chosen
 
 
 async def _resolve(step: Any, context: Any) -> Any:

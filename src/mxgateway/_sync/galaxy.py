@@ -14,6 +14,7 @@ from mxgateway._sync.browse import BrowseNode
 from mxgateway._sync.facade import ConnectionFacade
 from mxgateway._sync.streams import BlockingIterator, ServerStream
 from mxgateway.channel import ConnectionState
+from mxgateway.galaxy_attributes import AttributeOrigin, GalaxyAttributes
 from mxgateway.options import ClientOptions, ClientSettings
 from mxgateway_contract.generated import galaxy_repository_pb2 as galaxy_pb
 
@@ -97,6 +98,8 @@ class GalaxyRepositoryClient(ConnectionFacade[aio.GalaxyRepositoryClient]):
         include_attributes: bool | None = None,
         alarm_bearing_only: bool = False,
         historized_only: bool = False,
+        attribute_origins: Iterable[AttributeOrigin] = (),
+        include_ancestors: bool = False,
         page_size: int = 0,
     ) -> Iterator[galaxy_pb.GalaxyObject]:
         """The deployed objects one by one. A page is asked for only when every object before it has been taken.
@@ -114,9 +117,20 @@ class GalaxyRepositoryClient(ConnectionFacade[aio.GalaxyRepositoryClient]):
                 include_attributes=include_attributes,
                 alarm_bearing_only=alarm_bearing_only,
                 historized_only=historized_only,
+                attribute_origins=attribute_origins,
+                include_ancestors=include_ancestors,
                 page_size=page_size,
             )
         )
+
+    def attributes(
+        self, tag_name: str, *, origins: Iterable[AttributeOrigin] = (AttributeOrigin.CONFIGURED,)
+    ) -> GalaxyAttributes:
+        """Which tags an object has: its attributes, those that an engineer configured first.
+
+        The blocking form of `mxgateway.GalaxyRepositoryClient.attributes`, see there.
+        """
+        return self._run(lambda: self._async.attributes(tag_name, origins=origins))
 
     def watch_deploy_events(
         self, last_seen_deploy_time: datetime | None = None, *, timeout: float | None = None
@@ -149,6 +163,8 @@ class GalaxyRepositoryClient(ConnectionFacade[aio.GalaxyRepositoryClient]):
         include_attributes: bool | None = None,
         alarm_bearing_only: bool = False,
         historized_only: bool = False,
+        attribute_origins: Iterable[AttributeOrigin] = (),
+        include_ancestors: bool = False,
     ) -> list[BrowseNode]:
         """The children of one object, areas first, as nodes that fetch their own children when expanded.
 
@@ -166,6 +182,8 @@ class GalaxyRepositoryClient(ConnectionFacade[aio.GalaxyRepositoryClient]):
                     include_attributes=include_attributes,
                     alarm_bearing_only=alarm_bearing_only,
                     historized_only=historized_only,
+                    attribute_origins=attribute_origins,
+                    include_ancestors=include_ancestors,
                 )
             )
         ]

@@ -29,6 +29,7 @@ def _key(message: type, field: str) -> bytes:
 _REFERENCE_KEY = _key(pb.GalaxyAttribute, "full_tag_reference")
 _ATTRIBUTE_KEY = _key(pb.GalaxyObject, "attributes")
 OBJECTS_KEY = _key(pb.DiscoverHierarchyReply, "objects")
+_ORIGINS = {origin: pb.AttributeOrigin.Value(f"ATTRIBUTE_ORIGIN_{origin.name}") for origin in Origin}
 CHILDREN_KEY = _key(pb.BrowseChildrenReply, "children")
 
 
@@ -97,7 +98,7 @@ def _attribute_body(attribute: Attribute) -> bytes:
         security_classification=attribute.security_classification,
         is_historized=attribute.is_historized,
         is_alarm=attribute.is_alarm,
-        origin=attribute.origin.value,
+        origin=_ORIGINS[attribute.origin],
         engineering_units=attribute.engineering_units,
         description=attribute.description,
     ).SerializeToString()

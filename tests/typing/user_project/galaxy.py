@@ -5,9 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 
 from mxgateway import (
+    AttributeOrigin,
     BrowseNode,
     DeployEvent,
     GalaxyAttribute,
+    GalaxyAttributes,
     GalaxyObject,
     GalaxyRepositoryClient,
     MxGatewayNotFoundError,
@@ -23,6 +25,13 @@ async def references(galaxy: GalaxyRepositoryClient) -> list[str]:
         found += [attribute.full_tag_reference for attribute in attributes]
     objects: list[GalaxyObject] = await galaxy.discover_hierarchy(max_depth=2)
     return found + [each.tag_name for each in objects]
+
+
+async def own_tags(galaxy: GalaxyRepositoryClient) -> list[tuple[str, str, str]]:
+    found: GalaxyAttributes = await galaxy.attributes("TestMachine_001")
+    everything = await galaxy.attributes("TestMachine_001", origins=[AttributeOrigin.BUILT_IN])
+    print(found.to_dataframe(), len(everything))
+    return [(each.full_tag_reference, each.engineering_units, each.description) for each in found]
 
 
 async def tree(node: BrowseNode, depth: int = 0) -> None:

@@ -9,7 +9,17 @@ import pytest
 from tests.support.fake_gateway import FakeGateway
 from tests.support.waiting import eventually
 
-from mxgateway import DeployEvent, GalaxyObject, GalaxyRepositoryClient, MxGatewayNotFoundError, MxGatewayProtocolError
+from mxgateway import (
+    AttributeOrigin,
+    DeployEvent,
+    GalaxyAttribute,
+    GalaxyAttributes,
+    GalaxyObject,
+    GalaxyRepositoryClient,
+    MxGatewayNotFoundError,
+    MxGatewayProtocolError,
+)
+from mxgateway.galaxy_attributes import origin_of
 from mxgateway.generated import galaxy_repository_pb2 as galaxy_pb
 
 
@@ -67,9 +77,12 @@ async def test_filters_travel(gateway: FakeGateway, galaxy: GalaxyRepositoryClie
         include_attributes=False,
         alarm_bearing_only=True,
         historized_only=True,
+        attribute_origins=[AttributeOrigin.CONFIGURED, AttributeOrigin.EXTENSION],
+        include_ancestors=True,
         page_size=7,
     )
     sent = gateway.requests[-1]
+    assert (list(sent.attribute_origins), sent.include_ancestors) == ([1, 3], True)
     assert sent.root_tag_name == "DEV"
     assert sent.HasField("max_depth")
     assert sent.HasField("include_attributes")
@@ -157,3 +170,51 @@ async def test_close_is_idempotent(galaxy: GalaxyRepositoryClient) -> None:
     """close may be called again."""
     await galaxy.close()
     await galaxy.close()
+
+
+def pump(*, says_origins: bool = True) -> GalaxyObject:
+    origins = (1, 3, 2) if says_origins else (0, 0, 0)
+    speed, unit, state = (
+        GalaxyAttribute(attribute_name="Speed", full_tag_reference="Pump.Speed", data_type_name="Float",
+                        engineering_units="rpm", description="Of the motor", is_historized=True),
+        GalaxyAttribute(attribute_name="Speed.EngUnits", full_tag_reference="Pump.Speed.EngUnits"),
+        GalaxyAttribute(attribute_name="Path", full_tag_reference="Pump.Path[]", data_type_name="String", is_array=True,
+                        array_dimension=4, array_dimension_present=True),
+    )  # fmt: skip
+    for each, origin in zip((speed, unit, state), origins, strict=True):
+        each.origin = origin  # type: ignore[assignment]
+    return GalaxyObject(gobject_id=1, tag_name="Pump", attributes=[speed, unit, state])
+
+
+async def test_attributes_of_an_object(gateway: FakeGateway, galaxy: GalaxyRepositoryClient) -> None:
+    """An engineer's own unless others are asked for; all of them where the gateway tells no origins."""
+    gateway.finds_roots = True
+    gateway.objects = [pump()]
+    own = await galaxy.attributes("Pump")
+    assert repr(own) == "<GalaxyAttributes 1: Pump.Speed: Float, rpm, Of the motor, history>"
+    assert [each.attribute_name for each in await galaxy.attributes("Pump", origins=[AttributeOrigin.BUILT_IN])] == [
+        "Path"
+    ]
+    assert len(await galaxy.attributes("Pump", origins=())) == 3
+    gateway.objects = [pump(says_origins=False)]
+    assert len(await galaxy.attributes("Pump")) == 3
+    with pytest.raises(MxGatewayNotFoundError):
+        await galaxy.attributes("Pumpp")
+
+
+def test_attributes_as_a_dataframe() -> None:
+    """A row for each attribute, and the same columns where there are none."""
+    pytest.importorskip("pandas")
+    frame = GalaxyAttributes(pump().attributes).to_dataframe()
+    assert list(frame["origin"]) == ["configured", "extension", "built_in"]
+    assert list(frame["units"]) == ["rpm", "", ""]
+    assert list(frame["dimension"]) == [0, 0, 4]
+    empty = GalaxyAttributes().to_dataframe()
+    assert (len(empty), list(empty.columns)) == (0, list(frame.columns))
+
+
+def test_origins_are_the_contracts() -> None:
+    """The enumeration has the contract's names and numbers, and takes a number that only a newer gateway knows."""
+    contract = {name.removeprefix("ATTRIBUTE_ORIGIN_"): number for name, number in galaxy_pb.AttributeOrigin.items()}
+    assert contract == {each.name: each.value for each in AttributeOrigin}
+    assert origin_of(GalaxyAttribute(origin=77)) is AttributeOrigin.UNSPECIFIED  # type: ignore[arg-type]
