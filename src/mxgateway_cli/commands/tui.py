@@ -4,28 +4,33 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from dataclasses import replace
 
 import click
 
-from mxgateway_cli.connection import Connection, connected, readable_failures
+from mxgateway_cli import tag_lists
+from mxgateway_cli.commands.tags import limit_option
+from mxgateway_cli.connection import DEFAULT_TIMEOUT, Connection, connected, readable_failures
 from mxgateway_cli.failures import CommandFailure
 from mxgateway_contract.installing import install_command
 
 
 @click.command()
-@click.argument("tags", nargs=-1, metavar="[TAG]...")
+@click.argument("names", nargs=-1, metavar="[TAG|GLOB|@LIST]...")
+@limit_option
 @click.option("--read-only", is_flag=True, help="Refuse every write, whatever the key may do.")
 @connected(long_running=True)
-def tui(connection: Connection, tags: tuple[str, ...], read_only: bool) -> None:
+def tui(connection: Connection, names: tuple[str, ...], limit: int, read_only: bool) -> None:
     """Browses the Galaxy, watches tags and writes to them, full screen in this terminal.
 
-    TAGs are watched from the start; others are added from the tree with Enter. The connection is kept up: after a
-    loss everything is subscribed anew. Needs the extra `tui`.
+    What is named is watched from the start; more is added from the tree with Enter, and from saved lists. The
+    connection is kept up: after a loss everything is subscribed anew. Needs the extra `tui`.
 
     \b
     Examples:
       mxgw-py tui
       mxgw-py tui --read-only TestMachine_001.TestChangingInt
+      mxgw-py tui @levels "Fermenter_*.Level"
     """
     if connection.output_json:
         raise click.UsageError("tui has no --json; mxgw-py watch and stream-events have")
@@ -37,5 +42,7 @@ def tui(connection: Connection, tags: tuple[str, ...], read_only: bool) -> None:
         raise click.UsageError("tui needs a terminal; in pipes use mxgw-py watch, read and browse")
     from mxgateway_cli.tui.run import run
 
+    tags = tag_lists.resolve_tags(replace(connection, timeout=DEFAULT_TIMEOUT), names, limit) if names else []
+    list_name = names[0].removeprefix("@") if len(names) == 1 and names[0].startswith("@") else ""
     with readable_failures(connection.options.api_key):
-        asyncio.run(run(connection.options, tags, read_only=read_only))
+        asyncio.run(run(connection.options, tags, list_name=list_name, read_only=read_only))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import ClassVar
@@ -14,13 +15,17 @@ from textual.timer import Timer
 from textual.widgets import ContentSwitcher, Footer, Input, Static
 
 from mxgateway import DataChange
+from mxgateway_cli.tag_check import is_unknown
 from mxgateway_cli.tui.details import Details
+from mxgateway_cli.tui.galaxy_facts import GalaxyFacts
 from mxgateway_cli.tui.galaxy_tree import GalaxyTree
 from mxgateway_cli.tui.help_screen import HelpScreen
+from mxgateway_cli.tui.list_dialogs import OpenedList, OpenListDialog, SaveListDialog
 from mxgateway_cli.tui.plant import Link, Plant
 from mxgateway_cli.tui.text import one_line, rate_text
 from mxgateway_cli.tui.watch_list import WatchList
 from mxgateway_cli.tui.watch_table import WatchTable
+from mxgateway_cli.tui.watched import Watched
 from mxgateway_cli.tui.write_dialog import WriteDialog
 from mxgateway_contract.generated import galaxy_repository_pb2 as galaxy_pb
 
@@ -46,8 +51,13 @@ class MxGatewayApp(App[None]):
         Binding("slash", "filter", "Filter", key_display="/"),
         Binding("w", "write", "Write"),
         Binding("delete", "remove", "Remove", key_display="del"),
+        Binding("plus", "watch_all", "All", key_display="+"),
+        Binding("o", "open_list", "Open"),
+        Binding("s", "save_list", "Save"),
         Binding("a", "alarms", "Alarms"),
-        Binding("r", "reload", "Reload"),
+        Binding("b", "bad_first", "Bad first", show=False),
+        Binding("t", "utc", "UTC", show=False),
+        Binding("r", "reload", "Reload", show=False),
         Binding("question_mark", "help", "Help", key_display="?"),
         Binding("q", "quit", "Quit"),
         # As in every program of a terminal; in place of the library's hint at another key.
@@ -55,18 +65,32 @@ class MxGatewayApp(App[None]):
         Binding("escape", "whole_tree", "Whole tree", show=False),
     ]
 
-    def __init__(self, plant: Plant, tags: Iterable[str] = (), *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        plant: Plant,
+        tags: Iterable[str] = (),
+        *,
+        list_name: str = "",
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """
+        Args:
+            tags: watched from the start.
+            list_name: the saved list that these are; empty for none.
+        """
         super().__init__()
         self.plant = plant
         self.watch_list = WatchList()
-        self._first_tags = tuple(tags)
+        self._watched = Watched(plant, self.watch_list)
+        self._facts = GalaxyFacts(plant, self.watch_list)
+        self._first_tags, self._first_list = tuple(tags), list_name
         self._clock = clock
         self._link, self._link_text = Link.CONNECTING, ""
         self._browsed = False
         self._filter_timer: Timer | None = None
         self._tree = GalaxyTree(plant, self.watch_list.__contains__, id="tree")
         self._table = WatchTable(self.watch_list, clock, id="watch")
-        self._details = Details(id="details")
+        self._details = Details(clock, id="details")
         self._status_line = Static(id="status")
 
     def compose(self) -> ComposeResult:
@@ -84,11 +108,11 @@ class MxGatewayApp(App[None]):
 
     def on_mount(self) -> None:
         self.query_one("#browse").border_title = "Galaxy"
-        self.query_one("#watch").border_title = "Watch"
         self.query_one("#lower").border_title = "Details"
         for tag in self._first_tags:
-            if self.watch_list.add(tag):
-                self.plant.watch(tag)
+            self._watched.add(tag)
+        if self._first_list:
+            self.watch_list.saved_as(self._first_list)
         self._tree.focus()
         self.set_interval(REPAINT, self.repaint)
         self.repaint()
@@ -106,11 +130,14 @@ class MxGatewayApp(App[None]):
         if self._link is Link.CONNECTED and not self._browsed:
             self._browsed = True
             self._tree.show_top()
+            self._describe()
 
     def values_came(self, changes: Sequence[DataChange]) -> None:
         now = self._clock()
         for change in changes:
             self.watch_list.apply(change.tag, change.raw, now, is_late=change.replayed)
+            if is_unknown(change.statuses):
+                self.call_later(self._hint, change.tag)
 
     def tag_refused(self, tag: str, reason: str) -> None:
         self.watch_list.refuse(tag, reason)
@@ -126,12 +153,20 @@ class MxGatewayApp(App[None]):
         if not (self._table.is_attached and self._details.is_attached):
             return
         self._table.repaint()
+        self._table.border_title = self._title()
         self._status_line.update(self._status())
         self._show_details()
+
+    def _title(self) -> Text:
+        order = "bad first" if self.watch_list.is_bad_first else ""
+        text = Text(" · ".join(filter(None, ("Watch", one_line(self.watch_list.title), order))))
+        return text.append("  SIMULATED values", "bold magenta") if self.plant.is_simulated else text
 
     def _status(self) -> Text:
         text = Text(no_wrap=True, overflow="ellipsis")
         text.append(f" ● {self._link.value} ", _LINK_STYLES[self._link]).append(self.plant.endpoint)
+        if self.plant.is_simulated:
+            text.append("  SIMULATED", "bold magenta")
         if self.plant.read_only:
             text.append("  READ-ONLY", "bold yellow")
         if self._link is not Link.CONNECTED:
@@ -168,18 +203,68 @@ class MxGatewayApp(App[None]):
         self._watch(event.attribute.full_tag_reference, event.attribute)
 
     def _watch(self, tag: str, attribute: galaxy_pb.GalaxyAttribute | None) -> None:
-        if self.watch_list.add(tag, attribute):
-            self.plant.watch(tag)
+        self._watched.add(tag, attribute)
         self._tree.mark_watched()
         self.repaint()
         self._table.select(tag)
+
+    def _describe(self) -> None:
+        if self._browsed:
+            self.run_worker(self._facts.describe, group="describe", exclusive=True)  # type: ignore[arg-type]
+
+    def _hint(self, tag: str) -> None:
+        self.run_worker(functools.partial(self._facts.hint, tag), group="hint")  # type: ignore[arg-type]
+
+    def action_watch_all(self) -> None:
+        attributes = self._tree.attributes
+        if not attributes:
+            self.notify("Stand on an object in the tree: + watches all its attributes.", markup=False)
+        for attribute in attributes:
+            self._watched.add(attribute.full_tag_reference, attribute)
+        self._tree.mark_watched()
+        self.repaint()
+
+    def action_bad_first(self) -> None:
+        self.watch_list.is_bad_first = not self.watch_list.is_bad_first
+        self.repaint()
+
+    def action_utc(self) -> None:
+        self._table.is_utc = self._details.is_utc = not self._table.is_utc
+        self.repaint()
+
+    def action_open_list(self) -> None:
+        self.push_screen(OpenListDialog(), self._opened)
+
+    def _opened(self, chosen: OpenedList | None) -> None:
+        if chosen is None:
+            return
+        if chosen.adds:
+            for tag in chosen.tags:
+                self._watched.add(tag)
+        else:
+            self._watched.open(chosen.name, chosen.tags)
+        self._describe()
+        self._tree.mark_watched()
+        self.repaint()
+        self._table.focus()
+
+    def action_save_list(self) -> None:
+        if len(self.watch_list):
+            self.push_screen(SaveListDialog(self.watch_list.tags, self.watch_list.name), self._saved)
+        else:
+            self.notify("Nothing is watched, so there is nothing to save.", severity="warning", markup=False)
+
+    def _saved(self, name: str | None) -> None:
+        if name is not None:
+            self.watch_list.saved_as(name)
+            self.notify(f"Saved; mxgw-py watch @{name} takes it, too.", markup=False)
+            self.repaint()
 
     def action_remove(self) -> None:
         row = self._table.selected
         if row is None:
             return
-        self.watch_list.remove(row.tag)
-        self.plant.unwatch(row.tag)
+        self._watched.remove(row.tag)
         self._tree.mark_watched()
         self.repaint()
 

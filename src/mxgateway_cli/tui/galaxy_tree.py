@@ -15,7 +15,7 @@ from textual.widgets.tree import TreeNode
 from mxgateway import MxGatewayError
 from mxgateway_cli.tui.plant import Branch, Plant
 from mxgateway_cli.tui.text import one_line
-from mxgateway_cli.tui.words import data_type
+from mxgateway_cli.tui.words import by_origin, data_type
 from mxgateway_contract.generated import galaxy_repository_pb2 as galaxy_pb
 
 SEARCH_LIMIT = 200
@@ -43,7 +43,18 @@ class Found:
         return []
 
 
-NodeData: TypeAlias = Branch | galaxy_pb.GalaxyAttribute
+class AttributeGroup:
+    """Attributes of an object that are not its own, folded away."""
+
+    def __init__(
+        self, owner: galaxy_pb.GalaxyObject, name: str, attributes: Sequence[galaxy_pb.GalaxyAttribute]
+    ) -> None:
+        self.object = owner
+        self.name = name
+        self.attributes = attributes
+
+
+NodeData: TypeAlias = Branch | AttributeGroup | galaxy_pb.GalaxyAttribute
 Node: TypeAlias = TreeNode[NodeData]
 
 
@@ -143,6 +154,9 @@ class GalaxyTree(Tree[NodeData]):
         if node.data is None or isinstance(node.data, galaxy_pb.GalaxyAttribute) or node.id in self._fetched:
             return
         self._fetched.add(node.id)
+        if isinstance(node.data, AttributeGroup):
+            self._add_attributes(node, node.data.attributes)
+            return
         self.run_worker(functools.partial(self._expand, node, node.data), group="expand")  # type: ignore[arg-type]
 
     async def _expand(self, node: Node, branch: Branch) -> None:
@@ -155,7 +169,14 @@ class GalaxyTree(Tree[NodeData]):
             return
         for child in children:
             self._add_branch(node, child)
-        for attribute in branch.object.attributes:
+        own, groups = by_origin(branch.object.attributes)
+        self._add_attributes(node, own)
+        for name, attributes in groups.items():
+            label = Text(f"{name} ({len(attributes)})", "dim italic")
+            node.add(label, AttributeGroup(branch.object, name, attributes), allow_expand=True)
+
+    def _add_attributes(self, node: Node, attributes: Sequence[galaxy_pb.GalaxyAttribute]) -> None:
+        for attribute in attributes:
             node.add_leaf(self._attribute_label(attribute), attribute)
 
     def on_tree_node_selected(self, event: Tree.NodeSelected[NodeData]) -> None:
@@ -175,6 +196,16 @@ class GalaxyTree(Tree[NodeData]):
             node.collapse()
         elif node.parent is not None and node.parent is not self.root:
             self.move_cursor(node.parent)
+
+    @property
+    def attributes(self) -> Sequence[galaxy_pb.GalaxyAttribute]:
+        """What is under the cursor as attributes: one, a group, or the own ones of an object."""
+        chosen = self.selected
+        if isinstance(chosen, galaxy_pb.GalaxyAttribute):
+            return (chosen,)
+        if isinstance(chosen, AttributeGroup):
+            return chosen.attributes
+        return by_origin(chosen.object.attributes)[0] if chosen is not None else ()
 
     @property
     def selected(self) -> NodeData | None:

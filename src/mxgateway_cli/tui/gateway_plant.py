@@ -13,12 +13,14 @@ from mxgateway import (
     MxAccessError,
     MxGatewayConnectionError,
     MxGatewayError,
+    MxGatewayNotFoundError,
     MxGatewayTimeoutError,
     MxGatewayTransportError,
     Subscription,
     SubscriptionState,
 )
 from mxgateway.house import redact
+from mxgateway_cli.near_tags import hint
 from mxgateway_cli.tui.plant import Branch, Link, Listener, Outcome
 from mxgateway_cli.tui.words import failures
 from mxgateway_contract.generated import galaxy_repository_pb2 as galaxy_pb
@@ -58,6 +60,7 @@ class GatewayPlant:
         self._subscription: Subscription | None = None
         self._refused: dict[str, str] = {}
         self._was_connected = False
+        self._is_simulated = False
         self._galaxy: GalaxyRepositoryClient | None = None
 
     @property
@@ -67,6 +70,10 @@ class GatewayPlant:
     @property
     def read_only(self) -> bool:
         return self._read_only
+
+    @property
+    def is_simulated(self) -> bool:
+        return self._is_simulated
 
     @property
     def problem(self) -> str:
@@ -127,6 +134,7 @@ class GatewayPlant:
             self._tell_refusals(subscription, listener)
             if state in _STANDS:
                 self._was_connected = True
+                self._is_simulated = subscription.is_simulated
                 listener.link_changed(Link.CONNECTED, subscription.session_id)
             elif state is SubscriptionState.RECONNECTING:
                 listener.link_changed(Link.RECONNECTING, self.problem)
@@ -185,6 +193,16 @@ class GatewayPlant:
                 return found, True
             found.append(each)
         return found, False
+
+    async def attributes(self, object_name: str) -> Sequence[galaxy_pb.GalaxyAttribute]:
+        try:
+            objects = [each async for each in self._repository().iter_hierarchy(root=object_name, max_depth=0)]
+        except MxGatewayNotFoundError:
+            return ()
+        return [attribute for each in objects for attribute in each.attributes]
+
+    async def hint(self, tag: str) -> str:
+        return await hint(self._repository(), tag)
 
     def _repository(self) -> GalaxyRepositoryClient:
         if self._galaxy is None:

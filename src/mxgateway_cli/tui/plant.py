@@ -74,6 +74,10 @@ class Plant(Protocol):
     def read_only(self) -> bool: ...
 
     @property
+    def is_simulated(self) -> bool:
+        """Whether the values are a simulator's; False until the first session."""
+
+    @property
     def problem(self) -> str:
         """Why there is no connection now, as far as it is known; it may change with each attempt."""
 
@@ -90,6 +94,13 @@ class Plant(Protocol):
 
     async def browse(self) -> Sequence[Branch]:
         """The top of the Galaxy. Raises MxGatewayError."""
+
+    async def attributes(self, object_name: str) -> Sequence[galaxy_pb.GalaxyAttribute]:
+        """What the Galaxy says of an object's attributes; nothing when there is no such object. Raises
+        MxGatewayError."""
+
+    async def hint(self, tag: str) -> str:
+        """What was meant by a reference that leads nowhere; empty when nobody knows. Raises MxGatewayError."""
 
     async def search(self, text: str, limit: int) -> tuple[list[galaxy_pb.GalaxyObject], bool]:
         """Objects whose tag name contains the text, and whether there are more than the limit. Raises

@@ -16,13 +16,19 @@ from mxgateway_cli.tui.gateway_plant import GatewayPlant
 
 
 async def run(
-    options: ClientOptions, tags: Iterable[str], *, read_only: bool, auto_pilot: AutopilotCallbackType | None = None
+    options: ClientOptions,
+    tags: Iterable[str],
+    *,
+    list_name: str = "",
+    read_only: bool,
+    auto_pilot: AutopilotCallbackType | None = None,
 ) -> None:
     """Shows the application until the user quits; the session is closed then.
 
     Args:
         options: the gateway.
         tags: watched from the start.
+        list_name: the saved list that these are; empty for none.
         read_only: refuses every write.
         auto_pilot: plays the user, without a terminal; for tests.
 
@@ -30,7 +36,7 @@ async def run(
         ExceptionGroup: the connection failed in a way that trying again cannot mend.
     """
     plant = GatewayPlant(options, read_only=read_only)
-    app = MxGatewayApp(plant, tags)
+    app = MxGatewayApp(plant, tags, list_name=list_name)
 
     async def connection() -> None:
         try:

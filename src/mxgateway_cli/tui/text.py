@@ -10,28 +10,30 @@ _SECOND = 1_000_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def clock_text(unix_ns: int) -> str:
-    """Local time of day with milliseconds; empty for no time."""
+def clock_text(unix_ns: int, *, is_utc: bool = False) -> str:
+    """Time of day with milliseconds, local or UTC; empty for no time."""
     if not unix_ns:
         return ""
-    moment = _local(unix_ns)
+    moment = _moment(unix_ns, is_utc)
     return "" if moment is None else moment.strftime("%H:%M:%S.%f")[:-3]
 
 
-def moment_text(unix_ns: int) -> str:
-    """Local date and time with its offset, to the millisecond; empty for no time."""
+def moment_text(unix_ns: int, *, is_utc: bool = False) -> str:
+    """Date and time with its offset, local or UTC, to the millisecond; empty for no time."""
     if not unix_ns:
         return ""
-    moment = _local(unix_ns)
+    moment = _moment(unix_ns, is_utc)
     return f"{unix_ns / _SECOND:g} s since 1970" if moment is None else moment.isoformat(" ", "milliseconds")
 
 
-def _local(unix_ns: int) -> datetime | None:
-    """Local time; None beyond the calendar."""
+def _moment(unix_ns: int, is_utc: bool) -> datetime | None:
+    """Local time, or UTC; None beyond the calendar."""
     try:
         moment = _EPOCH + timedelta(microseconds=unix_ns // 1000)
     except OverflowError:
         return None
+    if is_utc:
+        return moment
     try:
         return moment.astimezone()
     except (OverflowError, OSError, ValueError):

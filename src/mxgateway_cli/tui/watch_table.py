@@ -4,7 +4,7 @@ nothing."""
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from rich.segment import Segment
 from rich.style import Style
@@ -18,13 +18,31 @@ from textual.strip import Strip
 
 from mxgateway import quality_name
 from mxgateway_cli.tui.text import age_text, clock_text, fit, one_line, rate_text
+from mxgateway_cli.tui.trend import bars
 from mxgateway_cli.tui.watch_list import WatchedTag, WatchList
 
 _FRESH = 1.0
 """Seconds that a changed value stands out."""
 _WIDE = 76
 """Cells from which on time and rate have columns."""
+_WIDEST = 110
+"""Cells from which on the trend has one."""
+_TREND = 12
+_TO_THE_RIGHT = {"value", "age", "rate"}
 _EMPTY = ("Nothing is watched yet.", "", "Choose an attribute in the tree and press Enter.")
+
+
+class _Cells(NamedTuple):
+    """The texts of one line."""
+
+    tag: str
+    value: str
+    units: str
+    quality: str
+    time: str
+    age: str
+    rate: str
+    trend: str
 
 
 class WatchTable(ScrollView, can_focus=True):
@@ -49,6 +67,7 @@ class WatchTable(ScrollView, can_focus=True):
     ]
 
     cursor: reactive[int] = reactive(0)
+    """The line that is acted on, of those that were drawn last."""
 
     class Moved(Message):
         """The cursor stands on another tag."""
@@ -57,40 +76,49 @@ class WatchTable(ScrollView, can_focus=True):
         super().__init__(id=id)
         self._watch_list = watch_list
         self._clock = clock
+        # As they were drawn last: what a key acts on is what the user sees, whatever has changed its place since.
+        self._rows: list[WatchedTag] = []
+        self._under_cursor: WatchedTag | None = None
+        self.is_utc = False
+        """Whether times are UTC; local otherwise."""
 
     @property
     def selected(self) -> WatchedTag | None:
         """The tag under the cursor."""
-        rows = list(self._watch_list)
-        return rows[self.cursor] if self.cursor < len(rows) else None
+        return self._rows[self.cursor] if self.cursor < len(self._rows) else None
 
     def select(self, tag: str) -> None:
         """Puts the cursor on a tag."""
         wanted = self._watch_list.get(tag)
-        for index, row in enumerate(self._watch_list):
+        for index, row in enumerate(self._rows):
             if row is wanted:
                 self.cursor = index
 
     def repaint(self) -> None:
-        """Draws the model as it is now."""
-        self.virtual_size = Size(self.size.width, len(self._watch_list) + 1)
-        self.cursor = max(0, min(self.cursor, len(self._watch_list) - 1))
+        """Draws the model as it is now; the cursor stays on its tag."""
+        rows = self._watch_list.rows()
+        place = next((index for index, row in enumerate(rows) if row is self._under_cursor), self.cursor)
+        self._rows = rows
+        self.virtual_size = Size(self.size.width, len(rows) + 1)
+        self.cursor = max(0, min(place, len(rows) - 1))
+        self._under_cursor = self.selected
         self.refresh()
 
     def watch_cursor(self) -> None:
+        self._under_cursor = self.selected
         self._show_cursor()
         self.refresh()
         self.post_message(self.Moved())
 
     def action_move(self, step: int) -> None:
-        self.cursor = max(0, min(self.cursor + step, len(self._watch_list) - 1))
+        self.cursor = max(0, min(self.cursor + step, len(self._rows) - 1))
 
     def action_page(self, pages: int) -> None:
         self.action_move(pages * max(1, self.size.height - 2))
 
     def on_click(self, event: events.Click) -> None:
         line = event.y + round(self.scroll_offset.y) - 1
-        if event.y > 0 and line < len(self._watch_list):
+        if event.y > 0 and line < len(self._rows):
             self.cursor = line
 
     def on_resize(self) -> None:
@@ -108,58 +136,59 @@ class WatchTable(ScrollView, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         width = self.size.width
-        if not len(self._watch_list):
+        if not self._rows:
             line = y - max(0, self.size.height // 2 - 2)
             text = _EMPTY[line] if 0 <= line < len(_EMPTY) else ""
             return self._strip([(text.center(width), self._style("dim"))], width)
         if y == 0:
-            cells = self._columns(width, "tag", "value", "quality", "time", "age", "rate")
-            return self._strip([(text, self._style("header")) for text in cells], width, self._style("header"))
+            time = "time (UTC)" if self.is_utc else "time"
+            cells = self._columns(width, _Cells("tag", "value", "units", "quality", time, "age", "rate", "5 minutes"))
+            return self._strip([(text, self._style("header")) for _, text in cells], width, self._style("header"))
         index = y - 1 + round(self.scroll_offset.y)
-        rows = list(self._watch_list)
-        if index >= len(rows):
+        if index >= len(self._rows):
             return Strip.blank(width, self.rich_style)
-        return self._row(rows[index], width, index == self.cursor)
+        return self._row(self._rows[index], width, index == self.cursor)
 
     def _row(self, row: WatchedTag, width: int, is_cursor: bool) -> Strip:
         now = self._clock()
         age = row.age(now)
         quality = "stale" if row.stale else _quality(row, short=width < _WIDE)
-        cells = self._columns(
-            width,
+        texts = _Cells(
             row.tag,
             one_line(row.text) if row.quality is not None else "",
+            one_line(row.units),
             quality,
-            clock_text(row.source_timestamp_ns),
+            clock_text(row.source_timestamp_ns, is_utc=self.is_utc),
             age_text(age),
             rate_text(row.rate(now)) if row.changed_at is not None else "",
+            bars(row.trend.values(now, _TREND)) if width >= _WIDEST else "",
         )
-        plain, dim = Style(), self._style("dim")
+        dim = self._style("dim")
         fresh = age is not None and age < _FRESH and not row.stale
-        styles = [
-            plain,
-            self._style("fresh") if fresh else dim if row.stale else plain,
-            self._style({"waiting": "dim", "stale": "bad"}.get(row.grade, row.grade)),
-            dim,
-            dim,
-            dim,
-        ]
+        styles = {
+            "value": self._style("fresh") if fresh else dim if row.stale else Style(),
+            "quality": self._style({"waiting": "dim", "stale": "bad"}.get(row.grade, row.grade)),
+            "tag": Style(),
+        }
         over = self._style("cursor") if is_cursor and self.has_focus else Style(bold=True) if is_cursor else None
-        return self._strip(list(zip(cells, styles, strict=False)), width, over)
+        cells = [(text, styles.get(name, dim)) for name, text in self._columns(width, texts)]
+        return self._strip(cells, width, over)
 
-    def _columns(self, width: int, tag: str, value: str, quality: str, time: str, age: str, rate: str) -> list[str]:
-        if width >= _WIDE:
-            widths = [0, 20, 22, 12, 7, 8] if width >= 110 else [0, 12, 14, 12, 7, 7]
-            texts = [tag, value, quality, time, age, rate]
+    def _columns(self, width: int, cells: _Cells) -> list[tuple[str, str]]:
+        """The columns that a width has, each with its text."""
+        # Nobody's room is taken by units that nothing has.
+        units = min(8, max((len(row.units) for row in self._rows), default=0))
+        if width >= _WIDEST:
+            widths = {"value": 20, "units": units, "quality": 22, "time": 12, "age": 7, "rate": 8, "trend": _TREND}
+        elif width >= _WIDE:
+            widths = {"value": 12, "units": units, "quality": 14, "time": 12, "age": 7, "rate": 7}
         else:
-            widths = [0, 10, 11, 0, 7]
-            texts = [tag, value, quality, "", age]
-        widths[0] = max(8, width - sum(widths) - sum(1 for each in widths[1:] if each) - 1)
-        right = {1, 4, 5}
+            widths = {"value": 10, "units": min(units, 5), "quality": 11, "age": 7}
+        shown = {name: cells for name, cells in widths.items() if cells}
+        tag = max(8, width - sum(shown.values()) - len(shown) - 1)
         return [
-            fit(text, cells, right=index in right, keep_end=index == 0) + " "
-            for index, (text, cells) in enumerate(zip(texts, widths, strict=True))
-            if cells
+            (name, fit(getattr(cells, name), room, right=name in _TO_THE_RIGHT, keep_end=name == "tag") + " ")
+            for name, room in {"tag": tag, **shown}.items()
         ]
 
     def _strip(self, cells: list[tuple[str, Style]], width: int, over: Style | None = None) -> Strip:

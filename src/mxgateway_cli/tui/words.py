@@ -82,6 +82,34 @@ def data_type(attribute: galaxy_pb.GalaxyAttribute) -> str:
     return f"{name}[{attribute.array_dimension if attribute.array_dimension_present else ''}]"
 
 
+def units(attribute: galaxy_pb.GalaxyAttribute) -> str:
+    """Engineering units; empty for none, and from a gateway that does not tell them."""
+    return getattr(attribute, "engineering_units", "")
+
+
+def description(attribute: galaxy_pb.GalaxyAttribute) -> str:
+    return getattr(attribute, "description", "")
+
+
+def by_origin(
+    attributes: Iterable[galaxy_pb.GalaxyAttribute],
+) -> tuple[list[galaxy_pb.GalaxyAttribute], dict[str, list[galaxy_pb.GalaxyAttribute]]]:
+    """An object's own attributes, and the others by what they are.
+
+    One that has none of its own, such as a platform, has all in the first; so has everything of a gateway that does not
+    tell origins.
+    """
+    groups: dict[str, list[galaxy_pb.GalaxyAttribute]] = {"extensions": [], "built-in": []}
+    own: list[galaxy_pb.GalaxyAttribute] = []
+    everything = list(attributes)
+    for each in everything:
+        name = {2: "built-in", 3: "extensions"}.get(getattr(each, "origin", 0))
+        (groups[name] if name else own).append(each)
+    if not own:
+        return everything, {}
+    return own, {name: found for name, found in groups.items() if found}
+
+
 def write_type(current: pb.MxValue | None, attribute: galaxy_pb.GalaxyAttribute | None) -> str | None:
     """The type (as `mxgw-py write --type` names it) that a new value has to have, or None when it is not known.
 

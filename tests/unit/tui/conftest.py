@@ -96,10 +96,13 @@ def open_app(clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> Any:
 
     @asynccontextmanager
     async def opened(
-        plant: FakePlant | None = None, tags: tuple[str, ...] = (), size: tuple[int, int] = (80, 24)
+        plant: FakePlant | None = None,
+        tags: tuple[str, ...] = (),
+        size: tuple[int, int] = (80, 24),
+        list_name: str = "",
     ) -> AsyncIterator[Screen]:
         plant = plant or FakePlant()
-        app = MxGatewayApp(plant, tags, clock=clock.monotonic)
+        app = MxGatewayApp(plant, tags, list_name=list_name, clock=clock.monotonic)
         async with app.run_test(size=size, notifications=True) as pilot:
             screen = Screen(app, plant, pilot)
             app.link_changed(Link.CONNECTED, SESSION)

@@ -78,6 +78,9 @@ class FakePlant:
         self.searches: list[str] = []
 
         self.problem = ""
+        self.is_simulated = False
+        self.asked: list[str] = []
+        self.hints: dict[str, str] = {}
 
     async def run(self, listener: Listener) -> None:
         listener.link_changed(Link.CONNECTED, "session-" + "0" * 32)
@@ -98,6 +101,16 @@ class FakePlant:
         if self.browse_error is not None:
             raise self.browse_error
         return self.galaxy
+
+    async def attributes(self, object_name: str) -> Sequence[galaxy_pb.GalaxyAttribute]:
+        self.asked.append(object_name)
+        if self.browse_error is not None:
+            raise self.browse_error
+        objects = [each.object for branch in self.galaxy for each in (branch, *branch._children)]
+        return [a for each in objects if each.tag_name.casefold() == object_name.casefold() for a in each.attributes]
+
+    async def hint(self, tag: str) -> str:
+        return self.hints.get(tag, "")
 
     async def search(self, text: str, limit: int) -> tuple[list[galaxy_pb.GalaxyObject], bool]:
         self.searches.append(text)

@@ -52,7 +52,9 @@ def test_help_names_the_options(capsys: pytest.CaptureFixture[str]) -> None:
         main(["tui", "--help"])
     assert ended.value.code == 0
     text = capsys.readouterr().out
-    assert all(option in text for option in ("[TAG]...", "--read-only", "--endpoint", "--profile", "--ca-file"))
+    assert all(
+        option in text for option in ("[TAG|GLOB|@LIST]...", "--read-only", "--endpoint", "--profile", "--ca-file")
+    )
 
 
 async def by_key(pilot: Pilot[None], key: str) -> None:
