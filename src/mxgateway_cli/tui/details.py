@@ -94,8 +94,8 @@ class Details(Static):
 
 
 def _described(attribute: galaxy_pb.GalaxyAttribute) -> Iterable[tuple[str, str | Text]]:
-    if words.description(attribute):
-        yield "what", words.description(attribute)
+    if attribute.description:
+        yield "what", attribute.description
     extras = [name for name, is_so in (("historized", attribute.is_historized), ("alarm", attribute.is_alarm)) if is_so]
     yield "type", ", ".join([words.data_type(attribute), *extras])
     security = words.security_class(attribute.security_classification)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from mxgateway import is_bad, is_uncertain
 from mxgateway_cli.tui.trend import Trend, number_of
-from mxgateway_cli.tui.words import description, failures, units
+from mxgateway_cli.tui.words import failures
 from mxgateway_cli.watch_board import Row
 from mxgateway_contract.generated import galaxy_repository_pb2 as galaxy_pb
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
@@ -41,11 +41,7 @@ class WatchedTag(Row):
     @property
     def units(self) -> str:
         """Engineering units, where the Galaxy tells them."""
-        return units(self.attribute) if self.attribute is not None else ""
-
-    @property
-    def description(self) -> str:
-        return description(self.attribute) if self.attribute is not None else ""
+        return self.attribute.engineering_units if self.attribute is not None else ""
 
     @property
     def grade(self) -> str:

@@ -82,13 +82,10 @@ def data_type(attribute: galaxy_pb.GalaxyAttribute) -> str:
     return f"{name}[{attribute.array_dimension if attribute.array_dimension_present else ''}]"
 
 
-def units(attribute: galaxy_pb.GalaxyAttribute) -> str:
-    """Engineering units; empty for none, and from a gateway that does not tell them."""
-    return getattr(attribute, "engineering_units", "")
-
-
-def description(attribute: galaxy_pb.GalaxyAttribute) -> str:
-    return getattr(attribute, "description", "")
+_FOLDED = {
+    galaxy_pb.ATTRIBUTE_ORIGIN_EXTENSION: "extensions",
+    galaxy_pb.ATTRIBUTE_ORIGIN_BUILT_IN: "built-in",
+}
 
 
 def by_origin(
@@ -103,7 +100,7 @@ def by_origin(
     own: list[galaxy_pb.GalaxyAttribute] = []
     everything = list(attributes)
     for each in everything:
-        name = {2: "built-in", 3: "extensions"}.get(getattr(each, "origin", 0))
+        name = _FOLDED.get(each.origin)
         (groups[name] if name else own).append(each)
     if not own:
         return everything, {}

@@ -13,7 +13,7 @@ from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_cli import tag_lists
 from mxgateway_cli.tui.plant import Link
 
-from .fake_plant import FakePlant, change, changed
+from .fake_plant import FakePlant, change, changed, small_galaxy
 
 INT, BOOL, FLOAT = (f"TestMachine_001.{name}" for name in ("TestChangingInt", "ProtectedValue", "TestFloat"))
 
@@ -109,6 +109,40 @@ async def test_plus_watches_all_attributes_of_an_object(open_app: Any) -> None:
         names = [tag.removeprefix("TestMachine_001.") for tag in screen.plant.watched]
         assert names == ["ProtectedValue", "TestChangingInt", "TestFloat", "TestString", "TestIntArray[]"]
         await screen.sees("5 tags")
+
+
+async def test_own_attributes_stand_first_and_the_others_are_folded(open_app: Any) -> None:
+    """`+` on an object takes its own; on a folded group those of the group."""
+    galaxy = small_galaxy()
+    machine = galaxy[0]._children[0].object
+    origins = {"ProtectedValue": 2, "TestString": 2, "TestIntArray": 3}
+    for each in machine.attributes:
+        each.origin = origins.get(each.attribute_name, 1)
+    async with open_app(FakePlant(galaxy=galaxy)) as screen:
+        await screen.press("right")
+        await screen.press("down", "right")
+        await screen.sees("built-in (2)")
+        await screen.sees("extensions (1)")
+        assert "ProtectedValue" not in screen.text()
+        await screen.press("plus")
+        assert screen.plant.watched == [INT, FLOAT]
+        await screen.press("down", "down", "down", "down", "plus")
+        assert screen.plant.watched[2:] == [BOOL, "TestMachine_001.TestString"]
+        await screen.press("right")
+        await screen.sees("ProtectedValue")
+
+
+async def test_units_and_description_stand_beside_the_value(open_app: Any) -> None:
+    galaxy = small_galaxy()
+    flow = next(each for each in galaxy[0]._children[0].object.attributes if each.attribute_name == "TestFloat")
+    flow.engineering_units, flow.description = "m³/h", "Flow into the boiler house"
+    for size in ((80, 24), (130, 36)):
+        async with open_app(FakePlant(galaxy=galaxy), tags=(FLOAT, INT), size=size) as screen:
+            screen.app.values_came([changed(FLOAT, change(to_mx_value(47.25)))])
+            await screen.press("tab")
+            await screen.sees("Flow into the boiler house")
+            line = next(line for line in screen.text().splitlines() if "47.25" in line and "Good" in line)
+            assert "47.25 m³/h" in line
 
 
 async def test_what_is_bad_stands_on_top_and_the_cursor_stays_on_its_tag(open_app: Any, clock: ManualClock) -> None:
