@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import ssl
 from collections.abc import Callable
 from pathlib import Path
@@ -19,8 +21,8 @@ def channel_maker(options: ClientOptions) -> Callable[[], grpc.aio.Channel]:
     Files are read here.
 
     Raises:
-        OSError: `ca_file` cannot be read.
-        ValueError: `ca_file` holds no certificate.
+        OSError: `ca_file`, `client_certificate_file` or `client_key_file` cannot be read.
+        ValueError: one of them does not hold what it should.
     """
     settings: list[tuple[str, Any]] = [
         ("grpc.max_send_message_length", options.max_message_bytes),
@@ -46,18 +48,43 @@ def channel_maker(options: ClientOptions) -> Callable[[], grpc.aio.Channel]:
         return lambda: grpc.aio.insecure_channel(options.endpoint, options=settings)
     if options.server_name_override is not None:
         settings.append(("grpc.ssl_target_name_override", options.server_name_override))
-    roots = _read_roots(Path(options.ca_file)) if options.ca_file is not None else _system_roots()
-    return lambda: grpc.aio.secure_channel(options.endpoint, grpc.ssl_channel_credentials(roots), options=settings)
+    roots = _system_roots() if options.ca_file is None else _read("ca_file", options.ca_file, _CERTIFICATE)
+    key = chain = None
+    if options.client_certificate_file is not None and options.client_key_file is not None:
+        chain = _read("client_certificate_file", options.client_certificate_file, _CERTIFICATE)
+        key = _read("client_key_file", options.client_key_file, _KEY)
+        _check_pair(options.client_certificate_file, options.client_key_file)
+    credentials = grpc.ssl_channel_credentials(roots, key, chain)
+    return lambda: grpc.aio.secure_channel(options.endpoint, credentials, options=settings)
 
 
-def _read_roots(ca_file: Path) -> bytes:
+_CERTIFICATE, _KEY = "certificate", "private key"
+_BEGINNINGS = {
+    _CERTIFICATE: re.compile(rb"-----BEGIN CERTIFICATE-----"),
+    _KEY: re.compile(rb"-----BEGIN [A-Z ]*KEY-----"),
+}
+
+
+def _read(option: str, file: str | os.PathLike[str], wanted: str) -> bytes:
     try:
-        roots = ca_file.read_bytes()
+        data = Path(file).read_bytes()
     except OSError as error:
-        raise type(error)(error.errno, f"ca_file cannot be read: {error.strerror}", str(ca_file)) from error
-    if b"-----BEGIN CERTIFICATE-----" not in roots:
-        raise ValueError(f"ca_file {str(ca_file)!r} holds no PEM certificate")
-    return roots
+        raise type(error)(error.errno, f"{option} cannot be read: {error.strerror}", str(file)) from error
+    if not _BEGINNINGS[wanted].search(data):
+        raise ValueError(f"{option} {str(file)!r} holds no PEM {wanted}")
+    return data
+
+
+def _check_pair(certificate_file: str | os.PathLike[str], key_file: str | os.PathLike[str]) -> None:
+    """Raises for a pair that no handshake could use, which gRPC would tell as a connection that never comes."""
+    try:
+        # An empty pass phrase, so that nobody is asked for one on a terminal.
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_cert_chain(certificate_file, key_file, password="")
+    except (ssl.SSLError, ValueError):
+        raise ValueError(
+            f"client_key_file {str(key_file)!r} does not belong to client_certificate_file, or has a pass phrase; give "
+            "the matching pair, the key without one"
+        ) from None
 
 
 def _system_roots() -> bytes | None:

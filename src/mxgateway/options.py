@@ -46,6 +46,9 @@ class ClientOptions:
         plaintext: True for an unencrypted channel. TLS is the default, and nothing else ever switches it off.
         ca_file: PEM file of the certificate authority to trust, for example the gateway's own `gateway-ca.pem`; None
             for the roots of the system.
+        client_certificate_file: PEM file of the certificate that this client shows to a gateway which asks for one,
+            with what vouches for it behind it; with `client_key_file`. None for no certificate.
+        client_key_file: PEM file of its private key, without a pass phrase.
         server_name_override: name to expect in the certificate in place of the endpoint's host, for tests.
         connect_timeout: seconds until `connect` gives up; None connects at the first call instead.
         call_timeout: deadline of a unary call in seconds; None for none.
@@ -62,6 +65,8 @@ class ClientOptions:
     api_key: str | None = field(default=None, repr=False)
     plaintext: bool = False
     ca_file: str | os.PathLike[str] | None = None
+    client_certificate_file: str | os.PathLike[str] | None = None
+    client_key_file: str | os.PathLike[str] | None = None
     server_name_override: str | None = None
     connect_timeout: float | None = 10.0
     call_timeout: float | None = 30.0
@@ -75,8 +80,11 @@ class ClientOptions:
     def __post_init__(self) -> None:
         check_endpoint(self.endpoint)
         check_api_key(self.api_key)
-        if self.plaintext and (self.ca_file is not None or self.server_name_override is not None):
-            raise ValueError("plaintext=True excludes ca_file and server_name_override: they are TLS options")
+        for name in ("ca_file", "server_name_override", "client_certificate_file", "client_key_file"):
+            if self.plaintext and getattr(self, name) is not None:
+                raise ValueError(f"plaintext=True excludes {name}: it is an option of TLS")
+        if (self.client_certificate_file is None) != (self.client_key_file is None):
+            raise ValueError("client_certificate_file and client_key_file belong together: give both, or neither")
         for name in ("connect_timeout", "call_timeout", "stream_timeout", "keepalive_time"):
             seconds = getattr(self, name)
             if seconds is not None and not (seconds > 0 and math.isfinite(seconds)):
@@ -94,6 +102,8 @@ class ClientSettings(TypedDict, total=False):
     api_key: str | None
     plaintext: bool
     ca_file: str | os.PathLike[str] | None
+    client_certificate_file: str | os.PathLike[str] | None
+    client_key_file: str | os.PathLike[str] | None
     server_name_override: str | None
     connect_timeout: float | None
     call_timeout: float | None

@@ -90,6 +90,12 @@ _HINTS = (
         "which mxgateway cert show names, or your company's",
     ),
     _Hint(
+        "CERTIFICATE_REQUIRED",
+        "CLIENT_CERTIFICATE_REQUIRED",
+        "this gateway wants a client certificate: client_certificate_file and client_key_file (--client-cert, "
+        "--client-key), signed by an authority that it knows",
+    ),
+    _Hint(
         "WRONG_VERSION_NUMBER",
         "NOT_TLS",
         "the port does not speak TLS; ask for plaintext by name (plaintext=True, --plaintext)",
@@ -119,6 +125,13 @@ _MAYBE_TLS = _Hint(
     "Socket closed",
     "TLS_EXPECTED",
     "the port may speak TLS: leave out plaintext (--plaintext) and give ca_file (--ca-file)",
+)
+# By TLS 1.3 a client learns only by the end of the connection that its certificate was missed, or not liked.
+_MAYBE_CERTIFICATE = _Hint(
+    "Socket closed",
+    "CLIENT_CERTIFICATE_EXPECTED",
+    "the port may want a client certificate, or not know the authority of the one that was shown: "
+    "client_certificate_file and client_key_file (--client-cert, --client-key)",
 )
 
 
@@ -177,7 +190,10 @@ def _kind(code: grpc.StatusCode, reason: str, sessions: bool) -> type[MxGatewayE
 def _hint(details: str, without_tls: bool) -> _Hint | None:
     """What is known about a failure that did not come from the gateway's own code."""
     hints = (*_HINTS, _MAYBE_TLS) if without_tls else _HINTS
-    return next((hint for hint in hints if hint.sign.lower() in details.lower()), None)
+    found = next((hint for hint in hints if hint.sign.lower() in details.lower()), None)
+    if found is None and "failed to connect" in details and _MAYBE_CERTIFICATE.sign in details:
+        return _MAYBE_CERTIFICATE
+    return found
 
 
 def _attribute(error: grpc.RpcError, name: str) -> Any:

@@ -40,6 +40,8 @@ _ENDPOINT_NAMES = (
     "plaintext",
     "tls",
     "ca_file",
+    "client_cert",
+    "client_key",
     "server_name_override",
     "profile",
 )
@@ -143,6 +145,12 @@ def endpoint_options(command: Callable[..., Any]) -> Callable[..., Any]:
             click.option(
                 "--ca-file", type=click.Path(dir_okay=False), help="PEM file of the certificate authority to trust."
             ),
+            click.option(
+                "--client-cert",
+                type=click.Path(dir_okay=False),
+                help="PEM file of this client's certificate, where the gateway asks for one.",
+            ),
+            click.option("--client-key", type=click.Path(dir_okay=False), help="PEM file of its private key."),
             click.option("--server-name-override", metavar="NAME", help="Name to expect in the certificate (tests)."),
             click.option(
                 "--profile",
@@ -229,6 +237,8 @@ def resolve(
     plaintext: bool = False,
     tls: bool = False,
     ca_file: str | None = None,
+    client_cert: str | None = None,
+    client_key: str | None = None,
     server_name_override: str | None = None,
     profile: str | None = None,
 ) -> ResolvedOptions:
@@ -239,7 +249,8 @@ def resolve(
     Raises:
         click.UsageError: contradictory flags, a variable that is not set, a profile that cannot be used.
     """
-    _refuse_contradictions(api_key, api_key_env, plaintext, tls, bool(ca_file or server_name_override))
+    has_tls_options = bool(ca_file or client_cert or client_key or server_name_override)
+    _refuse_contradictions(api_key, api_key_env, plaintext, tls, has_tls_options)
     saved = profiles.load(profile) if profile is not None or (endpoint is None and not plaintext) else None
     key, source = _key(api_key, api_key_env, saved, profile or profiles.DEFAULT_PROFILE)
     if saved is not None:
@@ -247,15 +258,22 @@ def resolve(
         endpoint = endpoint or saved.endpoint
     if saved is not None and not plaintext:
         ca_file = ca_file or saved.ca_file
+        if not (client_cert or client_key):
+            client_cert, client_key = saved.client_certificate_file, saved.client_key_file
         server_name_override = server_name_override or saved.server_name_override
     try:
-        if ca_file and not Path(ca_file).is_file():
-            raise ValueError(f"--ca-file {ca_file} does not exist")
+        for name, file in (("--ca-file", ca_file), ("--client-cert", client_cert), ("--client-key", client_key)):
+            if file and not Path(file).is_file():
+                raise ValueError(f"{name} {file} does not exist")
+        if bool(client_cert) != bool(client_key):
+            raise ValueError("--client-cert and --client-key belong together: give both, or neither")
         options = ClientOptions(
             endpoint=endpoint or (DEFAULT_PLAINTEXT_ENDPOINT if plaintext else DEFAULT_TLS_ENDPOINT),
             api_key=key,
             plaintext=plaintext,
             ca_file=ca_file,
+            client_certificate_file=client_cert,
+            client_key_file=client_key,
             server_name_override=server_name_override,
         )
     except ValueError as error:
@@ -269,7 +287,10 @@ def _refuse_contradictions(
     if plaintext and tls:
         raise click.UsageError("--plaintext and --tls exclude each other")
     if plaintext and has_tls_options:
-        raise click.UsageError("--ca-file and --server-name-override are TLS options; they exclude --plaintext")
+        raise click.UsageError(
+            "--ca-file, --client-cert, --client-key and --server-name-override are TLS options; they exclude "
+            "--plaintext"
+        )
     if api_key is not None and api_key_env is not None:
         raise click.UsageError("give either --api-key or --api-key-env")
 

@@ -26,6 +26,8 @@ class Profile:
         endpoint: host:port.
         plaintext: True for no TLS.
         ca_file: PEM file to trust, or None.
+        client_certificate_file: PEM file of this client's certificate, or None.
+        client_key_file: PEM file of its key, or None.
         server_name_override: or None.
         api_key_env: environment variable that holds the key, or None.
         api_key_file: file that holds the key, or None.
@@ -34,6 +36,8 @@ class Profile:
     endpoint: str
     plaintext: bool = False
     ca_file: str | None = None
+    client_certificate_file: str | None = None
+    client_key_file: str | None = None
     server_name_override: str | None = None
     api_key_env: str | None = None
     api_key_file: str | None = None

@@ -270,7 +270,13 @@ class Gateway:
         source = wiring.certificate_source(settings)
         if source is None:
             return None
-        return await asyncio.to_thread(CertificateKeeper, source, self._clock, settings.tls.expiry_warning_days)
+        return await asyncio.to_thread(
+            CertificateKeeper,
+            source,
+            self._clock,
+            settings.tls.expiry_warning_days,
+            wiring.client_authorities(settings),
+        )
 
     def _authenticator(self, store: KeyStore) -> Authenticator | None:
         settings = self._settings.authentication

@@ -9,7 +9,7 @@ GatewayError
     UnknownMethodError
     AuthenticationError
     PermissionDeniedError
-        OwnerMismatchError
+        OwnerMismatchError, ClientCertificateError
     SessionError
         SessionNotFoundError, SessionClosedError, SessionLimitError, SessionStartBusyError,
         SubscriberLimitError
@@ -148,6 +148,12 @@ class OwnerMismatchError(PermissionDeniedError):
     def __init__(self, session_id: str) -> None:
         self.session_id = session_id
         super().__init__("the session belongs to another API key")
+
+
+class ClientCertificateError(PermissionDeniedError):
+    """The key is bound to a client certificate, and the connection showed none or another."""
+
+    reason = "CLIENT_CERTIFICATE"
 
 
 class SessionError(GatewayError):

@@ -19,6 +19,7 @@ from mxgateway_protocol.clock import SystemClock
 from mxgateway_server import __version__, wiring
 from mxgateway_server.access.peppers import PepperFile
 from mxgateway_server.access.probe import probe_store
+from mxgateway_server.certificates.client_authorities import ClientAuthoritiesFile
 from mxgateway_server.certificates.provided import ProvidedCertificate
 from mxgateway_server.config.settings import Settings
 from mxgateway_server.errors import ConfigurationError, GatewayError
@@ -102,11 +103,13 @@ def _state(settings: Settings) -> Iterator[Finding]:
 
 
 def _certificate(settings: Settings) -> Iterator[Finding]:
-    tls = settings.tls
-    if not settings.listen:
+    tls, now = settings.tls, datetime.datetime.now(datetime.UTC)
+    if not any(settings.tls_endpoints()):
         return
+    if tls.client_ca_file:
+        ClientAuthoritiesFile(Path(tls.client_ca_file).expanduser()).load(now)
     if tls.certificate_file:
-        ProvidedCertificate(tls.certificate_file, tls.key_file).load(datetime.datetime.now(datetime.UTC))
+        ProvidedCertificate(tls.certificate_file, tls.key_file).load(now)
     elif tls.self_signed_directory:
         folder = Path(tls.self_signed_directory).expanduser()
         problem = _why_not_writable(folder)
@@ -115,12 +118,11 @@ def _certificate(settings: Settings) -> Iterator[Finding]:
 
 
 def _ports(settings: Settings) -> Iterator[Finding]:
-    for name, address in (("listen", settings.listen), ("listen_plaintext", settings.listen_plaintext)):
-        if address:
-            try:
-                check_port(name, address)
-            except ConfigurationError as error:
-                yield Finding(name, str(error))
+    for name, address in settings.addresses():
+        try:
+            check_port(name, address)
+        except ConfigurationError as error:
+            yield Finding(name, str(error))
 
 
 def _key_store(settings: Settings) -> Iterator[Finding]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from mxgateway_server.access.peppers import PepperFile, PepperVariable
 from mxgateway_server.certificates.automatic import AutomaticCertificate
+from mxgateway_server.certificates.client_authorities import ClientAuthoritiesFile
 from mxgateway_server.certificates.presented import CertificateSource, HostNames
 from mxgateway_server.certificates.provided import ProvidedCertificate
 from mxgateway_server.config.settings import Settings
@@ -49,7 +50,7 @@ def certificate_source(settings: Settings) -> CertificateSource | None:
     None without such an endpoint.
     """
     tls = settings.tls
-    if not settings.listen:
+    if not any(settings.tls_endpoints()):
         return None
     if tls.certificate_file:
         return ProvidedCertificate(tls.certificate_file, tls.key_file)
@@ -65,6 +66,16 @@ def automatic_certificate(settings: Settings) -> AutomaticCertificate:
         validity_years=tls.validity_years,
         renews=tls.regenerate_if_expired,
     )
+
+
+def client_authorities(settings: Settings) -> ClientAuthoritiesFile | None:
+    """Who may have signed the certificates of clients; None when no client is asked for one."""
+    tls = settings.tls
+    if tls.client_certificates == "off":
+        return None
+    if tls.client_ca_file:
+        return ClientAuthoritiesFile(Path(tls.client_ca_file).expanduser())
+    return ClientAuthoritiesFile(automatic_certificate(settings).ca_file)
 
 
 def worker_limits(settings: Settings) -> WorkerLimits:

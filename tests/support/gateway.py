@@ -154,7 +154,8 @@ async def live_gateway(
         if task.done():
             await task
         running = started.result()
-        async with grpc.aio.insecure_channel(running.endpoints[0].address) as channel:
+        plaintext = next(endpoint.address for endpoint in running.endpoints if not endpoint.is_tls)
+        async with grpc.aio.insecure_channel(plaintext) as channel:
             stub = pb_grpc.MxAccessGatewayStub(channel)  # type: ignore[no-untyped-call]
             try:
                 yield LiveGateway(gateway, running, settings, stub, channel, key, task)

@@ -17,6 +17,10 @@ from mxgateway_contract.private_files import write_private
 @click.command()
 @click.option("--endpoint", metavar="HOST:PORT", help="Gateway; asked for when not given.")
 @click.option("--ca-file", type=click.Path(exists=True, dir_okay=False), help="PEM file to trust.")
+@click.option(
+    "--client-cert", type=click.Path(exists=True, dir_okay=False), help="PEM file of this client's certificate."
+)
+@click.option("--client-key", type=click.Path(exists=True, dir_okay=False), help="PEM file of its private key.")
 @click.option("--server-name-override", metavar="NAME", help="Name to expect in the certificate (tests).")
 @click.option("--plaintext", is_flag=True, help="Unencrypted channel, for this profile alone.")
 @click.option("--api-key-env", metavar="VARIABLE", help="Remember that the key is in this environment variable.")
@@ -29,6 +33,8 @@ from mxgateway_contract.private_files import write_private
 def login(
     endpoint: str | None,
     ca_file: str | None,
+    client_cert: str | None,
+    client_key: str | None,
     server_name_override: str | None,
     plaintext: bool,
     api_key_env: str | None,
@@ -62,20 +68,34 @@ def login(
     else:
         key, target = os.environ.get(str(api_key_env)), None
     if not no_check:
-        resolved = resolve(endpoint, key, None, plaintext, False, ca_file, server_name_override)
+        resolved = resolve(
+            endpoint,
+            key,
+            plaintext=plaintext,
+            ca_file=ca_file,
+            client_cert=client_cert,
+            client_key=client_key,
+            server_name_override=server_name_override,
+        )
         Connection(resolved.options, timeout=30.0, output_json=output_json).run(_check)
     if api_key_env is None and api_key_file is None and target is not None:
         write_private(target, f"{key}\n")
     saved = profiles.Profile(
         endpoint=endpoint,
         plaintext=plaintext,
-        ca_file=str(Path(ca_file).resolve()) if ca_file else None,
+        ca_file=_absolute(ca_file),
+        client_certificate_file=_absolute(client_cert),
+        client_key_file=_absolute(client_key),
         server_name_override=server_name_override,
         api_key_env=api_key_env,
         api_key_file=str(target) if target is not None else None,
     )
     path = profiles.save(profile, saved)
     emit({"profile": profile, "endpoint": endpoint, "file": str(path)}, output_json, f"profile {profile} in {path}")
+
+
+def _absolute(file: str | None) -> str | None:
+    return str(Path(file).resolve()) if file else None
 
 
 def _ask_where(plaintext: bool, ca_file: str | None, profile: str | None) -> tuple[str, str | None, str]:

@@ -29,6 +29,7 @@ class Caller:
             caller any more.
         pepper_id: of the pepper in it: with another one the same secret has another hash.
         secret_id: of the secret, whatever it is hashed with.
+        certificate: rule of the client certificate that its connections have to show; '' for none.
         created_ns: when the key was made, nanoseconds since 1970 UTC: one that is made anew under the same id is
             another key, and inherits nothing.
     """
@@ -40,6 +41,7 @@ class Caller:
     secret_hash: bytes = field(default=b"", repr=False)
     pepper_id: str = ""
     secret_id: str = ""
+    certificate: str = ""
     created_ns: int = 0
 
     @property
@@ -173,6 +175,7 @@ class Authenticator:
             record is not None
             and _has_secret(record, caller)
             and (frozenset(record.scopes), record.constraints) == (caller.scopes, caller.constraints)
+            and record.certificate == caller.certificate
             and record.refusal(self._clock.unix_ns()) is None
         )
 
@@ -221,5 +224,6 @@ def _caller(record: KeyRecord) -> Caller:
         secret_hash=record.secret_hash,
         pepper_id=record.pepper_id,
         secret_id=record.secret_id,
+        certificate=record.certificate,
         created_ns=record.created_ns,
     )

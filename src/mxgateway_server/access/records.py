@@ -17,6 +17,7 @@ class KeyRecord:
     Attributes:
         pepper_id: of the pepper in `secret_hash`; '' where nobody noted it.
         secret_id: another text for each secret that the key has had.
+        certificate: rule of the client certificate that it is bound to, see `certificates`; '' for none.
         scope_catalogue: `scopes.CATALOGUE_VERSION` of when its scopes were chosen.
     """
 
@@ -32,6 +33,7 @@ class KeyRecord:
     secret_hash: bytes = field(repr=False)
     pepper_id: str = ""
     secret_id: str = ""
+    certificate: str = ""
     scope_catalogue: int = CATALOGUE_VERSION
 
     @property

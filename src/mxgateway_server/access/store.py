@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from mxgateway_protocol.clock import Clock
 from mxgateway_server.access import pepper_store, tables
 from mxgateway_server.access.audit_store import AuditStore
+from mxgateway_server.access.certificates import parse_rule
 from mxgateway_server.access.chain import ChainKey
 from mxgateway_server.access.constraints import FREE, Constraints
 from mxgateway_server.access.database import Database
@@ -107,11 +108,15 @@ class KeyStore:
         *,
         not_before_ns: int | None = None,
         expires_ns: int | None = None,
+        certificate: str = "",
     ) -> str:
         """Makes a key and returns its raw form, which nobody can get again.
 
+        Args:
+            certificate: rule of the client certificate without which the key is refused; '' for none.
+
         Raises:
-            ValueError: the id or a scope is not allowed, or there is no scope.
+            ValueError: the id, a scope or the rule is not allowed, or there is no scope.
             KeyExistsError: the id is taken, be it by a revoked key.
         """
         check_key_id(key_id)
@@ -120,6 +125,7 @@ class KeyStore:
             raise ValueError(f"a key needs at least one scope; there are: {', '.join(Scope)}")
         if expires_ns is not None and expires_ns <= (not_before_ns or 0):
             raise ValueError("the key would expire before it becomes valid")
+        rule = parse_rule(certificate) if certificate else ""
         secret = new_secret()
         now = self._clock.unix_ns()
         try:
@@ -135,9 +141,12 @@ class KeyStore:
                         created_ns=now,
                         not_before_ns=not_before_ns,
                         expires_ns=expires_ns,
+                        certificate=rule,
                     )
                 )
-                details = {"scopes": [str(scope) for scope in held]}
+                details: dict[str, Any] = {"scopes": [str(scope) for scope in held]}
+                if rule:
+                    details["certificate"] = rule
                 await self.audit.append(
                     connection, [AuditRecord(event="key-created", key_id=key_id, outcome="ok", details=details)]
                 )
@@ -217,14 +226,17 @@ class KeyStore:
         constraints: Constraints | None = None,
         display_name: str | None = None,
         expires_ns: int | None = None,
+        certificate: str | None = None,
     ) -> KeyRecord:
         """Changes what a key may do; its secret stays. Running gateways go by it within a second.
 
         Args:
             scopes: those that take the place of the present ones; None to leave them, and so for the others.
+            certificate: rule of the client certificate that the key is bound to; '' for none any more.
 
         Raises:
-            ValueError: a scope is not allowed, there would be none, or the end would come before the begin.
+            ValueError: a scope or the rule is not allowed, there would be no scope, or the end would come before the
+                begin.
             KeyNotFoundError: no such key.
             KeyStateError: it is revoked.
         """
@@ -240,6 +252,8 @@ class KeyStore:
             values["display_name"] = display_name
         if expires_ns is not None:
             values["expires_ns"] = expires_ns
+        if certificate is not None:
+            values["certificate"] = parse_rule(certificate) if certificate else ""
         told = {name: value for name, value in values.items() if name != "scope_catalogue"}
         keys = tables.api_keys
         async with self._change() as connection:
@@ -396,5 +410,6 @@ def _key(row: Any) -> KeyRecord:
         secret_hash=row.secret_hash,
         pepper_id=row.pepper,
         secret_id=row.secret_id,
+        certificate=row.certificate,
         scope_catalogue=row.scope_catalogue,
     )

@@ -28,6 +28,8 @@ api_keys = sa.Table(
     sa.Column("revoked_ns", sa.BigInteger),
     # Id of the pepper in `secret_hash`; '' in keys of before version 3 that were not shown since.
     sa.Column("pepper", sa.String(16), nullable=False, server_default=""),
+    # Rule of the client certificate that the key is bound to; '' for none.
+    sa.Column("certificate", sa.String(400), nullable=False, server_default=""),
     # `CATALOGUE_VERSION` of when the scopes were chosen.
     sa.Column("scope_catalogue", sa.Integer, nullable=False, server_default="0"),
     # Another text for each secret of a key: its hash may change while the secret stays.
@@ -73,6 +75,7 @@ AUDIT_PRUNED = "audit_pruned_to"
 """The last record that may be removed."""
 
 _ADVISORY_LOCK = 0x6D786777
+# Those of version 2; what came later was added to its triggers by its own step.
 _KEY_COLUMNS = ("secret_hash", "scopes", "constraints", "not_before_ns", "expires_ns", "revoked_ns")
 
 
@@ -98,22 +101,40 @@ def _keep_watch(connection: sa.Connection) -> None:
 
 def _describe_keys(connection: sa.Connection) -> None:
     """Which pepper each key was made with, which secret it has, and which scopes there were to choose from."""
-    there = {column["name"] for column in sa.inspect(connection).get_columns(api_keys.name)}
     columns = {
         "pepper": "VARCHAR(16) NOT NULL DEFAULT ''",
         "secret_id": "VARCHAR(16) NOT NULL DEFAULT ''",
         "scope_catalogue": "INTEGER NOT NULL DEFAULT 0",
     }
-    for name, kind in columns.items():
-        if name not in there:
-            connection.exec_driver_sql(f"ALTER TABLE api_keys ADD COLUMN {name} {kind}")
+    _add_columns(connection, columns)
     known = connection.execute(sa.select(facts.c.value).where(facts.c.name == PEPPER)).scalar_one_or_none()
     if known:
         connection.execute(sa.update(api_keys).values(pepper=known[:16]))
 
 
+def _bind_certificates(connection: sa.Connection) -> None:
+    """The client certificate that a key is bound to; a change of it counts as the others do."""
+    _add_columns(connection, {"certificate": "VARCHAR(400) NOT NULL DEFAULT ''"})
+    bound = "CREATE TRIGGER key_bound AFTER UPDATE OF certificate ON api_keys"
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql(f"{bound} BEGIN {_SQLITE_COUNT}; END")
+    elif connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"{bound} FOR EACH STATEMENT EXECUTE FUNCTION mxgw_keys_changed()")
+
+
+def _add_columns(connection: sa.Connection, columns: dict[str, str]) -> None:
+    """Columns of the keys that are not there yet: a new store was made with all of them."""
+    there = {column["name"] for column in sa.inspect(connection).get_columns(api_keys.name)}
+    for name, kind in columns.items():
+        if name not in there:
+            connection.exec_driver_sql(f"ALTER TABLE api_keys ADD COLUMN {name} {kind}")
+
+
+_SQLITE_COUNT = "UPDATE facts SET value = CAST(value AS INTEGER) + 1 WHERE name = 'keys_version'"
+
+
 def _sqlite_triggers() -> list[str]:
-    count = "UPDATE facts SET value = CAST(value AS INTEGER) + 1 WHERE name = 'keys_version'"
+    count = _SQLITE_COUNT
     pruned = "(SELECT CAST(value AS INTEGER) FROM facts WHERE name = 'audit_pruned_to')"
     refuse = "SELECT RAISE(ABORT, 'the audit is append-only')"
     return [
@@ -146,6 +167,7 @@ MIGRATIONS: tuple[tuple[int, Callable[[sa.Connection], None]], ...] = (
     (1, _create),
     (2, _keep_watch),
     (3, _describe_keys),
+    (4, _bind_certificates),
 )
 """Numbered steps, each in a transaction of its own; numbers only grow."""
 

@@ -98,6 +98,33 @@ def issue(authority: Authority, names: Iterable[str], now: datetime.datetime) ->
     return certificate, key
 
 
+def issue_client(
+    authority: Authority, name: str, now: datetime.datetime, life: datetime.timedelta
+) -> tuple[x509.Certificate, SigningKey]:
+    """A certificate that a client shows, with a key of its own.
+
+    Args:
+        authority: what signs it.
+        name: its common name, 1 to 64 characters.
+        now: the moment that its life begins at.
+        life: how long it is; never beyond the authority's.
+    """
+    key = new_key()
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    ends = min(now + life, authority.certificate.not_valid_after_utc)
+    certificate = (
+        _builder(subject, authority.certificate.subject, key, now - _BACK, ends)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(_usage(signs_certificates=False), critical=True)
+        # For clients only: it could not stand in for the gateway.
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(authority.key.public_key()), critical=False)
+        .sign(authority.key, hashes.SHA256())
+    )
+    return certificate, key
+
+
 def may_sign(certificate: x509.Certificate) -> bool:
     """Whether clients that trust this certificate trust what its key signs."""
     try:

@@ -30,6 +30,7 @@ from mxgateway_server.certificates.authority import (
     certificate_pem,
     is_signed_by,
     issue,
+    issue_client,
     key_pem,
     make_authority,
     may_sign,
@@ -138,6 +139,22 @@ class AutomaticCertificate:
             raise ConfigurationError(str(damage)) from None
         except OSError as error:
             raise self._unwritable(error) from None
+
+    def for_client(
+        self, name: str, now: datetime.datetime, life: datetime.timedelta
+    ) -> tuple[x509.Certificate, bytes, bytes]:
+        """A certificate that a client of this name shows: itself, and it and its key as PEM. It is kept nowhere.
+
+        Raises:
+            ConfigurationError: the directory cannot be used, or the authority's files are damaged.
+        """
+        try:
+            certificate, key = issue_client(self._authority(now), name, now, life)
+        except _DamagedError as damage:
+            raise ConfigurationError(str(damage)) from None
+        except OSError as error:
+            raise self._unwritable(error) from None
+        return certificate, certificate_pem(certificate), key_pem(key)
 
     def kept(self) -> ServerCertificate | None:
         """What lies there, as it is; None when there is nothing to present yet."""

@@ -6,6 +6,7 @@ import asyncio
 import datetime
 
 from mxgateway_protocol.clock import Clock
+from mxgateway_server.certificates.client_authorities import ClientAuthoritiesFile
 from mxgateway_server.certificates.presented import CertificateSource, ServerCertificate
 from mxgateway_server.errors import ConfigurationError
 from mxgateway_server.logs import get_logger
@@ -26,13 +27,21 @@ class CertificateKeeper:
         source: where the certificate comes from.
         clock: time.
         warn_days: days before the end from which on the log tells of it, once a day.
+        clients: where the authorities of clients are; None when no client is asked for a certificate.
 
     Attributes:
         current: what is presented.
         problem: why the files that lie there now are not presented; empty when they are.
+        client_authorities: who vouches for clients; None when nobody is asked.
     """
 
-    def __init__(self, source: CertificateSource, clock: Clock, warn_days: int = 30) -> None:
+    def __init__(
+        self,
+        source: CertificateSource,
+        clock: Clock,
+        warn_days: int = 30,
+        clients: ClientAuthoritiesFile | None = None,
+    ) -> None:
         self._source = source
         self._clock = clock
         self._warn = datetime.timedelta(days=warn_days)
@@ -40,9 +49,20 @@ class CertificateKeeper:
         self._told_at: float | None = None
         self._asked = asyncio.Event()
         self._stop = asyncio.Event()
+        self._clients = clients
+        self._clients_problem = ""
+        self._clients_told_at: float | None = None
         self.current = self._load()
+        # The gateway's own authority, when it is the one, was made just now.
+        self.client_authorities = None if clients is None else clients.load(self._now())
         self._tell_current("certificate")
+        self._tell_clients("client_certificates")
         self._tell_end()
+
+    @property
+    def clients_problem(self) -> str:
+        """Why the file of the clients' authorities that lies there now is not used; empty when it is."""
+        return self._clients_problem
 
     def reload_soon(self) -> None:
         """Looks at the files now instead of at the next turn."""
@@ -90,7 +110,28 @@ class CertificateKeeper:
             if is_new:
                 self._told_at = None
                 self._tell_current("certificate_reloaded")
+        if self._clients is not None:
+            self._look_at_clients(self._clients)
         self._tell_end()
+
+    def _look_at_clients(self, clients: ClientAuthoritiesFile) -> None:
+        try:
+            found = clients.load(self._now())
+        except ConfigurationError as error:
+            if str(error) != self._clients_problem:
+                logger.warning("client_authorities_not_reloaded", problem=str(error))
+            self._clients_problem = str(error)
+            return
+        self._clients_problem = ""
+        if found != self.client_authorities:
+            self.client_authorities = found
+            self._clients_told_at = None
+            self._tell_clients("client_authorities_reloaded")
+
+    def _tell_clients(self, event: str) -> None:
+        authorities = self.client_authorities
+        if authorities is not None:
+            logger.info(event, authorities=list(authorities.names), not_after=f"{authorities.ends:%Y-%m-%d}")
 
     def _load(self) -> ServerCertificate:
         return self._source.load(self._now())
@@ -109,6 +150,7 @@ class CertificateKeeper:
         )
 
     def _tell_end(self) -> None:
+        self._tell_end_of_clients()
         left = self.current.not_after - self._now()
         now = self._clock.monotonic()
         if left >= self._warn or (self._told_at is not None and now - self._told_at < TELL_SECONDS):
@@ -124,3 +166,15 @@ class CertificateKeeper:
             logger.error("certificate_expired", not_after=end, remedy=remedy)
         else:
             logger.warning("certificate_expires_soon", not_after=end, days=left.days, remedy=remedy)
+
+    def _tell_end_of_clients(self) -> None:
+        authorities, now = self.client_authorities, self._clock.monotonic()
+        if authorities is None or authorities.ends - self._now() >= self._warn:
+            return
+        if self._clients_told_at is None or now - self._clients_told_at >= TELL_SECONDS:
+            self._clients_told_at = now
+            logger.warning(
+                "client_authority_expires_soon",
+                not_after=f"{authorities.ends:%Y-%m-%d %H:%M} UTC",
+                remedy="put its successor into tls.client_ca_file beside it, and give clients new certificates",
+            )

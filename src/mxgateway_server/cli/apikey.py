@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import click
 
 from mxgateway_server import wiring
+from mxgateway_server.access.certificates import rule_of
 from mxgateway_server.access.constraints import Constraints
 from mxgateway_server.access.records import AuditRecord, KeyRecord
 from mxgateway_server.access.scopes import Scope
@@ -84,6 +85,38 @@ _LIMIT_OPTIONS = (
 )
 
 
+_CERTIFICATE_OPTIONS = (
+    click.option(
+        "--certificate",
+        metavar="RULE",
+        help="Client certificate without which the key is refused: sha256:FINGERPRINT, or subject:CN=…,O=….",
+    ),
+    click.option(
+        "--certificate-file",
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        help="The same, by the certificate itself (PEM).",
+    ),
+)
+
+
+def certificate_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that bind a key to a client certificate."""
+    for option in reversed(_CERTIFICATE_OPTIONS):
+        command = option(command)
+    return command
+
+
+def _rule(certificate: str | None, certificate_file: Path | None) -> str | None:
+    if certificate_file is None:
+        return certificate
+    if certificate is not None:
+        raise click.UsageError("give either --certificate or --certificate-file")
+    try:
+        return rule_of(certificate_file.read_bytes())
+    except (OSError, ValueError):
+        raise click.ClickException(f"--certificate-file {certificate_file}: no certificate in PEM") from None
+
+
 def limit_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options that limit what a key may touch."""
     for option in reversed(_LIMIT_OPTIONS):
@@ -110,6 +143,7 @@ def apikey() -> None:
 @click.option("--scopes", required=True, help=f"Comma-separated: {', '.join(Scope)}; or all-but-admin, or all.")
 @click.option("--expires", help="End of validity: an ISO 8601 time, or a duration such as 90d.")
 @click.option("--not-before", help="Begin of validity, likewise.")
+@certificate_options
 @limit_options
 @json_option
 def create(
@@ -120,12 +154,14 @@ def create(
     scopes: str,
     expires: str | None,
     not_before: str | None,
+    certificate: str | None,
+    certificate_file: Path | None,
     as_json: bool,
     **limits: Any,
 ) -> None:
     """Make a key; its raw form is printed once and never again."""
     settings = load_or_fail(config_file, {"state_dir": state_dir})
-    wanted = _scopes(scopes)
+    wanted, rule = _scopes(scopes), _rule(certificate, certificate_file)
 
     async def work(store: KeyStore) -> tuple[str, KeyRecord, str]:
         constraints = Constraints(**_limits(limits))
@@ -137,6 +173,7 @@ def create(
             constraints,
             not_before_ns=moment("--not-before", not_before),
             expires_ns=moment("--expires", expires),
+            certificate=rule or "",
         )
         record = await store.get(key_id)
         assert record is not None
@@ -192,6 +229,8 @@ def show(config_file: Path | None, state_dir: str | None, key_id: str, as_json: 
 @click.option("--display-name", help="For people.")
 @click.option("--scopes", help="Those that take the place of the present ones, as with create.")
 @click.option("--expires", help="New end of validity: an ISO 8601 time, or a duration such as 90d.")
+@certificate_options
+@click.option("--no-certificate", is_flag=True, help="Bind it to no client certificate any more.")
 @limit_options
 @click.option(
     "--clear", multiple=True, type=click.Choice([field.name for field in fields(Constraints)]), help="Limit to drop."
@@ -204,6 +243,9 @@ def change(
     display_name: str | None,
     scopes: str | None,
     expires: str | None,
+    certificate: str | None,
+    certificate_file: Path | None,
+    no_certificate: bool,
     clear: tuple[str, ...],
     as_json: bool,
     **limits: Any,
@@ -214,9 +256,15 @@ def change(
     within a second: streams of the key end, and come back with the new rights.
     """
     settings = load_or_fail(config_file, {"state_dir": state_dir})
-    given = _limits(limits)
-    if not (given or clear or scopes is not None or expires or display_name is not None):
-        raise click.UsageError("nothing to change: give --scopes, a limit, --clear, --expires or --display-name")
+    given, rule = _limits(limits), _rule(certificate, certificate_file)
+    if no_certificate:
+        if rule is not None:
+            raise click.UsageError("--no-certificate and a certificate exclude each other")
+        rule = ""
+    if not (given or clear or expires or any(each is not None for each in (scopes, display_name, rule))):
+        raise click.UsageError(
+            "nothing to change: give --scopes, a limit, --clear, --expires, --certificate or --display-name"
+        )
 
     async def work(store: KeyStore) -> KeyRecord:
         record = await _existing(store, key_id)
@@ -229,6 +277,7 @@ def change(
             constraints=constraints,
             display_name=display_name,
             expires_ns=moment("--expires", expires),
+            certificate=rule,
         )
 
     _tell_key(with_store(settings, work), as_json)
@@ -374,6 +423,7 @@ def _describe(record: KeyRecord) -> dict[str, Any]:
         "state": states[record.refusal(now_ns)],
         "scopes": [str(scope) for scope in record.scopes],
         "newerScopes": [str(scope) for scope in record.newer_scopes],
+        "certificate": record.certificate,
         "constraints": record.constraints.to_json(),
         "created": _iso(record.created_ns),
         "notBefore": _iso(record.not_before_ns),

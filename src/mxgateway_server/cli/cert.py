@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import datetime
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import click
 
+from mxgateway_contract.private_files import write_private
 from mxgateway_server import wiring
+from mxgateway_server.access.certificates import rule_of
 from mxgateway_server.certificates.authority import thumbprint
 from mxgateway_server.certificates.automatic import AutomaticCertificate
 from mxgateway_server.certificates.presented import ServerCertificate
 from mxgateway_server.certificates.provided import ProvidedCertificate
 from mxgateway_server.cli.options import config_option, load_or_fail, state_option
 from mxgateway_server.errors import ConfigurationError
+
+_CLIENT_NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,63}\Z", re.ASCII)
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
@@ -96,6 +101,66 @@ def renew(config_file: Path | None, state_dir: str | None, as_json: bool, new_au
         raise click.ClickException(str(error)) from error
     found = _found(current, automatic, now)
     click.echo(json.dumps(found, indent=2) if as_json else _text(found))
+
+
+@cert.command()
+@config_option
+@state_option
+@json_option
+@click.argument("name")
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path(),
+    help="Folder for NAME.crt and NAME.key.  [default: the present one]",
+)
+@click.option("--days", type=click.IntRange(1, 3650), default=365, show_default=True, help="Length of its life.")
+def client(config_file: Path | None, state_dir: str | None, as_json: bool, name: str, out: Path, days: int) -> None:
+    """Make a certificate that a client shows, signed by the gateway's own authority.
+
+    It lets nobody in by itself: each client needs an API key all the same, which may be bound to the certificate. The
+    gateway keeps no copy.
+
+    \b
+    Examples:
+      mxgateway cert client line4-hmi --out /tmp/line4
+      mxgateway apikey change --key-id line4-hmi --certificate-file /tmp/line4/line4-hmi.crt
+    """
+    settings = load_or_fail(config_file, {"state_dir": state_dir})
+    if settings.tls.client_ca_file:
+        raise click.ClickException(
+            "tls.client_ca_file names an authority of your own: let that one sign the certificates of clients"
+        )
+    if not _CLIENT_NAME.match(name):
+        raise click.UsageError(f"{name!r}: use 1 to 64 letters, digits, dots, hyphens and underscores")
+    files = out / f"{name}.crt", out / f"{name}.key"
+    for file in files:
+        if file.exists():
+            raise click.ClickException(f"{file} is there already; remove it, or choose another folder with --out")
+    life = datetime.timedelta(days=days)
+    try:
+        made, chain, key = wiring.automatic_certificate(settings).for_client(
+            name, datetime.datetime.now(datetime.UTC), life
+        )
+        write_private(files[1], key, exclusive=True)
+        write_private(files[0], chain, exclusive=True, mode=0o644)
+    except ConfigurationError as error:
+        raise click.ClickException(str(error)) from error
+    except OSError as error:
+        raise click.ClickException(f"--out {out}: {error.strerror}") from error
+    rule = rule_of(chain)
+    found = {
+        "certificateFile": str(files[0]),
+        "keyFile": str(files[1]),
+        "rule": rule,
+        "notAfter": made.not_valid_after_utc.isoformat(),
+    }
+    if as_json:
+        click.echo(json.dumps(found, indent=2))
+    else:
+        click.echo(f"{files[0]} and {files[1]}, valid to {found['notAfter'][:10]}\n{rule}")
+    if settings.tls.client_certificates == "off":
+        click.echo('No client is asked for one: tls.client_certificates is "off".', err=True)
 
 
 def _found(

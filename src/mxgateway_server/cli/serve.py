@@ -65,6 +65,7 @@ def serve(
         {
             "state_dir": state_dir,
             "listen": "" if no_tls else listen,
+            **({"listen_client_certificates": ""} if no_tls else {}),
             "listen_plaintext": listen_plaintext,
             "allow_remote_plaintext": allow_remote_plaintext,
             "galaxy.connection_string": galaxy,
@@ -104,7 +105,12 @@ async def _serve(settings: Settings, announce: bool, stop_on_stdin_close: bool) 
             "event": "ready",
             "pid": os.getpid(),
             "endpoints": [
-                {"address": endpoint.address, "tls": endpoint.is_tls, "caFile": endpoint.ca_file}
+                {
+                    "address": endpoint.address,
+                    "tls": endpoint.is_tls,
+                    "caFile": endpoint.ca_file,
+                    **({"clientCertificate": True} if endpoint.wants_certificate else {}),
+                }
                 for endpoint in running.endpoints
             ],
             "galaxy": running.galaxy,

@@ -232,6 +232,12 @@ class TlsSettings(Section):
     the gateway's own authority, which clients trust as `gateway-ca.pem`."""
     key_file: FilePath = ""
     """PEM private key of `certificate_file`, without a pass phrase."""
+    client_certificates: Literal["off", "optional", "required"] = "off"
+    """Whether clients show a certificate: `required` lets in no client without one by `listen`; `optional` opens a port
+    of its own for those that have one (`listen_client_certificates`). Keys may be bound to certificates."""
+    client_ca_file: FilePath = ""
+    """PEM certificates of the authorities that sign the clients' certificates; a new file is taken up without a
+    restart. Empty for the gateway's own authority: `mxgateway cert client` makes certificates then."""
     self_signed_directory: FilePath = ""
     """Where the gateway's own authority and certificate live; empty for `certs` in the state directory."""
     validity_years: int = Field(default=10, ge=1, le=100)

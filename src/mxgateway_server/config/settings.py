@@ -42,6 +42,9 @@ class Settings(Section):
 
     listen: str = DEFAULT_LISTEN
     """Address of the TLS endpoint, HOST:PORT; port 0 for any free one; empty for none."""
+    listen_client_certificates: str = ""
+    """Address of a further TLS endpoint, which lets in only clients with a certificate; goes with
+    `tls.client_certificates = "optional"`, while `listen` asks for none."""
     listen_plaintext: str = ""
     """Address of an endpoint without TLS; none unless asked for, and only on loopback addresses."""
     allow_remote_plaintext: bool = False
@@ -68,7 +71,7 @@ class Settings(Section):
     health: HealthSettings = HealthSettings()
     logging: LoggingSettings = LoggingSettings()
 
-    @field_validator("listen", "listen_plaintext")
+    @field_validator("listen", "listen_client_certificates", "listen_plaintext")
     @classmethod
     def _address(cls, value: str) -> str:
         if value:
@@ -82,6 +85,20 @@ class Settings(Section):
             if found:
                 raise ValueError("; ".join(found))
         return self
+
+    def tls_endpoints(self) -> Iterator[tuple[str, str, bool]]:
+        """TLS endpoints: setting, address, and whether it lets in only clients with a certificate."""
+        if self.listen:
+            yield "listen", self.listen, self.tls.client_certificates == "required"
+        if self.listen_client_certificates:
+            yield "listen_client_certificates", self.listen_client_certificates, True
+
+    def addresses(self) -> Iterator[tuple[str, str]]:
+        """All addresses that are listened on, each with its setting."""
+        for name, address, _ in self.tls_endpoints():
+            yield name, address
+        if self.listen_plaintext:
+            yield "listen_plaintext", self.listen_plaintext
 
     @property
     def state_path(self) -> Path:
@@ -121,6 +138,7 @@ class Conflict:
 def conflicts(settings: Settings) -> Iterator[Conflict]:
     """What does not go together, each with the remedy."""
     yield from _endpoints(settings)
+    yield from _client_certificates(settings)
     yield from _simulated(settings)
     yield from _backends(settings.worker)
     yield from _limits(settings.worker, settings.sessions)
@@ -135,7 +153,7 @@ def conflicts(settings: Settings) -> Iterator[Conflict]:
 
 def _endpoints(settings: Settings) -> Iterator[Conflict]:
     plaintext, mode = settings.listen_plaintext, settings.authentication.mode
-    if not settings.listen and not plaintext:
+    if not any(settings.addresses()):
         names = ("listen", "listen_plaintext")
         yield Conflict(names, "nothing to listen on: set listen, or listen_plaintext")
     if plaintext and not (settings.allow_remote_plaintext or is_loopback(plaintext)):
@@ -145,8 +163,8 @@ def _endpoints(settings: Settings) -> Iterator[Conflict]:
             "use listen (TLS), or set allow_remote_plaintext when a proxy in front ends TLS",
         )
     if mode == "disabled":
-        for name, address in (("listen", settings.listen), ("listen_plaintext", plaintext)):
-            if address and not is_loopback(address):
+        for name, address in settings.addresses():
+            if not is_loopback(address):
                 yield Conflict(
                     (name, "authentication.mode"),
                     f"authentication.mode = disabled needs loopback addresses, but {name} is {address}; "
@@ -154,12 +172,39 @@ def _endpoints(settings: Settings) -> Iterator[Conflict]:
                 )
 
 
+def _client_certificates(settings: Settings) -> Iterator[Conflict]:
+    tls, extra = settings.tls, settings.listen_client_certificates
+    mode = tls.client_certificates
+    if (mode == "optional") != bool(extra):
+        yield Conflict(
+            ("tls.client_certificates", "listen_client_certificates"),
+            'tls.client_certificates = "optional" and listen_client_certificates go together: who has a certificate '
+            "comes by that address, who has none by listen; the TLS library cannot ask for one on the same port and "
+            "go on without",
+        )
+    if mode == "required" and not settings.listen:
+        yield Conflict(
+            ("tls.client_certificates", "listen"), 'tls.client_certificates = "required" needs an address in listen'
+        )
+    if mode != "off" and tls.certificate_file and not tls.client_ca_file:
+        yield Conflict(
+            ("tls.client_ca_file", "tls.client_certificates"),
+            "set tls.client_ca_file to the authority that signs the clients' certificates",
+        )
+    if mode == "off" and tls.client_ca_file:
+        yield Conflict(
+            ("tls.client_ca_file", "tls.client_certificates"),
+            'tls.client_ca_file does nothing while tls.client_certificates is "off"; set that to "required" or '
+            '"optional"',
+        )
+
+
 def _simulated(settings: Settings) -> Iterator[Conflict]:
     worker = settings.worker
     if worker.command or worker.backend not in SIMULATED or "backend" in worker.model_fields_set:
         return
-    for name, address in (("listen", settings.listen), ("listen_plaintext", settings.listen_plaintext)):
-        if address and not is_loopback(address):
+    for name, address in settings.addresses():
+        if not is_loopback(address):
             yield Conflict(
                 (name, "worker.backend"),
                 f"{name} = {address} would offer SIMULATED values to other machines, and nobody asked for the "

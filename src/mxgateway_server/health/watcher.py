@@ -129,7 +129,7 @@ class HealthWatcher:
 
     def _certificate_problem(self, keeper: CertificateKeeper) -> Problem | None:
         left = keeper.current.not_after.timestamp() - self._clock.unix_ns() / 1e9
-        return checks.certificate_problem(left, self._certificate_days, keeper.problem)
+        return checks.certificate_problem(left, self._certificate_days, keeper.problem or keeper.clients_problem)
 
     def _observe(self, name: str, problem: Problem | None, now: float) -> None:
         change = self._judge.observe(name, problem, now)

@@ -16,6 +16,7 @@ import grpc.aio
 from google.protobuf.message import DecodeError
 from sqlalchemy.exc import SQLAlchemyError
 
+from mxgateway_server.access import certificates
 from mxgateway_server.access.audit import AuditLog
 from mxgateway_server.access.authenticator import ANYONE, Authenticator, Caller
 from mxgateway_server.access.callers import CallInfo, set_current_call
@@ -25,6 +26,7 @@ from mxgateway_server.access.scopes import ANY_SCOPE, PUBLIC, ScopeSet, allows, 
 from mxgateway_server.commands.checks import MAX_CORRELATION_CHARACTERS
 from mxgateway_server.errors import (
     AuthenticationError,
+    ClientCertificateError,
     GatewayError,
     InvalidRequestError,
     KeyRefusal,
@@ -171,23 +173,28 @@ class Guard:
         call = CallInfo(
             caller=caller, address=address, method=method, correlation_id=correlation_id, peer=context.peer()
         )
+        if caller.certificate and (problem := _certificate_problem(caller.certificate, context)):
+            await self._deny(context, ClientCertificateError(problem), call)
         if not allows(caller.scopes, needed):
-            error_text = f"this method needs the scope {' or '.join(sorted(needed))}, which this API key does not have"
-            self._audit.add_denial(
-                AuditRecord(
-                    event="denied",
-                    key_id=caller.key_id,
-                    remote_address=address,
-                    correlation_id=correlation_id,
-                    outcome="permission-denied",
-                    details={"method": method, "reason": error_text},
-                )
-            )
-            denied = PermissionDeniedError(error_text)
-            self._refusals.call(denied, call)
-            await abort(context, denied, correlation_id)
+            scopes = " or ".join(sorted(needed))
+            text = f"this method needs the scope {scopes}, which this API key does not have"
+            await self._deny(context, PermissionDeniedError(text), call)
         set_current_call(call)
         return call
+
+    async def _deny(self, context: Context, error: PermissionDeniedError, call: CallInfo) -> NoReturn:
+        self._audit.add_denial(
+            AuditRecord(
+                event="denied",
+                key_id=call.caller.key_id,
+                remote_address=call.address,
+                correlation_id=call.correlation_id,
+                outcome="permission-denied",
+                details={"method": call.method, "reason": str(error)},
+            )
+        )
+        self._refusals.call(error, call)
+        await abort(context, error, call.correlation_id)
 
     async def _refuse(self, context: Context, error: GatewayError, call: CallInfo) -> NoReturn:
         if isinstance(error, OwnerMismatchError):
@@ -252,6 +259,20 @@ def _read(deserializer: Callable[[bytes], Any], data: bytes) -> Any:
         return deserializer(data)
     except DecodeError:
         raise InvalidRequestError("the request is not the message of this method") from None
+
+
+def _certificate_problem(rule: str, context: Context) -> str:
+    """What is wrong with the certificate that the connection showed; empty when the rule takes it."""
+    wanted = "this API key is bound to a client certificate"
+    # Only what TLS has checked stands there: its signature, its time, and that its key is the client's.
+    (pem,) = context.auth_context().get("x509_pem_cert", (b"",))
+    if not pem:
+        return f"{wanted}, and this connection showed none: show it, at an address of the gateway that asks for one"
+    if certificates.fits(rule, pem):
+        return ""
+    shown = certificates.describe(pem)
+    kind = rule.partition(":")[0]
+    return f"{wanted} by its {kind}, and this connection showed another (sha256:{shown.fingerprint}, {shown.subject})"
 
 
 def _unchecked() -> KeyStoreUnavailableError:

@@ -30,11 +30,13 @@ class Endpoint:
     Attributes:
         address: HOST:PORT as a client writes it.
         ca_file: what a client may trust; empty without TLS.
+        wants_certificate: whether only clients with a certificate get in.
     """
 
     address: str
     is_tls: bool
     ca_file: str = ""
+    wants_certificate: bool = False
 
 
 class _Handlers:
@@ -98,11 +100,11 @@ class RpcServer:
             ConfigurationError: an address cannot be bound.
         """
         endpoints = []
-        if self._settings.listen:
+        for setting, wanted, wants_certificate in self._settings.tls_endpoints():
             assert certificate is not None
-            credentials = server_credentials(certificate)
-            address = self._bind("listen", self._settings.listen, credentials)
-            endpoints.append(Endpoint(address, True, str(certificate.current.ca_file)))
+            credentials = server_credentials(certificate, wants_certificate=wants_certificate)
+            address = self._bind(setting, wanted, credentials)
+            endpoints.append(Endpoint(address, True, str(certificate.current.ca_file), wants_certificate))
         if self._settings.listen_plaintext:
             endpoints.append(Endpoint(self._bind("listen_plaintext", self._settings.listen_plaintext, None), False))
         await self._set_all(health_pb2.HealthCheckResponse.NOT_SERVING)

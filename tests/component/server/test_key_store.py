@@ -137,8 +137,9 @@ async def test_each_change_of_a_key_shows_in_one_counter_whoever_makes_it(store:
     await store.mark_used({"k": 5})
     await store.record(records(3))
     assert not await changed()
-    await tamper(store, "UPDATE api_keys SET expires_ns = 1 WHERE key_id = 'k'")
-    assert await changed()
+    for change in ("expires_ns = 1", "certificate = 'sha256:00'"):
+        await tamper(store, f"UPDATE api_keys SET {change} WHERE key_id = 'k'")
+        assert await changed()
     await store.revoke("k")
     assert await changed()
     await store.delete("k")
@@ -419,5 +420,5 @@ async def test_a_store_of_version_1_goes_on(tmp_path: Path, clock: ManualClock) 
     # Its scopes were chosen when there was one less.
     assert (key.key_id, key.newer_scopes) == ("k", (Scope.INVOKE_SUPERVISORY,))
     assert (await opened.change("k", scopes=READ)).newer_scopes == ()
-    assert tables.CURRENT_VERSION == 3
+    assert tables.CURRENT_VERSION == 4
     await opened.close()

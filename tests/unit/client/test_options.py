@@ -4,15 +4,27 @@ from __future__ import annotations
 
 import dataclasses
 import threading
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
 
 from mxgateway import ClientOptions, GatewayClient, RetryPolicy, next_correlation_id
 from mxgateway.auth import authorization_metadata
+from mxgateway.channel_maker import channel_maker
 from mxgateway_contract.redaction import REDACTED, redact
+from mxgateway_server.certificates.authority import (
+    Authority,
+    certificate_pem,
+    issue_client,
+    key_pem,
+    make_authority,
+    new_key,
+)
 
+NOW = datetime.now(UTC)
 SECRET = "mxgw_demo_A1b2C3d4secretTAIL"
 
 
@@ -44,6 +56,9 @@ def test_what_is_no_endpoint(endpoint: str) -> None:
         {"max_message_bytes": 0},
         {"plaintext": True, "ca_file": "x.pem"},
         {"plaintext": True, "server_name_override": "x"},
+        {"plaintext": True, "client_certificate_file": "x", "client_key_file": "x"},
+        {"client_certificate_file": "x.crt"},
+        {"client_key_file": "x.key"},
     ],
 )
 def test_senseless_settings_are_refused(setting: dict[str, Any]) -> None:
@@ -145,6 +160,44 @@ async def test_an_endpoint_by_position_is_told_how() -> None:
     """`connect("host:port")` is a natural mistake: the text says what connect takes."""
     with pytest.raises(TypeError, match="endpoint='host:port' by keyword"):
         await GatewayClient.connect("localhost:5001")  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def client_files(tmp_path: Path) -> tuple[Path, Path, Path, Path]:
+    """A certificate, the key of another, its own with a pass phrase, and an empty file."""
+    key = new_key()
+    signer = Authority(make_authority(key, NOW, 1), key)
+    pairs = [issue_client(signer, name, NOW, timedelta(days=1)) for name in ("a", "b")]
+    certificate, of_other, secret, empty = (tmp_path / name for name in ("a.crt", "b.key", "a-locked.key", "empty"))
+    certificate.write_bytes(certificate_pem(pairs[0][0]))
+    of_other.write_bytes(key_pem(pairs[1][1]))
+    locked = BestAvailableEncryption(b"x")
+    secret.write_bytes(pairs[0][1].private_bytes(Encoding.PEM, PrivateFormat.PKCS8, locked))
+    empty.touch()
+    return certificate, of_other, secret, empty
+
+
+def test_a_certificate_that_no_handshake_could_use_is_refused_by_name(
+    tmp_path: Path, client_files: tuple[Path, Path, Path, Path]
+) -> None:
+    """Key and certificate that do not belong together would look like a gateway that is not there."""
+    certificate, of_other, secret, empty = client_files
+    for files, error, words in (
+        ((certificate, of_other), ValueError, "does not belong to"),
+        ((certificate, secret), ValueError, "pass phrase"),
+        ((certificate, empty), ValueError, "client_key_file .* holds no PEM private key"),
+        ((empty, of_other), ValueError, "client_certificate_file .* holds no PEM certificate"),
+        ((certificate, tmp_path / "none"), FileNotFoundError, "client_key_file cannot be read"),
+    ):
+        with pytest.raises(error, match=words):
+            channel_maker(
+                ClientOptions(
+                    endpoint="localhost:1",
+                    ca_file=certificate,
+                    client_certificate_file=files[0],
+                    client_key_file=files[1],
+                )
+            )
 
 
 async def test_a_missing_ca_file_is_named(tmp_path: Path) -> None:

@@ -77,6 +77,22 @@ def test_a_damaged_store_names_the_backup(tmp_path: Path) -> None:
     assert "restore it from a backup" in result.output
 
 
+def test_a_key_is_bound_to_a_certificate_and_free_again(tmp_path: Path) -> None:
+    rule = f"sha256:{'ab' * 32}"
+    made = create(tmp_path, "--certificate", "AB:" * 31 + "AB", "--json")
+    assert json.loads(made.stdout)["certificate"] == rule
+    assert f"certificate: {rule}" in apikey(tmp_path, "show", "--key-id", "k").stdout
+    file = tmp_path / "x.crt"
+    file.write_text("no certificate")
+    for wrong in (["--certificate", "hmi"], ["--certificate-file", str(file)]):
+        refused = apikey(tmp_path, "change", "--key-id", "k", *wrong)
+        assert (refused.exit_code, "certificate" in refused.stderr) == (1, True)
+    both = apikey(tmp_path, "change", "--key-id", "k", "--certificate", rule, "--no-certificate")
+    assert both.exit_code == 2
+    free = apikey(tmp_path, "change", "--key-id", "k", "--no-certificate", "--json")
+    assert json.loads(free.stdout)["certificate"] == ""
+
+
 def test_a_key_is_shown_and_changed(tmp_path: Path) -> None:
     create(tmp_path, "--write-tag", "Tank*.Level", "--max-write-classification", "1")
     shown = apikey(tmp_path, "show", "--key-id", "k")

@@ -9,6 +9,9 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.x509.oid import ExtendedKeyUsageOID
 from tests.support.certificates import earlier_pair
 
 from mxgateway_server.cli.main import main
@@ -84,3 +87,23 @@ def test_a_damaged_authority_is_told_with_the_remedy(tmp_path: Path) -> None:
     result = cert(tmp_path, "renew")
     assert (result.exit_code, "--new-authority" in result.output) == (1, True)
     assert len(result.output.splitlines()) == 1
+
+
+def test_a_client_gets_a_certificate_of_the_gateways_own_authority(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    made = cert(tmp_path, "client", "line4-hmi", "--out", str(out), "--days", "30", "--json")
+    shown = found(made)
+    certificate = x509.load_pem_x509_certificate((out / "line4-hmi.crt").read_bytes())
+    authority = x509.load_pem_x509_certificate((tmp_path / "certs" / "gateway-ca.pem").read_bytes())
+    certificate.verify_directly_issued_by(authority)
+    assert certificate.subject.rfc4514_string() == "CN=line4-hmi"
+    usage = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    assert list(usage) == [ExtendedKeyUsageOID.CLIENT_AUTH]
+    assert 29 <= (certificate.not_valid_after_utc - NOW).days <= 30
+    assert shown["rule"] == f"sha256:{certificate.fingerprint(hashes.SHA256()).hex()}"
+    assert (out / "line4-hmi.key").stat().st_mode & 0o777 == 0o600
+    # The setting that would ask clients for it is off.
+    assert "No client is asked for one" in made.stderr
+    again = cert(tmp_path, "client", "line4-hmi", "--out", str(out))
+    assert (again.exit_code, "is there already" in again.stderr) == (1, True)
+    assert cert(tmp_path, "client", "../x", "--out", str(out)).exit_code == 2

@@ -127,7 +127,11 @@ def _settings_read() -> set[str]:
             reads.visit(ast.parse(file.read_text(encoding="utf-8")))
         read |= reads.read
     # What others read by a property of the section, and what permits or forbids while the settings are read.
-    behind = {"state_dir": "state_path", "events.backpressure_policy": "events.policy"}
+    behind = {
+        "state_dir": "state_path",
+        "events.backpressure_policy": "events.policy",
+        **dict.fromkeys(("listen", "listen_client_certificates"), "tls_endpoints"),
+    }
     return read | {name for name, property_name in behind.items() if property_name in read} | {"allow_remote_plaintext"}
 
 
