@@ -39,6 +39,8 @@ FLOODS: dict[str, Flood] = {
     "bodies": Flood(strangers.bodies, _ONLY_LOOP),
     "whole-bodies": Flood(strangers.whole_bodies, _ONLY_LOOP),
     "silent": Flood(strangers.silent),
+    "again": Flood(strangers.again),
+    "resets": Flood(strangers.resets),
     "lockout": Flood(strangers.lockout),
     "guessing": Flood(strangers.guessing),
     "waiting": Flood(strangers.waiting),

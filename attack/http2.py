@@ -106,6 +106,11 @@ class Connection:
             await self._writer.drain()
         return sent
 
+    async def drain(self) -> None:
+        """Waits until what was written is on its way, and lets others work."""
+        await self._writer.drain()
+        await asyncio.sleep(0)
+
     async def read(self) -> None:
         """Takes frames until the end, and answers what has to be answered."""
         try:

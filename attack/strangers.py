@@ -11,7 +11,7 @@ from collections import Counter
 import grpc
 import grpc.aio
 
-from attack.http2 import call, connected
+from attack.http2 import PREFACE, RESET, call, connected, frame
 from attack.target import HONEST, Target
 from attack.wire import OPEN_SESSION, attempt, channel, deadline, raw_unary
 
@@ -67,6 +67,62 @@ async def silent(target: Target, seconds: float) -> Counter[str]:
                 outcome["refused"] += 1
         async with deadline(seconds):
             await asyncio.Event().wait()
+    return outcome
+
+
+async def again(target: Target, seconds: float) -> Counter[str]:
+    """1,500 connections that say nothing, or half a greeting, and come again as soon as they are closed (H3)."""
+    outcome: Counter[str] = Counter()
+    host = target.host if target.host != "localhost" else "127.0.0.1"
+    greetings = (b"", PREFACE[:10], b"\x16\x03\x01\x02\x00\x01")
+
+    async def one(greeting: bytes) -> None:
+        while True:
+            try:
+                reader, writer = await asyncio.open_connection(host, target.port)
+            except OSError:
+                outcome["refused"] += 1
+                await asyncio.sleep(0.01)
+                continue
+            outcome["connected"] += 1
+            try:
+                writer.write(greeting)
+                await reader.read()
+                outcome["closed"] += 1
+            except OSError:
+                outcome["reset"] += 1
+            finally:
+                writer.transport.abort()
+
+    async with deadline(seconds), asyncio.TaskGroup() as group:
+        for number in range(1500):
+            group.create_task(one(greetings[number % len(greetings)]))
+    return outcome
+
+
+async def resets(target: Target, seconds: float) -> Counter[str]:
+    """Calls that are begun and reset at once, without a key, as fast as four connections can (rapid reset)."""
+    outcome: Counter[str] = Counter()
+
+    async def one_connection() -> None:
+        while True:
+            try:
+                async with connected(target) as connection:
+                    for stream in range(1, 200_000, 2):
+                        outcome["calls"] += 1
+                        begin = call(stream, OPEN_SESSION, target.address)
+                        connection.open(begin + frame(RESET, 0, stream, (8).to_bytes(4, "big")), stream)
+                        if connection.is_over:
+                            break
+                        if stream % 64 == 1:
+                            await connection.drain()
+                outcome["connections ended"] += 1
+            except OSError:
+                outcome["connections lost"] += 1
+
+    async with deadline(seconds), asyncio.TaskGroup() as group:
+        for _ in range(4):
+            group.create_task(one_connection())
     return outcome
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from mxgateway_contract.constants import ENVELOPE_BYTES
 from mxgateway_protocol.clock import Clock, SystemClock
-from mxgateway_server import __version__, wiring
+from mxgateway_server import __version__, open_files, wiring
 from mxgateway_server.access.audit import AuditLog
 from mxgateway_server.access.authenticator import Authenticator
 from mxgateway_server.access.callers import current_call
@@ -31,11 +31,12 @@ from mxgateway_server.health import checks
 from mxgateway_server.health.readiness import Judge
 from mxgateway_server.health.watcher import HealthWatcher
 from mxgateway_server.logs import get_logger
+from mxgateway_server.open_files import ConnectionRoom
 from mxgateway_server.parts import Part
 from mxgateway_server.rpc.connections import ConnectionWatch, system_sockets
 from mxgateway_server.rpc.guard import Guard
 from mxgateway_server.rpc.live_streams import LiveStreams
-from mxgateway_server.rpc.server import Endpoint, RpcServer
+from mxgateway_server.rpc.server import Endpoint, RpcServer, ServerBounds
 from mxgateway_server.rpc.servicer import SERVICE, GatewayServicer
 from mxgateway_server.sessions.manager import SessionManager
 from mxgateway_server.state import hold_state, prepare_state
@@ -165,7 +166,8 @@ class Gateway:
 
         streams = LiveStreams()
         refusals = RefusalLog(clock)
-        connections = ConnectionWatch(system_sockets())
+        room = self._connection_room()
+        connections = ConnectionWatch(system_sockets(), wiring.connection_limits(settings, room))
         audit = AuditLog(store, clock, denies=settings.authentication.when_audit_fails == "deny_writes")
         authenticator = self._authenticator(store)
         launcher = self._launcher(containment)
@@ -198,7 +200,9 @@ class Gateway:
             streams=streams,
             connections=connections,
         )
-        server = RpcServer(settings, Guard(authenticator, audit, streams, refusals), handlers)
+        bounds = ServerBounds(connections=room.taken, streams=wiring.streams_per_connection(settings))
+        guard = Guard(authenticator, audit, streams, refusals, connections)
+        server = RpcServer(settings, bounds, guard, handlers)
         health = HealthWatcher(
             Judge(
                 checks.rules(
@@ -257,6 +261,19 @@ class Gateway:
                 meaning="AdviseSupervisory was part of invoke:read, and is refused to these keys now",
                 remedy="mxgateway apikey change --scopes, with it or without, ends this note",
             )
+
+    def _connection_room(self) -> ConnectionRoom:
+        files = open_files.limit()
+        room = wiring.connection_room(self._settings, files)
+        if room.is_cut:
+            logger.warning(
+                "open_files_are_few",
+                open_files=files,
+                connections=room.kept,
+                wanted=self._settings.protocol.max_connections,
+                remedy="raise the limit of open files (ulimit -Hn, LimitNOFILE), or lower sessions.max_sessions",
+            )
+        return room
 
     def _tell_of_simulation(self, galaxy: str) -> None:
         backend = self._settings.worker.backend

@@ -28,6 +28,7 @@ GatewayError
         WorkerShutdownTimeoutError
     NoAlarmProviderError
     GatewayStoppingError
+    WatchLimitError, ConnectionLimitError
     StoreError
         SchemaVersionError, KeyExistsError, KeyNotFoundError, KeyStateError, KeyStoreUnavailableError
 
@@ -452,6 +453,20 @@ class GatewayStoppingError(GatewayError):
     grpc_status = "UNAVAILABLE"
     protocol_code = pb.PROTOCOL_STATUS_CODE_WORKER_UNAVAILABLE
     reason = "GATEWAY_STOPPING"
+
+
+class WatchLimitError(GatewayError):
+    """There are as many watches as there may be."""
+
+    grpc_status = "RESOURCE_EXHAUSTED"
+    reason = "WATCH_LIMIT"
+
+
+class ConnectionLimitError(GatewayError):
+    """The address has more connections than it may have."""
+
+    grpc_status = "RESOURCE_EXHAUSTED"
+    reason = "CONNECTION_LIMIT"
 
 
 class StoreError(GatewayError):

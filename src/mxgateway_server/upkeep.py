@@ -27,6 +27,7 @@ logger = get_logger(__name__)
 
 WORKER_CHECK_SECONDS = 1.0
 CONNECTION_CHECK_SECONDS = 1.0
+CROWD_CHECK_SECONDS = 0.05
 KEY_CHECK_SECONDS = 0.25
 KEY_USE_SECONDS = 5.0
 AUDIT_PRUNE_SECONDS = 3600.0
@@ -164,6 +165,7 @@ class Duties:
         duties = [
             Duty(name="check-workers", period=WORKER_CHECK_SECONDS, work=self.check_workers),
             Duty(name="watch-connections", period=CONNECTION_CHECK_SECONDS, work=self.watch_connections),
+            Duty(name="bound-connections", period=CROWD_CHECK_SECONDS, work=self.bound_connections),
             Duty(
                 name="sweep-sessions",
                 period=self._settings.sessions.lease_sweep_interval_seconds,
@@ -187,6 +189,10 @@ class Duties:
         """Looks which connections are open; sessions whose clients are gone for longer than their grace end."""
         self._connections.look()
         self._sessions.look_for_peers(self._connections.is_open)
+
+    async def bound_connections(self) -> None:
+        """Closes what is too many of connections, many times a second while there may be."""
+        self._connections.look_if_filling()
 
     async def sweep_sessions(self) -> None:
         """Closes sessions whose time is over."""

@@ -19,11 +19,15 @@ from mxgateway_server.galaxy.component import GalaxyTiming
 from mxgateway_server.galaxy.errors import GalaxySourceError
 from mxgateway_server.galaxy.place import GalaxyPlace
 from mxgateway_server.galaxy.sql_source import SqlGalaxySource
+from mxgateway_server.open_files import ConnectionRoom, room_for_connections
+from mxgateway_server.rpc.surplus import ConnectionLimits
 from mxgateway_server.sessions.options import SessionOptions
 from mxgateway_server.sessions.state import SessionLimits
 from mxgateway_server.workers.client import WorkerLimits
 from mxgateway_server.workers.launcher import WorkerPlan
 from mxgateway_server.workers.watchdog import WatchdogLimits
+
+_FEWEST_STREAMS = 200
 
 
 def in_state(settings: Settings, given: str, name: str) -> Path:
@@ -159,6 +163,32 @@ def session_options(settings: Settings) -> SessionOptions:
         ),
         requires_subscriber=events.require_subscriber,
     )
+
+
+def connection_room(settings: Settings, files: int | None) -> ConnectionRoom:
+    """How many connections there may be.
+
+    Args:
+        files: open files that this process may have; None for any number.
+    """
+    return room_for_connections(
+        files,
+        settings.protocol.max_connections,
+        workers=settings.sessions.max_sessions + settings.worker.pool_size,
+        starts=settings.worker.simultaneous_starts,
+    )
+
+
+def connection_limits(settings: Settings, room: ConnectionRoom) -> ConnectionLimits:
+    """Shares of these connections."""
+    per_address = min(settings.protocol.max_connections_per_address or math.ceil(room.kept / 2), room.kept)
+    return ConnectionLimits(total=room.kept, per_address=per_address, strangers=math.ceil(per_address / 2))
+
+
+def streams_per_connection(settings: Settings) -> int:
+    """Calls and streams at once on one connection: a session has a stream for commands, some for events."""
+    sessions = settings.sessions.max_sessions_per_key or share_of_key(settings.sessions.max_sessions)
+    return settings.protocol.max_streams_per_connection or max(_FEWEST_STREAMS, 4 * sessions)
 
 
 def galaxy_timing(settings: Settings) -> GalaxyTiming:

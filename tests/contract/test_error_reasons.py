@@ -56,6 +56,8 @@ CLASS_OF_REASON: dict[str, type[MxGatewayError]] = {
     "PENDING_COMMAND_LIMIT": MxGatewayResourceError,
     "MESSAGE_LIMIT": MxGatewayResourceError,
     "AUDIT_UNAVAILABLE": MxGatewayResourceError,
+    "WATCH_LIMIT": MxGatewayResourceError,
+    "CONNECTION_LIMIT": MxGatewayResourceError,
     "WORKER_UNAVAILABLE": MxGatewayWorkerError,
     "WORKER_START_FAILED": MxGatewayWorkerError,
     "WORKER_LAUNCH_FAILED": MxGatewayWorkerError,

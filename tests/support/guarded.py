@@ -8,6 +8,7 @@ from mxgateway_protocol.clock import SystemClock
 from mxgateway_server.access.audit import AuditLog
 from mxgateway_server.access.refusal_log import RefusalLog
 from mxgateway_server.access.store import KeyStore
+from mxgateway_server.rpc.connections import ConnectionWatch
 from mxgateway_server.rpc.guard import Guard
 from mxgateway_server.rpc.live_streams import LiveStreams
 
@@ -15,4 +16,5 @@ from mxgateway_server.rpc.live_streams import LiveStreams
 def open_guard() -> Guard:
     """Lets everybody in and tells errors as the gateway does; nothing reaches its audit."""
     clock = SystemClock()
-    return Guard(None, AuditLog(cast("KeyStore", None), clock), LiveStreams(), RefusalLog(clock))
+    audit = AuditLog(cast("KeyStore", None), clock)
+    return Guard(None, audit, LiveStreams(), RefusalLog(clock), ConnectionWatch(None))

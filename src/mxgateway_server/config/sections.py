@@ -192,6 +192,22 @@ class EventSettings(Section):
 class ProtocolSettings(Section):
     max_grpc_message_bytes: int = Field(default=MAX_FRAME_BYTES, ge=64 * 1024)
     """Longest gRPC message, sent or received; a longer one fails with RESOURCE_EXHAUSTED."""
+    max_metadata_bytes: int = Field(default=8192, ge=1024, le=1024 * 1024)
+    """Headers of one call, all together; a call with more fails with RESOURCE_EXHAUSTED."""
+    max_connections: int = Field(default=1000, ge=1)
+    """Connections that may be open at once, of all clients together; fewer where the open files do not allow more."""
+    max_connections_per_address: int = Field(default=0, ge=0)
+    """The same of one address, or of one IPv6 network of 64 bits; 0 for half of all. Half of these may be strangers',
+    who have shown no valid key; the oldest strangers have to go first. Windows: only calls are refused."""
+    max_streams_per_connection: int = Field(default=0, ge=0)
+    """Calls and streams at once on one connection; more wait in the client, or fail with UNAVAILABLE. 0 for four for
+    each session that a key may have, but at least 200."""
+    handshake_timeout_seconds: float = Field(default=10.0, gt=0, le=600)
+    """How long a new connection may take until TLS and HTTP/2 stand; then it is closed."""
+    max_health_watches: int = Field(default=256, ge=0)
+    """Watches of the health service, which need no key, of all clients together."""
+    max_health_watches_per_address: int = Field(default=32, ge=0)
+    """The same of one address, or of one IPv6 network of 64 bits."""
     reflection: bool = False
     """Offers gRPC server reflection (scope metadata:read)."""
     keepalive_seconds: float = Field(default=20.0, gt=0)

@@ -27,6 +27,7 @@ from mxgateway_server.commands.checks import MAX_CORRELATION_CHARACTERS
 from mxgateway_server.errors import (
     AuthenticationError,
     ClientCertificateError,
+    ConnectionLimitError,
     GatewayError,
     InvalidRequestError,
     KeyRefusal,
@@ -36,6 +37,7 @@ from mxgateway_server.errors import (
     UnknownMethodError,
 )
 from mxgateway_server.logs import get_logger
+from mxgateway_server.rpc.connections import ConnectionWatch
 from mxgateway_server.rpc.errors import CORRELATION_KEY, Context, abort
 from mxgateway_server.rpc.live_streams import LiveStreams
 
@@ -54,12 +56,18 @@ class Guard:
     """
 
     def __init__(
-        self, authenticator: Authenticator | None, audit: AuditLog, streams: LiveStreams, refusals: RefusalLog
+        self,
+        authenticator: Authenticator | None,
+        audit: AuditLog,
+        streams: LiveStreams,
+        refusals: RefusalLog,
+        connections: ConnectionWatch,
     ) -> None:
         self._authenticator = authenticator
         self._audit = audit
         self._streams = streams
         self._refusals = refusals
+        self._connections = connections
 
     def over(self, handlers: Iterable[grpc.GenericRpcHandler]) -> grpc.GenericRpcHandler:
         """All these handlers behind this guard; the server must be given nothing else."""
@@ -170,11 +178,18 @@ class Guard:
             except Exception:
                 logger.exception("key_check_failed", correlation_id=correlation_id)
                 await abort(context, _unchecked(), correlation_id)
-        call = CallInfo(
-            caller=caller, address=address, method=method, correlation_id=correlation_id, peer=context.peer()
-        )
+        peer = context.peer()
+        call = CallInfo(caller=caller, address=address, method=method, correlation_id=correlation_id, peer=peer)
         if caller.certificate and (problem := _certificate_problem(caller.certificate, context)):
             await self._deny(context, ClientCertificateError(problem), call)
+        self._connections.meet(peer)
+        if self._connections.is_refused(peer):
+            refused = ConnectionLimitError(
+                "this address has more connections than it may have (setting protocol.max_connections_per_address)",
+                retry_after=10.0,
+            )
+            self._refusals.call(refused, call)
+            await abort(context, refused, correlation_id)
         if not allows(caller.scopes, needed):
             scopes = " or ".join(sorted(needed))
             text = f"this method needs the scope {scopes}, which this API key does not have"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import grpc
 import grpc.aio
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from mxgateway_server.certificates.keeper import CertificateKeeper
 from mxgateway_server.config.addresses import split_address
@@ -15,12 +15,30 @@ from mxgateway_server.config.settings import Settings
 from mxgateway_server.errors import ConfigurationError
 from mxgateway_server.logs import get_logger
 from mxgateway_server.rpc.guard import Guard
+from mxgateway_server.rpc.health import HealthService
 from mxgateway_server.rpc.ports import check_port
 from mxgateway_server.rpc.tls import server_credentials
 
 logger = get_logger(__name__)
 
-MAX_CONCURRENT_STREAMS = 1000
+_SERVING, _NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING
+_HEALTH = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
+# Beyond its own bound gRPC ends calls at random, be they a flooder's or anybody's. Connections and their streams are
+# bounded, and every call that waits is answered.
+_NEVER_AT_RANDOM = 1_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerBounds:
+    """Bounds that gRPC itself keeps.
+
+    Attributes:
+        connections: connections that it takes.
+        streams: calls and streams at once on one connection.
+    """
+
+    connections: int
+    streams: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +76,15 @@ class RpcServer:
     def __init__(
         self,
         settings: Settings,
+        bounds: ServerBounds,
         guard: Guard,
         handlers: Sequence[tuple[str, grpc.GenericRpcHandler]],
     ) -> None:
         protocol = settings.protocol
-        keepalive_ms = int(protocol.keepalive_seconds * 1000)
+        handshake_ms = int(protocol.handshake_timeout_seconds * 1000)
         self._settings = settings
         self._services = list(dict.fromkeys(name for name, _ in handlers))
-        self._health = health.aio.HealthServicer()
+        self._health = HealthService(protocol.max_health_watches, protocol.max_health_watches_per_address)
         self._is_welcoming = False
         self._told: dict[str, bool] = {}
         self._server = grpc.aio.server(
@@ -74,8 +93,16 @@ class RpcServer:
                 ("grpc.so_reuseport", 0),
                 ("grpc.max_receive_message_length", protocol.max_grpc_message_bytes),
                 ("grpc.max_send_message_length", protocol.max_grpc_message_bytes),
-                ("grpc.max_concurrent_streams", MAX_CONCURRENT_STREAMS),
-                ("grpc.keepalive_time_ms", keepalive_ms),
+                ("grpc.max_concurrent_streams", bounds.streams),
+                ("grpc.max_allowed_incoming_connections", bounds.connections),
+                ("grpc.server_handshake_timeout_ms", handshake_ms),
+                ("grpc.http2.settings_timeout", handshake_ms),
+                # Both, or gRPC refuses at random between the two.
+                ("grpc.max_metadata_size", protocol.max_metadata_bytes),
+                ("grpc.absolute_max_metadata_size", protocol.max_metadata_bytes),
+                ("grpc.server.max_pending_requests", _NEVER_AT_RANDOM),
+                ("grpc.server.max_pending_requests_hard_limit", _NEVER_AT_RANDOM),
+                ("grpc.keepalive_time_ms", int(protocol.keepalive_seconds * 1000)),
                 ("grpc.keepalive_timeout_ms", int(protocol.keepalive_timeout_seconds * 1000)),
                 ("grpc.keepalive_permit_without_calls", 1),
                 ("grpc.http2.min_ping_interval_without_data_ms", 5000),
@@ -88,7 +115,7 @@ class RpcServer:
             from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
 
             # `enable_server_reflection` takes whatever is no asyncio server for one with threads.
-            names = (*self._services, health.SERVICE_NAME, reflection.SERVICE_NAME)
+            names = (*self._services, _HEALTH, reflection.SERVICE_NAME)
             servicer = reflection.aio.ReflectionServicer(names)
             reflection_pb2_grpc.add_ServerReflectionServicer_to_server(servicer, collected)
         self._server.add_generic_rpc_handlers((guard.over(collected.handlers),))
@@ -107,7 +134,7 @@ class RpcServer:
             endpoints.append(Endpoint(address, True, str(certificate.current.ca_file), wants_certificate))
         if self._settings.listen_plaintext:
             endpoints.append(Endpoint(self._bind("listen_plaintext", self._settings.listen_plaintext, None), False))
-        await self._set_all(health_pb2.HealthCheckResponse.NOT_SERVING)
+        self._set_all(_NOT_SERVING)
         await self._server.start()
         return endpoints
 
@@ -132,19 +159,19 @@ class RpcServer:
         """Tells the world that calls are welcome, from now on as far as `tell_health` lets it."""
         self._is_welcoming = True
         for service in self._names():
-            await self._health.set(service, _status(self._told.get(service, True)))
+            self._health.set(service, _status(self._told.get(service, True)))
 
     async def not_serving(self) -> None:
         """Tells load balancers to go elsewhere, for good; calls are still answered."""
         self._is_welcoming = False
-        await self._set_all(health_pb2.HealthCheckResponse.NOT_SERVING)
+        self._set_all(_NOT_SERVING)
 
     async def tell_health(self, serving: dict[str, bool]) -> None:
         """Keeps the health service honest: for each service, whether its calls will be answered."""
         self._told = dict(serving)
         if self._is_welcoming:
             for service, is_serving in serving.items():
-                await self._health.set(service, _status(is_serving))
+                self._health.set(service, _status(is_serving))
 
     async def stop(self, grace: float) -> None:
         """Takes no more calls, lets those under way end within `grace` seconds."""
@@ -153,11 +180,10 @@ class RpcServer:
     def _names(self) -> list[str]:
         return list(dict.fromkeys(("", *self._services, *self._told)))
 
-    async def _set_all(self, status: health_pb2.HealthCheckResponse.ServingStatus.ValueType) -> None:
+    def _set_all(self, status: health_pb2.HealthCheckResponse.ServingStatus.ValueType) -> None:
         for service in self._names():
-            await self._health.set(service, status)
+            self._health.set(service, status)
 
 
 def _status(is_serving: bool) -> health_pb2.HealthCheckResponse.ServingStatus.ValueType:
-    status = health_pb2.HealthCheckResponse
-    return status.SERVING if is_serving else status.NOT_SERVING
+    return _SERVING if is_serving else _NOT_SERVING

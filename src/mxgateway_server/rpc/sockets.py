@@ -27,6 +27,12 @@ class SocketTable(Protocol):
     def accepted(self, ports: frozenset[int]) -> list[Connection]:
         """The connections to these local ports."""
 
+    def close(self, connection: Connection) -> bool:
+        """Ends a connection that the last `accepted` found; False when this system does not let the gateway do that."""
+
+    def files(self) -> float:
+        """A cheap lower bound for the number of open files, which grows when there are many more of them."""
+
 
 def plain_address(address: str) -> str:
     """An IPv4 address as such, also when an IPv6 socket has it, and without the zone of an IPv6 one."""

@@ -29,6 +29,13 @@ class WindowsSockets:
                 found.append(Connection(hash((local, peer)), peer))
         return found
 
+    def close(self, connection: Connection) -> bool:
+        # Windows ends a connection for administrators only; calls over it are refused instead.
+        return False
+
+    def files(self) -> float:
+        return 0.0
+
 
 def rows4(table: bytes) -> list[tuple[int, Peer, int]]:
     """Local port, far end and process of each row of an IPv4 table."""

@@ -230,6 +230,7 @@ def test_the_settings_say_which_duties_there_are(tmp_path: Path) -> None:
     assert everything == {
         "check-workers": 1.0,
         "watch-connections": 1.0,
+        "bound-connections": 0.05,
         "sweep-sessions": 7.0,
         "check-keys": 0.25,
         "save-key-use": 5.0,

@@ -12,6 +12,7 @@ import structlog
 from tests.support.waiting import eventually
 
 from mxgateway_server.rpc.connections import Connection, ConnectionWatch, LinuxSockets, Peer, peer_of
+from mxgateway_server.rpc.surplus import ConnectionLimits
 from mxgateway_server.rpc.windows_sockets import rows4, rows6
 
 
@@ -38,9 +39,22 @@ class Table:
         self.open: list[Connection] = []
         self.fails = False
         self.ports: frozenset[int] = frozenset()
+        self.closes = True
+        self.closed: list[Connection] = []
+        self.number_of_files = 0.0
+        self.looks = 0
+
+    def close(self, connection: Connection) -> bool:
+        if self.closes:
+            self.closed.append(connection)
+        return self.closes
+
+    def files(self) -> float:
+        return self.number_of_files
 
     def accepted(self, ports: frozenset[int]) -> list[Connection]:
         self.ports = ports
+        self.looks += 1
         if self.fails:
             raise OSError(24, "too many open files")
         return self.open
@@ -119,3 +133,87 @@ def test_the_tables_of_windows_are_read_row_by_row() -> None:
     local, mapped = socket.inet_pton(socket.AF_INET6, "::1"), socket.inet_pton(socket.AF_INET6, "::ffff:10.0.0.2")
     row = struct.pack("=16sII16sIIII", local, 0, port(5001), mapped, 0, port(9), 5, 77)
     assert rows6(struct.pack("=I", 1) + row) == [(5001, Peer("10.0.0.2", 9), 77)]
+
+
+LIMITS = ConnectionLimits(total=8, per_address=4, strangers=2)
+
+
+def test_the_surplus_of_an_address_is_closed_and_whoever_showed_a_key_stays() -> None:
+    table = Table()
+    watch = ConnectionWatch(table, LIMITS)
+    watch.listen_on([5001])
+    table.open = [Connection(n, Peer("10.0.0.1", n)) for n in range(4)]
+    watch.meet("ipv4:10.0.0.1:0")
+    with structlog.testing.capture_logs() as lines:
+        watch.look()
+    # The same of those that came since the last look, in the system's order.
+    assert [each.number for each in table.closed] == [1]
+    assert (lines[0]["event"], lines[0]["address"], watch.closed) == ("connections_closed", "10.0.0.1", 1)
+    assert "protocol.max_connections_per_address" in lines[0]["remedy"]
+    assert not watch.is_refused("ipv4:10.0.0.1:1")
+
+
+def test_where_connections_cannot_be_closed_their_calls_are_refused_until_they_are_few_enough() -> None:
+    table = Table()
+    table.closes = False
+    watch = ConnectionWatch(table, LIMITS)
+    watch.listen_on([5001])
+    table.open = [Connection(n, Peer("10.0.0.1", n)) for n in range(5)]
+    for n in range(5):
+        watch.meet(f"ipv4:10.0.0.1:{n}")
+    watch.look()
+    assert [watch.is_refused(f"ipv4:10.0.0.1:{n}") for n in range(5)] == [False] * 4 + [True]
+    del table.open[0]
+    watch.look()
+    assert not watch.is_refused("ipv4:10.0.0.1:4")
+
+
+def test_between_the_looks_only_many_more_files_are_a_reason_to_look() -> None:
+    table = Table()
+    watch = ConnectionWatch(table, LIMITS)
+    watch.listen_on([5001])
+    table.number_of_files = 50
+    watch.look_if_filling()
+    watch.look_if_filling()
+    assert table.looks == 1
+    table.number_of_files = 60
+    watch.look_if_filling()
+    assert table.looks == 1
+    table.number_of_files = 100
+    table.open = [Connection(n, Peer("10.0.0.1", n)) for n in range(40)]
+    watch.look_if_filling()
+    assert (table.looks, len(table.closed)) == (2, 38)
+    # Near a limit it is looked each time.
+    watch.look_if_filling()
+    assert table.looks == 3
+    table.open, table.number_of_files = [], 50
+    watch.look_if_filling()
+    watch.look_if_filling()
+    assert table.looks == 4
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the table of Linux")
+async def test_on_linux_one_connection_is_closed_and_no_other() -> None:
+    received: list[bytes] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        received.append(await reader.read())
+        writer.close()
+
+    table = LinuxSockets()
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        kept = socket.create_connection(("127.0.0.1", port))
+        surplus = socket.create_connection(("127.0.0.1", port))
+        surplus.settimeout(5)
+        await eventually(lambda: len(table.accepted(frozenset({port}))) == 2)
+        (one,) = [each for each in table.accepted(frozenset({port})) if each.peer == Peer(*surplus.getsockname())]
+        assert table.close(one)
+        assert await asyncio.to_thread(surplus.recv, 1) == b""
+        surplus.close()
+        await eventually(lambda: len(table.accepted(frozenset({port}))) == 1)
+        # Once more, of what is gone: nothing happens, to the one that has its number now neither.
+        assert table.close(one)
+        kept.sendall(b"still here")
+        kept.close()
+        await eventually(lambda: b"still here" in received)
