@@ -39,6 +39,7 @@ CLASS_OF_REASON: dict[str, type[MxGatewayError]] = {
     "INTERNAL": MxGatewayTransportError,
     "CONFIGURATION": MxGatewayTransportError,
     "INVALID_REQUEST": MxGatewayCommandError,
+    "UNKNOWN_METHOD": MxGatewayTransportError,
     "UNAUTHENTICATED": MxGatewayAuthenticationError,
     "PERMISSION_DENIED": MxGatewayAuthorizationError,
     "SESSION_OWNER_MISMATCH": MxGatewayAuthorizationError,
