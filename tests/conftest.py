@@ -16,7 +16,7 @@ import pytest
 from tests.support.task_leaks import check_tasks
 from tests.support.waiting import wait_until
 
-pytest_plugins: list[str] = []
+pytest_plugins: list[str] = ["tests.support.failed_tests"]
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A background job inherits an ignored SIGINT and hands it on; here and in children Ctrl+C has to work.

@@ -39,12 +39,13 @@ def start(gateway: FakeGateway, *arguments: str) -> subprocess.Popen[str]:
 
 def ended(process: subprocess.Popen[str], number: int, ready: Callable[[], bool]) -> tuple[int, str, str]:
     """Sends the signal once the command is at work; exit code, stdout and stderr."""
-    try:
-        wait_until(ready, 30, lambda: f"{process.args} did not begin")
-        process.send_signal(number)
-        out, err = process.communicate(timeout=30)
-    finally:
-        process.kill()
+    with process:
+        try:
+            wait_until(ready, 30, lambda: f"{process.args} did not begin")
+            process.send_signal(number)
+            out, err = process.communicate(timeout=30)
+        finally:
+            process.kill()
     return process.returncode, out, err
 
 
