@@ -17,7 +17,10 @@ from gateway_options import client_options, parser
 
 from mxgateway import GalaxyRepositoryClient
 
-COLUMNS = ["reference", "object", "attribute", "type", "array", "security", "historized", "alarm"]
+COLUMNS = [
+    *("reference", "object", "attribute", "type", "array", "units", "description"),
+    *("security", "historized", "alarm"),
+]
 
 
 async def export(arguments: argparse.Namespace, output: TextIO) -> int:
@@ -42,6 +45,8 @@ async def export(arguments: argparse.Namespace, output: TextIO) -> int:
                         attribute.attribute_name,
                         attribute.data_type_name,
                         attribute.array_dimension if attribute.is_array else "",
+                        attribute.engineering_units,
+                        attribute.description,
                         attribute.security_classification,
                         "yes" if attribute.is_historized else "",
                         "yes" if attribute.is_alarm else "",

@@ -40,7 +40,7 @@ class AttributeOrigin(IntEnum):
     EXTENSION = 3
 
 
-def origin_of(attribute: galaxy_pb.GalaxyAttribute) -> AttributeOrigin:
+def attribute_origin(attribute: galaxy_pb.GalaxyAttribute) -> AttributeOrigin:
     """Where an attribute comes from; UNSPECIFIED for a number that only a newer gateway knows."""
     try:
         return AttributeOrigin(attribute.origin)
@@ -48,7 +48,7 @@ def origin_of(attribute: galaxy_pb.GalaxyAttribute) -> AttributeOrigin:
         return AttributeOrigin.UNSPECIFIED
 
 
-def marks(attribute: galaxy_pb.GalaxyAttribute) -> str:
+def attribute_marks(attribute: galaxy_pb.GalaxyAttribute) -> str:
     """What is special about an attribute, in words; empty for most."""
     return ", ".join(
         word for word, holds in (("alarm", attribute.is_alarm), ("history", attribute.is_historized)) if holds
@@ -63,7 +63,7 @@ class GalaxyAttributes(Table["galaxy_pb.GalaxyAttribute"]):
 
     def _cells(self, entry: galaxy_pb.GalaxyAttribute) -> tuple[object, ...]:
         kind = f"{entry.data_type_name}[]" if entry.is_array else entry.data_type_name
-        return entry.full_tag_reference, kind, entry.engineering_units, entry.description, marks(entry)
+        return entry.full_tag_reference, kind, entry.engineering_units, entry.description, attribute_marks(entry)
 
     def to_dataframe(self) -> Any:
         """The attributes as a pandas.DataFrame, a row for each.
@@ -94,5 +94,5 @@ def _row(each: galaxy_pb.GalaxyAttribute) -> tuple[Any, ...]:
         each.security_classification,
         each.is_historized,
         each.is_alarm,
-        origin_of(each).name.lower(),
+        attribute_origin(each).name.lower(),
     )

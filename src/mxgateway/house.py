@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mxgateway.commands import command
+    from mxgateway.galaxy_attributes import attribute_marks, attribute_origin
     from mxgateway.received_values import time_text
     from mxgateway.replies import status_text
     from mxgateway_contract.constants import MAX_AGGREGATE_EVENTS
@@ -20,13 +21,24 @@ if TYPE_CHECKING:
 _HOME_OF = {
     "DETAIL_WORDS": "mxgateway_contract.status",
     "MAX_AGGREGATE_EVENTS": "mxgateway_contract.constants",
+    "attribute_marks": "mxgateway.galaxy_attributes",
+    "attribute_origin": "mxgateway.galaxy_attributes",
     "command": "mxgateway.commands",
     "redact": "mxgateway_contract.redaction",
     "status_text": "mxgateway.replies",
     "time_text": "mxgateway.received_values",
 }
 
-__all__ = ["DETAIL_WORDS", "MAX_AGGREGATE_EVENTS", "command", "redact", "status_text", "time_text"]
+__all__ = [
+    "DETAIL_WORDS",
+    "MAX_AGGREGATE_EVENTS",
+    "attribute_marks",
+    "attribute_origin",
+    "command",
+    "redact",
+    "status_text",
+    "time_text",
+]
 
 
 def __getattr__(name: str) -> Any:

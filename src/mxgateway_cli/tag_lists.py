@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from mxgateway import AttributeOrigin
 from mxgateway_cli import profiles
 from mxgateway_cli.tag_files import ListError, TagFile, parse
 
@@ -20,7 +21,19 @@ if TYPE_CHECKING:
     from mxgateway import GalaxyAttribute, GalaxyObject, GalaxyRepositoryClient
     from mxgateway_cli.connection import Connection
 
-COLUMNS = ("tag", "object", "attribute", "type", "isArray", "securityClassification", "isHistorized", "isAlarm")
+COLUMNS = (
+    "tag",
+    "object",
+    "attribute",
+    "type",
+    "isArray",
+    "securityClassification",
+    "isHistorized",
+    "isAlarm",
+    "units",
+    "description",
+    "origin",
+)
 MAX_TAGS = 50_000
 _QUOTES = "'\"‘’“”"
 
@@ -48,6 +61,9 @@ class FoundTag:
             each.security_classification,
             each.is_historized,
             each.is_alarm,
+            each.engineering_units,
+            each.description,
+            origin_name(each),
         ]
 
 
@@ -78,20 +94,35 @@ def expand_lists(names: Iterable[str]) -> list[str]:
     return expanded
 
 
-async def find(galaxy: GalaxyRepositoryClient, pattern: str) -> list[FoundTag]:
+def origin_name(attribute: GalaxyAttribute) -> str:
+    """Where an attribute comes from, in a word; empty where the gateway does not tell."""
+    from mxgateway.house import attribute_origin
+
+    origin = attribute_origin(attribute)
+    return origin.name.lower().replace("_", "-") if origin else ""
+
+
+async def find(galaxy: GalaxyRepositoryClient, pattern: str, *, every: bool = False) -> list[FoundTag]:
     """The attributes whose reference fits a pattern; `*` and `?`, case-insensitive.
 
-    A pattern without a dot is one of object names and means all their attributes.
+    A pattern without a dot is one of object names. That, and `*` after the dot, mean the attributes that an engineer
+    configured. Any other name after the dot is looked for among all of them, those of extensions (`Alarm1.Acked`) only
+    with a dot of its own.
+
+    Args:
+        every: all attributes in both cases.
     """
-    objects, _, _ = pattern.partition(".")
-    wanted = pattern if "." in pattern else f"{pattern}.*"
+    objects, _, attributes = pattern.partition(".")
     # `[]` is an array's mark here, while fnmatch takes brackets for a set of characters.
-    wanted = wanted.replace("[", "[[]").lower()
+    wanted, named = (each.lower().replace("[", "[[]") for each in ((attributes or "*").removesuffix("[]"), objects))
+    origins = () if every or wanted != "*" else (AttributeOrigin.CONFIGURED,)
     found = []
-    async for each in galaxy.iter_hierarchy(tag_name_glob=objects):
+    async for each in galaxy.iter_hierarchy(tag_name_glob=objects, attribute_origins=origins):
+        if not fnmatch.fnmatchcase(each.tag_name.lower(), named):
+            continue
         for attribute in each.attributes:
-            reference = attribute.full_tag_reference.lower()
-            if fnmatch.fnmatchcase(reference, wanted) or fnmatch.fnmatchcase(reference.removesuffix("[]"), wanted):
+            name = attribute.attribute_name.lower()
+            if fnmatch.fnmatchcase(name, wanted) and (every or wanted == "*" or ("." in name) <= ("." in wanted)):
                 found.append(FoundTag(each, attribute))
     return found
 
@@ -101,7 +132,7 @@ async def attributes_of(galaxy: GalaxyRepositoryClient, objects: Sequence[str]) 
     wanted = {name.casefold() for name in objects}
     found: dict[str, list[str]] = {}
     glob = objects[0] if len(objects) == 1 else ""
-    async for each in galaxy.iter_hierarchy(tag_name_glob=glob):
+    async for each in galaxy.iter_hierarchy(tag_name_glob=glob, attribute_origins=[AttributeOrigin.CONFIGURED]):
         if each.tag_name.casefold() in wanted:
             found[each.tag_name.casefold()] = [attribute.full_tag_reference for attribute in each.attributes]
     tags = [tag for name in objects for tag in found.get(name.casefold(), ())]
@@ -109,8 +140,8 @@ async def attributes_of(galaxy: GalaxyRepositoryClient, objects: Sequence[str]) 
     return tags
 
 
-def resolve_tags(connection: Connection, names: Sequence[str], limit: int) -> list[str]:
-    """References for what the user named, in order and each once.
+def resolve_tags(connection: Connection, names: Sequence[str], limit: int, *, every: bool = False) -> list[str]:
+    """References for what the user named, in order and each once; globs as `find` takes them.
 
     Raises:
         click.UsageError: nothing fits, or more than `limit` tags do.
@@ -122,25 +153,26 @@ def resolve_tags(connection: Connection, names: Sequence[str], limit: int) -> li
             tags: list[str] = []
             for name in expanded:
                 if is_glob(name):
-                    tags.extend(each.reference for each in await find(galaxy, name))
+                    tags.extend(each.reference for each in await find(galaxy, name, every=every))
                 else:
                     tags.append(name)
             return tags
 
         expanded = connection.run_galaxy(body)
     tags = list(dict.fromkeys(expanded))
-    check_count(len(tags), names, limit)
+    check_count(len(tags), names, limit, every=every)
     return tags
 
 
-def check_count(count: int, names: Sequence[str], limit: int) -> None:
+def check_count(count: int, names: Sequence[str], limit: int, *, every: bool = True) -> None:
     """Refuses nothing and too much.
 
     Raises:
         click.UsageError: no tag fits the names, or more than `limit` do.
     """
     if not count:
-        raise click.UsageError(f"no tag fits {' '.join(names)}; look for names with mxgw-py browse")
+        wider = "" if every else "; --all looks among built-in attributes, too"
+        raise click.UsageError(f"no tag fits {' '.join(names)}; look for names with mxgw-py browse{wider}")
     if count > limit:
         raise click.UsageError(f"{count} tags fit, more than {limit}; narrow the pattern or raise --limit")
 

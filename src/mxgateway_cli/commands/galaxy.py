@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from mxgateway import GalaxyRepositoryClient
+from mxgateway import AttributeOrigin, GalaxyRepositoryClient
 from mxgateway.house import MAX_AGGREGATE_EVENTS, time_text
 from mxgateway_cli.connection import Connection, connected
 from mxgateway_cli.failures import SilentFailure
@@ -17,6 +17,12 @@ from mxgateway_cli.interrupts import graceful_end
 from mxgateway_cli.output import emit, proto_dict
 from mxgateway_cli.value_parsing import TIMESTAMP
 from mxgateway_contract.generated import galaxy_repository_pb2 as galaxy_pb
+
+_ORIGINS = {
+    "configured": AttributeOrigin.CONFIGURED,
+    "extension": AttributeOrigin.EXTENSION,
+    "built-in": AttributeOrigin.BUILT_IN,
+}
 
 
 def filters(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -27,6 +33,17 @@ def filters(command: Callable[..., Any]) -> Callable[..., Any]:
             "--template", "template_chain_contains", multiple=True, help="Template in the chain; may be repeated."
         ),
         click.option("--glob", "tag_name_glob", default="", help="Tag names that fit; * and ?."),
+        click.option(
+            "--origin",
+            "attribute_origins",
+            type=click.Choice(tuple(_ORIGINS)),
+            multiple=True,
+            callback=lambda _context, _option, names: [_ORIGINS[name] for name in names],
+            help="Only attributes from there; may be repeated.",
+        ),
+        click.option(
+            "--ancestors", "include_ancestors", is_flag=True, help="Also the objects above those, without attributes."
+        ),
         click.option("--no-attributes", is_flag=True, help="Objects only."),
         click.option("--alarm-bearing-only", is_flag=True, help="Only objects with alarms."),
         click.option("--historized-only", is_flag=True, help="Only objects with historized attributes."),

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
 from mxgateway import (
     MAX_BULK_ITEMS,
-    BrowseNode,
     GalaxyRepositoryClient,
     GatewayClient,
+    MxGatewayNotFoundError,
     quality_name,
 )
 from mxgateway.house import time_text
-from mxgateway_cli import tag_lists
+from mxgateway_cli import galaxy_view, tag_lists
 from mxgateway_cli.connection import Connection, connected
 from mxgateway_cli.failures import CommandFailure, SilentFailure
 from mxgateway_cli.output import emit, failure_text, is_terminal, note, output_encoding, proto_dict
@@ -26,18 +27,36 @@ from mxgateway_cli.tag_files import Kind
 from mxgateway_cli.value_text import mx_text
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 
+CommandT = TypeVar("CommandT", bound=Callable[..., Any])
+
+
 tag_arguments = click.argument("names", metavar="TAG|GLOB|@LIST…", nargs=-1, required=True)
-limit_option = click.option(
-    "--limit", type=click.IntRange(1, tag_lists.MAX_TAGS), default=1000, show_default=True, help="Most tags to take."
-)
+
+
+def glob_options(command: CommandT) -> CommandT:
+    """Which tags globs take, and how many at most."""
+    for option in (
+        click.option(
+            "--limit",
+            type=click.IntRange(1, tag_lists.MAX_TAGS),
+            default=1000,
+            show_default=True,
+            help="Most tags to take.",
+        ),
+        click.option(
+            "--all", "every", is_flag=True, help="Globs take built-in attributes and those of extensions, too."
+        ),
+    ):
+        command = option(command)
+    return command
 
 
 @click.command()
 @tag_arguments
-@limit_option
+@glob_options
 @click.option("--timeout-ms", type=click.IntRange(min=0), default=0, help="Limit for each tag; 0 is the worker's.")
 @connected()
-def read(connection: Connection, names: tuple[str, ...], limit: int, timeout_ms: int) -> None:
+def read(connection: Connection, names: tuple[str, ...], every: bool, limit: int, timeout_ms: int) -> None:
     """Reads tags once. The exit code is 1 when one of them cannot be read.
 
     \b
@@ -45,7 +64,7 @@ def read(connection: Connection, names: tuple[str, ...], limit: int, timeout_ms:
       mxgw-py read TestMachine_001.TestChangingInt
       mxgw-py read "TestMachine_*.TestChangingInt" --json
     """
-    tags = tag_lists.resolve_tags(connection, names, limit)
+    tags = tag_lists.resolve_tags(connection, names, limit, every=every)
 
     async def body(client: GatewayClient) -> list[pb.BulkReadResult]:
         results: list[pb.BulkReadResult] = []
@@ -78,67 +97,46 @@ def _read_line(result: pb.BulkReadResult) -> str:
 
 @click.command()
 @click.argument("path", required=False)
-@click.option("--depth", type=click.IntRange(min=1), default=2, show_default=True, help="Levels to show.")
-@click.option("--attributes", is_flag=True, help="Show attributes with their types.")
-@click.option("--glob", "tag_name_glob", default="", help="Only objects whose tag name fits.")
+@click.option(
+    "--depth", type=click.IntRange(min=1), help="Levels to show below PATH.  [default: 2; with --glob all of them]"
+)
+@click.option("--attributes", is_flag=True, help="Show attributes of the objects below PATH, too.")
+@click.option("--all", "every", is_flag=True, help="Show built-in attributes and those of extensions, too.")
+@click.option("--glob", "tag_name_glob", default="", help="Only objects whose tag name fits, and what leads to them.")
 @connected()
-def browse(connection: Connection, path: str | None, depth: int, attributes: bool, tag_name_glob: str) -> None:
-    """Shows the Galaxy as a tree, from the top or from PATH (a tag name, or browse names joined by /).
+def browse(
+    connection: Connection, path: str | None, depth: int | None, attributes: bool, every: bool, tag_name_glob: str
+) -> None:
+    """Shows the Galaxy as a tree, from the top or from PATH: a tag name, browse names joined by /, or a reference.
+
+    PATH itself comes with its attributes: type, engineering units, history and alarm, description. Without --all they
+    are those that an engineer configured.
 
     \b
     Examples:
       mxgw-py browse
+      mxgw-py browse TestMachine_001
+      mxgw-py browse "TestMachine_001.Test*"
       mxgw-py browse Brewery/Fermentation --depth 3 --attributes
+      mxgw-py browse --glob "Fermenter_0*" --attributes
     """
-
-    async def body(galaxy: GalaxyRepositoryClient) -> list[BrowseNode]:
-        by_path = path is not None and "/" in path
-        nodes = await galaxy.browse(
-            None if by_path else path,
-            contained_path=path if by_path else None,
-            tag_name_glob=tag_name_glob,
-            include_attributes=attributes,
-        )
-        level = nodes
-        for _ in range(depth - 1):
-            below: list[BrowseNode] = []
-            for node in level:
-                if node.has_children_hint:
-                    below.extend(await node.expand())
-            level = below
-        return nodes
-
-    nodes = connection.run_galaxy(body)
-    emit({"nodes": [_node(each, attributes) for each in nodes]}, connection.output_json, _tree(nodes, attributes, ""))
-
-
-def _node(node: BrowseNode, attributes: bool) -> dict[str, Any]:
-    described: dict[str, Any] = {
-        "name": node.name,
-        "tagName": node.object.tag_name,
-        "isArea": node.object.is_area,
-        "hasChildren": node.has_children_hint,
-    }
-    if attributes:
-        described["attributes"] = [proto_dict(each) for each in node.object.attributes]
-    if node.is_expanded:
-        described["children"] = [_node(each, attributes) for each in node.children]
-    return described
-
-
-def _tree(nodes: list[BrowseNode], attributes: bool, indent: str) -> list[str]:
-    lines = []
-    for node in nodes:
-        name = node.name if node.name == node.object.tag_name else f"{node.name} ({node.object.tag_name})"
-        more = " …" if node.has_children_hint and not node.is_expanded else ""
-        lines.append(f"{indent}{name}{'/' if node.object.is_area else ''}{more}")
-        if attributes:
-            lines.extend(
-                f"{indent}  .{each.attribute_name}{'[]' if each.is_array else ''}  {each.data_type_name}"
-                for each in node.object.attributes
-            )
-        lines.extend(_tree(node.children, attributes, indent + "  "))
-    return lines
+    view = galaxy_view.View(
+        path=path,
+        depth=depth if depth is not None or tag_name_glob else 2,
+        attributes=attributes,
+        every=every,
+        glob=tag_name_glob,
+    )
+    try:
+        shown = connection.run_galaxy(lambda galaxy: galaxy_view.look(galaxy, view))
+    except CommandFailure as failure:
+        if path is not None and isinstance(failure.__cause__, MxGatewayNotFoundError):
+            raise CommandFailure("\n".join([failure.message, *connection.hints([path])])) from failure
+        raise
+    payload = galaxy_view.document(shown, attributes) if connection.output_json else None
+    emit(payload, connection.output_json, galaxy_view.lines(shown, attributes))
+    if text := galaxy_view.remark(shown, view):
+        note(text)
 
 
 @click.group()
@@ -154,10 +152,10 @@ def tags() -> None:
 
 @tags.command("export")
 @tag_arguments
-@limit_option
+@glob_options
 @click.option("--output", type=click.Path(dir_okay=False), help="File to write; stdout when not given.")
 @connected()
-def export_tags(connection: Connection, names: tuple[str, ...], limit: int, output: str | None) -> None:
+def export_tags(connection: Connection, names: tuple[str, ...], every: bool, limit: int, output: str | None) -> None:
     """Writes the tags that fit as CSV, with what the Galaxy says of them.
 
     \b
@@ -167,10 +165,10 @@ def export_tags(connection: Connection, names: tuple[str, ...], limit: int, outp
     patterns = tag_lists.expand_lists(names)
 
     async def body(galaxy: GalaxyRepositoryClient) -> list[tag_lists.FoundTag]:
-        return [each for pattern in patterns for each in await tag_lists.find(galaxy, pattern)]
+        return [each for pattern in patterns for each in await tag_lists.find(galaxy, pattern, every=every)]
 
     found = list({each.reference: each for each in connection.run_galaxy(body)}.values())
-    tag_lists.check_count(len(found), names, limit)
+    tag_lists.check_count(len(found), names, limit, every=every)
     if connection.output_json:
         rows = [dict(zip(tag_lists.COLUMNS, each.row(), strict=True)) for each in found]
         emit({"tags": rows}, True, "")
@@ -258,16 +256,16 @@ def show_list(name: str, output_json: bool) -> None:
 @tags.command("save")
 @click.argument("name")
 @tag_arguments
-@limit_option
+@glob_options
 @connected()
-def save_tags(connection: Connection, name: str, names: tuple[str, ...], limit: int) -> None:
+def save_tags(connection: Connection, name: str, names: tuple[str, ...], every: bool, limit: int) -> None:
     """Keeps TAGs, or what globs fit now, as list NAME.
 
     \b
     Example:
       mxgw-py tags save levels "Fermenter_*.Level"
     """
-    found = tag_lists.resolve_tags(connection, names, limit)
+    found = tag_lists.resolve_tags(connection, names, limit, every=every)
     tag_lists.save_list(name, found)
     emit({"list": name, "tags": len(found)}, connection.output_json, f"@{name}: {len(found)} tags")
 

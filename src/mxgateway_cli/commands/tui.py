@@ -9,7 +9,7 @@ from dataclasses import replace
 import click
 
 from mxgateway_cli import tag_lists
-from mxgateway_cli.commands.tags import limit_option
+from mxgateway_cli.commands.tags import glob_options
 from mxgateway_cli.connection import DEFAULT_TIMEOUT, Connection, connected, readable_failures
 from mxgateway_cli.failures import CommandFailure
 from mxgateway_contract.installing import install_command
@@ -17,10 +17,10 @@ from mxgateway_contract.installing import install_command
 
 @click.command()
 @click.argument("names", nargs=-1, metavar="[TAG|GLOB|@LIST]...")
-@limit_option
+@glob_options
 @click.option("--read-only", is_flag=True, help="Refuse every write, whatever the key may do.")
 @connected(long_running=True)
-def tui(connection: Connection, names: tuple[str, ...], limit: int, read_only: bool) -> None:
+def tui(connection: Connection, names: tuple[str, ...], every: bool, limit: int, read_only: bool) -> None:
     """Browses the Galaxy, watches tags and writes to them, full screen in this terminal.
 
     What is named is watched from the start; more is added from the tree with Enter, and from saved lists. The
@@ -42,7 +42,8 @@ def tui(connection: Connection, names: tuple[str, ...], limit: int, read_only: b
         raise click.UsageError("tui needs a terminal; in pipes use mxgw-py watch, read and browse")
     from mxgateway_cli.tui.run import run
 
-    tags = tag_lists.resolve_tags(replace(connection, timeout=DEFAULT_TIMEOUT), names, limit) if names else []
+    bounded = replace(connection, timeout=DEFAULT_TIMEOUT)
+    tags = tag_lists.resolve_tags(bounded, names, limit, every=every) if names else []
     list_name = names[0].removeprefix("@") if len(names) == 1 and names[0].startswith("@") else ""
     with readable_failures(connection.options.api_key):
         asyncio.run(run(connection.options, tags, list_name=list_name, read_only=read_only))

@@ -17,7 +17,7 @@ import click
 from mxgateway import DataChange, GalaxyRepositoryClient, GatewayClient, Subscription
 from mxgateway.house import time_text
 from mxgateway_cli import tag_lists
-from mxgateway_cli.commands.tags import limit_option, tag_arguments
+from mxgateway_cli.commands.tags import glob_options, tag_arguments
 from mxgateway_cli.connection import Connection, connected
 from mxgateway_cli.failures import SilentFailure
 from mxgateway_cli.following import Follower, background_task, event_of, marks
@@ -78,12 +78,13 @@ async def _follow(
 
 @click.command()
 @tag_arguments
-@limit_option
+@glob_options
 @_ends
 @connected(long_running=True)
 def watch(
     connection: Connection,
     names: tuple[str, ...],
+    every: bool,
     limit: int,
     duration: float | None,
     max_events: int | None,
@@ -100,7 +101,7 @@ def watch(
       mxgw-py watch TestMachine_001.TestChangingInt
       mxgw-py watch "Fermenter_*.Level" --duration 60 | tee levels.txt
     """
-    tags = tag_lists.resolve_tags(connection, names, limit)
+    tags = tag_lists.resolve_tags(connection, names, limit, every=every)
     view = _Watch(tags, connection.output_json, max_events)
 
     async def body(client: GatewayClient) -> bool:
@@ -193,13 +194,14 @@ def _text_line(change: DataChange, row: Row) -> str:
 
 @click.command()
 @tag_arguments
-@limit_option
+@glob_options
 @click.option("--output", type=click.Path(dir_okay=False), required=True, help="File to write: .csv or .parquet.")
 @_ends
 @connected(long_running=True)
 def record(
     connection: Connection,
     names: tuple[str, ...],
+    every: bool,
     limit: int,
     output: str,
     duration: float | None,
@@ -219,7 +221,7 @@ def record(
     """
     from mxgateway_cli.recording import RecordedChanges, open_recording
 
-    tags = tag_lists.resolve_tags(connection, names, limit)
+    tags = tag_lists.resolve_tags(connection, names, limit, every=every)
 
     async def body(client: GatewayClient) -> dict[str, Any]:
         with open_recording(Path(output)) as recording:

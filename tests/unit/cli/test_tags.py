@@ -75,6 +75,7 @@ def test_browse_shows_a_tree(gateway: FakeGateway, cli: Cli) -> None:
     assert cli("browse").out == "DEV/\n  Machine_001\n  Machine_002\n"
     nodes = cli("browse", "DEV", "--attributes", "--json").json["nodes"]
     assert [node["tagName"] for node in nodes] == ["Machine_001", "Machine_002"]
+    assert cli("browse", "DEV", "--json").json["object"]["tagName"] == "DEV"
     assert nodes[0]["attributes"][0]["fullTagReference"] == "Machine_001.Speed"
 
 
@@ -94,7 +95,10 @@ def test_tag_lists_go_round(gateway: FakeGateway, cli: Cli, tmp_path: Path) -> N
     )
     assert outcome.code == 0, outcome.err
     lines = target.read_text().splitlines()
-    assert lines[0] == "tag,object,attribute,type,isArray,securityClassification,isHistorized,isAlarm"
+    assert (
+        lines[0]
+        == "tag,object,attribute,type,isArray,securityClassification,isHistorized,isAlarm,units,description,origin"
+    )
     assert lines[1].startswith("Machine_001.Speed,Machine_001,Speed,Float,False")
     imported = cli.bare(*("tags", "import", "speeds", str(target), "--json"), "--endpoint", cli.endpoint, "--plaintext")
     assert imported.json == {"list": "speeds", "tags": 2}

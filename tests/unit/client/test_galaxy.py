@@ -19,7 +19,7 @@ from mxgateway import (
     MxGatewayNotFoundError,
     MxGatewayProtocolError,
 )
-from mxgateway.galaxy_attributes import origin_of
+from mxgateway.galaxy_attributes import attribute_origin
 from mxgateway.generated import galaxy_repository_pb2 as galaxy_pb
 
 
@@ -217,4 +217,4 @@ def test_origins_are_the_contracts() -> None:
     """The enumeration has the contract's names and numbers, and takes a number that only a newer gateway knows."""
     contract = {name.removeprefix("ATTRIBUTE_ORIGIN_"): number for name, number in galaxy_pb.AttributeOrigin.items()}
     assert contract == {each.name: each.value for each in AttributeOrigin}
-    assert origin_of(GalaxyAttribute(origin=77)) is AttributeOrigin.UNSPECIFIED  # type: ignore[arg-type]
+    assert attribute_origin(GalaxyAttribute(origin=77)) is AttributeOrigin.UNSPECIFIED  # type: ignore[arg-type]

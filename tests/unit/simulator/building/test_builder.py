@@ -238,9 +238,9 @@ def test_the_empty_string_is_written_as_the_product_writes_it() -> None:
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        ("reference", {"gobject": 112, "package": 112, "dynamic_attribute": 132, "attribute_definition": 323,
+        ("reference", {"gobject": 112, "package": 112, "dynamic_attribute": 156, "attribute_definition": 323,
                        "primitive_instance": 253, "primitive_definition": 10, "instance": 82, "sim_user": 5}),
-        ("plant", {"gobject": 340, "package": 340, "dynamic_attribute": 123, "attribute_definition": 232,
+        ("plant", {"gobject": 340, "package": 340, "dynamic_attribute": 187, "attribute_definition": 232,
                    "primitive_instance": 881, "primitive_definition": 6, "instance": 301, "sim_user": 2}),
     ],
 )  # fmt: skip
