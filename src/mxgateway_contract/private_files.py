@@ -6,7 +6,7 @@ import os
 import secrets
 from pathlib import Path
 
-from mxgateway_contract.windows_rights import make_private_folder
+from mxgateway_contract.windows_rights import make_private, make_private_folder
 
 
 def write_private(path: Path, data: bytes | str, *, exclusive: bool = False, mode: int = 0o600) -> None:
@@ -27,6 +27,8 @@ def write_private(path: Path, data: bytes | str, *, exclusive: bool = False, mod
     try:
         with os.fdopen(descriptor, "wb") as file:
             give_to_owner_of(path.parent, file.fileno())
+            if not mode & 0o077:
+                make_private(fresh)
             file.write(data.encode() if isinstance(data, str) else data)
             file.flush()
             os.fsync(file.fileno())

@@ -1,4 +1,4 @@
-"""Who may read a folder of Windows, and making one private: what modes are on POSIX.
+"""Who may read or write a file or folder of Windows, and making one private: what modes are on POSIX.
 
 A folder under %PROGRAMDATA% can be read by every user of the node unless its access list says otherwise.
 """
@@ -14,13 +14,15 @@ from typing import Any
 
 PRIVATE = "D:PAI(A;OICI;FA;;;OW)(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)"
 """Owner, SYSTEM and administrators; nothing inherited from above, and all of it by what is made inside."""
+PRIVATE_FILE = "D:P(A;;FA;;;OW)(A;;FA;;;SY)(A;;FA;;;BA)"
+"""The same of a file, wherever it lies."""
 
 _ACE = re.compile(r"\(([^()]*)\)")
 _OWN = frozenset(("SY", "BA", "OW", "CO", "S-1-5-18", "S-1-5-32-544", "S-1-3-4", "S-1-3-0"))
-# Generic all, generic read, file all, file read; and the bit for reading data in a number.
-_READING_WORDS = frozenset(("GA", "GR", "FA", "FR", "CC"))
-_READ_DATA = 0x1
-_GENERIC = 0x80000000 | 0x10000000
+# Generic all, generic read, file all, file read, and the bit for reading data; a number has bits for the same.
+_READING = (frozenset(("GA", "GR", "FA", "FR", "CC")), 0x90000001)
+# Generic all, generic write, file all, file write, and the bits for adding files and folders.
+_WRITING = (frozenset(("GA", "GW", "FA", "FW", "DC", "LC")), 0x50000006)
 NAMES = {
     "WD": "Everyone",
     "BU": "Users",
@@ -38,6 +40,15 @@ def readers(sddl: str, owner: str) -> list[str]:
         sddl: with its DACL; one without a DACL lets everybody read.
         owner: SID of the owner, whose own entry is no other's.
     """
+    return _allowed(sddl, owner, *_READING)
+
+
+def writers(sddl: str, owner: str) -> list[str]:
+    """Accounts beside those that a descriptor lets write, or add files to a folder; likewise."""
+    return _allowed(sddl, owner, *_WRITING)
+
+
+def _allowed(sddl: str, owner: str, words: frozenset[str], bits: int) -> list[str]:
     start = sddl.find("D:")
     if start < 0 or sddl.startswith("D:NO_ACCESS_CONTROL", start):
         return [NAMES["WD"]]
@@ -48,7 +59,8 @@ def readers(sddl: str, owner: str) -> list[str]:
         if len(parts) < 6 or parts[0] not in ("A", "XA"):
             continue
         rights, account = parts[2], parts[5]
-        if account in _OWN or account == owner or not _reads(rights):
+        # An entry that is only handed down says nothing of the folder itself.
+        if account in _OWN or account == owner or "IO" in parts[1] or not _has(rights, words, bits):
             continue
         name = NAMES.get(account, account)
         if name not in found:
@@ -56,20 +68,20 @@ def readers(sddl: str, owner: str) -> list[str]:
     return found
 
 
-def _reads(rights: str) -> bool:
+def _has(rights: str, words: frozenset[str], bits: int) -> bool:
     if rights[:2].lower() == "0x":
-        return bool(int(rights, 16) & (_READ_DATA | _GENERIC))
-    return not _READING_WORDS.isdisjoint(re.findall("..", rights))
+        return bool(int(rights, 16) & bits)
+    return not words.isdisjoint(re.findall("..", rights))
 
 
-def make_private(folder: Path) -> None:
-    """On Windows lets owner, SYSTEM and administrators in and nobody else; elsewhere the mode has said so.
+def make_private(path: Path) -> None:
+    """On Windows lets owner, SYSTEM and administrators at a file or folder and nobody else; elsewhere its mode says so.
 
     Raises:
         OSError: Windows refuses.
     """
     if sys.platform == "win32":
-        _set_rights(str(folder), PRIVATE)
+        _set_rights(str(path), PRIVATE if path.is_dir() else PRIVATE_FILE)
 
 
 def make_private_folder(folder: Path) -> None:
@@ -84,15 +96,36 @@ def make_private_folder(folder: Path) -> None:
     make_private(folder)
 
 
-def others(folder: str) -> list[str]:
-    """Accounts beside owner, SYSTEM and administrators that may read a folder of Windows.
+def others(path: str) -> list[str]:
+    """Accounts beside owner, SYSTEM and administrators that may read a file or folder of Windows.
 
     Raises:
         OSError: Windows does not tell.
     """
-    sddl = _rights(folder)
-    owner = sddl.partition("O:")[2].partition("D:")[0].partition("G:")[0]
-    return readers(sddl, owner)
+    sddl = _rights(path)
+    return readers(sddl, _owner(sddl))
+
+
+def other_writers(path: str) -> list[str]:
+    """Accounts beside those that may write a file of Windows, or put files into a folder.
+
+    Raises:
+        OSError: Windows does not tell.
+    """
+    sddl = _rights(path)
+    return writers(sddl, _owner(sddl))
+
+
+def closing_line(path: str, *, is_folder: bool = True) -> str:
+    """What to say on Windows so that nobody but owner, SYSTEM and administrators may use a file or folder."""
+    heirs = "(OI)(CI)" if is_folder else ""
+    # By number, since their names are translated.
+    grants = " ".join(f'"*{sid}:{heirs}F"' for sid in ("S-1-3-4", "S-1-5-18", "S-1-5-32-544"))
+    return f'icacls "{path}" /inheritance:r /grant:r {grants}'
+
+
+def _owner(sddl: str) -> str:
+    return sddl.partition("O:")[2].partition("D:")[0].partition("G:")[0]
 
 
 _windows: Any = ctypes
@@ -128,7 +161,7 @@ def _set_rights(path: str, sddl: str) -> None:
 
 
 def _rights(path: str) -> str:
-    """A folder's security descriptor as text."""
+    """A security descriptor as text."""
     advapi, kernel = _windows.WinDLL("advapi32", use_last_error=True), _windows.WinDLL("kernel32")
     get = _declared(advapi, "GetNamedSecurityInfoW", c_void_p, c_int, c_uint32, *[c_void_p] * 5)
     to_text = _declared(

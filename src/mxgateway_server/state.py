@@ -6,11 +6,11 @@ import contextlib
 import errno
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from mxgateway_contract.private_files import give_to_owner_of
-from mxgateway_contract.windows_rights import make_private_folder, others
+from mxgateway_contract.windows_rights import closing_line, make_private_folder, other_writers, others
 from mxgateway_server.errors import ConfigurationError
 from mxgateway_server.logs import get_logger
 
@@ -41,13 +41,13 @@ def prepare_state(path: Path) -> None:
     if os.name == "posix" and path.stat().st_mode & 0o077:
         logger.warning("state_directory_is_open", path=str(path), remedy="chmod 700: it holds keys and values")
     elif sys.platform == "win32":
-        readers = others(str(path))
+        readers = _on_windows(others, path)
         if readers:
             logger.warning(
                 "state_directory_is_open",
                 path=str(path),
                 readers=readers,
-                remedy="mxgateway doctor prints the icacls line: it holds keys and values",
+                remedy=f"{closing_line(str(path))}: it holds keys and values",
             )
 
 
@@ -59,6 +59,10 @@ def require_closed(path: Path) -> None:
     """
     if os.name == "posix" and path.exists() and path.stat().st_mode & 0o022:
         raise ConfigurationError(f"state_dir {path}: others may write in it, and it holds keys; say chmod 700 {path}")
+    if sys.platform == "win32" and path.exists() and (writers := _on_windows(other_writers, path)):
+        raise ConfigurationError(
+            f"state_dir {path}: {', '.join(writers)} may write in it, and it holds keys; say {closing_line(str(path))}"
+        )
 
 
 def require_private(setting: str, path: Path) -> None:
@@ -67,7 +71,8 @@ def require_private(setting: str, path: Path) -> None:
     Raises:
         ConfigurationError: names the setting, and what to say to close it.
     """
-    if os.name != "posix":
+    if sys.platform == "win32":
+        _require_private_on_windows(setting, path)
         return
     try:
         mode = path.stat().st_mode
@@ -80,6 +85,23 @@ def require_private(setting: str, path: Path) -> None:
         )
     if mode & 0o040:
         logger.warning("secret_file_is_open_to_its_group", path=str(path), remedy="chmod 600")
+
+
+def _on_windows(ask: Callable[[str], list[str]], path: Path) -> list[str]:
+    """Accounts that have a right; none where Windows does not tell, which is told."""
+    try:
+        return ask(str(path))
+    except OSError as error:
+        logger.warning("access_list_cannot_be_read", path=str(path), reason=error.strerror or str(error))
+        return []
+
+
+def _require_private_on_windows(setting: str, path: Path) -> None:
+    if path.exists() and (readers := _on_windows(others, path)):
+        raise ConfigurationError(
+            f"{setting} {path}: {', '.join(readers)} may read it; say {closing_line(str(path), is_folder=False)}, and "
+            "ask who has had it meanwhile"
+        )
 
 
 def why_not(error: OSError, path: Path) -> str:

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import StaticPool
 
 from mxgateway_contract.redaction import redact
-from mxgateway_contract.windows_rights import make_private_folder
+from mxgateway_contract.windows_rights import make_private, make_private_folder
 from mxgateway_server.errors import ConfigurationError
 from mxgateway_server.state import own_new_file, require_private, whose, why_not
 
@@ -109,6 +109,7 @@ def _engines(database: str) -> tuple[str, AsyncEngine, AsyncEngine, Path | None]
         if not file.exists():
             file.touch(mode=0o600)
             own_new_file(file)
+            make_private(file)
         require_private("authentication.database", file)
         url, name = sa.URL.create("sqlite+aiosqlite", database=str(file)), str(file)
     if url.get_backend_name() != "sqlite":

@@ -209,7 +209,7 @@ class AutomaticCertificate:
 
     def _begin_or_adopt(self, now: datetime.datetime) -> Authority:
         try:
-            self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+            make_private_folder(self._directory)
         except OSError as error:
             raise self._unwritable(error) from None
         try:

@@ -12,6 +12,7 @@ from enum import IntEnum
 from typing import Any
 
 from mxgateway_contract import hresults
+from mxgateway_contract.windows_rights import closing_line
 from mxgateway_server.node.facts import CLASS_ID, Node, Wanted
 from mxgateway_server.node.programs import program_of
 
@@ -35,10 +36,6 @@ ABOUT_PYTHON = (
     "    found['missing']=error.name\n"
     "print(json.dumps(found))\n"
 )
-
-
-_OURS = ("S-1-3-4", "S-1-5-18", "S-1-5-32-544")
-# Owner, SYSTEM, administrators: by number, since their names are translated.
 
 
 class Level(IntEnum):
@@ -282,7 +279,7 @@ def _private(node: Node, wanted: Wanted) -> Finding:
             Level.ERROR,
             check,
             f"{path} can be read by {', '.join(others)}; it holds the keys' pepper and the TLS key",
-            f'icacls "{path}" /inheritance:r /grant:r ' + " ".join(f'"*{sid}:(OI)(CI)F"' for sid in _OURS),
+            closing_line(path),
         )
     return Finding(Level.OK, check, f"{path}: owner, SYSTEM and administrators only")
 

@@ -1,4 +1,4 @@
-"""Who may read, out of a security descriptor's text."""
+"""Who may read and write, out of a security descriptor's text."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mxgateway_contract.windows_rights import PRIVATE, make_private_folder, readers
+from mxgateway_contract.windows_rights import PRIVATE, PRIVATE_FILE, closing_line, make_private_folder, readers, writers
 
 OWNER = "S-1-5-21-1-2-3-1001"
 
@@ -27,14 +27,38 @@ OWNER = "S-1-5-21-1-2-3-1001"
         ("O:BAD:NO_ACCESS_CONTROL", ["Everyone"]),
         ("O:BA", ["Everyone"]),
         ("O:BAD:(A;OICI;FA;;;SY)S:(AU;SAFA;FA;;;WD)", []),
+        ("O:BAD:(A;OICIIO;FA;;;BU)", []),
     ],
 )
 def test_readers_beside_owner_system_and_administrators(sddl: str, expected: list[str]) -> None:
     assert readers(sddl, OWNER) == expected
 
 
-def test_what_private_means_lets_nobody_else_read() -> None:
-    assert readers(f"O:{OWNER}{PRIVATE}", OWNER) == []
+@pytest.mark.parametrize(
+    ("sddl", "expected"),
+    [
+        (f"O:{OWNER}D:P(A;OICI;FA;;;{OWNER})(A;OICI;FA;;;SY)", []),
+        # What users have in %PROGRAMDATA%: they read, and put files and folders of theirs there.
+        ("O:BAD:AI(A;OICIID;0x1200a9;;;BU)(A;CIID;DCLCRPCR;;;BU)", ["Users"]),
+        ("O:BAD:(A;OICI;0x1200a9;;;BU)", []),
+        ("O:BAD:(A;OICI;0x1301bf;;;AU)", ["Authenticated Users"]),
+        ("O:BAD:(A;OICI;FR;;;WD)(A;OICI;FW;;;BG)", ["Guests"]),
+        ("O:BAD:(A;OICIIO;GA;;;WD)", []),
+        ("O:BA", ["Everyone"]),
+    ],
+)
+def test_writers_beside_owner_system_and_administrators(sddl: str, expected: list[str]) -> None:
+    assert writers(sddl, OWNER) == expected
+
+
+@pytest.mark.parametrize("private", [PRIVATE, PRIVATE_FILE])
+def test_what_private_means_lets_nobody_else_in(private: str) -> None:
+    assert readers(f"O:{OWNER}{private}", OWNER) == writers(f"O:{OWNER}{private}", OWNER) == []
+
+
+def test_the_line_that_closes_says_whether_it_is_a_folder() -> None:
+    assert '"*S-1-5-18:(OI)(CI)F"' in closing_line("C:\\state")
+    assert '"*S-1-5-18:F"' in closing_line("C:\\state\\pepper", is_folder=False)
 
 
 def test_a_folder_is_made_private_and_an_old_one_left_alone(tmp_path: Path) -> None:
