@@ -161,27 +161,15 @@ async def test_a_flood_does_not_hold_commands_back(session: Session) -> None:
         assert await session.ping(str(number)) == str(number)
 
 
-def wine_workers() -> set[int]:
-    """Worker processes of this machine, as this machine numbers them."""
-    found = set()
-    for process in psutil.process_iter(["cmdline"]):
-        line = process.info["cmdline"] or []
-        if any("mxgateway_worker" in part for part in line) and any("python.exe" in part for part in line):
-            found.add(process.pid)
-    return found
-
-
 async def test_killing_the_gateway_leaves_no_worker(plant_table: Path, tmp_path: Path) -> None:
     """The pipe's end is what ends them: no process of the session is left."""
-    before = wine_workers()
     settings = configuration(tmp_path, plant_table)
     async with LocalGateway.run("reference", arguments=["--config", str(settings)]) as running:
         options = ClientOptions(endpoint=running.endpoint, api_key=running.api_key, ca_file=running.ca_file)
         async with await GatewayClient.connect(options) as connected:
             await connected.open_session()
-            mine = wine_workers() - before
-            assert mine
-            for child in psutil.Process().children():
-                if "mxgateway_server" in " ".join(child.cmdline()) and "serve" in child.cmdline():
-                    child.kill()
-            await eventually(lambda: not wine_workers() & mine)
+            doomed = psutil.Process(running.pid)
+            workers = [child for child in doomed.children(recursive=True) if "mxgateway_worker" in child.cmdline()]
+            assert workers
+            doomed.kill()
+            await eventually(lambda: not any(worker.is_running() for worker in workers))

@@ -7,9 +7,13 @@ export WINEDEBUG=${WINEDEBUG:--all}
 export WINEDLLOVERRIDES="mscoree,mshtml=;winemenubuilder.exe=d"      # no .NET or HTML installers, no menu entries
 export PYTHONUTF8=1                                                   # else prints in cp1252 raise
 unset DISPLAY WAYLAND_DISPLAY                                         # message-only windows need no screen
-export WPYEXE=$MXGATEWAY_WINELAB/py32/python.exe
+export WPYEXE=$MXGATEWAY_WINELAB/py32/python.exe WPY64EXE=$MXGATEWAY_WINELAB/py64/python.exe
 export LMXSIM_DLL=$MXGATEWAY_WINELAB/standin/lmxsim.dll
-export WINEPREFIX=$MXGATEWAY_WINELAB/prefix32 WINEARCH=win32
+# A 64-bit Windows, as a node of the plant is: 32-bit workers, the 64-bit gateway, and a registry with two views.
+export WINEPREFIX=$MXGATEWAY_WINELAB/prefix WINEARCH=win64
+# 64-bit programs by their own loader: plain `wine` starts them through start.exe, which is not their parent and does not die
+# with them.
+export WINE64=/usr/lib/wine/wine64
 winpath() { printf 'Z:%s' "${1//\//\\}"; }                            # a Unix path as Windows programs want it
 # stdio of a Windows program: pipes or /dev/null, never a file (Python dies at start, WinError 6).
 wpy() { wine "$WPYEXE" "$@" 2>&1 </dev/null | cat; }

@@ -6,8 +6,11 @@ keeper_start() {
     wineserver -p 2>/dev/null || true
     setsid wine "$WPYEXE" "$(dirname "${BASH_SOURCE[0]}")/keeper.py" </dev/null >/dev/null 2>&1 &
     KEEPER=$!
-    # Comes back when the prefix is up: services, rpcss, desktop.
-    wine "$WPYEXE" -c "import ctypes; ctypes.WinDLL('ole32').CoInitializeEx(None, 2)" </dev/null >/dev/null 2>&1 || true
+    # Comes back when the prefix is up: services, rpcss, desktop, and the keeper's window on it.
+    wine "$WPYEXE" "$(dirname "${BASH_SOURCE[0]}")/keeper.py" wait </dev/null >/dev/null 2>&1 || {
+        echo "the Wine prefix did not come up: $WINEPREFIX" >&2
+        exit 1
+    }
 }
 keeper_stop() {                                       # ends what runs in this prefix, and only there
     wineserver -k 2>/dev/null || true

@@ -1,8 +1,8 @@
-"""Builds a 32-bit Windows CPython out of wheels, for use under Wine: mkpython.py FOLDER --download-dir FOLDER
+"""Builds a Windows CPython out of wheels, for use under Wine: mkpython.py FOLDER --platform win32 --download-dir FOLDER
 
-The interpreter and its extension modules come out of the win32 wheel of panda3d, which ships them to deploy games; the
+The interpreter and its extension modules come out of the wheel of panda3d, which ships them to deploy games; the
 standard library's .py files are those of the running Python of the same minor version; python.exe is made from
-launcher.cpp beside this file, and the packages from the wheels that pins-win32.txt names.
+launcher.cpp beside this file, and the packages from the wheels that pins-PLATFORM.txt names.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 MINOR = 11
 PYTHON_DLL = f"python3{MINOR}.dll"
-TOOLS = "i686-w64-mingw32"
+TOOLS = {"win32": "i686-w64-mingw32", "win_amd64": "x86_64-w64-mingw32"}
 LEFT_OUT = {
     "test", "tests", "idlelib", "turtledemo", "lib2to3", "ensurepip", "site-packages", "dist-packages", "__pycache__",
     "lib-dynload", "tkinter", "pydoc_data", "idle_test",
 }  # fmt: skip
 
 
-def download(folder: Path) -> list[Path]:
+def download(folder: Path, platform: str) -> list[Path]:
     """The pinned wheels, tried again while the index does not answer."""
     folder.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
-    command += ["--only-binary=:all:", "--platform", "win32", "--python-version", f"3.{MINOR}", "--require-hashes"]
-    command += ["-r", str(HERE / "pins-win32.txt"), "-d", str(folder)]
+    command += ["--only-binary=:all:", "--platform", platform, "--python-version", f"3.{MINOR}", "--require-hashes"]
+    command += ["-r", str(HERE / f"pins-{platform}.txt"), "-d", str(folder)]
     for attempt in range(3):
         if subprocess.run(command, check=attempt == 2).returncode == 0:
             break
@@ -77,10 +77,10 @@ def copy_library(target: Path) -> None:
         metadata.write_text(text, encoding="utf-8")
 
 
-def make_stable_abi(target: Path) -> None:
+def make_stable_abi(target: Path, tools: str) -> None:
     """python3.dll, which wheels of the stable ABI load: every export of the versioned DLL, forwarded."""
     dump = subprocess.run(
-        [f"{TOOLS}-objdump", "-p", str(target / PYTHON_DLL)], check=True, capture_output=True, text=True
+        [f"{tools}-objdump", "-p", str(target / PYTHON_DLL)], check=True, capture_output=True, text=True
     ).stdout
     table = dump.split("[Ordinal/Name Pointer] Table", 1)[1]
     names = sorted(set(re.findall(r"^\s*\[\s*\d+\].*?\b(_?Py\w+)\s*$", table, re.MULTILINE)))
@@ -88,12 +88,12 @@ def make_stable_abi(target: Path) -> None:
         exports = Path(folder) / "python3.def"
         lines = (f"    {name} = {PYTHON_DLL.removesuffix('.dll')}.{name}\n" for name in names)
         exports.write_text("LIBRARY python3\nEXPORTS\n" + "".join(lines))
-        build = [f"{TOOLS}-gcc", "-shared", "-nostdlib", "-s", "-o", str(target / "python3.dll"), str(exports)]
+        build = [f"{tools}-gcc", "-shared", "-nostdlib", "-s", "-o", str(target / "python3.dll"), str(exports)]
         subprocess.run([*build, "-Wl,--entry=0"], check=True)
 
 
-def compile_launcher(target: Path) -> None:
-    compiler = [f"{TOOLS}-g++", "-O2", "-s", "-static"]
+def compile_launcher(target: Path, tools: str) -> None:
+    compiler = [f"{tools}-g++", "-O2", "-s", "-static"]
     program = [*compiler, "-municode", f'-DPYDLL=L"{PYTHON_DLL}"', "-o", str(target / "python.exe")]
     subprocess.run([*program, str(HERE / "launcher.cpp")], check=True)
     random = [*compiler, "-shared", "-Wl,--kill-at", "-o", str(target / "bcryptprimitives.dll")]
@@ -118,6 +118,7 @@ def install(wheel: Path, target: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("target", type=Path)
+    parser.add_argument("--platform", choices=sorted(TOOLS), required=True)
     parser.add_argument("--download-dir", type=Path, required=True)
     arguments = parser.parse_args()
     if sys.version_info[:2] != (3, MINOR):
@@ -127,12 +128,13 @@ def main() -> None:
     # Whole or not at all.
     new = arguments.target.with_name(arguments.target.name + ".new")
     shutil.rmtree(new, ignore_errors=True)
-    wheels = download(arguments.download_dir)
+    tools = TOOLS[arguments.platform]
+    wheels = download(arguments.download_dir, arguments.platform)
     (interpreter,) = (wheel for wheel in wheels if wheel.name.startswith("panda3d-"))
     unpack_interpreter(interpreter, new)
     copy_library(new)
-    compile_launcher(new)
-    make_stable_abi(new)
+    compile_launcher(new, tools)
+    make_stable_abi(new, tools)
     for wheel in wheels:
         if wheel != interpreter:
             install(wheel, new)

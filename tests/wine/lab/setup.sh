@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# From nothing to a stand-in for LMXProxy, registered under Wine, and a 32-bit Windows Python with the worker's packages.
+# From nothing to a stand-in for LMXProxy, registered under Wine, a 32-bit Windows Python with the worker's packages and a
+# 64-bit one with the gateway's.
 # Root on Debian 12; needs Debian's packages and Python wheels, no more. Can be called again: what is there is kept.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
@@ -8,7 +9,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")"
 began=$(date +%s%N)
 step() { awk -v ns="$(($(date +%s%N) - began))" -v what="$*" 'BEGIN { printf "%6.1f s  %s\n", ns / 1e9, what }'; }
 
-packages="wine wine32:i386 mingw-w64-tools g++-mingw-w64-i686-posix"
+packages="wine wine32:i386 wine64 mingw-w64-tools g++-mingw-w64-i686-posix g++-mingw-w64-x86-64-posix"
 missing() { local p; for p in $packages; do dpkg-query -W -f='${Status}' "$p" 2>/dev/null | grep -q 'ok installed' || return 0; done; return 1; }
 if missing; then
     [ "$(id -u)" = 0 ] || { echo "the Wine lab needs the packages $packages; run this once as root" >&2; exit 1; }
@@ -43,8 +44,10 @@ if [ ! -e "$MXGATEWAY_WINELAB/sdk/wine/windows/oaidl.idl" ]; then
 fi
 step "IDL files"
 
-[ -e "$WPYEXE" ] || python3 mkpython.py "$MXGATEWAY_WINELAB/py32" --download-dir "$MXGATEWAY_WINELAB/wheels"
+[ -e "$WPYEXE" ] || python3 mkpython.py "$MXGATEWAY_WINELAB/py32" --platform win32 --download-dir "$MXGATEWAY_WINELAB/wheels"
 step "32-bit Windows Python"
+[ -e "$WPY64EXE" ] || python3 mkpython.py "$MXGATEWAY_WINELAB/py64" --platform win_amd64 --download-dir "$MXGATEWAY_WINELAB/wheels64"
+step "64-bit Windows Python"
 
 [ -e "$LMXSIM_DLL" ] || ../../standin/build.sh "$MXGATEWAY_WINELAB/standin" >"$MXGATEWAY_WINELAB/standin.log" 2>&1 || { cat "$MXGATEWAY_WINELAB/standin.log" >&2; exit 1; }
 step "stand-in"
@@ -55,10 +58,13 @@ if [ ! -e "$WINEPREFIX/system.reg" ]; then
 fi
 if [ ! -e "$MXGATEWAY_WINELAB/registered" ]; then
     keeper_start
-    wine regsvr32 /s "$(winpath "$LMXSIM_DLL")" </dev/null >/dev/null 2>&1
+    wine 'C:\windows\syswow64\regsvr32.exe' /s "$(winpath "$LMXSIM_DLL")" </dev/null >/dev/null 2>&1
     # A crash of a worker must be its end, not the beginning of a debugger.
-    wine reg delete 'HKLM\Software\Microsoft\Windows NT\CurrentVersion\AeDebug' /v Debugger /f </dev/null >/dev/null 2>&1 || true
+    for view in 32 64; do
+        wine reg delete 'HKLM\Software\Microsoft\Windows NT\CurrentVersion\AeDebug' /v Debugger /f "/reg:$view" </dev/null >/dev/null 2>&1 || true
+    done
     wine "$WPYEXE" -m compileall -q "$(winpath "$MXGATEWAY_WINELAB/py32/Lib")" </dev/null >/dev/null 2>&1 || true
+    "$WINE64" "$WPY64EXE" -m compileall -q "$(winpath "$MXGATEWAY_WINELAB/py64/Lib")" </dev/null >/dev/null 2>&1 || true
     keeper_stop
     touch "$MXGATEWAY_WINELAB/registered"
 fi
