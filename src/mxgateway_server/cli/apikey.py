@@ -19,6 +19,7 @@ from mxgateway_server.access.constraints import Constraints
 from mxgateway_server.access.records import AuditRecord, KeyRecord
 from mxgateway_server.access.scopes import Scope
 from mxgateway_server.access.store import KeyStore
+from mxgateway_server.cli import key_table
 from mxgateway_server.cli.options import config_option, load_or_fail, state_option
 from mxgateway_server.config.settings import Settings
 from mxgateway_server.errors import GatewayError, KeyNotFoundError, KeyRefusal
@@ -192,15 +193,14 @@ def create(
 @state_option
 @json_option
 def list_keys(config_file: Path | None, state_dir: str | None, as_json: bool) -> None:
-    """List keys; never a secret."""
+    """List keys with their state, end, last use, scopes and limits; never a secret."""
     settings = load_or_fail(config_file, {"state_dir": state_dir})
     records = with_store(settings, lambda store: store.list_keys(), needs_all_peppers=False)
     if as_json:
         click.echo(json.dumps([_describe(record) for record in records]))
         return
-    for record in records:
-        data = _describe(record)
-        click.echo(f"{record.key_id}  {data['state']}  {','.join(data['scopes'])}  {plain(record.display_name)}")
+    for line in key_table.lines([_describe(record) for record in records]):
+        click.echo(line)
     lacking = [record.key_id for record in records if record.revoked_ns is None and record.newer_scopes]
     if lacking:
         click.echo(
@@ -388,9 +388,13 @@ def moment(flag: str, text: str | None, *, back: bool = False) -> int | None:
         return None
     now = datetime.datetime.now(datetime.UTC)
     match = _DURATION.match(text)
+    far = click.ClickException(f"{flag} {text}: beyond the years 1678 to 2261; leave it out where there is no limit")
     if match:
-        delta = datetime.timedelta(seconds=int(match[1]) * _UNITS[match[2]])
-        moment = now - delta if back else now + delta
+        try:
+            delta = datetime.timedelta(seconds=int(match[1]) * _UNITS[match[2]])
+            moment = now - delta if back else now + delta
+        except (OverflowError, ValueError):
+            raise far from None
     else:
         try:
             moment = datetime.datetime.fromisoformat(text)
@@ -400,6 +404,9 @@ def moment(flag: str, text: str | None, *, back: bool = False) -> int | None:
             ) from None
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=datetime.UTC)
+    # Nanoseconds in 64 bits, as the store keeps them.
+    if not 1678 <= moment.year <= 2261:
+        raise far
     return int(moment.timestamp()) * 1_000_000_000
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from click.testing import CliRunner, Result
 from sqlalchemy.exc import OperationalError
 
 from mxgateway_server.access.store import KeyStore
+from mxgateway_server.cli.key_table import HEADER
 from mxgateway_server.cli.main import main
 
 
@@ -111,3 +113,38 @@ def test_a_key_is_shown_and_changed(tmp_path: Path) -> None:
     assert (nothing.exit_code, "nothing to change" in nothing.stderr) == (2, True)
     unknown = apikey(tmp_path, "show", "--key-id", "b")
     assert (unknown.exit_code, "there is no key 'b'" in unknown.stderr) == (1, True)
+
+
+def test_keys_are_listed_with_what_bounds_them(tmp_path: Path) -> None:
+    """A header names the columns; end, last use, scopes and limits of each key stand in them, a secret nowhere."""
+    assert "there is no key yet" in apikey(tmp_path, "list").stdout
+    bounded = ["--expires", "2099-01-31T12:00:00Z", "--read-subtree", "Area/*", "--read-tag", "*.PV", "--read-only"]
+    raw = create(tmp_path, *bounded, "--max-write-classification", "1", "--display-name", "Line\u20281").stdout.strip()
+    apikey(tmp_path, "create", "--key-id", "later", "--scopes", "all", "--not-before", "2099-01-31T12:00:00Z")
+    apikey(tmp_path, "create", "--key-id", "gone", "--scopes", "all-but-admin")
+    apikey(tmp_path, "revoke", "--key-id", "gone")
+    listed = apikey(tmp_path, "list")
+    header, *rows = listed.stdout.splitlines()
+    cells = [re.split(r"  +", row) for row in rows]
+    assert header.split("  ")[0] == "KEY"
+    assert [re.split(r"  +", header)] == [list(HEADER)]
+    limits = "read_subtrees=Area/* read_tag_globs=*.PV max_write_classification=1 read_only"
+    assert cells == [
+        ["gone", "revoked", "never", "never", "all-but-admin", "none", "gone"],
+        ["k", "active", "2099-01-31T12:00Z", "never", "invoke:read", limits, cells[1][6]],
+        ["later", "valid from 2099-01-31T12:00Z", "never", "never", "all", "none", "later"],
+    ]
+    assert "\u2028" not in listed.stdout
+    assert raw not in listed.output
+    kept = {key["keyId"]: key for key in json.loads(apikey(tmp_path, "list", "--json").stdout)}
+    assert kept["k"]["expires"].startswith("2099-01-31T12:00:00")
+    assert kept["k"]["lastUsed"] is None
+
+
+@pytest.mark.parametrize("when", ["2999-01-31T12:00:00Z", "0001-01-01T00:00:00+14:00", "200000d", "9" * 30 + "w"])
+@pytest.mark.parametrize("command", ["create --key-id k --scopes all --expires", "audit --since"])
+def test_a_time_that_cannot_be_kept_is_one_line(tmp_path: Path, command: str, when: str) -> None:
+    result = apikey(tmp_path, *command.split(), when)
+    assert (result.exit_code, result.stderr.count("\n")) == (1, 1)
+    assert when in result.stderr
+    assert "1678 to 2261" in result.stderr
