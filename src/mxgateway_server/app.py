@@ -43,8 +43,9 @@ from mxgateway_server.state import hold_state, prepare_state
 from mxgateway_server.status import GatewayStatus, StatusReader
 from mxgateway_server.telemetry.lag_log import LoopLagLog
 from mxgateway_server.upkeep import Duties, Upkeep, health_duties
+from mxgateway_server.workers.confinement import confinement, require
 from mxgateway_server.workers.containment import Containment, create_containment
-from mxgateway_server.workers.launcher import Launcher
+from mxgateway_server.workers.launcher import Launcher, WorkerPlan
 from mxgateway_server.workers.pool import WorkerPool
 from mxgateway_server.workers.recordings import check_recordings
 from mxgateway_worker.backends import SIMULATED
@@ -152,6 +153,7 @@ class Gateway:
         place = await asyncio.to_thread(find_galaxy, settings.galaxy.connection_string, settings.state_path)
         plan = wiring.worker_plan(settings, place)
         await asyncio.to_thread(check_recordings, plan)
+        self._confine(plan)
         certificate = self._certificate = await self._keep_certificate()
         store = await KeyStore.open(
             wiring.key_store(settings),
@@ -249,6 +251,12 @@ class Gateway:
             ),
             background=(audit, galaxy, LoopLagLog(settings.logging.loop_lag_interval_seconds), upkeep, *keepers),
         )
+
+    def _confine(self, plan: WorkerPlan) -> None:
+        found = confinement(plan, wiring.worker_secrets(self._settings))
+        require(found)
+        told = {name.replace(" ", "_"): why for name, why in found.missing.items()}
+        logger.info("worker_sandbox", mode=found.mode, in_force=[n for n, _, why in found.table if not why], **told)
 
     async def _tell_of_newer_scopes(self, store: KeyStore) -> None:
         lacking = [key.key_id for key in await store.list_keys() if key.revoked_ns is None and key.newer_scopes]

@@ -28,6 +28,7 @@ from mxgateway_server.galaxy.place import GalaxyPlace, find_galaxy
 from mxgateway_server.rpc.opening import FILE_OPTIONS
 from mxgateway_server.rpc.ports import check_port
 from mxgateway_server.state import is_held, require_closed, require_private
+from mxgateway_server.workers.confinement import Confinement, confinement, require
 from mxgateway_server.workers.containment import create_containment
 from mxgateway_server.workers.launcher import Launcher
 
@@ -49,6 +50,7 @@ class Preflight:
     looked_at: list[str] = field(default_factory=list)
     not_looked_at: list[str] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
+    confinement: Confinement | None = None
 
 
 def look(settings: Settings) -> Preflight:
@@ -63,7 +65,16 @@ def look(settings: Settings) -> Preflight:
             report.findings += looks(settings)
         except GatewayError as error:
             report.findings.append(_finding(error))
+    report.confinement = _confinement(settings)
     return report
+
+
+def _confinement(settings: Settings) -> Confinement | None:
+    try:
+        place = find_galaxy(settings.galaxy.connection_string, settings.state_path, builds=False)
+        return confinement(wiring.worker_plan(settings, place), wiring.worker_secrets(settings))
+    except GatewayError:
+        return None  # told already
 
 
 async def look_deep(settings: Settings) -> Preflight:
@@ -164,6 +175,9 @@ def _galaxy(settings: Settings) -> Iterator[Finding]:
 
 def _worker(settings: Settings) -> Iterator[Finding]:
     worker = settings.worker
+    confined = _confinement(settings)
+    if confined is not None:
+        require(confined)
     folder = Path(worker.working_directory) if worker.working_directory else Path.cwd()
     if not folder.is_dir():
         yield Finding("worker.working_directory", f"worker.working_directory {folder}: no such folder; correct it")

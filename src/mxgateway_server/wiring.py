@@ -129,6 +129,7 @@ def worker_plan(settings: Settings, place: GalaxyPlace) -> WorkerPlan:
         com_python=worker.com_python,
         com_packages=worker.com_packages,
         environment=worker.environment,
+        sandbox=worker.sandbox,
         withheld=frozenset(filter(None, (settings.authentication.pepper_variable,))),
         options=options.pop(worker.backend),
         other_options=options,
@@ -136,6 +137,15 @@ def worker_plan(settings: Settings, place: GalaxyPlace) -> WorkerPlan:
         working_directory=worker.working_directory,
         max_frame_bytes=max_frame_bytes,
     )
+
+
+def worker_secrets(settings: Settings) -> list[Path]:
+    """Files and folders that no worker may see: whoever reads them is the gateway."""
+    authentication, tls = settings.authentication, settings.tls
+    named = [authentication.pepper_file, tls.key_file, tls.self_signed_directory]
+    if "://" not in authentication.database:
+        named.append(authentication.database)
+    return [settings.state_path, *(Path(name).expanduser() for name in named if name)]
 
 
 def share_of_key(max_sessions: int) -> int:

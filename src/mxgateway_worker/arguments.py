@@ -30,6 +30,7 @@ class WorkerSettings:
     max_frame_bytes: int = MAX_FRAME_BYTES
     allow_fault_injection: bool = False
     allow_backend_path: bool = False
+    sandbox: str = "off"
     log_level: str = "info"
 
 
@@ -88,6 +89,7 @@ def _parser() -> _Parser:
     add("--max-frame-bytes", type=_count, default=MAX_FRAME_BYTES, metavar="N", help="longest message, both ways")
     add("--allow-fault-injection", action="store_true")
     add("--allow-backend-path", action="store_true", help="for tests: --backend may be module:factory")
+    add("--sandbox", choices=["auto", "off", "required"], default="off", help="give up what is not needed (Linux)")
     add("--log-level", choices=["debug", "info", "warning", "error"], default="info")
     return parser
 
@@ -136,5 +138,6 @@ def parse(arguments: Sequence[str], environment: Mapping[str, str]) -> WorkerSet
         max_frame_bytes=given.max_frame_bytes,
         allow_fault_injection=given.allow_fault_injection,
         allow_backend_path=given.allow_backend_path,
+        sandbox=given.sandbox,
         log_level=given.log_level,
     )

@@ -10,8 +10,8 @@ import threading
 from collections.abc import Sequence
 
 from mxgateway_protocol.clock import MovableClock, SystemClock
-from mxgateway_protocol.contract import NONCE_VARIABLE
-from mxgateway_worker import arguments, logs, stdio, windows_process
+from mxgateway_protocol.contract import NONCE_VARIABLE, WorkerExit
+from mxgateway_worker import arguments, logs, sandbox, stdio, windows_process
 from mxgateway_worker.parent import die_with_parent
 from mxgateway_worker.worker import Worker
 
@@ -40,6 +40,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     if settings.allow_fault_injection:
         MovableClock.install()
     formatter = logs.configure(settings.session_id, settings.log_level)
+    # Before there are threads, which it would not reach.
+    if not _give_up(settings):
+        return int(WorkerExit.INVALID_ARGUMENTS)
     worker = Worker(settings=settings, read_fd=read_fd, write_fd=write_fd, clock=SystemClock(), formatter=formatter)
     _end_on_sigterm(worker)
     code = worker.run()
@@ -49,6 +52,22 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stderr.flush()
         windows_process.end_now(int(code))
     return int(code)
+
+
+def _give_up(settings: arguments.WorkerSettings) -> bool:
+    """Gives up what the worker does not need; False when not all could be given up, and that was asked for."""
+    if settings.sandbox == "off":
+        return True
+    try:
+        missing = sandbox.lay_down(sandbox.grants(settings.options)).missing
+    except OSError as error:
+        missing = {"sandbox": str(error)}
+        logger.warning("the sandbox could not be laid down reason=%s", error)
+    if missing and settings.sandbox == "required":
+        name, why = next(iter(missing.items()))
+        logger.error("the sandbox is required, and of %s it cannot be had reason=%s", name, why)
+        return False
+    return True
 
 
 def _end_on_sigterm(worker: Worker) -> None:

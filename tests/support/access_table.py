@@ -119,6 +119,7 @@ SESSION_RPCS = ("CloseSession", "Invoke", "InvokeStream", "StreamEvents", "Strea
 """Those that name a session, which has to be the caller's."""
 
 NO_SESSION = "session-" + "0" * 32
+NO_HANDLE = 9999
 FREEING = frozenset({"UNREGISTER", "REMOVE_ITEM", "REMOVE_ITEM_BULK", "UNSUBSCRIBE_BULK"})
 
 
@@ -127,8 +128,10 @@ def command_of(kind: str, tag: str = "", handle: int = 1) -> pb.MxCommand:
     made = command(kind)
     arm = getattr(made, kind.lower())
     fields = arm.DESCRIPTOR.fields_by_name
+    if kind in FREEING:
+        # A handle of the other rows could go to another tag otherwise.
+        handle = NO_HANDLE
     if "server_handle" in fields:
-        # What would free the handles of the other rows frees those of a server handle that nobody has.
         arm.server_handle = 9 if kind in FREEING else 1
     if "item_handle" in fields:
         arm.item_handle = handle

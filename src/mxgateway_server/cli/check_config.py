@@ -22,6 +22,7 @@ from mxgateway_server.logs import plain
 
 if TYPE_CHECKING:
     from mxgateway_server.preflight import Preflight
+    from mxgateway_server.workers.confinement import Confinement
 
 
 @click.command()
@@ -77,6 +78,10 @@ def _tell(problems: list[Problem], report: Preflight, deep: bool) -> None:
     click.echo(f"Looked at: {', '.join(report.looked_at)}.")
     if report.not_looked_at:
         click.echo(f"Not looked at: {', '.join(report.not_looked_at)}.")
+    if report.confinement is not None:
+        click.echo("What a worker is kept from:")
+        for name, meaning, why in report.confinement.table:
+            click.echo(f"  {name:16} {'no:  ' + why if why else 'yes: ' + meaning}")
     if not deep:
         click.echo("With --deep the databases are opened, and a worker is started.")
     if hasattr(os, "geteuid") and os.geteuid() == 0:
@@ -92,6 +97,13 @@ def _tell_unreadable(text: str, as_json: bool) -> None:
         click.echo(f"Error: {plain(redact(text))}", err=True)
 
 
+def _confined(found: Confinement) -> dict[str, Any]:
+    return {
+        "sandbox": found.mode,
+        "keptFrom": {name: {"inForce": not why, "why": why} for name, _, why in found.table},
+    }
+
+
 def _as_data(values: Values, problems: list[Problem], report: Preflight) -> dict[str, Any]:
     return {
         "problems": [
@@ -99,6 +111,7 @@ def _as_data(values: Values, problems: list[Problem], report: Preflight) -> dict
         ],
         "lookedAt": report.looked_at,
         "notLookedAt": report.not_looked_at,
+        **({} if report.confinement is None else {"workers": _confined(report.confinement)}),
         # Defaults are what has no place.
         "places": {name: place for name in setting_names() if (place := values.place(name.split(".")))},
     }

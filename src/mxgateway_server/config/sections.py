@@ -119,6 +119,10 @@ class WorkerSettings(Section):
     """Options of each further backend, by its name."""
     allowed_backend_options: tuple[str, ...] = ("profile",)
     """Backend options that callers may set; with fault injection allowed, all but those that name files."""
+    sandbox: Literal["auto", "off", "required"] = "auto"
+    """What workers give up before they begin, on Linux: all files but their own, the network, starting programs,
+    looking into other processes. `auto` takes what the kernel has, `required` refuses to start with less than all;
+    `mxgateway check-config` shows what is in force."""
     startup_timeout_seconds: float = Field(default=30.0, gt=0)
     """Limit from start to ready."""
     shutdown_timeout_seconds: float = Field(default=10.0, gt=0)

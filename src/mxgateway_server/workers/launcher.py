@@ -35,6 +35,7 @@ class WorkerPlan:
         options: options of the backend.
         other_options: options of the backends that a session may ask for instead, by name.
         environment: variables that workers get beside the gateway's own.
+        sandbox: what workers lay down on Linux: `auto` for what the kernel has, `required` for all, `off`.
         withheld: variables of the gateway's that no worker gets, whatever their names.
         arguments: further arguments of the worker.
     """
@@ -47,6 +48,7 @@ class WorkerPlan:
     other_options: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     withheld: frozenset[str] = frozenset()
+    sandbox: str = "off"
     arguments: tuple[str, ...] = ()
     working_directory: str = ""
     max_frame_bytes: int = MAX_FRAME_BYTES
@@ -57,6 +59,11 @@ class WorkerPlan:
             return self
         others = {**self.other_options, self.backend: self.options}
         return replace(self, backend=name, options=self.other_options.get(name, {}), other_options=others)
+
+    @property
+    def is_own_program(self) -> bool:
+        """Whether workers run on this Python with the gateway's own code."""
+        return not self.command and self.program == sys.executable
 
     @property
     def program(self) -> str:
@@ -82,6 +89,8 @@ class WorkerPlan:
         line = list(self._start())
         line += ["--session-id", session_id, "--protocol-version", str(WORKER_PROTOCOL_VERSION)]
         line += ["--backend", self.backend]
+        if self.sandbox != "off" and self.is_own_program:
+            line += ["--sandbox", self.sandbox]
         for name, value in sorted(self.options.items()):
             line += ["--option", f"{name}={value}"]
         return [*line, *self.arguments]

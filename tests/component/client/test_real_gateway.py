@@ -23,6 +23,7 @@ from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway.testing import LocalGateway
 from mxgateway_cli import profiles
 from mxgateway_contract.private_files import write_private
+from mxgateway_worker.sandbox import probe
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.shares_processes, pytest.mark.timeout(120)]
 
@@ -70,6 +71,17 @@ async def test_write_is_confirmed_and_seen_by_others(local_gateway: LocalGateway
             (result,) = await other.read_bulk(handle, [TARGET])
             assert from_mx_value(result.value) == 4711
             assert not result.was_cached
+
+
+@pytest.mark.skipif(bool(probe().missing), reason="this kernel has no sandbox")
+async def test_workers_run_in_their_sandbox(local_gateway: LocalGateway) -> None:
+    """A session's worker has given up what it does not need, and still reads and writes the plant."""
+    async with await local_gateway.connect() as client, await client.open_session() as session:
+        status = await asyncio.to_thread(
+            Path(f"/proc/{(await session.worker_info()).worker_process_id}/status").read_text
+        )
+        assert {"NoNewPrivs:\t1", "Seccomp:\t2"} <= set(status.splitlines())
+        await session.write_and_confirm(TARGET, 12)
 
 
 async def test_read_of_an_advised_tag_is_cached(local_gateway: LocalGateway) -> None:

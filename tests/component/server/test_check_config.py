@@ -228,3 +228,22 @@ def test_no_setting_repeats_a_secret(name: str, tmp_path: Path, monkeypatch: pyt
         assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
         # The texts of problems are those that are printed without --json, too.
         json.loads(result.stdout)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="there is no sandbox on Windows")
+def test_what_workers_are_kept_from_is_shown(tmp_path: Path) -> None:
+    path = _file(tmp_path, "[worker]\nsandbox = 'off'")
+    result = check_config("--config", str(path))
+    assert 'no:  worker.sandbox = "off"' in result.stdout
+    assert "environment      yes" in result.stdout
+    shown = json.loads(check_config("--config", str(path), "--json").stdout)["check"]["workers"]
+    assert shown["keptFrom"]["network"] == {"inForce": False, "why": 'worker.sandbox = "off"'}
+    (tmp_path / "plant.db").write_bytes(b"SQLite format 3\0")
+    path = _file(
+        tmp_path,
+        f"state_dir = '{tmp_path}'\n[galaxy]\nconnection_string = '{tmp_path}/plant.db'\n"
+        "[worker]\nsandbox = 'required'",
+    )
+    result = check_config("--config", str(path))
+    assert result.exit_code == 1
+    assert "worker.sandbox" in result.stderr
