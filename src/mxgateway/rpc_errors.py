@@ -41,6 +41,7 @@ _BY_REASON: dict[str, type[MxGatewayError]] = {
     "SESSION_FAULTED": MxGatewaySessionError,
     "SESSION_CLOSED": MxGatewaySessionError,
     "NO_ALARM_PROVIDER": MxGatewayCommandError,
+    "ALARM_COUNT": MxGatewayCommandError,
     "COMMAND_TIMEOUT": MxGatewayTimeoutError,
     "COMMAND_CANCELED": MxGatewayCommandError,
     "GALAXY_NOT_FOUND": MxGatewayNotFoundError,

@@ -31,7 +31,7 @@ def to_status(error: errors.GatewayError, correlation_id: str = "") -> status_pb
     info = ErrorInfo(reason=error.reason, domain=DOMAIN)
     if correlation_id:
         info.metadata["correlation_id"] = correlation_id
-    for name in ("worker_pid", "exit_code", "hresult", "cause"):
+    for name in ("worker_pid", "exit_code", "hresult", "cause", "epoch", "sequence", "oldest", "count"):
         value = getattr(error, name, None)
         if value:
             info.metadata[name] = str(value)
