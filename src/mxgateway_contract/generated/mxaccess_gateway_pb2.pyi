@@ -3785,6 +3785,7 @@ class OnAlarmTransitionEvent(_message.Message):
     operator_domain: _builtins.str
     operator_full_name: _builtins.str
     mode: Global___AlarmMode.ValueType
+    """Unspecified from a provider that tells neither modes nor shelving."""
     shelved: _builtins.bool
     shelve_user: _builtins.str
     shelve_node: _builtins.str
@@ -3972,6 +3973,7 @@ class ActiveAlarmSnapshot(_message.Message):
     operator_domain: _builtins.str
     operator_full_name: _builtins.str
     mode: Global___AlarmMode.ValueType
+    """Unspecified from a provider that tells neither modes nor shelving."""
     shelved: _builtins.bool
     shelve_user: _builtins.str
     shelve_node: _builtins.str
@@ -4152,7 +4154,9 @@ Global___AlarmPosition: _TypeAlias = AlarmPosition  # noqa: Y015
 
 @_typing.final
 class AlarmGap(_message.Message):
-    """What lies between is not told one by one any more."""
+    """What lies between is not told one by one any more. A whole snapshot follows, except where the stream asked for the
+    lag policy GAP and was too slow.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -4163,7 +4167,7 @@ class AlarmGap(_message.Message):
     lost: _builtins.int
     """Changes of the whole log that are missing; 0 when it is not known."""
     reason: _builtins.str
-    """`lagged`, `epoch`, `future`, `filter` or `expired`."""
+    """`lagged`, `epoch`, `future`, `filter`, `expired`, or `rights` when what the key may see was judged anew."""
     @_builtins.property
     def requested(self) -> Global___AlarmPosition:
         """What the stream was to go on after."""
@@ -4374,7 +4378,7 @@ class AlarmFeedMessage(_message.Message):
     def flood(self) -> Global___AlarmFlood: ...
     @_builtins.property
     def at(self) -> Global___AlarmPosition:
-        """Where the stream can be resumed after this message; absent before the snapshot is complete."""
+        """Where the stream can be resumed after this message; absent before the snapshot is complete, and inside of a batch."""
 
     def __init__(
         self,
@@ -4411,7 +4415,7 @@ class AlarmFeedBatch(_message.Message):
     def messages(self) -> _containers.RepeatedCompositeFieldContainer[Global___AlarmFeedMessage]: ...
     @_builtins.property
     def at(self) -> Global___AlarmPosition:
-        """That of the last message that has one."""
+        """Where the stream can be resumed after this batch; absent before the snapshot is complete."""
 
     def __init__(
         self,
