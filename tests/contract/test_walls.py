@@ -34,6 +34,7 @@ BREACHES: dict[str, tuple[str, str]] = {
     "the client's deciders": ("mxgateway/change_queue.py", "asyncio"),
     "nobody needs the client": ("mxgateway_server/rpc/opening.py", "mxgateway.values"),
     "the gateway's floors": ("mxgateway_server/sessions/table.py", "mxgateway_server.commands.checks"),
+    "the alarm list knows no messages": ("mxgateway_server/alarms/book.py", "google.protobuf.message"),
     "the Galaxy knows none of its neighbours": ("mxgateway_server/galaxy/lanes.py", "mxgateway_server.events"),
 }
 """Beginning of a contract's name, a file, and what that file may not import."""

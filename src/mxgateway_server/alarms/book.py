@@ -1,0 +1,202 @@
+"""The list of alarms and the log of its changes, kept together: every change goes through here and gets its number."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+
+from mxgateway_server.alarms.evolving import Draft, Evolution, compared, evolved, over, removed, reported
+from mxgateway_server.alarms.log import ChangeLog
+from mxgateway_server.alarms.model import Alarm, Change, Origin, Report, Snapshot, State
+from mxgateway_server.alarms.occurrences import is_all_the_same, is_same_occurrence
+
+
+@dataclass(slots=True)
+class BookCounters:
+    """What happened beside the changes.
+
+    Attributes:
+        repeated: reports of what was known already.
+        stale: reports about an occurrence before the present one.
+        unknown_states: reports with a state that is not understood.
+    """
+
+    repeated: int = 0
+    stale: int = 0
+    unknown_states: int = 0
+
+
+class AlarmBook:
+    """The gateway's list of alarms."""
+
+    def __init__(self, log: ChangeLog) -> None:
+        self.log = log
+        self.counters = BookCounters()
+        self._alarms: dict[str, Alarm] = {}
+        self._by_guid: dict[str, str] = {}
+        self._by_object: dict[str, dict[str, None]] = {}
+
+    def __len__(self) -> int:
+        return len(self._alarms)
+
+    @property
+    def alarms(self) -> Mapping[str, Alarm]:
+        """Every alarm in the list, by its key; not to be changed."""
+        return self._alarms
+
+    def cut(self) -> list[Alarm]:
+        """The list at this moment."""
+        return list(self._alarms.values())
+
+    def by_guid(self, guid: str) -> Alarm | None:
+        """The alarm whose present occurrence has, or had, this GUID."""
+        key = self._by_guid.get(guid)
+        return None if key is None else self._alarms.get(key)
+
+    def by_object(self, object_reference: str) -> list[Alarm]:
+        """The alarms of this object and attribute."""
+        return [self._alarms[key] for key in self._by_object.get(object_reference.casefold(), ())]
+
+    # ---------------------------------------------------------------------------------------------------- what comes in
+
+    def restore(self, alarms: Iterable[Alarm]) -> None:
+        """Takes the list of an earlier run; nothing has changed by that."""
+        for alarm in alarms:
+            self._put(alarm)
+
+    def adopt(self, snapshot: Snapshot) -> None:
+        """Takes the first list; there is nothing that it could be compared with."""
+        for alarm in snapshot.alarms:
+            if alarm.state.is_listed:
+                self._put(alarm)
+
+    def report(self, report: Report, received_ns: int) -> list[Change]:
+        """Takes what a provider says has happened to one alarm; the changes that this was."""
+        alarm = report.alarm
+        if alarm.raw_state:
+            self.counters.unknown_states += 1
+        evolution = reported(self._alarms.get(alarm.key), report)
+        if evolution.is_stale:
+            self.counters.stale += 1
+            return []
+        if not evolution.drafts:
+            self.counters.repeated += 1
+        return self._take(alarm.key, evolution, received_ns)
+
+    def meet(
+        self,
+        snapshot: Snapshot,
+        origin: Origin,
+        received_ns: int,
+        is_deployed: Callable[[Alarm], bool] = lambda _: True,
+        newer: Collection[str] = (),
+    ) -> list[Change]:
+        """Compares the list with a provider's and makes them one.
+
+        Args:
+            origin: of the changes that are found.
+            is_deployed: whether the object of an alarm that is missing is still there; else it is removed, not clear.
+            newer: keys of the alarms that something has been told of since the snapshot was made.
+        """
+        told = self._newest_of_each(snapshot.alarms)
+        for key in newer:
+            told.pop(key, None)
+        moved = {alarm.guid for key, alarm in told.items() if alarm.guid and key not in self._alarms}
+        found: list[tuple[str, Evolution]] = []
+        for key, alarm in told.items():
+            current = self._alarms.get(key)
+            if current is None:
+                found.append((key, evolved(None, alarm, origin, is_same=True)))
+            elif not is_all_the_same(current, alarm):
+                found.append((key, compared(current, alarm, origin)))
+        # While events come without a hole, a list that is cut makes nothing less certain.
+        is_doubtful = not snapshot.is_truncated or origin is not Origin.RECONCILE
+        for key, current in self._alarms.items():
+            if key in told or key in newer:
+                continue
+            if not snapshot.knows(current):
+                if is_doubtful and not current.is_uncertain:
+                    found.append((key, Evolution([], current.having(is_uncertain=True))))
+            elif current.guid in moved or not is_deployed(current):
+                found.append((key, removed(current, origin)))
+            else:
+                found.append((key, over(current, origin)))
+        # In the order of the plant's own times, and always the same one.
+        found.sort(key=lambda each: (each[1].drafts[0].alarm.changed_ns if each[1].drafts else 0, each[0]))
+        return [change for key, evolution in found for change in self._take(key, evolution, received_ns)]
+
+    # ---------------------------------------------------------------------------------------------------------- details
+
+    @staticmethod
+    def _newest_of_each(alarms: Collection[Alarm]) -> dict[str, Alarm]:
+        newest: dict[str, Alarm] = {}
+        for alarm in alarms:
+            if not alarm.state.is_listed:
+                continue
+            other = newest.get(alarm.key)
+            if other is None or (alarm.raised_ns, alarm.changed_ns) > (other.raised_ns, other.changed_ns):
+                newest[alarm.key] = alarm
+        return newest
+
+    def _take(self, key: str, evolution: Evolution, received_ns: int) -> list[Change]:
+        changes = [self._append(draft, key, received_ns) for draft in evolution.drafts]
+        if evolution.alarm is not None and not changes:
+            # Names and times of the occurrence, and who tells them: no change to a reader.
+            current = self._alarms.get(key)
+            sequence = 0 if current is None else current.sequence
+            evolution.alarm.sequence = sequence
+            self._put(evolution.alarm)
+        return changes
+
+    def _append(self, draft: Draft, key: str, received_ns: int) -> Change:
+        before = self._alarms.get(key)
+        alarm = draft.alarm
+        sequence = self.log.newest + 1
+        if alarm.sequence:
+            alarm = alarm.having()
+        alarm.sequence = sequence
+        change = Change(sequence, draft.kind, draft.origin, alarm, before, draft.is_listed, received_ns)
+        self.log.append(change)
+        if draft.is_listed:
+            self._put(alarm)
+        else:
+            self._drop(key)
+        return change
+
+    def _put(self, alarm: Alarm) -> None:
+        key = alarm.key
+        old = self._alarms.get(key)
+        if old is not None and old.all_guids != alarm.all_guids:
+            self._forget_guids(old)
+        self._alarms[key] = alarm
+        for guid in alarm.all_guids:
+            self._by_guid[guid] = key
+        if old is None or old.source is not alarm.source:
+            if old is not None:
+                self._forget_object(old)
+            self._by_object.setdefault(alarm.source.object_reference.casefold(), {})[key] = None
+
+    def _drop(self, key: str) -> None:
+        old = self._alarms.pop(key, None)
+        if old is not None:
+            self._forget_guids(old)
+            self._forget_object(old)
+
+    def _forget_guids(self, alarm: Alarm) -> None:
+        for guid in alarm.all_guids:
+            if self._by_guid.get(guid) == alarm.key:
+                del self._by_guid[guid]
+
+    def _forget_object(self, alarm: Alarm) -> None:
+        reference = alarm.source.object_reference.casefold()
+        keys = self._by_object.get(reference, {})
+        keys.pop(alarm.key, None)
+        if not keys:
+            self._by_object.pop(reference, None)
+
+
+def is_occurrence(alarm: Alarm, guid: str, raised_ns: int) -> bool:
+    """Whether a caller who names an occurrence by GUID, by its start or by both means the present one."""
+    if guid and guid not in alarm.all_guids:
+        return False
+    return not raised_ns or is_same_occurrence(alarm, Alarm(alarm.source, State.UNKNOWN, raised_ns=raised_ns))

@@ -1,0 +1,210 @@
+"""Streams with equal filters and rights, which are told the same: each change is judged once for all of them."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from mxgateway_server.alarms.book import AlarmBook
+from mxgateway_server.alarms.filters import AlarmFilter, Sieve
+from mxgateway_server.alarms.model import Alarm, Change, Kind
+from mxgateway_server.alarms.notes import NoteBoard
+from mxgateway_server.alarms.telling import (
+    LeftReason,
+    Portion,
+    Told,
+    ToldAlarm,
+    ToldChange,
+    ToldFlood,
+    ToldLeft,
+    ToldStatus,
+)
+
+
+class Viewer(Protocol):
+    """What a caller may see."""
+
+    @property
+    def number(self) -> int:
+        """64 bits that tell what may be seen apart; 0 for everything."""
+
+    def sees(self, alarm: Alarm) -> bool: ...
+
+
+class Everything:
+    """May see every alarm."""
+
+    number = 0
+
+    def sees(self, alarm: Alarm) -> bool:
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class PortionLimits:
+    """Bounds of one portion.
+
+    Attributes:
+        messages: how many it may have.
+        max_bytes: about how many bytes they may take.
+        judged: changes or alarms that are looked at for one portion, so that none takes long.
+    """
+
+    messages: int = 500
+    max_bytes: int = 256 * 1024
+    judged: int = 4000
+
+
+# Readers that keep up ask for the newest one or two; one that lags makes its own.
+_KEPT_PORTIONS = 4
+
+# To readers who know only the original's kinds.
+_AS_CLEAR = frozenset({Kind.REMOVE, Kind.LATCH, Kind.DISMISS})
+_FIRST_EXTENDED = Kind.SHELVE
+
+
+class FilterGroup:
+    """One filter under one set of rights, for readers who know all kinds of change or only the original's."""
+
+    def __init__(
+        self,
+        wanted: AlarmFilter,
+        viewer: Viewer,
+        book: AlarmBook,
+        notes: NoteBoard,
+        limits: PortionLimits,
+        *,
+        is_extended: bool,
+    ) -> None:
+        self.is_extended = is_extended
+        # Equal rights and filters give equal numbers in every run, so that a position outlives a restart.
+        self.number = wanted.number ^ viewer.number
+        self.members = 0
+        self._sieve = Sieve(wanted)
+        self._viewer = viewer
+        self._book = book
+        self._notes = notes
+        self._limits = limits
+        self._portions: OrderedDict[tuple[int, int, int], tuple[Portion | None, int, int]] = OrderedDict()
+
+    def takes(self, alarm: Alarm) -> bool:
+        """Whether this alarm, as it is here, is in the group's list."""
+        return self._sieve.takes(alarm) and self._viewer.sees(alarm)
+
+    def portion(self, after: int, note: int, messages: int) -> tuple[Portion | None, int, int]:
+        """What follows in the log, the same object for all who ask for the same.
+
+        Args:
+            after: sequence that the reader has.
+            note: number of the last note that he has.
+            messages: most messages that he wants at once; 0 for the usual number.
+
+        Returns:
+            What he is told, None when the group has nothing to do with it; and his sequence and note after it.
+        """
+        most = min(messages or self._limits.messages, self._limits.messages)
+        place = (after, note, most)
+        kept = self._portions.get(place)
+        if kept is None:
+            kept = self._portions[place] = self._make(after, note, most)
+            if len(self._portions) > _KEPT_PORTIONS:
+                self._portions.popitem(last=False)
+        return kept
+
+    def forget(self) -> None:
+        """What may be seen has changed: nothing that was judged before is used again."""
+        self._portions.clear()
+
+    def _make(self, after: int, note: int, most: int) -> tuple[Portion | None, int, int]:
+        items: list[tuple[Told, int | None]] = []
+        cost, sequence = 0, after
+        for sequence, news in self._news(after, note):
+            if not isinstance(news, Change):
+                note += 1
+                if self.is_extended or isinstance(news, ToldStatus):
+                    items.append((news, sequence))
+                continue
+            told = self._told(news)
+            items += [(each, sequence) for each in told]
+            cost += news.cost() if told else 0
+            if len(items) >= most or cost >= self._limits.max_bytes:
+                break
+        if not items:
+            return None, sequence, note
+        if items[-1][1] != sequence:
+            # What follows is none of this group's, and the reader need not see it again.
+            items[-1] = (items[-1][0], sequence)
+        return Portion(items, self._book.log.epoch, self.number), sequence, note
+
+    def _news(self, after: int, note: int) -> Iterator[tuple[int, Change | ToldStatus | ToldFlood]]:
+        """Changes and notes in the order in which they came, each with the sequence after it."""
+        changes = self._book.log.after(after, self._limits.judged)
+        notes = iter(self._notes.after(note))
+        at, told = next(notes, (None, None))
+        sequence = after
+        for change in changes:
+            while told is not None and at is not None and at < change.sequence:
+                yield sequence, told
+                at, told = next(notes, (None, None))
+            sequence = change.sequence
+            yield sequence, change
+        while told is not None and at is not None and at <= sequence:
+            yield sequence, told
+            at, told = next(notes, (None, None))
+
+    def told_of(self, change: Change) -> list[Told]:
+        """What the group's readers are told of a change."""
+        return self._told(change)
+
+    def _told(self, change: Change) -> list[Told]:
+        alarm = change.alarm
+        is_in = change.is_listed and self.takes(alarm)
+        if not change.is_before_known:
+            return self._told_without_before(change, is_in=is_in)
+        before = change.before
+        was_in = before is not None and self.takes(before)
+        if was_in and is_in:
+            return self._as_told(change)
+        if was_in:
+            if not change.is_listed:
+                return self._as_told(change)
+            assert before is not None
+            is_hidden = not self._viewer.sees(alarm)
+            return self._leaving(change, LeftReason.HIDDEN if is_hidden else LeftReason.FILTER)
+        if not is_in:
+            return []
+        return self._as_told(change) if before is None else self._entering(change)
+
+    def _told_without_before(self, change: Change, *, is_in: bool) -> list[Told]:
+        """From the history: who has not got the alarm is told that it left, which does him no harm."""
+        if is_in:
+            return self._as_told(change)
+        if not self._viewer.sees(change.alarm):
+            return []
+        return self._leaving(change, LeftReason.FILTER) if change.is_listed else self._as_told(change)
+
+    def _as_told(self, change: Change) -> list[Told]:
+        kind = change.kind
+        if self.is_extended or (kind < _FIRST_EXTENDED and kind is not Kind.UNKNOWN):
+            return [ToldChange(change, kind)]
+        return [ToldChange(change, Kind.CLEAR)] if kind in _AS_CLEAR else []
+
+    def _leaving(self, change: Change, reason: LeftReason) -> list[Told]:
+        if self.is_extended:
+            return [ToldLeft(change.alarm.source.reference, reason)]
+        # Its state goes along, so that this is no false news to those who can read it.
+        return [ToldChange(change, Kind.CLEAR)]
+
+    def _entering(self, change: Change) -> list[Told]:
+        alarm = change.alarm
+        if self.is_extended:
+            return [ToldAlarm(alarm, alarm.is_uncertain)]
+        told: list[Told] = []
+        if alarm.state.is_active:
+            # A returned alarm is none to a reader who does not know that state.
+            told.append(ToldChange(change, Kind.RAISE))
+            if alarm.state.is_acknowledged:
+                told.append(ToldChange(change, Kind.ACKNOWLEDGE))
+        return told
