@@ -49,7 +49,7 @@ demo: $(VENV)/.run-installed ## Live tags from a running gateway (ARGS="--durati
 
 test: $(VENV)/.dev-installed ## The tests, 5 to 10 minutes; installs 1 GB at first (ARGS="-k name" to choose)
 	@$(COMPILE)
-	@$(BIN)/python -m pytest -n 2 $(ARGS)
+	@$(BIN)/python -m pytest -n 3 $(ARGS)
 
 test-wine: $(VENV)/.dev-installed ## The tests on COM, with a stand-in for MXAccess under Wine (root on Debian 12, once)
 	@$(COMPILE)

@@ -42,6 +42,7 @@ CLASS_OF_REASON: dict[str, type[MxGatewayError]] = {
     "UNKNOWN_METHOD": MxGatewayTransportError,
     "UNAUTHENTICATED": MxGatewayAuthenticationError,
     "PERMISSION_DENIED": MxGatewayAuthorizationError,
+    "CLIENT_CERTIFICATE": MxGatewayAuthorizationError,
     "SESSION_OWNER_MISMATCH": MxGatewayAuthorizationError,
     "SESSION_NOT_FOUND": MxGatewaySessionError,
     "SESSION_NOT_READY": MxGatewaySessionError,

@@ -335,7 +335,8 @@ def test_keys_are_managed_from_the_command_line(tmp_path: Path) -> None:
 
 def test_settings_can_be_checked_without_starting(tmp_path: Path) -> None:
     good, bad = tmp_path / "good.toml", tmp_path / "bad.toml"
-    good.write_text("[sessions]\nmax_sessions = 5\n")
+    # Any free port: that of the default may be another gateway's on the machine that tests.
+    good.write_text('listen = "localhost:0"\n[sessions]\nmax_sessions = 5\n')
     bad.write_text("[sessions]\nmax_sessions = -5\n")
     assert mxgateway("check-config", "--config", str(good)).exit_code == 0
     refused = mxgateway("check-config", "--config", str(bad))

@@ -14,6 +14,7 @@ from mxgateway.testing import LocalGateway
 from mxgateway_cli.tui.app import MxGatewayApp
 from mxgateway_cli.tui.galaxy_tree import GalaxyTree
 from mxgateway_cli.tui.run import run
+from mxgateway_cli.tui.watch_table import WatchTable
 from mxgateway_cli.tui.write_dialog import WriteDialog
 
 TAG = "TestChildObject.TestInt"
@@ -34,7 +35,10 @@ async def test_browse_watch_write_and_survive_the_loss_of_the_worker() -> None:
                 row = app.watch_list.get(tag)
                 return from_mx_value(row.raw) if row is not None and row.grade == "good" else None
 
-            async def write(text: str) -> str:
+            async def write(tag: str, text: str) -> str:
+                # Keys act on what was drawn last.
+                table = app.query_one(WatchTable)
+                await eventually(lambda: table.selected is app.watch_list.get(tag), LIMIT)
                 await pilot.press("w")
                 await eventually(lambda: isinstance(app.screen, WriteDialog), LIMIT)
                 dialog = app.screen
@@ -55,7 +59,7 @@ async def test_browse_watch_write_and_survive_the_loss_of_the_worker() -> None:
             await pilot.press("down", "enter")
             await eventually(lambda: value(TAG) == 99, LIMIT)
 
-            assert await write("43") == "written; MXAccess has confirmed it"
+            assert await write(TAG, "43") == "written; MXAccess has confirmed it"
             await eventually(lambda: value(TAG) == 43, LIMIT)
 
             app.action_remove()
@@ -63,7 +67,7 @@ async def test_browse_watch_write_and_survive_the_loss_of_the_worker() -> None:
             app.watch_list.add(RANGED)
             app.plant.watch(RANGED)
             await eventually(lambda: value(RANGED) == 50, LIMIT)
-            assert "detail 1004: the value is out of range" in await write("5000")
+            assert "detail 1004: the value is out of range" in await write(RANGED, "5000")
 
             for worker in psutil.Process(gateway.pid).children(recursive=True):
                 worker.kill()

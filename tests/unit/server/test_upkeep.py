@@ -66,7 +66,8 @@ async def test_each_duty_has_a_period_of_its_own() -> None:
         await upkeep.stop()
 
 
-async def test_a_duty_that_waits_holds_no_other_one_up() -> None:
+async def test_a_duty_that_waits_holds_no_other_one_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mxgateway_server.upkeep.LAST_ROUND_SECONDS", 0.0)
     notes: list[str] = []
     hours = Hours()
 
