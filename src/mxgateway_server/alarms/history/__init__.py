@@ -1,0 +1,1 @@
+"""The alarms' past, in a file of its own."""
