@@ -81,8 +81,8 @@ class PlantConsole:
                 tag = binding.tag
                 if "value" not in request:
                     self._put_quality(changes, plant, tag, quality, time_ns, now)
-                elif not plant.store(changes, binding, value, time_ns, now):
-                    raise OperationError(f"{request['tag']}: the array has no such element")
+                elif (refused := plant.store(changes, binding, value, time_ns, now)) is not None:
+                    raise OperationError(f"{request['tag']}: {refused.describe()}")
                 elif (held := changes.written(tag.key)) is not None:
                     changes.put(VALUE, tag.key, replace(held, quality=quality))
 
@@ -91,6 +91,8 @@ class PlantConsole:
 
     @staticmethod
     def _put_quality(changes: Edit, plant: Plant, tag: Tag, quality: int, time_ns: int, now: int) -> None:
+        if tag.before_write is not None:
+            tag.before_write(changes, now)
         held = changes.written(tag.key)
         if held is None or held.shape not in (None, tag.shape):
             value = plant.sample(tag, now).value

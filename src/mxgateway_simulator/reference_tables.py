@@ -101,7 +101,7 @@ def signals_page() -> str:
         lines.append(f"| `{name}` | {kind.meaning} | {', '.join(takes) or 'nothing'} |")
     lines += [
         "",
-        "Every kind but `constant`, `flood`, `toggle` and `states` also takes `when`"
+        "Every kind but `constant`, `flood`, `toggle`, `states` and `storm` also takes `when`"
         " (another attribute) and `otherwise`"
         " (the value while that one is false). `phase` (0 to 1) fixes where in its"
         " period a signal stands; without it each"

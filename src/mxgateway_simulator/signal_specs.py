@@ -172,6 +172,17 @@ SIGNAL_KINDS: dict[str, SignalKind] = {
     "states": SignalKind(
         "goes round through steps, each a value and how long it stays", {"steps": Steps()}, required=("steps",)
     ),
+    "storm": SignalKind(
+        "true for a while in some windows of time: `members` is the share of the tags that take part in each, spread"
+        " over `within`; tags of one seed have their storms together",
+        {
+            "members": Number(0.1, above=0),
+            "within": Duration("60s"),
+            "every": Duration("10min"),
+            "for": Duration("30s"),
+            "seed": Number(0),
+        },
+    ),
     "text": SignalKind("the texts in turn", {"texts": Texts(), "every": Duration("5s")}, required=("texts",)),
     "clock": SignalKind("the time of its own last change", _EVERY),
     "follow": SignalKind(
@@ -195,8 +206,8 @@ SIGNAL_KINDS: dict[str, SignalKind] = {
         "counts as fast as the client can take it; for load tests", {"every": Duration("0s", shortest=0)}
     ),
 }
-"""All kinds by name. Every kind but `constant` and `flood` also takes `when` (another attribute) and `otherwise`
-(the value while that one is false), and `phase` (0 to 1; without it each tag has a phase of its own).
+"""All kinds by name. Every kind but `constant`, `flood`, `toggle`, `states` and `storm` also takes `when` (another
+attribute) and `otherwise` (the value while that one is false), and `phase` (0 to 1; without it each tag has its own).
 Every kind takes `resume`: how long a written value stays before the signal goes on; without it, for good."""
 
 _COMMON: Mapping[str, Parameter] = {
@@ -234,6 +245,10 @@ def check_signal(spec: Mapping[str, Any]) -> None:
         known[key].check(key, value)
     if "low" in merged and merged["low"] > merged["high"]:
         raise SignalSpecError(f"low {merged['low']} is above high {merged['high']}; swap them")
+    if kind == "storm" and not 0 < merged["members"] <= 1:
+        raise SignalSpecError(f"members is a share above 0, of 1 at most, not {merged['members']}")
+    if kind == "storm" and duration_ns(merged["within"]) + duration_ns(merged["for"]) > duration_ns(merged["every"]):
+        raise SignalSpecError("within and for together must not be longer than every")
     if kind == "limit" and (merged["above"] is None) == (merged["below"] is None):
         raise SignalSpecError("give either above or below")
 

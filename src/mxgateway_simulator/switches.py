@@ -155,6 +155,50 @@ class Switches:
     ack_again: Literal["fails", "success"] = _switch(
         "success", "What acknowledging an acknowledged alarm answers: success, or detail 1015.", "10.1"
     )
+    ack_inactive: Literal["success", "fails"] = _switch(
+        "success", "What acknowledging answers where there is no alarm: success, or detail 1015.", "10.1"
+    )
+    alarm_guid: Literal["per_occurrence", "per_alarm", "none"] = _switch(
+        "per_occurrence", "What has a GUID: each occurrence of an alarm, the alarm, or nothing.", "10.1"
+    )
+    alarm_comment_on_raise: Literal["keep", "clear"] = _switch(
+        "keep", "Whether AckMsg stays readable when the alarm comes up again.", "10.1"
+    )
+    alarm_long_comment: Literal["cut", "refuse"] = _switch(
+        "cut", "What becomes of a comment above 256 characters: cut, or refused with detail 1004.", "10.1"
+    )
+    alarm_on_enable: Literal["new", "old_time"] = _switch(
+        "new", "Which time an alarm carries that is enabled while its condition is there.", "10.1"
+    )
+    acked_when_disabled: Literal["true", "unchanged"] = _switch("true", "What Acked of a disabled alarm says.", "10.1")
+    alarm_off_scan: Literal["gone", "keep"] = _switch(
+        "gone", "What becomes of the alarms of an object that is taken off scan.", "10.1"
+    )
+    alarm_engine_stop: Literal["gone", "keep"] = _switch(
+        "gone",
+        "What becomes of the alarms of an engine while it is stopped; after the start they are as before.",
+        "10.1",
+    )
+    alarm_latching: bool = _switch(
+        False, "Whether acknowledged alarms that return stay as LATCHED until they are dismissed.", "10.1"
+    )
+    alarm_mode_numbers: Literal["from_0", "from_1"] = _switch(
+        "from_0", "Numbers of Enable, Silence, Disable in AlarmMode and AlarmModeCmd.", "10.1"
+    )
+    limit_deadband: Literal["on_return", "both_sides", "on_raise"] = _switch(
+        "on_return", "Where the value deadband of a limit counts; equal to the limit is no alarm.", "10.1"
+    )
+    time_deadband_stamp: Literal["first", "end"] = _switch(
+        "first",
+        "Which time an alarm carries that had to hold for a time deadband: of its beginning, or of its end.",
+        "10.1",
+    )
+    bad_quality_alarm: Literal["keep", "clear"] = _switch(
+        "keep", "What becomes of an alarm while the quality of its attribute is bad.", "10.1"
+    )
+    active_bit_with_rtn: bool = _switch(
+        False, "Whether element 13 of AlarmCntsBySeverity sets the bit of active alarms for returned ones, too.", "10.1"
+    )
 
     @classmethod
     def parse(cls, values: Mapping[str, str], base: Switches | None = None) -> Switches:

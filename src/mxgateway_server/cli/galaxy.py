@@ -31,7 +31,7 @@ def _refusals() -> Iterator[None]:
 
 @galaxy.command()
 @click.option(
-    "--galaxy", "source", required=True, help="reference, plant, secured, or the path of a description (YAML)."
+    "--galaxy", "source", required=True, help="reference, plant, secured, alarms, or the path of a description (YAML)."
 )
 @click.option("--output", required=True, type=click.Path(dir_okay=False, path_type=Path), help="Database to write.")
 @click.option("--objects", type=click.IntRange(0, 1_000_000), default=0, help="Fill up to this many deployed objects.")

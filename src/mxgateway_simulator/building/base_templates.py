@@ -5,7 +5,7 @@ Written as lines of `name type category security [value]`; `type[]` is an array.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mxgateway_protocol.variants import DataType
 from mxgateway_simulator.building.description import DATA_TYPES
@@ -75,6 +75,9 @@ _AREA = """
 AlarmCntsBySeverityEnableShelved Integer[] sys view
 AlarmsActive Integer calc view
 AlarmsUnacked Integer calc view
+AlarmAggregationStateCmd Boolean us op true
+PlantState String usc op Running
+PlantStateAlarmMode QualifiedEnum sys view 0
 AreaAlarmMode QualifiedEnum us op 0
 """
 
@@ -124,32 +127,62 @@ ErrorCnt Integer calc view
 ProtocolVersion Integer const view 3
 """
 
-_ALARM = """
+_STATE = """
 InAlarm Boolean sys view
 Acked Boolean sys view
 AckMsg String us op
 Condition Boolean calc view
-Priority Integer usc tune 500
-Category String usc tune Discrete
-DescAttrName ReferenceType c view
 TimeAlarmOn Time sys view
 TimeAlarmOff Time sys view
 TimeAlarmAcked Time sys view
 AlarmMode QualifiedEnum sys view 0
 AlarmModeCmd QualifiedEnum us op 0
 AlarmInhibit Boolean us op false
-AlarmSourceAttr ReferenceType const view
 AlarmShelved Boolean sys view
-AlarmShelveCmd String us op
+AlarmShelveCmd String u op
 AlarmShelveReason String sys view
 AlarmShelveStartTime Time sys view
 AlarmShelveStopTime Time sys view
 AlarmShelveUser String sys view
 AlarmShelveNode String sys view
-ActiveAlarmState Boolean usc tune true
-TimeDeadband ElapsedTime usc tune 0
-Msg InternationalizedString usc tune
 _AlarmState Integer int view
+"""
+
+_PRIORITY = """
+Priority Integer usc tune 500
+DescAttrName ReferenceType c view
+"""
+
+_ALARM = """
+Category String usc tune Discrete
+AlarmSourceAttr ReferenceType const view
+ActiveAlarmState Boolean usc tune true
+Alarm.TimeDeadband ElapsedTime usc tune 0
+Msg InternationalizedString usc tune
+"""
+
+_LIMIT = """
+Alarmed Boolean c view false
+Limit Float usc tune 0
+"""
+
+_TOLERANCE = """
+Alarmed Boolean c view false
+Tolerance Float usc tune 0
+"""
+
+_ANALOG = """
+LevelAlarmed Boolean c view false
+LevelAlarm.ValueDeadband Float usc tune 0
+LevelAlarm.TimeDeadband ElapsedTime usc tune 0
+ROCAlarmed Boolean c view false
+Roc.EvalPeriod ElapsedTime usc tune 1
+Roc.Rate.Units QualifiedEnum usc tune 0
+DeviationAlarmed Boolean c view false
+Dev.Target Float us tune 0
+Dev.Deadband Float usc tune 0
+Dev.SettlingPeriod ElapsedTime usc tune 0
+HasStatistics Boolean const view false
 """
 
 _HISTORY = """
@@ -256,8 +289,28 @@ BASE_TEMPLATES = {
 }
 """All base templates by name."""
 
+_BELOW_ALARM = _parse(_PRIORITY) + _parse(_STATE)
+
+
+def _below(prefix: str, attributes: tuple[BuiltIn, ...]) -> tuple[BuiltIn, ...]:
+    return tuple(replace(attribute, name=f"{prefix}.{attribute.name}") for attribute in attributes)
+
+
+def _analog() -> tuple[BuiltIn, ...]:
+    """Level, rate and deviation alarms of a number."""
+    limited, tolerant = _parse(_LIMIT) + _BELOW_ALARM, _parse(_TOLERANCE) + _BELOW_ALARM
+    attributes = _parse(_ANALOG)
+    for name in ("LoLo", "Lo", "Hi", "HiHi", "Roc.IncreasingHi", "Roc.DecreasingHi"):
+        attributes += _below(name, limited)
+    for name in ("Dev.Minor", "Dev.Major"):
+        attributes += _below(name, tolerant)
+    return attributes
+
+
 EXTENSION_ATTRIBUTES = {
-    "AlarmExtension": _parse(_ALARM),
+    "AlarmExtension": _BELOW_ALARM + _parse(_ALARM),
+    "AnalogExtension": _analog(),
+    "BadValueAlarmExtension": _below("Bad", _parse("Alarmed Boolean c view true") + _BELOW_ALARM),
     "HistoryExtension": _parse(_HISTORY),
     "InputExtension": _parse(_INPUT),
     "OutputExtension": _parse(_OUTPUT),
@@ -266,8 +319,10 @@ EXTENSION_ATTRIBUTES = {
 }
 """Attributes of each extension primitive, by the name of its primitive definition."""
 
-EXECUTION_GROUPS = {"HistoryExtension": 18, "AlarmExtension": 16, "InputExtension": 4, "OutputExtension": 20,
-                    "InputOutputExtension": 4, "ScriptExtension": 10}  # fmt: skip
+EXECUTION_GROUPS = {
+    "HistoryExtension": 18, "AlarmExtension": 16, "AnalogExtension": 15, "BadValueAlarmExtension": 16,
+    "InputExtension": 4, "OutputExtension": 20, "InputOutputExtension": 4, "ScriptExtension": 10,
+}  # fmt: skip
 
 
 def default_of(attribute: BuiltIn) -> object:

@@ -247,6 +247,7 @@ class _Builder:
             "security": description.security,
             **{f"switch.{name}": value for name, value in description.switches.items()},
             **{f"fault.{name}": value for name, value in description.faults.items()},
+            **description.alarms.settings(),
         }
         for name, value in settings.items():
             self._rows.add(zb.sim_setting, name=name, value=value)

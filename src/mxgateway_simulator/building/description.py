@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -33,6 +34,8 @@ PERMISSIONS = ("operate", "tune", "configure", "verify", "acknowledge")
 SECURITY_MODES = ("none", "galaxy", "os-user")
 EXTENSIONS = {
     "alarm": ("AlarmExtension", "alarmextension"),
+    "analog": ("AnalogExtension", "analogextension"),
+    "badvalue": ("BadValueAlarmExtension", "badvaluealarmextension"),
     "history": ("HistoryExtension", "historyextension"),
     "input": ("InputExtension", "inputextension"),
     "output": ("OutputExtension", "outputextension"),
@@ -146,6 +149,33 @@ class ScaleSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class AlarmingSpec:
+    """What a Galaxy says about its alarms as a whole.
+
+    Attributes:
+        severities: the highest priorities of severity 1, 2 and 3; empty for the default.
+        operators: the control room, as the run time reads it; empty for nobody there.
+        plant_states: further plant states, each with the name of its alarm mode.
+        latched: areas whose alarms latch.
+    """
+
+    severities: tuple[int, ...] = ()
+    operators: Mapping[str, Any] = field(default_factory=dict)
+    plant_states: Mapping[str, str] = field(default_factory=dict)
+    latched: tuple[str, ...] = ()
+
+    def settings(self) -> dict[str, str]:
+        """As the database keeps it."""
+        found = {f"plantstate.{name}": mode for name, mode in self.plant_states.items()}
+        found |= {f"latched.{area}": "true" for area in self.latched}
+        if self.severities:
+            found["severities"] = ",".join(map(str, self.severities))
+        if self.operators:
+            found["operators"] = json.dumps(self.operators)
+        return found
+
+
+@dataclass(frozen=True, slots=True)
 class GalaxyDescription:
     """A whole Galaxy; `lines` tells where in the file each place stands."""
 
@@ -160,6 +190,7 @@ class GalaxyDescription:
     instances: tuple[InstanceSpec, ...] = ()
     scale: ScaleSpec | None = None
     last_deploy: str | None = None
+    alarms: AlarmingSpec = AlarmingSpec()
     lines: Mapping[str, int] = field(default_factory=dict)
 
     def line_of(self, path: str) -> int:

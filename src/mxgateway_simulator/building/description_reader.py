@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from mxgateway_simulator.building import names
+from mxgateway_simulator.building.alarm_specs import extension_values
 from mxgateway_simulator.building.description import (
     DATA_TYPES,
     EXTENSIONS,
     PERMISSIONS,
     SECURITY_MODES,
+    AlarmingSpec,
     AttributeSpec,
     ContainedSpec,
     GalaxyDescription,
@@ -28,9 +30,11 @@ from mxgateway_simulator.building.instances import RANGE as _RANGE
 from mxgateway_simulator.classifications import Category, Security
 from mxgateway_simulator.errors import GalaxyDescriptionError, SimulatorError
 from mxgateway_simulator.faults import Faults
+from mxgateway_simulator.plant.alarms.operators import made_of
+from mxgateway_simulator.plant.alarms.owners import MODE_NAMES
 from mxgateway_simulator.signal_specs import check_quality, check_signal
 
-SHIPPED = ("reference", "plant", "secured")
+SHIPPED = ("reference", "plant", "secured", "alarms")
 """Galaxies that come with the package."""
 
 
@@ -72,6 +76,7 @@ def parse_description(text: str, file: str) -> GalaxyDescription:
         "users",
         "templates",
         "instances",
+        "alarms",
         "scale",
     )
     root.child("format").number(1, 1, 1)
@@ -90,6 +95,7 @@ def parse_description(text: str, file: str) -> GalaxyDescription:
         users=tuple(_user(name, node, roles) for name, node in root.child("users").items()),
         templates={name: _template(name, node) for name, node in root.child("templates").items()},
         instances=tuple(_instance(tag, node) for tag, node in root.child("instances").items()),
+        alarms=_alarming(root.child("alarms")),
         scale=_scale(root.child("scale")),
         lines=lines,
     )
@@ -198,6 +204,24 @@ def _instance(tag: str, node: Node) -> InstanceSpec:
     )
 
 
+def _alarming(node: Node) -> AlarmingSpec:
+    node.mapping("severities", "operators", "plantStates", "latchedAreas")
+    borders = [entry.number(0, 1, 998) for entry in node.child("severities").entries()]
+    if borders and (len(borders) != 3 or sorted(set(borders)) != borders):
+        node.child("severities").fail("three rising priorities are wanted, the highest of severity 1, 2 and 3")
+    operators = node.child("operators")
+    if operators.value is not None:
+        operators.mapping("acknowledge", "after", "names", "node", "comments")
+        _checked(operators, lambda: made_of(operators.value))
+    states = {name: child.choice(MODE_NAMES, "") for name, child in node.child("plantStates").items()}
+    return AlarmingSpec(
+        severities=tuple(borders),
+        operators=operators.value or {},
+        plant_states=states,
+        latched=tuple(entry.text() for entry in node.child("latchedAreas").entries()),
+    )
+
+
 def _scale(node: Node) -> ScaleSpec | None:
     if node.value is None:
         return None
@@ -243,7 +267,7 @@ def _attribute(name: str, node: Node) -> AttributeSpec:
         given = node.value.get(key)
         if given in (None, False):
             continue
-        extensions[key] = {} if given is True else node.child(key).mapping().value
+        extensions[key] = extension_values(key, {} if given is True else node.child(key).mapping().value)
     return AttributeSpec(
         name=name,
         path=node.path,

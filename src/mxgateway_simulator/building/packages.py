@@ -66,7 +66,7 @@ class PackageWriter:
         )
         for number, attribute in enumerate(attributes, 100):
             value = default_of(attribute)
-            dimension = 5 if attribute.is_array else 0
+            dimension = _dimension(attribute)
             self._rows.add(
                 zb.attribute_definition,
                 attribute_definition_id=self.new_id("attribute"),
@@ -80,3 +80,14 @@ class PackageWriter:
                 is_array=int(attribute.is_array),
             )
         return primitive_id
+
+
+_COUNTS = 13
+_OTHER_ARRAYS = 5
+
+
+def _dimension(attribute: BuiltIn) -> int:
+    """Elements of a built-in attribute; 0 for a scalar."""
+    if not attribute.is_array:
+        return 0
+    return _COUNTS if attribute.name.startswith("AlarmCnts") else _OTHER_ARRAYS

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from functools import partial
 
 from mxgateway_contract import failures
@@ -14,7 +14,7 @@ from mxgateway_protocol.variants import EMPTY, DataType, Variant
 from mxgateway_simulator.lmx.coercion import outward
 from mxgateway_simulator.lmx.items import NOT_ADVISED, Group, Item
 from mxgateway_simulator.lmx.schedule import Schedule
-from mxgateway_simulator.plant.entries import Key
+from mxgateway_simulator.plant.entries import ANYTHING, Key
 from mxgateway_simulator.plant.plant_tags import PlantTags
 from mxgateway_simulator.plant.signals import NEVER, Signal, seed_of, uniform
 from mxgateway_simulator.plant.tags import Binding, Tag, Unresolved, Vtq
@@ -136,11 +136,13 @@ class Subscriptions:
 
     # --------------------------------------------------------------------------------------------- changes from outside
 
-    def board_changed(self, keys: Iterable[Key], now_ns: int) -> None:
+    def board_changed(self, keys: Collection[Key], now_ns: int) -> None:
         """Shows the items that look at changed entries of the board what has become of them."""
         items: dict[Item, None] = {}
         for key in keys:
             items.update(self._watchers.get(key, {}))
+        if keys:
+            items.update(self._watchers.get(ANYTHING, {}))
         timed = self._switches.write_equal_value_echoes
         for item in items:
             if self._latency_ns:
@@ -161,6 +163,11 @@ class Subscriptions:
                 self._schedule.add(now_ns + self._latency_ns, again)
             else:
                 self._show(item, now_ns, force=equal_too, timed=equal_too)
+        for item in list(self._watchers.get(ANYTHING, ())):
+            if self._latency_ns:
+                self._schedule.add(now_ns + self._latency_ns, partial(self._show_later, item, item.generation, False))
+            else:
+                self._show(item, now_ns, timed=False)
 
     def galaxy_changed(self, now_ns: int) -> None:
         """Resolves all advised items anew, after objects were deployed or undeployed."""

@@ -9,6 +9,7 @@ from mxgateway_contract.status import MxStatus
 from mxgateway_simulator.classifications import Category as AttributeCategory
 from mxgateway_simulator.classifications import Security
 from mxgateway_simulator.lmx.items import SUPERVISORY
+from mxgateway_simulator.plant.alarms.kinds import KINDS
 from mxgateway_simulator.plant.galaxy_file import UserRow
 from mxgateway_simulator.plant.tags import Tag
 from mxgateway_simulator.switches import Switches
@@ -116,4 +117,4 @@ def _may_write(user: UserRow | None, security: int) -> bool:
 
 
 def _is_acknowledgement(tag: Tag) -> bool:
-    return tag.row.extension == "AlarmExtension" and tag.row.name.lower().endswith(".ackmsg")
+    return tag.row.extension in KINDS and tag.row.name.lower().endswith(".ackmsg")

@@ -21,7 +21,7 @@ from mxgateway_simulator.lmx.users import UserDirectory, refusal, secured_refusa
 from mxgateway_simulator.plant.board import Edit
 from mxgateway_simulator.plant.entries import Key
 from mxgateway_simulator.plant.plant_tags import PlantTags
-from mxgateway_simulator.plant.tags import Binding, Tag
+from mxgateway_simulator.plant.tags import Author, Binding, Tag
 
 logger = logging.getLogger(__name__)
 
@@ -127,10 +127,9 @@ class Writes:
             return self._misfit(error)
         if not _in_range(tag, value):
             return failures.OUT_OF_RANGE
-        if tag.act is not None and self._switches.ack_again == "fails" and self._is_acked(tag, now_ns):
-            return failures.ACKED_ALREADY
         time_ns = now_ns if write.time_ns is None else write.time_ns
-        return self._ok if plant.store(edit, binding, value, time_ns, now_ns) else failures.NO_ELEMENT
+        by = Author(write.user.name if write.user is not None else "", self._plant.node)
+        return plant.store(edit, binding, value, time_ns, now_ns, by) or self._ok
 
     def _refusal(self, write: PendingWrite, tag: Tag) -> MxStatus | None:
         if write.secured:
@@ -155,12 +154,6 @@ class Writes:
         if self._switches.not_coercible_category == "operational":
             status = status._replace(category=Category.OPERATIONAL_ERROR)
         return status._replace(detail=error.detail) if self._switches.not_coercible_detail == "specific" else status
-
-    def _is_acked(self, tag: Tag, now_ns: int) -> bool:
-        if tag.row.extension != "AlarmExtension":
-            return False
-        alarm = self._tags.anchor_alarm(tag.object, tag.row)
-        return alarm is not None and alarm.state(now_ns).acked
 
 
 def _in_range(tag: Tag, value: Any) -> bool:

@@ -9,15 +9,17 @@ from __future__ import annotations
 import logging
 import sqlite3
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from itertools import islice
 from pathlib import Path
 
 from mxgateway_simulator.errors import BoardError
+from mxgateway_simulator.plant.alarms.states import Acknowledgement
 from mxgateway_simulator.plant.entries import (
     ACK,
     VALUE,
-    Acked,
     Entry,
     EntryError,
     Key,
@@ -31,6 +33,8 @@ from mxgateway_simulator.watch.counter import SharedCounter
 logger = logging.getLogger(__name__)
 
 _BUSY_SECONDS = 2.0
+# Changes that whoever keeps something by keys can catch up with.
+_LATEST = 65_536
 _WAL_ATTEMPTS, _WAL_PAUSE_SECONDS = 200, 0.01
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS entry (
@@ -54,10 +58,10 @@ class Entries:
         entry = self.get(VALUE, name)
         return entry if isinstance(entry, Written) else None
 
-    def acked(self, name: str) -> Acked | None:
-        """The acknowledgement of an attribute's alarm."""
+    def acked(self, name: str) -> Acknowledgement | None:
+        """The last acknowledgement of an alarm."""
         entry = self.get(ACK, name)
-        return entry if isinstance(entry, Acked) else None
+        return entry if isinstance(entry, Acknowledgement) else None
 
     def switched(self, kind: str, name: str) -> Switched | None:
         """The scan state of an object (SCAN), or whether an engine runs (ENGINE); None where nobody ever switched."""
@@ -83,6 +87,8 @@ class Board(Entries):
         """Counts what has changed since the board was opened."""
         self._seen = 0
         self._unreported: set[Key] = set()
+        self._latest: deque[Key] = deque(maxlen=_LATEST)
+        self._kinds: set[str] = set()
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._connection = sqlite3.connect(self.path, timeout=_BUSY_SECONDS, isolation_level=None)
@@ -161,6 +167,10 @@ class Board(Entries):
         """An entry, or None; as of the last poll or change."""
         return self._entries.get((kind, name))
 
+    def holds(self, kind: str) -> bool:
+        """Whether there has been an entry of a kind since the board was opened."""
+        return kind in self._kinds
+
     def entries(self) -> dict[Key, Entry]:
         """All entries, as of the last poll or change."""
         return dict(self._entries)
@@ -231,12 +241,21 @@ class Board(Entries):
             self._seen = seq
             self._unreported.add((kind, name))
 
+    def changed_since(self, revision: int) -> set[Key] | None:
+        """The keys that have changed since the board had a revision; None when that is too long ago to tell."""
+        count = self.revision - revision
+        if count > len(self._latest):
+            return None
+        return set(islice(reversed(self._latest), count))
+
     def _mirror(self, key: Key, entry: Entry | None) -> None:
         self.revision += 1
+        self._latest.append(key)
         if entry is None:
             self._entries.pop(key, None)
         else:
             self._entries[key] = entry
+            self._kinds.add(key[0])
 
 
 class Edit(Entries):

@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple, TypeAlias
+
+from mxgateway_simulator.plant.alarms.states import UNTOLD, Acknowledgement, Run
+from mxgateway_simulator.plant.alarms.tracking import Track
 
 Key: TypeAlias = tuple[str, str]
 """(kind, name in lower case)."""
@@ -16,11 +19,24 @@ Key: TypeAlias = tuple[str, str]
 VALUE = "value"
 """What was written to `object.attribute`: `Written`."""
 ACK = "ack"
-"""Acknowledgement of an alarm, by `object.attribute`: `Acked`."""
+"""The last acknowledgement of an alarm, by the alarm's name: `Acknowledgement`."""
+TRACK = "alarm"
+"""How far an alarm's condition has been followed, where that cannot be worked out again later: `Track`."""
+SHELF = "shelf"
+"""An alarm that is, or was, shelved: `Shelved`."""
+DISMISSED = "dismissed"
+"""Which occurrence of a latched alarm was dismissed last: `Dismissed`."""
+FORCED = "forced"
+"""A condition set from outside, whatever its attribute says: `Forced`."""
+STORM = "storm"
+"""The last storm that was let loose on an area, by its name; on all of the Galaxy by an empty one: `Storm`."""
 SCAN = "scan"
 """Scan state of an object: `Switched`."""
 ENGINE = "engine"
 """Whether an engine or platform runs: `Switched`."""
+
+ANYTHING: Key = ("*", "")
+"""Stands for every entry, for what depends on too many to name."""
 
 
 class EntryError(ValueError):
@@ -56,11 +72,47 @@ class Written:
 
 
 @dataclass(frozen=True, slots=True)
-class Acked:
-    """An acknowledgement and its comment."""
+class Shelved:
+    """A shelving; it ends by itself at `until_ns`."""
 
+    from_ns: int
+    until_ns: int
+    reason: str = ""
+    user: str = ""
+    node: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Dismissed:
+    """The occurrence of a latched alarm that was dismissed, and when."""
+
+    occurrence_ns: int
     time_ns: int
-    comment: str
+
+
+@dataclass(frozen=True, slots=True)
+class Forced:
+    """A condition that is set from outside from `from_ns` on; until `until_ns`, or for good when that is 0."""
+
+    is_on: bool
+    from_ns: int
+    until_ns: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Storm:
+    """Alarms that come up one after the other within `within_ns`, each for `for_ns`.
+
+    Attributes:
+        share: an alarm takes part when its own number from 0 to 1 is below this.
+        seed: gives each alarm its number and its place in the storm.
+    """
+
+    from_ns: int
+    within_ns: int
+    for_ns: int
+    share: float
+    seed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +123,7 @@ class Switched:
     time_ns: int
 
 
-Entry: TypeAlias = Written | Acked | Switched
+Entry: TypeAlias = Written | Switched | Acknowledgement | Track | Shelved | Dismissed | Forced | Storm
 
 
 def encode(entry: Entry | None) -> str:
@@ -82,10 +134,15 @@ def encode(entry: Entry | None) -> str:
 def _plain(entry: Entry | None) -> dict[str, Any]:
     if entry is None:
         return _REMOVED
-    if isinstance(entry, Acked):
-        return {"t": entry.time_ns, "m": entry.comment}
+    if isinstance(entry, Acknowledgement):
+        plain = {"t": entry.time_ns, "m": entry.comment}
+        return plain if entry.occurrence_ns == UNTOLD else {**plain, "o": entry.occurrence_ns, "by": list(entry[3:])}
     if isinstance(entry, Switched):
         return {"on": entry.is_on, "t": entry.time_ns}
+    if isinstance(entry, Track):
+        return {"t": entry.at_ns, "r": entry.run, "p": entry.pending_ns, "v": entry.pending_value}
+    if not isinstance(entry, Written):
+        return asdict(entry)
     plain = {"v": entry.value, "q": entry.quality, "t": entry.time_ns, "w": entry.written_ns}
     if entry.shape is not None:
         plain["s"] = entry.shape
@@ -103,7 +160,7 @@ def decode(kind: str, text: str) -> Entry | None:
     try:
         plain = json.loads(text)
         return None if plain == _REMOVED else _READERS[kind](plain)
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise EntryError(f"it holds an entry of kind {kind} that this version cannot read") from error
 
 
@@ -122,7 +179,14 @@ def _written(plain: Mapping[str, Any]) -> Written:
 _REMOVED = {"removed": True}
 _READERS: Mapping[str, Callable[[Mapping[str, Any]], Entry]] = {
     VALUE: _written,
-    ACK: lambda plain: Acked(int(plain["t"]), str(plain["m"])),
+    ACK: lambda plain: Acknowledgement(
+        int(plain.get("o", UNTOLD)), int(plain["t"]), str(plain["m"]), *map(str, plain.get("by", ()))
+    ),
+    TRACK: lambda plain: Track(int(plain["t"]), Run(*plain["r"]), int(plain["p"]), plain["v"]),
+    SHELF: lambda plain: Shelved(**plain),
+    DISMISSED: lambda plain: Dismissed(**plain),
+    FORCED: lambda plain: Forced(**plain),
+    STORM: lambda plain: Storm(**plain),
     SCAN: lambda plain: Switched(bool(plain["on"]), int(plain["t"])),
     ENGINE: lambda plain: Switched(bool(plain["on"]), int(plain["t"])),
 }

@@ -10,7 +10,8 @@ from mxgateway_simulator.classifications import ENGINE_CATEGORIES
 from mxgateway_simulator.errors import SimulatorError
 from mxgateway_simulator.places import board_path
 from mxgateway_simulator.plant.board import Board, Edit
-from mxgateway_simulator.plant.entries import ENGINE, SCAN, Switched
+from mxgateway_simulator.plant.built_in_attributes import put_switched
+from mxgateway_simulator.plant.entries import ENGINE, SCAN
 from mxgateway_simulator.plant.galaxy_file import GalaxyFile, GalaxyObject
 
 
@@ -46,7 +47,7 @@ class PlantOperation:
         """
         with self._opened() as (galaxy, board):
             obj = _find(galaxy, tag)
-            board.change(lambda edit: edit.put(SCAN, obj.tag_name.casefold(), Switched(on, now_ns)))
+            board.change(lambda edit: put_switched(edit, SCAN, obj.tag_name.casefold(), on, now_ns))
             return obj.tag_name
 
     def set_running(self, tag: str, on: bool, now_ns: int) -> str:
@@ -59,7 +60,7 @@ class PlantOperation:
             obj = _find(galaxy, tag)
             if obj.category_id not in ENGINE_CATEGORIES:
                 raise OperationError(f"{obj.tag_name} is no engine or platform; use scan on|off for other objects")
-            board.change(lambda edit: edit.put(ENGINE, obj.tag_name.casefold(), Switched(on, now_ns)))
+            board.change(lambda edit: put_switched(edit, ENGINE, obj.tag_name.casefold(), on, now_ns))
             return obj.tag_name
 
     def reset(self) -> int:

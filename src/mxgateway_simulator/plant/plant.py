@@ -16,35 +16,42 @@ from mxgateway_simulator.plant.board import Board, Edit, Entries
 from mxgateway_simulator.plant.entries import ENGINE, SCAN, VALUE, Step, Written
 from mxgateway_simulator.plant.galaxy_file import GalaxyFile
 from mxgateway_simulator.plant.signals import NEVER, Sampled
-from mxgateway_simulator.plant.tags import Binding, Tag, Vtq
+from mxgateway_simulator.plant.tags import NOBODY, Author, Binding, Tag, Vtq
 from mxgateway_simulator.switches import Switches
 
 STEPS_KEPT = 8
-"""How many writes of a number the board remembers, for attributes that follow it with a lag."""
+"""How many changes of a number by writing the board remembers, for what follows it with a lag, and for alarms."""
 
 
 class Plant:
-    def __init__(self, galaxy: GalaxyFile, board: Board, switches: Switches) -> None:
+    """The plant of one Galaxy.
+
+    Args:
+        node: computer of whoever writes, for what remembers it.
+    """
+
+    def __init__(self, galaxy: GalaxyFile, board: Board, switches: Switches, node: str = "") -> None:
         self.galaxy = galaxy
         self.board = board
         self.switches = switches
+        self.node = node
         self._initializing_ns = switches.initializing_ms * 10**6
 
-    def _written(self, tag: Tag, entries: Entries | None = None) -> Written | None:
+    def written(self, tag: Tag, entries: Entries | None = None) -> Written | None:
         """What was written to an attribute, or None; not what was written while it was of another type."""
         held = (entries or self.board).written(tag.key)
         return held if held is None or held.shape in (None, tag.shape) else None
 
     def _held(self, tag: Tag, t_ns: int, entries: Entries | None = None) -> Written | None:
         """What was written to an attribute and still stands; None when its signal goes on."""
-        held = self._written(tag, entries)
+        held = self.written(tag, entries)
         if held is not None and tag.resume_ns and t_ns >= held.written_ns + tag.resume_ns:
             return None
         return held
 
     def array(self, tag: Tag) -> tuple[Any, ...]:
         """The elements of an array as it was written, or as it is configured."""
-        held = self._written(tag)
+        held = self.written(tag)
         return tuple(held.value if held else tag.row.value)
 
     # ----------------------------------------------------------------------------------------------------------- seeing
@@ -53,7 +60,7 @@ class Plant:
         """The value of an attribute, leaving aside whether its object runs."""
         if tag.computed is not None:
             return tag.computed(t_ns)
-        held = self._written(tag)
+        held = self.written(tag)
         resumed_ns = held.written_ns + tag.resume_ns if held is not None and tag.resume_ns else 0
         if held is not None and not 0 < resumed_ns <= t_ns:
             return Sampled(held.value, held.time_ns, resumed_ns or NEVER)
@@ -65,7 +72,7 @@ class Plant:
 
     def value_at(self, tag: Tag, t_ns: int) -> Any:
         """The value of an attribute at a time that may have passed: before a write, what stood there then."""
-        held = self._written(tag) if tag.computed is None else None
+        held = self.written(tag) if tag.computed is None else None
         if held is None or t_ns >= held.written_ns or not held.steps:
             return self.sample(tag, t_ns).value
         value = held.steps[0].value
@@ -178,30 +185,44 @@ class Plant:
 
     # --------------------------------------------------------------------------------------------------------- changing
 
-    def store(self, edit: Edit, binding: Binding, value: Any, time_ns: int, now_ns: int) -> bool:
-        """Puts a coerced value on the board; False when the array no longer has the element."""
+    def store(
+        self, edit: Edit, binding: Binding, value: Any, time_ns: int, now_ns: int, by: Author = NOBODY
+    ) -> MxStatus | None:
+        """Puts a coerced value on the board, or does what writing it means.
+
+        Args:
+            by: who writes, for what remembers it.
+
+        Returns:
+            Why it is refused; None when it is done.
+        """
         tag, index, prop = binding.tag, binding.element, binding.aspect
+        if tag.check is not None and (refused := tag.check(value)) is not None:
+            return refused
         if tag.act is not None:
-            tag.act(edit, value, now_ns)
-            return True
+            return tag.act(edit, value, now_ns, by)
+        if tag.before_write is not None:
+            tag.before_write(edit, now_ns)
         held = self._held(tag, now_ns, edit)
         before = held.value if held else self.sample(tag, now_ns).value
         if index is not None and index != WHOLE:
             if index > len(before):
-                return False
+                return failures.NO_ELEMENT
             value = (*before[: index - 1], _with_bit(before[index - 1], prop, value), *before[index:])
         elif prop.isdigit():
             value = _with_bit(before, prop, value)
         steps: tuple[Step, ...] = ()
-        if not tag.row.is_array and isinstance(value, (bool, int, float)):
+        if not tag.row.is_array and (isinstance(value, (bool, int, float)) or tag.keeps_steps):
             earlier = held.steps if held and held.steps else (Step(0, before),)
-            steps = (*earlier, Step(now_ns, value))[-STEPS_KEPT:]
+            # The same value again is no step: what counts is since when it stands.
+            is_new = len(earlier) == 1 or earlier[-1].value != value
+            steps = (*earlier, Step(now_ns, value))[-STEPS_KEPT:] if is_new else earlier
         edit.put(
             VALUE,
             tag.key,
             Written(value=value, quality=q.GOOD, time_ns=time_ns, written_ns=now_ns, shape=tag.shape, steps=steps),
         )
-        return True
+        return None
 
 
 def _with_bit(value: Any, prop: str, bit: Any) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -15,14 +15,21 @@ from mxgateway_contract import failures
 from mxgateway_contract import quality as q
 from mxgateway_contract.references import WHOLE
 from mxgateway_protocol.variants import DataType
-from mxgateway_simulator.plant.alarm_rollups import AlarmRollups
-from mxgateway_simulator.plant.alarms import Alarm
+from mxgateway_simulator.plant.alarms.alarm import Alarm
+from mxgateway_simulator.plant.alarms.counts import severity_borders
+from mxgateway_simulator.plant.alarms.kinds import AlarmKind
+from mxgateway_simulator.plant.alarms.making import AlarmMaker
+from mxgateway_simulator.plant.alarms.owners import MODE_NAMES, Owner
+from mxgateway_simulator.plant.alarms.rollups import AlarmRollups
+from mxgateway_simulator.plant.alarms.states import Mode
+from mxgateway_simulator.plant.alarms.table import AlarmTable, uncollected
+from mxgateway_simulator.plant.board import Edit
 from mxgateway_simulator.plant.built_in_attributes import built_in
-from mxgateway_simulator.plant.entries import Step
+from mxgateway_simulator.plant.entries import Key, Step, Written
 from mxgateway_simulator.plant.galaxy_file import AttributeRow, GalaxyFile, GalaxyObject
 from mxgateway_simulator.plant.plant import Plant
 from mxgateway_simulator.plant.resolver import Found, Resolver
-from mxgateway_simulator.plant.signals import QualityWindows, make_signal, seed_of
+from mxgateway_simulator.plant.signals import NEVER, QualityWindows, Sampled, make_signal, seed_of
 from mxgateway_simulator.plant.tags import Binding, Tag, Unresolved, state_keys, value_key
 from mxgateway_simulator.signal_specs import duration_ns
 
@@ -40,7 +47,10 @@ class PlantTags:
         # Tags live as long as an item, or a signal of another tag, needs them.
         self._tags: WeakValueDictionary[tuple[int, str], Tag] = WeakValueDictionary()
         self._alarms: WeakValueDictionary[str, Alarm] = WeakValueDictionary()
+        self._maker = AlarmMaker(plant, self._resolver, self)
         self._rollups = AlarmRollups(self)
+        self._table: AlarmTable | None = None
+        self._borders = severity_borders(plant.galaxy.settings)
         self._deployed_ns = _deployed_ns(plant.galaxy)
 
     @property
@@ -67,6 +77,8 @@ class PlantTags:
         self._tags.clear()
         self._alarms.clear()
         self._rollups.clear()
+        self._maker.clear()
+        self._table = None
         self._deployed_ns = _deployed_ns(self._plant.galaxy)
 
     def _tag(self, obj: GalaxyObject, row: AttributeRow) -> Tag:
@@ -105,9 +117,13 @@ class PlantTags:
             tag.quality = QualityWindows(row.behaviour["quality"], seed)
         keys = {value_key(tag.key), *state_keys(obj, tag.engine, tag.platform)}
         if not row.is_user:
-            special = built_in(self, self._rollups, tag)
-            tag.computed, tag.act = special.computed, special.act
+            special = built_in(self, tag)
+            tag.computed, tag.act, tag.check = special.computed, special.act, special.check
+            tag.keeps_steps = special.keeps_steps
+            tag.enum = special.enum or tag.enum
             keys |= special.keys
+        elif self._bears_alarms(obj, row.name):
+            tag.before_write = partial(self._before_write, obj, row.name)
         tag.keys = frozenset(keys)
         tag.looks_around = bool(sources)
         if sources:
@@ -118,6 +134,10 @@ class PlantTags:
                     tag.keys |= source.tag.keys
         return tag
 
+    def _bears_alarms(self, obj: GalaxyObject, name: str) -> bool:
+        anchors = self._plant.galaxy.alarm_anchors(obj.package_id)
+        return any(anchor.casefold() == name.casefold() for anchor, _ in anchors)
+
     def related(self, obj: GalaxyObject, name: str) -> Tag | None:
         """Another attribute, named relative to an object: its own, a contained object's, or any by full reference."""
         for text in (f"{obj.tag_name}.{name}", name):
@@ -126,32 +146,84 @@ class PlantTags:
                 return self._tag(found.object, found.row)
         return None
 
-    def anchor_alarm(self, obj: GalaxyObject, row: AttributeRow) -> Alarm | None:
-        """The alarm that an attribute of an alarm extension belongs to."""
-        anchor = self.related(obj, row.anchor)
-        if anchor is None:
+    # ----------------------------------------------------------------------------------------------------------- alarms
+
+    @property
+    def rollups(self) -> AlarmRollups:
+        return self._rollups
+
+    @property
+    def mode_names(self) -> Sequence[str]:
+        return ("", *MODE_NAMES) if self._maker.owners.first_mode else MODE_NAMES
+
+    @property
+    def plant_states(self) -> Mapping[str, Mode]:
+        return self._maker.owners.states
+
+    def owner_of(self, obj: GalaxyObject) -> Owner:
+        """An object as it bears on the modes of alarms."""
+        return self._maker.owners.of(obj)
+
+    def mode_sampled(self, mode: Mode, tag: Tag, keys: frozenset[Key], t_ns: int) -> Sampled:
+        """A mode as an attribute shows it, with the time of the last write that can have changed it."""
+        entries = (self._plant.board.get(kind, name) for kind, name in keys)
+        times = [entry.written_ns for entry in entries if isinstance(entry, Written)]
+        return Sampled(mode + self._maker.owners.first_mode, min(t_ns, max([tag.since_ns, *times])), NEVER)
+
+    def alarm_of(self, obj: GalaxyObject, anchor: str, kind: AlarmKind) -> Alarm | None:
+        """The alarm of a kind on an attribute; None where it is not turned on."""
+        if not any(each is kind for each in self._maker.kinds(obj, anchor, kind.extension)):
             return None
-        alarm = self._alarms.get(anchor.key)
+        row = self._plant.galaxy.shaped_attribute(obj.package_id, anchor)
+        return None if row is None else self._alarm(self._tag(obj, row), kind)
+
+    def _alarm(self, tag: Tag, kind: AlarmKind) -> Alarm:
+        key = f"{tag.key}.{kind.suffix.casefold()}" if kind.suffix else tag.key
+        alarm = self._alarms.get(key)
         if alarm is None:
-            active = self._plant.galaxy.attribute(obj.package_id, f"{row.anchor}.ActiveAlarmState")
-            alarm = self._alarms[anchor.key] = Alarm(
-                board=self._plant.board,
-                anchor=anchor.key,
-                sample=partial(self._plant.sample, anchor),
-                steps=partial(self._plant.steps, anchor),
-                active=bool(active.value) if active else True,
-                owners=self._alarm_owners(obj),
-            )
+            alarm = self._alarms[key] = self._maker.make(tag, kind)
         return alarm
 
-    def _alarm_owners(self, obj: GalaxyObject) -> tuple[str, ...]:
-        """Names on the board of the object and of the areas it is in, whose alarm mode counts for its alarms too."""
-        names = [obj.tag_name.casefold()]
-        area = self._plant.galaxy.object_by_id(obj.area_id)
-        while area is not None and area.tag_name.casefold() not in names:
-            names.append(area.tag_name.casefold())
-            area = self._plant.galaxy.object_by_id(area.area_id)
-        return tuple(names)
+    def _alarms_of(self, obj: GalaxyObject) -> Iterator[Alarm]:
+        """The alarms of one object."""
+        for anchor, extension in self._plant.galaxy.alarm_anchors(obj.package_id):
+            yield from self._anchored(obj, anchor, extension)
+
+    def _anchored(self, obj: GalaxyObject, anchor: str, extension: str) -> Iterator[Alarm]:
+        row = self._plant.galaxy.shaped_attribute(obj.package_id, anchor)
+        if row is None:
+            return
+        kinds = self._maker.kinds(obj, row.name, extension)
+        if kinds:
+            tag = self._tag(obj, row)
+            for kind in kinds:
+                yield self._alarm(tag, kind)
+
+    def object_table(self, obj: GalaxyObject) -> AlarmTable:
+        """The alarms of an object and of what it contains."""
+        found: list[Alarm] = []
+        waiting = [obj]
+        while waiting:
+            current = waiting.pop()
+            found += self._alarms_of(current)
+            waiting += self._plant.galaxy.contained_objects(current.gobject_id)
+        return AlarmTable(self._plant.board, found, self._borders)
+
+    def alarm_table(self) -> AlarmTable:
+        """The alarms of the whole Galaxy; made when it is first needed."""
+        if self._table is None:
+            found = self._plant.galaxy.all_alarm_anchors()
+            with uncollected():
+                alarms = [alarm for place in found for alarm in self._anchored(*place)]
+            self._table = AlarmTable(self._plant.board, alarms, self._borders)
+        return self._table
+
+    def _before_write(self, obj: GalaxyObject, name: str, edit: Edit, now_ns: int) -> None:
+        """Lets the alarms of an attribute keep what a write makes unknown."""
+        for anchor, extension in self._plant.galaxy.alarm_anchors(obj.package_id):
+            if anchor.casefold() == name.casefold():
+                for alarm in self._anchored(obj, anchor, extension):
+                    alarm.condition.before_write(edit, now_ns)
 
 
 class _TagSource:

@@ -27,6 +27,8 @@ _BACK_STEPS = 120
 # with many of them would wake for each else.
 _PHASES, _SLOW_PHASES = 16, 2
 _SLOW_NS = 10**9
+# How many windows of a storm are looked through for one that a tag takes part in.
+_WINDOWS = 64
 
 
 class Sampled(NamedTuple):
@@ -128,6 +130,11 @@ class CycleSignal:
         self._starts.append(total)
         self._period = total
 
+    @property
+    def alternates(self) -> bool:
+        """Whether it goes from a true value to a false one and back, and nothing else."""
+        return len(self._values) == 2 and bool(self._values[0]) != bool(self._values[1])
+
     def value_at(self, t_ns: int) -> Value:
         return self.sample(t_ns).value
 
@@ -140,7 +147,55 @@ class CycleSignal:
         raise AssertionError("the position lies within the period")
 
 
-AnySignal: TypeAlias = Signal | CycleSignal
+class StormSignal:
+    """True once in some windows of time, at a place in each that differs from tag to tag and window to window."""
+
+    __slots__ = ("_every", "_length", "_off", "_on", "_seed", "_share", "_within")
+
+    def __init__(self, spec: Mapping[str, Any], seed: int, on: Value, off: Value) -> None:
+        self._every = duration_ns(spec["every"])
+        self._within = duration_ns(spec["within"])
+        self._length = duration_ns(spec["for"])
+        self._share = spec["members"]
+        self._seed = seed ^ int(spec["seed"])
+        self._on, self._off = on, off
+
+    def value_at(self, t_ns: int) -> Value:
+        return self.sample(t_ns).value
+
+    def sample(self, t_ns: int, revision: int = 0) -> Sampled:
+        number = t_ns // self._every
+        window = self._window(number)
+        if window is not None and window[0] <= t_ns < window[1]:
+            return Sampled(self._on, *window)
+        if window is not None and t_ns < window[0]:
+            return Sampled(self._off, self._last_end(number - 1), window[0])
+        changed = window[1] if window is not None else self._last_end(number - 1)
+        return Sampled(self._off, changed, self._next_start(number + 1))
+
+    def _window(self, number: int) -> tuple[int, int] | None:
+        if uniform(self._seed, number) >= self._share:
+            return None
+        start = number * self._every + int(uniform(self._seed ^ 0x57, number) * self._within)
+        return start, start + self._length
+
+    def _last_end(self, number: int) -> int:
+        for back in range(_WINDOWS):
+            window = self._window(number - back)
+            if window is not None:
+                return window[1]
+        # As if it had ended there: no window is further away than one that a signal knows.
+        return (number - _WINDOWS) // _WINDOWS * _WINDOWS * self._every
+
+    def _next_start(self, number: int) -> int:
+        for ahead in range(_WINDOWS):
+            window = self._window(number + ahead)
+            if window is not None:
+                return window[0]
+        return (number + _WINDOWS) * self._every
+
+
+AnySignal: TypeAlias = Signal | CycleSignal | StormSignal
 
 
 class QualityWindows:
@@ -311,6 +366,9 @@ def make_signal(
     if kind == "flood":
         counts = iter(range(1, NEVER))
         return Signal(duration_ns(p["every"]), 0, lambda k, t: convert(next(counts) & 0x7FFFFFFF))
+    if kind == "storm":
+        on, off = convert(True), convert(False)
+        return StormSignal(p, seed, (on,) * elements if elements else on, (off,) * elements if elements else off)
     if kind in ("toggle", "states"):
         return _cycle(kind, p, seed, convert, elements)
     interval = duration_ns(p["every"])

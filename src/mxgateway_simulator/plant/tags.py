@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from mxgateway_contract.status import OK, MxStatus
 from mxgateway_protocol.variants import DataType
@@ -25,6 +25,21 @@ class Vtq(NamedTuple):
     status: MxStatus = OK
 
 
+class Author(NamedTuple):
+    """Who writes: an operator and his computer, as far as they are known."""
+
+    user: str = ""
+    node: str = ""
+    domain: str = ""
+    full_name: str = ""
+
+
+NOBODY = Author()
+
+Act: TypeAlias = Callable[[Edit, Any, int, Author], MxStatus | None]
+"""(edit, value, now, author) → why it is refused, or None."""
+
+
 @dataclass(slots=True, eq=False, weakref_slot=True)
 class Tag:
     """One attribute of one deployed object.
@@ -35,6 +50,9 @@ class Tag:
         since_ns: source time of a value that never changed: when the object was deployed.
         computed: for attributes that the object works out itself, in place of signal and configured value.
         act: for attributes whose writing is a command: changes the board in place of storing the value.
+        check: why a value is refused, beside type and range; None when it is not.
+        before_write: told of a write that is about to be stored.
+        keeps_steps: the board remembers its last changes though it is no number.
         keys: entries of the board that change what the tag shows.
         resume_ns: how long a written value stays before the signal goes on; 0 for good.
         looks_around: its signal looks at other attributes.
@@ -49,7 +67,10 @@ class Tag:
     signal: AnySignal | None = None
     quality: QualityWindows | None = None
     computed: Callable[[int], Sampled] | None = None
-    act: Callable[[Edit, Any, int], None] | None = None
+    act: Act | None = None
+    check: Callable[[Any], MxStatus | None] | None = None
+    before_write: Callable[[Edit, int], None] | None = None
+    keeps_steps: bool = False
     keys: frozenset[Key] = frozenset()
     enum: Sequence[str] = field(default_factory=tuple)
     resume_ns: int = 0

@@ -238,10 +238,12 @@ def test_the_empty_string_is_written_as_the_product_writes_it() -> None:
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        ("reference", {"gobject": 112, "package": 112, "dynamic_attribute": 156, "attribute_definition": 323,
+        ("reference", {"gobject": 112, "package": 112, "dynamic_attribute": 156, "attribute_definition": 326,
                        "primitive_instance": 253, "primitive_definition": 10, "instance": 82, "sim_user": 5}),
-        ("plant", {"gobject": 340, "package": 340, "dynamic_attribute": 187, "attribute_definition": 232,
-                   "primitive_instance": 881, "primitive_definition": 6, "instance": 301, "sim_user": 2}),
+        ("alarms", {"gobject": 2200, "package": 2200, "dynamic_attribute": 20, "attribute_definition": 430,
+                    "primitive_instance": 21938, "primitive_definition": 7, "instance": 2191}),
+        ("plant", {"gobject": 340, "package": 340, "dynamic_attribute": 187, "attribute_definition": 422,
+                   "primitive_instance": 932, "primitive_definition": 7, "instance": 301, "sim_user": 2}),
     ],
 )  # fmt: skip
 def test_shipped_galaxies_have_these_rows(tmp_path: Path, name: str, expected: dict[str, int]) -> None:

@@ -10,7 +10,6 @@ from tests.unit.simulator.plant_session import Change, PlantSession, boolean, i4
 
 from mxgateway_simulator.building.builder import build_galaxy
 from mxgateway_simulator.building.description_reader import parse_description
-from mxgateway_simulator.plant import alarm_rollups
 
 SECOND = 10**9
 
@@ -52,11 +51,21 @@ def values(session: PlantSession, anchor: str, *names: str) -> list[object]:
     return [session.read(f"{anchor}.{name}").value for name in names]
 
 
+def counts(
+    active: tuple[int, ...] = (0, 0, 0, 0),
+    unack_alm: tuple[int, ...] = (0, 0, 0, 0),
+    unack_rtn: tuple[int, ...] = (0, 0, 0, 0),
+    bits: int = 0,
+) -> tuple[int, ...]:
+    """The 13 elements of AlarmCntsBySeverity."""
+    return (*active, *unack_alm, *unack_rtn, bits)
+
+
 def test_an_alarm_goes_through_its_states(plant: PlantSession) -> None:
     """Raised, acknowledged by writing AckMsg, gone, raised again: attributes and times follow."""
     states = ("InAlarm", "Acked", "AckMsg")
     times = ("TimeAlarmOn", "TimeAlarmOff", "TimeAlarmAcked")
-    assert values(plant, "One.High", *states) == [False, True, ""]
+    assert values(plant, "One.High", *states) == [False, False, ""]
     plant.clock.advance(1)
     raised = plant.clock.unix_ns()
     set_alarm(plant, "One.High", True)
@@ -114,7 +123,7 @@ def test_disabled_alarms_are_not_in_alarm(plant: PlantSession, switch: str, valu
 def test_objects_and_areas_sum_up_their_alarms(plant: PlantSession) -> None:
     """The most urgent alarm that is active or not acknowledged, and the active ones by severity."""
     names = ("AlarmMostUrgentSeverity", "AlarmMostUrgentAcked", "AlarmMostUrgentInAlarm", "AlarmCntsBySeverity[]")
-    nothing = [0, True, False, (0, 0, 0, 0, 0)]
+    nothing = [0, True, False, counts()]
     assert values(plant, "One", *names) == values(plant, "Site", *names) == values(plant, "Bare", *names) == nothing
     hall, site = plant.advised("Hall.AlarmMostUrgentSeverity"), plant.advised("Site.AlarmCntsBySeverity[]")
     set_alarm(plant, "One.Low", True)
@@ -122,18 +131,24 @@ def test_objects_and_areas_sum_up_their_alarms(plant: PlantSession) -> None:
     set_alarm(plant, "One.High", True)
     events = [event for event in plant.advance(1.1) if isinstance(event, Change)]
     assert events == []  # what is written is seen at once, by the writer's own items too
-    assert values(plant, "One", *names) == [1, False, True, (1, 0, 1, 0, 0)]
-    assert values(plant, "Hall", *names) == [1, False, True, (1, 0, 1, 0, 0)]
-    assert values(plant, "Site", *names, "AlarmsActive", "AlarmsUnacked") == [1, False, True, (2, 0, 1, 0, 0), 3, 3]
+    one = counts(active=(1, 0, 1, 0), unack_alm=(1, 0, 1, 0), bits=1 + 4 + 16 + 64)
+    assert values(plant, "One", *names) == [1, False, True, one]
+    hall = counts(active=(1, 0, 1, 0), unack_alm=(1, 0, 1, 0))
+    assert values(plant, "Hall", *names) == [1, False, True, hall]
+    site = counts(active=(2, 0, 1, 0), unack_alm=(2, 0, 1, 0))
+    assert values(plant, "Site", *names, "AlarmsActive", "AlarmsUnacked") == [1, False, True, site, 3, 3]
     plant.clock.advance(1)
     plant.write(plant.advised("One.High.AckMsg"), text("seen"))
-    assert values(plant, "One", *names) == [1, True, True, (1, 0, 1, 0, 0)]
+    one = counts(active=(1, 0, 1, 0), unack_alm=(0, 0, 1, 0), bits=1 + 4 + 64)
+    assert values(plant, "One", *names) == [3, False, True, one]  # what is not acknowledged is more urgent
     assert values(plant, "Site", "AlarmMostUrgentAcked", "AlarmsUnacked") == [False, 2]
     plant.clock.advance(1)
     set_alarm(plant, "One.High", False)
-    assert values(plant, "One", *names) == [3, False, True, (0, 0, 1, 0, 0)]
+    one = counts(active=(0, 0, 1, 0), unack_alm=(0, 0, 1, 0), bits=4 + 64)
+    assert values(plant, "One", *names) == [3, False, True, one]
     plant.write(plant.advised("One.Low.Priority"), i4(-7))
-    assert values(plant, "One", *names) == [1, False, True, (1, 0, 0, 0, 0)]
+    one = counts(active=(1, 0, 0, 0), unack_alm=(1, 0, 0, 0), bits=1 + 16)
+    assert values(plant, "One", *names) == [1, False, True, one]
     assert hall
     assert site
 
@@ -156,15 +171,3 @@ def test_roll_ups_move_with_alarms_that_move_by_themselves(make_session: MakeSes
     for (at, _), (own_at, _), (area_at, _) in zip(seen[alarm], seen[own], seen[area], strict=True):
         assert own_at == at
         assert at <= area_at <= at + SECOND + 25 * 10**6
-
-
-def test_a_large_area_has_no_roll_ups(
-    make_session: MakeSession, alarm_galaxy: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Beyond the most alarms an area keeps what is configured; its objects' roll-ups go on."""
-    monkeypatch.setattr(alarm_rollups, "MOST_ALARMS", 3)
-    session = make_session(alarm_galaxy)
-    set_alarm(session, "One.High", True)
-    assert session.read("Site.AlarmMostUrgentSeverity").value == 0
-    assert session.read("Hall.AlarmMostUrgentSeverity").value == 1
-    assert session.read("One.AlarmMostUrgentSeverity").value == 1

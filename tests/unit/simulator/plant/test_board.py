@@ -14,8 +14,10 @@ from mxgateway_contract import hresults
 from mxgateway_protocol.errors import MxComError
 from mxgateway_protocol.variants import VarType
 from mxgateway_simulator.errors import BoardError
+from mxgateway_simulator.plant.alarms.states import UNTOLD, Acknowledgement, Run
+from mxgateway_simulator.plant.alarms.tracking import Track
 from mxgateway_simulator.plant.board import Board
-from mxgateway_simulator.plant.entries import Acked, Entry, Step, Switched, Written
+from mxgateway_simulator.plant.entries import Dismissed, Entry, Forced, Shelved, Step, Storm, Switched, Written
 
 
 def _written(value: object) -> Written:
@@ -207,7 +209,29 @@ def test_opening_waits_for_another_that_opens(tmp_path: Path, monkeypatch: pytes
             '{"v": ["a", "b"], "q": 192, "t": 1, "w": 2, "s": 69}',
             Written(value=("a", "b"), quality=192, time_ns=1, written_ns=2, shape=69),
         ),
-        ("ack", '{"t": 3, "m": "seen"}', Acked(3, "seen")),
+        ("ack", '{"t": 3, "m": "seen"}', Acknowledgement(UNTOLD, 3, "seen")),
+        (
+            "ack",
+            '{"t": 3, "m": "seen", "o": 2, "by": ["anna", "PC1", "PLANT", "Anna A."]}',
+            Acknowledgement(2, 3, "seen", "anna", "PC1", "PLANT", "Anna A."),
+        ),
+        (
+            "alarm",
+            '{"t": 9, "r": [true, 7, 5, 6, 81.5], "p": 0, "v": null}',
+            Track(9, Run(is_on=True, on_ns=7, off_ns=5, stamp_ns=6, value=81.5)),
+        ),
+        (
+            "shelf",
+            '{"from_ns": 1, "until_ns": 2, "reason": "pump", "user": "anna", "node": "PC1"}',
+            Shelved(1, 2, "pump", "anna", "PC1"),
+        ),
+        ("dismissed", '{"occurrence_ns": 1, "time_ns": 2}', Dismissed(1, 2)),
+        ("forced", '{"is_on": true, "from_ns": 1, "until_ns": 0}', Forced(is_on=True, from_ns=1)),
+        (
+            "storm",
+            '{"from_ns": 1, "within_ns": 2, "for_ns": 3, "share": 0.5, "seed": 4}',
+            Storm(from_ns=1, within_ns=2, for_ns=3, share=0.5, seed=4),
+        ),
         ("scan", '{"on": false, "t": 4}', Switched(False, 4)),
         ("engine", '{"on": true, "t": 4}', Switched(True, 4)),
     ],
@@ -227,7 +251,15 @@ def test_the_file_keeps_its_form(tmp_path: Path, kind: str, text: str, entry: En
 
 @pytest.mark.parametrize(
     ("kind", "text"),
-    [("shelf", "{}"), ("value", '{"v": 1}'), ("value", "7"), ("ack", "null"), ("scan", "no JSON"), ("engine", "[]")],
+    [
+        ("shelf", "{}"),
+        ("nothing", "{}"),
+        ("value", '{"v": 1}'),
+        ("value", "7"),
+        ("ack", "null"),
+        ("scan", "no JSON"),
+        ("engine", "[]"),
+    ],
 )
 def test_an_entry_that_cannot_be_read_is_refused_with_the_remedy(tmp_path: Path, kind: str, text: str) -> None:
     """Opening such a board says which file it is and what removing it would cost."""

@@ -28,6 +28,7 @@ SPECS: dict[str, dict[str, Any]] = {
     "total": {"kind": "total", "rate": 2.0, "wrap": 1000},
     "toggle": {"kind": "toggle", "trueFor": "7s", "falseFor": "3s"},
     "states": {"kind": "states", "steps": [["a", "1s"], ["b", "2s"], ["c", "500ms"]]},
+    "storm": {"kind": "storm", "members": 0.3, "within": "20s", "every": "60s", "for": "5s"},
     "text": {"kind": "text", "texts": ["x", "y"], "every": "1s"},
     "clock": {"kind": "clock", "every": "2s"},
 }
