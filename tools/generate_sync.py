@@ -26,10 +26,16 @@ GENERATED = {
     "BrowseNode": "browse",
     "GalaxyRepositoryClient": "galaxy",
     "Session": "session",
+    "Alarms": "alarms",
     "GatewayClient": "client",
 }
 """Generated class → module, the same name in `mxgateway` and in `mxgateway._sync`."""
-BY_HAND = {"EventStream": "events", "ServerStream": "channel", "Subscription": "subscription"}
+BY_HAND = {
+    "AlarmFeed": "alarm_feed",
+    "EventStream": "events",
+    "ServerStream": "channel",
+    "Subscription": "subscription",
+}
 """Class of `mxgateway._sync.streams` → module of the asynchronous one."""
 FACES = GENERATED.keys() | BY_HAND.keys()
 ON_LOOP = {"connection_state"}

@@ -11,6 +11,21 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mxgateway.alarm_feed import AlarmFeed, AlarmFeedState, AlarmOverflow
+    from mxgateway.alarm_model import (
+        Alarm,
+        AlarmChange,
+        AlarmChangeKind,
+        AlarmGap,
+        AlarmMode,
+        AlarmOrigin,
+        AlarmProviderChanged,
+        AlarmsSynced,
+        AlarmState,
+    )
+    from mxgateway.alarm_results import AckOutcome, AckResult, ShelveOutcome, ShelveResult
+    from mxgateway.alarm_tables import AlarmChanges, AlarmList
+    from mxgateway.alarms import Alarms
     from mxgateway.browse import BrowseNode
     from mxgateway.change_feed import SubscriptionState
     from mxgateway.change_queue import OverflowPolicy
@@ -52,6 +67,21 @@ if TYPE_CHECKING:
     from mxgateway_contract.constants import GATEWAY_PROTOCOL_VERSION, MAX_BULK_ITEMS, WORKER_PROTOCOL_VERSION
 
 _HOMES = {
+    "mxgateway.alarm_feed": ("AlarmFeed", "AlarmFeedState", "AlarmOverflow"),
+    "mxgateway.alarm_model": (
+        "Alarm",
+        "AlarmChange",
+        "AlarmChangeKind",
+        "AlarmGap",
+        "AlarmMode",
+        "AlarmOrigin",
+        "AlarmProviderChanged",
+        "AlarmState",
+        "AlarmsSynced",
+    ),
+    "mxgateway.alarm_tables": ("AlarmChanges", "AlarmList"),
+    "mxgateway.alarm_results": ("AckOutcome", "AckResult", "ShelveOutcome", "ShelveResult"),
+    "mxgateway.alarms": ("Alarms",),
     "mxgateway.browse": ("BrowseNode",),
     "mxgateway.channel": ("ConnectionState", "ServerStream"),
     "mxgateway.change_feed": ("SubscriptionState",),
@@ -98,6 +128,23 @@ __all__ = [
     "GATEWAY_PROTOCOL_VERSION",
     "MAX_BULK_ITEMS",
     "WORKER_PROTOCOL_VERSION",
+    "AckOutcome",
+    "AckResult",
+    "Alarm",
+    "AlarmChange",
+    "AlarmChangeKind",
+    "AlarmChanges",
+    "AlarmFeed",
+    "AlarmFeedState",
+    "AlarmGap",
+    "AlarmList",
+    "AlarmMode",
+    "AlarmOrigin",
+    "AlarmOverflow",
+    "AlarmProviderChanged",
+    "AlarmState",
+    "Alarms",
+    "AlarmsSynced",
     "AttributeOrigin",
     "BrowseNode",
     "ClientOptions",
@@ -134,6 +181,8 @@ __all__ = [
     "RetryPolicy",
     "ServerStream",
     "Session",
+    "ShelveOutcome",
+    "ShelveResult",
     "SubscribeResults",
     "Subscription",
     "SubscriptionState",

@@ -6,6 +6,8 @@ in the reply is left to the caller.
 
 from __future__ import annotations
 
+from typing import Any
+
 from mxgateway.channel import Connection, ServerStream
 from mxgateway.command_stream import CommandStream
 from mxgateway.commands import IDEMPOTENT_KINDS
@@ -24,6 +26,11 @@ class Calls:
     def check_usable(self) -> None:
         """Raises MxGatewayTransportError in another event loop, and in a forked child: see `Connection`."""
         self._connection.check_usable()
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the client was closed."""
+        return self._connection.is_closed
 
     @property
     def options(self) -> ClientOptions:
@@ -123,3 +130,65 @@ class Calls:
             timeout=timeout,
             correlation_id=request.client_correlation_id,
         )
+
+    def stream_alarm_batches(
+        self, request: pb.StreamAlarmsRequest, timeout: float | None = None
+    ) -> ServerStream[pb.AlarmFeedBatch]:
+        return self._connection.stream(
+            self._connection.stub.StreamAlarmBatches,
+            request,
+            "StreamAlarmBatches",
+            timeout=timeout,
+            correlation_id=request.client_correlation_id,
+        )
+
+    def query_alarm_history(
+        self, request: pb.QueryAlarmHistoryRequest, timeout: float | None = None
+    ) -> ServerStream[pb.AlarmHistoryPage]:
+        return self._connection.stream(
+            self._connection.stub.QueryAlarmHistory,
+            request,
+            "QueryAlarmHistory",
+            timeout=timeout,
+            correlation_id=request.client_correlation_id,
+        )
+
+    async def acknowledge_alarms(
+        self, request: pb.AcknowledgeAlarmsRequest, timeout: float | None = None
+    ) -> pb.AcknowledgeAlarmsReply:
+        reply: pb.AcknowledgeAlarmsReply = await self._alarm_call("AcknowledgeAlarms", request, timeout)
+        return reply
+
+    async def shelve_alarms(
+        self, request: pb.ShelveAlarmsRequest, timeout: float | None = None
+    ) -> pb.ShelveAlarmsReply:
+        reply: pb.ShelveAlarmsReply = await self._alarm_call("ShelveAlarms", request, timeout)
+        return reply
+
+    async def alarm_statistics(
+        self, request: pb.GetAlarmStatisticsRequest, timeout: float | None = None
+    ) -> pb.GetAlarmStatisticsReply:
+        reply: pb.GetAlarmStatisticsReply = await self._alarm_call(
+            "GetAlarmStatistics", request, timeout, idempotent=True
+        )
+        return reply
+
+    async def alarm_monitor_status(
+        self, request: pb.GetAlarmMonitorStatusRequest, timeout: float | None = None
+    ) -> pb.GetAlarmMonitorStatusReply:
+        reply: pb.GetAlarmMonitorStatusReply = await self._alarm_call(
+            "GetAlarmMonitorStatus", request, timeout, idempotent=True
+        )
+        return reply
+
+    async def _alarm_call(self, method: str, request: Any, timeout: float | None, *, idempotent: bool = False) -> Any:
+        reply = await self._connection.unary(
+            getattr(self._connection.stub, method),
+            request,
+            method,
+            timeout=timeout,
+            correlation_id=request.client_correlation_id,
+            idempotent=idempotent,
+        )
+        check_protocol(reply, method, request.client_correlation_id)
+        return reply

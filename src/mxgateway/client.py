@@ -8,6 +8,7 @@ from typing import Any, Unpack
 
 from google.protobuf.duration_pb2 import Duration
 
+from mxgateway.alarms import Alarms
 from mxgateway.calls import Calls
 from mxgateway.change_queue import OverflowPolicy
 from mxgateway.channel import Connection, ConnectionState, ServerStream
@@ -46,6 +47,7 @@ class GatewayClient:
         """
         self._connection = Connection(options, MxAccessGatewayStub, stub=stub)
         self._calls = Calls(self._connection)
+        self._alarms = Alarms(self._calls)
         self._kept: KeptSession | None = None
 
     @classmethod
@@ -318,6 +320,11 @@ class GatewayClient:
         return self._calls.command_stream(session_id)
 
     # ------------------------------------------------------------------------------------------------------- alarms
+
+    @property
+    def alarms(self) -> Alarms:
+        """The plant's alarms: watch, list, acknowledge, shelve, look back, figures."""
+        return self._alarms
 
     async def acknowledge_alarm(
         self, request: pb.AcknowledgeAlarmRequest, *, timeout: float | None = None

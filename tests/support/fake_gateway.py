@@ -101,6 +101,8 @@ class FakeGateway(MxAccessGatewayServicer, GalaxyRepositoryServicer):
         self.cancelled: list[str] = []
         self.hold = asyncio.Event()
         self.batches: list[pb.MxCommandBatch] = []
+        self.alarm_streams: list[list[Any]] = []
+        self.alarms_live: asyncio.Queue[Any] = asyncio.Queue()
         self.deploy_events: list[galaxy_pb.DeployEvent] = []
         self.items: dict[int, str] = {}
         self._next_item = 1
@@ -314,6 +316,50 @@ class FakeGateway(MxAccessGatewayServicer, GalaxyRepositoryServicer):
             active_alarm=pb.ActiveAlarmSnapshot(alarm_full_reference=r"\\Galaxy!DEV.TestMachine_001.TestAlarm001")
         )
         yield pb.AlarmFeedMessage(snapshot_complete=True)
+
+    async def StreamAlarmBatches(self, request: Any, context: Any) -> AsyncIterator[Any]:
+        await self._begin("StreamAlarmBatches", request, context)
+        # The next script: batches in order, and then whatever is put into `alarms_live`.
+        for step in self.alarm_streams.pop(0) if self.alarm_streams else ():
+            yield await _resolve(step, context)
+        while True:
+            yield await _resolve(await self.alarms_live.get(), context)
+
+    async def AcknowledgeAlarms(self, request: Any, context: Any) -> Any:
+        return await self._begin("AcknowledgeAlarms", request, context) or pb.AcknowledgeAlarmsReply(
+            protocol_status=ok(),
+            results=[
+                pb.AcknowledgeAlarmReply(
+                    outcome=pb.ALARM_ACK_OUTCOME_ACKNOWLEDGED, alarm_full_reference=alarm.alarm_full_reference
+                )
+                for alarm in request.alarms
+            ],
+        )
+
+    async def ShelveAlarms(self, request: Any, context: Any) -> Any:
+        return await self._begin("ShelveAlarms", request, context) or pb.ShelveAlarmsReply(
+            protocol_status=ok(),
+            results=[
+                pb.AlarmShelveResult(
+                    outcome=pb.ALARM_SHELVE_OUTCOME_DONE, alarm_full_reference=target.alarm_full_reference
+                )
+                for target in request.targets
+            ],
+        )
+
+    async def QueryAlarmHistory(self, request: Any, context: Any) -> AsyncIterator[Any]:
+        if (page := await self._begin("QueryAlarmHistory", request, context)) is not None:
+            yield page
+
+    async def GetAlarmStatistics(self, request: Any, context: Any) -> Any:
+        return await self._begin("GetAlarmStatistics", request, context) or pb.GetAlarmStatisticsReply(
+            protocol_status=ok()
+        )
+
+    async def GetAlarmMonitorStatus(self, request: Any, context: Any) -> Any:
+        return await self._begin("GetAlarmMonitorStatus", request, context) or pb.GetAlarmMonitorStatusReply(
+            protocol_status=ok(), enabled=True
+        )
 
     async def QueryActiveAlarms(self, request: Any, context: Any) -> AsyncIterator[Any]:
         await self._begin("QueryActiveAlarms", request, context)

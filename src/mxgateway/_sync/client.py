@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import Any, Unpack
 
 from mxgateway import client as aio
+from mxgateway._sync.alarms import Alarms
 from mxgateway._sync.facade import ConnectionFacade
 from mxgateway._sync.session import Session
 from mxgateway._sync.streams import BlockingIterator, ServerStream, Subscription
@@ -228,6 +229,11 @@ class GatewayClient(ConnectionFacade[aio.GatewayClient]):
         The blocking form of `mxgateway.GatewayClient.command_stream`, see there.
         """
         return self._call(lambda: self._async.command_stream(session_id))
+
+    @property
+    def alarms(self) -> Alarms:
+        """The plant's alarms: watch, list, acknowledge, shelve, look back, figures."""
+        return Alarms._of(self._async.alarms)
 
     def acknowledge_alarm(
         self, request: pb.AcknowledgeAlarmRequest, *, timeout: float | None = None

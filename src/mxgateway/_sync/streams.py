@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
@@ -12,7 +12,10 @@ from mxgateway._sync.loop_thread import LOOP
 if TYPE_CHECKING:
     from google.protobuf.timestamp_pb2 import Timestamp
 
-    from mxgateway import channel, events, subscription
+    from mxgateway import alarm_feed, channel, events, subscription
+    from mxgateway.alarm_feed import AlarmFeedState
+    from mxgateway.alarm_model import Alarm, AlarmProviderChanged, AlarmState
+    from mxgateway.alarm_reader import AlarmEvent
     from mxgateway.change_feed import SubscriptionState
     from mxgateway.confirmed_write import WriteOutcome
     from mxgateway.data_change import DataChange
@@ -319,4 +322,93 @@ class Subscription(Facade[Any]):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.close()
+
+
+class AlarmFeed(Facade[Any]):
+    """The list of alarms and what happens to it as a plain iterator: the blocking form of `mxgateway.AlarmFeed`."""
+
+    if TYPE_CHECKING:
+        _async: alarm_feed.AlarmFeed
+
+    @property
+    def active(self) -> Mapping[str, Alarm]:
+        """The list: reference → alarm, in no particular order. Not to be changed."""
+        return self._async.active
+
+    @property
+    def state(self) -> AlarmFeedState:
+        """How good the list is now."""
+        return self._async.state
+
+    @property
+    def provider(self) -> AlarmProviderChanged | None:
+        """Who tells the gateway the alarms, as it was told last; None before the gateway has said so."""
+        return self._async.provider
+
+    @property
+    def position(self) -> tuple[str, int] | None:
+        """Epoch and sequence of the last change, for `watch(after=…)`; None before the first list."""
+        return self._async.position
+
+    @property
+    def conflated(self) -> int:
+        """Changes that a newer one of the same alarm has replaced because nobody took them."""
+        return self._async.conflated
+
+    def active_by_priority(self) -> list[Alarm]:
+        """The list, the most urgent first, and of equal ones the oldest."""
+        return self._async.active_by_priority()
+
+    def find(self, reference: str) -> Alarm | None:
+        """The alarm of this full reference, without case; None when it is not in the list."""
+        return self._async.find(reference)
+
+    def state_changes(self) -> Iterator[AlarmFeedState]:
+        """The state now and after each change, until the feed has ended."""
+        return BlockingIterator(self._async.state_changes)
+
+    def wait_for(self, reference: str, state: AlarmState | None, timeout: float = 30.0) -> Alarm | None:
+        """Waits until an alarm is in this state, and gives it; with None until it is not in the list.
+
+        Raises:
+            MxGatewayTimeoutError: it did not come to that in time.
+            MxGatewayError: the feed has ended.
+        """
+        return self._run(lambda: self._async.wait_for(reference, state, timeout))
+
+    def next_event(self, timeout: float | None = None) -> AlarmEvent:
+        """The next that happens.
+
+        Args:
+            timeout: seconds to wait for it; None for no limit.
+
+        Raises:
+            TimeoutError: nothing has happened within that time.
+            StopIteration: the feed is closed.
+            MxGatewayError: it has ended.
+        """
+        try:
+            return self._run(lambda: self._async.next_event(timeout))
+        except StopAsyncIteration:
+            raise StopIteration from None
+
+    def close(self) -> None:
+        """Ends the feed. Idempotent."""
+        self._run(self._async.aclose)
+
+    def __iter__(self) -> Iterator[AlarmEvent]:
+        return self
+
+    def __next__(self) -> AlarmEvent:
+        try:
+            return self._run(self._async.__anext__)
+        except StopAsyncIteration:
+            raise StopIteration from None
+
+    def __enter__(self) -> AlarmFeed:
+        self._run(self._async.__aenter__)
+        return self
+
+    def __exit__(self, *_: object) -> None:
         self.close()
