@@ -13,6 +13,12 @@ MAX_FRAME_BYTES = 16 * 1024 * 1024
 EVENT_QUEUE_CAPACITY = 10_000
 """Most events that wait in a worker's queue or in a subscriber's queue before the backpressure policy acts."""
 
+MAX_SESSION_ITEMS = 50_000
+"""Items that a session may hold, unless a gateway says otherwise."""
+
+MAX_SESSION_REGISTRATIONS = 100
+"""Registrations that a session may hold at once, unless a gateway says otherwise."""
+
 PROG_ID = "LMXProxy.LMXProxyServer.1"
 CLASS_ID = "{C30B52F5-2CB5-4760-AF0A-3A344A7EB5DC}"
 
@@ -30,3 +36,4 @@ class WorkerExit(IntEnum):
     BACKEND_FAILED = 7
     GATEWAY_GONE = 8
     SHUTDOWN_TIMEOUT = 9
+    OUT_OF_MEMORY = 10

@@ -163,7 +163,7 @@ class Gateway:
         )
         stack.push_async_callback(store.close)
         await self._tell_of_newer_scopes(store)
-        containment = create_containment()
+        containment = create_containment(settings.worker.max_memory_bytes)
         stack.callback(containment.close)
 
         streams = LiveStreams()

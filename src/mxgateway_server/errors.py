@@ -24,7 +24,9 @@ GatewayError
             WorkerLaunchError, WorkerNeverReadyError, WorkerNonceError, WorkerVersionError, WorkerEarlyExitError,
             WorkerGarbageError, WorkerBackendError
                 WorkerOptionError
-        WorkerExitedError, WorkerProtocolError, WorkerHungError, WorkerFaultedError,
+        WorkerExitedError
+            WorkerMemoryError
+        WorkerProtocolError, WorkerHungError, WorkerFaultedError,
         WorkerShutdownTimeoutError
     NoAlarmProviderError
     AlarmError
@@ -404,6 +406,12 @@ class WorkerExitedError(WorkerError):
     def __init__(self, message: str, *, exit_code: int | None, worker_pid: int = 0) -> None:
         self.exit_code = exit_code
         super().__init__(message, worker_pid=worker_pid)
+
+
+class WorkerMemoryError(WorkerExitedError):
+    """The worker reached its memory limit, which ends its session and nothing else."""
+
+    reason = "WORKER_OUT_OF_MEMORY"
 
 
 class WorkerProtocolError(WorkerError):

@@ -90,6 +90,7 @@ def worker_limits(settings: Settings) -> WorkerLimits:
         startup=worker.startup_timeout_seconds,
         shutdown=worker.shutdown_timeout_seconds,
         terminate=worker.terminate_timeout_seconds,
+        memory=worker.max_memory_bytes,
         watchdog=WatchdogLimits(worker.heartbeat_grace_seconds, worker.heartbeat_stuck_ceiling_seconds),
     )
 
@@ -117,6 +118,8 @@ def worker_plan(settings: Settings, place: GalaxyPlace) -> WorkerPlan:
     arguments = {
         "--max-frame-bytes": max_frame_bytes,
         "--event-queue-capacity": settings.events.queue_capacity,
+        "--max-items": settings.sessions.max_items_per_session,
+        "--max-registrations": settings.sessions.max_registrations_per_session,
         "--heartbeat-interval": worker.heartbeat_interval_seconds,
         "--heartbeat-grace": worker.heartbeat_grace_seconds,
         "--stuck-ceiling": worker.heartbeat_stuck_ceiling_seconds,

@@ -7,7 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from mxgateway_contract.constants import WORKER_PROTOCOL_VERSION
-from mxgateway_protocol.contract import EVENT_QUEUE_CAPACITY, MAX_FRAME_BYTES, NONCE_VARIABLE, WorkerExit
+from mxgateway_protocol.contract import (
+    EVENT_QUEUE_CAPACITY,
+    MAX_FRAME_BYTES,
+    MAX_SESSION_ITEMS,
+    MAX_SESSION_REGISTRATIONS,
+    NONCE_VARIABLE,
+    WorkerExit,
+)
 from mxgateway_worker.backends import BACKENDS
 from mxgateway_worker.event_queue import Policy
 
@@ -28,6 +35,8 @@ class WorkerSettings:
     shutdown_grace: float = 10.0
     read_timeout: float = 5.0
     max_frame_bytes: int = MAX_FRAME_BYTES
+    max_items: int = MAX_SESSION_ITEMS
+    max_registrations: int = MAX_SESSION_REGISTRATIONS
     allow_fault_injection: bool = False
     allow_backend_path: bool = False
     sandbox: str = "off"
@@ -87,6 +96,8 @@ def _parser() -> _Parser:
     add("--shutdown-grace", type=_positive, default=10.0, metavar="SECONDS")
     add("--read-timeout", type=_positive, default=5.0, metavar="SECONDS", help="ReadBulk without a time of its own")
     add("--max-frame-bytes", type=_count, default=MAX_FRAME_BYTES, metavar="N", help="longest message, both ways")
+    add("--max-items", type=_count, default=MAX_SESSION_ITEMS, metavar="N", help="items of the session")
+    add("--max-registrations", type=_count, default=MAX_SESSION_REGISTRATIONS, metavar="N", help="server handles of it")
     add("--allow-fault-injection", action="store_true")
     add("--allow-backend-path", action="store_true", help="for tests: --backend may be module:factory")
     add("--sandbox", choices=["auto", "off", "required"], default="off", help="give up what is not needed (Linux)")
@@ -136,6 +147,8 @@ def parse(arguments: Sequence[str], environment: Mapping[str, str]) -> WorkerSet
         shutdown_grace=given.shutdown_grace,
         read_timeout=given.read_timeout,
         max_frame_bytes=given.max_frame_bytes,
+        max_items=given.max_items,
+        max_registrations=given.max_registrations,
         allow_fault_injection=given.allow_fault_injection,
         allow_backend_path=given.allow_backend_path,
         sandbox=given.sandbox,

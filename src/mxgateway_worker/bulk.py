@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
@@ -26,9 +26,9 @@ def _entry_error(error: Exception) -> tuple[str, int | None]:
     """Message and HRESULT of a failed entry.
 
     Raises:
-        BackendLostError: this is no matter of one entry.
+        BackendLostError, MemoryError: this is no matter of one entry.
     """
-    if isinstance(error, BackendLostError):
+    if isinstance(error, BackendLostError | MemoryError):
         raise error
     if isinstance(error, MxComError):
         return describe(error), error.hresult
@@ -58,8 +58,10 @@ class BulkCommands:
         self._by_name(server, command.tag_addresses, reply.subscribe_bulk, lambda tag: add(server, tag).item_handle)
 
     def _by_name(
-        self, server_handle: int, tags: Iterable[str], target: pb.BulkSubscribeReply, call: Callable[[str], int]
+        self, server_handle: int, tags: Sequence[str], target: pb.BulkSubscribeReply, call: Callable[[str], int]
     ) -> None:
+        # As a whole, before the first one: half a list is harder to make good than none.
+        self._calls.require_room(len(tags))
         target.SetInParent()
         add = target.results.add
         for tag in tags:

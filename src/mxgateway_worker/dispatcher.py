@@ -23,14 +23,21 @@ from mxgateway_protocol.errors import BackendLostError, MxComError
 from mxgateway_protocol.values import ValueConversionError, to_wire
 from mxgateway_protocol.variants import EMPTY, DataType, Variant, VarType
 from mxgateway_protocol.wire import delimited, key
-from mxgateway_worker import __version__
+from mxgateway_worker import __version__, memory
 from mxgateway_worker.bulk import BulkCommands, describe
-from mxgateway_worker.calls import InvalidCommandError, SessionCalls, variant
+from mxgateway_worker.calls import (
+    USUAL_LIMITS,
+    InvalidCommandError,
+    LimitReachedError,
+    SessionCalls,
+    SessionLimits,
+    variant,
+)
 from mxgateway_worker.event_queue import EventQueue
 from mxgateway_worker.executor import Executor
 from mxgateway_worker.faults import WorkerFaults
 from mxgateway_worker.read_bulk import BulkReader
-from mxgateway_worker.replies import refusal
+from mxgateway_worker.replies import FRAME_ROOM, refusal
 from mxgateway_worker.sink import SessionSink
 
 logger = logging.getLogger(__name__)
@@ -58,6 +65,7 @@ class Dispatcher:
 
     Args:
         default_read_timeout: seconds for ReadBulk when the command has none.
+        limits: what the session may hold.
         faults: the process's own faults; None when fault injection is not allowed.
         on_shutdown: told of a ShutdownWorker command, with its grace period in seconds or 0.
     """
@@ -72,6 +80,7 @@ class Dispatcher:
         *,
         session_id: str,
         default_read_timeout: float,
+        limits: SessionLimits = USUAL_LIMITS,
         max_frame_bytes: int = MAX_FRAME_BYTES,
         faults: WorkerFaults | None,
         on_shutdown: Callable[[float], None],
@@ -85,9 +94,9 @@ class Dispatcher:
         self._on_shutdown = on_shutdown
         self._info = backend.info
         self._backend = backend
-        self._calls = calls = SessionCalls(backend, sink, executor)
+        self._calls = calls = SessionCalls(backend, sink, executor, limits)
         self._bulk = BulkCommands(calls, sink)
-        self._reader = BulkReader(calls, sink, executor, clock)
+        self._reader = BulkReader(calls, sink, executor, clock, max_frame_bytes - FRAME_ROOM)
         self._expires: float | None = None
         # What a handler appends to the reply as bytes.
         self._extra = b""
@@ -167,8 +176,13 @@ class Dispatcher:
             return self._failure(correlation_id, kind, error)
         except (InvalidCommandError, ValueConversionError) as error:
             return self._refuse(correlation_id, kind, f"{arm}: {error}")
+        except LimitReachedError as error:
+            code = pb.PROTOCOL_STATUS_CODE_RESOURCE_EXHAUSTED
+            return refusal(self.session_id, correlation_id, kind, code, str(error)).SerializeToString()
         except BackendLostError:
             raise
+        except MemoryError:
+            memory.end_out_of_memory()
         except Exception as error:  # noqa: BLE001 - a command never ends the worker; it is logged and answered
             return self._unexpected(correlation_id, kind, error)
 

@@ -17,6 +17,7 @@ from mxgateway_protocol.backend import Backend, SelfWaking
 from mxgateway_protocol.clock import Clock
 from mxgateway_protocol.errors import BackendLostError
 from mxgateway_protocol.wakeup import Wakeup
+from mxgateway_worker import memory
 from mxgateway_worker.inbox import Doorbell
 
 logger = logging.getLogger(__name__)
@@ -247,6 +248,8 @@ class Executor:
             logger.exception("the backend is lost")
             self._backend = None
             self._on_lost(error)
+        except MemoryError:
+            memory.end_out_of_memory()
         except Exception as error:
             logger.exception("the executor failed")
             self._on_lost(error)
@@ -323,7 +326,7 @@ class Executor:
                     delay = backend.pump()
                 finally:
                     self._outlet.send_gathered()
-        except BackendLostError:
+        except (BackendLostError, MemoryError):
             raise
         except Exception as error:
             self._pump_failures += 1

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from mxgateway_protocol.clock import MovableClock, SystemClock
 from mxgateway_protocol.contract import NONCE_VARIABLE, WorkerExit
-from mxgateway_worker import arguments, logs, sandbox, stdio, windows_process
+from mxgateway_worker import arguments, logs, memory, sandbox, stdio, windows_process
 from mxgateway_worker.parent import die_with_parent
 from mxgateway_worker.worker import Worker
 
@@ -36,6 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     die_with_parent()
     # Ctrl-C reaches the whole process group; the gateway decides what becomes of its workers.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    memory.end_when_out_of_memory()
     sys.setswitchinterval(_SWITCH_INTERVAL)
     if settings.allow_fault_injection:
         MovableClock.install()

@@ -12,18 +12,22 @@ from collections.abc import Sequence
 from mxgateway_contract.status import Category, MxStatus
 from mxgateway_contract.varints import int_varint
 from mxgateway_protocol.clock import Clock
+from mxgateway_protocol.contract import MAX_FRAME_BYTES
 from mxgateway_protocol.errors import BackendLostError, MxComError
 from mxgateway_protocol.events import EventEncoder
 from mxgateway_protocol.variants import Variant
 from mxgateway_protocol.wire import delimited, key, timestamp
 from mxgateway_worker.bulk import describe
-from mxgateway_worker.calls import SessionCalls
+from mxgateway_worker.calls import LimitReachedError, SessionCalls
 from mxgateway_worker.executor import Executor
 from mxgateway_worker.items import CachedRead, TrackedItem
+from mxgateway_worker.replies import too_long
 from mxgateway_worker.sink import SessionSink
 
 logger = logging.getLogger(__name__)
 
+# Of long values the copy would cost more than writing it again.
+_LONGEST_KEPT = 64 * 1024
 _RESULT = key(1, 2)
 _SERVER = key(1, 0)
 _TAG = key(2, 2)
@@ -58,9 +62,16 @@ class _FirstValue:
 
 
 class BulkReader:
-    """Carries out ReadBulk for one session."""
+    """Carries out ReadBulk for one session.
 
-    def __init__(self, calls: SessionCalls, sink: SessionSink, executor: Executor, clock: Clock) -> None:
+    Args:
+        longest: bytes that a reply may have.
+    """
+
+    def __init__(
+        self, calls: SessionCalls, sink: SessionSink, executor: Executor, clock: Clock, longest: int = MAX_FRAME_BYTES
+    ) -> None:
+        self._longest = longest
         self._calls = calls
         self._sink = sink
         self._items = sink.items
@@ -76,26 +87,49 @@ class BulkReader:
 
         Raises:
             BackendLostError: the backend is gone.
+            LimitReachedError: the values are more than a reply may have; it is found out before they are put together.
         """
         results: list[bytes | None] = []
+        room = self._longest
         awaited: dict[str, _FirstValue] = {}
         cached = self._items.cached
         for tag in tags:
             item = cached(server_handle, tag)
             if item is not None:
-                results.append(_cached_result(tag, item))
+                result = _cached_result(tag, item)
+                results.append(result)
+                room -= len(result)
+                if room < 0:
+                    raise self._too_long(room)
                 continue
             results.append(None)
             awaited.setdefault(tag.casefold(), _FirstValue())
         if awaited:
             self._await_first_values(server_handle, tags, awaited, timeout, expires)
+            self._add_first_values(server_handle, tags, results, awaited, timeout, room)
+        return b"".join(result for result in results if result is not None)
+
+    def _add_first_values(
+        self,
+        server_handle: int,
+        tags: Sequence[str],
+        results: list[bytes | None],
+        awaited: dict[str, _FirstValue],
+        timeout: float,
+        room: int,
+    ) -> None:
         encoder = self._sink.encoder
-        return b"".join(
-            result
-            if result is not None
-            else delimited(_RESULT, _result(server_handle, tag, awaited[tag.casefold()], timeout, encoder))
-            for tag, result in zip(tags, results, strict=True)
-        )
+        for place, tag in enumerate(tags):
+            if results[place] is None:
+                first = awaited[tag.casefold()]
+                result = delimited(_RESULT, _result(server_handle, tag, first, timeout, encoder))
+                results[place] = result
+                room -= len(result)
+                if room < 0:
+                    raise self._too_long(room)
+
+    def _too_long(self, room: int) -> LimitReachedError:
+        return LimitReachedError(too_long(self._longest - room, self._longest, at_least=True))
 
     def _await_first_values(
         self,
@@ -132,7 +166,7 @@ class BulkReader:
             first.item = item = self._sink.track(server_handle, handle, "")
             item.answer = first.take
             self._calls.backend.advise(server_handle, handle)
-        except BackendLostError:
+        except (BackendLostError, MemoryError):
             raise
         except MxComError as error:
             first.failure = describe(error)
@@ -145,7 +179,7 @@ class BulkReader:
         for call in (self._calls.backend.un_advise, self._calls.backend.remove_item):
             try:
                 call(item.server_handle, item.item_handle)
-            except BackendLostError:
+            except (BackendLostError, MemoryError):
                 raise
             except Exception as error:  # noqa: BLE001 - the read has its answer whatever this says
                 logger.warning("a temporary item cannot be taken away reason=%s", describe(error))
@@ -182,6 +216,8 @@ def _cached_result(tag: str, item: TrackedItem) -> bytes:
     else:
         result = head + _failed(item.quality, item.statuses)
     field = delimited(_RESULT, result)
+    if len(field) > _LONGEST_KEPT:
+        return field
     item.read = CachedRead(
         tag=tag,
         value_field=item.value_field,

@@ -4,6 +4,17 @@ from __future__ import annotations
 
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 
+FRAME_ROOM = 4096
+"""Bytes of a frame that are for what surrounds its reply or its event."""
+
+
+def too_long(size: int, limit: int, *, at_least: bool = False) -> str:
+    """What the caller is told of a reply of more bytes than it may have."""
+    return (
+        f"the reply has {'at least ' if at_least else ''}{size} bytes and may have {limit}: ask for less at once, or "
+        "raise worker.max_message_bytes and protocol.max_grpc_message_bytes"
+    )
+
 
 def refusal(
     session_id: str, correlation_id: str, kind: int, code: int, message: str, diagnostic: str = ""

@@ -13,11 +13,9 @@ from mxgateway_protocol.events import EventEncoder, ItemTemplate
 from mxgateway_protocol.variants import Variant, VarType, vartype_name
 from mxgateway_worker.event_queue import EventQueue
 from mxgateway_worker.items import Items, TrackedItem, item_key
+from mxgateway_worker.replies import FRAME_ROOM
 
 logger = logging.getLogger(__name__)
-
-# What surrounds an event in its frame, and in a gRPC message after it.
-_FRAME_ROOM = 4096
 
 
 class SessionSink:
@@ -31,7 +29,7 @@ class SessionSink:
     def __init__(
         self, events: EventQueue, clock: Clock, session_id: str, max_frame_bytes: int = MAX_FRAME_BYTES
     ) -> None:
-        self.longest_event = max_frame_bytes - _FRAME_ROOM
+        self.longest_event = max_frame_bytes - FRAME_ROOM
         self._events = events
         self._clock = clock
         self._encoder = EventEncoder(session_id)

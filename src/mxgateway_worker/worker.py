@@ -31,16 +31,17 @@ from mxgateway_protocol.errors import (
     VersionMismatchError,
 )
 from mxgateway_protocol.frames import FrameDecoder
-from mxgateway_worker import __version__, faults, stdio
+from mxgateway_worker import __version__, faults, memory, stdio
 from mxgateway_worker.arguments import WorkerSettings
 from mxgateway_worker.backends import load_factory
+from mxgateway_worker.calls import SessionLimits
 from mxgateway_worker.dispatcher import Dispatcher
 from mxgateway_worker.event_queue import EventQueue, Policy
 from mxgateway_worker.executor import IDLE_TICK, Executor, Job
 from mxgateway_worker.inbox import open_inbox
 from mxgateway_worker.logs import KeyValueFormatter
 from mxgateway_worker.pulse import WorkerPulse
-from mxgateway_worker.replies import refusal
+from mxgateway_worker.replies import FRAME_ROOM, refusal, too_long
 from mxgateway_worker.sink import SessionSink
 from mxgateway_worker.watchdog import Watchdog
 from mxgateway_worker.writer import SessionChange, Writer
@@ -50,8 +51,6 @@ logger = logging.getLogger(__name__)
 _LAST_WORDS_SECONDS = 1.0
 _GATEWAY_GONE_SECONDS = 5.0
 _LONGEST_TICK = 5.0
-# Room for what surrounds a reply in its frame.
-_FRAME_ROOM = 4096
 
 # Replies from which on waking the writer costs less than a system call for each.
 _MANY = 4
@@ -209,6 +208,8 @@ class Worker:
         except PipeProtocolError as error:
             self._refuse_gateway(error)
             return False
+        except MemoryError:
+            memory.end_out_of_memory()
         except Exception as error:
             logger.exception("the reader failed")
             self._fault(wpb.WORKER_FAULT_CATEGORY_UNEXPECTED, "the reader failed", error)
@@ -339,12 +340,15 @@ class Worker:
                 clock=self._clock,
                 session_id=self._session_id,
                 default_read_timeout=settings.read_timeout,
+                limits=SessionLimits(settings.max_items, settings.max_registrations),
                 max_frame_bytes=settings.max_frame_bytes,
                 faults=self._faults if settings.allow_fault_injection else None,
                 on_shutdown=self._on_shutdown_command,
             )
             if fault:
                 self._inject(self._dispatcher, fault)
+        except MemoryError:
+            raise
         except Exception as error:
             if isinstance(error, BackendOptionError):
                 message = f"option of the backend {settings.backend}: {error}"
@@ -389,13 +393,9 @@ class Worker:
         dispatcher = self._dispatcher
         assert dispatcher is not None
         reply = dispatcher.execute(job.correlation_id, job.command, job.expires)
-        limit = self._settings.max_frame_bytes - _FRAME_ROOM
+        limit = self._settings.max_frame_bytes - FRAME_ROOM
         if len(reply) > limit:
-            message = (
-                f"the reply has {len(reply)} bytes and may have {limit}: ask for less at once, or raise "
-                "worker.max_message_bytes and protocol.max_grpc_message_bytes"
-            )
-            self._settle(job, pb.PROTOCOL_STATUS_CODE_RESOURCE_EXHAUSTED, message)
+            self._settle(job, pb.PROTOCOL_STATUS_CODE_RESOURCE_EXHAUSTED, too_long(len(reply), limit))
             return
         self._writer.reply(job.correlation_id, reply, more_follow=self._executor.pending >= _MANY)
 

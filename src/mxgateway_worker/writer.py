@@ -21,6 +21,7 @@ from mxgateway_protocol.clock import Clock
 from mxgateway_protocol.envelopes import EnvelopeWriter
 from mxgateway_protocol.wakeup import Wakeup
 from mxgateway_protocol.wire import delimited, key, timestamp
+from mxgateway_worker import memory
 from mxgateway_worker.event_queue import Batch, EventQueue
 
 logger = logging.getLogger(__name__)
@@ -250,6 +251,8 @@ class Writer:
         try:
             while self._turn():
                 pass
+        except MemoryError:
+            memory.end_out_of_memory()
         except Exception as error:  # noqa: BLE001 - whatever it is, nothing can be sent any more
             self._on_broken(error)
 

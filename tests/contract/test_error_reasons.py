@@ -70,6 +70,7 @@ CLASS_OF_REASON: dict[str, type[MxGatewayError]] = {
     "WORKER_GARBAGE": MxGatewayWorkerError,
     "WORKER_BACKEND_FAILED": MxGatewayWorkerError,
     "WORKER_EXITED": MxGatewayWorkerError,
+    "WORKER_OUT_OF_MEMORY": MxGatewayWorkerError,
     "WORKER_PROTOCOL_VIOLATION": MxGatewayWorkerError,
     "WORKER_HUNG": MxGatewayWorkerError,
     "WORKER_FAULTED": MxGatewayWorkerError,

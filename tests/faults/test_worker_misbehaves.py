@@ -56,6 +56,7 @@ def in_flight(gateway: LiveGateway, session_id: str) -> int:
     ("text", "code", "why"),
     [
         ("exit 1", grpc.StatusCode.UNAVAILABLE, "WORKER_EXITED"),
+        ("exit 10", grpc.StatusCode.UNAVAILABLE, "WORKER_OUT_OF_MEMORY"),
         ("abort", grpc.StatusCode.UNAVAILABLE, "WORKER_EXITED"),
         ("garbage", grpc.StatusCode.UNAVAILABLE, "WORKER_PROTOCOL_VIOLATION"),
         ("oversized", grpc.StatusCode.UNAVAILABLE, "WORKER_PROTOCOL_VIOLATION"),

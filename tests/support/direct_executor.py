@@ -5,6 +5,8 @@ from __future__ import annotations
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_protocol.backend import Backend
 from mxgateway_protocol.batches import split_events
+from mxgateway_protocol.contract import MAX_FRAME_BYTES
+from mxgateway_worker.calls import USUAL_LIMITS, SessionLimits
 from mxgateway_worker.dispatcher import Dispatcher
 from mxgateway_worker.event_queue import EventQueue, Policy
 from mxgateway_worker.executor import Executor, Job
@@ -49,6 +51,8 @@ class DirectSession:
         policy: Policy = Policy.FAIL_FAST,
         capacity: int = 10_000,
         clock: ManualClock | None = None,
+        limits: SessionLimits = USUAL_LIMITS,
+        max_frame_bytes: int = MAX_FRAME_BYTES,
     ) -> None:
         self.clock = clock or ManualClock()
         self.settled: list[tuple[str, int, str]] = []
@@ -75,6 +79,8 @@ class DirectSession:
             clock=self.clock,
             session_id=SESSION_ID,
             default_read_timeout=5.0,
+            limits=limits,
+            max_frame_bytes=max_frame_bytes,
             faults=None,
             on_shutdown=self.shutdowns.append,
         )

@@ -16,6 +16,9 @@ _SESSION_ID = re.compile(r"session-[0-9a-f]{32}\Z")
 MAX_REFERENCE_CHARACTERS = 1024
 """Longest item definition or context that is passed on; MXAccess's own references are far shorter."""
 MAX_CORRELATION_CHARACTERS = 200
+MAX_NAME_CHARACTERS = 256
+"""Longest name, password or id of a client program or a user."""
+_NAMES = ("client_name", "verify_user", "verify_user_password", "user_id_guid")
 
 
 def check_session_id(session_id: str) -> None:
@@ -58,6 +61,15 @@ def _check_texts(*fields: str) -> Check:
     return check
 
 
+def _check_names(*fields: str) -> Check:
+    def check(payload: Any, facts: Command) -> None:
+        for field in fields:
+            if len(getattr(payload, field)) > MAX_NAME_CHARACTERS:
+                raise InvalidRequestError(f"{facts.payload}.{field} may have {MAX_NAME_CHARACTERS} characters")
+
+    return check
+
+
 def _check_tags(payload: Any, facts: Command) -> None:
     _check_bulk_size(payload.tag_addresses, f"{facts.payload}.tag_addresses")
     if max(map(len, payload.tag_addresses), default=0) > MAX_REFERENCE_CHARACTERS:
@@ -95,6 +107,9 @@ def _checks_of(facts: Command) -> tuple[Check, ...]:
     texts = [field for field in ("item_definition", "item_context") if field in facts.fields]
     if texts:
         checks.append(_check_texts(*texts))
+    names = [field for field in _NAMES if field in facts.fields]
+    if names:
+        checks.append(_check_names(*names))
     if "tag_addresses" in facts.fields:
         checks.append(_check_tags)
     if "item_handles" in facts.fields:

@@ -8,7 +8,12 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
-from mxgateway_protocol.contract import EVENT_QUEUE_CAPACITY, MAX_FRAME_BYTES
+from mxgateway_protocol.contract import (
+    EVENT_QUEUE_CAPACITY,
+    MAX_FRAME_BYTES,
+    MAX_SESSION_ITEMS,
+    MAX_SESSION_REGISTRATIONS,
+)
 
 _POLICY = "BACKPRESSURE_POLICY_"
 POLICIES = {
@@ -137,6 +142,9 @@ class WorkerSettings(Section):
     """Silence, or age of one call, after which a busy worker counts as hung."""
     max_message_bytes: int = Field(default=MAX_FRAME_BYTES, ge=64 * 1024, le=1024 * 1024 * 1024)
     """Longest frame of the pipe."""
+    max_memory_bytes: int = Field(default=1024 * 1024 * 1024, ge=0)
+    """Memory of one worker; one that reaches it ends, with its session and no other. 0 for no limit. Linux and Windows.
+    A large recording to replay may need more."""
     pool_size: int = Field(default=2, ge=0, le=64)
     """Workers kept ready, so that a session opens at once; 0 for none."""
     simultaneous_starts: int = Field(default=4, ge=1, le=64)
@@ -154,6 +162,10 @@ class SessionSettings(Section):
     """Sessions that one key may have at once; 0 for three quarters of `max_sessions`, so that others find room."""
     max_pending_commands_per_session: int = Field(default=128, ge=1)
     """Commands under way on one session; more fail at once."""
+    max_items_per_session: int = Field(default=MAX_SESSION_ITEMS, ge=1)
+    """Items that one session may hold; what would add more fails with RESOURCE_EXHAUSTED, a bulk command as a whole."""
+    max_registrations_per_session: int = Field(default=MAX_SESSION_REGISTRATIONS, ge=1)
+    """Server handles that one session may hold at once."""
     default_lease_seconds: float = Field(default=1800.0, gt=0)
     """Life of a session without calls and streams; each call begins it anew."""
     lease_sweep_interval_seconds: float = Field(default=30.0, gt=0)

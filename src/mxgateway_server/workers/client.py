@@ -27,6 +27,7 @@ from mxgateway_server.errors import (
     WorkerFaultedError,
     WorkerGarbageError,
     WorkerHungError,
+    WorkerMemoryError,
     WorkerNeverReadyError,
     WorkerNonceError,
     WorkerOptionError,
@@ -37,7 +38,7 @@ from mxgateway_server.events.chunks import EventChunk
 from mxgateway_server.logs import get_logger
 from mxgateway_server.workers.command_table import CommandTable, ReplyFuture
 from mxgateway_server.workers.containment import Containment
-from mxgateway_server.workers.exits import exit_text
+from mxgateway_server.workers.exits import exit_text, is_out_of_memory
 from mxgateway_server.workers.process import WorkerProcess
 from mxgateway_server.workers.watchdog import Watchdog, WatchdogLimits
 
@@ -46,12 +47,13 @@ logger = get_logger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerLimits:
-    """Bounds and times of one worker, in seconds."""
+    """Bounds and times of one worker, in seconds; `memory` in bytes, 0 for any number."""
 
     max_pending: int = 128
     startup: float = 30.0
     shutdown: float = 10.0
     terminate: float = 2.0
+    memory: int = 0
     watchdog: WatchdogLimits = field(default_factory=WatchdogLimits)
 
 
@@ -377,15 +379,23 @@ class WorkerClient:
         if not self._ready.done():
             self._fail(self._early_exit(code))
         else:
-            error = WorkerExitedError(
-                f"the worker process ended ({exit_text(code)}){self._last_words()}",
-                exit_code=code,
-                worker_pid=self.pid,
-            )
+            error = self._exited(code)
             if self._is_closing:
                 self._settle(SessionClosedError("the session was closed while the command was under way"))
             else:
                 self._fail(error)
+
+    def _exited(self, code: int | None) -> WorkerExitedError:
+        if is_out_of_memory(code) or self._containment.ran_out_of_memory(self.pid):
+            return WorkerMemoryError(
+                f"the worker reached its memory limit of {self._limits.memory >> 20} MiB (setting "
+                "worker.max_memory_bytes) and ended: hold fewer items, or ask for less at once",
+                exit_code=code,
+                worker_pid=self.pid,
+            )
+        return WorkerExitedError(
+            f"the worker process ended ({exit_text(code)}){self._last_words()}", exit_code=code, worker_pid=self.pid
+        )
 
     def _early_exit(self, code: int | None) -> WorkerError:
         if code == WorkerExit.NONCE_REFUSED or code == WorkerExit.MISSING_NONCE:

@@ -6,11 +6,12 @@ from mxgateway_protocol.contract import WorkerExit
 
 # A Windows process that breaks down ends with the NTSTATUS of its exception.
 _FIRST_NTSTATUS = 0x80000000
+_NO_MEMORY = 0xC0000017
 _NTSTATUS = {
     0x80000003: "breakpoint",
     0xC0000005: "access violation",
     0xC000001D: "illegal instruction",
-    0xC0000017: "no memory",
+    _NO_MEMORY: "no memory",
     0xC00000FD: "stack overflow",
     0xC0000135: "a DLL is missing",
     0xC0000139: "a DLL lacks an entry point",
@@ -20,6 +21,11 @@ _NTSTATUS = {
     0xC0000409: "stack buffer overrun, or a fail-fast exit",
     0xE06D7363: "a C++ exception that nobody caught",
 }
+
+
+def is_out_of_memory(code: int | None) -> bool:
+    """Whether a worker ended because allocating failed."""
+    return code in (WorkerExit.OUT_OF_MEMORY, _NO_MEMORY)
 
 
 def exit_text(code: int | None) -> str:

@@ -7,6 +7,7 @@ from ctypes import wintypes
 from typing import Any
 
 _JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE = 0x2000
+_JOB_OBJECT_LIMIT_JOB_MEMORY = 0x0200
 _JOB_OBJECT_EXTENDED_LIMIT_INFORMATION = 9
 _PROCESS_TERMINATE = 0x0001
 _PROCESS_SET_QUOTA = 0x0100
@@ -84,20 +85,28 @@ class JobObject:
     """Ties of worker processes on Windows.
 
     One job holds all workers and dies with the gateway's last handle to it. Inside it each worker has a job of its own,
-    so that what it has started ends with it.
+    so that what it has started ends with it, and that bounds its memory.
+
+    Args:
+        memory: bytes that each worker may have; 0 for any number.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, memory: int = 0) -> None:
+        self._memory = memory
         self._kernel = _kernel32()
         self._job = self._create_job()
         self._workers: dict[int, int] = {}
 
-    def _create_job(self) -> int:
+    def _create_job(self, memory: int = 0) -> int:
         job: int | None = self._kernel.CreateJobObjectW(None, None)
         if not job:
             raise _error("CreateJobObjectW")
         limits = _ExtendedLimits()
         limits.BasicLimitInformation.LimitFlags = _JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE
+        if memory:
+            # Of the job, so that what a worker starts counts with it.
+            limits.BasicLimitInformation.LimitFlags |= _JOB_OBJECT_LIMIT_JOB_MEMORY
+            limits.JobMemoryLimit = memory
         if not self._kernel.SetInformationJobObject(
             job, _JOB_OBJECT_EXTENDED_LIMIT_INFORMATION, ctypes.byref(limits), ctypes.sizeof(limits)
         ):
@@ -117,7 +126,7 @@ class JobObject:
             # The outer one first: a job that is nested has to be the narrower one.
             if not self._kernel.AssignProcessToJobObject(self._job, process):
                 raise _error("AssignProcessToJobObject")
-            own = self._create_job()
+            own = self._create_job(self._memory)
             if self._kernel.AssignProcessToJobObject(own, process):
                 self._forget(pid)
                 self._workers[pid] = own
@@ -126,6 +135,10 @@ class JobObject:
                 self._kernel.CloseHandle(own)
         finally:
             self._kernel.CloseHandle(process)
+
+    def ran_out_of_memory(self, pid: int) -> bool:
+        # Allocating fails there, and the worker says so by its exit code.
+        return False
 
     def kill(self, pid: int) -> None:
         own = self._workers.get(pid)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway.generated import mxaccess_worker_pb2 as wpb
 from mxgateway_protocol.contract import WorkerExit
 from mxgateway_protocol.errors import PipeProtocolError
+from mxgateway_server.workers.containment import ProcessGroups
 from mxgateway_simulator.building.builder import build_galaxy
 from mxgateway_simulator.building.description_reader import read_description
 
@@ -28,6 +31,21 @@ def subscribe(worker: WorkerProcess, *tags: str) -> pb.MxCommandReply:
     worker.command(pb.MxCommand(kind=pb.MX_COMMAND_KIND_REGISTER, register=pb.RegisterCommand(client_name="t")))
     command = pb.SubscribeBulkCommand(server_handle=1, tag_addresses=tags)
     return worker.command(pb.MxCommand(kind=pb.MX_COMMAND_KIND_SUBSCRIBE_BULK, subscribe_bulk=command))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the limit of another process is Linux's")
+def test_a_worker_that_reaches_its_memory_limit_ends_with_an_exit_code_that_says_so() -> None:
+    with WorkerProcess() as worker:
+        worker.make_ready()
+        ties = ProcessGroups(memory=128 * 2**20)
+        ties.adopt(worker.process.pid)
+        # More than the limit, from a caller that the gateway's own limits would have stopped long before.
+        with contextlib.suppress(BrokenPipeError):
+            for _ in range(20):
+                register = pb.RegisterCommand(client_name="x" * 15 * 2**20)
+                worker.send_command(pb.MxCommand(kind=pb.MX_COMMAND_KIND_REGISTER, register=register))
+        assert worker.wait_for_exit() == WorkerExit.OUT_OF_MEMORY
+        assert "out of memory" in worker.log
 
 
 def inject(fault: str, **parameters: str) -> pb.MxCommand:

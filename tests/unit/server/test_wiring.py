@@ -76,12 +76,17 @@ def test_a_worker_is_told_its_times_and_bounds(tmp_path: Path) -> None:
         worker__heartbeat_stuck_ceiling_seconds=99,
         worker__shutdown_timeout_seconds=4,
         worker__max_message_bytes=70_000,
+        worker__max_memory_bytes=77,
+        sessions__max_items_per_session=1234,
+        sessions__max_registrations_per_session=12,
     )
     plan = wiring.worker_plan(settings, FILE)
     told = dict(zip(plan.arguments[::2], plan.arguments[1::2], strict=True))
     assert told == {
         "--max-frame-bytes": "70000",
         "--event-queue-capacity": "77",
+        "--max-items": "1234",
+        "--max-registrations": "12",
         "--heartbeat-interval": "2.0",
         "--heartbeat-grace": "9.0",
         "--stuck-ceiling": "99.0",
@@ -89,6 +94,7 @@ def test_a_worker_is_told_its_times_and_bounds(tmp_path: Path) -> None:
     }
     assert (plan.backend, plan.max_frame_bytes, plan.options) == ("fake", 70_000, {})
     limits = wiring.worker_limits(settings)
+    assert limits.memory == 77
     assert (limits.shutdown, limits.watchdog.grace, limits.watchdog.stuck_ceiling) == (4, 9, 99)
     faulty = fake_settings(tmp_path, allow_fault_injection=True)
     assert wiring.worker_plan(faulty, FILE).arguments[-1] == "--allow-fault-injection"

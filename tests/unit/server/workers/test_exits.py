@@ -14,6 +14,7 @@ from mxgateway_server.workers.exits import exit_text
         (-9, "signal 9"),
         (0, "exit code 0, success"),
         (8, "exit code 8, gateway gone"),
+        (10, "exit code 10, out of memory"),
         (77, "exit code 77"),
         (0xC0000005, "exit code 0xC0000005, access violation"),
         (0xC0000135, "exit code 0xC0000135, a DLL is missing"),
