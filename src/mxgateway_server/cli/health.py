@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
@@ -55,6 +56,8 @@ def health(
       mxgateway health --config gateway.toml
       mxgateway health --ready --json
     """
+    # What gRPC writes itself is about the same failures, in words for its developers.
+    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
     settings = load_or_fail(config_file, {"state_dir": state_dir})
     try:
         target = _target(settings)
@@ -133,6 +136,8 @@ def _why(error: grpc.RpcError, service: str) -> str:
     code = error.code()
     if code is grpc.StatusCode.NOT_FOUND:
         return f"the gateway has no health service {service!r}"
+    if "CERTIFICATE_VERIFY_FAILED" in str(error.details()):
+        return "another gateway answers, with a certificate that is not of these settings"
     if code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED):
         return "no answer"
     return str(code.name)

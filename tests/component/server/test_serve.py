@@ -175,6 +175,10 @@ def test_its_health_is_asked_by_a_command(shared: Served, tmp_path: Path) -> Non
     assert (unknown.exit_code, "no health service 'mxgateway.nothing'" in unknown.stdout) == (1, True)
     nobody = asked("--timeout", "2", listen="localhost:1")
     assert (nobody.exit_code, nobody.stdout) == (1, "localhost:1: no answer\n")
+    config.write_text(f'listen = "{address}"\nstate_dir = "{tmp_path}"\n', encoding="utf-8")
+    mxgateway("cert", "renew", "--config", str(config))
+    stranger = mxgateway("health", "--config", str(config))
+    assert (stranger.exit_code, "another gateway answers" in stranger.output) == (1, True)
     refused = asked(listen="localhost:0")
     assert refused.exit_code == 1
     assert "listen = localhost:0 takes any free port" in refused.output
