@@ -22,17 +22,11 @@ LOCK_NAME = "gateway.lock"
 def prepare_state(path: Path) -> None:
     """Makes the state directory, for its owner only; one that others may enter is told of.
 
-    A new one tells git to take nothing of it: it may lie in somebody's clone, and holds keys.
-
     Raises:
         ConfigurationError: it cannot be made.
     """
     try:
-        is_new = not path.exists()
-        make_private_folder(path)
-        if is_new:
-            (path / ".gitignore").write_text("*\n", encoding="ascii")
-            own_new_file(path / ".gitignore")
+        make_state_folder(path)
     except OSError as error:
         raise ConfigurationError(
             f"state_dir {path}: {why_not(error, path)}; choose a directory that the gateway may write"
@@ -49,6 +43,21 @@ def prepare_state(path: Path) -> None:
                 readers=readers,
                 remedy=f"{closing_line(str(path))}: it holds keys and values",
             )
+
+
+def make_state_folder(path: Path) -> None:
+    """Makes a folder for keys and certificates, if it is not there, for its owner only.
+
+    A new one tells git to take nothing of it: it may lie in somebody's clone.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    if path.exists():
+        return
+    make_private_folder(path)
+    (path / ".gitignore").write_text("*\n", encoding="ascii")
+    own_new_file(path / ".gitignore")
 
 
 def require_closed(path: Path) -> None:

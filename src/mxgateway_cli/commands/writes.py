@@ -91,7 +91,7 @@ def write(
 
 def _one_tag(tag: str) -> str:
     if tag.startswith("@") or tag_lists.is_glob(tag):
-        raise click.UsageError(f"write takes one tag, and {tag} may be many; mxgw-py read {tag} shows them")
+        raise click.UsageError(f'write takes one tag, and {tag} may be many; mxgw-py read "{tag}" shows them')
     (found,) = tag_lists.expand_lists([tag])
     return found
 

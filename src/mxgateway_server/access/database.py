@@ -11,9 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import StaticPool
 
 from mxgateway_contract.redaction import redact
-from mxgateway_contract.windows_rights import make_private, make_private_folder
+from mxgateway_contract.windows_rights import make_private
 from mxgateway_server.errors import ConfigurationError
-from mxgateway_server.state import own_new_file, require_private, whose, why_not
+from mxgateway_server.state import make_state_folder, own_new_file, require_private, whose, why_not
 
 WRITER_WAIT_MS = 5000
 """How long a writer waits for another process's transaction. Nobody but further writers waits with it."""
@@ -105,7 +105,7 @@ def _engines(database: str) -> tuple[str, AsyncEngine, AsyncEngine, Path | None]
         name, file = url.render_as_string(hide_password=True), None
     else:
         file = Path(database).expanduser().absolute()
-        make_private_folder(file.parent)
+        make_state_folder(file.parent)
         if not file.exists():
             file.touch(mode=0o600)
             own_new_file(file)

@@ -17,9 +17,8 @@ from pathlib import Path
 from typing import Protocol
 
 from mxgateway_contract.private_files import write_private
-from mxgateway_contract.windows_rights import make_private_folder
 from mxgateway_server.errors import ConfigurationError
-from mxgateway_server.state import require_private, why_not
+from mxgateway_server.state import make_state_folder, require_private, why_not
 
 PEPPER_BYTES = 32
 MAX_PEPPERS = 16
@@ -185,7 +184,7 @@ class PepperFile:
 
     def make(self) -> tuple[Pepper, ...]:
         try:
-            make_private_folder(self.path.parent)
+            make_state_folder(self.path.parent)
             with contextlib.suppress(FileExistsError):
                 write_private(self.path, _line(secrets.token_bytes(PEPPER_BYTES)), exclusive=True)
         except OSError as error:

@@ -34,6 +34,15 @@ def test_a_key_says_which_store_it_is_for(tmp_path: Path) -> None:
     assert (unknown.exit_code, store in unknown.stderr) == (1, True)
 
 
+def test_git_takes_nothing_of_a_state_directory_that_a_first_key_makes(tmp_path: Path) -> None:
+    """Whichever command makes it; a folder that was there is left alone."""
+    assert create(tmp_path / "state").exit_code == 0
+    assert (tmp_path / "state" / ".gitignore").read_text() == "*\n"
+    (tmp_path / "old").mkdir(mode=0o700)
+    assert create(tmp_path / "old").exit_code == 0
+    assert not (tmp_path / "old" / ".gitignore").exists()
+
+
 @pytest.mark.parametrize(
     "error",
     [
