@@ -274,9 +274,10 @@ class Session(BulkCommands):
         return readings
 
     async def read_dataframe(self, tags: Iterable[str], *, timeout_ms: int = 0) -> Any:
-        """Reads any number of tags once, as a pandas.DataFrame with a row for each (see `to_dataframe`).
+        """Reads any number of tags once, as a pandas.DataFrame with a row for each, found by its tag.
 
-        A tag that cannot be read has no value, and `good` is False; the column `error` says why.
+        Columns are value, quality, good and time as `to_dataframe` has them, and error: a tag that cannot be read has
+        no value, `good` is False, and `error` says why. `frame.loc["Tank_1.Level", "value"]` is one value.
 
         Args:
             tags: references.
@@ -295,7 +296,8 @@ class Session(BulkCommands):
             chunk = wanted[start : start + constants.MAX_BULK_ITEMS]
             results.extend(await self.read_bulk(handle, chunk, timeout_ms=timeout_ms))
         await self.unregister(handle)
-        frame = to_dataframe(results)
+        # In this order a terminal that is too narrow leaves the time out, and not the value.
+        frame = to_dataframe(results).set_index("tag")[["value", "quality", "good", "time"]]
         frame["error"] = [result.error_message for result in results]
         return frame
 

@@ -66,14 +66,14 @@ class LiveTable:
     def _table(self, cells: list[tuple[Text, ...]], width: int) -> Table:
         # A narrow terminal shows what matters, whole, before it shows a little of everything.
         columns = 5 if width >= _WIDE else 4 if width >= _MEDIUM else 3
-        table = Table(title=self._title, title_style="bold", header_style="bold", expand=True, pad_edge=False)
+        table = Table(title=self._title, title_style="bold", header_style="bold", pad_edge=False)
         value, quality = (
             min(most, max([least, *(cell_len(row[index].plain) for row in cells)]))
             for index, least, most in ((1, 5, max(8, width // 4)), (2, 7, max(8, width // 5)))
         )
-        # Three cells stand between two columns, and one at each side.
-        tag = width - value - quality - 8 * (columns - 3) - 3 * columns + 1
-        table.add_column("tag", no_wrap=True, min_width=min(tag, 8))
+        # Three cells stand between two columns, and one at each side; what is left is for the tag.
+        tag = max(8, width - value - quality - 8 * (columns - 3) - 3 * columns + 1)
+        table.add_column("tag", no_wrap=True, width=tag)
         table.add_column("value", no_wrap=True, justify="right", width=value)
         table.add_column("quality", no_wrap=True, width=quality)
         for name in ("age", "rate")[: columns - 3]:

@@ -163,7 +163,7 @@ class Session(Facade[aio.Session]):
         return self._run(lambda: self._async.read(tags, timeout_ms=timeout_ms))
 
     def read_dataframe(self, tags: Iterable[str], *, timeout_ms: int = 0) -> Any:
-        """Reads any number of tags once, as a pandas.DataFrame with a row for each (see `to_dataframe`).
+        """Reads any number of tags once, as a pandas.DataFrame with a row for each, found by its tag.
 
         The blocking form of `mxgateway.Session.read_dataframe`, see there.
         """

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from tests.support.fake_gateway import FakeGateway, data_change, ok, write_complete
 
-from mxgateway import Session, to_dataframe
+from mxgateway import Session, to_dataframe, to_mx_value
 from mxgateway.data_change import change_of
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
 
@@ -59,6 +59,25 @@ async def test_read_dataframe(gateway: FakeGateway, session: Session) -> None:
     assert frame["error"].to_list() == ["no such tag"]
     assert frame["good"].to_list() == [False]
     assert frame["time"].isna().all()
+
+
+async def test_a_frame_of_readings_shows_its_values_on_80_columns(gateway: FakeGateway, session: Session) -> None:
+    """A tag is a row's name, and what a narrow terminal leaves out is not the value."""
+    reply = pb.MxCommandReply(protocol_status=ok(), hresult=0)
+    for number in range(3):
+        result = reply.read_bulk.results.add(
+            tag_address=f"TestMachine_00{number}.TestHistoryValue", was_successful=True, quality=192
+        )
+        result.value.CopyFrom(to_mx_value(70.25 + number))
+        result.source_timestamp.FromNanoseconds(1_700_000_000_123_000_000)
+    gateway.answer("read_bulk", reply)
+    tags = [each.tag_address for each in reply.read_bulk.results]
+    frame = await session.read_dataframe(tags)
+    assert list(frame.index) == tags
+    assert frame.loc["TestMachine_001.TestHistoryValue", "value"] == 71.25
+    assert list(frame.columns) == ["value", "quality", "good", "time", "error"]
+    shown = frame.to_string(line_width=80).splitlines()
+    assert [float(line.split()[1]) for line in shown[2:5]] == [70.25, 71.25, 72.25]
 
 
 def test_without_pandas_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
