@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from mxgateway import ClientOptions, MxGatewayError
+from mxgateway import ClientOptions, MxGatewayAuthenticationError, MxGatewayError
 from mxgateway.house import redact
 from mxgateway_cli import interrupts, profiles
 from mxgateway_cli.failures import CommandFailure
@@ -103,7 +103,7 @@ class Connection:
             async with asyncio.timeout(self.timeout):
                 return await work()
 
-        with readable_failures(self.options.api_key, self.timeout):
+        with readable_failures(self.options.api_key, self.timeout, self.key_source):
             return interrupts.run(bounded())
 
     def unbounded(self) -> Connection:
@@ -112,10 +112,15 @@ class Connection:
 
 
 @contextmanager
-def readable_failures(api_key: str | None = None, timeout: float | None = None) -> Iterator[None]:
+def readable_failures(api_key: str | None = None, timeout: float | None = None, key_source: str = "") -> Iterator[None]:
     """Turns what can go wrong into a text for the user, without the key and without a traceback."""
     try:
         yield
+    except MxGatewayAuthenticationError as error:
+        # Of metadata and Bearer speaks the gateway to programs; at a command line a key has a source.
+        whence = f"the key came from {key_source}" if key_source else "no key was given"
+        remedy = "--api-key-env VARIABLE gives one, mxgw-py login keeps one"
+        raise CommandFailure(f"{redact(str(error), api_key)}; {whence}: {remedy}") from error
     except MxGatewayError as error:
         raise CommandFailure(redact(str(error), api_key)) from error
     except BaseExceptionGroup as group:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
-
 import click
 
 from mxgateway_cli import session_options as options
 from mxgateway_cli.connection import Connection, connected
-from mxgateway_cli.output import ask_secret, emit
+from mxgateway_cli.output import emit
+from mxgateway_cli.tag_write import read_password
 
 
 @click.command()
@@ -26,12 +25,7 @@ def authenticate_user(
     Example:
       mxgw-py authenticate-user --session-id ID --server-handle 1 --user operator --password-env OPERATOR_PASSWORD
     """
-    if password_env is None:
-        password = ask_secret("password", "--password-env")
-    elif password_env in os.environ:
-        password = os.environ[password_env]
-    else:
-        raise click.UsageError(f"the environment variable {password_env} (--password-env) is not set")
+    password = read_password(user, password_env, "--password-env")
     found = connection.run(
         lambda client: client.attach_session(session_id).authenticate_user(server_handle, user, password)
     )

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Any
 
 import click
 
-from mxgateway import GatewayClient, MxAccessError, Session, WriteOutcome
+from mxgateway import GatewayClient, MxAccessError, WriteOutcome
 from mxgateway.house import command
 from mxgateway_cli import session_options as options
 from mxgateway_cli import tag_lists
@@ -18,7 +17,8 @@ from mxgateway_cli.output import emit_done, proto_dict
 from mxgateway_cli.signed_values import SignedValues
 from mxgateway_cli.simulated import tell_simulated
 from mxgateway_cli.tag_check import is_unknown
-from mxgateway_cli.value_parsing import TIMESTAMP, TYPE, moment_value, parse_like, parse_value
+from mxgateway_cli.tag_write import Signer, TagWrite, read_password, signature_hint
+from mxgateway_cli.value_parsing import TIMESTAMP, TYPE, moment_value, parse_value
 from mxgateway_cli.value_text import mx_text
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 
@@ -37,6 +37,10 @@ timestamp = click.option("--timestamp", type=TIMESTAMP, required=True, help="Sou
 @click.option("--value", metavar="TEXT", help="Value (handle form).")
 @options.user_id
 @click.option("--supervisory", is_flag=True, help="With TAG: write on a supervisory connection, without a user.")
+@click.option("--user", metavar="NAME", help="With TAG: sign as this person; the password is asked for.")
+@click.option("--password-env", metavar="VARIABLE", help="Variable with that password.")
+@click.option("--verifier", metavar="NAME", help="With --user: who verifies; the operator again when not given.")
+@click.option("--verifier-password-env", metavar="VARIABLE", help="Variable with the verifier's password.")
 @connected()
 def write(
     connection: Connection,
@@ -49,6 +53,10 @@ def write(
     value: str | None,
     user_id: int,
     supervisory: bool,
+    user: str | None,
+    password_env: str | None,
+    verifier: str | None,
+    verifier_password_env: str | None,
 ) -> None:
     """Writes a value: by TAG and VALUE, with the outcome awaited, or by handles.
 
@@ -60,9 +68,12 @@ def write(
     seconds), the number or the name of an enumeration's state, a list ([1, 2] or 1,2; [] is the array without
     elements). A VALUE that begins with - and is no number needs -- before it.
 
+    With --user the write is signed, as attributes of the classes SecuredWrite and VerifiedWrite want it.
+
     \b
     Examples:
       mxgw-py write TestChildObject.TestInt 43
+      mxgw-py write Filler_01.Recipe 3 --user operator1 --verifier supervisor1
       mxgw-py write TestChildObject.TestDuration 0:01:30
       mxgw-py write "TestChildObject.TestStringArray[]" "first,second"
       mxgw-py write --session-id ID --server-handle 1 --item-handle 2 --type int32 --value 123 --json
@@ -70,16 +81,19 @@ def write(
     if tag is not None:
         if item_handle is not None:
             raise click.UsageError("with TAG give no --item-handle")
-        wanted = _TagWrite(
+        wanted = TagWrite(
             tag=_one_tag(tag),
             text=_the_value(tag_values, value),
             type_name=type_name,
             server_handle=server_handle,
             user_id=user_id,
             supervisory=supervisory,
+            **_signers(user, password_env, verifier, verifier_password_env, supervisory),
         )
         _write_tag(connection, wanted, session_id)
         return
+    if user is not None or verifier is not None:
+        raise click.UsageError("--user and --verifier sign a write by TAG; by handles use mxgw-py write-secured")
     if session_id is None or server_handle is None or item_handle is None or type_name is None or value is None:
         raise click.UsageError(
             "give TAG and VALUE, or --session-id, --server-handle, --item-handle, --type and --value"
@@ -96,6 +110,22 @@ def _one_tag(tag: str) -> str:
     return found
 
 
+def _signers(
+    user: str | None, password_env: str | None, verifier: str | None, verifier_password_env: str | None, unsigned: bool
+) -> dict[str, Signer]:
+    if user is None:
+        if verifier is not None or password_env is not None:
+            raise click.UsageError("who signs? give --user NAME")
+        return {}
+    if unsigned:
+        raise click.UsageError("--supervisory writes without a user; leave out it or --user")
+    signers = {"operator": Signer(user, read_password(user, password_env, "--password-env"))}
+    if verifier is not None:
+        password = read_password(verifier, verifier_password_env, "--verifier-password-env")
+        signers["verifier"] = Signer(verifier, password)
+    return signers
+
+
 def _the_value(tag_values: tuple[str, ...], value: str | None) -> str:
     given = [*tag_values, *([value] if value is not None else [])]
     if len(tag_values) > 1:
@@ -105,31 +135,7 @@ def _the_value(tag_values: tuple[str, ...], value: str | None) -> str:
     return given[0]
 
 
-@dataclass(frozen=True)
-class _TagWrite:
-    """A write by name, as it was asked for."""
-
-    tag: str
-    text: str
-    type_name: str | None
-    server_handle: int | None
-    user_id: int
-    supervisory: bool
-
-    async def run(self, session: Session, timeout: float) -> WriteOutcome:
-        # What is wrong whatever the tag's type is, is told before anything is sent.
-        ready = parse_value(self.text, self.type_name, "VALUE") if self.type_name is not None else None
-        return await session.write_and_confirm(
-            self.tag,
-            lambda before: ready if ready is not None else parse_like(self.text, before.value),
-            server_handle=self.server_handle,
-            user_id=self.user_id,
-            supervisory=self.supervisory,
-            timeout=timeout,
-        )
-
-
-def _write_tag(connection: Connection, wanted: _TagWrite, session_id: str | None) -> None:
+def _write_tag(connection: Connection, wanted: TagWrite, session_id: str | None) -> None:
     limit = 0.8 * (connection.options.call_timeout or 30.0)
 
     async def body(client: GatewayClient) -> WriteOutcome:
@@ -142,9 +148,11 @@ def _write_tag(connection: Connection, wanted: _TagWrite, session_id: str | None
     try:
         outcome = connection.run(body)
     except CommandFailure as failure:
-        if isinstance(failure.__cause__, MxAccessError) and is_unknown(failure.__cause__.statuses):
-            raise CommandFailure("\n".join([failure.message, *connection.hints([wanted.tag])])) from failure
-        raise
+        cause = failure.__cause__
+        if not isinstance(cause, MxAccessError):
+            raise
+        hints = connection.hints([wanted.tag]) if is_unknown(cause.statuses) else [signature_hint(cause, wanted)]
+        raise CommandFailure("\n".join(filter(None, [failure.message, *hints]))) from failure
     before, written = outcome.before.value, outcome.value
     payload = {
         "tag": wanted.tag,

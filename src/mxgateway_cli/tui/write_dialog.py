@@ -21,7 +21,7 @@ from mxgateway_cli.value_parsing import WANTED, parse_like
 from mxgateway_cli.value_text import mx_text
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 
-_SIGNED = {2: "mxgw-py write-secured", 3: "mxgw-py write-secured"}
+_SIGNED = {2: "mxgw-py write --user NAME", 3: "mxgw-py write --user NAME --verifier ANOTHER"}
 
 
 class WriteDialog(ModalScreen[None]):

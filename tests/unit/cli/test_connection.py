@@ -9,8 +9,9 @@ import sys
 from pathlib import Path
 
 import click
+import grpc
 import pytest
-from tests.support.fake_gateway import FakeGateway, ok
+from tests.support.fake_gateway import Abort, FakeGateway, ok
 from tests.unit.cli.conftest import API_KEY, Cli
 
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
@@ -167,6 +168,23 @@ def test_a_variable_that_a_profile_names_is_told_with_the_profile(
         assert f"mxgw-py login --endpoint gateway:5001 --profile {name}" in outcome.err
     outcome = offline.bare("ping", "--session-id", "x", "--api-key-env", "SOME_KEY")
     assert "SOME_KEY (--api-key-env) is not set; set it to the API key" in outcome.err
+
+
+def test_a_key_that_is_refused_is_told_with_where_it_came_from(
+    gateway: FakeGateway, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With several sources of keys the question is which one was taken; the key itself is never shown."""
+    monkeypatch.setenv("SOME_KEY", API_KEY)
+    for given, source in (
+        ((), "no key was given"),
+        (("--api-key", API_KEY), "the key came from --api-key:"),
+        (("--api-key-env", "SOME_KEY"), "the key came from environment variable SOME_KEY:"),
+    ):
+        gateway.script("OpenSession", Abort(grpc.StatusCode.UNAUTHENTICATED, "a valid API key is needed"))
+        outcome = cli("read", "A.B", *given)
+        assert outcome.code == 1
+        assert source in outcome.err
+        assert API_KEY not in outcome.err
 
 
 @unix

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import click
 import pytest
 from tests.support.fake_gateway import FakeGateway, data_change, write_complete
 from tests.unit.cli.conftest import Cli
 
 from mxgateway import to_mx_value
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
+from mxgateway_cli.tag_write import Signer, TagWrite
 
 
 def shows(gateway: FakeGateway, value: pb.MxValue) -> None:
@@ -92,3 +94,72 @@ def test_the_name_of_a_state_is_sent_as_a_text(gateway: FakeGateway, cli: Cli) -
     shows(gateway, state)
     assert cli("write", "O.A", "Green").code == 0
     assert gateway.commands_of("write")[0].value.string_value == "Green"
+
+
+def test_a_signed_write_asks_for_passwords_and_shows_none(
+    gateway: FakeGateway, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One person signs, or two; the passwords go to the plant, and to no output."""
+    shows(gateway, to_mx_value(1))
+    asked: list[str] = []
+
+    def answer(text: str, **_: object) -> str:
+        asked.append(text)
+        return "Sentinel-4711"
+
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr(click, "prompt", answer)
+    monkeypatch.setenv("VERIFIER", "Sentinel-4712")
+    outcome = cli("write", "O.A", "5", "--user", "olga", "--verifier", "susan", "--verifier-password-env", "VERIFIER")
+    assert outcome.code == 0, outcome.err
+    assert asked == ["password of olga"]
+    people = gateway.commands_of("authenticate_user")
+    assert [(each.verify_user, each.verify_user_password) for each in people] == [
+        ("olga", "Sentinel-4711"),
+        ("susan", "Sentinel-4712"),
+    ]
+    (sent,) = gateway.commands_of("write_secured")
+    assert (sent.value, gateway.commands_of("write")) == (to_mx_value(5), [])
+    assert "Sentinel" not in outcome.out + outcome.err
+    assert "Sentinel" not in repr(TagWrite("O.A", "5", operator=Signer("olga", "Sentinel-4711")))
+
+
+def test_one_signature_is_the_operators_twice(gateway: FakeGateway, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    shows(gateway, to_mx_value(1))
+    monkeypatch.setenv("OPERATOR", "x")
+    assert cli("write", "O.A", "5", "--user", "olga", "--password-env", "OPERATOR").code == 0
+    (sent,) = gateway.commands_of("write_secured")
+    assert sent.current_user_id == sent.verifier_user_id != 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "remedy"),
+    [
+        (("O.A", "5", "--verifier", "susan"), "give --user NAME"),
+        (("O.A", "5", "--password-env", "X"), "give --user NAME"),
+        (("O.A", "5", "--user", "olga", "--supervisory"), "leave out it or --user"),
+        (("O.A", "5", "--user", "olga", "--password-env", "NOT_THERE"), "NOT_THERE (--password-env) is not set"),
+        (("O.A", "5", "--user", "olga"), "use --password-env"),
+        (("--user", "olga", "--session-id", "s"), "use mxgw-py write-secured"),
+    ],
+)
+def test_a_signature_that_cannot_be_given_is_told_before_anything_is_sent(
+    offline: Cli, arguments: tuple[str, ...], remedy: str
+) -> None:
+    outcome = offline("write", *arguments)
+    assert outcome.code == 2
+    assert remedy in outcome.err
+
+
+@pytest.mark.parametrize(("detail", "remedy"), [(1012, "say --user NAME;"), (1013, "--user NAME --verifier ANOTHER")])
+def test_a_write_that_wants_a_signature_says_how_to_give_it(
+    gateway: FakeGateway, cli: Cli, detail: int, remedy: str
+) -> None:
+    shows(gateway, to_mx_value(1))
+    for event in gateway.events[2:]:
+        event.statuses[0].CopyFrom(
+            pb.MxStatusProxy(success=0, category=pb.MX_STATUS_CATEGORY_SECURITY_ERROR, detail=detail)
+        )
+    outcome = cli("write", "O.A", "5")
+    assert outcome.code == 1
+    assert remedy in outcome.err
