@@ -27,7 +27,7 @@ from mxgateway_simulator.plant.galaxy_file import GalaxyFile
 from mxgateway_simulator.plant.plant import Plant
 from mxgateway_simulator.switches import PROFILES, Switches
 from mxgateway_simulator.watch import Watch, open_watch
-from mxgateway_simulator.watch.turns import Turn
+from mxgateway_simulator.watch.turns import EVERYTHING, Turn
 
 POLL_SECONDS = 0.025
 """How often board and Galaxy are looked at while something is advised and nobody tells of their changes; where somebody
@@ -213,6 +213,9 @@ class SimulatorBackend:
             if moment >= self._due_look():
                 self._look(model, now, moment)
         due = model.pump(now)
+        if self._turn is not None and self._board is not None:
+            # Who has nothing advised looks before each call, and is never behind.
+            self._turn.saw(EVERYTHING if model.is_idle else self._board.sequence)
         if due is not None and due <= now:
             return 0.0
         wait = _IDLE_SECONDS if due is None else (due - now) / 1e9
@@ -253,11 +256,12 @@ class SimulatorBackend:
             if fault is not None:
                 self._suffer(fault)
         model = self._lmx
-        if method != "register" and model.is_idle:
-            # Nothing was advised, so nobody has looked at board and Galaxy for a while.
+        assert self._board is not None
+        if method != "register" and (model.is_idle or self._board.is_behind):
+            # What others changed before this call began, it sees. While nothing is advised nobody looks but here.
             try:
                 moment = self._clock.monotonic()
-                if moment - self._last_look >= POLL_SECONDS:
+                if self._board.is_behind or moment - self._last_look >= POLL_SECONDS:
                     self._look(model, self._now(), moment)
             except (SimulatorError, sqlite3.Error) as error:
                 raise MxComError(hresults.E_FAIL, str(error)) from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import replace
@@ -21,13 +22,18 @@ from mxgateway_simulator.lmx.coercion import CoercionError, coerce, coerce_array
 from mxgateway_simulator.places import board_path
 from mxgateway_simulator.plant.board import Board, Edit
 from mxgateway_simulator.plant.deployment import Deployment
-from mxgateway_simulator.plant.entries import VALUE, Written
+from mxgateway_simulator.plant.entries import SCAN, VALUE, Written
 from mxgateway_simulator.plant.galaxy_file import GalaxyFile
 from mxgateway_simulator.plant.operation import OperationError, PlantOperation
 from mxgateway_simulator.plant.plant import Plant
 from mxgateway_simulator.plant.plant_tags import PlantTags
 from mxgateway_simulator.plant.tags import Binding, Tag, Unresolved
 from mxgateway_simulator.switches import Switches
+from mxgateway_simulator.watch.turns import Row
+
+_LOOK_SECONDS = 0.0005
+# No object has this name.
+_MARK = ""
 
 
 class PlantConsole:
@@ -37,12 +43,16 @@ class PlantConsole:
         galaxy: path of the Galaxy's database.
         board: path of its board; the default stands beside the Galaxy.
         now_ns: the clock, Unix time in nanoseconds.
+        pause: waits so many seconds.
     """
 
-    def __init__(self, galaxy: Path, board: Path | None, now_ns: Callable[[], int]) -> None:
+    def __init__(
+        self, galaxy: Path, board: Path | None, now_ns: Callable[[], int], pause: Callable[[float], None] = time.sleep
+    ) -> None:
         self._galaxy = galaxy
         self._board = board or board_path(galaxy)
         self._now_ns = now_ns
+        self._pause = pause
 
     def answers(self, lines: Iterable[str]) -> Iterator[str]:
         """One line for each: `{"ok": …}`, or `{"error": TEXT}` for what cannot be done."""
@@ -56,11 +66,30 @@ class PlantConsole:
             operation = _OPERATIONS.get(request.get("op")) if isinstance(request, dict) else None
             if operation is None:
                 raise OperationError(f"op is none of {', '.join(sorted(_OPERATIONS))}")
-            return {"ok": operation(self, request)}
+            done = operation(self, request)
+            if request.get("settle"):
+                self._settle(float(request["settle"]), is_elsewhere=operation in _ON_THE_GALAXY)
+            return {"ok": done}
         except KeyError as error:
             return {"error": f"{error.args[0]} is missing"}
         except (SimulatorError, OSError, ParseError, ValueError) as error:
             return {"error": str(error)}
+
+    def _settle(self, seconds: float, *, is_elsewhere: bool) -> None:
+        """Waits until every session has told its client of what stands on the board now; at most so long.
+
+        Args:
+            is_elsewhere: what was done stands in the Galaxy, so that the board gets a mark: who has read it, has looked
+                at the Galaxy, too.
+        """
+        end = self._now_ns() + round(seconds * 1e9)
+        with closing(GalaxyFile(self._galaxy)) as galaxy, closing(Row(self._board)) as row:
+            with closing(Board(self._board, galaxy.settings.get("build_id", ""))) as board:
+                if is_elsewhere:
+                    board.change(lambda edit: edit.put(SCAN, _MARK, None))
+                sequence = board.sequence
+            while not row.have_seen(sequence) and self._now_ns() < end:
+                self._pause(_LOOK_SECONDS)
 
     def _set(self, request: Mapping[str, Any]) -> str:
         """Sets value, quality and source time of a tag, each where it is given."""
@@ -131,6 +160,9 @@ _OPERATIONS: Mapping[Any, Callable[[PlantConsole, Mapping[str, Any]], Any]] = {
     "deploy": PlantConsole._deploy,
     "undeploy": PlantConsole._undeploy,
 }
+
+
+_ON_THE_GALAXY = (PlantConsole._deploy, PlantConsole._undeploy)
 
 
 def _resolved(tags: PlantTags, reference: str) -> Binding:

@@ -10,7 +10,6 @@ import threading
 from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
-from time import sleep
 from typing import Any
 
 from google.protobuf.json_format import MessageToDict
@@ -32,12 +31,12 @@ class LocalPlant:
     not one of its users.
 
     Attributes:
-        settle: seconds that each call waits after the change, since the workers of other processes see it with a delay;
-            0.1 is enough for all of them. With 0 a call takes about a millisecond, and a read right after it may still
-            show what was before.
+        settle: the longest that a call waits, in seconds, until every session has seen the change and told its client.
+            That takes some hundredths of a second; a worker that hangs may need all of it. With 0 a call waits for
+            nobody: a read that begins after it sees the change all the same, a subscription a little later.
     """
 
-    settle = 0.1
+    settle = 2.0
 
     def __init__(self, galaxy_file: Path) -> None:
         self._galaxy_file = galaxy_file
@@ -108,7 +107,7 @@ class LocalPlant:
             assert console.stdin is not None
             assert console.stdout is not None
             try:
-                console.stdin.write(json.dumps(request) + "\n")
+                console.stdin.write(json.dumps(request | {"settle": self.settle}) + "\n")
                 console.stdin.flush()
                 line = console.stdout.readline()
             except OSError:
@@ -119,7 +118,6 @@ class LocalPlant:
         answer = json.loads(line)
         if "error" in answer:
             raise PlantError(answer["error"])
-        sleep(self.settle)
 
     def _started(self) -> subprocess.Popen[str]:
         return subprocess.Popen(  # noqa: S603 - our own program, and a path that the test kit made

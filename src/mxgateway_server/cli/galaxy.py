@@ -175,7 +175,8 @@ def operate(database: Path, board: Path | None) -> None:
     {"op": "reset"}
 
     The answer is {"ok": ...} or {"error": "..."}. Security, ranges and scan states do not hinder a "set"; "timeNs"
-    gives it a source time (Unix, nanoseconds), and without "value" only the quality changes.
+    gives it a source time (Unix, nanoseconds), and without "value" only the quality changes. "settle" waits so many
+    seconds at most for every session to see what was done.
     """
     from mxgateway_simulator.console import PlantConsole
 

@@ -103,6 +103,7 @@ class Board(Entries):
             raise self._error("cannot be read", error) from error
         self._unreported.clear()
         self._counter = self._open_counter()
+        self._counted = b""
 
     def _open_counter(self) -> SharedCounter | None:
         try:
@@ -175,12 +176,25 @@ class Board(Entries):
         """All entries, as of the last poll or change."""
         return dict(self._entries)
 
+    @property
+    def sequence(self) -> int:
+        """How far this board has been read; grows with each change, and is the same for all who have it open."""
+        return self._seen
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether others have changed it since the last poll, as far as can be told without a system call."""
+        return bool(self._unreported) or (self._counter is not None and self._counter.value != self._counted)
+
     def poll(self) -> set[Key]:
         """The keys that others have changed since the last poll.
 
         Raises:
             BoardError: the file can not be read any more.
         """
+        if self._counter is not None:
+            # Before reading: what comes in between shows as another number.
+            self._counted = self._counter.value
         try:
             version = self._version()
             if version != self._data_version:
@@ -216,7 +230,7 @@ class Board(Entries):
         for key, entry in changes.made.items():
             self._mirror(key, entry)
         if changes.made and self._counter is not None:
-            self._counter.change()
+            self._counted = self._counter.change()
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:

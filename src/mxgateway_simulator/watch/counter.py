@@ -40,15 +40,17 @@ class SharedCounter:
     def value(self) -> bytes:
         return self._map[:4]
 
-    def change(self) -> None:
-        """Makes it differ from what it was, and wakes all that wait."""
-        self._map[:4] = os.urandom(4)
+    def change(self) -> bytes:
+        """Makes it differ from what it was, and wakes all that wait; returns what it is now."""
+        now = os.urandom(4)
+        self._map[:4] = now
         if self._futex is not None:
             self._futex.wake()
         elif sys.platform == "win32":
             # Closing the file is what makes Windows tell of the change.
             with self._path.open("r+b", buffering=0) as file:
-                file.write(self._map[:4])
+                file.write(now)
+        return now
 
     def wait(self, seen: bytes) -> None:
         """Waits, as long as it takes, until it is no longer `seen`; may return early.

@@ -84,6 +84,52 @@ async def test_workers_run_in_their_sandbox(local_gateway: LocalGateway) -> None
         await session.write_and_confirm(TARGET, 12)
 
 
+async def test_what_one_worker_writes_another_sees(local_gateway: LocalGateway) -> None:
+    """Across two workers: a call that begins after a write sees it, and a subscription is told of it."""
+    tag, watched = "TestChildObject.TestDouble", "TestChildObject.TestFloat"
+    async with (
+        await local_gateway.connect() as client,
+        client.open_session() as writer,
+        client.open_session() as reader,
+        reader.subscribe([watched]) as changes,
+    ):
+        async with asyncio.timeout(20):
+            async for _ in changes:
+                break
+            for number in range(20):
+                # With something advised, and with a worker that looks by itself for nothing at all.
+                await writer.write_and_confirm(tag, float(number))
+                (reading,) = await reader.read([tag])
+                assert reading.value == number
+            await writer.write_and_confirm(watched, 4711.5)
+            async for change in changes:
+                if change.value == 4711.5:
+                    break
+
+
+async def test_a_plant_that_was_changed_is_seen_by_all(local_gateway: LocalGateway) -> None:
+    """LocalPlant's calls return when each worker has seen the change: cached reads are as new as others."""
+    tag = "SpareChildObject.TestInt"
+    plant = local_gateway.plant
+    async with (
+        await local_gateway.connect() as client,
+        client.open_session() as watching,
+        client.open_session() as idle,
+        watching.subscribe([tag]) as changes,
+    ):
+        async with asyncio.timeout(20):
+            async for _ in changes:
+                break
+            for number in range(10):
+                await asyncio.to_thread(plant.set, tag, number)
+                assert [(await each.read([tag]))[0].value for each in (watching, idle)] == [number, number]
+            await asyncio.to_thread(plant.undeploy, ["SpareChildObject"])
+            assert not (await idle.read([tag]))[0].is_good
+            assert not (await watching.read([tag]))[0].is_good
+            await asyncio.to_thread(plant.deploy, ["SpareChildObject"])
+            assert (await watching.read([tag]))[0].value == 9
+
+
 async def test_read_of_an_advised_tag_is_cached(local_gateway: LocalGateway) -> None:
     """read_bulk answers an advised tag from its subscription, and a bad reference with its own failure."""
     async with await local_gateway.connect() as client, await client.open_session() as session:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -25,7 +28,12 @@ class Console:
     def __init__(self, galaxy: Path, place: Path) -> None:
         self.board_file = place / "plant.board.db"
         self.galaxy = galaxy
-        self._console = PlantConsole(galaxy, self.board_file, lambda: NOW)
+        self.now, self.pauses = NOW, 0
+        self._console = PlantConsole(galaxy, self.board_file, lambda: self.now, self.pause)
+
+    def pause(self, seconds: float) -> None:
+        self.pauses += 1
+        self.now += round(seconds * 1e9)
 
     def __call__(self, **request: Any) -> dict[str, Any]:
         (answer,) = self._console.answers([json.dumps(request), "\n"])
@@ -142,3 +150,51 @@ def test_a_line_that_is_no_json(reference_galaxy: Path, tmp_path: Path) -> None:
 def test_the_board_stands_beside_the_galaxy_unless_told(reference_galaxy: Path) -> None:
     """As for all other commands."""
     assert PlantConsole(reference_galaxy, None, lambda: NOW)._board == board_path(reference_galaxy)
+
+
+def test_it_waits_until_every_session_has_seen_what_was_done(reference_galaxy: Path, tmp_path: Path) -> None:
+    """As long as a session is behind and not longer than asked; without a session, or without asking, not at all."""
+    console = Console(Path(shutil.copy(reference_galaxy, tmp_path / "reference.db")), tmp_path)
+    console(op="set", tag=TAG, value={"int32Value": 1}, settle=1.0)
+    assert console.pauses == 0
+    command = [sys.executable, "-c", _BEHIND, str(console.board_file)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as session:
+        assert session.stdin is not None
+        assert session.stdout is not None
+        assert session.stdout.readline() == "ready\n"
+        console(op="set", tag=TAG, value={"int32Value": 2})
+        assert console.pauses == 0
+        console(op="set", tag=TAG, value={"int32Value": 3}, settle=0.01)
+        assert console.pauses == 20
+        caught_up = console.pause
+
+        def pause(_: float) -> None:
+            caught_up(0)
+            assert session.stdin is not None
+            assert session.stdout is not None
+            session.stdin.write("look\n")
+            session.stdin.flush()
+            session.stdout.readline()
+
+        console._console._pause = pause
+        assert console(op="undeploy", objects=["TestChildObject"], settle=3600.0) == {"ok": ["TestChildObject"]}
+        assert console.pauses == 21
+        session.stdin.close()
+
+
+_BEHIND = """
+import sys
+from pathlib import Path
+from mxgateway_simulator.plant.board import Board
+from mxgateway_simulator.watch.turns import Turn
+path = Path(sys.argv[1])
+import sqlite3
+build_id = sqlite3.connect(path).execute("SELECT value FROM board WHERE name = 'build_id'").fetchone()[0]
+board, turn = Board(path, build_id), Turn(path)
+turn.saw(board.sequence)
+print("ready", flush=True)
+for _ in sys.stdin:
+    board.poll()
+    turn.saw(board.sequence)
+    print("seen", flush=True)
+"""
