@@ -29,6 +29,9 @@ def write_private(path: Path, data: bytes | str, *, exclusive: bool = False, mod
             give_to_owner_of(path.parent, file.fileno())
             if not mode & 0o077:
                 make_private(fresh)
+            elif os.name == "posix":
+                # Meant for others, too, whatever this process keeps from them otherwise.
+                os.fchmod(file.fileno(), mode)
             file.write(data.encode() if isinstance(data, str) else data)
             file.flush()
             os.fsync(file.fileno())

@@ -14,6 +14,7 @@ from mxgateway_server import __version__, open_files, wiring
 from mxgateway_server.access.audit import AuditLog
 from mxgateway_server.access.authenticator import Authenticator
 from mxgateway_server.access.callers import current_call
+from mxgateway_server.access.peppers import PepperRing
 from mxgateway_server.access.refusal_log import RefusalLog
 from mxgateway_server.access.store import KeyStore
 from mxgateway_server.access.throttle import Throttle
@@ -175,7 +176,7 @@ class Gateway:
         launcher = self._launcher(containment)
         pool = WorkerPool(launcher, plan, settings.worker.pool_size)
         sessions = SessionManager(launcher, pool, clock, wiring.session_options(settings))
-        galaxy = self._galaxy(place.source)
+        galaxy = self._galaxy(place.source, store.peppers)
         gate = self._gate(galaxy, audit)
         servicer = GatewayServicer(
             sessions,
@@ -343,11 +344,12 @@ class Gateway:
             max_reply_bytes=settings.protocol.max_grpc_message_bytes - ENVELOPE_BYTES,
         )
 
-    def _galaxy(self, source: str) -> GalaxyComponent:
+    def _galaxy(self, source: str, peppers: PepperRing) -> GalaxyComponent:
         timing = wiring.galaxy_timing(self._settings)
         database = wiring.galaxy_source(self._settings, source)
         snapshot = wiring.snapshot_path(self._settings)
-        snapshots = None if snapshot is None else SnapshotFile(snapshot)
+        keys = [pepper.derive("galaxy snapshot") for pepper in peppers]
+        snapshots = None if snapshot is None else SnapshotFile(snapshot, keys)
         return GalaxyComponent(database, snapshots=snapshots, timing=timing, clock=self._clock)
 
     # ----------------------------------------------------------------------------------------------------------- end

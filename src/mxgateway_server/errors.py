@@ -307,14 +307,19 @@ class WorkerError(GatewayError):
 
     Attributes:
         worker_pid: process id, 0 when there was none.
+        last_words: the worker's last log lines, which may say more of this machine than a caller should know: for log
+            and operators only, and never in the text.
     """
 
     grpc_status: ClassVar[GrpcStatus] = "UNAVAILABLE"
     protocol_code = pb.PROTOCOL_STATUS_CODE_WORKER_UNAVAILABLE
     reason = "WORKER_UNAVAILABLE"
 
-    def __init__(self, message: str, *, worker_pid: int = 0, retry_after: float | None = None) -> None:
+    def __init__(
+        self, message: str, *, worker_pid: int = 0, retry_after: float | None = None, last_words: str = ""
+    ) -> None:
         self.worker_pid = worker_pid
+        self.last_words = last_words
         super().__init__(message, retry_after=retry_after)
 
 
@@ -357,9 +362,9 @@ class WorkerEarlyExitError(WorkerStartError):
 
     reason = "WORKER_EXITED_EARLY"
 
-    def __init__(self, message: str, *, exit_code: int, worker_pid: int = 0) -> None:
+    def __init__(self, message: str, *, exit_code: int, worker_pid: int = 0, last_words: str = "") -> None:
         self.exit_code = exit_code
-        super().__init__(message, worker_pid=worker_pid)
+        super().__init__(message, worker_pid=worker_pid, last_words=last_words)
 
 
 class WorkerGarbageError(WorkerStartError):
@@ -403,9 +408,9 @@ class WorkerExitedError(WorkerError):
 
     reason = "WORKER_EXITED"
 
-    def __init__(self, message: str, *, exit_code: int | None, worker_pid: int = 0) -> None:
+    def __init__(self, message: str, *, exit_code: int | None, worker_pid: int = 0, last_words: str = "") -> None:
         self.exit_code = exit_code
-        super().__init__(message, worker_pid=worker_pid)
+        super().__init__(message, worker_pid=worker_pid, last_words=last_words)
 
 
 class WorkerMemoryError(WorkerExitedError):

@@ -289,7 +289,9 @@ async def _start_a_worker(settings: Settings, place: GalaxyPlace) -> None:
         client = await launcher.launch(wiring.worker_plan(settings, place), "check-config")
         await client.shut_down("the check is over")
     except GatewayError as error:
-        raise ConfigurationError(f"worker.command: a worker does not start: {error}") from error
+        words = getattr(error, "last_words", "")
+        told = f"; its last words: {words}" if words else ""
+        raise ConfigurationError(f"worker.command: a worker does not start: {error}{told}") from error
     finally:
         containment.close()
 

@@ -13,7 +13,6 @@ from typing import Any
 
 from mxgateway_contract import hresults
 from mxgateway_contract.commands import COMMANDS, Command, Group, kind_name, kinds_with
-from mxgateway_contract.filetime import NS_PER_SECOND
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_contract.status import MxStatus
 from mxgateway_protocol.backend import Backend, BackendInfo
@@ -36,6 +35,7 @@ from mxgateway_worker.calls import (
 from mxgateway_worker.event_queue import EventQueue
 from mxgateway_worker.executor import Executor
 from mxgateway_worker.faults import WorkerFaults
+from mxgateway_worker.grace import grace_seconds
 from mxgateway_worker.read_bulk import BulkReader
 from mxgateway_worker.replies import FRAME_ROOM, refusal
 from mxgateway_worker.sink import SessionSink
@@ -324,8 +324,7 @@ class Dispatcher:
         self._extra = delimited(_DRAIN_EVENTS, b"".join([delimited(_EVENT, event) for event in events]))
 
     def _shutdown_worker(self, command: pb.ShutdownWorkerCommand, reply: Reply) -> None:
-        grace = command.grace_period.ToNanoseconds() / NS_PER_SECOND if command.HasField("grace_period") else 0.0
-        self._on_shutdown(max(0.0, grace))
+        self._on_shutdown(grace_seconds(command.grace_period))
 
     def _inject_fault(self, command: pb.InjectFaultCommand, reply: Reply) -> None:
         try:

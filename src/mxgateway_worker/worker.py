@@ -38,6 +38,7 @@ from mxgateway_worker.calls import SessionLimits
 from mxgateway_worker.dispatcher import Dispatcher
 from mxgateway_worker.event_queue import EventQueue, Policy
 from mxgateway_worker.executor import IDLE_TICK, Executor, Job
+from mxgateway_worker.grace import grace_seconds
 from mxgateway_worker.inbox import open_inbox
 from mxgateway_worker.logs import KeyValueFormatter
 from mxgateway_worker.pulse import WorkerPulse
@@ -240,7 +241,7 @@ class Worker:
             self._take_assignment(envelope.worker_assign)
         elif body == "worker_shutdown" and self._is_greeted:
             shutdown = envelope.worker_shutdown
-            grace = shutdown.grace_period.ToNanoseconds() / NS_PER_SECOND if shutdown.HasField("grace_period") else 0.0
+            grace = grace_seconds(shutdown.grace_period)
             reason = f"shutdown: {shutdown.reason}" if shutdown.reason else "shutdown"
             self._finish(End(WorkerExit.SUCCESS, reason, grace or self._settings.shutdown_grace, acknowledge=True))
         else:

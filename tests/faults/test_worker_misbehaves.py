@@ -94,6 +94,24 @@ async def test_each_way_to_go_wrong_has_its_own_reason_and_spares_other_sessions
     assert (await gateway.close(good)).final_state == pb.SESSION_STATE_CLOSED
 
 
+async def test_events_that_are_none_end_their_session_where_they_are_opened(gateway: LiveGateway) -> None:
+    """Batches pass unopened; who has to open one and finds no events in it ends the session, by its own reason."""
+    bad, good = await gateway.open(), await gateway.open()
+    stream = gateway.stub.StreamEvents(pb.StreamEventsRequest(session_id=bad), metadata=gateway.auth)
+    await stream.initial_metadata()
+    # The session may end before the reply to this one comes.
+    await asyncio.gather(gateway.ping(bad, "bad_events"), return_exceptions=True)
+    with pytest.raises(grpc.aio.AioRpcError) as ended:
+        await stream.read()
+    assert (ended.value.code(), reason(ended.value)) == (grpc.StatusCode.UNAVAILABLE, "WORKER_PROTOCOL_VIOLATION")
+    with pytest.raises(grpc.aio.AioRpcError) as later:
+        await gateway.ping(bad)
+    assert reason(later.value) == "SESSION_FAULTED"
+    assert (await gateway.ping(good, "fine")).diagnostic_message == "fine"
+    await gateway.close(bad)
+    await gateway.close(good)
+
+
 async def test_a_command_without_reply_times_out_and_the_session_stays_usable(gateway: LiveGateway) -> None:
     request = pb.OpenSessionRequest()
     request.command_timeout.FromMilliseconds(150)

@@ -7,10 +7,11 @@ start: `normal`, `never_hello`, `never_ready`, `wrong_nonce`, `wrong_version`, `
     `crash_at_end` (ends without an acknowledgement).
 Ping: `emit N [first item]` sends N events in one batch; `emit_each N` in N batches; `dropped N` says N were dropped
     before the next batch; `silent` gives no reply; `late` replies to the previous silent one, then to itself; `exit N`;
-    `garbage`; `oversized`; `repeat_sequence`; `bad_body`; `other_session`; `fault hung|overflow|unexpected`; `stop`
-    freezes it; `count DROPPED REFUSED` sends a heartbeat with these totals; `unasked` replies to what nobody asked
-    first; `heartbeat SECONDS` claims a call of that age; `stderr TEXT`; `flood N SIZE` sends N events of SIZE
-    bytes; `cancels` replies with the reasons of the cancels so far; `env` replies with the names of its environment.
+    `garbage`; `oversized`; `repeat_sequence`; `bad_body`; `bad_events`; `other_session`;
+    `fault hung|overflow|unexpected`; `stop` freezes it; `count DROPPED REFUSED` sends a heartbeat with these totals;
+    `unasked` replies to what nobody asked first; `heartbeat SECONDS` claims a call of that age; `stderr TEXT`;
+    `flood N SIZE` sends N events of SIZE bytes; `cancels` replies with the reasons of the cancels so far; `env` replies
+    with the names of its environment.
     Anything else is echoed.
 """
 
@@ -256,6 +257,13 @@ class FakeWorker:
             ).SerializeToString()
             os.write(1, len(beat).to_bytes(4, "little") + beat)
             self._wait_for_end()
+        elif word == "bad_events":
+            first = self._sequence + 1
+            self._sequence += 3
+            # One event where there should be three, and its end is cut off.
+            broken = join_events([data_change(self._writer.session_id, first, 1)])[:-5]
+            batch = wpb.WorkerEventBatch(batch=broken, first_sequence=first, event_count=3)
+            self._send(wpb.WorkerEnvelope(worker_event_batch=batch))
         elif word == "bad_body":
             self._send(wpb.WorkerEnvelope(gateway_hello=wpb.GatewayHello()))
         elif word == "other_session":

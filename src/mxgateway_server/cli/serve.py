@@ -75,6 +75,9 @@ def serve(
             "logging.format": log_format,
         },
     )
+    if hasattr(os, "umask"):
+        # Whatever this process and its workers make is for their own account: Galaxy, board, snapshot, key store.
+        os.umask(os.umask(0o077) | 0o077)
     # gRPC's own C logging would write lines of its own format to stderr.
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
     from mxgateway_server.logs import configure

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from mxgateway_contract.varints import read_varint
-from mxgateway_protocol.batches import split_events
+from mxgateway_protocol.batches import EVENT_TAG, split_events
+from mxgateway_server.errors import WorkerProtocolError
 
 _WIRE_VARINT = 0
 _WIRE_LEN = 2
@@ -35,11 +36,22 @@ class EventChunk:
         return self.first_sequence + self.count - 1
 
     def events(self) -> Iterator[bytes]:
-        """The serialised MxEvents."""
-        return split_events(self.data)
+        """The serialised MxEvents.
+
+        Raises:
+            WorkerProtocolError: the worker sent something else.
+        """
+        try:
+            yield from split_events(self.data)
+        except ValueError as error:
+            raise WorkerProtocolError(f"the worker sent a batch that is none: {error}") from None
 
     def split(self, count: int) -> tuple[EventChunk, EventChunk]:
-        """The first `count` events (1 ≤ count < self.count) and the others."""
+        """The first `count` events (1 ≤ count < self.count) and the others.
+
+        Raises:
+            WorkerProtocolError: the worker sent something else.
+        """
         position = _skip(self.data, count)
         return (
             EventChunk(
@@ -58,7 +70,11 @@ class EventChunk:
         )
 
     def fit(self, max_bytes: int) -> int:
-        """How many events from the start fit into so many bytes; may be 0."""
+        """How many events from the start fit into so many bytes; may be 0.
+
+        Raises:
+            WorkerProtocolError: the worker sent something else.
+        """
         if len(self.data) <= max_bytes:
             return self.count
         position = fitting = 0
@@ -70,7 +86,13 @@ class EventChunk:
 
 
 def _skip_one(data: bytes, position: int) -> int:
-    length, position = read_varint(data, position + 1)
+    try:
+        is_event = data[position] == EVENT_TAG[0]
+        length, position = read_varint(data, position + 1)
+    except (IndexError, ValueError):
+        is_event, length = False, 0
+    if not is_event or position + length > len(data):
+        raise WorkerProtocolError("the worker sent a batch that is none, or has fewer events than it says")
     return position + length
 
 
@@ -95,7 +117,17 @@ def read_head(event: bytes) -> EventHead:
 
     Fields are serialised in the order of their numbers, so family (1), session_id (2), server_handle (3) and
     item_handle (4) come first; what is missing is 0.
+
+    Raises:
+        WorkerProtocolError: it is cut off.
     """
+    try:
+        return _head(event)
+    except (IndexError, ValueError):
+        raise WorkerProtocolError("the worker sent an event that is cut off") from None
+
+
+def _head(event: bytes) -> EventHead:
     position, end = 0, len(event)
     found = [0, 0, 0, 0, 0]
     while position < end:

@@ -9,7 +9,7 @@ from pathlib import Path
 from mxgateway_contract.windows_rights import make_private_folder
 from mxgateway_server.errors import ConfigurationError
 from mxgateway_server.galaxy.connection_strings import is_connection_string
-from mxgateway_simulator.places import board_path
+from mxgateway_simulator.places import SHIPPED, board_path
 
 DEFAULT_GALAXY = "plant"
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}\Z")
@@ -45,7 +45,8 @@ def find_galaxy(wanted: str, state: Path, *, builds: bool = True) -> GalaxyPlace
     """
     wanted = wanted or DEFAULT_GALAXY
     path = Path(wanted).expanduser()
-    if path.is_file():
+    # A file that happens to be called so, in the folder where somebody starts the gateway, is not what is meant.
+    if wanted not in SHIPPED and path.is_file():
         return _file(path.absolute(), path.stem, board_path(path.absolute()))
     if is_connection_string(wanted):
         return GalaxyPlace(source=wanted, name="mssql")
@@ -89,9 +90,7 @@ def _build(name: str, path: Path) -> None:
 
     try:
         make_private_folder(path.parent)
-        temporary = path.with_name(f".{path.name}.new")
-        build_galaxy(read_description(name), temporary)
-        temporary.replace(path)
+        build_galaxy(read_description(name), path)
     except SimulatorError as error:
         raise ConfigurationError(f"galaxy.connection_string (--galaxy) {name}: {error}") from error
     except OSError as error:

@@ -1,22 +1,25 @@
 """The last Galaxy on disk, so that a restart can browse while the database is away.
 
-A gzip file of JSON lines: a header (format, Galaxy, deploy time, counts), the parts of GalaxyData one record a line,
-and last the SHA-256 of all lines before. It holds names, texts and numbers of the Galaxy, no values and no credentials.
+A gzip file of JSON lines: a header (format, Galaxy, deploy time, counts) and the parts of GalaxyData, one record a
+line. It holds names, texts and numbers of the Galaxy, no values and no credentials. Limits of keys are judged by it, so
+behind the lines stands a proof, a gzip member of its own, that only who has the gateway's key can make; what has none
+is not even parsed.
 """
 
 from __future__ import annotations
 
 import gzip
 import hashlib
+import hmac
+import io
 import json
-import os
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
+from mxgateway_contract.private_files import write_private
 from mxgateway_server.galaxy.data import (
     AttributeDefinition,
     GalaxyData,
@@ -28,7 +31,7 @@ from mxgateway_server.galaxy.data import (
 from mxgateway_server.galaxy.errors import SnapshotError
 
 _FORMAT = "mxaccess-gateway galaxy snapshot"
-_VERSION = 2
+_VERSION = 3
 _PARTS: tuple[tuple[str, Callable[[list[Any]], Any]], ...] = (
     ("definitions", lambda record: AttributeDefinition(*record)),
     ("primitive_definitions", lambda record: PrimitiveDefinition(record[0], tuple(record[1]))),
@@ -55,39 +58,63 @@ class SnapshotStore(Protocol):
 
 
 class SnapshotFile:
-    """A snapshot in one file, replaced as a whole."""
+    """A snapshot in one file, replaced as a whole.
 
-    def __init__(self, path: Path) -> None:
+    Args:
+        path: where it is.
+        keys: what proofs are made with: the first for new ones, each for those that are read.
+    """
+
+    def __init__(self, path: Path, keys: Sequence[bytes]) -> None:
         self._path = path
+        self._keys = tuple(keys)
 
     def load(self, identity: str) -> GalaxyData | None:
         try:
-            with gzip.open(self._path, "rb") as lines:
+            body = self._proven(self._path.read_bytes())
+            with gzip.open(io.BytesIO(body), "rb") as lines:
                 return _parse(iter(lines), identity)
         except FileNotFoundError:
             return None
         except (OSError, EOFError, zlib.error) as error:
             raise SnapshotError(f"it cannot be read: {error}") from None
-        except (ValueError, TypeError, LookupError) as error:
+        except (ValueError, TypeError, LookupError, RecursionError) as error:
             raise SnapshotError(f"it is corrupt: {error}") from None
 
-    def save(self, identity: str, data: GalaxyData) -> None:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = self._path.with_name(f".{self._path.name}.{os.getpid()}")
+    def _proven(self, data: bytes) -> bytes:
+        """The file without its proof.
+
+        Raises:
+            SnapshotError: the proof is none of this gateway's.
+        """
+        body, end = data[:-_PROOF_BYTES], data[-_PROOF_BYTES:]
         try:
-            with temporary.open("wb") as raw:
-                with gzip.GzipFile(filename="", fileobj=raw, mode="wb", compresslevel=1, mtime=0) as out:
-                    digest = hashlib.sha256()
-                    for line in _lines(identity, data):
-                        digest.update(line)
-                        out.write(line)
-                    out.write(_line({"sha256": digest.hexdigest()}))
-                raw.flush()
-                os.fsync(raw.fileno())
-            temporary.replace(self._path)
-        finally:
-            with suppress(FileNotFoundError):
-                temporary.unlink()
+            proof = gzip.decompress(end)
+        except (OSError, EOFError, zlib.error):
+            proof = b""
+        if not any(hmac.compare_digest(proof, _proof(key, body)) for key in self._keys):
+            raise SnapshotError("it was changed, or written by another gateway or an earlier version")
+        return body
+
+    def save(self, identity: str, data: GalaxyData) -> None:
+        held = io.BytesIO()
+        with gzip.GzipFile(filename="", fileobj=held, mode="wb", compresslevel=1, mtime=0) as out:
+            for line in _lines(identity, data):
+                out.write(line)
+        body = held.getvalue()
+        write_private(self._path, body + _sealed(_proof(self._keys[0], body)))
+
+
+def _proof(key: bytes, body: bytes) -> bytes:
+    return b"mxaccess-gateway proof " + hmac.digest(key, body, hashlib.sha256).hex().encode()
+
+
+def _sealed(proof: bytes) -> bytes:
+    # Not compressed, so that all are of one length.
+    return gzip.compress(proof, 0, mtime=0)
+
+
+_PROOF_BYTES = len(_sealed(_proof(b"", b"")))
 
 
 def _line(record: object) -> bytes:
@@ -113,13 +140,10 @@ def _lines(identity: str, data: GalaxyData) -> Iterator[bytes]:
 
 
 def _parse(lines: Iterator[bytes], identity: str) -> GalaxyData:
-    digest = hashlib.sha256()
-
     def read() -> Any:
         line = next(lines, b"")
         if not line:
             raise SnapshotError("it is truncated")
-        digest.update(line)
         return json.loads(line.decode("utf-8", "surrogatepass"))
 
     header = read()
@@ -133,9 +157,6 @@ def _parse(lines: Iterator[bytes], identity: str) -> GalaxyData:
     objects = ObjectTable()
     for _ in range(header["counts"]["objects"]):
         objects.append(GalaxyObjectRow(*read()))
-    expected = digest.hexdigest()
-    if read() != {"sha256": expected}:
-        raise SnapshotError("its checksum is wrong")
     deploy_time = header["deployTime"]
     return GalaxyData(
         deploy_time=None if deploy_time is None else datetime.fromisoformat(deploy_time),

@@ -24,7 +24,7 @@ from mxgateway_server.access.refusal_log import RefusalLog
 from mxgateway_server.commands.checks import check_correlation_id, check_session_id
 from mxgateway_server.commands.gate import CommandGate
 from mxgateway_server.config.settings import Settings
-from mxgateway_server.errors import GatewayError, InvalidRequestError, WorkerShutdownTimeoutError
+from mxgateway_server.errors import GatewayError, InvalidRequestError, WorkerProtocolError, WorkerShutdownTimeoutError
 from mxgateway_server.events.delivery import Waker, deliveries
 from mxgateway_server.events.messages import batch_message, event_messages
 from mxgateway_server.events.subscriber import SubscriberLimits
@@ -214,6 +214,10 @@ class GatewayServicer:
                         await context.write(message)
                         if subscriber.error is not None:
                             raise subscriber.error
+        except WorkerProtocolError as error:
+            # Events pass unopened, so it is here that a batch turns out to be none.
+            session.fail(error)
+            raise
         finally:
             session.hub.leave(subscriber)
             session.record.detach(self._clock.monotonic())

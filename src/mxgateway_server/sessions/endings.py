@@ -5,7 +5,13 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
-from mxgateway_server.errors import GatewayStoppingError, SessionClosedError, WorkerShutdownTimeoutError
+from mxgateway_server.errors import (
+    GatewayError,
+    GatewayStoppingError,
+    SessionClosedError,
+    WorkerError,
+    WorkerShutdownTimeoutError,
+)
 from mxgateway_server.logs import get_logger
 from mxgateway_server.sessions.session import Session
 from mxgateway_server.sessions.state import CLOSED, CLOSING, CloseReason
@@ -142,19 +148,6 @@ class SessionEndings:
         )
         return problem
 
-    def _on_fault(self, session: Session) -> None:
-        self._counters.faulted += 1
-        record = session.record
-        record.close_reason = CloseReason.FAULT
-        logger.error(
-            "session_faulted",
-            session_id=session.session_id,
-            worker_pid=session.worker_pid(),
-            reason=None if record.fault is None else record.fault.reason,
-            error=record.fault,
-        )
-        self._faulted.put_nowait(session)
-
     def take_fault(self, session: Session) -> None:
         """Notes that a session faulted; its worker is ended by `run`."""
         self._counters.faulted += 1
@@ -166,8 +159,14 @@ class SessionEndings:
             worker_pid=session.worker_pid(),
             reason=None if record.fault is None else record.fault.reason,
             error=record.fault,
+            **_last_words(record.fault),
         )
         self._faulted.put_nowait(session)
+
+
+def _last_words(fault: GatewayError | None) -> dict[str, str]:
+    words = fault.last_words if isinstance(fault, WorkerError) else ""
+    return {"last_words": words} if words else {}
 
 
 def _end_error(reason: CloseReason) -> SessionClosedError | GatewayStoppingError | None:

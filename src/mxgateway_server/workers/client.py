@@ -69,6 +69,8 @@ class WorkerIdentity:
 
 
 _KILL_SECONDS = 5.0
+# A caller learns no more of this machine than he has to.
+_IN_LOG = "; the gateway's log has its last lines"
 
 
 class WorkerClient:
@@ -171,8 +173,9 @@ class WorkerClient:
             step = "did not answer the hello" if self._hello is None else "greeted but did not get ready"
             raise WorkerNeverReadyError(
                 f"the worker {step} within {self._limits.startup:g} s (setting worker.startup_timeout_seconds)"
-                f"{self._last_words()}",
+                f"{_IN_LOG}",
                 worker_pid=self.pid,
+                last_words=self._last_words(),
             ) from None
         assert self._hello is not None
         self.identity = WorkerIdentity(
@@ -368,7 +371,11 @@ class WorkerClient:
             self._fail(WorkerVersionError(str(error), worker_pid=self.pid))
         elif not self._ready.done():
             self._fail(
-                WorkerGarbageError(f"the worker sent no protocol: {error}{self._last_words()}", worker_pid=self.pid)
+                WorkerGarbageError(
+                    f"the worker sent no protocol: {error}{_IN_LOG}",
+                    worker_pid=self.pid,
+                    last_words=self._last_words(),
+                )
             )
         else:
             self._fail(WorkerProtocolError(f"the worker broke the protocol: {error}", worker_pid=self.pid))
@@ -394,7 +401,10 @@ class WorkerClient:
                 worker_pid=self.pid,
             )
         return WorkerExitedError(
-            f"the worker process ended ({exit_text(code)}){self._last_words()}", exit_code=code, worker_pid=self.pid
+            f"the worker process ended ({exit_text(code)}){_IN_LOG}",
+            exit_code=code,
+            worker_pid=self.pid,
+            last_words=self._last_words(),
         )
 
     def _early_exit(self, code: int | None) -> WorkerError:
@@ -405,9 +415,10 @@ class WorkerClient:
                 f"the worker refused the protocol version ({exit_text(code)})", worker_pid=self.pid
             )
         return WorkerEarlyExitError(
-            f"the worker ended while starting ({exit_text(code)}){self._last_words()}",
+            f"the worker ended while starting ({exit_text(code)}){_IN_LOG}",
             exit_code=-1 if code is None else code,
             worker_pid=self.pid,
+            last_words=self._last_words(),
         )
 
     def _fail(self, error: WorkerError) -> None:
@@ -428,7 +439,7 @@ class WorkerClient:
 
     def _last_words(self) -> str:
         lines = list(self._process.last_lines)[-3:]
-        return f"; its last words: {' | '.join(lines)}"[:800] if lines else ""
+        return " | ".join(lines)[:800]
 
     # ----------------------------------------------------------------------------------------------------------- end
 

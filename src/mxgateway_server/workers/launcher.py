@@ -180,7 +180,10 @@ class Launcher:
             # Shielded: a caller that gives up must not leave a process behind.
             await asyncio.shield(client.kill())
             if isinstance(error, WorkerError | SessionClosedError):
-                logger.warning("worker_start_failed", session_id=session_id, worker_pid=client.pid, error=error)
+                words = {"last_words": error.last_words} if isinstance(error, WorkerError) and error.last_words else {}
+                logger.warning(
+                    "worker_start_failed", session_id=session_id, worker_pid=client.pid, error=error, **words
+                )
             raise
         self.started += 1
         logger.debug(

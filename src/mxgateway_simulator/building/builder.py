@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -70,8 +71,9 @@ def build_galaxy(description: GalaxyDescription, output: str | Path, objects: in
     """
     path = Path(output)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.new")
-    temporary.unlink(missing_ok=True)
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.new")
+    # Made here, so that no file or link that somebody has put there is written through.
+    os.close(os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666))
     engine = create_engine(f"sqlite:///{temporary}")
     try:
         with _located(description), engine.connect() as connection:

@@ -30,12 +30,10 @@ from mxgateway_simulator.building.instances import RANGE as _RANGE
 from mxgateway_simulator.classifications import Category, Security
 from mxgateway_simulator.errors import GalaxyDescriptionError, SimulatorError
 from mxgateway_simulator.faults import Faults
+from mxgateway_simulator.places import SHIPPED
 from mxgateway_simulator.plant.alarms.operators import made_of
 from mxgateway_simulator.plant.alarms.owners import MODE_NAMES
 from mxgateway_simulator.signal_specs import check_quality, check_signal
-
-SHIPPED = ("reference", "plant", "secured", "alarms")
-"""Galaxies that come with the package."""
 
 
 def read_description(source: str | Path) -> GalaxyDescription:

@@ -53,8 +53,48 @@ class _LostError(Exception):
         super().__init__(text)
 
 
+MAX_VALUES = 1_000_000
+"""Values of a document, those behind each alias counted anew: far beyond any Galaxy, and read in seconds."""
+MAX_DEPTH = 100
+_UNDER_WAY = -1
+
+
 class _Loader(yaml.SafeLoader):
-    """SafeLoader that keeps lines and refuses what it would lose."""
+    """SafeLoader that keeps lines, and refuses what it would lose and what has no end."""
+
+    def get_single_node(self) -> yaml.Node | None:
+        node = super().get_single_node()
+        if node is not None:
+            _measure(node, {}, 0)
+        return node
+
+
+def _measure(node: yaml.Node, known: dict[int, int], depth: int) -> int:
+    """How many values a node is once all its aliases are written out.
+
+    Raises:
+        _LostError: too many, or too deep.
+    """
+    size = known.get(id(node))
+    if size is None:
+        if depth > MAX_DEPTH:
+            raise _LostError(_line(node), f"is nested too deeply to be a Galaxy: more than {MAX_DEPTH} levels")
+        parts: list[yaml.Node] = []
+        if isinstance(node, yaml.SequenceNode):
+            parts = node.value
+        elif isinstance(node, yaml.MappingNode):
+            parts = [part for pair in node.value for part in pair]
+        known[id(node)] = _UNDER_WAY
+        size = 1 + sum(_measure(part, known, depth + 1) for part in parts)
+        known[id(node)] = size
+    if size == _UNDER_WAY:
+        raise _LostError(_line(node), "is no YAML that ends: an alias (*name) stands within what it is for (&name)")
+    if size > MAX_VALUES:
+        raise _LostError(
+            _line(node),
+            f"is more than {MAX_VALUES} values with all its aliases (*name) written out; let `scale` repeat",
+        )
+    return size
 
 
 def _line(node: yaml.Node) -> int:

@@ -324,7 +324,7 @@ async def test_snapshot_that_cannot_be_kept(source: SteeredSource, tmp_path: Pat
     else:
         # The one folder that nobody can write to, not even root.
         path = Path("/proc/mxgateway/snapshot.gz")
-    galaxy = GalaxyComponent(source, snapshots=SnapshotFile(path), timing=PATIENT, clock=ManualClock())
+    galaxy = GalaxyComponent(source, snapshots=SnapshotFile(path, [b"k"]), timing=PATIENT, clock=ManualClock())
     with capture_logs() as logs:
         async with running(galaxy):
             await eventually(lambda: len(complaints(logs)) == 1)
@@ -340,7 +340,7 @@ async def test_snapshot_that_cannot_be_kept(source: SteeredSource, tmp_path: Pat
 @pytest.mark.parametrize("damage", ["truncated", "of another Galaxy", "no snapshot at all"])
 async def test_damaged_snapshot_and_no_database(source: SteeredSource, tmp_path: Path, damage: str) -> None:
     """A snapshot that cannot be trusted is not served: callers hear at once that there is nothing, and why."""
-    snapshots = SnapshotFile(tmp_path / "snapshot.gz")
+    snapshots = SnapshotFile(tmp_path / "snapshot.gz", [b"k"])
     snapshots.save("another" if damage == "of another Galaxy" else source.identity, source.data)
     whole = (tmp_path / "snapshot.gz").read_bytes()
     if damage == "truncated":

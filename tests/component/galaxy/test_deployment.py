@@ -73,7 +73,7 @@ async def test_undeploy_and_deploy_reach_the_client(tmp_path: Path) -> None:
 async def test_a_file_that_was_built_anew(tmp_path: Path) -> None:
     """A Galaxy built anew under its old name keeps its deploy time; a restart serves it, not the snapshot."""
     database = tmp_path / "galaxy.db"
-    snapshots = SnapshotFile(tmp_path / "snapshot")
+    snapshots = SnapshotFile(tmp_path / "snapshot", [b"k"])
     sizes, sequences = [], []
     for objects in (0, None, 200):
         if objects is not None:

@@ -151,6 +151,11 @@ def test_control_commands(session: DirectSession) -> None:
     command.shutdown_worker.grace_period.FromSeconds(3)
     assert session.command(command).protocol_status.code == OK
     assert session.shutdowns == [3.0]
+    # What no system call takes, and what makes no sense.
+    for seconds, expected in ((2**60, 3600.0), (-5, 0.0), (315_576_000_000, 3600.0)):
+        command.shutdown_worker.grace_period.seconds = seconds
+        assert session.command(command).protocol_status.code == OK
+        assert session.shutdowns[-1] == expected
 
 
 def test_drain_takes_events_that_were_not_sent(session: DirectSession) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from mxgateway_contract import recording_files
 from mxgateway_contract.recordings import parse_time, parse_value
 from mxgateway_protocol.errors import MxComError
 from mxgateway_protocol.variants import VT_ARRAY, DataType, Variant, VarType
@@ -39,6 +40,39 @@ def test_a_wrong_recording_says_where(tmp_path: Path, text: str, why: str) -> No
         ReplayBackend(path).open(None)  # type: ignore[arg-type]
     with pytest.raises(RecordingError, match="cannot be read"):
         read(tmp_path / "missing.csv")
+
+
+def test_a_recording_that_is_too_large_is_refused_while_it_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A small Parquet file may unfold to gigabytes: rows are counted beforehand, cells as they come."""
+    monkeypatch.setattr(recording_files, "MAX_VALUES", 3)
+    monkeypatch.setattr(recording_files, "LONGEST_CELL", 100)
+    csv = tmp_path / "many.csv"
+    rows = [f"a,2026-01-01T00:00:0{second}Z,1" for second in range(4)]
+    csv.write_text("\n".join(["tag,time,value", *rows]))
+    with pytest.raises(RecordingError, match="too large to be played: more than 3 values"):
+        read(csv)
+    csv.write_text(f"tag,time,value\na,2026-01-01T00:00:00Z,{'x' * 101}\n")
+    with pytest.raises(RecordingError, match=r"line 2: value has 101|is no CSV"):
+        read(csv)
+    csv.write_text(",".join(["tag,time,value", *map(str, range(1001))]) + "\n")
+    with pytest.raises(RecordingError, match="1004 columns"):
+        read(csv)
+
+    arrow = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    path = tmp_path / "many.parquet"
+    columns = {"tag": ["a"] * 4, "time": ["2026-01-01T00:00:00Z"] * 4, "value": ["1"] * 4, "notes": ["x" * 1000] * 4}
+    parquet.write_table(arrow.table(columns), path)
+    with pytest.raises(RecordingError, match="has 4 rows and at most 3 are played"):
+        read(path)
+    parquet.write_table(arrow.table({**columns, "value": ["x" * 101] * 4}).slice(0, 1), path)
+    with pytest.raises(RecordingError, match="row 1: value has 101 characters"):
+        read(path)
+    # What is not played is not even read.
+    parquet.write_table(arrow.table(columns).slice(0, 2), path)
+    assert len(read(path).series["a"]) == 2
 
 
 @pytest.mark.parametrize(

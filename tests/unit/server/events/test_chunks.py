@@ -7,6 +7,7 @@ from tests.support.event_chunks import chunk, event, sequences
 
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_protocol.batches import join_events
+from mxgateway_server.errors import WorkerProtocolError
 from mxgateway_server.events.chunks import EventChunk, read_head
 
 
@@ -26,6 +27,20 @@ def test_fit_counts_whole_events_within_the_bytes() -> None:
     assert whole.fit(3 * size - 1) == 2
     assert whole.fit(size - 1) == 0
     assert whole.fit(-5) == 0
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"\x0a", b"\x0a\x05abc", b"\x12\x01a" * 3, b"\x0a\x01a", b"\x0a" + b"\xff" * 11, b"\xff" * 30, b"\x0a\x80"],
+)
+def test_what_is_no_run_of_events_is_the_workers_fault(data: bytes) -> None:
+    """Whoever opens it: no reader meets an IndexError, or goes on beyond the end."""
+    broken = EventChunk(first_sequence=1, count=3, data=data, received_ns=0)
+    with pytest.raises(WorkerProtocolError):
+        broken.split(2)
+    for event_bytes in (b"\x08", b"\x12\x80", b"\x08" + b"\xff" * 11):
+        with pytest.raises(WorkerProtocolError):
+            read_head(event_bytes)
 
 
 def test_events_longer_than_a_one_byte_length_are_cut_right() -> None:

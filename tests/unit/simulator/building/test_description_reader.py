@@ -8,9 +8,10 @@ import pytest
 
 from mxgateway_protocol.variants import DataType
 from mxgateway_simulator.building.description import EXTENSIONS, AttributeSpec, GalaxyDescription
-from mxgateway_simulator.building.description_reader import SHIPPED, parse_description, read_description
+from mxgateway_simulator.building.description_reader import parse_description, read_description
 from mxgateway_simulator.classifications import Security
 from mxgateway_simulator.errors import GalaxyDescriptionError
+from mxgateway_simulator.places import SHIPPED
 
 
 def parsed(text: str) -> GalaxyDescription:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -62,6 +63,28 @@ def test_a_key_that_is_a_list_is_refused() -> None:
 def test_what_is_no_yaml_names_line_and_remedy(text: str, remedy: str) -> None:
     with pytest.raises(GalaxyDescriptionError, match=remedy):
         load(text, "g.yaml")
+
+
+LETTERS = "abcdefghijklmnopqrstuvwxyz"
+BOMB = "a: &a [x, x]\n" + "".join(f"{name}: &{name} [*{before}, *{before}]\n" for before, name in pairwise(LETTERS))
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (BOMB, "more than 1000000 values with all its aliases"),
+        ("signal: &a {steps: &b [1]}\nx: " + "[" * 120 + "1" + "]" * 120, "nested too deeply"),
+        ("a: &a {b: *a}", "an alias .* stands within what it is for"),
+    ],
+)
+def test_what_has_no_end_is_refused_before_anything_walks_through_it(text: str, words: str) -> None:
+    with pytest.raises(GalaxyDescriptionError, match=words):
+        load(text, "g.yaml")
+
+
+def test_aliases_that_repeat_something_small_are_welcome() -> None:
+    text = "a: &a {x: 1}\nb: [" + ", ".join(["*a"] * 1000) + "]"
+    assert load(text, "g.yaml")["b"] == [{"x": 1}] * 1000
 
 
 def test_what_is_merged_in_may_be_said_again() -> None:
