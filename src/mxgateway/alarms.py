@@ -175,6 +175,10 @@ class Alarms:
         )
         return [ack_result(each) for each in (await self._calls.acknowledge_alarms(request)).results]
 
+    async def acknowledge_raw(self, request: pb.AcknowledgeAlarmsRequest) -> pb.AcknowledgeAlarmsReply:
+        """AcknowledgeAlarms with the generated messages; also for a filter with the number that it must match."""
+        return await self._calls.acknowledge_alarms(request)
+
     async def shelve(
         self, alarms: Alarm | str | Iterable[Alarm | str], *, hours: float, reason: str, operator: str = ""
     ) -> list[ShelveResult]:

@@ -10,6 +10,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mxgateway.alarm_model import alarm_of
+    from mxgateway.alarm_results import ack_result
+    from mxgateway.alarms import alarm_filter
     from mxgateway.commands import command
     from mxgateway.galaxy_attributes import attribute_marks, attribute_origin
     from mxgateway.received_values import time_text
@@ -21,6 +24,9 @@ if TYPE_CHECKING:
 _HOME_OF = {
     "DETAIL_WORDS": "mxgateway_contract.status",
     "MAX_AGGREGATE_EVENTS": "mxgateway_contract.constants",
+    "ack_result": "mxgateway.alarm_results",
+    "alarm_filter": "mxgateway.alarms",
+    "alarm_of": "mxgateway.alarm_model",
     "attribute_marks": "mxgateway.galaxy_attributes",
     "attribute_origin": "mxgateway.galaxy_attributes",
     "command": "mxgateway.commands",
@@ -32,6 +38,9 @@ _HOME_OF = {
 __all__ = [
     "DETAIL_WORDS",
     "MAX_AGGREGATE_EVENTS",
+    "ack_result",
+    "alarm_filter",
+    "alarm_of",
     "attribute_marks",
     "attribute_origin",
     "command",

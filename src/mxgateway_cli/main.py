@@ -88,6 +88,10 @@ SECTIONS = {
         "query-active-alarms": "alarms:query_active_alarms",
         "stream-alarms": "alarms:stream_alarms",
         "acknowledge-alarm": "alarms:acknowledge_alarm",
+        "alarm-shelve": "alarm_records:alarm_shelve",
+        "alarm-history": "alarm_records:alarm_history",
+        "alarm-stats": "alarm_records:alarm_stats",
+        "alarm-status": "alarm_records:alarm_status",
     },
     "Scripts and measurements": {
         "batch": "batch:batch",

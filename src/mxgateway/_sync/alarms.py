@@ -135,6 +135,13 @@ class Alarms(Facade[aio.Alarms]):
             lambda: self._async.acknowledge_many(alarms, comment, operator=operator, wait=wait, dry_run=dry_run)
         )
 
+    def acknowledge_raw(self, request: pb.AcknowledgeAlarmsRequest) -> pb.AcknowledgeAlarmsReply:
+        """AcknowledgeAlarms with the generated messages; also for a filter with the number that it must match.
+
+        The blocking form of `mxgateway.Alarms.acknowledge_raw`, see there.
+        """
+        return self._run(lambda: self._async.acknowledge_raw(request))
+
     def shelve(
         self, alarms: Alarm | str | Iterable[Alarm | str], *, hours: float, reason: str, operator: str = ""
     ) -> list[ShelveResult]:

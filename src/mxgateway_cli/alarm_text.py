@@ -1,0 +1,157 @@
+"""Alarms and their changes as lines, tables and CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from mxgateway import Alarm, AlarmChange
+from mxgateway_cli.output import one_line
+
+ALARM_COLUMNS = ("state", "priority", "since", "alarm", "description", "value", "limit", "operator", "comment")
+VENDOR_COLUMNS = (
+    *("EventStamp", "AlarmState", "TagName", "Area", "Type", "Value", "CheckValue", "Priority", "Category"),
+    *("Provider", "Operator", "OperatorNode", "UNACKDuration", "Comment", "Description"),
+)
+_PIECE = 40
+
+
+def time_text(moment: datetime | None, *, is_utc: bool = False) -> str:
+    """A time with its offset, of this machine's zone unless it is to be UTC; empty without one."""
+    if moment is None:
+        return ""
+    return (moment.astimezone(UTC) if is_utc else moment.astimezone()).isoformat(sep=" ", timespec="seconds")
+
+
+def alarm_cells(alarm: Alarm, *, is_utc: bool = False) -> tuple[str, ...]:
+    """One alarm in ALARM_COLUMNS; marks stand with the state."""
+    marks = "".join(f" {word}" for word, holds in (("shelved", alarm.shelved), ("uncertain", alarm.uncertain)) if holds)
+    return (
+        alarm.state.name + marks,
+        str(alarm.priority),
+        time_text(alarm.raised, is_utc=is_utc),
+        alarm.reference,
+        alarm.description,
+        "" if alarm.value is None else str(alarm.value),
+        "" if alarm.limit is None else str(alarm.limit),
+        alarm.operator,
+        alarm.comment,
+    )
+
+
+def alarm_table(alarms: Iterable[Alarm], *, is_utc: bool = False) -> list[str]:
+    """A table, or the line that says that there is none."""
+    rows = [alarm_cells(alarm, is_utc=is_utc) for alarm in alarms]
+    return table(ALARM_COLUMNS, rows) if rows else ["no alarms"]
+
+
+def change_line(change: AlarmChange, *, is_utc: bool = False) -> str:
+    """One change in a line."""
+    alarm = change.alarm
+    who = f" by {alarm.operator}" if alarm.operator and change.kind.name == "ACKNOWLEDGE" else ""
+    origin = "" if change.origin.name == "LIVE" else f" ({change.origin.name.lower()})"
+    text = f": {alarm.description}" if alarm.description else ""
+    when = time_text(alarm.changed, is_utc=is_utc)
+    return one_line(f"{when} {change.kind.name}{who}{origin} {alarm.reference} priority {alarm.priority}{text}".strip())
+
+
+def vendor_cells(change: AlarmChange) -> tuple[str, ...]:
+    """One change in VENDOR_COLUMNS, as the vendor's history names them."""
+    alarm = change.alarm
+    unacknowledged = (
+        int((alarm.acknowledged_at - alarm.raised).total_seconds() * 1000)
+        if alarm.acknowledged_at and alarm.raised
+        else None
+    )
+    return (
+        time_text(alarm.changed, is_utc=True),
+        alarm.state.name,
+        alarm.object_reference,
+        alarm.area,
+        alarm.type_name,
+        "" if alarm.value is None else str(alarm.value),
+        "" if alarm.limit is None else str(alarm.limit),
+        str(alarm.priority),
+        alarm.alarm_class,
+        alarm.reference.partition("!")[0],
+        alarm.operator,
+        alarm.operator_node,
+        "" if unacknowledged is None else str(unacknowledged),
+        alarm.comment,
+        alarm.description,
+    )
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Columns under their names, as wide as what stands in them. Names of alarms, and the last column, are whole."""
+    whole = {place for place, name in enumerate(columns) if name == "alarm" or place == len(columns) - 1}
+    cells = [
+        [one_line(text) if place in whole else _piece(one_line(text)) for place, text in enumerate(row)] for row in rows
+    ]
+    widths = [max(len(name), *(len(row[place]) for row in cells)) for place, name in enumerate(columns)]
+    used = [place for place in range(len(columns)) if any(row[place] for row in cells)]
+    lines = [[columns[place].upper() for place in range(len(columns))], *cells]
+    return ["  ".join(line[place].ljust(widths[place]) for place in used).rstrip() for line in lines]
+
+
+def csv_text(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """CSV with a header; a cell that a spreadsheet would take for a formula gets a quote in front."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows([_harmless(cell) for cell in row] for row in rows)
+    return out.getvalue().rstrip("\n")
+
+
+def _harmless(cell: str) -> str:
+    if not cell.startswith(("=", "+", "-", "@", "\t", "\r")):
+        return cell
+    try:
+        float(cell)
+    except ValueError:
+        return f"'{cell}"
+    return cell
+
+
+def _piece(text: str) -> str:
+    return text if len(text) <= _PIECE else f"{text[: _PIECE - 1]}…"
+
+
+def figure_rows(figures: Any) -> list[tuple[str, str]]:
+    """The figures of one operator's position, name and value."""
+    return [
+        ("annunciated", str(figures.annunciated)),
+        ("average in 10 min", f"{figures.average_rate:.2f}"),
+        ("peak in 10 min", str(figures.peak_rate)),
+        ("10-min periods above 10", f"{figures.share_above_ten:.1%}"),
+        ("hours above 30", f"{figures.share_of_hours_above_thirty:.1%}"),
+        ("time in flood", str(figures.flood_time.ToTimedelta())),
+        ("floods", str(len(figures.floods))),
+        ("most frequent", _often(figures.most_frequent)),
+        ("chattering", _often(figures.chattering)),
+        ("fleeting", _often(figures.fleeting)),
+        ("standing now", str(figures.standing)),
+        ("stale", ", ".join(figures.stale)),
+        (
+            "priorities",
+            ", ".join(f"{each.priority_min}-{each.priority_max}: {each.share:.0%}" for each in figures.priorities),
+        ),
+        ("time to acknowledge", _lengths(figures.time_to_acknowledge)),
+        ("time to return", _lengths(figures.time_to_return)),
+        ("unacknowledged now", str(figures.unacknowledged)),
+        ("shelved, silenced now", f"{figures.shelved}, {figures.silenced}"),
+    ]
+
+
+def _often(counts: Any) -> str:
+    return ", ".join(f"{each.alarm_full_reference} {each.count}" for each in counts)
+
+
+def _lengths(lengths: Any) -> str:
+    if not lengths.count:
+        return ""
+    words = (("median", lengths.median), ("90 %", lengths.ninety_percent), ("longest", lengths.longest))
+    return ", ".join(f"{word} {length.ToTimedelta()}" for word, length in words)
