@@ -24,6 +24,7 @@ WORKER_FAULTS: Mapping[str, frozenset[str]] = {
 }
 """By name: the parameters that it takes."""
 
+_FAIL_FAST = 0xC0000409
 _LONGEST_JUMP = 10 * 366 * 86400
 
 
@@ -67,7 +68,8 @@ class WorkerFaults:
         if fault == "crash":
             if hasattr(signal, "SIGKILL"):
                 os.kill(os.getpid(), signal.SIGKILL)
-            windows_process.end_now(3)
+            # What abort() ends with there; codes below it are the worker's own.
+            windows_process.end_now(_FAIL_FAST)
         if fault == "clock_jump":
             MovableClock.move(_seconds(parameters))
         elif fault == "hang":
