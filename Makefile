@@ -9,7 +9,7 @@ COMPILE = $(BIN)/python -m compileall -q src
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-lowest test-wine lint types layers format protos protos-check bench chaos attack constraints clean dev docs docs-serve
+.PHONY: help demo test test-lowest test-wine lint types layers format protos protos-check bench chaos attack soak constraints clean dev docs docs-serve
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -107,6 +107,11 @@ chaos: $(VENV)/.dev-installed ## A seeded storm of faults over a real gateway, j
 
 attack: $(VENV)/.dev-installed ## Floods over a real gateway with an honest client beside, judged (ARGS="--flood silent --seconds 8")
 	@$(BIN)/python -m attack $(ARGS)
+
+soak: $(VENV)/.dev-installed ## Two hours on a COM worker under Wine: nothing may grow (ARGS="--seconds 600 --growth 2")
+	@$(COMPILE)
+	@tests/wine/lab/setup.sh >&2
+	@tests/wine/lab/run.sh $(BIN)/python -m soak $(ARGS)
 
 constraints: $(VENV)/.dev-installed ## Renews constraints.txt from .venv
 	@{ echo "# Versions that the project is tested with; ranges stand in pyproject.toml. Renew with: make constraints"; \

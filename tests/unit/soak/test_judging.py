@@ -1,0 +1,46 @@
+"""What counts as growth: the end of a run against its beginning, after the warm-up."""
+
+from __future__ import annotations
+
+import pytest
+from soak.judging import FEWEST, Bar, growth, violations
+
+FLAT = [100.0] * 100
+FILLS_AT_FIRST = [50.0 + 2.5 * min(20, step) for step in range(100)]
+CREEPS = [100.0 + step * 0.05 for step in range(100)]
+ONE_SPIKE = [*FLAT[:95], 500.0, *FLAT[96:]]
+SHRINKS = [200.0 - step for step in range(100)]
+
+
+@pytest.mark.parametrize(
+    ("series", "percent"),
+    [(FLAT, 0.0), (FILLS_AT_FIRST, 0.0), (CREEPS, 3.5), (ONE_SPIKE, 0.0), (SHRINKS, -40.0)],
+    ids=["flat", "fills at first", "creeps", "one spike", "shrinks"],
+)
+def test_growth_is_from_the_warmed_up_beginning_to_the_end(series: list[float], percent: float) -> None:
+    seen = growth(series)
+    assert seen is not None
+    assert seen.percent == pytest.approx(percent, abs=0.6)
+
+
+@pytest.mark.parametrize(
+    ("series", "bar", "broken"),
+    [
+        (CREEPS, Bar(percent=1), True),
+        (CREEPS, Bar(percent=5), False),
+        (CREEPS, Bar(percent=1, absolute=4), False),
+        (SHRINKS, Bar(), False),
+        ([72.0] * 90 + [75.0] * 10, Bar(absolute=2), True),
+        ([72.0] * 90 + [74.0] * 10, Bar(absolute=2), False),
+    ],
+)
+def test_a_bar_is_broken_by_what_goes_beyond_the_larger_of_its_two_limits(
+    series: list[float], bar: Bar, broken: bool
+) -> None:
+    assert bool(violations({"x": series}, {"x": bar})) is broken
+
+
+def test_too_few_samples_are_told_and_no_success() -> None:
+    assert growth([1.0] * (FEWEST - 1)) is None
+    (text,) = violations({}, {"x": Bar(1)})
+    assert "let it run longer" in text
