@@ -91,6 +91,10 @@ class Backend(Protocol):
     def is_passive(self) -> bool:
         """Whether nothing but `wake` and time ends a `wait`: then the worker may wait by other means instead."""
 
+    @property
+    def opens_once(self) -> bool:
+        """Whether a process may hold one of it in its life: then a worker that was opened ahead keeps its options."""
+
     def open(self, sink: EventSink) -> None:
         """Creates the object and connects its events.
 

@@ -151,6 +151,10 @@ class SimulatorBackend:
         self._set_clock()
 
     @property
+    def opens_once(self) -> bool:
+        return False
+
+    @property
     def is_passive(self) -> bool:
         return True
 

@@ -118,6 +118,7 @@ class Worker:
         self._faults = faults.WorkerFaults(self._writer)
         self._dispatcher: Dispatcher | None = None
         self._options: dict[str, str] = {}
+        self._opens_once = False
         self._is_greeted = self._is_ready = self._is_used = self._is_assigned = self._is_faulted = False
         self._end: End | None = None
         self._ended = threading.Event()
@@ -284,6 +285,10 @@ class Worker:
             refused = "an assignment without a session id"
         elif "fault" in assign.backend_options and not self._settings.allow_fault_injection:
             refused = "the option fault needs a worker that allows fault injection"
+        elif self._opens_once and {**self._settings.options, **assign.backend_options} != self._options:
+            refused = (
+                f"the backend {self._settings.backend} was opened ahead with other options, and opens once in a process"
+            )
         else:
             self._is_assigned = True
             self._envelopes.session_id = assign.session_id
@@ -361,6 +366,7 @@ class Worker:
             self._finish(End(WorkerExit.BACKEND_FAILED, "no backend", _LAST_WORDS_SECONDS))
             return False
         self._options = options
+        self._opens_once = backend.opens_once
         return True
 
     @staticmethod

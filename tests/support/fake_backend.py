@@ -44,8 +44,11 @@ class FakeBackend:
     leaves the waiting to the executor altogether.
     """
 
-    def __init__(self, values: Mapping[str, Variant] | None = None, *, is_passive: bool = False) -> None:
+    def __init__(
+        self, values: Mapping[str, Variant] | None = None, *, is_passive: bool = False, opens_once: bool = False
+    ) -> None:
         self.is_passive = is_passive
+        self.opens_once = opens_once
         self.values: dict[str, Variant] = {
             "tank.level": Variant(VarType.VT_R8, 1.5, DataType.DOUBLE),
             "tank.count": Variant(VarType.VT_I4, 7, DataType.INTEGER),

@@ -47,6 +47,7 @@ def configuration(folder: Path, table: Path, **stand_in: str) -> Path:
 backend = "com"
 command = {json.dumps(command)}
 pool_size = 1
+allowed_backend_options = ["time"]
 startup_timeout_seconds = 60
 heartbeat_interval_seconds = 0.5
 heartbeat_grace_seconds = 2
@@ -111,6 +112,21 @@ async def test_a_subscription_follows_a_moving_tag(client: GatewayClient) -> Non
                 break
     assert values == sorted(values)
     assert values[-1] > values[0]
+
+
+async def test_a_session_with_other_options_than_the_pools_gets_a_fresh_worker(client: GatewayClient) -> None:
+    """LMXProxy is made once in a process; the pooled worker stays for a session that it fits."""
+    async with await client.open_session(backend_options={"time": "local"}) as other:
+        local = await other.worker_info()
+        async with (
+            await client.open_session(backend_options={"time": "utc"}) as same,
+            await client.open_session() as plain,
+        ):
+            pids = {(await session.worker_info()).worker_process_id for session in (same, plain)}
+        assert local.worker_process_id not in pids
+        # The node's zone is UTC here, so both say the same; that the option is taken is what counts.
+        (reading,) = await other.read([TAG])
+        assert not reading.error
 
 
 async def test_a_call_that_hangs_costs_its_own_session_only(client: GatewayClient, session: Session) -> None:

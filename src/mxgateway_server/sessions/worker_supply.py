@@ -46,7 +46,7 @@ class WorkerSupply:
     async def _pooled_or_new(self, session: Session, wanted: OpenOptions, deadline: float | None) -> WorkerClient:
         record = session.record
         policy = session.hub.policy
-        while wanted.uses_default_plan:
+        while wanted.uses_default_plan and wanted.plan.fits(wanted.options):
             pooled = self._pool.take()
             if pooled is None:
                 break

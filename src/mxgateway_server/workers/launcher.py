@@ -60,6 +60,11 @@ class WorkerPlan:
         others = {**self.other_options, self.backend: self.options}
         return replace(self, backend=name, options=self.other_options.get(name, {}), other_options=others)
 
+    def fits(self, options: Mapping[str, str]) -> bool:
+        """Whether a worker that was started with this plan can serve a session with these options on top."""
+        # Whether LMXProxy may be made a second time in one process is written nowhere.
+        return self.backend != "com" or {**self.options, **options} == dict(self.options)
+
     @property
     def is_own_program(self) -> bool:
         """Whether workers run on this Python with the gateway's own code."""

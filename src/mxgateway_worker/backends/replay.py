@@ -140,6 +140,10 @@ class ReplayBackend:
         self._span_ns = max(self._recording.end_ns - self._recording.start_ns, _SHORTEST_LOOP_NS)
 
     @property
+    def opens_once(self) -> bool:
+        return False
+
+    @property
     def is_passive(self) -> bool:
         return True
 

@@ -34,7 +34,8 @@ NONCE = "n" * 32
 class Rig:
     """A worker on threads of this process, and the gateway's end of its pipes."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, **settings: Any) -> None:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *, opens_once: bool = False, **settings: Any) -> None:
+        self._opens_once = opens_once
         self.made: list[tuple[dict[str, str], FakeBackend]] = []
         self.error: Exception | None = None
         monkeypatch.setattr(module, "load_factory", lambda name: self.create)
@@ -58,7 +59,7 @@ class Rig:
     def create(self, options: Any) -> FakeBackend:
         if self.error is not None:
             raise self.error
-        self.made.append((dict(options), FakeBackend()))
+        self.made.append((dict(options), FakeBackend(opens_once=self._opens_once)))
         return self.made[-1][1]
 
     def _run(self) -> None:
@@ -263,6 +264,21 @@ def test_an_assignment_with_other_options_closes_the_backend_that_was_opened_ahe
         (_, first), (options, second) = rig.made
         assert options == {"galaxy": "b", "speed": "1"}, "the rest of the gateway's options stays"
         assert (first.closed, second.closed) == (True, False)
+
+
+def test_a_backend_that_opens_once_keeps_its_options_and_takes_a_session_that_wants_these(
+    start: Callable[..., Rig],
+) -> None:
+    """LMXProxy, of which nobody knows whether a process may make it twice."""
+    with start(options={"time": "utc"}, opens_once=True) as rig:
+        rig.greet().assign(time="local")
+        refused = rig.wait_for("worker_assigned").status
+        assert refused.code == pb.PROTOCOL_STATUS_CODE_INVALID_REQUEST
+        assert "opens once" in refused.message
+        rig.assign(time="utc")
+        assert rig.wait_for("worker_assigned", 2).status.code == pb.PROTOCOL_STATUS_CODE_OK
+        ((_, backend),) = rig.made
+        assert not backend.closed
 
 
 @pytest.mark.parametrize("how", ["twice", "after a command", "without an id", "with a fault"])

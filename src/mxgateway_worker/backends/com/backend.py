@@ -64,6 +64,8 @@ class ComBackend:
     """
 
     is_passive = False
+    # Whether LMXProxy may be made twice in one process is written nowhere.
+    opens_once = True
 
     def __init__(
         self,

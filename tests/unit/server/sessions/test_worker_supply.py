@@ -67,6 +67,24 @@ async def test_a_plan_of_ones_own_takes_no_pooled_worker() -> None:
         assert len(rig.launcher.plans) == 1
 
 
+@pytest.mark.parametrize(
+    ("options", "taken"),
+    [({}, True), ({"galaxy": "plant"}, True), ({"galaxy": "other"}, False), ({"time": "local"}, False)],
+)
+async def test_a_pooled_worker_of_com_serves_sessions_with_its_own_options_only(
+    options: dict[str, str], taken: bool
+) -> None:
+    """LMXProxy is made once in a process, so a session that asks for other options gets a fresh one."""
+    pooled = TameWorker(1)
+    async with running(NoPool(pooled)) as rig:
+        plan = replace(WANTED.plan, backend="com")
+        await rig.manager.open(OWNER, replace(WANTED, uses_default_plan=True, plan=plan, options=options))
+        assert bool(pooled.calls) is taken
+        assert [dict(launched.options) for _, launched in rig.launcher.plans] == (
+            [] if taken else [{"galaxy": "plant", **options}]
+        )
+
+
 async def test_after_a_pooled_worker_that_refuses_the_next_one_is_tried_and_then_a_new_one() -> None:
     pooled = [TameWorker(n, refuses=gone()) for n in (1, 2)]
     async with running(NoPool(*pooled)) as rig:
