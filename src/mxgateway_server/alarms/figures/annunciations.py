@@ -56,6 +56,15 @@ class Annunciations:
         """Every alarm that ever came up, by its number."""
         self._numbers: dict[str, int] = {}
 
+    def copied(self) -> Annunciations:
+        """The same rows, for another thread to look at while these go on."""
+        other = Annunciations(self._most)
+        other._at, other._source, other._priority = self._at[:], self._source[:], self._priority[:]
+        other._to_acknowledge, other._to_return = self._to_acknowledge[:], self._to_return[:]
+        other._is_late, other._first = self._is_late[:], self._first
+        other.sources, other._numbers = self.sources[:], {}
+        return other
+
     def __len__(self) -> int:
         return len(self._at)
 

@@ -99,6 +99,13 @@ class FigureKeeper:
         """Time has passed; the floods that have ended."""
         return [flood for watch in self._floods.values() for flood in watch.advance(now)]
 
+    def frozen(self) -> FigureKeeper:
+        """What is known now, for another thread to make a report of while this one goes on."""
+        other: FigureKeeper = object.__new__(FigureKeeper)
+        other.__dict__.update(self.__dict__)
+        other._table, other._sights = self._table.copied(), self._sights.copied()
+        return other
+
     def report(
         self,
         alarms: Collection[Alarm],

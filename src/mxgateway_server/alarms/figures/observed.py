@@ -31,6 +31,12 @@ class SightLog:
         if len(self._since) > self._most:
             del self._since[: self._most // 2], self._sights[: self._most // 2]
 
+    def copied(self) -> SightLog:
+        """The same, for another thread to look at while this goes on."""
+        other = SightLog(self._most)
+        other._since, other._sights = self._since[:], self._sights[:]
+        return other
+
     def seconds(self, begin: float, end: float) -> tuple[float, float]:
         """Seconds of a span in which a provider spoke, and those of them in which it was degraded."""
         observed = degraded = 0.0

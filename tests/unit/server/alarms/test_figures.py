@@ -264,3 +264,16 @@ def test_a_long_run_against_a_slow_oracle() -> None:
     plant.keeper.advance(START + at + 1)
     live = [flood for flood in plant.floods if flood.ended is None]
     assert [past.flood.began for past in found.floods] == [flood.began for flood in live]
+
+
+def test_a_frozen_keeper_tells_what_was_and_no_more() -> None:
+    """For a report in another thread, while changes come."""
+    plant = Plant()
+    alarm = plant.up("A.Hi", 0)
+    frozen = plant.keeper.frozen()
+    before = frozen.report([alarm], begin=START, end=START + 600)
+    plant.then("Line1.A.Hi", Kind.CLEAR, State.UNACK_RTN, 5)
+    plant.up("B.Hi", 10)
+    plant.keeper.seen(START + 20, Sight.BLIND)
+    assert frozen.report([alarm], begin=START, end=START + 600) == before
+    assert plant.figures(0, 600).annunciated == 2
