@@ -12,7 +12,8 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from mxgateway import Session, quality_name
 from mxgateway_cli import session_options as options
 from mxgateway_cli.connection import Connection, connected
-from mxgateway_cli.output import emit_done, failure_text, proto_dict
+from mxgateway_cli.output import emit_done, failure_text, note, proto_dict
+from mxgateway_cli.tag_check import is_unknown
 from mxgateway_cli.value_parsing import (
     TIMESTAMP,
     TYPE,
@@ -49,6 +50,9 @@ def _bulk(*parameters: Callable[..., Any]) -> Callable[[Callable[..., Results]],
             results = connection.run(lambda client: call(client.attach_session(session_id), **arguments))
             payload = {"results": [proto_dict(result) for result in results]}
             emit_done(payload, connection.output_json, map(_line, results))
+            unknown = [each.tag_address for each in results if is_unknown(getattr(each, "statuses", ()))]
+            for text in connection.hints(unknown) if unknown else ():
+                note(text)
 
         decorated = connected()(command)
         for parameter in reversed((options.session_id, options.server_handle, *parameters)):

@@ -211,20 +211,25 @@ def test_lists_are_listed_saved_and_deleted(cli: Cli) -> None:
         ("Galaxy:Machine_001.Speed", "is InTouch's; leave it out"),
     ],
 )
-@pytest.mark.parametrize("command", ["read", "write", "watch"])
+@pytest.mark.parametrize("command", ["read", "write", "watch", "read-bulk"])
 def test_a_reference_that_leads_nowhere_is_met_with_near_ones(
     gateway: FakeGateway, cli: Cli, command: str, tag: str, hint: str
 ) -> None:
-    """As for commands and settings; the exit code says that there is no such tag."""
+    """As for commands and settings; the exit code says that there is no such tag, where that is the whole result."""
     reads(gateway)
     event = data_change(1, quality=4)
     event.statuses[0].CopyFrom(
         pb.MxStatusProxy(success=0, category=pb.MX_STATUS_CATEGORY_CONFIGURATION_ERROR, detail=6, detected_by=3)
     )
     gateway.events = [event]
-    more = {"write": ["5"], "watch": ["--duration", "1"], "read": []}[command]
-    outcome = cli(command, tag, *more)
-    assert outcome.code == 1
+    arguments = {
+        "read": [tag],
+        "write": [tag, "5"],
+        "watch": [tag, "--duration", "1"],
+        "read-bulk": ["--session-id", "s", "--server-handle", "1", "--items", tag],
+    }
+    outcome = cli(command, *arguments[command])
+    assert outcome.code == (0 if command == "read-bulk" else 1)
     assert hint in outcome.err
 
 
