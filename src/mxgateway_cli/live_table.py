@@ -10,7 +10,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from mxgateway_cli.tui.text import fit
+from mxgateway_cli.tui.text import fit_reference
 from mxgateway_cli.watch_board import Row, TagBoard
 
 _FRESH = 1.0
@@ -79,8 +79,7 @@ class LiveTable:
         for name in ("age", "rate")[: columns - 3]:
             table.add_column(name, no_wrap=True, justify="right", width=8)
         for row in cells:
-            # The end of a reference tells it from its neighbours.
-            table.add_row(Text(fit(row[0].plain, tag, keep_end=True).rstrip()), *row[1:columns])
+            table.add_row(Text(fit_reference(row[0].plain, tag).rstrip()), *row[1:columns])
         return table
 
     def _cells(self, row: Row, now: float, is_stale: bool) -> tuple[Text, ...]:

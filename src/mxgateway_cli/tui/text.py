@@ -61,23 +61,46 @@ def one_line(text: str) -> str:
     return "".join(char if char.isprintable() else "·" for char in text)
 
 
-def fit(text: str, width: int, *, right: bool = False, keep_end: bool = False) -> str:
-    """The text in exactly `width` cells.
+_OWNER = 5
+"""Cells that an object's name keeps at least."""
+
+
+def fit(text: str, width: int, *, right: bool = False) -> str:
+    """One line of text in exactly `width` cells; what does not fit is cut at the end.
 
     Args:
-        text: one line.
-        width: cells.
         right: aligned to the right.
-        keep_end: what does not fit is cut at the front: the ends of references tell them apart.
     """
     length = cell_len(text)
     if length <= width:
         return " " * (width - length) + text if right else text + " " * (width - length)
-    if width < 1:
-        return ""
-    if not keep_end:
-        return set_cell_size(text, width - 1) + "…"
+    return set_cell_size(text, width - 1) + "…" if width > 0 else ""
+
+
+def fit_reference(reference: str, width: int) -> str:
+    """A reference in exactly `width` cells.
+
+    The end of an object's name tells it from its neighbours (Machine_001, Machine_002), and so do head and tail of an
+    attribute's: what is cut out is the front of the one and the middle of the other.
+    """
+    owner, dot, attribute = reference.partition(".")
+    if cell_len(reference) <= width or not dot:
+        return fit(_tail(reference, width), width)
+    # The object keeps a few letters at least, more where the attribute leaves them.
+    room = max(min(_OWNER, width // 3), width - 1 - cell_len(attribute))
+    front = _tail(owner, room)
+    rest = width - cell_len(front) - 1
+    if cell_len(attribute) > rest:
+        head = max(0, (rest - 1) // 2)
+        attribute = set_cell_size(attribute, head) + _tail(attribute, rest - head)
+    return fit(f"{front}.{attribute}", width)
+
+
+def _tail(text: str, width: int) -> str:
+    """The end of a text in at most `width` cells, with a mark where it was cut."""
+    if cell_len(text) <= width:
+        return text
     kept = text
-    while cell_len(kept) > width - 1:
+    while kept and cell_len(kept) > width - 1:
         kept = kept[1:]
-    return "…" + kept + " " * (width - 1 - cell_len(kept))
+    return f"…{kept}" if width > 0 else ""

@@ -17,7 +17,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from mxgateway import quality_name
-from mxgateway_cli.tui.text import age_text, clock_text, fit, one_line, rate_text
+from mxgateway_cli.tui.text import age_text, clock_text, fit, fit_reference, one_line, rate_text
 from mxgateway_cli.tui.trend import bars
 from mxgateway_cli.tui.watch_list import WatchedTag, WatchList
 
@@ -28,7 +28,9 @@ _WIDE = 76
 _WIDEST = 110
 """Cells from which on the trend has one."""
 _TREND = 12
-_TO_THE_RIGHT = {"value", "age", "rate"}
+_MEASURED = 200
+"""Rows whose values say how wide their column is."""
+_RIGHT = {"value", "age", "rate"}
 _EMPTY = ("Nothing is watched yet.", "", "Choose an attribute in the tree and press Enter.")
 
 
@@ -79,6 +81,7 @@ class WatchTable(ScrollView, can_focus=True):
         # As they were drawn last: what a key acts on is what the user sees, whatever has changed its place since.
         self._rows: list[WatchedTag] = []
         self._under_cursor: WatchedTag | None = None
+        self._widest = 5
         self.is_utc = False
         """Whether times are UTC; local otherwise."""
 
@@ -97,6 +100,8 @@ class WatchTable(ScrollView, can_focus=True):
     def repaint(self) -> None:
         """Draws the model as it is now; the cursor stays on its tag."""
         rows = self._watch_list.rows()
+        # Columns grow with what they have shown, and do not shrink with each value: nothing jumps.
+        self._widest = max((5, self._widest if rows else 5, *(len(row.text) for row in rows[:_MEASURED])))
         place = next((index for index, row in enumerate(rows) if row is self._under_cursor), self.cursor)
         self._rows = rows
         self.virtual_size = Size(self.size.width, len(rows) + 1)
@@ -177,19 +182,19 @@ class WatchTable(ScrollView, can_focus=True):
     def _columns(self, width: int, cells: _Cells) -> list[tuple[str, str]]:
         """The columns that a width has, each with its text."""
         # Nobody's room is taken by units that nothing has.
-        units = min(8, max((len(row.units) for row in self._rows), default=0))
+        units = max((len(row.units) for row in self._rows), default=0)
+        units = max(5, min(8, units)) if units else 0
         if width >= _WIDEST:
             widths = {"value": 20, "units": units, "quality": 22, "time": 12, "age": 7, "rate": 8, "trend": _TREND}
         elif width >= _WIDE:
             widths = {"value": 12, "units": units, "quality": 14, "time": 12, "age": 7, "rate": 7}
         else:
-            widths = {"value": 10, "units": min(units, 5), "quality": 11, "age": 7}
+            quality = 9 if any(row.grade == "uncertain" for row in self._rows) else 7
+            widths = {"value": min(10, self._widest), "units": min(units, 5), "quality": quality, "age": 6}
         shown = {name: cells for name, cells in widths.items() if cells}
         tag = max(8, width - sum(shown.values()) - len(shown) - 1)
-        return [
-            (name, fit(getattr(cells, name), room, right=name in _TO_THE_RIGHT, keep_end=name == "tag") + " ")
-            for name, room in {"tag": tag, **shown}.items()
-        ]
+        others = [(name, fit(getattr(cells, name), room, right=name in _RIGHT) + " ") for name, room in shown.items()]
+        return [("tag", fit_reference(cells.tag, tag) + " "), *others]
 
     def _strip(self, cells: list[tuple[str, Style]], width: int, over: Style | None = None) -> Strip:
         base = self.rich_style

@@ -1,10 +1,13 @@
 """Numbers in words, short texts, and the type that a value is written as."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.cells import cell_len
 
 from mxgateway import to_mx_value
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
-from mxgateway_cli.tui.text import age_text, clock_text, fit, moment_text, one_line, rate_text
+from mxgateway_cli.tui.text import age_text, clock_text, fit, fit_reference, moment_text, one_line, rate_text
 from mxgateway_cli.tui.words import category, data_type, failures, security_class, status_words, write_type
 
 from .fake_plant import attribute
@@ -74,9 +77,34 @@ def test_texts_fit_their_cells() -> None:
     assert fit("ab", 4) == "ab  "
     assert fit("ab", 4, right=True) == "  ab"
     assert fit("abcdef", 4) == "abc…"
-    assert fit("abcdef", 4, keep_end=True) == "…def"
-    assert fit("日本語", 4, keep_end=True) == "…語 "
     assert fit("abc", 0) == ""
+
+
+@pytest.mark.parametrize(
+    ("reference", "width", "expected"),
+    [
+        ("A.B", 6, "A.B   "),
+        ("TestMachine_001.TestHistoryValue", 24, "…ne_001.TestHistoryValue"),
+        ("TestMachine_001.TestHistoryValue", 16, "…_001.Test…Value"[:16]),
+        ("NoDotAtAllHere", 6, "…lHere"),
+        ("日本語.値", 6, "…語.値"),
+        ("A.B", 0, ""),
+    ],
+)
+def test_a_reference_that_is_cut_still_tells_which_one_it_is(reference: str, width: int, expected: str) -> None:
+    """The number of the object stays, and both ends of the attribute."""
+    assert fit_reference(reference, width) == expected
+
+
+@given(st.text(st.characters(codec="utf-8", categories=["L", "N", "P"]), max_size=40), st.integers(0, 50))
+def test_a_reference_takes_exactly_its_cells(reference: str, width: int) -> None:
+    assert cell_len(fit_reference(reference, width)) == width
+
+
+@pytest.mark.parametrize("width", range(14, 33))
+def test_numbered_objects_stay_apart_in_narrow_columns(width: int) -> None:
+    shown = {fit_reference(f"TestMachine_{n:03}.TestHistoryValue", width) for n in range(1, 100)}
+    assert len(shown) == 99
 
 
 def test_control_characters_never_reach_the_terminal() -> None:
