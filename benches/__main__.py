@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from benches import beside, crowd, floor, large, peer_asyncua, product, report, sessions
+from benches import access, beside, crowd, floor, large, peer_asyncua, product, report, sessions
 from benches.figures import machine
 from benches.gateway_process import GatewayProcess, gateway
 
@@ -30,7 +30,7 @@ _SHARED: dict[str, Callable[[GatewayProcess, float], Awaitable[dict[str, Any]]]]
     "openWarm": product.measure_open_warm,
     "memory": lambda running, _: sessions.measure_memory(running),
 }
-_NAMES = (*_SHARED, "floor", "asyncua", "openCold", "sessions", "large", "idle", "crowd", "galaxy", "com")
+_NAMES = (*_SHARED, "access", "floor", "asyncua", "openCold", "sessions", "large", "idle", "crowd", "galaxy", "com")
 _DEFAULT = tuple(name for name in _NAMES if name not in ("crowd", "galaxy", "com"))
 
 
@@ -48,6 +48,7 @@ async def run(names: list[str], arguments: argparse.Namespace) -> dict[str, Any]
         with gateway() as running:
             for name, measure in _SHARED.items():
                 await step(name, lambda measure=measure: measure(running, seconds))  # type: ignore[misc]
+    await step("access", access.measure)
     await step("floor", lambda: floor.measure(seconds))
     await step("asyncua", lambda: peer_asyncua.measure(seconds))
     await step("openCold", lambda: product.measure_open_cold(seconds))

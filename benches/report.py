@@ -106,6 +106,7 @@ RATIOS = (
 LIMITS: tuple[tuple[str, str, float], ...] = (
     ("event latency at 1,000/s, p50 ms", "latency.1k.latencyMs.p50", 1.5),
     ("OpenSession with a ready worker, p50 ms", "openWarm.latencyMs.p50", 10.0),
+    ("to know the caller of a call, µs", "access.knownKeyMicroseconds", 20.0),
     ("unique memory of a worker, MiB", "memory.workerUniqueMiB", 20.0),
     ("unique memory of a worker among many, MiB", "sessions.workerUniqueMiB.max", 20.0),
     ("lost sequences among many sessions", "sessions.lostSequences", 0.0),
@@ -251,6 +252,7 @@ _ROWS: tuple[tuple[str, _Cell, _Cell, _Cell, _Cell], ...] = (
     ),
     ("OpenSession, ready worker, p50 / p99 ms", _latencies("openWarm.latencyMs"), _none, _none, _none),
     ("OpenSession, new worker, p50 / p99 ms", _latencies("openCold.latencyMs"), _none, _none, _none),
+    ("to know the caller of a call, µs", "access.knownKeyMicroseconds", 20.0),
     ("unique memory of a worker, MiB", _number("memory.workerUniqueMiB"), _none, _none, _none),
 )
 
