@@ -54,6 +54,7 @@ from mxgateway_worker.backends import SIMULATED
 logger = get_logger(__name__)
 
 MAX_TOLD_KEYS = 20
+CLOCK_TOLERANCE_SECONDS = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +165,7 @@ class Gateway:
         )
         stack.push_async_callback(store.close)
         await self._tell_of_newer_scopes(store)
+        await self._tell_of_clock(store)
         containment = create_containment(settings.worker.max_memory_bytes)
         stack.callback(containment.close)
 
@@ -187,7 +189,12 @@ class Gateway:
             refusals=refusals,
             galaxy_settled=galaxy.settled,
         )
-        browse = GalaxyRepositoryService(galaxy, scope=lambda _: current_call().caller.constraints.browse_subtrees)
+        browse = GalaxyRepositoryService(
+            galaxy,
+            scope=lambda _: current_call().caller.constraints.browse_subtrees,
+            key_id=lambda: current_call().caller.key_id,
+            max_watches=settings.galaxy.max_watches_per_key,
+        )
         handlers: list[tuple[str, Any]] = [
             (SERVICE, servicer.handler()),
             (SERVICE, no_alarms_handler()),
@@ -283,6 +290,16 @@ class Gateway:
                 remedy="raise the limit of open files (ulimit -Hn, LimitNOFILE), or lower sessions.max_sessions",
             )
         return room
+
+    async def _tell_of_clock(self, store: KeyStore) -> None:
+        back = (await store.audit.newest_ns() - self._clock.unix_ns()) / 1e9
+        if back > CLOCK_TOLERANCE_SECONDS:
+            logger.warning(
+                "clock_was_set_back",
+                seconds=round(back),
+                meaning="the audit has records that are younger than now: keys that had expired are valid again",
+                remedy="set this machine's clock right, and look at mxgateway audit query",
+            )
 
     def _tell_of_simulation(self, galaxy: str) -> None:
         backend = self._settings.worker.backend

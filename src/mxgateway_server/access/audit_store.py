@@ -86,6 +86,11 @@ class AuditStore:
             rows = (await connection.execute(statement)).mappings().all()
         return [_record(dict(row)) for row in reversed(rows)]
 
+    async def newest_ns(self) -> int:
+        """Latest time of any record, nanoseconds since 1970 UTC; 0 when there is none."""
+        async with self._database.read() as connection:
+            return (await connection.execute(sa.select(sa.func.max(tables.audit.c.at_ns)))).scalar() or 0
+
     async def newest_id(self) -> int:
         """Id of the last record; 0 when there is none."""
         async with self._database.read() as connection:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from pathlib import Path
 from typing import Any, Self
@@ -97,6 +98,21 @@ class Database:
         return f"the key store {self.name}: {words}"
 
 
+def _make(file: Path) -> None:
+    """An empty store; never through a link that leads to nothing, so that nobody chooses where the keys go."""
+    try:
+        os.close(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    except FileExistsError:
+        if not file.exists():
+            raise ConfigurationError(
+                f"authentication.database {file}: it is a link to a file that is not there; remove it, or make that "
+                "file"
+            ) from None
+        return  # another process was first
+    own_new_file(file)
+    make_private(file)
+
+
 def _engines(database: str) -> tuple[str, AsyncEngine, AsyncEngine, Path | None]:
     if "://" in database:
         url = sa.make_url(database)
@@ -107,9 +123,7 @@ def _engines(database: str) -> tuple[str, AsyncEngine, AsyncEngine, Path | None]
         file = Path(database).expanduser().absolute()
         make_state_folder(file.parent)
         if not file.exists():
-            file.touch(mode=0o600)
-            own_new_file(file)
-            make_private(file)
+            _make(file)
         require_private("authentication.database", file)
         url, name = sa.URL.create("sqlite+aiosqlite", database=str(file)), str(file)
     if url.get_backend_name() != "sqlite":

@@ -249,6 +249,8 @@ class GalaxySettings(Section):
     longest_read_retry_seconds: float = Field(default=600.0, gt=0)
     """A deployment that cannot be read is tried again after one poll interval, then after twice as long each time,
     up to this. Another deployment is read at once."""
+    max_watches_per_key: int = Field(default=64, ge=1)
+    """Streams of WatchDeployEvents that one key may have at once."""
     complete_array_names: bool = True
     """Appends `[]` to the bare name of an array in every command that names tags. With false names go to MXAccess as
     they are written, and it answers a bare one with detail 1003."""

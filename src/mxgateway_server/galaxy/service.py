@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -14,6 +15,7 @@ from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from mxgateway_contract.generated import galaxy_repository_pb2 as pb
+from mxgateway_server.errors import WatchLimitError
 from mxgateway_server.galaxy.cache import CacheEntry
 from mxgateway_server.galaxy.component import GalaxyComponent
 from mxgateway_server.galaxy.deploy_events import DeployNews, EndOfNewsError
@@ -52,11 +54,27 @@ class GalaxyRepositoryService:
     """The five calls. DiscoverHierarchy and BrowseChildren answer with serialised replies (see `encoding`).
 
     A GalaxyError is raised as it is: the guard in front of every service tells callers.
+
+    Args:
+        galaxy: what is served.
+        scope: what of it the caller may browse.
+        key_id: whose call it is.
+        max_watches: watches of deployments that one key may have at once.
     """
 
-    def __init__(self, galaxy: GalaxyComponent, *, scope: BrowseScope = _unrestricted) -> None:
+    def __init__(
+        self,
+        galaxy: GalaxyComponent,
+        *,
+        scope: BrowseScope = _unrestricted,
+        key_id: Callable[[], str] = lambda: "",
+        max_watches: int = 64,
+    ) -> None:
         self._galaxy = galaxy
         self._scope = scope
+        self._key_id = key_id
+        self._max_watches = max_watches
+        self._watching: Counter[str] = Counter()
         self._tokens = PageTokens(secrets.token_bytes(32))
         self._selections = SelectionCache()
 
@@ -130,8 +148,15 @@ class GalaxyRepositoryService:
         self, request: pb.WatchDeployEventsRequest, context: grpc.aio.ServicerContext[Any, Any]
     ) -> AsyncIterator[pb.DeployEvent]:
         news_waits = asyncio.Event()
-        scope = tuple(self._scope(context))
+        scope, key_id = tuple(self._scope(context)), self._key_id()
+        if self._watching[key_id] >= self._max_watches:
+            raise WatchLimitError(
+                f"this key has its {self._max_watches} watches of deployments (setting galaxy.max_watches_per_key); "
+                "end one, or let one watch tell all who want to know",
+                retry_after=1.0,
+            )
         subscription = self._galaxy.notifier.subscribe(news_waits.set, _last_seen(request))
+        self._watching[key_id] += 1
         try:
             while True:
                 news_waits.clear()
@@ -144,6 +169,9 @@ class GalaxyRepositoryService:
             raise GalaxyUnavailableError(end.reason, retry_after=_AFTER_THE_END) from None
         finally:
             self._galaxy.notifier.unsubscribe(subscription)
+            self._watching[key_id] -= 1
+            if not self._watching[key_id]:
+                del self._watching[key_id]
 
     async def _within(self, scope: tuple[str, ...], news: DeployNews) -> DeployNews:
         """The news with the counts of what the caller may browse, in what is served now."""

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
@@ -28,11 +29,12 @@ from mxgateway_server.galaxy.service import BrowseScope
 
 @asynccontextmanager
 async def serving(
-    source: GalaxySource, scope: BrowseScope = lambda _: ()
+    source: GalaxySource, scope: BrowseScope = lambda _: (), **more: Any
 ) -> AsyncIterator[tuple[GalaxyComponent, pb_grpc.GalaxyRepositoryStub]]:
     galaxy = GalaxyComponent(source)
     server = grpc.aio.server()
-    server.add_generic_rpc_handlers((open_guard().over((GalaxyRepositoryService(galaxy, scope=scope).handler(),)),))
+    service = GalaxyRepositoryService(galaxy, scope=scope, **more)
+    server.add_generic_rpc_handlers((open_guard().over((service.handler(),)),))
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     async with asyncio.TaskGroup() as tasks, grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
@@ -280,6 +282,27 @@ async def test_scope_leaks_nothing(edge_source: SqlGalaxySource) -> None:
         news = await watch.read()
         assert (news.object_count, news.attribute_count) == (2, attributes)
         watch.cancel()
+
+
+async def test_watches_of_a_key_are_bounded_and_ended_ones_make_room(edge_source: SqlGalaxySource) -> None:
+    """Whoever opens watches without end is refused, and those of other keys are not counted with his."""
+    callers = ["a"]
+    async with serving(edge_source, key_id=lambda: callers[0], max_watches=2) as (galaxy, stub):
+        mine = [stub.WatchDeployEvents(pb.WatchDeployEventsRequest()) for _ in range(2)]
+        for watch in mine:
+            await watch.read()
+        code, text = await refused(stub.WatchDeployEvents(pb.WatchDeployEventsRequest()).read())
+        assert (code, "galaxy.max_watches_per_key" in text) == (grpc.StatusCode.RESOURCE_EXHAUSTED, True)
+        callers[0] = "b"
+        other = stub.WatchDeployEvents(pb.WatchDeployEventsRequest())
+        await other.read()
+        callers[0] = "a"
+        mine[0].cancel()
+        await eventually(lambda: len(galaxy.notifier) == 2)
+        again = stub.WatchDeployEvents(pb.WatchDeployEventsRequest())
+        await again.read()
+        for watch in (mine[1], other, again):
+            watch.cancel()
 
 
 async def test_watchers_with_one_scope_share_its_globs(monkeypatch: pytest.MonkeyPatch) -> None:

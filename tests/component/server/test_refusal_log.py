@@ -18,6 +18,8 @@ from tests.support.gateway import LiveGateway, bearer, command, create_key, fake
 from tests.support.key_store import SECRET
 
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
+from mxgateway_protocol.clock import SystemClock
+from mxgateway_server.access.records import AuditRecord
 from mxgateway_server.cli.main import main
 
 Lines = list[MutableMapping[str, Any]]
@@ -64,6 +66,18 @@ async def test_a_start_tells_of_keys_that_lost_what_they_had_when_a_scope_was_di
     assert "apikey change" in line["remedy"]
     listed = await asyncio.to_thread(CliRunner().invoke, main, ["apikey", "list", "--state-dir", str(tmp_path)])
     assert "Note: of-before: made when invoke:read included AdviseSupervisory" in listed.stderr
+
+
+async def test_a_start_tells_of_a_clock_that_was_set_back(tmp_path: Path, lines: Lines) -> None:
+    """Keys end by the clock; that one had gone further is known from what was recorded."""
+    settings, clock = fake_settings(tmp_path), SystemClock()
+    store = await open_store(settings)
+    await store.record([AuditRecord(event="write", key_id="k", at_ns=clock.unix_ns() + 7200 * 10**9)])
+    await store.close()
+    async with live_gateway(settings):
+        pass
+    (line,) = (line for line in lines if line["event"] == "clock_was_set_back")
+    assert 7100 < line["seconds"] <= 7200
 
 
 async def test_each_kind_of_refusal_is_found_by_its_correlation_id(gateway: LiveGateway, lines: Lines) -> None:

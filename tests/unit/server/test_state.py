@@ -54,6 +54,16 @@ def test_pepper_and_key_store_are_looked_at_through_a_link_too(tmp_path: Path) -
             Database.connect(str(path))
 
 
+def test_a_link_that_leads_to_nothing_does_not_choose_where_the_keys_go(tmp_path: Path) -> None:
+    (tmp_path / "keys.db").symlink_to(tmp_path / "elsewhere.db")
+    with pytest.raises(ConfigurationError, match=r"authentication\.database .*a link to a file that is not there"):
+        Database.connect(str(tmp_path / "keys.db"))
+    (tmp_path / "pepper").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(ConfigurationError, match=r"authentication\.pepper_file .*vanished|link"):
+        PepperFile(tmp_path / "pepper").make()
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith("elsewhere")]
+
+
 @pytest.mark.parametrize("mode", [0o770, 0o777, 0o720, 0o702])
 def test_a_state_directory_that_others_may_write_in_is_refused(tmp_path: Path, mode: int) -> None:
     state = tmp_path / "state"

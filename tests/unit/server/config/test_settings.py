@@ -95,7 +95,9 @@ class _Reads(ast.NodeVisitor):
         for target in node.targets:
             pairs = [(target, node.value)]
             if isinstance(target, ast.Tuple) and isinstance(node.value, ast.Tuple):
-                pairs = list(zip(target.elts, node.value.elts, strict=True))
+                # With a starred one there is no telling which is whose.
+                is_starred = any(isinstance(each, ast.Starred) for each in (*target.elts, *node.value.elts))
+                pairs = [] if is_starred else list(zip(target.elts, node.value.elts, strict=True))
             for name, value in pairs:
                 section = self._section(value)
                 spelled = name.attr if isinstance(name, ast.Attribute) else getattr(name, "id", None)
