@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import sys
-import sysconfig
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -123,7 +122,7 @@ def _nothing(why: str) -> Laid:
 
 def _interpreter() -> list[Path]:
     """Where this Python finds its modules: packages are loaded when they are needed."""
-    places = [*sys.path, *sysconfig.get_paths().values(), sys.prefix, sys.base_prefix, sys.exec_prefix]
+    places = [*sys.path, sys.prefix, sys.base_prefix, sys.exec_prefix]
     import mxgateway_worker
 
     places += [str(Path(place).parent) for place in mxgateway_worker.__path__]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
-import platform
 from dataclasses import dataclass
 
 _SET_SECCOMP, _MODE_FILTER = 22, 2
@@ -52,7 +51,7 @@ class _Program(ctypes.Structure):
 
 def problem() -> str:
     """Why no filter can be laid down here; empty when one can."""
-    machine = platform.machine()
+    machine = os.uname().machine
     if machine not in _ARCHITECTURES or ctypes.sizeof(ctypes.c_void_p) != 8:
         return f"there is no filter of system calls for {machine}"
     # No program is given, so a kernel that has filters complains of that.
@@ -67,7 +66,7 @@ def restrict() -> None:
     Raises:
         OSError: the kernel refuses the filter.
     """
-    instructions = _instructions(_ARCHITECTURES[platform.machine()])
+    instructions = _instructions(_ARCHITECTURES[os.uname().machine])
     held = (_Instruction * len(instructions))(*(_Instruction(*each) for each in instructions))
     program = _Program(len(instructions), held)
     libc = _libc()

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -117,7 +118,7 @@ def test_a_kernel_without_them_gives_nothing_up_and_says_so(monkeypatch: pytest.
     from mxgateway_worker.sandbox import landlock, seccomp
 
     monkeypatch.setattr(landlock, "_call", lambda *_: -1)
-    monkeypatch.setattr(seccomp.platform, "machine", lambda: "vax")
+    monkeypatch.setattr(seccomp.os, "uname", lambda: SimpleNamespace(machine="vax"))
     found = sandbox.lay_down(grants({}))
     assert "Landlock" in found.files
     assert found.network == found.processes == "there is no filter of system calls for vax"
