@@ -19,6 +19,7 @@ from mxgateway.quality import is_status_failure
 from mxgateway.received_values import from_mx_value
 from mxgateway.replies import status_text
 from mxgateway.values import to_mx_value
+from mxgateway_contract.constants import CAPABILITY_EVENT_BATCHES
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 
 if TYPE_CHECKING:
@@ -84,6 +85,9 @@ async def write_and_confirm(
         with progress:
             async with asyncio.timeout(timeout), session.stream_events() as events:
                 item = await session.add_item(handle, tag)
+                if CAPABILITY_EVENT_BATCHES in session.capabilities:
+                    # Beside another stream it gets only what comes once it stands, and this gateway tells when it does.
+                    await events.opened()
                 try:
                     await (session.advise_supervisory if supervisory else session.advise)(handle, item)
                     before = await _event(events, item, pb.MX_EVENT_FAMILY_ON_DATA_CHANGE)
