@@ -167,6 +167,11 @@ def join_reference(context: str, definition: str) -> str:
     return f"{context}.{definition}"
 
 
+def is_too_long(reference: str) -> bool:
+    """Whether it has more characters than any reference can have, so that there is no tag of this name."""
+    return len(reference) > LONGEST_REFERENCE and len(reference.strip()) > LONGEST_REFERENCE
+
+
 def is_relative(reference: str) -> bool:
     """Whether a word in it leads to another object than the text shows."""
     return any(part.strip() in RELATIVE_WORDS for part in reference.casefold().split("."))
@@ -188,6 +193,8 @@ def is_bare(reference: str) -> bool:
 
 def spelled_out(reference: str) -> str:
     """The reference without array part and `property(…)`, and with `attribute(x)` as x."""
+    if "[" not in reference and "(" not in reference:
+        return reference.strip()
     text = _ARRAY_PART.sub("", reference.strip(), count=1)
     text = _PROPERTY_FORM.sub("", text)
     return _ATTRIBUTE_FORM.sub(lambda match: match.group(1).strip(), text)

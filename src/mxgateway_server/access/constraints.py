@@ -19,6 +19,7 @@ from mxgateway_contract.references import (
     ItemReference,
     is_relative,
     is_simple,
+    is_too_long,
     join_reference,
     readings,
     spelled_out,
@@ -172,9 +173,14 @@ def _texts(item: ItemReference, lookup: TagLookup) -> tuple[str, ...]:
 def _known(item: ItemReference, lookup: TagLookup) -> tuple[tuple[str, tuple[TagFacts, ...]], ...]:
     """Each text that the item may be, with what the Galaxy knows of its readings."""
     return tuple(
-        (text, tuple(facts for each in readings(text) if (facts := lookup.lookup(each)) is not None))
+        (text, tuple(facts for each in _readings(text) if (facts := lookup.lookup(each)) is not None))
         for text in _texts(item, lookup)
     )
+
+
+def _readings(text: str) -> tuple[str, ...]:
+    # What is longer than any tag's name costs no search, however many of them a command has.
+    return () if is_too_long(text) else readings(text)
 
 
 def _passes(
@@ -193,6 +199,8 @@ def _passes(
 def _unknown_passes(text: str, globs: Sequence[str], is_pending: bool) -> bool:
     # Only what can mean nothing else is judged by its text: a longer reference may lead into a contained object, and
     # until the Galaxy is read so may two names, the second then being the object's for its default attribute.
+    if is_too_long(text):
+        return False
     if is_pending:
         globs = [glob for glob in globs if spells_last_name(glob)]
     name = spelled_out(text)
