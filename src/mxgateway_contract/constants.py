@@ -9,10 +9,13 @@ WORKER_PROTOCOL_VERSION = 1
 """Version of the pipe between gateway and worker, checked in every envelope."""
 
 MAX_BULK_ITEMS = 1000
-"""Most entries of one bulk call."""
+"""Most entries of one bulk call, and most commands in one message of a command stream."""
 
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 """Longest gRPC message in bytes; gateway and clients use the same limit."""
+
+MAX_REQUEST_BYTES = 1024 * 1024
+"""Longest request in bytes that carries no write and no bulk command, unless a gateway says otherwise."""
 
 ENVELOPE_BYTES = 512
 """Most bytes that surround one command or one reply in its message."""

@@ -43,7 +43,7 @@ def int_varint(value: int) -> bytes:
     return varint(value) if value >= 0 else _spelled(value & _UINT64)
 
 
-def read_varint(data: bytes, position: int) -> tuple[int, int]:
+def read_varint(data: bytes | memoryview, position: int) -> tuple[int, int]:
     """The number whose first byte is at a position, and the position after its last.
 
     Raises:
