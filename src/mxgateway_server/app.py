@@ -16,6 +16,7 @@ from mxgateway_server.access.authenticator import Authenticator
 from mxgateway_server.access.callers import current_call
 from mxgateway_server.access.peppers import PepperRing
 from mxgateway_server.access.refusal_log import RefusalLog
+from mxgateway_server.access.shares import Shares
 from mxgateway_server.access.store import KeyStore
 from mxgateway_server.access.throttle import Throttle
 from mxgateway_server.alarms.service import no_alarms_handler
@@ -83,6 +84,7 @@ class Parts:
     galaxy: GalaxyComponent
     galaxy_name: str
     streams: LiveStreams
+    shares: Shares
     connections: ConnectionWatch
     upkeep: Upkeep
     health: HealthWatcher
@@ -171,6 +173,7 @@ class Gateway:
 
         streams = LiveStreams()
         refusals = RefusalLog(clock)
+        shares = Shares()
         room = self._connection_room()
         connections = ConnectionWatch(system_sockets(), wiring.connection_limits(settings, room))
         audit = AuditLog(store, clock, denies=settings.authentication.when_audit_fails == "deny_writes")
@@ -187,6 +190,7 @@ class Gateway:
             plan=plan,
             clock=clock,
             refusals=refusals,
+            shares=shares,
             galaxy_settled=galaxy.settled,
         )
         browse = GalaxyRepositoryService(
@@ -194,6 +198,7 @@ class Gateway:
             scope=lambda _: current_call().caller.constraints.browse_subtrees,
             key_id=lambda: current_call().caller.key_id,
             max_watches=settings.galaxy.max_watches_per_key,
+            turn=lambda: shares.of(current_call().caller.key_id).turn,
         )
         handlers: list[tuple[str, Any]] = [
             (SERVICE, servicer.handler()),
@@ -211,7 +216,16 @@ class Gateway:
             connections=connections,
         )
         bounds = ServerBounds(connections=room.taken, streams=wiring.streams_per_connection(settings))
-        guard = Guard(authenticator, audit, streams, refusals, connections)
+        guard = Guard(
+            authenticator,
+            audit,
+            streams,
+            refusals,
+            connections,
+            shares,
+            max_request_bytes=settings.protocol.max_request_bytes,
+            max_command_bytes=settings.protocol.max_grpc_message_bytes,
+        )
         server = RpcServer(settings, bounds, guard, handlers)
         health = HealthWatcher(
             Judge(
@@ -243,6 +257,7 @@ class Gateway:
             galaxy=galaxy,
             galaxy_name=place.name,
             streams=streams,
+            shares=shares,
             connections=connections,
             upkeep=upkeep,
             health=health,
@@ -359,6 +374,7 @@ class Gateway:
             is_read_only=settings.read_only,
             completes_array_names=settings.galaxy.complete_array_names,
             max_reply_bytes=settings.protocol.max_grpc_message_bytes - ENVELOPE_BYTES,
+            max_request_bytes=settings.protocol.max_request_bytes,
         )
 
     def _galaxy(self, source: str, peppers: PepperRing) -> GalaxyComponent:

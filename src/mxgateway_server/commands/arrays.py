@@ -11,7 +11,7 @@ from mxgateway_server.access.constraints import TagLookup
 from mxgateway_server.errors import InvalidRequestError
 
 MAX_SPARSE_LENGTH = 100_000
-"""Most elements that a sparse array may be expanded to: a few bytes must not become gigabytes."""
+"""Most elements that the sparse arrays of one command may be expanded to: a few bytes must not become gigabytes."""
 
 
 def has_sparse(command: pb.MxCommand) -> bool:
@@ -25,6 +25,7 @@ def expand_sparse(command: pb.MxCommand) -> pb.MxCommand:
     Raises:
         InvalidRequestError: length 0 or too long, an index out of range or repeated, or an element that does not fit.
     """
+    _check_lengths(command)
     expanded = pb.MxCommand()
     expanded.CopyFrom(command)
     for value in _written(expanded):
@@ -32,6 +33,16 @@ def expand_sparse(command: pb.MxCommand) -> pb.MxCommand:
             array = _expand(value.sparse_array_value)
             value.array_value.CopyFrom(array)
     return expanded
+
+
+def _check_lengths(command: pb.MxCommand) -> None:
+    """Adds up what a command's sparse arrays would become, before any of them does."""
+    sparse = [value for value in _written(command) if value.WhichOneof("kind") == "sparse_array_value"]
+    length = sum(value.sparse_array_value.total_length for value in sparse)
+    if length > MAX_SPARSE_LENGTH:
+        raise InvalidRequestError(
+            f"sparse_array_value.total_length is 1 to {MAX_SPARSE_LENGTH} in all of a command, not {length}"
+        )
 
 
 def _written(command: pb.MxCommand) -> list[pb.MxValue]:
@@ -55,8 +66,8 @@ _ARMS: dict[int, tuple[tuple[str, ...], str, Any]] = {
 
 def _expand(sparse: pb.MxSparseArray) -> pb.MxArray:
     length = sparse.total_length
-    if not 1 <= length <= MAX_SPARSE_LENGTH:
-        raise InvalidRequestError(f"sparse_array_value.total_length is 1 to {MAX_SPARSE_LENGTH}, not {length}")
+    if not length:
+        raise InvalidRequestError(f"sparse_array_value.total_length is 1 to {MAX_SPARSE_LENGTH}, not 0")
     if sparse.element_data_type not in _ARMS:
         raise InvalidRequestError(
             "sparse_array_value.element_data_type must be BOOLEAN, INTEGER, FLOAT, DOUBLE, STRING or TIME"

@@ -19,12 +19,24 @@ MAX_CORRELATION_CHARACTERS = 200
 MAX_NAME_CHARACTERS = 256
 """Longest name, password or id of a client program or a user."""
 _NAMES = ("client_name", "verify_user", "verify_user_password", "user_id_guid")
+MAX_SPARSE_ELEMENTS = 10_000
+"""Most elements that the sparse arrays of one command may give; more are better written as a whole array."""
+
+
+def is_session_id(text: str) -> bool:
+    """Whether the text can be a session id."""
+    return _SESSION_ID.match(text) is not None
 
 
 def check_session_id(session_id: str) -> None:
     """Raises InvalidRequestError unless the text can be a session id; it is not repeated in the error."""
     if not _SESSION_ID.match(session_id):
         raise InvalidRequestError("session_id is missing or malformed; take it from OpenSessionReply")
+
+
+def is_correlation_id(text: str) -> bool:
+    """Whether the text can be a correlation id; an empty one is none."""
+    return 0 < len(text) <= MAX_CORRELATION_CHARACTERS and text.isprintable()
 
 
 def check_correlation_id(correlation_id: str) -> None:
@@ -50,7 +62,7 @@ def check_command(command: pb.MxCommand) -> None:
             check(payload, facts)
 
 
-Check = Callable[[Any, Command], None]
+Check = Callable[[Any, Command], object]
 
 
 def _check_texts(*fields: str) -> Check:
@@ -82,23 +94,29 @@ def _check_handles(payload: Any, facts: Command) -> None:
 
 def _check_entries(payload: Any, facts: Command) -> None:
     _check_bulk_size(payload.entries, f"{facts.payload}.entries")
+    sparse = 0
     for entry in payload.entries:
-        _check_values(entry, facts)
+        sparse += _check_values(entry, facts)
+        if sparse > MAX_SPARSE_ELEMENTS:
+            raise _too_sparse()
 
 
-def _check_values(entry: Any, facts: Command) -> None:
+def _check_values(entry: Any, facts: Command) -> int:
+    """Checks the values of one entry; how many elements its sparse arrays give."""
+    sparse = 0
     for field in facts.values:
         value = getattr(entry, field)
         if not isinstance(value, pb.MxValue):
             for each in value:
-                check_finite(each)
+                sparse += check_finite(each)
             continue
         if field == "value":
             if value.WhichOneof("kind") is None and not value.is_null:
                 raise InvalidRequestError("value is missing; set one arm of MxValue, or is_null")
         elif not entry.HasField(field):
             raise InvalidRequestError(f"{field} is missing; {facts.name} needs it")
-        check_finite(value)
+        sparse += check_finite(value)
+    return sparse
 
 
 def _checks_of(facts: Command) -> tuple[Check, ...]:
@@ -140,11 +158,11 @@ def _refuse_length(field: str) -> NoReturn:
     raise InvalidRequestError(f"{field}: a reference may have {MAX_REFERENCE_CHARACTERS} characters")
 
 
-def check_finite(value: pb.MxValue) -> None:
-    """Refuses NaN and infinities, which no MXAccess attribute takes.
+def check_finite(value: pb.MxValue) -> int:
+    """Refuses NaN and infinities, which no MXAccess attribute takes; how many elements of a sparse array it gives.
 
     Raises:
-        InvalidRequestError: the value, or an element of it, is not finite.
+        InvalidRequestError: the value, or an element of it, is not finite, or a sparse array gives too many.
     """
     arm = value.WhichOneof("kind")
     if arm == "float_value":
@@ -159,8 +177,19 @@ def check_finite(value: pb.MxValue) -> None:
         elif elements == "double_values":
             _finite(array.double_values.values)
     elif arm == "sparse_array_value":
-        for element in value.sparse_array_value.elements:
+        given = value.sparse_array_value.elements
+        if len(given) > MAX_SPARSE_ELEMENTS:
+            raise _too_sparse()
+        for element in given:
             check_finite(element.value)
+        return len(given)
+    return 0
+
+
+def _too_sparse() -> InvalidRequestError:
+    return InvalidRequestError(
+        f"sparse_array_value.elements: a command may have {MAX_SPARSE_ELEMENTS}; write the whole array as array_value"
+    )
 
 
 def _finite(numbers: Iterable[float]) -> None:

@@ -21,6 +21,7 @@ _BULK_WRITE_KINDS = kinds_touching(Touch.WRITES)
 assert _AUDITED_KINDS >= _WRITE_KINDS | _BULK_WRITE_KINDS
 _MAX_TARGETS = 20
 _MAX_VALUE_CHARACTERS = 200
+_SHOWN_ELEMENTS = 25
 _CATEGORY = "MX_STATUS_CATEGORY_"
 
 
@@ -245,5 +246,26 @@ def _completion_outcome(status: pb.MxStatusProxy) -> str:
 
 def _shown(value: pb.MxValue) -> str:
     arm = value.WhichOneof("kind")
+    if arm in ("array_value", "sparse_array_value"):
+        value = _head(value)
     text = "" if arm is None else str(getattr(value, arm)).strip()
     return text if len(text) <= _MAX_VALUE_CHARACTERS else f"{text[:_MAX_VALUE_CHARACTERS]}…"
+
+
+def _head(value: pb.MxValue) -> pb.MxValue:
+    """The value with a few of its elements: each is written out in words, and most of them are cut off anyway."""
+    head = pb.MxValue()
+    if value.WhichOneof("kind") == "sparse_array_value":
+        sparse = value.sparse_array_value
+        head.sparse_array_value.element_data_type = sparse.element_data_type
+        head.sparse_array_value.total_length = sparse.total_length
+        head.sparse_array_value.elements.extend(sparse.elements[:_SHOWN_ELEMENTS])
+        return head
+    array = value.array_value
+    head.array_value.element_data_type = array.element_data_type
+    head.array_value.dimensions.extend(array.dimensions[:_SHOWN_ELEMENTS])
+    elements = array.WhichOneof("values")
+    if elements is not None:
+        shown = getattr(head.array_value, elements)
+        shown.values.extend(getattr(array, elements).values[:_SHOWN_ELEMENTS])
+    return head

@@ -6,16 +6,16 @@ Up to the moment when the worker has the command nothing waits, so commands run 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import NoReturn
 
 from mxgateway_contract.commands import COMMANDS, Group, Touch, kind_name, kinds_touching
+from mxgateway_contract.constants import MAX_REQUEST_BYTES
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_server.access.callers import CallInfo
 from mxgateway_server.access.constraints import TagLookup, judge, merge_denied
 from mxgateway_server.access.handles import FREEING_KINDS, LEARNED_KINDS
-from mxgateway_server.access.scopes import ADMIN_ONLY, CHANGING_KINDS, COMMAND_SCOPES, ScopeSet, allows
+from mxgateway_server.access.scopes import ADMIN_ONLY, CHANGING_KINDS, COMMAND_SCOPES, allows
 from mxgateway_server.commands.arrays import complete_array_names, expand_sparse, has_sparse, restore_names
-from mxgateway_server.commands.checks import check_command, check_correlation_id
+from mxgateway_server.commands.checks import check_command, check_correlation_id, is_correlation_id, is_session_id
 from mxgateway_server.commands.command_audit import CommandAudit, Followed
 from mxgateway_server.errors import (
     CommandCanceledError,
@@ -31,6 +31,7 @@ from mxgateway_server.workers.replies import CommandReply
 
 # Limits of keys, sparse arrays and names of arrays concern nothing else.
 _JUDGED_KINDS = frozenset(COMMANDS) - kinds_touching(Touch.NOTHING, Touch.HANDLE, Touch.HANDLES)
+_LONG_KINDS = frozenset(kind for kind, facts in COMMANDS.items() if facts.values or facts.group is Group.BULK)
 _SPECIAL_KINDS = frozenset(kind for kind, facts in COMMANDS.items() if facts.group in (Group.ALARM, Group.FAULT))
 
 
@@ -82,6 +83,7 @@ class CommandGate:
         is_read_only: bool = False,
         completes_array_names: bool,
         max_reply_bytes: int,
+        max_request_bytes: int = MAX_REQUEST_BYTES,
     ) -> None:
         self._lookup = lookup
         self._audit = audit
@@ -90,27 +92,43 @@ class CommandGate:
         self._is_read_only = is_read_only
         self._completes_array_names = completes_array_names
         self._max_reply_bytes = max_reply_bytes
+        self._max_request_bytes = max_request_bytes
 
     def check(self, command: pb.MxCommand, call: CallInfo, session_id: str, correlation_id: str) -> Checked:
         """What can be judged without a session: the command's shape, and whether the key has the scope of its kind.
 
-        Args:
-            correlation_id: the caller's; the call's own takes its place when it is empty.
+            Args:
+                correlation_id: the caller's; the call's own takes its place when it is empty.
 
-        Raises:
-            InvalidRequestError: what is wrong with the command.
-            PermissionDeniedError: names the scope that is missing.
-        """
+            Raises:
+        XX"""
+        kind = command.kind
+        if kind in COMMANDS:
+            self._authorize(kind, call, session_id, correlation_id)
         if correlation_id:
             check_correlation_id(correlation_id)
         check_command(command)
-        checked = Checked(command, session_id, correlation_id or call.correlation_id)
-        if command.kind in CHANGING_KINDS:
-            self._require_writable(checked, call)
-        needed = COMMAND_SCOPES.get(command.kind, ADMIN_ONLY)
-        if not allows(call.caller.scopes, needed):
-            self._forbid(checked, call, needed)
-        return checked
+        return Checked(command, session_id, correlation_id or call.correlation_id)
+
+    def admit_length(self, kind: int, size: int, call: CallInfo) -> None:
+        """Judges a long command by its kind, before it is parsed.
+
+        Args:
+            kind: by a glance; 0 for one that could not be seen, which is judged once it is parsed.
+            size: of the message that brings it, bytes.
+            call: whose it is.
+
+        Raises:
+            PermissionDeniedError: names the scope that is missing.
+            MessageLimitError: commands of this kind may not be so long.
+        """
+        if kind in COMMANDS:
+            self._authorize(kind, call, "", "")
+        if kind not in _LONG_KINDS and size > self._max_request_bytes:
+            raise MessageLimitError(
+                f"{kind_name(kind)} has {size} bytes; a command that neither writes nor is a bulk command may have "
+                f"{self._max_request_bytes} (setting protocol.max_request_bytes)"
+            )
 
     def timeout(self, session: Session, asked: float | None) -> float:
         """The time limit of a command in seconds.
@@ -228,21 +246,22 @@ class CommandGate:
 
     # ------------------------------------------------------------------------------------------------------- details
 
-    def _require_writable(self, checked: Checked, call: CallInfo) -> None:
-        if self._is_read_only:
-            self._deny(checked, call, "this gateway writes nothing (setting read_only)")
-        if call.caller.constraints.read_only:
-            self._deny(checked, call, "this API key is read-only, whatever its scopes")
-
-    def _forbid(self, checked: Checked, call: CallInfo, needed: ScopeSet) -> NoReturn:
-        kind = kind_name(checked.command.kind)
-        scopes = " or ".join(sorted(needed))
-        self._deny(checked, call, f"{kind} needs the scope {scopes}, which this API key does not have")
-
-    def _deny(self, checked: Checked, call: CallInfo, why: str) -> NoReturn:
-        name = kind_name(checked.command.kind)
-        self._audit.denied(call, checked.session_id, {name: why}, checked.correlation_id)
-        raise PermissionDeniedError(why)
+    def _authorize(self, kind: int, call: CallInfo, session_id: str, correlation_id: str) -> None:
+        caller = call.caller
+        why = ""
+        if kind in CHANGING_KINDS and self._is_read_only:
+            why = "this gateway writes nothing (setting read_only)"
+        elif kind in CHANGING_KINDS and caller.constraints.read_only:
+            why = "this API key is read-only, whatever its scopes"
+        elif not allows(caller.scopes, needed := COMMAND_SCOPES.get(kind, ADMIN_ONLY)):
+            scopes = " or ".join(sorted(needed))
+            why = f"{kind_name(kind)} needs the scope {scopes}, which this API key does not have"
+        if why:
+            # Nothing of the request is checked yet, so of its texts only what can be one goes on record.
+            session_id = session_id if is_session_id(session_id) else ""
+            correlation_id = correlation_id if is_correlation_id(correlation_id) else call.correlation_id
+            self._audit.denied(call, session_id, {kind_name(kind): why}, correlation_id)
+            raise PermissionDeniedError(why)
 
     def _unavailable(self, command: pb.MxCommand) -> str | None:
         facts = COMMANDS[command.kind]

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from mxgateway_contract.constants import MAX_REQUEST_BYTES
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_protocol.contract import (
     EVENT_QUEUE_CAPACITY,
@@ -224,6 +225,8 @@ class ProtocolSettings(Section):
     """Watches of the health service, which need no key, of all clients together."""
     max_health_watches_per_address: int = Field(default=32, ge=0)
     """The same of one address, or of one IPv6 network of 64 bits."""
+    max_request_bytes: int = Field(default=MAX_REQUEST_BYTES, ge=64 * 1024)
+    """Longest request, or command, that neither writes nor is a bulk command; those may have the whole message."""
     reflection: bool = False
     """Offers gRPC server reflection (scope metadata:read)."""
     keepalive_seconds: float = Field(default=20.0, gt=0)

@@ -6,6 +6,7 @@ import asyncio
 import secrets
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -46,6 +47,10 @@ BrowseScope = Callable[["grpc.aio.ServicerContext[Any, Any]"], Sequence[str]]
 """Contained-path globs that the caller may browse; none for everything."""
 
 
+Turn = Callable[[], AbstractAsyncContextManager[Any]]
+"""Held while a query of the caller is worked on, so that its others wait and those of other callers do not."""
+
+
 def _unrestricted(_context: grpc.aio.ServicerContext[Any, Any]) -> Sequence[str]:
     return ()
 
@@ -67,11 +72,13 @@ class GalaxyRepositoryService:
         galaxy: GalaxyComponent,
         *,
         scope: BrowseScope = _unrestricted,
+        turn: Turn = nullcontext,
         key_id: Callable[[], str] = lambda: "",
         max_watches: int = 64,
     ) -> None:
         self._galaxy = galaxy
         self._scope = scope
+        self._turn = turn
         self._key_id = key_id
         self._max_watches = max_watches
         self._watching: Counter[str] = Counter()
@@ -108,6 +115,12 @@ class GalaxyRepositoryService:
     ) -> bytes:
         scope = tuple(self._scope(context))
         entry = await self._galaxy.entry()
+        async with self._turn():
+            return await self._discover_hierarchy(request, entry, scope)
+
+    async def _discover_hierarchy(
+        self, request: pb.DiscoverHierarchyRequest, entry: CacheEntry, scope: tuple[str, ...]
+    ) -> bytes:
         size = page_size(request.page_size)
         depth = request.max_depth.value if request.HasField("max_depth") else None
         if depth is not None and depth < 0:
@@ -127,6 +140,12 @@ class GalaxyRepositoryService:
     ) -> bytes:
         scope = tuple(self._scope(context))
         entry = await self._galaxy.entry()
+        async with self._turn():
+            return await self._browse_children(request, entry, scope)
+
+    async def _browse_children(
+        self, request: pb.BrowseChildrenRequest, entry: CacheEntry, scope: tuple[str, ...]
+    ) -> bytes:
         size = page_size(request.page_size)
         conditions, origins = object_filter(request), attribute_origins(request)
         arguments = _fingerprint(b"B", request, scope)

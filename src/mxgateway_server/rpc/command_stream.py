@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_contract.redaction import redact
 from mxgateway_protocol.clock import Clock
 from mxgateway_server.access.callers import CallInfo
 from mxgateway_server.access.refusal_log import RefusalLog
+from mxgateway_server.access.shares import HEAVY_BODY
+from mxgateway_server.commands.bodies import batch_of, glance, streamed_command
 from mxgateway_server.commands.checks import check_session_id
 from mxgateway_server.commands.gate import Admitted, CommandGate
 from mxgateway_server.errors import CommandCanceledError, GatewayError, InvalidRequestError
@@ -25,19 +27,29 @@ MAX_BYTES_TOGETHER = 1024 * 1024
 MAX_WAITING_REPLIES = 1000
 MAX_WAITING_BYTES = 8 * 1024 * 1024
 """Replies that may wait for a caller who does not read them; beyond it no more commands are taken."""
+TURN_SECONDS = 0.003
+"""How long commands of one message are begun before others get a turn."""
 
 
 class CommandStream:
     """One stream. Each command passes the same gate as a unary call; failures are replies and never end the stream."""
 
     def __init__(
-        self, manager: SessionManager, gate: CommandGate, clock: Clock, call: CallInfo, refusals: RefusalLog
+        self,
+        manager: SessionManager,
+        gate: CommandGate,
+        clock: Clock,
+        call: CallInfo,
+        refusals: RefusalLog,
+        turn: asyncio.Lock,
     ) -> None:
         self._manager = manager
         self._gate = gate
         self._clock = clock
         self._call = call
         self._refusals = refusals
+        self._turn = turn
+        self._loop = asyncio.get_running_loop()
         self._under_way: dict[str, Admitted] = {}
         self._replies: deque[bytes] = deque()
         self._waiting_bytes = 0
@@ -46,8 +58,12 @@ class CommandStream:
         self._room.set()
         self._is_input_over = False
 
-    async def run(self, requests: AsyncIterator[pb.MxCommandBatch], context: Context) -> None:
+    async def run(self, requests: AsyncIterator[bytes], context: Context) -> None:
         """Serves the stream until the caller has ended it and every command is answered.
+
+        Args:
+            requests: serialised MxCommandBatches.
+            context: the call.
 
         Raises:
             InvalidRequestError, SessionNotFoundError, OwnerMismatchError, SessionNotReadyError: the first message
@@ -56,8 +72,9 @@ class CommandStream:
         first = await anext(aiter(requests), None)
         if first is None:
             return
-        check_session_id(first.session_id)
-        session = self._manager.find(first.session_id, self._call.caller)
+        session_id = batch_of(first).session_id
+        check_session_id(session_id)
+        session = self._manager.find(session_id, self._call.caller)
         session.record.require_ready()
         session.record.attach(self._clock.monotonic(), self._call.peer)
         try:
@@ -73,26 +90,56 @@ class CommandStream:
             for admitted in list(self._under_way.values()):
                 admitted.future.cancel()
 
-    async def _read(
-        self, session: Session, first: pb.MxCommandBatch, requests: AsyncIterator[pb.MxCommandBatch]
-    ) -> None:
-        self._take(session, first)
-        async for batch in requests:
-            if batch.session_id and batch.session_id != session.session_id:
-                raise InvalidRequestError("a command stream belongs to one session; open another for another session")
-            self._take(session, batch)
-            await self._room.wait()
+    async def _read(self, session: Session, first: bytes, requests: AsyncIterator[bytes]) -> None:
+        await self._take(session, first)
+        async for data in requests:
+            await self._take(session, data)
         self._is_input_over = True
         self._wake()
 
-    def _take(self, session: Session, batch: pb.MxCommandBatch) -> None:
-        for streamed in batch.commands:
-            self._begin(session, streamed)
-        session.flush()
+    async def _take(self, session: Session, data: bytes) -> None:
+        batch = batch_of(data)
+        if batch.session_id and batch.session_id != session.session_id:
+            raise InvalidRequestError("a command stream belongs to one session; open another for another session")
+        commands: Iterator[pb.MxStreamCommand | bytes] = iter(batch.commands)
+        is_heavy = len(data) > HEAVY_BODY
+        while True:
+            if is_heavy:
+                async with self._turn:
+                    is_taken = await self._begin_some(session, commands)
+            else:
+                is_taken = await self._begin_some(session, commands)
+            session.flush()
+            if is_taken:
+                break
+            await asyncio.sleep(0)
+            await self._room.wait()
         for correlation_id in batch.cancel_correlation_ids:
             admitted = self._under_way.get(correlation_id)
             if admitted is not None:
                 admitted.future.cancel()
+        await self._room.wait()
+
+    async def _begin_some(self, session: Session, commands: Iterator[pb.MxStreamCommand | bytes]) -> bool:
+        """Begins commands for the length of a turn; whether all have begun."""
+        until = self._loop.time() + TURN_SECONDS
+        for streamed in commands:
+            if not isinstance(streamed, bytes):
+                self._begin(session, streamed)
+            else:
+                await self._unpack(session, streamed)
+            if self._loop.time() > until:
+                return False
+        return True
+
+    async def _unpack(self, session: Session, data: bytes) -> None:
+        try:
+            streamed = await streamed_command(data, self._gate, self._call)
+        except GatewayError as error:
+            correlation_id, kind = glance(data)
+            self._put(self._failure(session, kind, correlation_id, error))
+        else:
+            self._begin(session, streamed)
 
     def _begin(self, session: Session, streamed: pb.MxStreamCommand) -> None:
         correlation_id, command = streamed.correlation_id, streamed.command
@@ -107,7 +154,7 @@ class CommandStream:
             timeout = self._gate.timeout(session, asked)
             admitted = self._gate.admit(session, checked, self._call, timeout)
         except GatewayError as error:
-            self._put(self._failure(session, command, correlation_id, error))
+            self._put(self._failure(session, command.kind, correlation_id, error))
             return
         if admitted.future.done():
             self._put(self._gate.complete(session, admitted, self._call))
@@ -121,20 +168,20 @@ class CommandStream:
         if admitted.future.cancelled():
             self._gate.abandoned(session, admitted, self._call)
             canceled = CommandCanceledError("canceled; a call that had begun may still be running in the worker")
-            self._put(self._failure(session, admitted.command, correlation_id, canceled))
+            self._put(self._failure(session, admitted.command.kind, correlation_id, canceled))
             return
         try:
             reply = self._gate.complete(session, admitted, self._call)
         except GatewayError as error:
-            reply = self._failure(session, admitted.command, correlation_id, error)
+            reply = self._failure(session, admitted.command.kind, correlation_id, error)
         self._put(reply)
 
-    def _failure(self, session: Session, command: pb.MxCommand, correlation_id: str, error: GatewayError) -> bytes:
+    def _failure(self, session: Session, kind: int, correlation_id: str, error: GatewayError) -> bytes:
         self._refusals.call(error, self._call, correlation_id=correlation_id, session_id=session.session_id)
         return pb.MxCommandReply(
             session_id=session.session_id,
             correlation_id=correlation_id,
-            kind=command.kind,
+            kind=kind,  # type: ignore[arg-type]
             protocol_status=pb.ProtocolStatus(code=error.protocol_code, message=redact(str(error))),
         ).SerializeToString()
 

@@ -19,10 +19,12 @@ from mxgateway_contract.constants import (
 )
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_protocol.clock import Clock
-from mxgateway_server.access.callers import current_call
+from mxgateway_server.access.callers import CallInfo, current_call
 from mxgateway_server.access.refusal_log import RefusalLog
+from mxgateway_server.access.shares import HEAVY_BODY, Shares
+from mxgateway_server.commands.bodies import command_request, parsed
 from mxgateway_server.commands.checks import check_correlation_id, check_session_id
-from mxgateway_server.commands.gate import CommandGate
+from mxgateway_server.commands.gate import Admitted, CommandGate
 from mxgateway_server.config.settings import Settings
 from mxgateway_server.errors import GatewayError, InvalidRequestError, WorkerProtocolError, WorkerShutdownTimeoutError
 from mxgateway_server.events.delivery import Waker, deliveries
@@ -31,7 +33,9 @@ from mxgateway_server.events.subscriber import SubscriberLimits
 from mxgateway_server.rpc.command_stream import CommandStream
 from mxgateway_server.rpc.errors import Context
 from mxgateway_server.rpc.opening import open_options
+from mxgateway_server.rpc.requests import Requests
 from mxgateway_server.sessions.manager import SessionManager
+from mxgateway_server.sessions.session import Session
 from mxgateway_server.sessions.summary import summary
 from mxgateway_server.workers.launcher import WorkerPlan
 from mxgateway_worker.backends import SIMULATED
@@ -62,6 +66,7 @@ class GatewayServicer:
         plan: WorkerPlan,
         clock: Clock,
         refusals: RefusalLog,
+        shares: Shares,
         galaxy_settled: Callable[[], Awaitable[bool]],
     ) -> None:
         self._manager = manager
@@ -70,6 +75,7 @@ class GatewayServicer:
         self._plan = plan
         self._clock = clock
         self._refusals = refusals
+        self._shares = shares
         self._galaxy_settled = galaxy_settled
 
     def handler(self) -> grpc.GenericRpcHandler:
@@ -85,10 +91,9 @@ class GatewayServicer:
             "ListSessions": unary(
                 self.list_sessions, pb.ListSessionsRequest.FromString, pb.ListSessionsReply.SerializeToString
             ),
-            "Invoke": unary(self.invoke, pb.MxCommandRequest.FromString, None),
-            "InvokeStream": grpc.stream_stream_rpc_method_handler(
-                self.invoke_stream, pb.MxCommandBatch.FromString, None
-            ),
+            # Commands are bytes here: what is long is judged before it is parsed.
+            "Invoke": grpc.stream_unary_rpc_method_handler(self.invoke, None, None),
+            "InvokeStream": grpc.stream_stream_rpc_method_handler(self.invoke_stream, None, None),
             "StreamEvents": stream(self.stream_events, pb.StreamEventsRequest.FromString, None),
             "StreamEventBatches": stream(self.stream_event_batches, pb.StreamEventsRequest.FromString, None),
         }
@@ -148,17 +153,18 @@ class GatewayServicer:
 
     # ------------------------------------------------------------------------------------------------------ commands
 
-    async def invoke(self, request: pb.MxCommandRequest, context: Context) -> bytes:
+    async def invoke(self, requests: Requests, context: Context) -> bytes:
         call = current_call()
-        check_session_id(request.session_id)
-        checked = self._gate.check(request.command, call, request.session_id, request.client_correlation_id)
-        session = self._manager.find(request.session_id, call.caller)
-        timeout = self._gate.timeout(session, None)
-        remaining = context.time_remaining()
-        if remaining is not None:
-            timeout = max(0.001, min(timeout, remaining))
-        session.record.met(call.peer)
-        admitted = self._gate.admit(session, checked, call, timeout)
+        data = await requests.one()
+        if len(data) <= HEAVY_BODY:
+            session, admitted = self._admit(parsed(pb.MxCommandRequest.FromString, data), call, context)
+        else:
+            async with self._shares.of(call.caller.key_id).turn:
+                request = await command_request(data, self._gate, call)
+                del data
+                await asyncio.sleep(0)
+                session, admitted = self._admit(request, call, context)
+                del request
         try:
             await admitted.future
         except asyncio.CancelledError:
@@ -169,9 +175,22 @@ class GatewayServicer:
             pass  # `complete` raises it again, after it is in the audit
         return self._gate.complete(session, admitted, call)
 
-    async def invoke_stream(self, request_iterator: Any, context: Context) -> None:
-        stream = CommandStream(self._manager, self._gate, self._clock, current_call(), self._refusals)
-        await stream.run(request_iterator, context)
+    def _admit(self, request: pb.MxCommandRequest, call: CallInfo, context: Context) -> tuple[Session, Admitted]:
+        checked = self._gate.check(request.command, call, request.session_id, request.client_correlation_id)
+        check_session_id(request.session_id)
+        session = self._manager.find(request.session_id, call.caller)
+        timeout = self._gate.timeout(session, None)
+        remaining = context.time_remaining()
+        if remaining is not None:
+            timeout = max(0.001, min(timeout, remaining))
+        session.record.met(call.peer)
+        return session, self._gate.admit(session, checked, call, timeout)
+
+    async def invoke_stream(self, requests: Requests, context: Context) -> None:
+        call = current_call()
+        turn = self._shares.of(call.caller.key_id).turn
+        stream = CommandStream(self._manager, self._gate, self._clock, call, self._refusals, turn)
+        await stream.run(requests, context)
 
     # -------------------------------------------------------------------------------------------------------- events
 

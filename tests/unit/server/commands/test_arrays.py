@@ -76,6 +76,17 @@ def test_sparse_arrays_that_make_no_sense_are_refused(made: pb.MxCommand) -> Non
         expand_sparse(made)
 
 
+def test_the_sparse_arrays_of_a_bulk_are_bounded_all_together() -> None:
+    """A few bytes each, and gigabytes when they are expanded one by one."""
+    one = sparse(pb.MX_DATA_TYPE_INTEGER, MAX_SPARSE_LENGTH // 2).write.value
+    made = command("WRITE_BULK", entries=[pb.WriteBulkEntry(value=one)] * 2)
+    expanded = expand_sparse(made)
+    assert sum(len(entry.value.array_value.int32_values.values) for entry in expanded.write_bulk.entries) == 100_000
+    made.write_bulk.entries.add(value=one)
+    with pytest.raises(InvalidRequestError, match="total_length"):
+        expand_sparse(made)
+
+
 @pytest.mark.parametrize("kind", ["ADD_ITEM", "ADD_ITEM2", "ADD_BUFFERED_ITEM"])
 def test_bare_names_of_arrays_are_completed_wherever_items_are_added(kind: str) -> None:
     made = command(kind, server_handle=1, item_definition="Oven.Temperatures")

@@ -97,3 +97,16 @@ def test_correlation_ids_are_short_and_printable(text: str) -> None:
     with pytest.raises(InvalidRequestError) as caught:
         shapes.check_correlation_id(text)
     assert text not in str(caught.value)
+
+
+@pytest.mark.parametrize("entries", [1, 4])
+def test_sparse_arrays_of_a_command_give_a_bounded_number_of_elements(entries: int) -> None:
+    def made(elements: int) -> pb.MxCommand:
+        value = pb.MxValue(sparse_array_value={"elements": [{"index": 0, "value": ONE}] * elements})
+        if entries == 1:
+            return command("WRITE", value=value)
+        return command("WRITE_BULK", entries=[pb.WriteBulkEntry(value=value)] * entries)
+
+    shapes.check_command(made(shapes.MAX_SPARSE_ELEMENTS // entries))
+    with pytest.raises(InvalidRequestError, match="write the whole array"):
+        shapes.check_command(made(shapes.MAX_SPARSE_ELEMENTS // entries + 1))

@@ -387,3 +387,15 @@ def test_a_supervisory_connection_needs_the_scope_of_its_own() -> None:
     with pytest.raises(PermissionDeniedError, match="invoke:supervisory"):
         gate.check(made, call_with(scopes=frozenset(Scope) - {Scope.INVOKE_SUPERVISORY}), "session-" + "0" * 32, "")
     gate.check(made, call_with(scopes=frozenset({Scope.INVOKE_SUPERVISORY})), "session-" + "0" * 32, "")
+
+
+def test_a_key_without_the_scope_learns_nothing_of_its_commands_shape() -> None:
+    audit = FakeAudit()
+    gate = gate_with(audit)
+    for kind in KINDS:
+        nobody = call_with(scopes=frozenset())
+        for made in (pb.MxCommand(kind=kind), whole(COMMANDS[kind].name, value=pb.MxValue(double_value=math.nan))):
+            with pytest.raises(PermissionDeniedError):
+                gate.check(made, nobody, "no session at all", "x" * 100_000)
+    assert {(record.session_id, record.correlation_id) for record in audit.records} == {("", "c")}
+    assert len(audit.records) == 2 * len(KINDS)
