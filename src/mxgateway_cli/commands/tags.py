@@ -24,9 +24,12 @@ from mxgateway_cli.output import emit, failure_text, is_terminal, note, output_e
 from mxgateway_cli.simulated import tell_simulated
 from mxgateway_cli.tag_check import is_unknown, unreadable
 from mxgateway_cli.tag_files import Kind
-from mxgateway_cli.value_text import mx_text
+from mxgateway_cli.value_text import moment_text, mx_text
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 
+local_time_option = click.option(
+    "--local-time", is_flag=True, help="Times of this machine's zone, in place of UTC; not with --json."
+)
 CommandT = TypeVar("CommandT", bound=Callable[..., Any])
 
 
@@ -55,8 +58,11 @@ def glob_options(command: CommandT) -> CommandT:
 @tag_arguments
 @glob_options
 @click.option("--timeout-ms", type=click.IntRange(min=0), default=0, help="Limit for each tag; 0 is the worker's.")
+@local_time_option
 @connected()
-def read(connection: Connection, names: tuple[str, ...], every: bool, limit: int, timeout_ms: int) -> None:
+def read(
+    connection: Connection, names: tuple[str, ...], every: bool, limit: int, timeout_ms: int, local_time: bool
+) -> None:
     """Reads tags once. The exit code is 1 when one of them cannot be read.
 
     \b
@@ -79,17 +85,17 @@ def read(connection: Connection, names: tuple[str, ...], every: bool, limit: int
 
     results = connection.run(body)
     payload = {"results": [proto_dict(result) for result in results]}
-    emit(payload, connection.output_json, map(_read_line, results))
+    emit(payload, connection.output_json, [_read_line(result, local_time) for result in results])
     for text in connection.hints([each.tag_address for each in results if is_unknown(each.statuses)]):
         note(text)
     if not all(result.was_successful for result in results):
         raise SilentFailure
 
 
-def _read_line(result: pb.BulkReadResult) -> str:
+def _read_line(result: pb.BulkReadResult, is_local: bool) -> str:
     if not result.was_successful:
         return f"{result.tag_address}\tfailed: {failure_text(result)}"
-    when = time_text(result.source_timestamp)
+    when = moment_text(result.source_timestamp) if is_local else time_text(result.source_timestamp)
     # A terminal gets what fits it; a script all that there is, so that it can write it back.
     value = mx_text(result.value, whole=not is_terminal(), encoding=output_encoding())
     return f"{result.tag_address}\t{value}\t{quality_name(result.quality)}\t{when}"

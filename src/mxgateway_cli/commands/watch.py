@@ -17,7 +17,7 @@ import click
 from mxgateway import DataChange, GalaxyRepositoryClient, GatewayClient, Subscription
 from mxgateway.house import time_text
 from mxgateway_cli import tag_lists
-from mxgateway_cli.commands.tags import glob_options, tag_arguments
+from mxgateway_cli.commands.tags import glob_options, local_time_option, tag_arguments
 from mxgateway_cli.connection import Connection, connected
 from mxgateway_cli.failures import SilentFailure
 from mxgateway_cli.following import Follower, background_task, event_of, marks
@@ -25,7 +25,7 @@ from mxgateway_cli.interrupts import graceful_end
 from mxgateway_cli.near_tags import hint
 from mxgateway_cli.output import emit, is_terminal, note, proto_dict
 from mxgateway_cli.simulated import SIMULATED, tell_simulated
-from mxgateway_cli.value_text import mx_text
+from mxgateway_cli.value_text import moment_text, mx_text
 from mxgateway_cli.watch_board import Row, TagBoard
 from mxgateway_contract.installing import install_command
 
@@ -79,6 +79,7 @@ async def _follow(
 @click.command()
 @tag_arguments
 @glob_options
+@local_time_option
 @_ends
 @connected(long_running=True)
 def watch(
@@ -89,6 +90,7 @@ def watch(
     duration: float | None,
     max_events: int | None,
     no_reconnect: bool,
+    local_time: bool,
 ) -> None:
     """Shows tags as they change: a live table on a terminal, a line for each change elsewhere.
 
@@ -102,7 +104,7 @@ def watch(
       mxgw-py watch "Fermenter_*.Level" --duration 60 | tee levels.txt
     """
     tags = tag_lists.resolve_tags(connection, names, limit, every=every)
-    view = _Watch(tags, connection.output_json, max_events)
+    view = _Watch(tags, connection.output_json, max_events, local_time)
 
     async def body(client: GatewayClient) -> bool:
         subscription = client.subscribe(tags, client_session_name="mxgw-py watch", reconnect=not no_reconnect)
@@ -118,7 +120,8 @@ def watch(
 class _Watch:
     """What a run of `watch` shows."""
 
-    def __init__(self, tags: list[str], output_json: bool, max_events: int | None) -> None:
+    def __init__(self, tags: list[str], output_json: bool, max_events: int | None, is_local: bool) -> None:
+        self._is_local = is_local
         self._json = output_json
         self._max_events = max_events
         self._board = TagBoard(tags)
@@ -168,7 +171,7 @@ class _Watch:
         async for change in subscription:
             follower.take(change)
             row = self._board.take(change, time.monotonic())
-            click.echo(_json_line(change) if self._json else _text_line(change, row))
+            click.echo(_json_line(change) if self._json else _text_line(change, row, self._is_local))
             sys.stdout.flush()
             changes += 1
             if changes == self._max_events:
@@ -180,9 +183,10 @@ def _json_line(change: DataChange) -> str:
     return json.dumps({"tag": change.tag, **proto_dict(event_of(change)), **came})
 
 
-def _text_line(change: DataChange, row: Row) -> str:
+def _text_line(change: DataChange, row: Row, is_local: bool) -> str:
+    stamp = change.raw.source_timestamp
     parts = [
-        time_text(change.raw.source_timestamp),
+        moment_text(stamp) if is_local else time_text(stamp),
         change.tag,
         mx_text(change.raw.value),
         row.quality_text,

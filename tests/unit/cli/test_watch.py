@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import sys
+import time
 from pathlib import Path
 
 import grpc
@@ -25,6 +27,28 @@ def test_watch_prints_a_line_for_each_change_when_piped(gateway: FakeGateway, cl
     assert first[1:] == ["Machine_001.Speed", "1", "Good"]
     assert second[1:] == ["Machine_002.Speed", "2", "Bad"]
     assert gateway.calls["CloseSession"] == 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the time zone of a process is Unix's")
+def test_times_are_utc_or_local_by_a_switch(gateway: FakeGateway, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Local times say their offset; JSON stays as it is."""
+    reply = pb.MxCommandReply(protocol_status=ok(), hresult=0)
+    result = reply.read_bulk.results.add(tag_address="A.B", was_successful=True, quality=192)
+    result.source_timestamp.FromJsonString("2026-01-31T10:00:00Z")
+    gateway.answer("read_bulk", reply)
+    event = data_change(1)
+    event.source_timestamp.CopyFrom(result.source_timestamp)
+    gateway.events = [event]
+    monkeypatch.setenv("TZ", "Asia/Kolkata")
+    time.tzset()
+    try:
+        assert "2026-01-31T10:00:00Z" in cli("read", "A.B").out
+        assert "2026-01-31 15:30:00.000+05:30" in cli("read", "A.B", "--local-time").out
+        assert "2026-01-31T10:00:00Z" in cli("read", "A.B", "--local-time", "--json").out
+        assert cli("watch", "A.B", "--max-events", "1", "--local-time").out.startswith("2026-01-31 15:30:00.000+05:30")
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 def test_watch_in_json_prints_an_object_a_line(gateway: FakeGateway, cli: Cli) -> None:
