@@ -30,6 +30,8 @@ SECTIONS = {
     "Getting started": {
         "demo": "demo:demo",
         "login": "login:login",
+        "logout": "saved_profiles:logout",
+        "profiles": "saved_profiles:list_profiles",
         "smoke": "smoke:smoke",
         "version": "version:version",
     },

@@ -50,6 +50,11 @@ def profiles_file() -> Path:
     return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "mxgw-py" / "profiles.json"
 
 
+def kept_key_file(name: str) -> Path:
+    """Where login keeps the key of a profile that it asked for."""
+    return profiles_file().parent / f"{name}.key"
+
+
 def load(name_or_path: str | None) -> Profile | None:
     """The profile of a name, or of a profile file when the text is a path ending in `.json`.
 

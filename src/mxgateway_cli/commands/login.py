@@ -62,7 +62,7 @@ def login(
     key: str | None = None
     if api_key_env is None and api_key_file is None:
         key = ask_secret("API key", "--api-key-env or --api-key-file")
-        target = profiles.profiles_file().parent / f"{profile}.key"
+        target = profiles.kept_key_file(profile)
     elif api_key_file is not None:
         key, target = profiles.read_key_file(Path(api_key_file)), Path(api_key_file).resolve()
     else:

@@ -133,6 +133,28 @@ def test_profile_files_are_for_the_owner_alone(gateway: FakeGateway, cli: Cli, m
     assert json.loads(profiles.profiles_file().read_text())["plant"]["api_key_file"].endswith("plant.key")
 
 
+def test_profiles_are_listed_and_forgotten(offline: Cli, tmp_path: Path) -> None:
+    """A key that login keeps goes with its profile, one in somebody's own file stays; no list shows a key."""
+    kept, own = profiles.kept_key_file("plant"), tmp_path / "own-key"
+    for file in (kept, own):
+        write_private(file, API_KEY + "\n")
+    assert "mxgw-py login makes one" in offline.bare("profiles").out
+    profiles.save("plant", profiles.Profile("gateway:5001", api_key_file=str(kept)))
+    profiles.save("pilot", profiles.Profile("gateway:5000", plaintext=True, api_key_file=str(own)))
+    profiles.save("third", profiles.Profile("gateway:5000", api_key_env="K"))
+    lines = offline.bare("profiles").out.splitlines()
+    assert lines[0] == f"pilot\tgateway:5000\tplaintext\tkey: file {own}"
+    assert lines[2] == "third\tgateway:5000\tTLS\tkey: variable K"
+    assert API_KEY not in offline.bare("profiles", "--json").out
+    assert offline.bare("logout", "--profile", "plant").code == 0
+    assert offline.bare("logout", "--profile", "pilot").code == 0
+    assert (kept.exists(), own.exists(), profiles.names()) == (False, True, ["third"])
+    outcome = offline.bare("logout")
+    assert (outcome.code, "there is no profile 'default'" in outcome.err) == (2, True)
+    outcome = offline.bare("logout", "--profile", "plant")
+    assert (outcome.code, "(there are: third)" in outcome.err) == (2, True)
+
+
 def test_login_without_options_asks_for_all_by_name(
     gateway: FakeGateway, cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
