@@ -26,5 +26,7 @@ MAX_AGGREGATE_EVENTS = 10_000
 CAPABILITY_EVENT_BATCHES = "event-batches"
 CAPABILITY_COMMAND_STREAM = "command-stream"
 CAPABILITY_LIST_SESSIONS = "list-sessions"
+CAPABILITY_ALARM_BATCHES = "alarm-batches"
+"""Told by the status of the alarm monitor, as alarm calls have no session."""
 CAPABILITY_BULK_READ = "bulk-read-commands"
 CAPABILITY_BULK_WRITE = "bulk-write-commands"

@@ -19,6 +19,9 @@ from mxgateway_server.access.refusal_log import RefusalLog
 from mxgateway_server.access.shares import Shares
 from mxgateway_server.access.store import KeyStore
 from mxgateway_server.access.throttle import Throttle
+from mxgateway_server.alarms.component import AlarmComponent
+from mxgateway_server.alarms.galaxy_view import DeployedGalaxy
+from mxgateway_server.alarms.link import AlarmLink, WorkerLink
 from mxgateway_server.alarms.service import no_alarms_handler
 from mxgateway_server.certificates.keeper import CertificateKeeper
 from mxgateway_server.commands.command_audit import CommandAudit
@@ -89,6 +92,7 @@ class Parts:
     upkeep: Upkeep
     health: HealthWatcher
     status: StatusReader
+    alarms: AlarmComponent | None
     background: tuple[Part, ...]
 
 
@@ -183,6 +187,7 @@ class Gateway:
         sessions = SessionManager(launcher, pool, clock, wiring.session_options(settings))
         galaxy = self._galaxy(place.source, store.peppers)
         gate = self._gate(galaxy, audit)
+        alarms = self._alarms(launcher, plan, galaxy, audit)
         servicer = GatewayServicer(
             sessions,
             gate,
@@ -202,7 +207,7 @@ class Gateway:
         )
         handlers: list[tuple[str, Any]] = [
             (SERVICE, servicer.handler()),
-            (SERVICE, no_alarms_handler()),
+            (SERVICE, no_alarms_handler() if alarms is None else alarms.handler()),
             (GALAXY_SERVICE, browse.handler()),
         ]
         duties = Duties(
@@ -248,6 +253,8 @@ class Gateway:
         )
         upkeep = Upkeep([*duties.all(), *health_duties(health)])
         keepers = () if certificate is None else (certificate,)
+        optional = () if alarms is None else (alarms,)
+        lag_log = LoopLagLog(settings.logging.loop_lag_interval_seconds)
         return Parts(
             server=server,
             certificate=certificate,
@@ -261,6 +268,7 @@ class Gateway:
             connections=connections,
             upkeep=upkeep,
             health=health,
+            alarms=alarms,
             status=StatusReader(
                 clock,
                 sessions=sessions,
@@ -272,7 +280,7 @@ class Gateway:
                 certificate=certificate,
                 health=health.status,
             ),
-            background=(audit, galaxy, LoopLagLog(settings.logging.loop_lag_interval_seconds), upkeep, *keepers),
+            background=(audit, galaxy, *optional, lag_log, upkeep, *keepers),
         )
 
     def _confine(self, plan: WorkerPlan) -> None:
@@ -357,6 +365,25 @@ class Gateway:
             containment,
             gateway_version=__version__,
             simultaneous_starts=self._settings.worker.simultaneous_starts,
+        )
+
+    def _alarm_link(self, launcher: Launcher, plan: WorkerPlan) -> AlarmLink:
+        return WorkerLink(launcher, plan)
+
+    def _alarms(
+        self, launcher: Launcher, plan: WorkerPlan, galaxy: GalaxyComponent, audit: AuditLog
+    ) -> AlarmComponent | None:
+        settings = self._settings
+        if not settings.alarms.enabled:
+            return None
+        return AlarmComponent(
+            settings.alarms,
+            wiring.alarm_rules(settings),
+            link=self._alarm_link(launcher, plan),
+            galaxy=DeployedGalaxy(galaxy),
+            lookup=GalaxyLookup(galaxy),
+            audit=audit,
+            clock=self._clock,
         )
 
     def _gate(self, galaxy: GalaxyComponent, audit: AuditLog) -> CommandGate:

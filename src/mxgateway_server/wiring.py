@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 from mxgateway_server.access.peppers import PepperFile, PepperVariable
+from mxgateway_server.alarms.component import AlarmRules
 from mxgateway_server.certificates.automatic import AutomaticCertificate
 from mxgateway_server.certificates.client_authorities import ClientAuthoritiesFile
 from mxgateway_server.certificates.presented import CertificateSource, HostNames
@@ -149,6 +150,16 @@ def worker_secrets(settings: Settings) -> list[Path]:
     if "://" not in authentication.database:
         named.append(authentication.database)
     return [settings.state_path, *(Path(name).expanduser() for name in named if name)]
+
+
+def alarm_rules(settings: Settings) -> AlarmRules:
+    """What the settings of other parts mean for the alarms."""
+    authentication = settings.authentication
+    return AlarmRules(
+        is_read_only=settings.read_only,
+        audits=authentication.audit_writes,
+        audits_texts=authentication.audit_values,
+    )
 
 
 def share_of_key(max_sessions: int) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from tests.property.alarm_plant import Facts
+from tests.support.alarm_plant import Facts
 
 from mxgateway_server.alarms.feed import AlarmFeed, Wish
 from mxgateway_server.alarms.model import Alarm, Kind, State

@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
-from tests.property.alarm_plant import Facts, Plant, Worker
 from tests.property.alarm_readers import OldReader, Reader, facts_of
+from tests.support.alarm_plant import Facts, Plant, Worker
 
 from mxgateway_server.alarms.book import AlarmBook
 from mxgateway_server.alarms.feed import AlarmFeed, FeedLimits, Wish

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -142,11 +142,14 @@ def command(kind: str, **payload: Any) -> pb.MxCommand:
 
 @asynccontextmanager
 async def live_gateway(
-    settings: Settings, scopes: list[str] | None = None, clock: Clock | None = None
+    settings: Settings,
+    scopes: list[str] | None = None,
+    clock: Clock | None = None,
+    make: Callable[[Settings, Clock | None], Gateway] = Gateway,
 ) -> AsyncIterator[LiveGateway]:
     """A gateway that runs until the block ends, and a key for it."""
     key = await create_key(settings, "tester", scopes or ALL_SCOPES)
-    gateway = Gateway(settings, clock)
+    gateway = make(settings, clock)
     started: asyncio.Future[Running] = asyncio.get_running_loop().create_future()
     async with asyncio.TaskGroup() as group:
         task = group.create_task(gateway.run(started.set_result))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 
@@ -9,6 +10,8 @@ from mxgateway_server.alarms.evolving import Draft, Evolution, compared, evolved
 from mxgateway_server.alarms.log import ChangeLog
 from mxgateway_server.alarms.model import Alarm, Change, Origin, Report, Snapshot, State
 from mxgateway_server.alarms.occurrences import is_all_the_same, is_same_occurrence
+
+_PAST_GUIDS = 20_000
 
 
 @dataclass(slots=True)
@@ -35,6 +38,7 @@ class AlarmBook:
         self._alarms: dict[str, Alarm] = {}
         self._by_guid: dict[str, str] = {}
         self._by_object: dict[str, dict[str, None]] = {}
+        self._past_guids: OrderedDict[str, str] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._alarms)
@@ -51,6 +55,11 @@ class AlarmBook:
     def by_guid(self, guid: str) -> Alarm | None:
         """The alarm whose present occurrence has, or had, this GUID."""
         key = self._by_guid.get(guid)
+        return None if key is None else self._alarms.get(key)
+
+    def successor(self, guid: str) -> Alarm | None:
+        """The alarm as it is now, of which this GUID named an earlier occurrence; None when none is in the list."""
+        key = self._past_guids.get(guid)
         return None if key is None else self._alarms.get(key)
 
     def by_object(self, object_reference: str) -> list[Alarm]:
@@ -186,6 +195,9 @@ class AlarmBook:
         for guid in alarm.all_guids:
             if self._by_guid.get(guid) == alarm.key:
                 del self._by_guid[guid]
+                self._past_guids[guid] = alarm.key
+        while len(self._past_guids) > _PAST_GUIDS:
+            self._past_guids.popitem(last=False)
 
     def _forget_object(self, alarm: Alarm) -> None:
         reference = alarm.source.object_reference.casefold()

@@ -10,10 +10,8 @@ Steps: TypeAlias = tuple[tuple[Kind, State], ...]
 """Changes in order, each with the state after it."""
 
 _RAISE, _ACK, _CLEAR, _RETRIGGER = Kind.RAISE, Kind.ACKNOWLEDGE, Kind.CLEAR, Kind.RETRIGGER
-_UNACK_ALM, _ACK_ALM, _UNACK_RTN, _ACK_RTN, _LATCHED, _UNKNOWN = (
-    *(State.UNACK_ALM, State.ACK_ALM, State.UNACK_RTN, State.ACK_RTN),
-    *(State.LATCHED, State.UNKNOWN),
-)
+_UNACK_ALM, _ACK_ALM, _UNACK_RTN = State.UNACK_ALM, State.ACK_ALM, State.UNACK_RTN
+_ACK_RTN, _LATCHED, _UNKNOWN = State.ACK_RTN, State.LATCHED, State.UNKNOWN
 
 # From a fresh alarm.
 _ONWARD: dict[State, Steps] = {

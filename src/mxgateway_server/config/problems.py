@@ -32,7 +32,6 @@ class Problem:
 
 
 REMOVED = {
-    "alarms": "this version has none, so these settings would do nothing; remove the section",
     "galaxy.dashboard_refresh_interval_seconds": "its name is galaxy.poll_interval_seconds now; rename it",
     "protocol.worker_protocol_version": "gateway and worker settle this between themselves; remove it",
 }

@@ -15,6 +15,7 @@ from typing import Literal
 from pydantic import BaseModel, ValidationInfo, field_validator, model_validator
 
 from mxgateway_server.config.addresses import is_loopback, split_address
+from mxgateway_server.config.alarm_sections import AlarmSettings
 from mxgateway_server.config.sections import (
     AuthenticationSettings,
     EventSettings,
@@ -70,6 +71,7 @@ class Settings(Section):
     tls: TlsSettings = TlsSettings()
     health: HealthSettings = HealthSettings()
     logging: LoggingSettings = LoggingSettings()
+    alarms: AlarmSettings = AlarmSettings()
 
     @field_validator("listen", "listen_client_certificates", "listen_plaintext")
     @classmethod
@@ -142,6 +144,7 @@ def conflicts(settings: Settings) -> Iterator[Conflict]:
     yield from _simulated(settings)
     yield from _backends(settings.worker)
     yield from _limits(settings.worker, settings.sessions)
+    yield from _alarms(settings.alarms)
     authentication, tls = settings.authentication, settings.tls
     if authentication.pepper_file and authentication.pepper_variable:
         names = ("authentication.pepper_file", "authentication.pepper_variable")
@@ -223,6 +226,24 @@ def _backends(worker: WorkerSettings) -> Iterator[Conflict]:
                 yield Conflict(
                     (f"worker.{setting}",), f"worker.{setting}: there is no such backend; there are: {known}"
                 )
+
+
+def _alarms(alarms: AlarmSettings) -> Iterator[Conflict]:
+    if not alarms.enabled:
+        return
+    if not alarms.expressions:
+        yield Conflict(
+            ("alarms.enabled", "alarms.subscription_expression", "alarms.default_area"),
+            "alarms.enabled needs to know what to listen to: set alarms.default_area to an area, or "
+            "alarms.subscription_expression",
+        )
+    discovery = alarms.fallback.discovery
+    if alarms.fallback.mode == "attributes" and not (discovery.use_galaxy or discovery.include):
+        yield Conflict(
+            ("alarms.fallback.mode", "alarms.fallback.discovery.include"),
+            "alarms.fallback.mode = attributes has nothing to watch: set alarms.fallback.discovery.use_galaxy, or list "
+            "alarms in alarms.fallback.discovery.include",
+        )
 
 
 def _limits(worker: WorkerSettings, sessions: SessionSettings) -> Iterator[Conflict]:

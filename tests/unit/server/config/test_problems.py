@@ -51,6 +51,21 @@ def refused(file: Path | None = None, flags: dict[str, object] | None = None) ->
         ({"sessions.max_command_timeout_seconds": 1}, ["max_command_timeout_seconds", "raise"]),
         ({"worker.backend": "nosuch"}, ["worker.backend", "simulator"]),
         ({"worker.allowed_backends": ["nosuch"]}, ["worker.allowed_backends", "replay"]),
+        ({"alarms.enabled": True}, ["alarms.default_area", "alarms.subscription_expression"]),
+        ({"alarms.subscription_expression": "Galaxy Line1"}, ["alarms.subscription_expression", "blanks"]),
+        ({"alarms.subscription_expression": ["\\Galaxy!Line1", "Line2"]}, ["alarms.subscription_expression"]),
+        ({"alarms.default_area": "Line 1"}, ["alarms.default_area", "without blanks"]),
+        ({"alarms.time_zone": "Middle/Earth"}, ["alarms.time_zone", "Europe/Berlin"]),
+        ({"alarms.fallback.consecutive_failure_threshold": 0}, ["consecutive_failure_threshold", "at least 1"]),
+        (
+            {
+                "alarms.enabled": True,
+                "alarms.default_area": "Plant",
+                "alarms.fallback.mode": "attributes",
+                "alarms.fallback.discovery.use_galaxy": False,
+            },
+            ["alarms.fallback.mode", "alarms.fallback.discovery.include"],
+        ),
     ],
 )
 def test_a_wrong_setting_is_named_with_the_remedy(flags: dict[str, object], words: list[str]) -> None:
@@ -113,12 +128,25 @@ def test_what_is_wrong_by_itself_is_not_told_again_as_a_conflict() -> None:
     assert len(text.splitlines()) == 3, text
 
 
+def test_wrong_alarm_options_stop_the_start_all_at_once() -> None:
+    """Edge case 9 (Server-026): not at the first use."""
+    text = refused(
+        None,
+        {
+            "alarms.enabled": True,
+            "alarms.time_zone": "Middle/Earth",
+            "alarms.fallback.failback_stable_probes": 0,
+            "alarms.poll_interval_ms": 1,
+        },
+    )
+    assert len(text.splitlines()) == 5, text
+    for name in ("alarms.default_area", "alarms.time_zone", "failback_stable_probes", "alarms.poll_interval_ms"):
+        assert name in text
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ("[alarms]\nenabled = false\n", "alarms: this version has none"),
-        ("alarms = {}\n", "alarms: this version has none"),
-        ("[alarms.fallback]\nmode = 'auto'\n[alarms]\nenabled = true", "remove the section"),
         ("[galaxy]\ndashboard_refresh_interval_seconds = 5\n", "galaxy.poll_interval_seconds now; rename it"),
         ("[protocol]\nworker_protocol_version = 1\n", "remove it"),
     ],

@@ -132,6 +132,7 @@ def _settings_read() -> set[str]:
     behind = {
         "state_dir": "state_path",
         "events.backpressure_policy": "events.policy",
+        "alarms.subscription_expression": "alarms.expressions",
         **dict.fromkeys(("listen", "listen_client_certificates"), "tls_endpoints"),
     }
     return read | {name for name, property_name in behind.items() if property_name in read} | {"allow_remote_plaintext"}

@@ -165,7 +165,7 @@ def told_by_manager(plant: Plant, alarm: PlantAlarm) -> Alarm:
     return Alarm(
         alarm.source,
         State[alarm.state] if alarm.state else State.ACK_RTN,
-        guid=f"{plant.guid_salt:08x}-{alarm.occurrence:04x}-{plant.alarms.index(alarm):04x}",
+        guid=f"{plant.guid_salt:08x}-{alarm.occurrence:04x}-{plant.alarms.index(alarm):04x}-0000-000000000000",
         priority=alarm.priority,
         raised_ns=alarm.raised_ns,
         changed_ns=alarm.changed_ns,
@@ -182,7 +182,7 @@ def told_by_attributes(plant: Plant, alarm: PlantAlarm) -> Alarm:
     return Alarm(
         alarm.source,
         State[alarm.state] if alarm.state else State.ACK_RTN,
-        guid=f"derived-{alarm.occurrence}-{plant.alarms.index(alarm)}",
+        guid=f"{plant.alarms.index(alarm):08x}-{alarm.occurrence:04x}-ffff-0000-000000000000",
         is_guid_derived=True,
         priority=alarm.priority,
         raised_ns=alarm.raised_ns + 300_000_000 if alarm.raised_ns else 0,

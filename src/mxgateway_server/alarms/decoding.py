@@ -1,0 +1,152 @@
+"""From a worker's messages to alarms, reports and snapshots."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
+
+from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
+from mxgateway_server.alarms.model import Alarm, AlarmSource, Kind, Mode, Origin, Provider, Report, Snapshot, State
+from mxgateway_server.alarms.monitor import Speaker
+from mxgateway_server.alarms.references import normal_guid, split_reference
+from mxgateway_server.alarms.telling import Reason
+
+AreaPath: TypeAlias = Callable[[str], tuple[str, ...]]
+"""An area → itself and the areas around it, from the inside out."""
+
+_STATES: dict[int, State] = {int(each): each for each in State}
+_KINDS: dict[int, Kind] = {int(each): each for each in Kind}
+_MODES: dict[int, Mode] = {int(each): each for each in Mode}
+_ORIGINS: dict[int, Origin] = {int(each): each for each in Origin}
+_PROVIDERS: dict[int, Provider] = {int(each): each for each in Provider}
+_REASONS: dict[int, Reason] = {int(each): each for each in Reason}
+# What a worker says that knows only the original's states.
+_OLD_STATES = {
+    pb.ALARM_CONDITION_STATE_ACTIVE: State.UNACK_ALM,
+    pb.ALARM_CONDITION_STATE_ACTIVE_ACKED: State.ACK_ALM,
+    pb.ALARM_CONDITION_STATE_INACTIVE: State.UNACK_RTN,
+}
+_MOST_SOURCES = 200_000
+
+
+class AlarmDecoder:
+    """Reads a worker's messages; alarms that come again share what does not change of them.
+
+    Args:
+        area_path: the Galaxy's tree of areas.
+    """
+
+    def __init__(self, area_path: AreaPath) -> None:
+        self._area_path = area_path
+        self._sources: dict[str, AlarmSource] = {}
+
+    def forget_areas(self) -> None:
+        """The Galaxy's tree of areas has changed."""
+        self._sources.clear()
+
+    def report(self, event: pb.OnAlarmTransitionEvent) -> Report:
+        """What a transition says."""
+        kind = _KINDS.get(event.transition_kind, Kind.UNKNOWN)
+        origin = _ORIGINS.get(event.origin, Origin.LIVE)
+        raw = event.raw_state
+        if kind is Kind.UNKNOWN and not raw:
+            raw = f"transition kind {event.transition_kind}"
+        alarm = self._alarm(event, _STATES.get(event.state, State.UNKNOWN), raw)
+        return Report(kind, alarm, origin)
+
+    def snapshot(self, replies: Sequence[pb.QueryActiveAlarmsReplyPayload], watched: frozenset[str]) -> Snapshot:
+        """The list out of its pages, which are of one cut.
+
+        Args:
+            watched: keys of the alarms whose attributes the worker was told to watch.
+        """
+        last = replies[-1]
+        provider = _PROVIDERS.get(last.mode, Provider.NONE)
+        is_by_attributes = provider is Provider.SUBTAG
+        return Snapshot(
+            alarms=tuple(self.alarm(each) for reply in replies for each in reply.snapshots),
+            provider=provider,
+            as_of=last.as_of_worker_sequence,
+            is_truncated=any(reply.truncated for reply in replies),
+            watched=watched if is_by_attributes else None,
+            returned_are_visible=not (is_by_attributes and last.poll.returned_are_invisible),
+        )
+
+    def alarm(self, snapshot: pb.ActiveAlarmSnapshot) -> Alarm:
+        """One alarm of a list."""
+        state = _STATES.get(snapshot.state) or _OLD_STATES.get(snapshot.current_state, State.UNKNOWN)
+        return self._alarm(snapshot, state, snapshot.raw_state)
+
+    def _alarm(self, told: pb.OnAlarmTransitionEvent | pb.ActiveAlarmSnapshot, state: State, raw_state: str) -> Alarm:
+        changed = (
+            told.transition_timestamp if isinstance(told, pb.OnAlarmTransitionEvent) else told.last_transition_timestamp
+        )
+        return Alarm(
+            self._source(told),
+            state,
+            guid=normal_guid(told.alarm_guid),
+            is_guid_derived=told.guid_derived,
+            # 0 is what the vendor maps to 1.
+            priority=min(max(told.severity, 1), 999),
+            raised_ns=told.original_raise_timestamp.ToNanoseconds(),
+            changed_ns=changed.ToNanoseconds(),
+            acknowledged_ns=told.acknowledged_timestamp.ToNanoseconds(),
+            cleared_ns=told.cleared_timestamp.ToNanoseconds(),
+            operator_user=told.operator_user,
+            operator_node=told.operator_node,
+            operator_domain=told.operator_domain,
+            operator_full_name=told.operator_full_name,
+            comment=told.operator_comment,
+            description=told.description,
+            value=told.current_value.SerializeToString() if told.HasField("current_value") else b"",
+            limit=told.limit_value.SerializeToString() if told.HasField("limit_value") else b"",
+            mode=_MODES.get(told.mode, Mode.UNKNOWN),
+            is_shelved=told.shelved,
+            shelved_until_ns=told.shelved_until.ToNanoseconds(),
+            shelve_user=told.shelve_user,
+            shelve_node=told.shelve_node,
+            shelve_reason=told.shelve_reason,
+            is_degraded=told.degraded,
+            provider_mode=_PROVIDERS.get(told.source_provider, Provider.NONE),
+            raw_state=raw_state,
+        )
+
+    def _source(self, told: pb.OnAlarmTransitionEvent | pb.ActiveAlarmSnapshot) -> AlarmSource:
+        reference = told.alarm_full_reference
+        known = self._sources.get(reference)
+        facts = (told.source_object_reference, told.alarm_type_name, told.alarm_class, told.category)
+        if known is not None and facts == (*(known.object_reference, known.type_name, known.alarm_class, known.area),):
+            return known
+        source = self._new_source(told)
+        if len(self._sources) >= _MOST_SOURCES:
+            self._sources.clear()
+        if source.area == told.category and source.object_reference == told.source_object_reference:
+            self._sources[reference] = source
+        return source
+
+    def _new_source(self, told: pb.OnAlarmTransitionEvent | pb.ActiveAlarmSnapshot) -> AlarmSource:
+        parts = split_reference(told.alarm_full_reference)
+        provider, group, name = parts or ("", "", told.alarm_full_reference)
+        area = told.category or told.group_name or group
+        return AlarmSource(
+            reference=told.alarm_full_reference,
+            provider=told.provider_name or provider,
+            group=told.group_name or group,
+            name=told.alarm_name or name,
+            object_reference=told.source_object_reference or name,
+            type_name=told.alarm_type_name,
+            alarm_class=told.alarm_class,
+            area=area,
+            area_path=tuple(told.area_path) or self._area_path(area),
+        )
+
+
+def speaker_of(event: pb.OnAlarmProviderModeChangedEvent) -> Speaker:
+    """Who speaks from now on in the worker."""
+    return Speaker(
+        provider=_PROVIDERS.get(event.mode, Provider.NONE),
+        is_forced=event.forced,
+        reason=_REASONS.get(event.reason_code, Reason.NONE),
+        text=event.reason,
+        hresult=event.hresult if event.HasField("hresult") else None,
+    )

@@ -1,0 +1,104 @@
+"""One stream of alarms, from its cursor to the caller."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any, Protocol, TypeAlias
+
+import grpc
+import grpc.aio
+
+from mxgateway_protocol.clock import Clock
+from mxgateway_server.alarms.driver import AlarmDriver
+from mxgateway_server.alarms.encoding import batch_of, messages_of
+from mxgateway_server.alarms.feed import Wish
+from mxgateway_server.alarms.model import Change
+from mxgateway_server.alarms.subscriber import Subscriber
+from mxgateway_server.alarms.telling import Portion
+from mxgateway_server.errors import AlarmStreamLimitError
+from mxgateway_server.events.delivery import Waker
+
+Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
+
+_PAST_PAGE = 1000
+
+
+class AlarmPast(Protocol):
+    """Where streams get changes that memory has let go."""
+
+    async def changes(self, after: int, until: int, most: int) -> Sequence[Change]:
+        """Changes after this number, up to and including the other, in order; none when there is nothing left."""
+
+
+class AlarmStreams:
+    """Sends streams of alarms.
+
+    Args:
+        silent_reader: seconds after which a stream whose reader takes nothing is ended.
+        past: the history; None without one.
+    """
+
+    def __init__(self, driver: AlarmDriver, clock: Clock, silent_reader: float, past: AlarmPast | None = None) -> None:
+        self._driver = driver
+        self._monitor = driver.monitor
+        self._clock = clock
+        self._silent_reader = silent_reader
+        self._past = past
+
+    async def run(self, context: Context, key_id: str, wish: Wish, *, is_batched: bool) -> None:
+        """Sends until the caller goes away.
+
+        Raises:
+            AlarmStreamLimitError: there are too many streams, or the reader takes nothing any more.
+            AlarmLagError: see the lag policy DISCONNECT.
+        """
+        feed = self._monitor.feed
+        subscriber = feed.join(key_id, wish, self._clock.monotonic())
+        waker = Waker()
+        self._driver.publisher.enter(waker)
+        try:
+            # So that the caller knows that the stream stands before there is anything to tell.
+            await context.send_initial_metadata(())
+            while True:
+                portion = await self._next(subscriber, waker)
+                if portion.items:
+                    await self._send(context, portion, is_batched=is_batched)
+                else:
+                    await asyncio.sleep(0)
+        finally:
+            self._driver.publisher.leave(waker)
+            feed.leave(subscriber)
+
+    async def _next(self, subscriber: Subscriber, waker: Waker) -> Portion:
+        while True:
+            past = subscriber.past
+            if past is not None and self._past is not None:
+                changes = await self._past.changes(past.sequence, past.until, _PAST_PAGE)
+                portion = subscriber.take_past(changes)
+                if portion is not None:
+                    return portion
+                continue
+            now = self._clock.monotonic()
+            portion = subscriber.take(self._monitor.status, now, has_list=self._monitor.has_list)
+            if portion is not None:
+                return portion
+            try:
+                async with asyncio.timeout(subscriber.next_sign(now)):
+                    await waker.wait()
+            except TimeoutError:
+                continue
+
+    async def _send(self, context: Context, portion: Portion, *, is_batched: bool) -> None:
+        messages = (batch_of(portion),) if is_batched else messages_of(portion)
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(self._silent_reader) as limit:
+                for message in messages:
+                    await context.write(message)
+                    limit.reschedule(loop.time() + self._silent_reader)
+        except TimeoutError:
+            raise AlarmStreamLimitError(
+                f"the reader has taken nothing for {self._silent_reader:g} s (setting "
+                "alarms.streams.silent_reader_seconds)"
+            ) from None
