@@ -74,7 +74,7 @@ def test_the_page_of_past_defects_has_all_50() -> None:
 
 def test_every_test_that_the_documentation_names_is_there() -> None:
     named: set[str] = set()
-    for page in ("findings.md", "past-defects.md", "compatibility.md", "security.md"):
+    for page in ("findings.md", "past-defects.md", "compatibility.md", "security.md", "security-findings.md"):
         for line in (DOCS / page).read_text(encoding="utf-8").splitlines():
             found = TEST_ID.findall(line)
             assert found or not re.match(r"\| \d+ \|", line) or "later" in line, f"{page}: no test in {line}"
@@ -106,6 +106,15 @@ def test_each_line_of_the_security_page_names_its_place_and_its_test() -> None:
         assert TEST_ID.findall(held), f"no test holds: {what}"
         for path in re.findall(r"`([\w/]+(?:\.py|/))`", where):
             assert (ROOT / "src" / path).exists() or (ROOT / "src" / "mxgateway_server" / path).exists(), path
+
+
+def test_each_finding_of_the_attack_has_a_test_of_its_kind() -> None:
+    """None is left out, and none is held by words alone."""
+    page = (DOCS / "security-findings.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| ([CHML]\d+) \| .+ \| (.+?) \|$", page, re.MULTILINE)
+    expected = ["C1", *(f"{kind}{n}" for kind, last in (("H", 8), ("M", 16), ("L", 14)) for n in range(1, last + 1))]
+    assert [name for name, _ in rows] == expected
+    assert [name for name, held in rows if not TEST_ID.findall(held)] == []
 
 
 def test_the_security_policy_leads_to_the_page() -> None:
