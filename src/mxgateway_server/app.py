@@ -187,7 +187,7 @@ class Gateway:
         sessions = SessionManager(launcher, pool, clock, wiring.session_options(settings))
         galaxy = self._galaxy(place.source, store.peppers)
         gate = self._gate(galaxy, audit)
-        alarms = self._alarms(launcher, plan, galaxy, audit)
+        alarms = await self._alarms(launcher, plan, galaxy, audit)
         servicer = GatewayServicer(
             sessions,
             gate,
@@ -370,15 +370,16 @@ class Gateway:
     def _alarm_link(self, launcher: Launcher, plan: WorkerPlan) -> AlarmLink:
         return WorkerLink(launcher, plan)
 
-    def _alarms(
+    async def _alarms(
         self, launcher: Launcher, plan: WorkerPlan, galaxy: GalaxyComponent, audit: AuditLog
     ) -> AlarmComponent | None:
         settings = self._settings
         if not settings.alarms.enabled:
             return None
-        return AlarmComponent(
+        return await AlarmComponent.open(
             settings.alarms,
             wiring.alarm_rules(settings),
+            wiring.alarm_past(settings),
             link=self._alarm_link(launcher, plan),
             galaxy=DeployedGalaxy(galaxy),
             lookup=GalaxyLookup(galaxy),

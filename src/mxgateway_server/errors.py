@@ -30,7 +30,7 @@ GatewayError
         WorkerShutdownTimeoutError
     NoAlarmProviderError
     AlarmError
-        AlarmLagError, AlarmStreamLimitError, AlarmsUnavailableError, AlarmCountError
+        AlarmLagError, AlarmQuestionTooWideError, AlarmStreamLimitError, AlarmsUnavailableError, AlarmCountError
     GatewayStoppingError
     WatchLimitError, ConnectionLimitError
     StoreError
@@ -484,6 +484,14 @@ class AlarmLagError(AlarmError):
             f"the stream is at change {sequence} of epoch {epoch}, and the log begins after {oldest}: read faster, "
             "filter more, or choose the lag policy RESYNC"
         )
+
+
+class AlarmQuestionTooWideError(AlarmError):
+    """A question to the history takes too long; the text says how to ask for less."""
+
+    grpc_status = "RESOURCE_EXHAUSTED"
+    protocol_code = pb.PROTOCOL_STATUS_CODE_RESOURCE_EXHAUSTED
+    reason = "ALARM_QUESTION_TOO_WIDE"
 
 
 class AlarmStreamLimitError(AlarmError):

@@ -8,10 +8,15 @@ from pathlib import Path
 
 from mxgateway_server.access.peppers import PepperFile, PepperVariable
 from mxgateway_server.alarms.component import AlarmRules
+from mxgateway_server.alarms.figures.computing import FigureRules
+from mxgateway_server.alarms.figures.floods import FloodRules
+from mxgateway_server.alarms.history.file import HistoryLimits
+from mxgateway_server.alarms.past import PastRules
 from mxgateway_server.certificates.automatic import AutomaticCertificate
 from mxgateway_server.certificates.client_authorities import ClientAuthoritiesFile
 from mxgateway_server.certificates.presented import CertificateSource, HostNames
 from mxgateway_server.certificates.provided import ProvidedCertificate
+from mxgateway_server.config.alarm_sections import AlarmHistorySettings, AlarmStatisticsSettings
 from mxgateway_server.config.settings import Settings
 from mxgateway_server.errors import ConfigurationError
 from mxgateway_server.events.ring import RingLimits
@@ -159,6 +164,32 @@ def alarm_rules(settings: Settings) -> AlarmRules:
         is_read_only=settings.read_only,
         audits=authentication.audit_writes,
         audits_texts=authentication.audit_values,
+    )
+
+
+def alarm_past(settings: Settings) -> PastRules:
+    """What is kept of the alarms' past, and where."""
+    return PastRules(
+        file=_history_file(settings, settings.alarms.history),
+        limits=_history_limits(settings.alarms.history),
+        figures=_figure_rules(settings.alarms.statistics),
+        positions=settings.alarms.positions,
+    )
+
+
+def _history_file(settings: Settings, history: AlarmHistorySettings) -> Path | None:
+    return in_state(settings, history.path, "alarms.db") if history.enabled else None
+
+
+def _history_limits(history: AlarmHistorySettings) -> HistoryLimits:
+    return HistoryLimits(max_days=history.max_days, max_rows=history.max_rows, max_bytes=history.max_mib * 1024 * 1024)
+
+
+def _figure_rules(statistics: AlarmStatisticsSettings) -> FigureRules:
+    return FigureRules(
+        floods=FloodRules(statistics.flood_begin, statistics.flood_end),
+        fleeting_seconds=statistics.fleeting_seconds,
+        bands=statistics.bands,
     )
 
 

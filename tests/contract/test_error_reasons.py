@@ -78,6 +78,7 @@ CLASS_OF_REASON: dict[str, type[MxGatewayError]] = {
     "NO_ALARM_PROVIDER": MxGatewayCommandError,
     "ALARM_STREAM_LAGGED": MxGatewayResourceError,
     "ALARM_STREAM_LIMIT": MxGatewayResourceError,
+    "ALARM_QUESTION_TOO_WIDE": MxGatewayResourceError,
     "ALARMS_UNAVAILABLE": MxGatewayConnectionError,
     "ALARM_COUNT": MxGatewayCommandError,
     "GATEWAY_STOPPING": MxGatewayConnectionError,

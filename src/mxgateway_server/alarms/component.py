@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
-import secrets
 from dataclasses import dataclass
 
 import grpc
 
-from mxgateway_contract.constants import CAPABILITY_ALARM_BATCHES
+from mxgateway_contract.constants import CAPABILITY_ALARM_BATCHES, CAPABILITY_ALARM_HISTORY, CAPABILITY_ALARM_STATISTICS
 from mxgateway_protocol.clock import Clock
 from mxgateway_server.access.audit import AuditLog
 from mxgateway_server.access.constraints import TagLookup
@@ -19,10 +19,14 @@ from mxgateway_server.alarms.confirming import Confirmations
 from mxgateway_server.alarms.driver import AlarmDriver
 from mxgateway_server.alarms.feed import AlarmFeed, FeedLimits
 from mxgateway_server.alarms.galaxy_view import AlarmGalaxy
+from mxgateway_server.alarms.history.file import Kept
 from mxgateway_server.alarms.link import AlarmLink
 from mxgateway_server.alarms.log import ChangeLog, LogLimits
+from mxgateway_server.alarms.looking_back import AlarmHistory, LookingBack
 from mxgateway_server.alarms.monitor import AlarmMonitor, MonitorTimes
 from mxgateway_server.alarms.notes import NoteBoard
+from mxgateway_server.alarms.observing import AlarmObserver
+from mxgateway_server.alarms.past import AlarmPast, PastRules
 from mxgateway_server.alarms.rights import AlarmRights
 from mxgateway_server.alarms.service import AlarmService
 from mxgateway_server.alarms.streaming import AlarmStreams
@@ -61,9 +65,13 @@ class AlarmComponent:
         lookup: TagLookup,
         audit: AuditLog,
         clock: Clock,
+        past: AlarmPast,
+        kept: Kept,
     ) -> None:
         confirmations = Confirmations()
-        monitor = _monitor(settings, galaxy, confirmations)
+        monitor = _monitor(settings, galaxy, kept, (confirmations, past))
+        self._past = past
+        past.serve(monitor.book, monitor.feed, monitor.notes)
         rights = AlarmRights(lookup)
         self.driver = AlarmDriver(monitor, link, galaxy, settings, clock, on_new_galaxy=rights.forget)
         acting = ActingCalls(
@@ -77,11 +85,44 @@ class AlarmComponent:
         )
         self._service = AlarmService(
             self.driver,
-            _streams(self.driver, clock, settings.streams),
+            _streams(self.driver, clock, settings.streams, past.history),
             acting,
+            LookingBack(self.driver, rights, past.history, past.figures, clock),
             rights,
-            (CAPABILITY_ALARM_BATCHES,),
+            _capabilities(past),
         )
+
+    @classmethod
+    async def open(
+        cls,
+        settings: AlarmSettings,
+        rules: AlarmRules,
+        past_rules: PastRules,
+        *,
+        link: AlarmLink,
+        galaxy: AlarmGalaxy,
+        lookup: TagLookup,
+        audit: AuditLog,
+        clock: Clock,
+    ) -> AlarmComponent:
+        """The alarms, with what an earlier run left of them."""
+        here: list[AlarmComponent] = []
+        past = AlarmPast(past_rules, lambda: here[0].driver.monitor.book.cut(), clock)
+        kept = await past.open()
+        here.append(
+            cls(
+                settings,
+                rules,
+                link=link,
+                galaxy=galaxy,
+                lookup=lookup,
+                audit=audit,
+                clock=clock,
+                past=past,
+                kept=kept,
+            )
+        )
+        return here[0]
 
     def handler(self) -> grpc.GenericRpcHandler:
         """The alarm calls for a server."""
@@ -89,23 +130,33 @@ class AlarmComponent:
 
     async def run(self) -> None:
         """Keeps the list until `stop`."""
-        await self.driver.run()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._past.run())
+            try:
+                await self._past.restore()
+                await self.driver.run()
+            finally:
+                await self._past.stop()
 
     async def stop(self) -> None:
         await self.driver.stop()
 
 
-def _monitor(settings: AlarmSettings, galaxy: AlarmGalaxy, confirmations: Confirmations) -> AlarmMonitor:
-    book, notes = AlarmBook(ChangeLog(_log_limits(settings.ring), secrets.token_hex(16))), NoteBoard()
+def _monitor(
+    settings: AlarmSettings, galaxy: AlarmGalaxy, kept: Kept, observers: tuple[AlarmObserver, ...]
+) -> AlarmMonitor:
+    book, notes = AlarmBook(ChangeLog(_log_limits(settings.ring), kept.epoch, kept.last)), NoteBoard()
+    book.restore(kept.alarms)
     return AlarmMonitor(
         book,
         AlarmFeed(book, notes, _feed_limits(settings.streams)),
         notes,
         MonitorTimes(reconcile=settings.reconcile_interval_seconds),
         random.random,
-        (confirmations,),
+        observers,
         galaxy.is_deployed,
         is_forced=settings.fallback.mode != "auto",
+        is_restored=bool(kept.last or kept.alarms),
     )
 
 
@@ -117,5 +168,12 @@ def _feed_limits(streams: AlarmStreamSettings) -> FeedLimits:
     return FeedLimits(streams_of_key=streams.per_key, groups=streams.filter_groups)
 
 
-def _streams(driver: AlarmDriver, clock: Clock, streams: AlarmStreamSettings) -> AlarmStreams:
-    return AlarmStreams(driver, clock, streams.silent_reader_seconds)
+def _streams(
+    driver: AlarmDriver, clock: Clock, streams: AlarmStreamSettings, history: AlarmHistory | None
+) -> AlarmStreams:
+    return AlarmStreams(driver, clock, streams.silent_reader_seconds, history)
+
+
+def _capabilities(past: AlarmPast) -> tuple[str, ...]:
+    kept = () if past.history is None else (CAPABILITY_ALARM_HISTORY,)
+    return (CAPABILITY_ALARM_BATCHES, *kept, CAPABILITY_ALARM_STATISTICS)

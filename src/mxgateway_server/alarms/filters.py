@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 
 from mxgateway_protocol.globs import Glob
-from mxgateway_server.alarms.model import Alarm, Mode, State
+from mxgateway_server.alarms.model import Alarm, AlarmSource, Mode, State
 from mxgateway_server.errors import InvalidRequestError
 
 MAX_ENTRIES = 64
@@ -143,10 +143,11 @@ class Sieve:
             return False
         if wanted.excludes_silenced and alarm.mode is Mode.SILENCED:
             return False
-        return self._takes_source(alarm) and (not wanted.text or self._has_text(alarm))
+        return self.takes_source(alarm.source) and (not wanted.text or self._has_text(alarm))
 
-    def _takes_source(self, alarm: Alarm) -> bool:
-        source, wanted = alarm.source, self.filter
+    def takes_source(self, source: AlarmSource) -> bool:
+        """Whether the filter can take this alarm in some state."""
+        wanted = self.filter
         if not source.key.startswith(wanted.prefix):
             return False
         if self._areas and not (

@@ -156,7 +156,7 @@ class AlarmMonitor:
         self.last_reconcile_ns = 0
         self.status = ProviderStatus(state=MonitorState.STARTING)
         self._observers = tuple(observers)
-        self._notes = notes
+        self.notes = notes
         self._times = times
         self._backoff = BackOff(chance)
         self._is_deployed = is_deployed
@@ -373,4 +373,4 @@ class AlarmMonitor:
                 observer.status_changed(status)
         # On the way back nothing is told: readers learn of it when it is there.
         if is_news and state not in (MonitorState.STARTING, MonitorState.SYNCING):
-            self._notes.add(self.book.log.newest, ToldStatus(status))
+            self.notes.add(self.book.log.newest, ToldStatus(status))

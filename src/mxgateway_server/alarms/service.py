@@ -14,6 +14,7 @@ from mxgateway_server.alarms.acting_calls import ActingCalls
 from mxgateway_server.alarms.driver import AlarmDriver
 from mxgateway_server.alarms.encoding import snapshot_bytes
 from mxgateway_server.alarms.filters import Sieve
+from mxgateway_server.alarms.looking_back import LookingBack
 from mxgateway_server.alarms.model import Alarm
 from mxgateway_server.alarms.requests import filter_of, wish_of
 from mxgateway_server.alarms.rights import AlarmRights
@@ -64,10 +65,6 @@ async def _refuse(_request: Any, _context: Context) -> NoReturn:
     raise NoAlarmProviderError("no alarm provider: this gateway keeps no alarms; set alarms.enabled")
 
 
-async def _refuse_more(_request: Any, _context: Context) -> NoReturn:
-    raise NoAlarmProviderError("this gateway keeps the present alarms only, and neither history nor figures of them")
-
-
 async def _disabled_status(
     request: pb.GetAlarmMonitorStatusRequest, _context: Context
 ) -> pb.GetAlarmMonitorStatusReply:
@@ -96,6 +93,7 @@ class AlarmService:
         driver: AlarmDriver,
         streams: AlarmStreams,
         acting: ActingCalls,
+        looking_back: LookingBack,
         rights: AlarmRights,
         capabilities: Sequence[str],
     ) -> None:
@@ -103,6 +101,7 @@ class AlarmService:
         self._monitor = driver.monitor
         self._streams = streams
         self._acting = acting
+        self._looking_back = looking_back
         self._rights = rights
         self._capabilities = tuple(capabilities)
 
@@ -117,8 +116,8 @@ class AlarmService:
                 "StreamAlarmBatches": self.stream_alarm_batches,
                 "QueryActiveAlarms": self.query_active_alarms,
                 "GetAlarmMonitorStatus": self.get_alarm_monitor_status,
-                "GetAlarmStatistics": _refuse_more,
-                "QueryAlarmHistory": _refuse_more,
+                "GetAlarmStatistics": self._looking_back.get_alarm_statistics,
+                "QueryAlarmHistory": self._looking_back.query_alarm_history,
             }
         )
 
@@ -161,6 +160,7 @@ class AlarmService:
         reply = status_reply(self._driver, viewer, self._acting.unconfirmed)
         reply.correlation_id = request.client_correlation_id
         reply.capabilities.extend(self._capabilities)
+        self._looking_back.tell_bounds(reply)
         return reply
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from mxgateway_server.config.sections import Section
+from mxgateway_server.config.sections import FilePath, Section
 
 _EXPRESSION = re.compile(r"(\\\\[^\\!\s\"']+)?\\[^\\!\s\"']+![^\\!\s\"']+(![^!\s\"']*)?")
 _AREA = re.compile(r"[^\\!\s\"']+")
@@ -119,6 +119,30 @@ class AlarmShelveSettings(Section):
     """Longest time for which an alarm may be shelved."""
 
 
+class AlarmHistorySettings(Section):
+    enabled: bool = True
+    """Keeps what happened to the alarms in a file; with it streams can be resumed after a restart."""
+    path: FilePath = ""
+    """The file; empty for alarms.db in the state directory."""
+    max_days: float = Field(default=30.0, gt=0, le=3660)
+    """Age at which changes go."""
+    max_rows: int = Field(default=2_000_000, ge=1000)
+    """Changes that are kept; of more the oldest go."""
+    max_mib: int = Field(default=512, ge=1)
+    """Size of the file, likewise."""
+
+
+class AlarmStatisticsSettings(Section):
+    flood_begin: int = Field(default=10, ge=1)
+    """A flood begins when ten minutes hold more alarms than this."""
+    flood_end: int = Field(default=5, ge=1)
+    """It ends when they hold fewer than this."""
+    fleeting_seconds: float = Field(default=10.0, gt=0)
+    """An alarm that is shorter than this, and does not chatter, is fleeting."""
+    bands: tuple[int, ...] = (249, 499, 999)
+    """Last priority of each band of the priority shares, the most urgent first."""
+
+
 class AlarmSettings(Section):
     enabled: bool = False
     """Keeps the list of alarms; without it the alarm calls say that there is none."""
@@ -146,6 +170,10 @@ class AlarmSettings(Section):
     streams: AlarmStreamSettings = AlarmStreamSettings()
     acknowledge: AlarmAcknowledgeSettings = AlarmAcknowledgeSettings()
     shelve: AlarmShelveSettings = AlarmShelveSettings()
+    history: AlarmHistorySettings = AlarmHistorySettings()
+    statistics: AlarmStatisticsSettings = AlarmStatisticsSettings()
+    positions: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    """Operators' positions: a name, and the areas that it is responsible for; each has figures of its own."""
 
     @property
     def expressions(self) -> tuple[str, ...]:

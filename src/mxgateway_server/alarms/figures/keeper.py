@@ -65,6 +65,11 @@ class FigureKeeper:
         return list(self._floods)
 
     @property
+    def newest(self) -> float:
+        """When the last alarm came up, by the plant's clock; 0 before the first."""
+        return self._last
+
+    @property
     def rates(self) -> dict[str, int]:
         """Alarms within ten minutes, by position, as of the last change or `advance`."""
         return {name: watch.rate for name, watch in self._floods.items()}
@@ -127,7 +132,9 @@ class FigureKeeper:
         Raises:
             KeyError: there is no position of this name.
         """
-        begin = min(max(begin, self._since), end)
+        # The plant's clock may be behind this machine's: what was told counts all the same.
+        known_since = min(self._since, self._table.oldest) if len(self._table) else self._since
+        begin = min(max(begin, known_since), end)
         rules = replace(self._rules, top=top) if top else self._rules
         observed, degraded = self._sights.seconds(begin, end)
         rows = list(self._table.between(begin - SPAN, end))
