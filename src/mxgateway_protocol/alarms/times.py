@@ -1,0 +1,216 @@
+"""Dates and times as alarm records write them: text, in the local time of the provider's machine.
+
+Neither the order of day and month nor the zone is told. The order is found out from the first date that can be read in
+one way only, and then stays; the hour that a clock passes twice is read as the later one, unless that is to come yet.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+
+ORDERS = ("mdy", "dmy", "ymd")
+_DATE = re.compile(r"\s*(\d{1,4})\s*[/.\-]\s*(\d{1,2})\s*[/.\-]\s*(\d{1,4})\.?\s*")
+_TIME = re.compile(
+    r"\s*(\d{1,2})[:.](\d{2})(?:[:.](\d{2})(?:[.,:](\d{1,9}))?)?\s*([^\W\d_]\S*(?:\s*\S+)?)?\s*", re.UNICODE
+)
+_SECOND = 10**9
+_AFTERNOON = frozenset({"pm", "p.m.", "p. m.", "nachm.", "μμ", "下午", "午後", "오후", "म.उ."})
+_FORENOON = frozenset({"am", "a.m.", "a. m.", "vorm.", "πμ", "上午", "午前", "오전", "म.पू."})
+_EPOCH = datetime(1970, 1, 1)
+
+Offset = Callable[[datetime, int], int]
+"""(naive local time, fold) → seconds that local time is ahead of UTC then."""
+
+
+class TimeFormatError(ValueError):
+    """A date or time that cannot be read."""
+
+
+def zone_offset(name: str) -> Offset:
+    """The offsets of a zone of the IANA database; of this machine's zone for an empty name.
+
+    Raises:
+        ValueError: there is no such zone, or no database on this machine.
+    """
+    if not name:
+        return _machine_offset
+    if name.upper() in ("UTC", "Z"):
+        return lambda local, fold: 0
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+    try:
+        zone = ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ValueError(
+            f"there is no time zone {name!r} on this machine; use a name such as Europe/Berlin, install the package"
+            " tzdata, or leave it empty for the machine's own"
+        ) from error
+
+    def offset(local: datetime, fold: int) -> int:
+        ahead = local.replace(tzinfo=zone, fold=fold).utcoffset()
+        return 0 if ahead is None else int(ahead.total_seconds())
+
+    return offset
+
+
+def _machine_offset(local: datetime, fold: int) -> int:
+    moment = local.replace(fold=fold)
+    try:
+        return round((moment - datetime.fromtimestamp(moment.timestamp(), UTC).replace(tzinfo=None)).total_seconds())
+    except (OSError, OverflowError, ValueError):  # Windows knows no local time before 1970
+        return -time.timezone
+
+
+class RecordClock:
+    """Reads the dates and times of one provider's records.
+
+    Args:
+        order: `mdy`, `dmy`, `ymd`, or empty to find out.
+    """
+
+    def __init__(self, offset: Offset, order: str = "") -> None:
+        self._offset = offset
+        self._order = order
+        self._dates: dict[str, tuple[int, int, int]] = {}
+        self._offsets: dict[tuple[int, int, int, int, int], tuple[int, int]] = {}
+
+    @property
+    def order(self) -> str:
+        """The order of the dates; empty while it is not known."""
+        return self._order
+
+    def settle(self, dates: Iterable[str], now_ns: int) -> None:
+        """Finds the order out, from the dates of a whole list, unless it is known.
+
+        A date tells when it can be read in one way only, or when all others are still to come. Without one that does,
+        months come first until one does.
+        """
+        latest = _EPOCH + timedelta(seconds=now_ns // _SECOND) + timedelta(days=1)
+        for text in dates:
+            if self._order:
+                return
+            self._order = _order_of(text, latest)
+
+    def read(self, date: str, clock: str, now_ns: int) -> int:
+        """Nanoseconds since 1970 UTC.
+
+        Raises:
+            TimeFormatError: they are no date and time.
+        """
+        day = self._dates.get(date)
+        if day is None:
+            day = _day(date, self._order or "mdy")
+            if self._order:
+                if len(self._dates) > 1000:
+                    self._dates.clear()
+                self._dates[date] = day
+        hour, minute, second, fraction_ns = _clock(clock)
+        ahead, ahead_earlier = self._ahead(day, hour, minute)
+        local = datetime(*day, hour, minute, second) - _EPOCH
+        seconds = local.days * 86_400 + local.seconds
+        later = (seconds - ahead) * _SECOND + fraction_ns
+        # An hour that the clock passes twice: the later one, unless that is to come yet.
+        return later if ahead == ahead_earlier or later <= now_ns else (seconds - ahead_earlier) * _SECOND + fraction_ns
+
+    def _ahead(self, day: tuple[int, int, int], hour: int, minute: int) -> tuple[int, int]:
+        """Seconds that local time is ahead of UTC, in the later and in the earlier reading."""
+        key = (*day, hour, minute // 15)
+        found = self._offsets.get(key)
+        if found is None:
+            local = datetime(*day, hour, minute)
+            first, second = self._offset(local, 0), self._offset(local, 1)
+            # In the hour that is left out in spring there is no later reading.
+            found = (min(first, second), max(first, second)) if second < first else (first, first)
+            if len(self._offsets) > 10_000:
+                self._offsets.clear()
+            self._offsets[key] = found
+        return found
+
+
+def _parts(text: str) -> tuple[int, int, int]:
+    match = _DATE.fullmatch(text)
+    if match is None:
+        raise TimeFormatError(f"{text!r} is no date")
+    return int(match[1]), int(match[2]), int(match[3])
+
+
+def _order_of(text: str, latest: datetime) -> str:
+    """The order that a date can only have; empty when there are several."""
+    possible = []
+    for order in ORDERS:
+        try:
+            year, month, day = _day(text, order)
+        except TimeFormatError:
+            continue
+        if datetime(year, month, day) <= latest:
+            possible.append(order)
+    if "ymd" in possible:
+        return "ymd" if text.strip()[:4].isdigit() else _only(possible[:-1])
+    return _only(possible)
+
+
+def _only(orders: Sequence[str]) -> str:
+    return orders[0] if len(orders) == 1 else ""
+
+
+def _day(text: str, order: str) -> tuple[int, int, int]:
+    first, second, third = _parts(text)
+    if first > 31:
+        order = "ymd"
+    year, month, day = {
+        "mdy": (third, first, second),
+        "dmy": (third, second, first),
+        "ymd": (first, second, third),
+    }[order]
+    if year < 100:
+        year += 2000 if year < 70 else 1900
+    try:
+        datetime(year, month, day)
+    except ValueError:
+        raise TimeFormatError(f"{text!r} is no date in the order {order}") from None
+    return year, month, day
+
+
+def _clock(text: str) -> tuple[int, int, int, int]:
+    """Hour, minute, second and nanoseconds."""
+    match = _TIME.fullmatch(text)
+    if match is None:
+        # Some languages write their word for the half of the day in front.
+        word, _, rest = text.strip().partition(" ")
+        match = _TIME.fullmatch(rest) if rest else None
+        if match is None or match[5]:
+            raise TimeFormatError(f"{text!r} is no time")
+        half = word
+    else:
+        half = match[5] or ""
+    hour, minute, second = int(match[1]), int(match[2]), int(match[3] or 0)
+    half = half.casefold()
+    if half in _AFTERNOON:
+        hour = hour % 12 + 12
+    elif half in _FORENOON:
+        hour %= 12
+    elif half:
+        raise TimeFormatError(f"{text!r} is no time")
+    if hour > 23 or minute > 59 or second > 59:
+        raise TimeFormatError(f"{text!r} is no time")
+    fraction = (match[4] or "").ljust(9, "0")
+    return hour, minute, second, int(fraction)
+
+
+def local_texts(unix_ns: int, offset: Offset, order: str) -> tuple[str, str]:
+    """A moment as a provider's machine writes it: date and time, with tenths of a millisecond."""
+    seconds, rest = divmod(unix_ns, _SECOND)
+    moment = _EPOCH + timedelta(seconds=seconds)
+    # The offset is one of local time, which is what is looked for: two looks settle it but at a change of the clock.
+    local = moment + timedelta(seconds=offset(moment, 0))
+    for fold in (0, 1):
+        ahead = offset(local, fold)
+        if local - timedelta(seconds=ahead) == moment:
+            break
+        local = moment + timedelta(seconds=ahead)
+    year, month, day = f"{local.year:04d}", f"{local.month:02d}", f"{local.day:02d}"
+    date = {"mdy": (month, day, year), "dmy": (day, month, year), "ymd": (year, month, day)}[order]
+    return "/".join(date), f"{local:%H:%M:%S}.{rest // 10**5:04d}"
