@@ -6,6 +6,7 @@ import sqlite3
 import threading
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mxgateway_contract import hresults
 from mxgateway_contract.status import MxStatus
@@ -23,11 +24,17 @@ from mxgateway_simulator.lmx.model import LmxProxy
 from mxgateway_simulator.lmx.users import UserDirectory
 from mxgateway_simulator.places import board_path
 from mxgateway_simulator.plant.board import Board
+from mxgateway_simulator.plant.entries import Key
 from mxgateway_simulator.plant.galaxy_file import GalaxyFile
 from mxgateway_simulator.plant.plant import Plant
 from mxgateway_simulator.switches import PROFILES, Switches
 from mxgateway_simulator.watch import Watch, open_watch
 from mxgateway_simulator.watch.turns import EVERYTHING, Turn
+
+if TYPE_CHECKING:
+    # Loaded by those workers only that watch alarms.
+    from mxgateway_protocol.alarms.provider import AlarmProvider
+    from mxgateway_simulator.alarm_manager import AlarmManager
 
 POLL_SECONDS = 0.025
 """How often board and Galaxy are looked at while something is advised and nobody tells of their changes; where somebody
@@ -115,6 +122,7 @@ class SimulatorBackend:
         self._sink: EventSink | None = None
         self._faulty_sink: FaultySink | None = None
         self._model: LmxProxy | None = None
+        self._alarm_manager: AlarmManager | None = None
 
     @property
     def info(self) -> BackendInfo:
@@ -166,6 +174,8 @@ class SimulatorBackend:
 
     def close(self, deadline: float | None = None) -> None:
         self._model = None
+        if self._alarm_manager is not None:
+            self._alarm_manager.close()
         if self._watch is not None:
             self._watch.close()
             self._watch = None
@@ -178,6 +188,26 @@ class SimulatorBackend:
         if self._galaxy is not None:
             self._galaxy.close()
             self._galaxy = None
+
+    def alarm_provider(self) -> AlarmProvider:
+        """The consumer of the plant's alarm manager."""
+        from mxgateway_simulator.alarm_manager import AlarmManager
+
+        manager = AlarmManager(lambda: self._lmx.tags, self._now, self._look_now, self._faults, self._woken.wait)
+        self._alarm_manager = manager
+        return manager
+
+    def _look_now(self, keys: set[Key] | None = None) -> None:
+        """Takes up what others have changed, and shows the session's own items what the alarm manager changed."""
+        model, now = self._lmx, self._now()
+        self._look(model, now, self._clock.monotonic())
+        if keys:
+            model.board_changed(keys, now)
+
+    @property
+    def _is_idle(self) -> bool:
+        """Whether nobody looks at the plant."""
+        return self._lmx.is_idle and (self._alarm_manager is None or not self._alarm_manager.is_open)
 
     def wait(self, timeout: float) -> None:
         self._woken.wait(timeout)
@@ -208,7 +238,7 @@ class SimulatorBackend:
     def pump(self) -> float:
         model = self._lmx
         now = self._now()
-        if not model.is_idle:
+        if not self._is_idle:
             moment = self._clock.monotonic()
             if self._watch is not None and moment - self._asked >= _ASK_SECONDS:
                 # An executor that never waits is rung for in vain.
@@ -223,7 +253,7 @@ class SimulatorBackend:
         if due is not None and due <= now:
             return 0.0
         wait = _IDLE_SECONDS if due is None else (due - now) / 1e9
-        if not model.is_idle:
+        if not self._is_idle:
             wait = min(wait, max(0.0, self._due_look() - self._clock.monotonic()))
         return wait
 

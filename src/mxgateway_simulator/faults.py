@@ -30,6 +30,21 @@ FAULT_NOTES: Mapping[str, tuple[Mapping[str, str], str]] = {
     "drop_completions": ({"count": "0 = all"}, "OnWriteComplete and OperationComplete are not delivered"),
     "flood_events": ({"count": "10000"}, "so many copies of the next OnDataChange are delivered"),
     "late_events": ({"count": "1"}, "after the next UnAdvise so many more OnDataChange are delivered"),
+    "fail_poll": (
+        {"hresult": "0x80004005", "times": "1"},
+        "the next polls of the alarm manager fail with the HRESULT",
+    ),
+    "slow_poll": ({"seconds": "1", "times": "0 = all"}, "polls of the alarm manager take longer"),
+    "cut_alarm_list": (
+        {"records": "10", "times": "1"},
+        "the alarm manager has more records than it gives: so many",
+    ),
+    "break_alarm_xml": ({"at": "100", "times": "1"}, "the alarm manager's answer ends after so many characters"),
+    "refuse_ack": (
+        {"status": "-55", "hresult": "", "times": "1"},
+        "acknowledgements are answered with the native status, or fail with the HRESULT",
+    ),
+    "restart_alarm_provider": ({}, "the alarm manager begins anew: other GUIDs for the same alarms"),
     "clear": ({}, "ends all faults"),
 }
 """By name of the fault: its parameters with their defaults, and what happens."""
@@ -48,6 +63,16 @@ class CallFault:
 
 
 @dataclass(slots=True)
+class AlarmFault:
+    """A fault of the alarm manager; `left` counts down, below 0 it never ends."""
+
+    kind: str
+    number: float
+    hresult: int | None
+    left: int
+
+
+@dataclass(slots=True)
 class Faults:
     """The faults that are set; counters count down as they strike, below 0 for no end."""
 
@@ -55,6 +80,8 @@ class Faults:
     dropped_completions: int = 0
     flood: int = 0
     late_events: int = 0
+    alarms: list[AlarmFault] = field(default_factory=list)
+    alarm_restarts: int = 0
 
     def set(self, fault: str, parameters: Mapping[str, str]) -> None:
         """Sets a fault.
@@ -73,6 +100,7 @@ class Faults:
                 raise ValueError(f"fault {fault} does not take {name!r}; it takes {takes}")
         if fault == "clear":
             self.calls.clear()
+            self.alarms.clear()
             self.dropped_completions = self.flood = self.late_events = 0
         elif fault == "drop_completions":
             self.dropped_completions = _whole(parameters, "count", 0) or -1
@@ -80,8 +108,22 @@ class Faults:
             self.flood = _whole(parameters, "count", 10_000)
         elif fault == "late_events":
             self.late_events = _whole(parameters, "count", 1)
+        elif fault == "restart_alarm_provider":
+            self.alarm_restarts += 1
+        elif fault in _ALARM_NUMBERS:
+            self.alarms.append(_alarm_fault(fault, parameters))
         else:
             self.calls.append(_call_fault(fault, parameters))
+
+    def strike_alarms(self, *kinds: str) -> AlarmFault | None:
+        """The fault of one of these kinds that the alarm manager meets now."""
+        for fault in self.alarms:
+            if fault.kind in kinds:
+                fault.left -= 1
+                if not fault.left:
+                    self.alarms.remove(fault)
+                return fault
+        return None
 
     @property
     def concern_events(self) -> bool:
@@ -113,20 +155,57 @@ def _call_fault(fault: str, parameters: Mapping[str, str]) -> CallFault:
         raise ValueError(f"there is no method {method!r}; " + (f"did you mean {near[0]}?" if near else str(METHODS)))
     times = _whole(parameters, "times", 0 if fault == "slow_call" else 1) or -1
     if fault == "fail_call":
-        text = parameters.get("hresult", "")
-        try:
-            code = int(text, 0) if text else hresults.E_FAIL
-        except ValueError:
-            raise ValueError(f"hresult is a number such as 0x80004005, not {text!r}") from None
-        return CallFault(method, 0.0, code - (1 << 32) if code > 0x7FFFFFFF else code, times)
-    text = parameters.get("seconds", "3600" if fault == "hang_call" else "1")
+        return CallFault(method, 0.0, _hresult(parameters) or hresults.E_FAIL, times)
+    return CallFault(method, _seconds(parameters, "3600" if fault == "hang_call" else "1"), 0, times)
+
+
+_ALARM_NUMBERS = {
+    "fail_poll": "",
+    "slow_poll": "seconds",
+    "cut_alarm_list": "records",
+    "break_alarm_xml": "at",
+    "refuse_ack": "status",
+}
+"""The parameter that is a fault's number."""
+
+
+def _alarm_fault(fault: str, parameters: Mapping[str, str]) -> AlarmFault:
+    times = _whole(parameters, "times", 0 if fault == "slow_poll" else 1) or -1
+    hresult = _hresult(parameters)
+    name = _ALARM_NUMBERS[fault]
+    if fault == "fail_poll":
+        return AlarmFault(fault, 0, hresult or hresults.E_FAIL, times)
+    if name == "seconds":
+        return AlarmFault(fault, _seconds(parameters, "1"), None, times)
+    if name == "status":
+        text = parameters.get("status", "-55")
+        if not text.lstrip("-").isdigit():
+            raise ValueError(f"status is a whole number, not {text!r}")
+        return AlarmFault(fault, int(text), hresult, times)
+    return AlarmFault(fault, _whole(parameters, name, 10 if name == "records" else 100), None, times)
+
+
+def _hresult(parameters: Mapping[str, str]) -> int | None:
+    """An HRESULT as a signed number; None when none is given."""
+    text = parameters.get("hresult", "")
+    if not text:
+        return None
+    try:
+        code = int(text, 0)
+    except ValueError:
+        raise ValueError(f"hresult is a number such as 0x80004005, not {text!r}") from None
+    return code - (1 << 32) if code > 0x7FFFFFFF else code
+
+
+def _seconds(parameters: Mapping[str, str], default: str) -> float:
+    text = parameters.get("seconds", default)
     try:
         seconds = float(text)
     except ValueError:
         raise ValueError(f"seconds is a number, not {text!r}") from None
     if not 0 <= seconds <= 86_400:
         raise ValueError(f"seconds must be from 0 to 86400, not {text}")
-    return CallFault(method, seconds, 0, times)
+    return seconds
 
 
 def _whole(parameters: Mapping[str, str], name: str, default: int) -> int:

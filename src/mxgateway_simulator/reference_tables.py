@@ -26,6 +26,7 @@ _TOPICS = {
     "6": "value types",
     "9": "scan state, engines, deployment",
     "10.1": "alarm attributes",
+    "10.2": "the alarm manager's list",
     "13": "where sources contradict each other",
     "15": "defaults of the model",
 }

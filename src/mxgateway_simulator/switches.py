@@ -200,6 +200,17 @@ class Switches:
         False, "Whether element 13 of AlarmCntsBySeverity sets the bit of active alarms for returned ones, too.", "10.1"
     )
 
+    alarm_xml: bool = _switch(
+        True, "Whether the alarm manager gives its list as XML, or as records: for load tests.", "10.2"
+    )
+    alarm_date_order: Literal["mdy", "dmy", "ymd"] = _switch(
+        "mdy", "Order of the dates in the alarm manager's records.", "10.2"
+    )
+    alarm_sub_areas: bool = _switch(
+        True, "Whether a subscription to an area takes the alarms of the areas in it, too.", "10.2"
+    )
+    silenced_in_list: bool = _switch(True, "Whether the alarm manager's list has silenced alarms.", "10.2")
+
     @classmethod
     def parse(cls, values: Mapping[str, str], base: Switches | None = None) -> Switches:
         """The switches with some of them set from text.

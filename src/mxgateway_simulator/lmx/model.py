@@ -64,6 +64,11 @@ class LmxProxy:
         self._subscriptions.turn_ns = delay_ns
 
     @property
+    def tags(self) -> PlantTags:
+        """The attributes of the plant, as this session looks at them."""
+        return self._tags
+
+    @property
     def is_idle(self) -> bool:
         """Whether nothing is advised."""
         return self._subscriptions.is_idle

@@ -67,6 +67,11 @@ SQL_ALL_ALARM_ANCHORS = (
     " AND +i.extension_type IN ('alarmextension', 'analogextension', 'badvaluealarmextension')"
 )
 """Every alarm extension of every deployed object, in one go: the one statement that reads all of a Galaxy."""
+SQL_AREA_NAMES = (
+    "SELECT g.tag_name FROM gobject g JOIN template_definition t"
+    " ON t.template_definition_id = g.template_definition_id"
+    " WHERE t.category_id = 13 AND g.is_template = 0 AND g.namespace_id = 1 AND g.deployed_package_id <> 0"
+)
 SQL_PACKAGES_WITH_OWN = "SELECT package_id FROM sim_attribute UNION SELECT package_id FROM dynamic_attribute"
 SQL_SPELLING = "SELECT name FROM sim_spelling WHERE name_key = ?"
 LOOK_UPS = (
@@ -264,6 +269,10 @@ class GalaxyFile:
     def contained_objects(self, gobject_id: int) -> list[GalaxyObject]:
         """The deployed objects that an object contains."""
         return [GalaxyObject(*row) for row in self._connection.execute(SQL_CONTAINED_OBJECTS, (gobject_id,))]
+
+    def area_names(self) -> list[str]:
+        """All deployed areas."""
+        return [str(row[0]) for row in self._connection.execute(SQL_AREA_NAMES)]
 
     def alarm_anchors(self, package_id: int) -> list[tuple[str, str]]:
         """The attributes of a package that bear alarms, each with the extension that brings them."""
