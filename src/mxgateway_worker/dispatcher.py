@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -15,6 +16,7 @@ from mxgateway_contract import hresults
 from mxgateway_contract.commands import COMMANDS, Command, Group, kind_name, kinds_with
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_contract.status import MxStatus
+from mxgateway_protocol.alarms.provider import OffersAlarms
 from mxgateway_protocol.backend import Backend, BackendInfo
 from mxgateway_protocol.clock import Clock
 from mxgateway_protocol.contract import MAX_FRAME_BYTES
@@ -23,6 +25,9 @@ from mxgateway_protocol.values import ValueConversionError, to_wire
 from mxgateway_protocol.variants import EMPTY, DataType, Variant, VarType
 from mxgateway_protocol.wire import delimited, key
 from mxgateway_worker import __version__, memory
+from mxgateway_worker.alarms.attribute_provider import AttributeProvider
+from mxgateway_worker.alarms.commands import AlarmCommands
+from mxgateway_worker.alarms.service import AlarmService
 from mxgateway_worker.bulk import BulkCommands, describe
 from mxgateway_worker.calls import (
     USUAL_LIMITS,
@@ -56,8 +61,8 @@ _DRAIN_EVENTS_MOST = 50_000
 
 # Their texts never tell anything of what was called with: it holds a password.
 _CREDENTIAL_KINDS = kinds_with("verify_user_password") | kinds_with("user_id_guid")
-# Alarm kinds are no matter of a session.
-_GROUPS = frozenset({Group.COM, Group.BULK, Group.CONTROL})
+_UNLIMITED = SessionLimits(sys.maxsize, sys.maxsize)
+_GROUPS = frozenset({Group.COM, Group.BULK, Group.CONTROL, Group.ALARM})
 
 
 class Dispatcher:
@@ -97,6 +102,7 @@ class Dispatcher:
         self._calls = calls = SessionCalls(backend, sink, executor, limits)
         self._bulk = BulkCommands(calls, sink)
         self._reader = BulkReader(calls, sink, executor, clock, max_frame_bytes - FRAME_ROOM)
+        self._alarms = self._alarm_commands(sink, clock)
         self._expires: float | None = None
         # What a handler appends to the reply as bytes.
         self._extra = b""
@@ -124,8 +130,24 @@ class Dispatcher:
             handler: Handler | None = getattr(self, f"_{facts.payload}", None)
             if handler is None and facts.group is Group.COM and not facts.reply:
                 handler = self._plain_call(facts)
-            table[kind] = facts.payload, handler or getattr(self._bulk, facts.payload)
+            holder = self._alarms if facts.group is Group.ALARM else self._bulk
+            table[kind] = facts.payload, handler or getattr(holder, facts.payload)
         return table
+
+    def _alarm_commands(self, sink: SessionSink, clock: Clock) -> AlarmCommands:
+        """The alarm commands, on providers that have their turns in the executor's pump."""
+        backend, executor = self._backend, self._executor
+        service = AlarmService(
+            provider=getattr(backend, OffersAlarms.alarm_provider.__name__, None),
+            # What is watched of alarms is the monitor's to bound.
+            attributes=AttributeProvider(SessionCalls(backend, sink, executor, _UNLIMITED)),
+            events=self._events,
+            clock=clock,
+            session_id=lambda: sink.session_id,
+            check_thread=executor.check_thread,
+        )
+        executor.take_turns(service.turn, service.close)
+        return AlarmCommands(service, clock, executor.pump_until)
 
     def _plain_call(self, facts: Command) -> Handler:
         """The handler of a method that returns nothing: the payload's fields, in their order, are its arguments."""
@@ -191,8 +213,6 @@ class Dispatcher:
         group = COMMANDS[pb.MxCommandKind.ValueType(kind)].group if kind in COMMANDS else None
         if group is Group.FAULT:
             return f"{name} is refused: this worker does not allow fault injection"
-        if group is Group.ALARM:
-            return f"{name} is no command of a session: alarms belong to the gateway's alarm monitor"
         return f"{name} is not supported by this worker"
 
     def _refuse(self, correlation_id: str, kind: int, message: str) -> bytes:

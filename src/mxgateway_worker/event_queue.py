@@ -110,6 +110,11 @@ class EventQueue:
             self._takes_all = policy is not Policy.CONFLATE
 
     @property
+    def capacity(self) -> int:
+        """Most events that wait."""
+        return self._capacity
+
+    @property
     def depth(self) -> int:
         """How many events wait."""
         return len(self._waiting) + len(self._conflated)
@@ -122,6 +127,11 @@ class EventQueue:
     def sequence(self) -> int:
         """Sequence of the last event that left."""
         return self._sequence
+
+    def last_sequence(self) -> int:
+        """The sequence that the last event in the queue will have; of a policy that drops nothing."""
+        with self._lock:
+            return self._sequence + self.depth
 
     @property
     def overflowed(self) -> bool:

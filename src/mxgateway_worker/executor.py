@@ -106,6 +106,8 @@ class Executor:
         self._doorbell: Doorbell = doorbell or Wakeup()
         self._idle_tick = idle_tick
         self._outlet = outlet
+        self._turn: Callable[[], float] | None = None
+        self._before_close: Callable[[], None] | None = None
         self._backend: Backend | None = None
         self._pump_failures = 0
         self._thread = threading.Thread(target=self._main, name="worker-executor", daemon=True)
@@ -217,6 +219,15 @@ class Executor:
         if backend.is_passive and isinstance(backend, SelfWaking):
             backend.ring_through(self._doorbell)
 
+    def take_turns(self, turn: Callable[[], float], before_close: Callable[[], None]) -> None:
+        """What else has its turn in each pump, and what is to be done before the backend is closed.
+
+        Args:
+            turn: returns the seconds until its next turn is wanted.
+        """
+        self.check_thread()
+        self._turn, self._before_close = turn, before_close
+
     def detach(self) -> Backend | None:
         """Gives the backend up again, not closed."""
         self.check_thread()
@@ -260,6 +271,8 @@ class Executor:
 
     def _close(self, backend: Backend) -> None:
         try:
+            if self._before_close is not None:
+                self._before_close()
             backend.close(self._close_by)
         except Exception:
             logger.exception("closing the backend failed")
@@ -319,11 +332,11 @@ class Executor:
             return self._idle_tick
         try:
             if self._outlet is None:
-                delay = backend.pump()
+                delay = self._pump_backend(backend)
             else:
                 self._outlet.gather()
                 try:
-                    delay = backend.pump()
+                    delay = self._pump_backend(backend)
                 finally:
                     self._outlet.send_gathered()
         except (BackendLostError, MemoryError):
@@ -337,6 +350,10 @@ class Executor:
         self._pump_failures = 0
         self._touch()
         return delay
+
+    def _pump_backend(self, backend: Backend) -> float:
+        delay = backend.pump()
+        return delay if self._turn is None else min(delay, self._turn())
 
     def _wait(self, timeout: float) -> None:
         timeout = max(0.0, min(timeout, self._idle_tick))

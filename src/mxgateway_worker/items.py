@@ -39,11 +39,12 @@ class TrackedItem(ItemTemplate):
     Attributes:
         reference: what it was added as; empty when that needs a context to mean something.
         advised: whether it is advised, in either way.
-        answer: for an item that exists for one read only: takes its data changes away from the event stream.
+        answer: for an item that is not the client's own: takes its data changes away from the event stream.
+        completed: likewise for the completions of its writes.
         read: the last result of a read, and what it was made of.
     """
 
-    __slots__ = ("advised", "answer", "item_handle", "key", "read", "reference", "server_handle")
+    __slots__ = ("advised", "answer", "completed", "item_handle", "key", "read", "reference", "server_handle")
 
     def __init__(self, session_id: str, server_handle: int, item_handle: int, reference: str) -> None:
         super().__init__(session_id, server_handle, item_handle)
@@ -53,6 +54,7 @@ class TrackedItem(ItemTemplate):
         self.reference = reference
         self.advised = False
         self.answer: Answer | None = None
+        self.completed: Callable[[Sequence[MxStatus]], None] | None = None
         self.read: CachedRead | None = None
 
     @property

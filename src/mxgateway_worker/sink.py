@@ -88,6 +88,10 @@ class SessionSink:
         self._put(body, key, True)
 
     def on_write_complete(self, server_handle: int, item_handle: int, statuses: Sequence[MxStatus]) -> None:
+        item = self._by_key.get(item_key(server_handle, item_handle))
+        if item is not None and item.completed is not None:
+            item.completed(statuses)
+            return
         template, key = self._template(server_handle, item_handle)
         if template is not None:
             self._put(self._encoder.write_complete(template, statuses, self._unix_ns()), key, False)
