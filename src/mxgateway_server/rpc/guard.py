@@ -248,6 +248,7 @@ class Guard:
             raise error
         if isinstance(error, NotImplementedError):
             # A method of somebody else's service that its library does not serve either.
+            _drop_frames(error)
             await self._refuse(context, UnknownMethodError("this gateway does not have the method"), call)
         logger.error(
             "call_failed",
