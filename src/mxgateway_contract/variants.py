@@ -97,3 +97,19 @@ def vartype_name(vartype: int) -> str:
     except ValueError:
         name = f"VT_{base}"
     return f"VT_ARRAY|{name}" if vartype & VT_ARRAY else name
+
+
+_DATA_TYPES = {
+    VarType.VT_BOOL: DataType.BOOLEAN,
+    VarType.VT_I4: DataType.INTEGER,
+    VarType.VT_R4: DataType.FLOAT,
+    VarType.VT_R8: DataType.DOUBLE,
+    VarType.VT_BSTR: DataType.STRING,
+    VarType.VT_DATE: DataType.TIME,
+}
+
+
+def data_type_of(vartype: int) -> int:
+    """The Galaxy's data type that a VARTYPE stands for; OnDataChange carries none. UNKNOWN where several share one."""
+    base = vartype & ~VT_ARRAY
+    return int(_DATA_TYPES.get(base, DataType.UNKNOWN))  # type: ignore[call-overload]

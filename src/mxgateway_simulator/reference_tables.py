@@ -15,6 +15,7 @@ from mxgateway_simulator.signal_specs import SIGNAL_KINDS
 from mxgateway_simulator.switches import PROFILES, SWITCH_NOTES, Switches
 
 _TOPICS = {
+    "3": "events and their statuses",
     "4.3": "write failures",
     "5.1": "handles",
     "5.2": "order of calls",

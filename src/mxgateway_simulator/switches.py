@@ -93,6 +93,17 @@ class Switches:
     secured_needs_authenticated_user: bool = _switch(
         True, "Whether WriteSecured fails with 0x80004021 while the server handle holds no authenticated user.", "13"
     )
+    coercion: Literal["galaxy", "automation"] = _switch(
+        "galaxy",
+        "Whether a written value is coerced by the Galaxy's rules, or as COM's VariantChangeType does it: true becomes "
+        "-1, numbers become times and times numbers, a large number's text has E+.",
+        "4.3",
+    )
+    event_data_type: Literal["vartype", "galaxy"] = _switch(
+        "vartype",
+        "Data type of OnDataChange, which carries none over COM: what the VARTYPE tells of it, or the Galaxy's own.",
+        "3",
+    )
     qualified_enum_as: Literal["integer", "string"] = _switch(
         "integer", "Whether a QualifiedEnum is delivered as its ordinal or as its text.", "6"
     )
@@ -135,6 +146,10 @@ class Switches:
     )
     suspend_unadvised_fails: bool = _switch(
         True, "Whether Suspend of an item that is not advised answers a failed status.", "15"
+    )
+    suspend_again: Literal["ok", "pending"] = _switch("ok", "What Suspend of a suspended item answers.", "5.9")
+    suspend_failed_callback: bool = _switch(
+        False, "Whether Suspend and Activate of an item whose reference failed tell the failure again.", "5.9"
     )
     operation_complete_on_activate: bool = _switch(
         True, "Whether Activate of a suspended item gives OperationComplete.", "5.9"

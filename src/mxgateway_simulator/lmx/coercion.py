@@ -11,7 +11,7 @@ from typing import Any
 
 from mxgateway_contract.filetime import filetime_to_ns
 from mxgateway_contract.status import Detail
-from mxgateway_protocol.variants import VT_ARRAY, DataType, Variant, VarType
+from mxgateway_protocol.variants import VT_ARRAY, DataType, Variant, VarType, data_type_of
 from mxgateway_simulator.switches import Switches
 
 _INT_MIN, _INT_MAX = -(1 << 31), (1 << 31) - 1
@@ -79,6 +79,13 @@ def vartype_of(data_type: int, switches: Switches) -> int:
     if data_type == DataType.TIME and switches.timestamp_vartype != "date":
         return VarType.VT_BSTR if switches.timestamp_vartype == "bstr" else VarType.VT_FILETIME
     return _VARTYPES.get(data_type, VarType.VT_I4)  # type: ignore[call-overload,no-any-return]
+
+
+def told_type(data_type: int, switches: Switches) -> int:
+    """The data type that an OnDataChange has: it carries none over COM, so the VARTYPE has to tell it."""
+    if switches.event_data_type == "galaxy":
+        return data_type
+    return data_type_of(vartype_of(data_type, switches))
 
 
 def outward(value: Any, data_type: int, is_array: bool, switches: Switches, enum: Sequence[str] = ()) -> Variant:

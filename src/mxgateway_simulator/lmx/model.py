@@ -296,7 +296,7 @@ class LmxProxy:
         if item.advise == NOT_ADVISED and self._switches.suspend_unadvised_fails:
             return failures.NOT_ADVISED
         if item.is_suspended:
-            return OK
+            return OK if self._switches.suspend_again == "ok" else PENDING
         item.is_suspended = True
         self._operate(item, now_ns, resumed=False)
         return PENDING
@@ -319,6 +319,8 @@ class LmxProxy:
             return
         if not resumed or self._switches.operation_complete_on_activate:
             self._sink.operation_complete(item.server.handle, item.handle, (_OPERATION_OK,))
+        if self._switches.suspend_failed_callback and self._subscriptions.tell_failure(item, now_ns):
+            return
         if resumed:
             self._subscriptions.show_again(item, now_ns)
         elif self._switches.suspended_callback and item.is_suspended:

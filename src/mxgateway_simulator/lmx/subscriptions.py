@@ -11,7 +11,7 @@ from mxgateway_contract.references import WHOLE
 from mxgateway_contract.status import OK, Category, Detail, MxStatus, Source
 from mxgateway_protocol.backend import EventSink, Sample
 from mxgateway_protocol.variants import EMPTY, DataType, Variant
-from mxgateway_simulator.lmx.coercion import outward
+from mxgateway_simulator.lmx.coercion import outward, told_type
 from mxgateway_simulator.lmx.items import NOT_ADVISED, Group, Item
 from mxgateway_simulator.lmx.schedule import Schedule
 from mxgateway_simulator.plant.entries import ANYTHING, Key
@@ -117,7 +117,7 @@ class Subscriptions:
 
     def _attach(self, item: Item, binding: Binding) -> None:
         item.binding = binding
-        item.data_type = binding.data_type
+        item.data_type = binding.data_type if item.is_buffered else told_type(binding.data_type, self._switches)
         item.is_down = self._plant.condition(binding.tag, 0) is not None
         for key in binding.tag.keys:
             self._watchers.setdefault(key, {})[item] = None
@@ -277,7 +277,8 @@ class Subscriptions:
         if vtq.value is None or binding is None:
             return EMPTY
         is_array = binding.element == WHOLE and binding.aspect in ("value", "buffer")
-        return outward(vtq.value, binding.data_type, is_array, self._switches, binding.tag.enum)
+        shown = outward(vtq.value, binding.data_type, is_array, self._switches, binding.tag.enum)
+        return shown if item.is_buffered else shown._replace(data_type=item.data_type)
 
     def _deliver_raw(
         self, item: Item, value: Variant, quality: int, timestamp_ns: int, statuses: tuple[MxStatus, ...]
@@ -318,6 +319,14 @@ class Subscriptions:
         if last is not None and item.is_connected:
             shown = self._variant(item, last)
             self._deliver_raw(item, shown, q.INITIALIZING, last.timestamp_ns, _OK)
+
+    def tell_failure(self, item: Item, now_ns: int) -> bool:
+        """The callback of a reference that failed, once more; False when it has not failed."""
+        last = item.last
+        if last is None or item.is_connected or last.status.is_success:
+            return False
+        self._deliver_raw(item, EMPTY, last.quality, now_ns, (last.status,))
+        return True
 
     def show_again(self, item: Item, now_ns: int) -> None:
         """Delivers the current value, news or not."""

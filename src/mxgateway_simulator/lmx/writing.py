@@ -13,6 +13,7 @@ from mxgateway_contract.status import PENDING, Category, Detail, MxStatus, Sourc
 from mxgateway_protocol.backend import EventSink
 from mxgateway_protocol.variants import DataType
 from mxgateway_simulator.errors import BoardError
+from mxgateway_simulator.lmx.automation import by_automation
 from mxgateway_simulator.lmx.coercion import CoercionError, coerce, coerce_array, is_wide_integer
 from mxgateway_simulator.lmx.items import PendingWrite
 from mxgateway_simulator.lmx.schedule import Schedule
@@ -27,6 +28,10 @@ logger = logging.getLogger(__name__)
 
 _MS = 10**6
 _LARGEST_BATCH = 256
+_AUTOMATED = frozenset(
+    {DataType.BOOLEAN, DataType.INTEGER, DataType.FLOAT, DataType.DOUBLE, DataType.TIME}
+    | {DataType.STRING, DataType.BIG_STRING, DataType.INTERNATIONALIZED_STRING}
+)
 _NUMBERS = (DataType.INTEGER, DataType.FLOAT, DataType.DOUBLE)
 
 
@@ -145,6 +150,8 @@ class Writes:
         if binding.element == WHOLE:
             exact = self._switches.array_elements == "exact"
             return coerce_array(write.value, tag.data_type, tag.enum, exact=exact)
+        if self._switches.coercion == "automation" and tag.data_type in _AUTOMATED:
+            return by_automation(write.value, tag.data_type)
         return coerce(write.value, tag.data_type, tag.enum)
 
     def _misfit(self, error: CoercionError) -> MxStatus:

@@ -12,7 +12,7 @@ import struct
 from collections.abc import Callable
 
 from mxgateway_contract.status import MxStatus
-from mxgateway_protocol.variants import EMPTY, VT_ARRAY, DataType, Scalar, Variant, VarType
+from mxgateway_protocol.variants import EMPTY, VT_ARRAY, Scalar, Variant, VarType, data_type_of
 from mxgateway_worker.backends.com.times import TimeRangeError, TimeRules, ticks_to_ns
 
 Memory = Callable[[int, int], bytes]
@@ -51,14 +51,6 @@ _DOUBLE = struct.Struct("<d")
 _CURRENCY = struct.Struct("<q")
 # VT_INT and VT_UINT are what they are on a 32-bit machine; VarType has neither.
 _REPORTED = {VT_INT: int(VarType.VT_I4), VT_UINT: int(VarType.VT_UI4)}
-_DATA_TYPES = {
-    VarType.VT_BOOL: DataType.BOOLEAN,
-    VarType.VT_I4: DataType.INTEGER,
-    VarType.VT_R4: DataType.FLOAT,
-    VarType.VT_R8: DataType.DOUBLE,
-    VarType.VT_BSTR: DataType.STRING,
-    VarType.VT_DATE: DataType.TIME,
-}
 _ELEMENT_SIZES = {
     VarType.VT_BOOL: 2, VarType.VT_CY: 8, VarType.VT_DATE: 8, VarType.VT_BSTR: 4, VarType.VT_DECIMAL: 16,
     VarType.VT_VARIANT: VARIANT_SIZE, VT_DISPATCH: 4, VT_UNKNOWN: 4,
@@ -68,12 +60,6 @@ _ELEMENT_SIZES = {
 
 class ImageError(ValueError):
     """Memory that is not what its type says; the text names the VARTYPE, never an address."""
-
-
-def data_type_of(vartype: int) -> int:
-    """The Galaxy's data type that a VARTYPE stands for; OnDataChange carries none. UNKNOWN where several share one."""
-    base = vartype & ~VT_ARRAY
-    return int(_DATA_TYPES.get(base, DataType.UNKNOWN))  # type: ignore[call-overload]
 
 
 def read_bstr(pointer: int, memory: Memory) -> str:

@@ -108,3 +108,26 @@ def test_suspend_of_an_item_that_is_not_advised_fails_in_its_status(session: Pla
     """The call succeeds; the status that it gives out says that it did not work."""
     handle = session.item("TestChildObject.TestInt")
     assert tuple(session.backend.suspend(1, handle)) == (0, 4, 0, 0)
+
+
+@pytest.mark.parametrize(("switch", "status"), [("ok", (-1, 0, 0, 0)), ("pending", (-1, 1, 0, 0))])
+def test_suspending_twice_answers_by_switch(make_session: MakeSession, switch: str, status: tuple[int, ...]) -> None:
+    session = make_session(switches={"suspend_again": switch})
+    item = session.backend.add_item(1, "TestChildObject.TestInt")
+    session.backend.advise(1, item)
+    session.pump()
+    session.backend.suspend(1, item)
+    assert tuple(session.backend.suspend(1, item)) == status
+
+
+@pytest.mark.parametrize("tells", [False, True])
+def test_a_failed_reference_tells_its_failure_again_by_switch(make_session: MakeSession, tells: bool) -> None:
+    session = make_session(switches={"suspend_failed_callback": str(tells)})
+    item = session.backend.add_item(1, "No.Such")
+    session.backend.advise(1, item)
+    (failed,) = session.pump()
+    for operate in (session.backend.suspend, session.backend.activate):
+        operate(1, item)
+        events = session.advance(0.5)
+        assert [type(event) for event in events] == [Completion, Change][: 1 + tells]
+        assert [event.status for event in events[1:]] == ([failed.status] if tells else [])

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 from tests.unit.simulator.conftest import BuildGalaxy, MakeSession
-from tests.unit.simulator.plant_session import Change
+from tests.unit.simulator.plant_session import Buffered, Change
+
+from mxgateway_protocol.variants import DataType
 
 
 @pytest.mark.parametrize(
@@ -36,3 +38,21 @@ def test_slow_tags_change_at_few_instants(make_session: MakeSession, galaxy_of: 
     changes = [event for event in session.advance(3.0) if isinstance(event, Change)]
     assert len(changes) >= 24
     assert len({event.timestamp_ns % 10**9 for event in changes}) <= 2
+
+
+@pytest.mark.parametrize(
+    ("switch", "integer", "elapsed"),
+    [("vartype", DataType.INTEGER, DataType.DOUBLE), ("galaxy", DataType.INTEGER, DataType.ELAPSED_TIME)],
+)
+def test_the_data_type_of_a_change_is_what_com_tells_or_the_galaxys(
+    make_session: MakeSession, galaxy_of: BuildGalaxy, switch: str, integer: int, elapsed: int
+) -> None:
+    """OnDataChange carries no data type; OnBufferedDataChange does."""
+    galaxy = galaxy_of("X: {type: ElapsedTime, buffer: true}, Y: {type: Integer}")
+    session = make_session(galaxy, switches={"event_data_type": switch})
+    told = [session.read(reference).variant.data_type for reference in ("O.X", "O.Y")]
+    assert told == [elapsed, integer]
+    session.backend.add_buffered_item(1, "O.X", "")
+    (buffered,) = session.pump()
+    assert isinstance(buffered, Buffered)
+    assert buffered.data_type == DataType.ELAPSED_TIME
