@@ -84,6 +84,7 @@ def test_a_provisioned_python_and_the_stand_in_are_a_healthy_node(packages: Path
     assert {one.level for one in findings.values()} == {Level.OK}, findings
     assert "ILMXProxyServer5" in findings["activation"].found
     assert "quality 192" in findings["first value"].found
+    assert "value VT_I4, time VT_DATE" in findings["first value"].found
     assert "upb" not in findings["worker's Python"].remedy
 
 

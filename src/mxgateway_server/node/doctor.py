@@ -231,7 +231,8 @@ def _activated(node: Node, wanted: Wanted) -> Iterator[Finding]:
     yield Finding(
         Level.OK,
         check,
-        f"LMXProxy made in {told['milliseconds']} ms, ILMXProxyServer{told['interface']}, Register and AddItem answer",
+        f"LMXProxy made in {told['milliseconds']} ms, ILMXProxyServer{told['interface']}, Register (in "
+        f"{told.get('registerMilliseconds', 0)} ms) and AddItem answer",
     )
     if wanted.probe_tag:
         yield _tag(wanted.probe_tag, told.get("tag"))
@@ -260,7 +261,12 @@ def _tag(tag: str, told: dict[str, Any] | None) -> Finding:
             f"{tag}: category {told['category']}, detail {told['detail']}",
             "check the spelling in Object Viewer",
         )
-    return Finding(Level.OK, check, f"{tag}: quality {told['quality']} after {told['milliseconds']} ms")
+    vartypes = told.get("vartypes", {})
+    shapes = "".join(f", {name} {vartype}" for name, vartype in sorted(vartypes.items(), reverse=True))
+    statuses = f", {told['statuses']} statuses" if told.get("statuses", 1) != 1 else ""
+    return Finding(
+        Level.OK, check, f"{tag}: quality {told['quality']} after {told['milliseconds']} ms{shapes}{statuses}"
+    )
 
 
 def _private(node: Node, wanted: Wanted) -> Finding:

@@ -100,6 +100,11 @@ class ComBackend:
         """The DLL that holds the class."""
         return ServerFile() if self._object is None else self._object.file
 
+    def wrap_delivery(self, wrap: Callable[[Deliver], Deliver]) -> None:
+        """Before it is opened: lets somebody look at events as they come."""
+        make = self._make_deliver
+        self._make_deliver = lambda sink: wrap(make(sink))
+
     # --------------------------------------------------------------------------------------------------------- life
 
     def open(self, sink: EventSink) -> None:
