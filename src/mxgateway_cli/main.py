@@ -33,6 +33,7 @@ SECTIONS = {
         "logout": "saved_profiles:logout",
         "profiles": "saved_profiles:list_profiles",
         "smoke": "smoke:smoke",
+        "site-probe": "site_probe:site_probe",
         "version": "version:version",
     },
     "Sessions and events": {
