@@ -43,6 +43,11 @@ class SubscriptionState(Enum):
     """The subscription has ended: it was closed, or it failed for good and iterating tells the error."""
 
 
+_MOST_LOST = 5
+"""Sessions that may end one after the other before they have all tags; more is no accident, and whoever waits for the
+start is told."""
+
+
 class ChangeFeed:
     """One subscription's state, and the work of one background task on it: `run`."""
 
@@ -106,6 +111,7 @@ class ChangeFeed:
 
     async def run(self) -> None:
         """Serves one stream after the other until the subscription ends. Whatever fails becomes its error."""
+        lost = 0
         try:
             stream = await self._first_stream()
             while stream is not None:
@@ -114,6 +120,11 @@ class ChangeFeed:
                     await self.end(failure)
                     return
                 self.interruptions += self._is_set_up
+                if not self._stands and says_session_lost(failure):
+                    lost += 1
+                    if lost == _MOST_LOST and not self._is_patient:
+                        await self.end(failure)
+                        return
                 stream = await self._reconnect(failure)
         except asyncio.CancelledError:
             if not self.is_closing:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 
 from benches.gateway_process import GatewayProcess, Site
 
@@ -19,9 +20,10 @@ class RestartedGateway:
         self.process.process.kill()
         await asyncio.to_thread(self.process.wait)
 
-    async def restart(self) -> None:
+    async def restart(self, settings: Mapping[str, str] | None = None) -> None:
+        """Starts it again, with other settings if given."""
         flags = ("--listen-plaintext", self.address)
-        self.process = await asyncio.to_thread(lambda: GatewayProcess(self.site, flags=flags))
+        self.process = await asyncio.to_thread(lambda: GatewayProcess(self.site, settings, flags=flags))
 
     def stop(self) -> None:
         """Ends it in order, if it runs."""

@@ -22,7 +22,7 @@ LIMIT = 90.0
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
-    return Site.prepare(tmp_path_factory.mktemp("site"), Path("reference"), objects=40)
+    return Site.prepare(tmp_path_factory.mktemp("site"), Path("reference"), "all", objects=40)
 
 
 @pytest.fixture
@@ -96,6 +96,19 @@ async def test_a_line_that_is_cut_while_tags_are_added(gateway: RestartedGateway
         assert (changes.new_sessions, changes.failures) == (0, {})
         assert changes.interruptions >= 1
         await changes.aclose()
+
+
+async def test_a_queue_that_overflows(gateway: RestartedGateway, tags: list[str]) -> None:
+    """Events that come faster than anybody takes them end the session; the cause is told, and all tags come again."""
+    await gateway.kill()
+    await gateway.restart({"allow_fault_injection": "true"})
+    async with await connected(gateway) as client, client.subscribe(tags) as changes:
+        await all_seen(changes, tags)
+        # The next change comes so often that no queue holds it.
+        await client.attach_session(changes.session_id).inject_fault("flood_events", {"count": "50000"})
+        await all_seen(changes, tags, recovered=True)
+        assert "queue_overflow" in str(changes.last_interruption)
+        assert (changes.new_sessions, changes.failures) == (1, {})
 
 
 async def test_a_session_that_ends_while_tags_are_added(gateway: RestartedGateway, tags: list[str]) -> None:

@@ -14,6 +14,7 @@ from mxgateway import (
     MxGatewayAuthenticationError,
     MxGatewayConnectionError,
     MxGatewayError,
+    MxGatewaySessionError,
     Session,
     SubscriptionState,
 )
@@ -173,3 +174,29 @@ async def test_a_fault_of_the_library_itself_is_told(gateway: FakeGateway, sessi
         with pytest.raises(MxGatewayError, match="ZeroDivisionError"):
             await subscription.wait_closed()
         assert isinstance(subscription.error and subscription.error.__cause__, ZeroDivisionError)
+
+
+async def test_a_session_that_never_gets_its_tags_ends_the_start(gateway: FakeGateway, client: GatewayClient) -> None:
+    """A session that is lost each time while tags are added is no accident: whoever starts is told, and soon."""
+    gone = Abort(grpc.StatusCode.NOT_FOUND, "session is gone")
+    tags = [f"T{number}.V" for number in range(MAX_BULK_ITEMS + 1)]
+    gateway.answer(
+        "subscribe_bulk", lambda request: gone if len(request.command.subscribe_bulk.tag_addresses) == 1 else None
+    )
+    subscription = client.subscribe(tags)
+    subscription._feed.sleep = _at_once
+    with pytest.raises(MxGatewaySessionError, match="session is gone"):
+        await subscription.start()
+    assert gateway.calls["OpenSession"] == 5
+    # A patient one goes on, since it may be told to end at any time.
+    patient = client.subscribe(tags, patient=True)
+    patient._feed.sleep = _at_once
+    await patient.start()
+    await eventually(lambda: gateway.calls["OpenSession"] > 15)
+    gateway.answers.clear()
+    await eventually(lambda: patient.state is SubscriptionState.CONNECTED)
+    await patient.aclose()
+
+
+async def _at_once(_: float) -> None:
+    await asyncio.sleep(0)
