@@ -19,6 +19,7 @@ class Bars:
         memory_left: bytes of that which may still be held `settle` seconds after the flood.
         settle: seconds.
         loop_hold: seconds for which the event loop may stand still; None where the flood is about other things.
+        latest: seconds for which a key that has ended may still get something done; None as above.
     """
 
     honest_p99: float = 0.25
@@ -26,6 +27,7 @@ class Bars:
     memory_left: int = 64 * MIB
     settle: float = 30.0
     loop_hold: float | None = None
+    latest: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,7 @@ class Observation:
 
     Attributes:
         honest: by sort: `steady` (one connection), `fresh` (a connection each), `write`.
+        quiet: the same of the seconds before the flood, on this machine as busy as it is.
         memory_before: of the gateway, bytes; then the highest, and the lowest after the flood.
         longest_hold: longest time for which the gateway's event loop stood still, seconds; None when it is not known.
         writes_sent: by the honest client and confirmed.
@@ -68,6 +71,7 @@ class Observation:
     """
 
     honest: dict[str, Calls]
+    quiet: dict[str, Calls] = field(default_factory=dict)
     memory_before: int
     memory_highest: int
     memory_after: int
@@ -84,12 +88,16 @@ def violations(seen: Observation, bars: Bars) -> list[str]:
     if not seen.is_alive:
         found.append("the gateway is gone")
     for sort, calls in seen.honest.items():
+        quiet = seen.quiet.get(sort)
+        beside = "" if quiet is None else f" ({quiet.p99 * 1000:.0f} ms before the flood)"
         if not calls.seconds and not calls.errors:
             found.append(f"the honest client made no {sort} call: nothing was measured")
         if calls.errors:
             found.append(f"{len(calls.errors)} honest {sort} calls failed, the first: {calls.errors[0]}")
         if calls.p99 > bars.honest_p99:
-            found.append(f"honest {sort} calls: p99 {calls.p99 * 1000:.0f} ms, allowed {bars.honest_p99 * 1000:.0f} ms")
+            found.append(
+                f"honest {sort} calls: p99 {calls.p99 * 1000:.0f} ms, allowed {bars.honest_p99 * 1000:.0f} ms{beside}"
+            )
     growth = seen.memory_highest - seen.memory_before
     if growth > bars.memory_growth:
         found.append(f"the gateway grew by {growth // MIB} MiB, allowed {bars.memory_growth // MIB} MiB")
@@ -100,6 +108,16 @@ def violations(seen: Observation, bars: Bars) -> list[str]:
         found.append(
             f"the event loop stood still for {seen.longest_hold * 1000:.0f} ms, allowed {bars.loop_hold * 1000:.0f} ms"
         )
+    if bars.latest is not None:
+        late = {what: each for what, each in seen.flood.items() if what.endswith("-latest-ms")}
+        found += [
+            f"{what.removesuffix('-latest-ms')} went on for {each} ms after the key's end, allowed"
+            f" {bars.latest * 1000:.0f} ms"
+            for what, each in late.items()
+            if each > bars.latest * 1000
+        ]
+        if not late or not seen.flood.get("writes"):
+            found.append("nothing was written with keys that end: nothing was measured")
     if seen.writes_recorded is not None and seen.writes_recorded < seen.writes_sent:
         found.append(f"of {seen.writes_sent} honest writes {seen.writes_recorded} are in the audit")
     return found

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from attack import callers, strangers
+from attack import callers, endings, strangers
 from attack.bars import Bars
 from attack.target import Target
 
@@ -53,6 +53,7 @@ FLOODS: dict[str, Flood] = {
     "items": Flood(callers.items),
     "sessions": Flood(callers.sessions),
     "queries": Flood(callers.queries),
+    "endings": Flood(endings.endings, Bars(latest=1.0)),
     "locked-store": Flood(callers.locked_store, counts_writes=True),
 }
 

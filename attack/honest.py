@@ -1,6 +1,7 @@
 """The honest client, a process of its own: pings, fresh connections and confirmed writes, until its input ends.
 
-Prints one JSON object: for each sort of call the seconds it took and the errors.
+A line of input says that the flood begins. Prints one JSON object: for each sort of call the seconds it took and the
+errors, those before that line under `quiet`.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ class Honest:
         self._stop = asyncio.Event()
         self.seconds: dict[str, list[float]] = {sort: [] for sort in _PERIODS}
         self.errors: dict[str, list[str]] = {sort: [] for sort in _PERIODS}
+        self.quiet: dict[str, list[float]] = {sort: [] for sort in _PERIODS}
 
     async def run(self) -> None:
         async with (
@@ -50,6 +52,8 @@ class Honest:
                 group.create_task(self._in_turn("write", lambda: changes.write(TAG, 43)))
 
     async def _wait_for_end(self) -> None:
+        await asyncio.to_thread(sys.stdin.readline)
+        self.quiet, self.seconds = self.seconds, {sort: [] for sort in _PERIODS}
         await asyncio.to_thread(sys.stdin.read)
         self._stop.set()
 
@@ -91,7 +95,10 @@ def main() -> int:
     async def work() -> None:
         honest = Honest(Target.from_json(sys.argv[1]))
         await honest.run()
-        found = {sort: {"seconds": honest.seconds[sort], "errors": honest.errors[sort]} for sort in _PERIODS}
+        found = {
+            sort: {"seconds": honest.seconds[sort], "errors": honest.errors[sort], "quiet": honest.quiet[sort]}
+            for sort in _PERIODS
+        }
         print(json.dumps(found), flush=True)
 
     asyncio.run(work())

@@ -16,6 +16,7 @@ from attack.floods import FLOODS, Flood
 from attack.target import FILES, Target, running
 
 _SAMPLE = 0.1
+_QUIET = 3.0
 # Beyond the flood's own seconds: its process, its connections and its last calls have to end.
 _PATIENCE = 60.0
 
@@ -52,6 +53,7 @@ def attack(name: str, seconds: float, files: int = FILES) -> dict[str, Any]:
         "openFiles": files,
         "outcome": seen.flood,
         "honest": {sort: calls.as_json() for sort, calls in seen.honest.items()},
+        "quietP99Ms": {sort: calls.as_json()["p99Ms"] for sort, calls in seen.quiet.items()},
         "memoryMiB": {
             "before": seen.memory_before >> 20,
             "highest": seen.memory_highest >> 20,
@@ -70,7 +72,11 @@ def _observe(name: str, flood: Flood, target: Target, seconds: float) -> Observa
         assert honest.stdout is not None
         if honest.stdout.readline().strip() != b"ready":
             raise RuntimeError(f"the honest client did not start: {honest.communicate()[1].decode()[-2000:]}")
+        time.sleep(_QUIET)
         memory.before = memory.highest = memory.now()
+        assert honest.stdin is not None
+        honest.stdin.write(b"flood\n")
+        honest.stdin.flush()
         outcome = _flood(name, seconds, target, memory)
         found = _report(honest, "the honest client", _PATIENCE)
     finally:
@@ -78,14 +84,16 @@ def _observe(name: str, flood: Flood, target: Target, seconds: float) -> Observa
         honest.wait()
     after = _settled(memory, flood.bars.memory_left, flood.bars.settle)
     calls = {sort: Calls(each["seconds"], each["errors"]) for sort, each in found.items()}
+    quiet = {sort: Calls(each["quiet"]) for sort, each in found.items()}
     return Observation(
         honest=calls,
+        quiet=quiet,
         memory_before=memory.before,
         memory_highest=memory.highest,
         memory_after=after,
         longest_hold=target.longest_hold(),
         # The one before the flood, too.
-        writes_sent=len(calls["write"].seconds) + 1,
+        writes_sent=len(calls["write"].seconds) + len(quiet["write"].seconds) + 1,
         writes_recorded=target.writes_in_audit() if flood.counts_writes else None,
         is_alive=memory.now() > 0,
         flood=outcome,

@@ -21,11 +21,11 @@ FILES = 1024
 """Open files of the gateway, soft and hard limit: what many systems give."""
 
 HONEST, FLOODER, LIMITED = "honest", "flooder", "limited"
-_SCOPES = "session:open,session:close,invoke:read,invoke:write,events:read,metadata:read"
+SCOPES = "session:open,session:close,invoke:read,invoke:write,events:read,metadata:read"
 _KEYS: dict[str, tuple[str, ...]] = {
-    HONEST: ("--scopes", _SCOPES),
-    FLOODER: ("--scopes", _SCOPES),
-    LIMITED: ("--scopes", _SCOPES, "--read-tag", "TestChildObject.*", "--write-tag", "TestChildObject.*"),
+    HONEST: ("--scopes", SCOPES),
+    FLOODER: ("--scopes", SCOPES),
+    LIMITED: ("--scopes", SCOPES, "--read-tag", "TestChildObject.*", "--write-tag", "TestChildObject.*"),
 }
 _SETTINGS = {
     "MXGATEWAY__LOGGING__LOOP_LAG_INTERVAL_SECONDS": "1",

@@ -71,3 +71,24 @@ def test_figures_are_in_milliseconds_and_errors_stand_once() -> None:
         "errors": ["a", "b"],
     }
     assert Calls([]).as_json()["p50Ms"] == 0.0
+
+
+@pytest.mark.parametrize(
+    ("outcome", "words"),
+    [
+        ({"unary-latest-ms": 1000, "events-latest-ms": 0, "writes": 9}, ""),
+        ({"unary-latest-ms": 1001, "events-latest-ms": 0, "writes": 9}, "unary went on for 1001 ms"),
+        ({"unary-latest-ms": 0, "events-latest-ms": 0}, "nothing was measured"),
+        ({}, "nothing was measured"),
+    ],
+)
+def test_a_key_that_has_ended_gets_nothing_done_after_its_time(outcome: dict[str, int], words: str) -> None:
+    told = violations(replace(GOOD, flood=outcome), Bars(latest=1.0))
+    assert bool(told) == bool(words)
+    assert words in " ".join(told)
+
+
+def test_what_was_felt_before_the_flood_is_told_beside() -> None:
+    slow = replace(GOOD, honest={"steady": Calls([0.3])}, quiet={"steady": Calls([0.28])})
+    (told,) = violations(slow, Bars())
+    assert "280 ms before the flood" in told
