@@ -27,7 +27,7 @@ logger = get_logger(__name__)
 
 WORKER_CHECK_SECONDS = 1.0
 CONNECTION_CHECK_SECONDS = 1.0
-CROWD_CHECK_SECONDS = 0.05
+CROWD_CHECK_SECONDS = 0.125
 KEY_CHECK_SECONDS = 0.25
 KEY_USE_SECONDS = 5.0
 AUDIT_PRUNE_SECONDS = 3600.0
@@ -41,7 +41,7 @@ class Duty:
 
     Attributes:
         name: for the log.
-        period: seconds from the end of one round to the beginning of the next.
+        period: seconds from one round to the next, about.
         work: one round. What it raises is logged, and the next round tries again.
         at_start: whether the first round is at once, not after a period.
         at_end: whether a last round is done when the gateway stops.
@@ -52,6 +52,19 @@ class Duty:
     work: Callable[[], Awaitable[None]]
     at_start: bool = False
     at_end: bool = False
+
+
+async def on_the_beat(period: float) -> None:
+    """Sleeps for a period, or up to half of one less or more, until a time that duties of other periods wake at, too.
+
+    Waking costs more than what most duties do: so it is done for several at once.
+    """
+    await asyncio.sleep(until_beat(asyncio.get_running_loop().time(), period))
+
+
+def until_beat(now: float, period: float) -> float:
+    """Seconds until the multiple of the period that is nearest to one period from now."""
+    return (round(now / period) + 1) * period - now
 
 
 LAST_ROUND_SECONDS = 5.0
@@ -65,7 +78,7 @@ class Upkeep:
         sleep: waits for a number of seconds; for tests.
     """
 
-    def __init__(self, duties: Sequence[Duty], sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
+    def __init__(self, duties: Sequence[Duty], sleep: Callable[[float], Awaitable[None]] = on_the_beat) -> None:
         self._duties = {duty.name: duty for duty in duties}
         self._sleep = sleep
         self._failures = dict.fromkeys(self._duties, 0)

@@ -62,6 +62,8 @@ facts = sa.Table(
 """What the store knows of itself: one row each of the names below."""
 
 KEYS_VERSION = "keys_version"
+KEYS_VERSION_QUESTION = "SELECT value FROM facts WHERE name = 'keys_version'"
+"""The same as a statement of SQLite's, for who asks past SQLAlchemy."""
 """Grows with each change of a key that matters to callers: gateways look at it to learn of a revocation."""
 PEPPER = "pepper"
 """Tells the newest pepper that keys were made with from others."""

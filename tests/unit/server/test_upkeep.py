@@ -16,7 +16,7 @@ from tests.support.waiting import eventually
 
 from mxgateway_server.access.authenticator import Caller
 from mxgateway_server.access.records import Rehashed
-from mxgateway_server.upkeep import Duties, Duty, Upkeep
+from mxgateway_server.upkeep import Duties, Duty, Upkeep, until_beat
 
 
 class Hours:
@@ -231,7 +231,7 @@ def test_the_settings_say_which_duties_there_are(tmp_path: Path) -> None:
     assert everything == {
         "check-workers": 1.0,
         "watch-connections": 1.0,
-        "bound-connections": 0.05,
+        "bound-connections": 0.125,
         "sweep-sessions": 7.0,
         "check-keys": 0.25,
         "save-key-use": 5.0,
@@ -332,3 +332,12 @@ async def test_a_round_under_way_comes_to_its_end_when_the_gateway_stops() -> No
         assert not running.done()
         may_end.set()
     assert ended == ["whole"]
+
+
+@pytest.mark.parametrize("period", [0.125, 0.25, 1.0, 5.0])
+@pytest.mark.parametrize("now", [0.0, 0.01, 0.12, 0.13, 0.49, 0.51, 0.999, 77.3])
+def test_duties_wake_at_times_that_they_share_and_about_as_often_as_they_should(now: float, period: float) -> None:
+    wait = until_beat(now, period)
+    assert period / 2 <= wait <= period * 3 / 2
+    beats = (now + wait) / period
+    assert beats == pytest.approx(round(beats))

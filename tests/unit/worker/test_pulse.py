@@ -47,6 +47,17 @@ def test_the_first_heartbeat_comes_at_once_and_then_one_each_interval() -> None:
     assert len(rig.pass_time(10)) == 2
 
 
+def test_heartbeats_of_several_workers_come_together_and_never_too_late() -> None:
+    times = []
+    for begin in (0.0, 0.3, 0.99):
+        rig = Rig()
+        rig.clock.advance(begin)
+        rig.due()
+        times.append(rig.pulse.next_due() - rig.clock.monotonic() + begin)
+    assert {round(moment, 6) % 1.0 for moment in times} == {round(times[0], 6) % 1.0}
+    assert all(4.0 < moment - begin <= 5.0 for moment, begin in zip(times, (0.0, 0.3, 0.99), strict=True))
+
+
 def test_a_heartbeat_tells_state_queues_and_the_running_command() -> None:
     """Pid, state, last activity, pending commands, queue depth, sequence, current command and its age."""
     rig = Rig()

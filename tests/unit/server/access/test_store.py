@@ -6,7 +6,9 @@ import asyncio
 import contextlib
 import sqlite3
 from pathlib import Path
+from typing import Any
 
+import aiosqlite
 import pytest
 import sqlalchemy as sa
 from tests.support.clock import ManualClock
@@ -14,7 +16,7 @@ from tests.support.key_store import PEPPER, READ
 
 from mxgateway_server.access import tables
 from mxgateway_server.access.constraints import Constraints
-from mxgateway_server.access.database import set_pragmas
+from mxgateway_server.access.database import Database, set_pragmas
 from mxgateway_server.access.peppers import Pepper
 from mxgateway_server.access.records import AuditRecord
 from mxgateway_server.access.scopes import Scope
@@ -241,3 +243,33 @@ async def test_a_database_path_that_cannot_be_made_is_told_by_setting(tmp_path: 
     (tmp_path / "file").touch()
     with pytest.raises(ConfigurationError, match=r"authentication\.database: .*; choose a path"):
         await KeyStore.open(str(tmp_path / "file" / "keys.db"), PEPPER, clock)
+
+
+async def test_whether_keys_have_changed_is_asked_past_the_pool_and_sees_what_others_did(
+    store: KeyStore, tmp_path: Path, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is asked four times a second: by way of the pool it would cost more than all else of an idle gateway."""
+    other = await KeyStore.open(str(tmp_path / "keys.db"), PEPPER, clock)
+    seen = [await store.keys_version()]
+    for change in (lambda: other.create("b", "b", ["invoke:read"]), lambda: other.revoke("b")):
+        await change()
+        with monkeypatch.context() as without:
+            without.setattr(Database, "read", None)
+            seen.append(await store.keys_version())
+            assert await store.keys_version() == seen[-1]
+    await other.close()
+    assert len(set(seen)) == 3
+
+
+async def test_what_cannot_be_asked_past_the_pool_is_asked_by_way_of_it(
+    store: KeyStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    version = await store.keys_version()
+
+    async def fails(*_: Any) -> Any:
+        raise sqlite3.OperationalError("database is locked")
+
+    monkeypatch.setattr(aiosqlite.Connection, "execute_fetchall", fails)
+    assert await store.keys_version() == version
+    monkeypatch.undo()
+    assert await store.keys_version() == version
