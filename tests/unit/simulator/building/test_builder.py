@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from tests.unit.simulator.building.galaxy_rows import one
 from tests.unit.simulator.plant_session import RecordingSink
 
 from mxgateway_protocol.errors import MxComError
@@ -20,65 +20,6 @@ from mxgateway_simulator.backend import create_backend
 from mxgateway_simulator.building.builder import build_galaxy
 from mxgateway_simulator.building.description_reader import parse_description, read_description
 from mxgateway_simulator.errors import GalaxyDescriptionError
-
-
-@pytest.fixture(scope="module")
-def reference(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sqlite3.Connection]:
-    path = tmp_path_factory.mktemp("galaxy") / "reference.db"
-    build_galaxy(read_description("reference"), path)
-    with closing(sqlite3.connect(path)) as connection:
-        yield connection
-
-
-def one(connection: sqlite3.Connection, sql: str, *parameters: Any) -> Any:
-    row = connection.execute(sql, parameters).fetchone()
-    return row[0] if row and len(row) == 1 else row
-
-
-def chain_of(connection: sqlite3.Connection, tag: str) -> list[str]:
-    return [
-        name
-        for (name,) in connection.execute(
-            "WITH RECURSIVE c(id, n, depth) AS (SELECT derived_from_gobject_id, '', 0 FROM gobject WHERE tag_name = ?"
-            " UNION ALL SELECT derived_from_gobject_id, tag_name, depth + 1 FROM gobject JOIN c ON gobject_id = c.id)"
-            " SELECT n FROM c WHERE depth > 0 ORDER BY depth",
-            (tag,),
-        )
-    ]
-
-
-def test_reference_galaxy_has_the_names_that_tools_know(reference: sqlite3.Connection) -> None:
-    """TestMachine_001 derives as in the original and contains the two receivers under their contained names."""
-    assert chain_of(reference, "TestMachine_001") == ["$TestMachine", "$gMachine", "$gUserDefined", "$UserDefined"]
-    machine = one(reference, "SELECT gobject_id FROM gobject WHERE tag_name = 'TestMachine_001'")
-    contained = dict(
-        reference.execute("SELECT contained_name, tag_name FROM gobject WHERE contained_by_gobject_id = ?", (machine,))
-    )
-    assert contained == {"DelmiaReceiver": "DelmiaReceiver_001", "MESReceiver": "MESReceiver_001"}
-
-
-def test_a_uda_is_stored_only_where_it_is_defined(reference: sqlite3.Connection) -> None:
-    """TestChangingInt has one row for all twenty machines, in the template's package."""
-    count = one(reference, "SELECT count(*) FROM dynamic_attribute WHERE attribute_name = 'TestChangingInt'")
-    owner = one(
-        reference,
-        "SELECT tag_name FROM gobject JOIN dynamic_attribute d ON d.package_id = checked_in_package_id"
-        " WHERE attribute_name = 'TestChangingInt'",
-    )
-    assert (count, owner) == (1, "$TestMachine")
-
-
-def test_extensions_are_repeated_in_every_derived_package(reference: sqlite3.Connection) -> None:
-    """Each machine's own package carries its alarm and history extension primitives."""
-    rows = reference.execute(
-        "SELECT i.primitive_name, d.primitive_name, extension_type FROM gobject g"
-        " JOIN primitive_instance i ON i.package_id = g.deployed_package_id"
-        " JOIN primitive_definition d USING (primitive_definition_id) WHERE tag_name = 'TestMachine_007'"
-    ).fetchall()
-    assert ("TestAlarm001", "AlarmExtension", "alarmextension") in rows
-    assert ("TestHistoryValue", "HistoryExtension", "historyextension") in rows
-    assert ("UpdateTestChangingInt", "ScriptExtension", "ScriptExtension") in rows
-    assert ("", "", "") in rows
 
 
 def test_deployed_and_checked_in_packages_differ_where_the_description_says_so(reference: sqlite3.Connection) -> None:
