@@ -162,7 +162,8 @@ def compute(
     return Figures(
         position=position,
         annunciated=len(ours),
-        average_rate=len(ours) / (observed / PERIOD) if observed > 0 else 0.0,
+        # A rate needs ten minutes to be one: after a few seconds each alarm would count as many.
+        average_rate=len(ours) / max(observed / PERIOD, 1.0),
         peak_rate=_peak([row.at for row in steady], begin),
         share_above_ten=_share_above(ours, PERIOD, _MOST_PER_PERIOD, begin, end),
         share_of_hours_above_thirty=_share_above(ours, HOUR, _MOST_PER_HOUR, begin, end),
