@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 
@@ -42,7 +43,7 @@ class AlarmFilter:
         """64 bits that tell filters apart, the same in every gateway and run; 0 for the filter that takes all."""
         if self == ALL:
             return 0
-        told = "\0".join(f"{each.name}={getattr(self, each.name)!r}" for each in fields(self))
+        told = json.dumps({each.name: getattr(self, each.name) for each in fields(self)}, sort_keys=True)
         return int.from_bytes(hashlib.sha256(told.encode()).digest()[:8], "big") or 1
 
 

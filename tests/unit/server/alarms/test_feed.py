@@ -1,0 +1,268 @@
+"""Streams as cursors: snapshots, changes, gaps, signs of life, and what readers share."""
+
+from __future__ import annotations
+
+import pytest
+from tests.unit.server.alarms.alarm_parts import EPOCH, Room, alarm, report
+
+from mxgateway_server.alarms.feed import AlarmFeed, FeedLimits, Wish
+from mxgateway_server.alarms.filters import make_filter
+from mxgateway_server.alarms.groups import PortionLimits
+from mxgateway_server.alarms.model import Alarm, Kind, Provider, State
+from mxgateway_server.alarms.monitor import Speaker
+from mxgateway_server.alarms.notes import MOST_NOTES, NoteBoard
+from mxgateway_server.alarms.subscriber import LagPolicy
+from mxgateway_server.alarms.telling import (
+    GapReason,
+    LeftReason,
+    Position,
+    ToldAlarm,
+    ToldChange,
+    ToldFlood,
+    ToldGap,
+    ToldLeft,
+)
+from mxgateway_server.errors import AlarmLagError, AlarmStreamLimitError
+
+
+def storm(room: Room, count: int, name: str = "Storm.Hi") -> None:
+    """Changes of one alarm: it goes on and off, never acknowledged."""
+    for number in range(1, count + 1):
+        kind, state = (Kind.CLEAR, State.UNACK_RTN) if number % 2 == 0 else (Kind.RETRIGGER, State.UNACK_ALM)
+        room.tell(report(kind, alarm(name, state, number=(number + 1) // 2)))
+
+
+def test_a_snapshot_is_cut_at_the_moment_when_it_begins_and_what_comes_then_follows_it() -> None:
+    room = Room()
+    room.begin(*(alarm(f"T{number}.Hi") for number in range(120)))
+    stream = room.join()
+    first = stream.take(room.monitor.status, room.now, has_list=True)
+    assert first is not None
+    assert len(first.items) == 50
+    room.tell(report(Kind.ACKNOWLEDGE, alarm("T1.Hi", State.ACK_ALM)))
+    arms = room.arms(stream)
+    assert arms == ["Alarm"] * 70 + ["Marker", "Status", "Change"]
+    assert stream.sequence == 1
+
+
+def test_equal_streams_get_the_very_same_portions() -> None:
+    room = Room()
+    room.begin()
+    streams = [room.join(filter=make_filter(areas=["Line1"])) for _ in range(3)]
+    for stream in streams:
+        room.read(stream)
+    storm(room, 20)
+    portions = [room.read(stream)[0] for stream in streams]
+    assert portions[0] is portions[1] is portions[2]
+    assert room.feed.groups == 1
+    other = room.join(filter=make_filter(areas=["Line1"]), is_extended=True)
+    assert room.feed.groups == 2
+    for stream in (*streams, other):
+        room.feed.leave(stream)
+        room.feed.leave(stream)
+    assert (len(room.feed), room.feed.groups) == (0, 0)
+
+
+def test_portions_are_kept_for_those_who_keep_up_and_not_for_ever() -> None:
+    room = Room(changes=10_000)
+    room.begin()
+    stream = room.join(max_messages=1)
+    room.read(stream)
+    storm(room, 500)
+    assert len(room.read(stream)) == 500
+    assert len(stream.group._portions) <= 4
+
+
+@pytest.mark.parametrize("policy", list(LagPolicy))
+def test_case_43_a_stream_that_is_too_slow_gets_what_its_policy_says(policy: LagPolicy) -> None:
+    room = Room(changes=100)
+    room.begin(alarm("Storm.Hi", State.UNACK_RTN, number=0))
+    stream = room.join(policy=policy, is_extended=True)
+    room.read(stream)
+    storm(room, 250)
+    if policy is LagPolicy.DISCONNECT:
+        with pytest.raises(AlarmLagError) as lagged:
+            room.read(stream)
+        assert (lagged.value.epoch, lagged.value.sequence, lagged.value.oldest) == (EPOCH, 0, 150)
+        return
+    items = [item for portion in room.read(stream) for item in portion.items]
+    gap, at = items[0]
+    assert isinstance(gap, ToldGap)
+    assert (gap.lost, gap.reason, gap.oldest.sequence) == (150, GapReason.LAGGED, 150)
+    if policy is LagPolicy.GAP:
+        assert at == 150
+        assert [sequence for _, sequence in items[1:]] == list(range(151, 251))
+    else:
+        assert at is None
+        assert [type(each).__name__ for each, _ in items[1:]] == ["ToldAlarm", "ToldMarker", "ToldStatus"]
+    assert stream.sequence == 250
+
+
+def test_an_old_client_that_is_too_slow_gets_a_new_list_and_no_word_that_it_does_not_know() -> None:
+    room = Room(changes=100)
+    room.begin()
+    stream = room.join()
+    room.read(stream)
+    storm(room, 250)
+    assert room.arms(stream) == ["Alarm", "Marker", "Status"] or room.arms(stream) == []
+
+
+@pytest.mark.parametrize(
+    ("position", "reason"),
+    [
+        (Position("f" * 32, 1), GapReason.EPOCH),
+        (Position(EPOCH, 99), GapReason.FUTURE),
+        (Position(EPOCH, 1, 5), GapReason.FILTER),
+    ],
+)
+def test_case_46_a_position_that_does_not_fit_is_a_gap_and_a_snapshot(position: Position, reason: GapReason) -> None:
+    room = Room()
+    room.begin()
+    storm(room, 3)
+    stream = room.join(resume_after=position, snapshot_on_gap=True)
+    items = [item for portion in room.read(stream) for item in portion.items]
+    gap = items[0][0]
+    assert isinstance(gap, ToldGap)
+    assert (gap.requested, gap.reason) == (position, reason)
+    assert [type(each).__name__ for each, _ in items[1:]] == ["ToldAlarm", "ToldMarker", "ToldStatus"]
+
+
+def test_without_on_gap_a_position_is_ignored() -> None:
+    room = Room()
+    room.begin()
+    storm(room, 3)
+    assert room.arms(room.join(resume_after=Position(EPOCH, 2))) == ["Alarm", "Marker", "Status"]
+
+
+def test_a_resumed_stream_is_told_the_status_what_it_missed_and_that_it_has_caught_up() -> None:
+    room = Room()
+    room.begin()
+    storm(room, 3)
+    stream = room.join(resume_after=Position(EPOCH, 1), snapshot_on_gap=True, is_extended=True)
+    assert room.arms(stream) == ["Status", "Change", "Change", "Position"]
+    assert room.arms(stream) == []
+
+
+def test_a_position_that_memory_has_let_go_is_served_by_the_history_up_to_its_limit() -> None:
+    room = Room(changes=100)
+    room.begin()
+    storm(room, 250)
+    room.feed.oldest_in_history = 10
+    stream = room.join(resume_after=Position(EPOCH, 20), snapshot_on_gap=True)
+    assert stream.past is not None
+    assert (stream.past.sequence, stream.past.until) == (20, 150)
+    assert room.arms(stream) == ["Status"]
+    assert stream.take_past([]) is None
+    assert room.arms(stream)[-1] == "Position"
+    older = room.join(resume_after=Position(EPOCH, 9), snapshot_on_gap=True)
+    assert room.arms(older)[0] == "Gap"
+
+
+def test_a_sign_of_life_comes_only_when_nothing_else_did() -> None:
+    room = Room()
+    room.begin()
+    stream = room.join(is_extended=True, position_interval=15.0)
+    room.read(stream)
+    assert stream.next_sign(room.now) == 15.0
+    room.now += 14.9
+    assert room.arms(stream) == []
+    room.now += 0.2
+    assert room.arms(stream) == ["Position"]
+    assert room.arms(stream) == []
+    assert room.join(position_interval=15.0).next_sign(room.now) is None, "an old client would not know it"
+
+
+def test_what_crosses_a_filters_border_leaves_and_enters() -> None:
+    room = Room()
+    room.begin(alarm(priority=100))
+    extended = room.join(filter=make_filter(priority_max=200), is_extended=True)
+    plain = room.join(filter=make_filter(priority_max=200))
+    room.read(extended), room.read(plain)
+    room.tell(report(Kind.UPDATE, alarm(priority=300)))
+    room.tell(report(Kind.ACKNOWLEDGE, alarm(state=State.ACK_ALM, priority=300)))
+    room.tell(report(Kind.UPDATE, alarm(state=State.ACK_ALM, priority=50)))
+    left, entered = (item for portion in room.read(extended) for item, _ in portion.items)
+    assert isinstance(left, ToldLeft)
+    assert left.reason is LeftReason.FILTER
+    assert isinstance(entered, ToldAlarm)
+    told = [item for portion in room.read(plain) for item, _ in portion.items]
+    assert [each.kind for each in told if isinstance(each, ToldChange)] == [Kind.CLEAR, Kind.RAISE, Kind.ACKNOWLEDGE]
+
+
+class Sight:
+    """A key that sees the alarms of some objects."""
+
+    number = 4711
+
+    def __init__(self, *names: str) -> None:
+        self.names = set(names)
+
+    def sees(self, alarm: Alarm) -> bool:
+        return alarm.source.name in self.names
+
+
+def test_case_48_when_what_a_key_may_see_has_changed_its_streams_begin_anew() -> None:
+    room = Room()
+    room.begin(alarm("A.A"), alarm("B.B"))
+    sight = Sight("A.A", "B.B")
+    limited, free = room.join(viewer=sight, is_extended=True), room.join(is_extended=True)
+    room.read(limited), room.read(free)
+    sight.names = {"A.A"}
+    room.feed.sight_changed()
+    assert room.arms(limited) == ["Gap", "Alarm", "Marker", "Status"]
+    assert room.arms(free) == []
+    room.tell(report(Kind.ACKNOWLEDGE, alarm("B.B", State.ACK_ALM)))
+    assert room.arms(limited) == []
+
+
+def test_case_44_a_thousand_streams_open_and_close_in_a_storm_and_none_misses_its_place() -> None:
+    room = Room(changes=100_000)
+    room.feed = AlarmFeed(room.book, room.notes, FeedLimits(streams_of_key=2000, portion=PortionLimits(messages=50)))
+    room.begin()
+    streams = []
+    for number in range(1000):
+        storm(room, 1, f"T{number}.Hi")
+        stream = room.feed.join(f"key{number % 7}", Wish(is_extended=bool(number % 2)), room.now)
+        streams.append(stream)
+        if number % 3 == 0:
+            room.feed.leave(streams[number // 2])
+    kept = room.feed.subscribers
+    for stream in kept:
+        marked = [sequence for portion in room.read(stream) for each, sequence in portion.items if sequence is not None]
+        assert marked == sorted(marked)
+        assert stream.sequence == room.book.log.newest
+        room.feed.leave(stream)
+    assert (len(room.feed), room.feed.groups, room.feed._of_key) == (0, 0, {})
+
+
+def test_limits_name_their_settings() -> None:
+    room = Room()
+    room.feed = AlarmFeed(room.book, room.notes, FeedLimits(streams_of_key=1, groups=2))
+    room.join()
+    with pytest.raises(AlarmStreamLimitError, match=r"alarms\.streams\.per_key"):
+        room.join()
+    room.feed.join("other", Wish(filter=make_filter(text="a")), room.now)
+    with pytest.raises(AlarmStreamLimitError, match=r"alarms\.streams\.filter_groups"):
+        room.feed.join("third", Wish(filter=make_filter(text="b")), room.now)
+
+
+def test_statuses_and_floods_stand_at_their_place_among_the_changes() -> None:
+    room = Room()
+    room.begin()
+    extended, plain = room.join(is_extended=True), room.join()
+    room.read(extended), room.read(plain)
+    storm(room, 2)
+    room.notes.add(room.book.log.newest, ToldFlood("all", 1, 0, 11))
+    storm(room, 1, "Other.Hi")
+    room.monitor.switched(Speaker(provider=Provider.SUBTAG), room.now_ns)
+    assert room.arms(extended) == ["Change", "Change", "Flood", "Change", "Status"]
+    assert room.arms(plain) == ["Change", "Change", "Change", "Status"]
+
+
+def test_old_notes_go() -> None:
+    board = NoteBoard()
+    for number in range(MOST_NOTES * 3):
+        board.add(number, ToldFlood("all", 1, 0, number))
+    assert board.newest == MOST_NOTES * 3
+    assert len(list(board.after(0))) <= MOST_NOTES
+    assert [at for at, _ in board.after(board.newest - 2)] == [MOST_NOTES * 3 - 2, MOST_NOTES * 3 - 1]
