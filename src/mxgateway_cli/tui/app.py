@@ -34,8 +34,8 @@ REPAINT = 0.25
 FILTER_PAUSE = 0.3
 """Seconds without a key after which the filter asks the gateway."""
 NO_ALARMS = (
-    "There is no alarm provider yet.\n\n"
-    "This gateway serves data. When it serves alarms, the active ones stand here: state, priority, time, operator."
+    "Alarms have no page here yet.\n\n"
+    "mxgw-py query-active-alarms lists them, acknowledge-alarm acknowledges them, and alarm-history looks back."
 )
 _LINK_STYLES = {Link.CONNECTED: "bold green", Link.CONNECTING: "bold yellow", Link.RECONNECTING: "bold red"}
 

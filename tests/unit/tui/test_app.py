@@ -267,9 +267,9 @@ async def test_the_alarms_pane_says_that_there_is_no_provider(open_app: Any) -> 
     """`a` shows the alarms and, again, the details."""
     async with open_app() as screen:
         await screen.press("a")
-        await screen.sees("There is no alarm provider yet.")
+        await screen.sees("Alarms have no page here yet.")
         await screen.press("a")
-        assert "There is no alarm provider yet." not in screen.text()
+        assert "Alarms have no page here yet." not in screen.text()
 
 
 async def test_help_shows_every_key(open_app: Any) -> None:
