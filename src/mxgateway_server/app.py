@@ -35,6 +35,7 @@ from mxgateway_server.galaxy.tag_lookup import GalaxyLookup
 from mxgateway_server.health import checks
 from mxgateway_server.health.readiness import Judge
 from mxgateway_server.health.watcher import HealthWatcher
+from mxgateway_server.heap import TRIM_SECONDS, MemoryKeeper
 from mxgateway_server.logs import get_logger
 from mxgateway_server.open_files import ConnectionRoom
 from mxgateway_server.parts import Part
@@ -47,7 +48,7 @@ from mxgateway_server.sessions.manager import SessionManager
 from mxgateway_server.state import hold_state, prepare_state
 from mxgateway_server.status import GatewayStatus, StatusReader
 from mxgateway_server.telemetry.lag_log import LoopLagLog
-from mxgateway_server.upkeep import Duties, Upkeep, health_duties
+from mxgateway_server.upkeep import Duties, Duty, Upkeep, health_duties
 from mxgateway_server.workers.confinement import confinement, require
 from mxgateway_server.workers.containment import Containment, create_containment
 from mxgateway_server.workers.launcher import Launcher, WorkerPlan
@@ -251,7 +252,8 @@ class Gateway:
             certificate_days=settings.tls.expiry_warning_days,
             service=server,
         )
-        upkeep = Upkeep([*duties.all(), *health_duties(health)])
+        memory = Duty(name="give-memory-back", period=TRIM_SECONDS, work=MemoryKeeper(lambda: shares.large_bodies).look)
+        upkeep = Upkeep([*duties.all(), *health_duties(health), memory])
         keepers = () if certificate is None else (certificate,)
         optional = () if alarms is None else (alarms,)
         lag_log = LoopLagLog(settings.logging.loop_lag_interval_seconds)

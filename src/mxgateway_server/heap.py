@@ -1,30 +1,71 @@
 """Memory that large requests took goes back to the system when they are over.
 
-glibc learns from each large block that is given back to it, and keeps the next ones: up to 32 MiB, at the end of each
-of its arenas, where not even `malloc_trim` reaches. A few requests of 16 MiB would leave hundreds of MiB unused.
+glibc keeps what is given back to it: after blocks as large as a long request, tens of MiB at the end of each of its
+many arenas. Taking such blocks from the system one by one would cost the event loop more than working on them does.
 """
 
 from __future__ import annotations
 
+import asyncio
 import ctypes
 import os
+from collections.abc import Callable
+from typing import Any
 
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
-_LARGE = 4 * 1024 * 1024
-"""More than a page of browse results: taking a block from the system costs half a millisecond for each MiB."""
-_KEPT = 4 * 1024 * 1024
+TRIM_SECONDS = 5.0
+"""How often memory is given back, if there was a large request."""
+
+_M_ARENA_MAX = -8
+_ARENAS = 2
+"""One for the event loop, whose end `malloc_trim` reaches, and one for gRPC's threads, whose end it does not."""
 
 
-def give_back_large_blocks() -> bool:
-    """Has large blocks taken from the system and given back one by one; False where the C library is not glibc.
-
-    What the operator has set for the process (MALLOC_MMAP_THRESHOLD_) stays.
-    """
-    if os.name != "posix" or "MALLOC_MMAP_THRESHOLD_" in os.environ:
-        return False
+def _library() -> Any:
+    """The C library; None where it is not glibc, or not a system that has one."""
+    if os.name != "posix":
+        return None
     try:
-        mallopt = ctypes.CDLL(None).mallopt
-    except (OSError, AttributeError):
+        library = ctypes.CDLL(None)
+        return library if hasattr(library, "malloc_trim") and hasattr(library, "mallopt") else None
+    except OSError:
+        return None
+
+
+def use_few_arenas() -> bool:
+    """Has threads share the memory that they have given back; False where that cannot be asked for.
+
+    What the operator has set for the process (MALLOC_ARENA_MAX) stays. To be called before there are threads.
+    """
+    library = _library()
+    return library is not None and "MALLOC_ARENA_MAX" not in os.environ and bool(library.mallopt(_M_ARENA_MAX, _ARENAS))
+
+
+def trim() -> bool:
+    """Gives the system what nobody uses; False where that cannot be asked for.
+
+    It may take some milliseconds, in which other threads of Python run.
+    """
+    library = _library()
+    if library is None:
         return False
-    # Either one ends the learning.
-    return bool(mallopt(_M_MMAP_THRESHOLD, _LARGE)) and bool(mallopt(_M_TRIM_THRESHOLD, _KEPT))
+    library.malloc_trim(0)
+    return True
+
+
+class MemoryKeeper:
+    """Gives memory back after large requests.
+
+    Args:
+        large_requests: how many have come so far.
+    """
+
+    def __init__(self, large_requests: Callable[[], int]) -> None:
+        self._large_requests = large_requests
+        self._seen = 0
+
+    async def look(self) -> None:
+        """Gives back what can be, if there was a large request since the last time."""
+        seen = self._large_requests()
+        if seen != self._seen:
+            self._seen = seen
+            await asyncio.to_thread(trim)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 
 MOST_BODIES = 64
 """Requests of one key that may be on their way in at a time; more wait, without their bodies being taken."""
@@ -24,14 +25,16 @@ class Share:
 
     Args:
         most: bodies on their way in at the most.
+        on_large: called for each large one.
 
     Attributes:
         turn: held while something long is worked on, so that other keys wait for one such thing of this key only.
     """
 
-    __slots__ = ("_bodies", "_limit", "_most", "_waiting", "turn")
+    __slots__ = ("_bodies", "_limit", "_most", "_on_large", "_waiting", "turn")
 
-    def __init__(self, most: int = MOST_BODIES) -> None:
+    def __init__(self, most: int = MOST_BODIES, on_large: Callable[[], None] = lambda: None) -> None:
+        self._on_large = on_large
         self.turn = asyncio.Lock()
         self._bodies = 0
         self._limit = min(FEWEST_BODIES, most)
@@ -66,6 +69,7 @@ class Share:
         """Learns how long a body was; whether it is large, so that its place is left only when its call ends."""
         if size > LARGE_BODY:
             self._limit = min(FEWEST_BODIES, self._most)
+            self._on_large()
             return True
         if self._limit < self._most:
             self._limit += 1
@@ -86,9 +90,13 @@ class Shares:
 
     Args:
         most: bodies of each on their way in at the most.
+
+    Attributes:
+        large_bodies: how many large ones have come.
     """
 
     def __init__(self, most: int = MOST_BODIES) -> None:
+        self.large_bodies = 0
         self._most = most
         self._shares: dict[str, Share] = {}
 
@@ -101,8 +109,11 @@ class Shares:
         if share is None:
             if len(self._shares) >= _MAX_IDLE:
                 self._forget_idle()
-            share = self._shares[key_id] = Share(self._most)
+            share = self._shares[key_id] = Share(self._most, self._count_large)
         return share
+
+    def _count_large(self) -> None:
+        self.large_bodies += 1
 
     def _forget_idle(self) -> None:
         idle = [key_id for key_id, share in self._shares.items() if share.is_idle]

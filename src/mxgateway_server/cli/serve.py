@@ -80,12 +80,12 @@ def serve(
         os.umask(os.umask(0o077) | 0o077)
     # gRPC's own C logging would write lines of its own format to stderr.
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
-    from mxgateway_server.heap import give_back_large_blocks
+    from mxgateway_server.heap import use_few_arenas
     from mxgateway_server.logs import configure
     from mxgateway_server.open_files import raise_limit
 
     raise_limit()
-    give_back_large_blocks()
+    use_few_arenas()
     configure(settings.logging.level, settings.logging.format)
     try:
         with asyncio.Runner(loop_factory=_loop_factory(settings.event_loop)) as runner:

@@ -125,8 +125,9 @@ class CommandGate:
         if kind in COMMANDS:
             self._authorize(kind, call, "", "")
         if kind not in _LONG_KINDS and size > self._max_request_bytes:
+            name = kind_name(kind) if kind in COMMANDS else "the command"
             raise MessageLimitError(
-                f"{kind_name(kind)} has {size} bytes; a command that neither writes nor is a bulk command may have "
+                f"{name} has {size} bytes; a command that neither writes nor is a bulk command may have "
                 f"{self._max_request_bytes} (setting protocol.max_request_bytes)"
             )
 

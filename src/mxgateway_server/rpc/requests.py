@@ -100,6 +100,8 @@ class Requests:
         data = await self._context.read()
         if data is grpc.aio.EOF:
             raise StopAsyncIteration
+        if len(data) > LARGE_BODY:
+            self._share.seen(len(data))
         self._check_length(data)
         return await self._method.parse(data)
 

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_contract.generated import mxaccess_worker_pb2 as wpb
+from mxgateway_contract.varints import varint
 from mxgateway_protocol.clock import Clock
 from mxgateway_protocol.envelopes import EnvelopeWriter
 from mxgateway_protocol.errors import OversizedFrameError
@@ -22,6 +23,8 @@ _COMMAND_FIELD = wpb.WorkerEnvelope.WORKER_COMMAND_FIELD_NUMBER
 _COMMAND = key(wpb.WorkerCommand.COMMAND_FIELD_NUMBER, 2)
 _ENQUEUE_TIMESTAMP = key(wpb.WorkerCommand.ENQUEUE_TIMESTAMP_FIELD_NUMBER, 2)
 _CLOCK_STEP = 0.001
+_LONG = 64 * 1024
+"""Bytes of a command from which on a copy more costs more than a call."""
 _TIME_LEFT = key(wpb.WorkerCommand.TIME_LEFT_FIELD_NUMBER, 2)
 
 
@@ -123,20 +126,22 @@ class CommandTable:
         if timeout != self._timeout:
             # A Duration is written like a Timestamp. Most commands of a session have the same limit.
             self._timeout, self._time_left = timeout, delimited(_TIME_LEFT, timestamp(int(timeout * 1e9)))
-        body = (
-            delimited(_COMMAND, command.SerializeToString())
-            + delimited(_ENQUEUE_TIMESTAMP, timestamp(self._clock.unix_ns()))
-            + self._time_left
-        )
+        data = command.SerializeToString()
+        enqueued = delimited(_ENQUEUE_TIMESTAMP, timestamp(self._clock.unix_ns()))
+        front, tail = _COMMAND + varint(len(data)), enqueued + self._time_left
         future = ReplyFuture(self._loop)
         deadline = self._loop.time() + timeout
         self._pending.add(correlation_id, _Waiter(future, deadline, timeout))
         try:
-            self._write(self._envelopes.frame_body(_COMMAND_FIELD, body, correlation_id))
+            if len(data) <= _LONG:
+                frame = self._envelopes.frame_body(_COMMAND_FIELD, front + data + tail, correlation_id)
+            else:
+                frame = self._envelopes.frame_parts(_COMMAND_FIELD, (front, data, tail), correlation_id)
+            self._write(frame)
         except OversizedFrameError:
             self._pending.reply(correlation_id)
             raise MessageLimitError(
-                f"the command has {len(body)} bytes, more than one to a worker may have: send less at once, or raise "
+                f"the command has {len(data)} bytes, more than one to a worker may have: send less at once, or raise "
                 "worker.max_message_bytes and protocol.max_grpc_message_bytes"
             ) from None
         except GatewayError:

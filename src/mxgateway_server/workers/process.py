@@ -143,7 +143,7 @@ class WorkerProcess(asyncio.SubprocessProtocol):
     def flush(self) -> None:
         """Sends what is gathered without waiting for the end of the turn."""
         if self._gathered:
-            data = b"".join(self._gathered)
+            data = self._gathered[0] if len(self._gathered) == 1 else b"".join(self._gathered)
             self._gathered.clear()
             self._gathered_bytes = 0
             if not self._stdin.is_closing():
