@@ -72,7 +72,7 @@ class House:
         shown = [(name.replace("_", "-"), value) for name, value in metadata.items()]
         if header is not None:
             shown.append(("authorization", header))
-        call = self._channel.stream_unary(method)(iter([b"x"]), metadata=tuple(shown))
+        call = self._channel.unary_unary(method)(b"x", metadata=tuple(shown))
         code, text = await call.code(), await call.details()
         self.correlation_id = str(dict(await call.trailing_metadata())[CORRELATION_KEY])
         return code, text or ""
@@ -206,7 +206,7 @@ async def test_a_handler_knows_who_calls() -> None:
         return f"{call.caller.key_id} {call.method}".encode()
 
     async with house(who) as door:
-        call = door._channel.stream_unary(CLOSE)(iter([b"x"]), metadata=(("authorization", "closer"),))
+        call = door._channel.unary_unary(CLOSE)(b"x", metadata=(("authorization", "closer"),))
         assert await call == f"closer {CLOSE}".encode()
 
 
