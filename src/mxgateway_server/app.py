@@ -176,7 +176,7 @@ class Gateway:
         containment = create_containment(settings.worker.max_memory_bytes)
         stack.callback(containment.close)
 
-        streams = LiveStreams()
+        streams = LiveStreams(wiring.streams_per_key(settings))
         refusals = RefusalLog(clock)
         shares = Shares()
         room = self._connection_room()

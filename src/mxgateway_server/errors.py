@@ -32,7 +32,7 @@ GatewayError
     AlarmError
         AlarmLagError, AlarmQuestionTooWideError, AlarmStreamLimitError, AlarmsUnavailableError, AlarmCountError
     GatewayStoppingError
-    WatchLimitError, ConnectionLimitError
+    WatchLimitError, StreamLimitError, ConnectionLimitError
     StoreError
         SchemaVersionError, KeyExistsError, KeyNotFoundError, KeyStateError, KeyStoreUnavailableError
 
@@ -536,6 +536,13 @@ class WatchLimitError(GatewayError):
 
     grpc_status = "RESOURCE_EXHAUSTED"
     reason = "WATCH_LIMIT"
+
+
+class StreamLimitError(GatewayError):
+    """The key has as many streams as it may have."""
+
+    grpc_status = "RESOURCE_EXHAUSTED"
+    reason = "STREAM_LIMIT"
 
 
 class ConnectionLimitError(GatewayError):

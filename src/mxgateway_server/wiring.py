@@ -246,6 +246,11 @@ def streams_per_connection(settings: Settings) -> int:
     return settings.protocol.max_streams_per_connection or max(_FEWEST_STREAMS, 4 * sessions)
 
 
+def streams_per_key(settings: Settings) -> int:
+    """Streams that one key may have at once, over all of its connections."""
+    return settings.protocol.max_streams_per_key or 2 * streams_per_connection(settings)
+
+
 def galaxy_timing(settings: Settings) -> GalaxyTiming:
     """When the Galaxy is looked at, and how long its database may take."""
     galaxy = settings.galaxy

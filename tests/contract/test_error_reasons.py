@@ -59,6 +59,7 @@ CLASS_OF_REASON: dict[str, type[MxGatewayError]] = {
     "MESSAGE_LIMIT": MxGatewayResourceError,
     "AUDIT_UNAVAILABLE": MxGatewayResourceError,
     "WATCH_LIMIT": MxGatewayResourceError,
+    "STREAM_LIMIT": MxGatewayResourceError,
     "CONNECTION_LIMIT": MxGatewayResourceError,
     "WORKER_UNAVAILABLE": MxGatewayWorkerError,
     "WORKER_START_FAILED": MxGatewayWorkerError,

@@ -219,6 +219,8 @@ class ProtocolSettings(Section):
     max_streams_per_connection: int = Field(default=0, ge=0)
     """Calls and streams at once on one connection; more wait in the client, or fail with UNAVAILABLE. 0 for four for
     each session that a key may have, but at least 200."""
+    max_streams_per_key: int = Field(default=0, ge=0)
+    """Streams of commands, events and news that one key may have at once; 0 for twice the streams of a connection."""
     handshake_timeout_seconds: float = Field(default=10.0, gt=0, le=600)
     """How long a new connection may take until TLS and HTTP/2 stand; then it is closed."""
     max_health_watches: int = Field(default=256, ge=0)

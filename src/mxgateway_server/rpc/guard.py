@@ -34,6 +34,7 @@ from mxgateway_server.errors import (
     KeyStoreUnavailableError,
     OwnerMismatchError,
     PermissionDeniedError,
+    StreamLimitError,
     UnknownMethodError,
 )
 from mxgateway_server.logs import get_logger
@@ -124,7 +125,10 @@ class Guard:
 
         async def stream(_: Any, context: Context) -> None:
             call = await self._enter(context, name, needed)
-            task = self._streams.enter(call.caller)
+            try:
+                task = self._streams.enter(call.caller)
+            except StreamLimitError as error:
+                await self._refuse(context, error, call)
             requests = self._requests(method, context, call)
             try:
                 produced = streaming(requests if handler.request_streaming else await requests.one(), context)

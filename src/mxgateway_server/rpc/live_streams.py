@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Iterable
 from typing import Any
 
 from mxgateway_server.access.authenticator import Caller
-from mxgateway_server.errors import AuthenticationError, GatewayError, GatewayStoppingError, KeyRefusal
+from mxgateway_server.errors import (
+    AuthenticationError,
+    GatewayError,
+    GatewayStoppingError,
+    KeyRefusal,
+    StreamLimitError,
+)
 
 
 class LiveStreams:
-    """Running streams by caller."""
+    """Running streams by caller.
 
-    def __init__(self) -> None:
+    Args:
+        limit: streams that one key may have at once.
+    """
+
+    def __init__(self, limit: int = sys.maxsize) -> None:
+        self._limit = limit
         self._tasks: dict[Caller, set[asyncio.Task[Any]]] = {}
         self._ended: dict[asyncio.Task[Any], GatewayError] = {}
 
@@ -21,8 +33,19 @@ class LiveStreams:
         return sum(map(len, self._tasks.values()))
 
     def enter(self, caller: Caller) -> asyncio.Task[Any]:
+        """Notes that the current task is a stream of this caller's.
+
+        Raises:
+            StreamLimitError: its key has as many as it may have.
+        """
         task = asyncio.current_task()
         assert task is not None
+        # The health service, which needs no key, has bounds of its own.
+        if caller.key_id and len(self._tasks.get(caller, ())) >= self._limit:
+            raise StreamLimitError(
+                f"this key has its {self._limit} streams (setting protocol.max_streams_per_key); end some",
+                retry_after=1.0,
+            )
         self._tasks.setdefault(caller, set()).add(task)
         return task
 

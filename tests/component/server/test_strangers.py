@@ -31,6 +31,7 @@ async def gateway(tmp_path: Path) -> AsyncIterator[LiveGateway]:
         protocol__handshake_timeout_seconds=0.5,
         protocol__max_metadata_bytes=2048,
         protocol__max_streams_per_connection=8,
+        protocol__max_streams_per_key=6,
         protocol__max_health_watches_per_address=2,
     )
     async with live_gateway(settings) as live:
@@ -89,9 +90,11 @@ async def test_headers_above_the_limit_are_refused_and_the_connection_goes_on(ga
 async def test_streams_of_a_connection_are_bounded(gateway: LiveGateway) -> None:
     session = await gateway.open()
     streams = []
-    for _ in range(8):
-        stream = gateway.stub.InvokeStream(metadata=gateway.auth)
-        await stream.write(pb.MxCommandBatch(session_id=session))
+    for number in range(8):
+        # Six of the key's and two that need none.
+        stream = gateway.stub.InvokeStream(metadata=gateway.auth) if number < 6 else watch(gateway)
+        if number < 6:
+            await stream.write(pb.MxCommandBatch(session_id=session))
         await stream.initial_metadata()
         streams.append(stream)
     waiting = asyncio.ensure_future(_list(gateway))
@@ -101,6 +104,30 @@ async def test_streams_of_a_connection_are_bounded(gateway: LiveGateway) -> None
     assert not waiting.done()
     streams[0].cancel()
     await waiting
+
+
+async def test_streams_of_a_key_are_bounded_whatever_they_are_and_over_all_connections(gateway: LiveGateway) -> None:
+    session = await gateway.open()
+    streams = []
+
+    async def begin() -> Any:
+        stream = gateway.stub.InvokeStream(metadata=gateway.auth)
+        await stream.write(pb.MxCommandBatch(session_id=session))
+        await stream.initial_metadata()
+        return stream
+
+    streams = [await begin() for _ in range(6)]
+    async with grpc.aio.insecure_channel(gateway.running.endpoints[0].address, options=OWN_CONNECTION) as other:
+        events = other.unary_stream("/mxaccess_gateway.v1.MxAccessGateway/StreamEvents")
+        request = pb.StreamEventsRequest(session_id=session).SerializeToString()
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await events(request, metadata=gateway.auth).read()
+    assert refused.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert "protocol.max_streams_per_key" in (refused.value.details() or "")
+    assert (await gateway.ping(session, "on")).diagnostic_message == "on"
+    streams[0].cancel()
+    await eventually(lambda: gateway.status().live_streams == 5)
+    await begin()
 
 
 async def test_health_watches_of_an_address_are_bounded_and_checks_are_not(gateway: LiveGateway) -> None:
@@ -140,6 +167,10 @@ async def test_a_flood_of_calls_ends_those_of_others_never(gateway: LiveGateway)
         await asyncio.gather(*(bad(channel) for _ in range(300)), *(_list(gateway) for _ in range(5)))
     # gRPC itself refuses streams of a connection that has too many.
     assert codes <= {"UNAUTHENTICATED", "UNAVAILABLE"}
+
+
+def watch(gateway: LiveGateway) -> Any:
+    return gateway.channel.unary_stream("/grpc.health.v1.Health/Watch")(b"")
 
 
 async def _list(gateway: LiveGateway) -> pb.ListSessionsReply:
