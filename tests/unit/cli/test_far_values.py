@@ -41,7 +41,7 @@ def test_a_change_is_a_line_a_document_and_a_row(event: pb.MxEvent, is_late: boo
     change = change_of("A.B", event, sequence=1, replayed=is_late)
     board = TagBoard(["A.B"])
     row = board.take(change, 1.0)
-    assert is_one_line(_text_line(change, row))
+    assert is_one_line(_text_line(change, row, is_local=False))
     json.loads(_json_line(change))
     assert row.text.isprintable()
 
@@ -49,7 +49,7 @@ def test_a_change_is_a_line_a_document_and_a_row(event: pb.MxEvent, is_late: boo
 @given(read_results())
 @FAST
 def test_a_read_value_is_a_line_and_a_document(result: pb.BulkReadResult) -> None:
-    assert is_one_line(one_line(_read_line(result)))
+    assert is_one_line(one_line(_read_line(result, is_local=False)))
     json.loads(json.dumps(proto_dict(result)))
 
 

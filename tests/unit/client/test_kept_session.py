@@ -169,6 +169,7 @@ async def test_written_tags_do_not_pile_up(
 
 async def test_a_supervisory_write(gateway: FakeGateway, client: GatewayClient) -> None:
     """AdviseSupervisory in place of Advise, and the item goes afterwards."""
+    gateway.announces_streams = True
     gateway.answer("advise_supervisory", lambda request: _first_value(gateway, request))
     await asyncio.gather(client.write("A.B", 5, supervisory=True), confirm(gateway, 1))
     assert len(gateway.commands_of("unsubscribe_bulk")) == 1
