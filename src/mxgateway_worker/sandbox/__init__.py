@@ -24,7 +24,7 @@ _SYSTEM = (
     "/dev/null",
     "/dev/urandom",
 )
-_OWN_FOLDER = "board"
+_OWN_FOLDER, _BESIDE = "board", "galaxy"
 _OWN_FILES = ("galaxy", "file")
 
 
@@ -76,9 +76,10 @@ class Grants:
 def grants(options: Mapping[str, str]) -> Grants:
     """What a worker with these backend options needs of this machine.
 
-    The folder of the board is written: its database keeps files beside it, and comes and goes by them.
+    The folder of the board is written: its database keeps files beside it, and comes and goes by them. Without an own
+    place the board stands beside the Galaxy.
     """
-    board = options.get(_OWN_FOLDER)
+    board = options.get(_OWN_FOLDER) or options.get(_BESIDE)
     writes = (Path(board).expanduser().absolute().parent,) if board else ()
     own = [Path(options[name]).expanduser().absolute() for name in _OWN_FILES if name in options]
     # A Galaxy that is built anew is another file of the same name.

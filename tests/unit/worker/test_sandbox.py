@@ -91,6 +91,8 @@ def test_what_shows_a_secret_is_found(tmp_path: Path) -> None:
     (state / "galaxy").mkdir(parents=True)
     own = grants({"board": str(state / "galaxy" / "plant.board.db"), "galaxy": str(state / "galaxy" / "plant.db")})
     assert own.writes == (state / "galaxy",)
+    assert grants({"galaxy": str(state / "galaxy" / "plant.db")}).writes == (state / "galaxy",)
+    assert grants({"file": str(state / "day.csv")}).writes == ()
     assert own.showing([state]) == []
     for folder in (state, tmp_path):
         wide = grants({"board": str(folder / "plant.board.db")})
