@@ -121,6 +121,8 @@ class Launcher:
         self._alive: set[WorkerClient] = set()
         self.started = 0
         self.failed = 0
+        # The first one, and the first after a failure, shows that workers can be started: that is told.
+        self._is_news = True
 
     def __len__(self) -> int:
         """How many workers exist, starting and ending ones included."""
@@ -182,6 +184,7 @@ class Launcher:
             identity = await client.handshake(self._gateway_version, on_hello)
         except BaseException as error:
             self.failed += 1
+            self._is_news = True
             # Shielded: a caller that gives up must not leave a process behind.
             await asyncio.shield(client.kill())
             if isinstance(error, WorkerError | SessionClosedError):
@@ -191,7 +194,8 @@ class Launcher:
                 )
             raise
         self.started += 1
-        logger.debug(
+        tell, self._is_news = (logger.info if self._is_news else logger.debug), False
+        tell(
             "worker_ready",
             session_id=session_id,
             worker_pid=client.pid,
@@ -221,6 +225,7 @@ class Launcher:
             )
         except WorkerError:
             self.failed += 1
+            self._is_news = True
             raise
         client = WorkerClient(
             process=process, nonce=nonce, limits=self.limits, clock=self._clock, containment=self._containment

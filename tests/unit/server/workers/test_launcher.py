@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+import structlog
 from tests.support.clock import ManualClock
 from tests.support.waiting import eventually
 
@@ -165,6 +167,22 @@ async def test_a_failed_start_gives_its_turn_to_the_next_and_leaves_nothing(star
     assert starts.killed == [1]
     assert (launching.started, launching.failed) == (1, 2)
     await eventually(lambda: len(launching) == 1)
+
+
+async def test_the_first_worker_is_told_and_the_first_after_a_failure(starts: Starts) -> None:
+    launching = launcher()
+    with structlog.testing.capture_logs() as lines:
+        for error in (None, None, WorkerNeverReadyError("not ready"), None, None):
+            starts.error = error
+            with suppress(WorkerNeverReadyError):
+                await launching.launch(WorkerPlan(backend="x"), SESSION)
+    assert [(line["event"], line["log_level"]) for line in lines] == [
+        ("worker_ready", "info"),
+        ("worker_ready", "debug"),
+        ("worker_start_failed", "warning"),
+        ("worker_ready", "info"),
+        ("worker_ready", "debug"),
+    ]
 
 
 async def test_a_caller_who_gives_up_gets_the_worker_killed(starts: Starts) -> None:
