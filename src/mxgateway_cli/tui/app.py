@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import ClassVar
 
-from rich.text import Text
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
@@ -22,7 +21,7 @@ from mxgateway_cli.tui.galaxy_tree import GalaxyTree
 from mxgateway_cli.tui.help_screen import HelpScreen
 from mxgateway_cli.tui.list_dialogs import OpenedList, OpenListDialog, SaveListDialog
 from mxgateway_cli.tui.plant import Link, Plant
-from mxgateway_cli.tui.text import one_line, rate_text
+from mxgateway_cli.tui.state_texts import status_line, watch_title
 from mxgateway_cli.tui.watch_list import WatchList
 from mxgateway_cli.tui.watch_table import WatchTable
 from mxgateway_cli.tui.watched import Watched
@@ -37,7 +36,6 @@ NO_ALARMS = (
     "Alarms have no page here yet.\n\n"
     "mxgw-py query-active-alarms lists them, acknowledge-alarm acknowledges them, and alarm-history looks back."
 )
-_LINK_STYLES = {Link.CONNECTED: "bold green", Link.CONNECTING: "bold yellow", Link.RECONNECTING: "bold red"}
 
 
 class MxGatewayApp(App[None]):
@@ -153,30 +151,9 @@ class MxGatewayApp(App[None]):
         if not (self._table.is_attached and self._details.is_attached):
             return
         self._table.repaint()
-        self._table.border_title = self._title()
-        self._status_line.update(self._status())
+        self._table.border_title = watch_title(self.watch_list, is_simulated=self.plant.is_simulated)
+        self._status_line.update(status_line(self.plant, self._link, self._link_text, self.watch_list, self._clock()))
         self._show_details()
-
-    def _title(self) -> Text:
-        order = "bad first" if self.watch_list.is_bad_first else ""
-        text = Text(" · ".join(filter(None, ("Watch", one_line(self.watch_list.title), order))))
-        return text.append("  SIMULATED values", "bold magenta") if self.plant.is_simulated else text
-
-    def _status(self) -> Text:
-        text = Text(no_wrap=True, overflow="ellipsis")
-        text.append(f" ● {self._link.value} ", _LINK_STYLES[self._link]).append(self.plant.endpoint)
-        if self.plant.is_simulated:
-            text.append("  SIMULATED", "bold magenta")
-        if self.plant.read_only:
-            text.append("  READ-ONLY", "bold yellow")
-        if self._link is not Link.CONNECTED:
-            problem = self.plant.problem or self._link_text
-            return text.append(f"  {one_line(problem)}" if problem else "  …", "dim")
-        count = len(self.watch_list)
-        text.append(f"  {count} {'tag' if count == 1 else 'tags'}  {rate_text(self.watch_list.rate(self._clock()))}")
-        if self.watch_list.lost:
-            text.append(f"  {self.watch_list.lost} events lost", "bold red")
-        return text.append(f"  {self._link_text}", "dim")
 
     def _show_details(self) -> None:
         details, tree, table = self._details, self._tree, self._table
