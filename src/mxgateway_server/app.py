@@ -251,6 +251,7 @@ class Gateway:
             certificate=certificate,
             certificate_days=settings.tls.expiry_warning_days,
             service=server,
+            alarms=wiring.alarm_findings(alarms),
         )
         memory = Duty(name="give-memory-back", period=TRIM_SECONDS, work=MemoryKeeper(lambda: shares.large_bodies).look)
         upkeep = Upkeep([*duties.all(), *health_duties(health), memory])
@@ -281,6 +282,7 @@ class Gateway:
                 streams=streams,
                 certificate=certificate,
                 health=health.status,
+                alarms=None if alarms is None else alarms.driver,
             ),
             background=(audit, galaxy, *optional, lag_log, upkeep, *keepers),
         )

@@ -15,6 +15,7 @@ from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_contract.generated import mxaccess_worker_pb2 as wpb
 from mxgateway_protocol.clock import Clock
 from mxgateway_server.access.audit import AuditLog
+from mxgateway_server.alarms.driver import AlarmDriver
 from mxgateway_server.certificates.keeper import CertificateKeeper
 from mxgateway_server.galaxy.component import GalaxyComponent
 from mxgateway_server.health.readiness import HealthStatus
@@ -197,6 +198,37 @@ class CertificateStatus:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AlarmsStatus:
+    """The alarm monitor.
+
+    Attributes:
+        state: such as `live`, `degraded` or `lost`.
+        provider: `alarmmgr`, `subtag`, or `none` while nobody tells the alarms.
+        reason: why it is so, in a word.
+        is_uncertain: the list is the last known, or not whole.
+        alarms: alarms in the list.
+        newest_change: number of the last change.
+        kept_changes: changes that streams can go on after.
+        streams: streams of alarms.
+        filters: different filters, times rights, among them.
+        reopened: workers that were started after the first.
+        worker_pid: process of its worker; 0 without one.
+    """
+
+    state: str
+    provider: str
+    reason: str
+    is_uncertain: bool
+    alarms: int
+    newest_change: int
+    kept_changes: int
+    streams: int
+    filters: int
+    reopened: int
+    worker_pid: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GatewayStatus:
     """The whole picture.
 
@@ -208,6 +240,7 @@ class GatewayStatus:
         max_sessions: sessions that there may be.
         live_streams: calls that are streams, of every kind, those of the health service included.
         certificate: None without a TLS endpoint.
+        alarms: None when the gateway keeps none.
     """
 
     taken_ns: int
@@ -222,6 +255,7 @@ class GatewayStatus:
     galaxy: GalaxyStatus
     audit: AuditStatus
     certificate: CertificateStatus | None
+    alarms: AlarmsStatus | None = None
 
     def session(self, session_id: str) -> SessionStatus | None:
         """The session of this id; None when it is not there any more."""
@@ -243,6 +277,7 @@ class StatusReader:
         streams: Sized,
         certificate: CertificateKeeper | None = None,
         health: Callable[[], HealthStatus] = lambda: HealthStatus(readiness="ready", checks=()),
+        alarms: AlarmDriver | None = None,
     ) -> None:
         self._clock = clock
         self._sessions = sessions
@@ -253,6 +288,7 @@ class StatusReader:
         self._streams = streams
         self._certificate = certificate
         self._health = health
+        self._alarms = alarms
         self._began = clock.monotonic()
 
     def take(self) -> GatewayStatus:
@@ -282,7 +318,27 @@ class StatusReader:
             galaxy=galaxy_status(self._galaxy),
             audit=AuditStatus(waiting=self._audit.waiting, lost=self._audit.lost, failures=self._audit.failures),
             certificate=None if self._certificate is None else certificate_status(self._certificate),
+            alarms=None if self._alarms is None else alarms_status(self._alarms),
         )
+
+
+def alarms_status(driver: AlarmDriver) -> AlarmsStatus:
+    """The alarm monitor as it is now."""
+    monitor = driver.monitor
+    status = monitor.status
+    return AlarmsStatus(
+        state=status.state.name.lower(),
+        provider=status.provider.name.lower(),
+        reason=status.reason.name.lower(),
+        is_uncertain=status.is_uncertain,
+        alarms=len(monitor.book),
+        newest_change=monitor.book.log.newest,
+        kept_changes=len(monitor.book.log),
+        streams=len(monitor.feed),
+        filters=monitor.feed.groups,
+        reopened=monitor.counters.reopened,
+        worker_pid=driver.worker_pid,
+    )
 
 
 def session_status(session: Session, now: float) -> SessionStatus:

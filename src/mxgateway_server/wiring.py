@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from mxgateway_server.access.peppers import PepperFile, PepperVariable
-from mxgateway_server.alarms.component import AlarmRules
+from mxgateway_server.alarms.component import AlarmComponent, AlarmRules
 from mxgateway_server.alarms.figures.computing import FigureRules
 from mxgateway_server.alarms.figures.floods import FloodRules
 from mxgateway_server.alarms.history.file import HistoryLimits
@@ -25,6 +26,8 @@ from mxgateway_server.galaxy.component import GalaxyTiming
 from mxgateway_server.galaxy.errors import GalaxySourceError
 from mxgateway_server.galaxy.place import GalaxyPlace
 from mxgateway_server.galaxy.sql_source import SqlGalaxySource
+from mxgateway_server.health import checks
+from mxgateway_server.health.readiness import Problem
 from mxgateway_server.open_files import ConnectionRoom, room_for_connections
 from mxgateway_server.rpc.surplus import ConnectionLimits
 from mxgateway_server.sessions.options import SessionOptions
@@ -191,6 +194,19 @@ def _figure_rules(statistics: AlarmStatisticsSettings) -> FigureRules:
         fleeting_seconds=statistics.fleeting_seconds,
         bands=statistics.bands,
     )
+
+
+def alarm_findings(alarms: AlarmComponent | None) -> Callable[[], Problem | None]:
+    """What looks whether the alarm monitor is well; without one all is."""
+
+    def look() -> Problem | None:
+        if alarms is None:
+            return None
+        status = alarms.driver.monitor.status
+        reason = status.text or status.reason.name.lower()
+        return checks.alarms_problem(status.state.name.lower(), status.is_uncertain, reason)
+
+    return look
 
 
 def share_of_key(max_sessions: int) -> int:

@@ -11,7 +11,7 @@ from mxgateway_server.alarms.encoding import snapshot_bytes, transition_bytes
 from mxgateway_server.alarms.model import Change, Kind, Origin, Provider, Report
 from mxgateway_server.errors import GatewayError, WorkerExitedError
 from mxgateway_server.events.chunks import EventChunk
-from tests.support.alarm_plant import Plant, PlantAlarm, Worker
+from tests.support.alarm_plant import MACHINE, Plant, PlantAlarm, Worker
 
 OK = pb.PROTOCOL_STATUS_CODE_OK
 FAILURE = pb.PROTOCOL_STATUS_CODE_MXACCESS_FAILURE
@@ -159,7 +159,9 @@ class ScriptedLink:
         if self.native_status or self.is_deaf:
             return
         number = self._number(command.provider_name, command.group_name, command.alarm_name)
-        self.happen(number, "dismiss" if command.dismiss else "ack")
+        event = "dismiss" if command.dismiss else "ack"
+        if (event, self.alarm(number).state) in MACHINE:
+            self.happen(number, event)
 
     def _shelve_alarm(self, command: pb.ShelveAlarmCommand, reply: pb.MxCommandReply) -> None:
         reply.shelve_alarm.native_status = self.native_status

@@ -156,7 +156,7 @@ def _monitor(
         observers,
         galaxy.is_deployed,
         is_forced=settings.fallback.mode != "auto",
-        is_restored=bool(kept.last or kept.alarms),
+        is_restored=kept.has_list,
     )
 
 

@@ -11,6 +11,7 @@ LOOP = "loop"
 AUDIT = "audit"
 DISK = "disk"
 CERTIFICATE = "certificate"
+ALARMS = "alarms"
 
 _STORE_SECONDS = 5.0
 _AUDIT_WAITING = 10_000
@@ -28,6 +29,7 @@ def rules(*, galaxy_is_needed: bool, audit_is_needed: bool) -> list[Rule]:
         Rule(name=AUDIT, is_needed=audit_is_needed, down_after=30.0),
         Rule(name=DISK, is_needed=False),
         Rule(name=CERTIFICATE, is_needed=False),
+        Rule(name=ALARMS, is_needed=False, down_after=5.0),
     ]
 
 
@@ -104,3 +106,13 @@ def certificate_problem(seconds_left: float, warn_days: int, problem: str) -> Pr
     if days >= warn_days:
         return None
     return Problem(f"the TLS certificate expires in {days:.0f} days", remedy)
+
+
+def alarms_problem(state: str, is_uncertain: bool, reason: str) -> Problem | None:
+    """The alarm monitor: whether anybody tells it alarms; what it keeps of before is not enough."""
+    if not is_uncertain:
+        return None
+    return Problem(
+        f"the alarm monitor is {state}: {reason}",
+        "its list is the last known; the log says what its worker answered, and the settings alarms.* what it asks for",
+    )

@@ -31,7 +31,8 @@ GATEWAY = "mxaccess_gateway.v1.MxAccessGateway"
 GALAXY = "galaxy_repository.v1.GalaxyRepository"
 LIVE = "mxgateway.live"
 READY = "mxgateway.ready"
-SERVICES = ("", GATEWAY, GALAXY, LIVE, READY)
+ALARMS = "mxgateway.alarms"
+SERVICES = ("", GATEWAY, GALAXY, LIVE, READY, ALARMS)
 
 
 def serving(status: HealthStatus, *, has_sessions: bool) -> dict[str, bool]:
@@ -48,6 +49,7 @@ def serving(status: HealthStatus, *, has_sessions: bool) -> dict[str, bool]:
         GALAXY: lets_in and status.is_ok(checks.GALAXY),
         LIVE: True,
         READY: status.readiness != "not_ready",
+        ALARMS: status.is_ok(checks.ALARMS),
     }
 
 
@@ -62,6 +64,7 @@ class HealthWatcher:
     """Makes the findings and keeps the verdict.
 
     Args:
+        alarms: what is wrong with the alarm monitor.
         free_bytes: free space in a folder, None when it cannot be written; blocks. For tests.
     """
 
@@ -79,6 +82,7 @@ class HealthWatcher:
         certificate: CertificateKeeper | None,
         certificate_days: int,
         service: HealthService,
+        alarms: Callable[[], Problem | None] = lambda: None,
         free_bytes: Callable[[Path], int | None] | None = None,
     ) -> None:
         self._judge = judge
@@ -92,6 +96,7 @@ class HealthWatcher:
         self._certificate = certificate
         self._certificate_days = certificate_days
         self._service = service
+        self._alarms = alarms
         self._free_bytes = free_bytes or _free_bytes
         self._told: dict[str, bool] = {}
         self._watched_at: float | None = None
@@ -111,6 +116,7 @@ class HealthWatcher:
         self._observe(checks.GALAXY, checks.galaxy_problem(view.status.value, view.reason), now)
         self._observe(checks.AUDIT, checks.audit_problem(self._audit.waiting, self._audit.failures), now)
         self._observe(checks.LOOP, checks.loop_problem(self._latest(now)), now)
+        self._observe(checks.ALARMS, self._alarms(), now)
         if self._certificate is not None:
             self._observe(checks.CERTIFICATE, self._certificate_problem(self._certificate), now)
         await self._tell()

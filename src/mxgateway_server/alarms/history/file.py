@@ -82,11 +82,13 @@ class Kept:
         epoch: names the numbering.
         last: number of the last change, lost ones included.
         alarms: the list as it was then.
+        has_list: whether there was one, be it empty.
     """
 
     epoch: str
     last: int
     alarms: tuple[Alarm, ...]
+    has_list: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,7 +145,8 @@ class HistoryFile:
     def kept(self) -> Kept:
         """What an earlier run left."""
         epoch = self._one("SELECT value FROM meta WHERE name = 'epoch'")
-        return Kept(epoch=epoch, last=self._last(), alarms=self._present())
+        adopted = self._one("SELECT count(*) FROM meta WHERE name = 'adopted'")
+        return Kept(epoch=epoch, last=self._last(), alarms=self._present(), has_list=bool(adopted))
 
     def bounds(self) -> Bounds:
         """What is there now."""
@@ -203,6 +206,7 @@ class HistoryFile:
         connection.execute("BEGIN IMMEDIATE")
         try:
             connection.execute("DELETE FROM present")
+            connection.execute("INSERT OR REPLACE INTO meta VALUES ('adopted', 'yes')")
             last = self._last()
             connection.executemany(_PUT_PRESENT, [self._state(alarm, last) for alarm in alarms])
             connection.execute("COMMIT")

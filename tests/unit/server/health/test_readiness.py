@@ -6,7 +6,7 @@ import pytest
 
 from mxgateway_server.health import checks
 from mxgateway_server.health.readiness import Judge, Problem, Rule
-from mxgateway_server.health.watcher import GALAXY, GATEWAY, LIVE, READY, serving
+from mxgateway_server.health.watcher import ALARMS, GALAXY, GATEWAY, LIVE, READY, serving
 
 BROKEN = Problem("it is broken", "mend it")
 ALL = checks.rules(galaxy_is_needed=False, audit_is_needed=True)
@@ -80,6 +80,7 @@ TABLE: list[tuple[str, bool, set[str]]] = [
     (checks.AUDIT, False, {READY}),
     (checks.DISK, False, set()),
     (checks.CERTIFICATE, False, set()),
+    (checks.ALARMS, False, {ALARMS}),
 ]
 
 
@@ -90,7 +91,7 @@ def test_what_each_check_takes_from_which_service(name: str, has_sessions: bool,
     all_checks.observe(name, BROKEN, 0.0)
     all_checks.observe(name, BROKEN, 100.0)
     found = serving(all_checks.status(100.0), has_sessions=has_sessions)
-    assert set(found) == {"", GATEWAY, GALAXY, LIVE, READY}
+    assert set(found) == {"", GATEWAY, GALAXY, LIVE, READY, ALARMS}
     assert {service for service, is_serving in found.items() if not is_serving} == silent
 
 
