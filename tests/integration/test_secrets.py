@@ -154,7 +154,8 @@ async def test_credentials_reach_the_model_and_nothing_else(
                 bulk.write_secured_bulk.server_handle = server
                 bulk.write_secured_bulk.entries.append(entry)
                 note("secured bulk", await session.invoke_raw(bulk))
-                for name, password in (("nobody", PASSWORD), ("operator1", f"{WRONG}\0"), ("DOMAIN\\", WRONG * (256 // len(WRONG)))):
+                longest = WRONG * (256 // len(WRONG))
+                for name, password in (("nobody", PASSWORD), ("operator1", f"{WRONG}\0"), ("DOMAIN\\", longest)):
                     bad = await session.invoke_raw(credentials(server, name, password))
                     assert bad.hresult == -2147024809
                     note("bad users", bad)
