@@ -23,7 +23,8 @@ from mxgateway_protocol.alarms.provider import (
 )
 from mxgateway_protocol.alarms.reader import RecordReader
 from mxgateway_protocol.alarms.records import AlarmRecord
-from mxgateway_protocol.alarms.times import Offset, RecordClock, zone_offset
+from mxgateway_protocol.alarms.times import Offset, RecordClock
+from mxgateway_protocol.alarms.zones import zone_offset
 from mxgateway_simulator.alarm_xml import HEAD, TAIL, record_xml
 from mxgateway_simulator.errors import BoardError
 from mxgateway_simulator.faults import Faults

@@ -6,7 +6,6 @@ text and not parsed again.
 
 from __future__ import annotations
 
-import logging
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -17,8 +16,6 @@ from mxgateway_protocol.alarms.provider import PollResult
 from mxgateway_protocol.alarms.records import AlarmRecord
 from mxgateway_protocol.alarms.slices import broken, cut, elements, whole
 from mxgateway_protocol.alarms.times import RecordClock, TimeFormatError
-
-logger = logging.getLogger(__name__)
 
 LONGEST_LIST = 64 * 1024 * 1024
 """Characters of a whole answer at most."""
@@ -101,6 +98,12 @@ class RecordReader:
         self._shapes: set[frozenset[str]] = set()
         self._unknown: Counter[str] = Counter()
         self._skipped = self._ahead = self._unreadable = 0
+        self._notes: list[str] = []
+
+    def take_notes(self) -> list[str]:
+        """What a site should know of the records, each once: for the log."""
+        notes, self._notes = self._notes, []
+        return notes
 
     @property
     def figures(self) -> ReaderFigures:
@@ -258,17 +261,17 @@ class RecordReader:
         except TimeFormatError:
             self._unreadable += 1
             if self._unreadable == 1:
-                logger.warning("a time of an alarm record cannot be read date=%r", fields[date][:40])
+                self._notes.append(f"the time of an alarm record cannot be read: {fields[date][:40]!r}")
             return 0
 
     def _note_shape(self, fields: Mapping[str, str]) -> None:
-        """Logs the first few kinds of records, with masked values: what a site's alarm manager gives."""
+        """Notes the first few kinds of records, with masked values: what a site's alarm manager gives."""
         shape = frozenset(fields)
         if len(self._shapes) < _SHAPES_LOGGED and shape not in self._shapes:
             self._shapes.add(shape)
             sample = ", ".join(f"{name}={_masked(value)}" for name, value in sorted(fields.items()))
             unknown = ", ".join(sorted(self._unknown)) or "none"
-            logger.info("records of the alarm manager look like this: %s; unknown elements: %s", sample, unknown)
+            self._notes.append(f"records of the alarm manager look like this: {sample}; unknown elements: {unknown}")
 
 
 def _fields(element: Element, unknown: Counter[str]) -> dict[str, str]:

@@ -7,9 +7,8 @@ one way only, and then stays; the hour that a clock passes twice is read as the 
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 ORDERS = ("mdy", "dmy", "ymd")
 _DATE = re.compile(r"\s*(\d{1,4})\s*[/.\-]\s*(\d{1,2})\s*[/.\-]\s*(\d{1,4})\.?\s*")
@@ -27,41 +26,6 @@ Offset = Callable[[datetime, int], int]
 
 class TimeFormatError(ValueError):
     """A date or time that cannot be read."""
-
-
-def zone_offset(name: str) -> Offset:
-    """The offsets of a zone of the IANA database; of this machine's zone for an empty name.
-
-    Raises:
-        ValueError: there is no such zone, or no database on this machine.
-    """
-    if not name:
-        return _machine_offset
-    if name.upper() in ("UTC", "Z"):
-        return lambda local, fold: 0
-    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
-
-    try:
-        zone = ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise ValueError(
-            f"there is no time zone {name!r} on this machine; use a name such as Europe/Berlin, install the package"
-            " tzdata, or leave it empty for the machine's own"
-        ) from error
-
-    def offset(local: datetime, fold: int) -> int:
-        ahead = local.replace(tzinfo=zone, fold=fold).utcoffset()
-        return 0 if ahead is None else int(ahead.total_seconds())
-
-    return offset
-
-
-def _machine_offset(local: datetime, fold: int) -> int:
-    moment = local.replace(fold=fold)
-    try:
-        return round((moment - datetime.fromtimestamp(moment.timestamp(), UTC).replace(tzinfo=None)).total_seconds())
-    except (OSError, OverflowError, ValueError):  # Windows knows no local time before 1970
-        return -time.timezone
 
 
 class RecordClock:

@@ -6,7 +6,6 @@ inferred; what cannot be known is left open. A list that failed or is cut ends n
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -22,8 +21,6 @@ from mxgateway_protocol.alarms.records import (
 )
 from mxgateway_worker.alarms.changes import Change, Kind, Origin
 from mxgateway_worker.alarms.steps import beside, came, came_again, has_hidden_cycle, is_same_occurrence
-
-logger = logging.getLogger(__name__)
 
 _OWN_ACK_NS = 10 * 10**9
 _MOST_OWN_ACKS = 10_000
@@ -49,6 +46,7 @@ class AlarmDiffer:
         self._told: dict[str, dict[_Slot, AlarmRecord]] = {}
         self._own: dict[str, _OwnAck] = {}
         self._unknown: set[str] = set()
+        self._notes: list[str] = []
         self._has_list = False
         self._last_ns = 0
         self.adopted: list[AlarmRecord] = []
@@ -67,6 +65,11 @@ class AlarmDiffer:
     def has_list(self) -> bool:
         """Whether a first list has been taken."""
         return self._has_list
+
+    def take_notes(self) -> list[str]:
+        """What a site should know of the records, each once: for the log."""
+        notes, self._notes = self._notes, []
+        return notes
 
     def forget(self) -> None:
         """Begins anew: the next list is a first one."""
@@ -162,7 +165,7 @@ class AlarmDiffer:
     def _note_unknown(self, state: str) -> None:
         if state not in self._unknown and len(self._unknown) < _MOST_UNKNOWN:
             self._unknown.add(state)
-            logger.warning("an alarm record has a state that is not known state=%r", state[:64])
+            self._notes.append(f"an alarm record has a state that is not known: {state[:64]!r}")
 
     # ---------------------------------------------------------------------------------------------------------- changes
 

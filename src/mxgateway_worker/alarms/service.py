@@ -232,6 +232,8 @@ class AlarmService:
         policy = opened.policy
         now_ns = self._clock.unix_ns()
         changes = opened.manager.take(result, now_ns)
+        for note in opened.manager.take_notes():
+            logger.warning("%s", note)
         self.figures.is_truncated = result.is_truncated
         if policy.speaker is Speaker.ALARM_MANAGER:
             self._keep(changes, opened.manager)

@@ -12,7 +12,8 @@ from mxgateway_protocol.alarms.provider import PollResult, ProviderError
 from mxgateway_protocol.alarms.reader import LONGEST_LIST, RecordReader
 from mxgateway_protocol.alarms.records import AlarmRecord, split_reference
 from mxgateway_protocol.alarms.slices import LONGEST_RECORD
-from mxgateway_protocol.alarms.times import RecordClock, zone_offset
+from mxgateway_protocol.alarms.times import RecordClock
+from mxgateway_protocol.alarms.zones import zone_offset
 from mxgateway_simulator.alarm_xml import HEAD, TAIL, record_xml
 
 NOW = 1_800_000_000 * 10**9

@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from mxgateway_protocol.alarms.times import RecordClock, TimeFormatError, local_texts, zone_offset
+from mxgateway_protocol.alarms.times import RecordClock, TimeFormatError, local_texts
+from mxgateway_protocol.alarms.zones import zone_offset
 
 LATER = 1_900_000_000 * 10**9
 
