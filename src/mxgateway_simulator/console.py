@@ -20,6 +20,7 @@ from mxgateway_protocol.values import ValueConversionError, from_wire
 from mxgateway_simulator.errors import SimulatorError
 from mxgateway_simulator.lmx.coercion import CoercionError, coerce, coerce_array
 from mxgateway_simulator.places import board_path
+from mxgateway_simulator.plant.alarm_operation import AlarmOperation
 from mxgateway_simulator.plant.board import Board, Edit
 from mxgateway_simulator.plant.deployment import Deployment
 from mxgateway_simulator.plant.entries import SCAN, VALUE, Written
@@ -27,7 +28,7 @@ from mxgateway_simulator.plant.galaxy_file import GalaxyFile
 from mxgateway_simulator.plant.operation import OperationError, PlantOperation
 from mxgateway_simulator.plant.plant import Plant
 from mxgateway_simulator.plant.plant_tags import PlantTags
-from mxgateway_simulator.plant.tags import Binding, Tag, Unresolved
+from mxgateway_simulator.plant.tags import Author, Binding, Tag, Unresolved
 from mxgateway_simulator.switches import Switches
 from mxgateway_simulator.watch.turns import Row
 
@@ -145,6 +146,29 @@ class PlantConsole:
         objects, cascade = map(str, request["objects"]), bool(request.get("cascade", False))
         return list(self._deployment().undeploy(objects, cascade=cascade).objects)
 
+    def _alarm(self, request: Mapping[str, Any]) -> list[str]:
+        """Raises, clears, releases, acknowledges or shelves alarms."""
+        operation = AlarmOperation(self._galaxy, self._board, self._now_ns)
+        by = Author(str(request.get("user", "")), str(request.get("node", "")))
+        lasting = round(float(request.get("seconds", 0)) * 10**9)
+        names = next((request[verb] for verb in _ALARM_VERBS if verb in request), None)
+        if not isinstance(names, list):
+            raise OperationError(f"one of {', '.join(_ALARM_VERBS)} is needed, with a list of alarms")
+        names = [str(name) for name in names]
+        if "acknowledge" in request:
+            return operation.acknowledge(names, str(request.get("comment", "")), by)
+        if "shelve" in request:
+            return operation.shelve(names, float(request.get("hours", 1)), str(request.get("reason", "")), by)
+        if "dismiss" in request:
+            return operation.dismiss(names)
+        return operation.force(names, None if "release" in request else "raise" in request, lasting)
+
+    def _storm(self, request: Mapping[str, Any]) -> int:
+        within, lasting = (round(float(request.get(name, 30)) * 10**9) for name in ("within", "seconds"))
+        return AlarmOperation(self._galaxy, self._board, self._now_ns).storm(
+            str(request.get("area", "")), int(request.get("count", 100)), within, lasting, int(request.get("seed", 1))
+        )
+
     def _operation(self) -> PlantOperation:
         return PlantOperation(self._galaxy, self._board)
 
@@ -152,6 +176,7 @@ class PlantConsole:
         return Deployment(self._galaxy, datetime.fromtimestamp(self._now_ns() / 1e9, UTC))
 
 
+_ALARM_VERBS = ("raise", "clear", "release", "acknowledge", "shelve", "dismiss")
 _OPERATIONS: Mapping[Any, Callable[[PlantConsole, Mapping[str, Any]], Any]] = {
     "set": PlantConsole._set,
     "scan": PlantConsole._scan,
@@ -159,6 +184,8 @@ _OPERATIONS: Mapping[Any, Callable[[PlantConsole, Mapping[str, Any]], Any]] = {
     "reset": PlantConsole._reset,
     "deploy": PlantConsole._deploy,
     "undeploy": PlantConsole._undeploy,
+    "alarm": PlantConsole._alarm,
+    "storm": PlantConsole._storm,
 }
 
 

@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import dataclasses
 import sys
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import get_args, get_type_hints
 
+from mxgateway_simulator.alarm_tables import alarms_page
 from mxgateway_simulator.faults import FAULT_NOTES
 from mxgateway_simulator.signal_specs import SIGNAL_KINDS
 from mxgateway_simulator.switches import PROFILES, SWITCH_NOTES, Switches
@@ -120,7 +123,11 @@ def signals_page() -> str:
     return "\n".join(lines) + "\n"
 
 
-PAGES = {"simulator-switches.md": switches_page, "simulator-signals.md": signals_page}
+PAGES: Mapping[str, Callable[[], str]] = {
+    "simulator-switches.md": switches_page,
+    "simulator-signals.md": signals_page,
+    "simulator-alarms.md": partial(alarms_page, _GENERATED),
+}
 
 
 def main(directory: Path) -> None:

@@ -12,10 +12,15 @@ from pathlib import Path
 
 import click
 
+from mxgateway_server.cli.galaxy_alarms import alarm
+
 
 @click.group()
 def galaxy() -> None:
     """Make and change simulated Galaxies."""
+
+
+galaxy.add_command(alarm)
 
 
 @contextmanager
@@ -173,6 +178,12 @@ def operate(database: Path, board: Path | None) -> None:
     {"op": "deploy", "objects": ["TestChildObject"], "cascade": true}
     {"op": "undeploy", "objects": ["TestChildObject"]}
     {"op": "reset"}
+    {"op": "alarm", "raise": ["Tank_01.LevelHigh"], "seconds": 30}
+    {"op": "alarm", "clear": ["Tank_01.LevelHigh"]}
+    {"op": "alarm", "release": ["Tank_01.LevelHigh"]}
+    {"op": "alarm", "acknowledge": ["Tank_01.LevelHigh"], "comment": "seen", "user": "anna"}
+    {"op": "alarm", "shelve": ["Tank_01.LevelHigh"], "hours": 0.5, "reason": "repair", "user": "anna"}
+    {"op": "storm", "area": "Hall", "count": 100, "within": 60, "seconds": 30, "seed": 1}
 
     The answer is {"ok": ...} or {"error": "..."}. Security, ranges and scan states do not hinder a "set"; "timeNs"
     gives it a source time (Unix, nanoseconds), and without "value" only the quality changes. "settle" waits so many

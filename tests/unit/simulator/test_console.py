@@ -130,7 +130,7 @@ def test_scan_engine_and_reset(console: Console) -> None:
         ({"op": "set", "tag": f"{TAG}.quality", "value": {"int32Value": 1}}, "property"),
         ({"op": "set", "value": {}}, "tag is missing"),
         ({"op": "scan", "object": "No_Such", "on": True}, "no instance"),
-        ({"op": "burn"}, "op is none of deploy, engine"),
+        ({"op": "burn"}, "op is none of alarm, deploy, engine"),
         ({}, "op is none of"),
     ],
 )

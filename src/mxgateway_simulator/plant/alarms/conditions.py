@@ -173,6 +173,11 @@ class Condition:
         """Whether its past can be worked out at any later time, so that nothing of it need be kept."""
         return self.source.is_exact and not self._forcing.windows()
 
+    @property
+    def is_forced(self) -> bool:
+        """Whether something is, or was, forced upon it from outside."""
+        return bool(self._forcing.windows())
+
     def to_store(self, t_ns: int) -> Track | None:
         """What is settled by now, if it could not be worked out again later and is not on the board yet."""
         self.track(t_ns)
