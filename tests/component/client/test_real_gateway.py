@@ -250,4 +250,4 @@ async def test_alarm_calls_say_that_there_is_no_provider(local_gateway: LocalGat
             await anext(client.stream_alarms(pb.StreamAlarmsRequest()))
     for caught in (acknowledge, query, stream):
         assert caught.value.reason == "NO_ALARM_PROVIDER"
-        assert "this version of the gateway has no alarms" in str(caught.value)
+        assert "this gateway keeps no alarms; set alarms.enabled" in str(caught.value)
