@@ -118,6 +118,7 @@ async def test_a_picture_as_json_has_every_field_in_camel_case_and_keeps_their_o
         "galaxy",
         "audit",
         "certificate",
+        "alarms",
     ]
     assert tree["galaxy"]["deployTime"] == "2024-05-01T12:30:00"
     assert tree["sessions"][0]["sessionId"] == "session-1"
