@@ -21,6 +21,8 @@ SEEN_FROM_LINUX = (
     # Wine numbers processes for itself, ends them at once on SIGTERM, and shows exit codes modulo 256.
     "test_worker_process.py::test_handshake_gives_hello_then_ready_then_a_heartbeat_at_once",
     "test_worker_process.py::test_sigterm_ends_the_worker_in_order",
+    # prlimit knows Linux processes; the job object's limit stands in a test of its own.
+    "test_worker_faults.py::test_a_worker_that_reaches_its_memory_limit_ends_with_an_exit_code_that_says_so",
     "test_worker_commands.py::test_process_faults_end_the_process[crash-parameters0--9]",
 )
 

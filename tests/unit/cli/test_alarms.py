@@ -12,7 +12,16 @@ import pytest
 from tests.support.fake_gateway import FakeGateway, ok
 from tests.unit.cli.conftest import Cli
 
-from mxgateway import Alarm, AlarmChange, AlarmChangeKind, AlarmOrigin, AlarmState
+from mxgateway import (
+    Alarm,
+    AlarmChange,
+    AlarmChangeKind,
+    AlarmFeedState,
+    AlarmOrigin,
+    AlarmsSynced,
+    AlarmState,
+)
+from mxgateway.sync import GatewayClient as SyncClient
 from mxgateway_cli.alarm_options import Moment, PriorityRange, Span
 from mxgateway_cli.alarm_text import VENDOR_COLUMNS, alarm_table, change_line, csv_text, vendor_cells
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
@@ -217,3 +226,29 @@ def test_how_long_ago_is_before_now() -> None:
     for wrong in ("", "8 hours ago", "99999999999999d"):
         with pytest.raises(click.BadParameter):
             Moment().convert(wrong, None, None)
+
+
+def test_the_feed_without_async(gateway: FakeGateway) -> None:
+    """As scripts use it: the list at once, what happens with a limit of time, and the calls beside."""
+    gateway.alarm_streams = [
+        [
+            pb.AlarmFeedBatch(
+                messages=[
+                    pb.AlarmFeedMessage(active_alarm=pb.ActiveAlarmSnapshot(alarm_full_reference="Galaxy!Area.A")),
+                    pb.AlarmFeedMessage(snapshot_complete=True),
+                ],
+                at=pb.AlarmPosition(epoch="e", sequence=5),
+            )
+        ]
+    ]
+    with (
+        SyncClient.connect(endpoint=gateway.endpoint, plaintext=True, api_key="mxgw_k_s") as client,
+        client.alarms.watch() as feed,
+    ):
+        assert feed.find("Galaxy!Area.A") is not None
+        assert feed.next_event(10) == AlarmsSynced(1)
+        with pytest.raises(TimeoutError):
+            feed.next_event(0.01)
+        assert (feed.state, feed.position) == (AlarmFeedState.SYNCED, ("e", 5))
+        assert client.alarms.acknowledge("x").ok
+        assert len(client.alarms.active()) == 1

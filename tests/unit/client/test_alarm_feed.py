@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -28,7 +27,6 @@ from mxgateway import (
     MxGatewayOverflowError,
     MxGatewayTimeoutError,
 )
-from mxgateway.sync import GatewayClient as SyncClient
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 
 K = AlarmChangeKind
@@ -285,21 +283,3 @@ async def test_the_past_the_list_and_the_figures(gateway: FakeGateway, client: G
     await client.alarms.statistics(window=timedelta(hours=8), positions=["north"])
     assert (gateway.requests[-1].window.seconds, list(gateway.requests[-1].positions)) == (28_800, ["north"])
     assert (await client.alarms.status()).enabled
-
-
-async def test_without_async(gateway: FakeGateway) -> None:
-    """The same in a thread, as scripts use it."""
-    gateway.alarm_streams = [[batch(snapshot("A"), marker(5))]]
-
-    def work() -> list[Any]:
-        with (
-            SyncClient.connect(endpoint=gateway.endpoint, plaintext=True, api_key="mxgw_k_s") as client,
-            client.alarms.watch() as feed,
-        ):
-            assert feed.find("Galaxy!Area.A") is not None
-            first = feed.next_event(10)
-            with pytest.raises(TimeoutError):
-                feed.next_event(0.01)
-            return [first, feed.state, feed.position, client.alarms.acknowledge("x").ok, len(client.alarms.active())]
-
-    assert await asyncio.to_thread(work) == [AlarmsSynced(1), AlarmFeedState.SYNCED, ("e", 5), True, 1]

@@ -307,6 +307,9 @@ def to_column_major(values: tuple[Scalar, ...], counts: tuple[int, ...]) -> tupl
 
 def _column_major_places(counts: tuple[int, ...]) -> list[int]:
     """For each element in row-major order, where it stands in column-major order."""
+    if 0 in counts:
+        # However long the other dimensions are.
+        return []
     places = [0]
     stride = 1
     for count in counts:

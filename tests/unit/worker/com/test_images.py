@@ -230,3 +230,10 @@ def test_no_image_does_more_than_be_refused(raw: bytes) -> None:
             read(raw)
         except ImageError:
             continue
+
+
+def test_an_array_without_elements_takes_no_room_however_long_its_other_dimensions_are() -> None:
+    """A dimension of 0 beside one of 2,147,483,647: nothing to place, and nothing is counted through."""
+    for counts in ((0, 2147483647), (2147483647, 3, 0), (2, 3, 2147483647, 3, 0)):
+        assert to_column_major((), counts) == ()
+        assert to_row_major((), counts) == ()
