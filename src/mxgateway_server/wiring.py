@@ -32,8 +32,8 @@ from mxgateway_server.open_files import ConnectionRoom, room_for_connections
 from mxgateway_server.rpc.surplus import ConnectionLimits
 from mxgateway_server.sessions.options import SessionOptions
 from mxgateway_server.sessions.state import SessionLimits
-from mxgateway_server.workers.client import WorkerLimits
 from mxgateway_server.workers.launcher import WorkerPlan
+from mxgateway_server.workers.terms import WorkerLimits
 from mxgateway_server.workers.watchdog import WatchdogLimits
 
 _FEWEST_STREAMS = 200

@@ -24,10 +24,11 @@ from mxgateway_server.errors import (
     WorkerVersionError,
 )
 from mxgateway_server.rpc.errors import to_status
-from mxgateway_server.workers.client import WorkerClient, WorkerLimits
+from mxgateway_server.workers.client import WorkerClient
 from mxgateway_server.workers.containment import create_containment
 from mxgateway_server.workers.launcher import Launcher, WorkerPlan
 from mxgateway_server.workers.pool import WorkerPool
+from mxgateway_server.workers.terms import WorkerLimits
 from mxgateway_server.workers.watchdog import WatchdogLimits
 
 ROOT = str(Path(__file__).resolve().parents[2])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import hmac
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 from google.protobuf.duration_pb2 import Duration
 
@@ -40,32 +39,10 @@ from mxgateway_server.workers.command_table import CommandTable, ReplyFuture
 from mxgateway_server.workers.containment import Containment
 from mxgateway_server.workers.exits import exit_text, is_out_of_memory
 from mxgateway_server.workers.process import WorkerProcess
-from mxgateway_server.workers.watchdog import Watchdog, WatchdogLimits
+from mxgateway_server.workers.terms import WorkerIdentity, WorkerLimits
+from mxgateway_server.workers.watchdog import Watchdog
 
 logger = get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WorkerLimits:
-    """Bounds and times of one worker, in seconds; `memory` in bytes, 0 for any number."""
-
-    max_pending: int = 128
-    startup: float = 30.0
-    shutdown: float = 10.0
-    terminate: float = 2.0
-    memory: int = 0
-    watchdog: WatchdogLimits = field(default_factory=WatchdogLimits)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WorkerIdentity:
-    """What a worker told of itself."""
-
-    pid: int
-    version: str
-    backend_name: str
-    prog_id: str
-    class_id: str
 
 
 _KILL_SECONDS = 5.0

@@ -14,11 +14,12 @@ from mxgateway_protocol.clock import Clock
 from mxgateway_protocol.contract import MAX_FRAME_BYTES, NONCE_VARIABLE
 from mxgateway_server.errors import SessionClosedError, WorkerError
 from mxgateway_server.logs import get_logger
-from mxgateway_server.workers.client import WorkerClient, WorkerLimits
+from mxgateway_server.workers.client import WorkerClient
 from mxgateway_server.workers.containment import Containment
 from mxgateway_server.workers.environment import worker_environment
 from mxgateway_server.workers.process import start_process
 from mxgateway_server.workers.start_line import StartLine, last_moment
+from mxgateway_server.workers.terms import WorkerLimits
 
 logger = get_logger(__name__)
 

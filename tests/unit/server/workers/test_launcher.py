@@ -18,9 +18,9 @@ from mxgateway_contract.constants import WORKER_PROTOCOL_VERSION
 from mxgateway_protocol.contract import NONCE_VARIABLE
 from mxgateway_server.errors import SessionStartBusyError, WorkerLaunchError, WorkerNeverReadyError
 from mxgateway_server.workers import launcher as module
-from mxgateway_server.workers.client import WorkerIdentity, WorkerLimits
 from mxgateway_server.workers.containment import create_containment
 from mxgateway_server.workers.launcher import Launcher, WorkerPlan
+from mxgateway_server.workers.terms import WorkerIdentity, WorkerLimits
 
 SESSION = "session-" + "0" * 32
 
