@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mxgateway_contract.constants import ENVELOPE_BYTES
 from mxgateway_protocol.clock import Clock, SystemClock
@@ -38,6 +38,7 @@ from mxgateway_server.health.watcher import HealthWatcher
 from mxgateway_server.heap import TRIM_SECONDS, MemoryKeeper
 from mxgateway_server.logs import get_logger
 from mxgateway_server.open_files import ConnectionRoom
+from mxgateway_server.operations.component import open_operations
 from mxgateway_server.parts import Part
 from mxgateway_server.rpc.connections import ConnectionWatch, system_sockets
 from mxgateway_server.rpc.guard import Guard
@@ -56,6 +57,9 @@ from mxgateway_server.workers.pool import WorkerPool
 from mxgateway_server.workers.recordings import check_recordings
 from mxgateway_worker.backends import SIMULATED
 
+if TYPE_CHECKING:
+    from mxgateway_server.operations.server import OperationsServer
+
 logger = get_logger(__name__)
 
 MAX_TOLD_KEYS = 20
@@ -69,11 +73,13 @@ class Running:
     Attributes:
         galaxy: name of the Galaxy that it serves.
         status: how it is doing at the moment of the call.
+        urls: where it is found over HTTP.
     """
 
     endpoints: tuple[Endpoint, ...]
     galaxy: str
     status: Callable[[], GatewayStatus] = field(repr=False)
+    urls: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +100,7 @@ class Parts:
     health: HealthWatcher
     status: StatusReader
     alarms: AlarmComponent | None
+    operations: OperationsServer | None
     background: tuple[Part, ...]
 
 
@@ -137,6 +144,7 @@ class Gateway:
         async with AsyncExitStack() as stack:
             parts = self.parts = await self._assemble(stack)
             endpoints = await parts.server.start(parts.certificate)
+            urls = () if parts.operations is None else parts.operations.start()
             parts.connections.listen_on(split_address(endpoint.address)[1] for endpoint in endpoints)
             try:
                 async with asyncio.TaskGroup() as group:
@@ -146,7 +154,7 @@ class Gateway:
                     for endpoint in endpoints:
                         logger.info("listening", address=endpoint.address, tls=endpoint.is_tls)
                     self._tell_of_simulation(parts.galaxy_name)
-                    on_running(Running(tuple(endpoints), parts.galaxy_name, parts.status.take))
+                    on_running(Running(tuple(endpoints), parts.galaxy_name, parts.status.take, tuple(urls)))
                     await self._stop.wait()
                     await self._end(parts)
             finally:
@@ -256,7 +264,10 @@ class Gateway:
         memory = Duty(name="give-memory-back", period=TRIM_SECONDS, work=MemoryKeeper(lambda: shares.large_bodies).look)
         upkeep = Upkeep([*duties.all(), *health_duties(health), memory])
         keepers = () if certificate is None else (certificate,)
-        optional = () if alarms is None else (alarms,)
+        operations = open_operations(settings, health=health, certificate=certificate)
+        if operations is not None:
+            stack.callback(operations.close)
+        optional = [part for part in (alarms, operations) if part is not None]
         lag_log = LoopLagLog(settings.logging.loop_lag_interval_seconds)
         return Parts(
             server=server,
@@ -272,6 +283,7 @@ class Gateway:
             upkeep=upkeep,
             health=health,
             alarms=alarms,
+            operations=operations,
             status=StatusReader(
                 clock,
                 sessions=sessions,

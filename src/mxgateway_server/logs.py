@@ -91,6 +91,8 @@ def configure(level: str = "info", style: str = "console", stream: TextIO | None
     root.addHandler(configured)
     root.setLevel(level.upper())
     logging.getLogger("aiosqlite").setLevel(logging.WARNING)
+    # Whoever sends it what is no HTTP makes it warn.
+    logging.getLogger("uvicorn").setLevel(logging.ERROR)
     logging.getLogger("asyncio").setLevel(logging.WARNING)
     # It writes a traceback for each refused login and each server that is away; the gateway's own line says it all.
     logging.getLogger("pytds").setLevel(logging.ERROR)

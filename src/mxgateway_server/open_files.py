@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 OF_THE_GATEWAY = 128
 """Files of the gateway itself at most: databases, log, event loop, listening sockets."""
+OF_OPERATIONS = 160
+"""Connections of the HTTP listener at most, each a file."""
 OF_A_WORKER = 3
 OF_A_START = 8
 """Files that a start holds beside those that its worker keeps."""
@@ -35,18 +37,21 @@ class ConnectionRoom:
     is_cut: bool = False
 
 
-def room_for_connections(files: int | None, wanted: int, *, workers: int, starts: int) -> ConnectionRoom:
+def room_for_connections(
+    files: int | None, wanted: int, *, workers: int, starts: int, operations: bool = False
+) -> ConnectionRoom:
     """How many connections there may be.
 
     Args:
         files: open files that the process may have; None when nothing limits them.
         wanted: connections that the settings allow.
         workers: worker processes that there may be, `starts` of them starting at once.
+        operations: whether there is an HTTP listener.
     """
     most = wanted + max(1, wanted // (_HEADROOM - 1))
     if files is None:
         return ConnectionRoom(wanted, most)
-    reserved = OF_THE_GATEWAY + OF_A_WORKER * workers + OF_A_START * starts
+    reserved = OF_THE_GATEWAY + OF_A_WORKER * workers + OF_A_START * starts + OF_OPERATIONS * operations
     taken = min(most, max(FEWEST_CONNECTIONS, files - reserved))
     kept = min(wanted, taken * (_HEADROOM - 1) // _HEADROOM)
     return ConnectionRoom(kept, taken, is_cut=kept < wanted)

@@ -115,7 +115,7 @@ def _state(settings: Settings) -> Iterator[Finding]:
 
 def _certificate(settings: Settings) -> Iterator[Finding]:
     tls, now = settings.tls, datetime.datetime.now(datetime.UTC)
-    if not any(settings.tls_endpoints()):
+    if not any(settings.tls_endpoints()) and not any(is_tls for _, _, is_tls in settings.http_endpoints()):
         return
     if tls.client_ca_file:
         ClientAuthoritiesFile(Path(tls.client_ca_file).expanduser()).load(now)
@@ -129,11 +129,17 @@ def _certificate(settings: Settings) -> Iterator[Finding]:
 
 
 def _ports(settings: Settings) -> Iterator[Finding]:
-    for name, address in settings.addresses():
+    http = [(name, address) for name, address, _ in settings.http_endpoints() if _is_asked_for(settings, name)]
+    for name, address in (*settings.addresses(), *http):
         try:
             check_port(name, address)
         except ConfigurationError as error:
             yield Finding(name, str(error))
+
+
+def _is_asked_for(settings: Settings, name: str) -> bool:
+    # The gateway does without a default that is taken.
+    return name.rpartition(".")[2] in settings.operations.model_fields_set
 
 
 def _key_store(settings: Settings) -> Iterator[Finding]:

@@ -63,7 +63,7 @@ def certificate_source(settings: Settings) -> CertificateSource | None:
     None without such an endpoint.
     """
     tls = settings.tls
-    if not any(settings.tls_endpoints()):
+    if not any(settings.tls_endpoints()) and not any(is_tls for _, _, is_tls in settings.http_endpoints()):
         return None
     if tls.certificate_file:
         return ProvidedCertificate(tls.certificate_file, tls.key_file)
@@ -246,6 +246,7 @@ def connection_room(settings: Settings, files: int | None) -> ConnectionRoom:
         files,
         settings.protocol.max_connections,
         workers=settings.sessions.max_sessions + settings.worker.pool_size,
+        operations=any(settings.http_endpoints()),
         starts=settings.worker.simultaneous_starts,
     )
 

@@ -33,6 +33,7 @@ def fake_settings(state: Path, **flags: Any) -> Settings:
     base: dict[str, Any] = {
         "state_dir": str(state),
         "listen": "",
+        "operations.enabled": False,
         "listen_plaintext": "127.0.0.1:0",
         "event_loop": "asyncio",
         "galaxy.connection_string": str(state / "empty.db"),

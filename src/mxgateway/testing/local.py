@@ -113,7 +113,7 @@ class LocalGateway:
             )
             progress("starting the gateway")
             process, ready = await stack.enter_async_context(
-                steps.serve("--galaxy", str(galaxy_file), *arguments, stop_timeout=stop_timeout)
+                steps.serve("--galaxy", str(galaxy_file), "--no-operations", *arguments, stop_timeout=stop_timeout)
             )
             tls = next(each for each in ready["endpoints"] if each["tls"])
             gateway = cls(

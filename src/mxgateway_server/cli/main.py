@@ -38,7 +38,9 @@ NEEDED = (
     "pydantic",
     "rich",
     "sqlalchemy",
+    "starlette",
     "structlog",
+    "uvicorn",
     "yaml",
 )
 """Modules of the extra `server`."""

@@ -33,6 +33,8 @@ from mxgateway_server.errors import ConfigurationError, StoreError
     help="Let that endpoint be reached from other machines: keys travel in clear.",
 )
 @click.option("--no-tls", is_flag=True, help="No TLS endpoint; needs --listen-plaintext.")
+@click.option("--operations", help="HTTP for operators, HOST:PORT with TLS.  [default: localhost:5002]")
+@click.option("--no-operations", is_flag=True, help="No HTTP, unless --operations says where.")
 @click.option("--galaxy", help="Galaxy: a shipped one by name (plant, reference), a .db file, or an SQLAlchemy URL.")
 @click.option("--backend", help="Backend of workers.  [default: simulator]")
 @click.option("--allow-fault-injection", is_flag=True, default=None, help="Let admins make the backend misbehave.")
@@ -47,6 +49,8 @@ def serve(
     listen_plaintext: str | None,
     allow_remote_plaintext: bool | None,
     no_tls: bool,
+    operations: str | None,
+    no_operations: bool,
     galaxy: str | None,
     backend: str | None,
     allow_fault_injection: bool | None,
@@ -68,6 +72,8 @@ def serve(
             **({"listen_client_certificates": ""} if no_tls else {}),
             "listen_plaintext": listen_plaintext,
             "allow_remote_plaintext": allow_remote_plaintext,
+            "operations.enabled": False if no_operations and not operations else None,
+            "operations.listen": "" if no_tls and not operations else operations,
             "galaxy.connection_string": galaxy,
             "worker.backend": backend,
             "allow_fault_injection": allow_fault_injection,
@@ -121,6 +127,7 @@ async def _serve(settings: Settings, announce: bool, stop_on_stdin_close: bool) 
                 for endpoint in running.endpoints
             ],
             "galaxy": running.galaxy,
+            **({"http": list(running.urls)} if running.urls else {}),
         }
         sys.stdout.write(json.dumps(line) + "\n")
         sys.stdout.flush()

@@ -15,6 +15,7 @@ from mxgateway_protocol.contract import (
     MAX_SESSION_ITEMS,
     MAX_SESSION_REGISTRATIONS,
 )
+from mxgateway_server.config.addresses import split_address
 
 _POLICY = "BACKPRESSURE_POLICY_"
 POLICIES = {
@@ -69,6 +70,15 @@ def _variable(text: str) -> str:
         raise ValueError("write the name of an environment variable, in capitals; the secret itself stands in that one")
     return text
 
+
+def _address(text: str) -> str:
+    if text:
+        split_address(text)
+    return text
+
+
+Address = Annotated[str, AfterValidator(_address)]
+"""HOST:PORT; empty for none."""
 
 FilePath = Annotated[str, AfterValidator(_file_path)]
 """Path of a file or folder; empty where the setting says what is taken then."""
@@ -292,6 +302,19 @@ class TlsSettings(Section):
 class HealthSettings(Section):
     require_galaxy: bool = False
     """Says NOT_SERVING as `mxgateway.ready` while no Galaxy can be served; else that only degrades the gateway."""
+
+
+DEFAULT_OPERATIONS_LISTEN = "localhost:5002"
+
+
+class OperationsSettings(Section):
+    enabled: bool = True
+    """Offers health over HTTP, for those who run the gateway."""
+    listen: Address = DEFAULT_OPERATIONS_LISTEN
+    """Address of HTTP with the certificate of `listen`, HOST:PORT; port 0 for any free one; empty for none. The
+    default is left out with a warning when another program has it; an address that is set has to be free."""
+    listen_plaintext: Address = ""
+    """Address of HTTP without TLS; none unless asked for, and only on loopback addresses, as for the gateway's own."""
 
 
 class LoggingSettings(Section):

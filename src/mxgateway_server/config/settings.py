@@ -23,6 +23,7 @@ from mxgateway_server.config.sections import (
     GalaxySettings,
     HealthSettings,
     LoggingSettings,
+    OperationsSettings,
     ProtocolSettings,
     Section,
     SessionSettings,
@@ -70,6 +71,7 @@ class Settings(Section):
     galaxy: GalaxySettings = GalaxySettings()
     tls: TlsSettings = TlsSettings()
     health: HealthSettings = HealthSettings()
+    operations: OperationsSettings = OperationsSettings()
     logging: LoggingSettings = LoggingSettings()
     alarms: AlarmSettings = AlarmSettings()
 
@@ -101,6 +103,14 @@ class Settings(Section):
             yield name, address
         if self.listen_plaintext:
             yield "listen_plaintext", self.listen_plaintext
+
+    def http_endpoints(self) -> Iterator[tuple[str, str, bool]]:
+        """Endpoints of HTTP: setting, address, and whether it has TLS."""
+        operations = self.operations
+        if operations.enabled and operations.listen:
+            yield "operations.listen", operations.listen, True
+        if operations.enabled and operations.listen_plaintext:
+            yield "operations.listen_plaintext", operations.listen_plaintext, False
 
     @property
     def state_path(self) -> Path:
@@ -165,8 +175,15 @@ def _endpoints(settings: Settings) -> Iterator[Conflict]:
             f"listen_plaintext = {plaintext} would carry API keys in clear over the network; listen on localhost, "
             "use listen (TLS), or set allow_remote_plaintext when a proxy in front ends TLS",
         )
+    for name, address, is_tls in settings.http_endpoints():
+        if not (is_tls or settings.allow_remote_plaintext or is_loopback(address)):
+            yield Conflict(
+                (name, "allow_remote_plaintext"),
+                f"{name} = {address} would carry logins in clear over the network; listen on localhost, use "
+                "operations.listen (TLS), or set allow_remote_plaintext when a proxy in front ends TLS",
+            )
     if mode == "disabled":
-        for name, address in settings.addresses():
+        for name, address in (*settings.addresses(), *((name, place) for name, place, _ in settings.http_endpoints())):
             if not is_loopback(address):
                 yield Conflict(
                     (name, "authentication.mode"),

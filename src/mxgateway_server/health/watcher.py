@@ -26,6 +26,7 @@ logger = get_logger(__name__)
 WATCH_SECONDS = 1.0
 DISK_SECONDS = 30.0
 _LAG_ROUNDS = 10
+_ALIVE_SECONDS = 30.0
 
 GATEWAY = "mxaccess_gateway.v1.MxAccessGateway"
 GALAXY = "galaxy_repository.v1.GalaxyRepository"
@@ -105,6 +106,10 @@ class HealthWatcher:
     def status(self) -> HealthStatus:
         """The verdicts as they are now."""
         return self._judge.status(self._clock.monotonic())
+
+    def is_alive(self) -> bool:
+        """Whether the gateway's clockwork runs: the last look is not long ago. True before the first."""
+        return self._watched_at is None or self._clock.monotonic() - self._watched_at < _ALIVE_SECONDS
 
     async def watch(self) -> None:
         """One look at all that can be seen without waiting."""

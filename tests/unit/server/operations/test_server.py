@@ -1,0 +1,191 @@
+"""The HTTP listener: begun and ended by the gateway, with the certificate of the moment, and bounded."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+import signal
+import socket
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
+from starlette.routing import Route
+from tests.support.http import fetch
+
+from mxgateway_server.certificates.automatic import AutomaticCertificate
+from mxgateway_server.certificates.presented import HostNames, ServerCertificate
+from mxgateway_server.errors import ConfigurationError
+from mxgateway_server.health.readiness import CheckStatus, HealthStatus
+from mxgateway_server.operations import server as module
+from mxgateway_server.operations.app import health_routes, operations_app
+from mxgateway_server.operations.server import HttpEndpoint, OperationsServer
+
+
+async def _hello(_: Request) -> Response:
+    return PlainTextResponse("hello")
+
+
+HELLO = operations_app([Route("/hello", _hello)])
+
+
+def endpoint(app: Any = HELLO, address: str = "127.0.0.1:0", **given: Any) -> HttpEndpoint:
+    return HttpEndpoint(
+        **{"setting": "operations.listen", "address": address, "is_tls": False, "is_asked_for": True, "app": app}
+        | given
+    )
+
+
+@asynccontextmanager
+async def serving(
+    endpoint: HttpEndpoint, certificate: Any = None
+) -> AsyncIterator[tuple[str, OperationsServer, asyncio.Task[None]]]:
+    server = OperationsServer([endpoint], certificate)
+    (url,) = server.start()
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(server.run())
+        try:
+            yield url, server, task
+        finally:
+            await server.stop()
+
+
+async def test_what_is_listed_is_served_and_nothing_else() -> None:
+    async with serving(endpoint()) as (url, _, _):
+        assert url.startswith("http://127.0.0.1:")
+        assert (await fetch(f"{url}/hello")).body == b"hello"
+        assert (await fetch(f"{url}/")).status == 404
+        assert (await fetch(f"{url}/hello/more")).status == 404
+        assert (await fetch(f"{url}/hello", method="POST")).status == 405
+        assert "server" not in (await fetch(f"{url}/hello")).headers
+
+
+async def test_signals_are_left_to_the_gateway() -> None:
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    async with serving(endpoint()) as (url, _, _):
+        await fetch(f"{url}/hello")
+        assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
+
+
+@pytest.mark.parametrize("is_asked_for", [True, False])
+async def test_a_taken_port_is_an_error_only_where_it_was_asked_for(is_asked_for: bool) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        free = endpoint(setting="operations.listen_plaintext")
+        server = OperationsServer([free, endpoint(address=address, is_asked_for=is_asked_for)], None)
+        if is_asked_for:
+            with pytest.raises(ConfigurationError, match=r"operations\.listen = .* port is in use"):
+                server.start()
+        else:
+            assert len(server.start()) == 1
+        server.close()
+
+
+async def test_localhost_has_one_port_for_both_kinds_of_addresses() -> None:
+    async with serving(endpoint(address="localhost:0")) as (url, _, _):
+        assert (await fetch(f"{url}/hello")).status == 200
+        assert (await fetch(url.replace("localhost", "127.0.0.1") + "/hello")).status == 200
+
+
+async def test_who_never_ends_his_request_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "REQUEST_SECONDS", 0.02)
+    async with serving(endpoint()) as (url, _, _):
+        host, _, port = url.removeprefix("http://").partition(":")
+        for sent in (b"", b"GET /hello HTTP/1.1\r\n", b"POST /hello HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\nx"):
+            reader, writer = await asyncio.open_connection(host, int(port))
+            writer.write(sent)
+            async with asyncio.timeout(10):
+                await _read_to_the_end(reader)
+            writer.close()
+
+
+async def test_connections_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "OF_OPERATIONS", 1)
+    async with serving(endpoint()) as (url, _, _):
+        host, _, port = url.removeprefix("http://").partition(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        writer.write(b"GET /hello HTTP/1.1\r\nhost: x\r\n\r\n")
+        assert (await reader.readline()).startswith(b"HTTP/1.1 200")
+        with pytest.raises((ConnectionError, IndexError)):
+            await fetch(f"{url}/hello")
+        writer.close()
+        await writer.wait_closed()
+
+
+async def test_a_stream_that_heeds_the_end_ends_with_the_gateway() -> None:
+    begun = asyncio.Event()
+
+    async def endless(_: Request) -> Response:
+        async def lines() -> AsyncIterator[bytes]:
+            yield b"one\n"
+            begun.set()
+            await server.ending.wait()
+            yield b"end\n"
+
+        return StreamingResponse(lines())
+
+    async with serving(endpoint(operations_app([Route("/stream", endless)]))) as (url, server, task):
+        async with asyncio.TaskGroup() as group:
+            answer = group.create_task(fetch(f"{url}/stream"))
+            await begun.wait()
+            await server.stop()
+        assert answer.result().body == b"one\nend\n"
+        async with asyncio.timeout(module.GRACE_SECONDS):
+            await task
+
+
+async def _read_to_the_end(reader: asyncio.StreamReader) -> bytes:
+    try:
+        return await reader.read()
+    except ConnectionError:
+        return b""
+
+
+def made(folder: Path) -> ServerCertificate:
+    source = AutomaticCertificate(folder, HostNames(), validity_years=1, renews=True)
+    return source.load(datetime.datetime.now(datetime.UTC))
+
+
+async def test_a_new_certificate_holds_from_the_next_handshake_on(tmp_path: Path) -> None:
+    first, second = made(tmp_path / "first"), made(tmp_path / "second")
+    keeper = SimpleNamespace(current=first)
+    async with serving(endpoint(address="localhost:0", is_tls=True), keeper) as (url, _, _):
+        for current, other in ((first, second), (second, first)):
+            keeper.current = current
+            trusting = ssl.create_default_context(cafile=str(current.ca_file))
+            assert (await fetch(f"{url}/hello", context=trusting)).body == b"hello"
+            with pytest.raises(ssl.SSLCertVerificationError):
+                await fetch(f"{url}/hello", context=ssl.create_default_context(cafile=str(other.ca_file)))
+
+
+def health(readiness: str) -> HealthStatus:
+    check = CheckStatus(
+        name="disk", is_ok=readiness == "ready", is_needed=False, since_seconds=3.0, reason="full", remedy="make room"
+    )
+    return HealthStatus(readiness=readiness, checks=(check,))
+
+
+@pytest.mark.parametrize(("readiness", "status"), [("ready", 200), ("degraded", 200), ("not_ready", 503)])
+async def test_readiness_is_told_to_all_and_its_reasons_to_this_machine(readiness: str, status: int) -> None:
+    app = operations_app(health_routes(lambda: health(readiness), lambda: True))
+    async with serving(endpoint(app)) as (url, _, _):
+        answer = await fetch(f"{url}/health/ready")
+        assert (answer.status, answer.json()["status"]) == (status, readiness)
+        assert answer.json()["checks"]["disk"]["remedy"] == "make room"
+        assert answer.headers["cache-control"] == "no-store"
+        for header in ("Forwarded", "X-Forwarded-For", "X-Real-IP"):
+            by_proxy = await fetch(f"{url}/health/ready", headers={header: "127.0.0.1"})
+            assert (by_proxy.status, by_proxy.json()) == (status, {"status": readiness})
+
+
+@pytest.mark.parametrize(("is_alive", "status"), [(True, 200), (False, 503)])
+async def test_liveness_asks_nothing_of_others(is_alive: bool, status: int) -> None:
+    app = operations_app(health_routes(lambda: health("not_ready"), lambda: is_alive))
+    async with serving(endpoint(app)) as (url, _, _):
+        assert (await fetch(f"{url}/health/live")).status == status
