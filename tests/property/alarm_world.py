@@ -10,17 +10,29 @@ from dataclasses import replace
 from tests.property.alarm_readers import OldReader, Reader, facts_of
 from tests.support.alarm_plant import Facts, Plant, Worker
 
+from mxgateway_server.access.constraints import FREE, Constraints, NoLookup
 from mxgateway_server.alarms.book import AlarmBook
 from mxgateway_server.alarms.feed import AlarmFeed, FeedLimits, Wish
 from mxgateway_server.alarms.filters import AlarmFilter, make_filter
-from mxgateway_server.alarms.groups import PortionLimits
+from mxgateway_server.alarms.groups import Everything, PortionLimits
 from mxgateway_server.alarms.log import ChangeLog, LogLimits
 from mxgateway_server.alarms.model import Alarm, Change, Kind, Mode, Provider, Snapshot, State
 from mxgateway_server.alarms.monitor import Action, AlarmMonitor, AskSnapshot, Close, MonitorTimes, Open, Speaker
 from mxgateway_server.alarms.notes import NoteBoard
 from mxgateway_server.alarms.occurrences import SAME_START_NS
+from mxgateway_server.alarms.rights import LimitedViewer
 from mxgateway_server.alarms.subscriber import LagPolicy
-from mxgateway_server.alarms.telling import MonitorState, ProviderStatus, Reason, ToldGap, ToldMarker
+from mxgateway_server.alarms.telling import (
+    MonitorState,
+    Portion,
+    ProviderStatus,
+    Reason,
+    ToldAlarm,
+    ToldChange,
+    ToldFlood,
+    ToldGap,
+    ToldMarker,
+)
 
 STEPS = 100
 
@@ -35,6 +47,25 @@ FILTERS: list[AlarmFilter] = [
     make_filter(classes=["dsc", "VALUE"], objects=["machine_00?"]),
     make_filter(prefix="Galaxy!Boiler"),
 ]
+
+
+LIMITS: list[Constraints] = [
+    Constraints(),
+    Constraints(alarm_areas=("hall?",)),
+    Constraints(alarm_min_priority=500),
+    Constraints(alarm_areas=("Boiler", "Packing"), alarm_min_priority=700),
+]
+"""Of the keys that the readers have."""
+RIGHTS = [LimitedViewer(limits, NoLookup()) if limits.limits_alarms else Everything() for limits in LIMITS]
+
+
+def oracle_sees(limits: Constraints, key: str, facts: Facts, plant: Plant) -> bool:
+    """The limits once more."""
+    path = next(each.source.area_path for each in plant.alarms if each.source.key == key)
+    areas = {"hall?": {"Hall1", "Hall2"}}.get(limits.alarm_areas[0] if limits.alarm_areas else "")
+    areas = areas or set(limits.alarm_areas)
+    least = limits.alarm_min_priority
+    return (not areas or bool(areas & set(path))) and (least is None or facts.priority <= least)
 
 
 def oracle_takes(wanted: AlarmFilter, key: str, facts: Facts, plant: Plant) -> bool:
@@ -151,6 +182,7 @@ class World:
         return Reader(
             Wish(
                 filter=self.chance.choice(FILTERS),
+                viewer=self.chance.choice(RIGHTS),
                 snapshot_on_gap=self.chance.random() < 0.6,
                 is_extended=True,
                 policy=LagPolicy.RESYNC,
@@ -159,7 +191,7 @@ class World:
         )
 
     def _old_reader(self) -> OldReader:
-        return OldReader(Wish(filter=self.chance.choice(FILTERS)))
+        return OldReader(Wish(filter=self.chance.choice(FILTERS), viewer=self.chance.choice(RIGHTS)))
 
     # ---------------------------------------------------------------------------------------------------------- gateway
 
@@ -305,6 +337,7 @@ class World:
                 if isinstance(told, ToldGap):
                     self.seen[f"gap {told.reason.name}"] += 1
                 self.seen["snapshot"] += isinstance(told, ToldMarker)
+            self.check_hidden(reader, portion)
             reader.take(portion)
             self.check(reader)
 
@@ -369,7 +402,7 @@ class World:
         if reader.sequence is None or reader.stream is None or not reader.stream.is_live:
             return
         at = reader.sequence
-        wanted = self.expected(at, reader.wish.filter)
+        wanted = self.expected(at, reader.wish.filter, self._limits(reader))
         if isinstance(reader, OldReader):
             rows = {"UNACK_ALM": "ACTIVE", "ACK_ALM": "ACTIVE_ACKED"}
             expected = {key: rows[facts.state] for key, facts in wanted.items() if facts.state in rows}
@@ -377,10 +410,27 @@ class World:
         else:
             assert reader.listed == wanted, (self.seed, at, reader.wish)
 
-    def expected(self, sequence: int, wanted: AlarmFilter) -> dict[str, Facts]:
-        """What the filter takes of the list as it was after this change."""
-        listed = self.witness.lists[sequence]
-        return {key: facts for key, facts in listed.items() if oracle_takes(wanted, key, facts, self.plant)}
+    def check_hidden(self, reader: Reader, portion: Portion) -> None:
+        """Nothing is told of an alarm while it is one that the reader's key may not see."""
+        limits = self._limits(reader)
+        for told, _ in portion.items:
+            if isinstance(told, ToldAlarm | ToldChange):
+                alarm = told.alarm if isinstance(told, ToldAlarm) else told.change.alarm
+                assert oracle_sees(limits, alarm.key, facts_of(alarm), self.plant), (self.seed, told)
+            assert not isinstance(told, ToldFlood) or not limits.limits_alarms
+
+    @staticmethod
+    def _limits(reader: Reader) -> Constraints:
+        numbers = [each.number for each in RIGHTS]
+        return LIMITS[numbers.index(reader.wish.viewer.number)]
+
+    def expected(self, sequence: int, wanted: AlarmFilter, limits: Constraints = FREE) -> dict[str, Facts]:
+        """What the filter takes, and the key sees, of the list as it was after this change."""
+        return {
+            key: facts
+            for key, facts in self.witness.lists[sequence].items()
+            if oracle_takes(wanted, key, facts, self.plant) and oracle_sees(limits, key, facts, self.plant)
+        }
 
     def check_log(self) -> None:
         """Each change follows on the one before it, for every alarm; and each is numbered once."""

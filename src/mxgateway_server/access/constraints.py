@@ -4,6 +4,8 @@ All empty means free. A tag passes by a subtree or by a tag glob; either list al
 such as a handle this session did not make or a tag that the Galaxy does not know, does not pass. Until the Galaxy is
 read that is every tag but those whose attribute a glob spells out, such as `Tank*.Level`. A gateway that has no Galaxy
 judges by the texts.
+
+What a key sees of the alarms follows from the tags that it may read, and is limited further by areas and priority.
 """
 
 from __future__ import annotations
@@ -35,6 +37,8 @@ _SIGNED = (
 )
 MAX_CLASSIFICATION = 6
 """Security classifications of Galaxy attributes: 0 free access to 6 view only."""
+MAX_ALARM_PRIORITY = 999
+"""Priority of the least urgent alarms."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +98,10 @@ class Constraints:
     read_tag_globs: tuple[str, ...] = ()
     write_tag_globs: tuple[str, ...] = ()
     browse_subtrees: tuple[str, ...] = ()
+    alarm_areas: tuple[str, ...] = ()
+    """Globs over names of areas; an area's alarms are also those of the areas in it."""
+    alarm_min_priority: int | None = None
+    """The least urgent priority that is seen: 250 shows the alarms with 1 (most urgent) to 250."""
     max_write_classification: int | None = None
     read_only: bool = False
     """Beats all: no scope and no other limit lets the key change anything in the plant."""
@@ -105,6 +113,7 @@ class Constraints:
             self.read_tag_globs,
             self.write_tag_globs,
             self.browse_subtrees,
+            self.alarm_areas,
         ):
             for glob in globs:
                 check_glob(glob)
@@ -113,6 +122,9 @@ class Constraints:
         limit = self.max_write_classification
         if limit is not None and not 0 <= limit <= MAX_CLASSIFICATION:
             raise ValueError(f"max_write_classification is 0 to {MAX_CLASSIFICATION}, not {limit}")
+        least = self.alarm_min_priority
+        if least is not None and not 1 <= least <= MAX_ALARM_PRIORITY:
+            raise ValueError(f"alarm_min_priority is 1 (most urgent) to {MAX_ALARM_PRIORITY}, not {least}")
 
     def check_new(self) -> None:
         """Raises ValueError for what no new key should get, though kept ones may have it: globs that match nothing."""
@@ -128,6 +140,16 @@ class Constraints:
     @property
     def limits_writes(self) -> bool:
         return bool(self.write_subtrees or self.write_tag_globs or self.max_write_classification is not None)
+
+    @property
+    def limits_alarms(self) -> bool:
+        """Whether some alarms of tags that may be read are not seen."""
+        return bool(self.alarm_areas) or self.alarm_min_priority is not None
+
+    @property
+    def least_urgent(self) -> int:
+        """The least urgent priority of an alarm that is seen."""
+        return MAX_ALARM_PRIORITY if self.alarm_min_priority is None else self.alarm_min_priority
 
     @property
     def limits_tags(self) -> bool:
@@ -231,6 +253,27 @@ def read_denial(constraints: Constraints, item: ItemReference, lookup: TagLookup
     if _passes(_known(item, lookup), constraints.read_subtrees, constraints.read_tag_globs, lookup.is_pending):
         return None
     return f"the API key may not read this tag{_pending_hint(lookup)}"
+
+
+def area_denial(constraints: Constraints, areas: Iterable[str]) -> str | None:
+    """Why the key does not see the alarms of an area; None when it does.
+
+    Args:
+        areas: the alarm's area, and those around it.
+    """
+    globs = constraints.alarm_areas
+    if not globs or any(matches(glob, area) for area in areas for glob in globs):
+        return None
+    return "the API key sees only the alarms of certain areas"
+
+
+def priority_denial(constraints: Constraints, priority: int) -> str | None:
+    """Why the key does not see alarms of this priority; None when it does."""
+    if priority <= constraints.least_urgent:
+        return None
+    return (
+        f"the API key sees alarms with priority 1 (most urgent) to {constraints.least_urgent}; this one has {priority}"
+    )
 
 
 def write_denial(constraints: Constraints, item: ItemReference | None, lookup: TagLookup) -> str | None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from mxgateway_server.alarms.book import AlarmBook
-from mxgateway_server.alarms.filters import ALL, AlarmFilter
+from mxgateway_server.alarms.filters import ALL, MAX_PRIORITY, AlarmFilter
 from mxgateway_server.alarms.groups import Everything, FilterGroup, PortionLimits, Viewer
 from mxgateway_server.alarms.notes import NoteBoard
 from mxgateway_server.alarms.subscriber import LagPolicy, Subscriber
@@ -175,7 +175,8 @@ class AlarmFeed:
         elif after.sequence >= log.oldest - 1:
             subscriber.resume(after.sequence)
             return
-        elif self._history_has(after.sequence):
+        elif self._history_has(after.sequence) and wish.viewer.least_urgent == MAX_PRIORITY:
+            # Whether an alarm was seen before a change of its priority is not in the history.
             subscriber.resume_from_past(after.sequence, log.oldest - 1)
             return
         else:

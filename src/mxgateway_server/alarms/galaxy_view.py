@@ -66,16 +66,7 @@ class DeployedGalaxy:
     def area_path(self, area: str) -> tuple[str, ...]:
         """The area and those around it; itself alone when it is not known."""
         index = self._index
-        place = None if index is None else index.find_tag_name(area)
-        if index is None or place is None:
-            return (area,) if area else ()
-        path = [area]
-        parent = index.parent[place]
-        while parent >= 0:
-            if index.objects.category_ids[parent] == AREA:
-                path.append(index.objects.tag_names[parent])
-            parent = index.parent[parent]
-        return tuple(path)
+        return area_path_in(index, area) if index is not None else _alone(area)
 
     def is_deployed(self, alarm: Alarm) -> bool:
         """Whether the alarm's object is deployed; yes while that cannot be told."""
@@ -88,7 +79,7 @@ class DeployedGalaxy:
         index = self._index
         if settings.fallback.mode == "alarm_manager":
             return WatchList([], 0)
-        return make_watch_list(settings, _alarms_of(index) if index is not None else ())
+        return make_watch_list(settings, alarms_of(index) if index is not None else ())
 
     @property
     def _index(self) -> GalaxyIndex | None:
@@ -96,7 +87,25 @@ class DeployedGalaxy:
         return None if entry is None else entry.index
 
 
-def _alarms_of(index: GalaxyIndex) -> Iterator[tuple[str, str]]:
+def area_path_in(index: GalaxyIndex, area: str) -> tuple[str, ...]:
+    """The area and those around it, by the Galaxy; itself alone when that does not know it."""
+    place = index.find_tag_name(area)
+    if place is None:
+        return _alone(area)
+    path = [area]
+    parent = index.parent[place]
+    while parent >= 0:
+        if index.objects.category_ids[parent] == AREA:
+            path.append(index.objects.tag_names[parent])
+        parent = index.parent[parent]
+    return tuple(path)
+
+
+def _alone(area: str) -> tuple[str, ...]:
+    return (area,) if area else ()
+
+
+def alarms_of(index: GalaxyIndex) -> Iterator[tuple[str, str]]:
     """Object and attribute of every alarm, with its area."""
     for facts in index.alarm_attributes():
         yield facts.full_tag_reference.removesuffix("[]"), index.area_name(facts.gobject_id)

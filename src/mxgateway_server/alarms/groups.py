@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from mxgateway_server.alarms.book import AlarmBook
-from mxgateway_server.alarms.filters import AlarmFilter, Sieve
-from mxgateway_server.alarms.model import Alarm, Change, Kind
+from mxgateway_server.alarms.filters import MAX_PRIORITY, AlarmFilter, Sieve
+from mxgateway_server.alarms.model import Alarm, AlarmSource, Change, Kind
 from mxgateway_server.alarms.notes import NoteBoard
 from mxgateway_server.alarms.telling import (
     LeftReason,
@@ -30,13 +30,25 @@ class Viewer(Protocol):
     def number(self) -> int:
         """64 bits that tell what may be seen apart; 0 for everything."""
 
-    def sees(self, alarm: Alarm) -> bool: ...
+    @property
+    def least_urgent(self) -> int:
+        """The least urgent priority that is seen."""
+
+    def sees_source(self, source: AlarmSource) -> bool:
+        """Whether this alarm is seen in some state."""
+
+    def sees(self, alarm: Alarm) -> bool:
+        """Whether the alarm is seen as it is here."""
 
 
 class Everything:
     """May see every alarm."""
 
     number = 0
+    least_urgent = MAX_PRIORITY
+
+    def sees_source(self, source: AlarmSource) -> bool:
+        return True
 
     def sees(self, alarm: Alarm) -> bool:
         return True
@@ -123,7 +135,8 @@ class FilterGroup:
         for sequence, news in self._news(after, note):
             if not isinstance(news, Change):
                 note += 1
-                if self.is_extended or isinstance(news, ToldStatus):
+                # A flood's count is one of alarms that not everybody may see.
+                if isinstance(news, ToldStatus) or (self.is_extended and not self._viewer.number):
                     items.append((news, sequence))
                 continue
             told = self._told(news)
@@ -168,11 +181,9 @@ class FilterGroup:
         if was_in and is_in:
             return self._as_told(change)
         if was_in:
-            if not change.is_listed:
-                return self._as_told(change)
-            assert before is not None
-            is_hidden = not self._viewer.sees(alarm)
-            return self._leaving(change, LeftReason.HIDDEN if is_hidden else LeftReason.FILTER)
+            if not self._viewer.sees(alarm):
+                return self._hiding(change)
+            return self._leaving(change, LeftReason.FILTER) if change.is_listed else self._as_told(change)
         if not is_in:
             return []
         return self._as_told(change) if before is None else self._entering(change)
@@ -196,6 +207,13 @@ class FilterGroup:
             return [ToldLeft(change.alarm.source.reference, reason)]
         # Its state goes along, so that this is no false news to those who can read it.
         return [ToldChange(change, Kind.CLEAR)]
+
+    def _hiding(self, change: Change) -> list[Told]:
+        """The alarm has become one that is not to be seen: nothing of what it is now is told."""
+        if self.is_extended:
+            return [ToldLeft(change.alarm.source.reference, LeftReason.HIDDEN)]
+        assert change.before is not None
+        return [ToldChange(replace(change, alarm=change.before, transition_bytes=b""), Kind.CLEAR)]
 
     def _entering(self, change: Change) -> list[Told]:
         alarm = change.alarm

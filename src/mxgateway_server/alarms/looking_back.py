@@ -10,7 +10,6 @@ from typing import Any, TypeAlias, TypeVar
 
 import grpc
 import grpc.aio
-from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
@@ -18,10 +17,9 @@ from mxgateway_protocol.clock import Clock
 from mxgateway_server.access.callers import current_call
 from mxgateway_server.alarms.driver import AlarmDriver
 from mxgateway_server.alarms.encoding import transition_bytes
-from mxgateway_server.alarms.figures.computing import Figures, Lengths, Often
-from mxgateway_server.alarms.figures.floods import Flood
-from mxgateway_server.alarms.figures.keeper import FigureKeeper, Report
-from mxgateway_server.alarms.filters import Sieve
+from mxgateway_server.alarms.figures.keeper import FigureKeeper
+from mxgateway_server.alarms.figures_reply import statistics_reply
+from mxgateway_server.alarms.filters import MAX_PRIORITY, Sieve
 from mxgateway_server.alarms.groups import Everything, Viewer
 from mxgateway_server.alarms.history.reading import (
     MAX_PAGE,
@@ -135,7 +133,7 @@ class LookingBack:
         first = True
         while left > 0:
             asked = _next(question, int(min(question.page, left)))
-            page = await self._history.page(asked, _sources(sieve, viewer), sieve.takes)
+            page = await self._history.page(asked, _sources(sieve, viewer), _states(sieve, viewer))
             left -= len(page.changes)
             message = await self._page(page, question, viewer, has_beside=first)
             await context.write(message.SerializeToString())
@@ -161,9 +159,18 @@ class LookingBack:
         end = max(now, self._figures.newest + 1.0)
         if request.HasField("until_time"):
             end = _nanoseconds(request.until_time, "until_time") / 1e9
-        takes = _sources(Sieve(filter_of(request.filter)), self._rights.viewer(current_call().caller))
+        sieve, viewer = Sieve(filter_of(request.filter)), self._rights.viewer(current_call().caller)
+        takes = _sources(sieve, viewer)
+        priorities = (
+            sieve.filter.priority_min or 1,
+            min(sieve.filter.priority_max or MAX_PRIORITY, viewer.least_urgent),
+        )
         self._figures.advance(now)
-        alarms = [alarm for alarm in self._driver.monitor.book.cut() if takes(alarm.source)]
+        alarms = [
+            alarm
+            for alarm in self._driver.monitor.book.cut()
+            if takes(alarm.source) and priorities[0] <= max(alarm.priority, 1) <= priorities[1]
+        ]
         report = await asyncio.to_thread(
             self._figures.frozen().report,
             alarms,
@@ -171,20 +178,22 @@ class LookingBack:
             end=end,
             positions=tuple(request.positions),
             takes=takes,
+            priorities=priorities,
             top=request.top,
         )
-        reply = _statistics(report)
+        reply = statistics_reply(report)
         reply.correlation_id = request.client_correlation_id
-        reply.lost = 0 if self._history is None else self._history.writer.lost
+        reply.lost = 0 if self._history is None or viewer.number else self._history.writer.lost
         return reply
 
-    def tell_bounds(self, reply: pb.GetAlarmMonitorStatusReply) -> None:
-        """What the history has, in the monitor's status."""
+    def tell_bounds(self, reply: pb.GetAlarmMonitorStatusReply, viewer: Viewer) -> None:
+        """What the history has, in the monitor's status; how much that is, to whoever may see all of it."""
         if self._history is None:
             return
         writer = self._history.writer
         bounds, told = writer.bounds, reply.history
-        told.changes, told.bytes, told.lost = bounds.changes, bounds.file_bytes, writer.lost
+        if not viewer.number:
+            told.changes, told.bytes, told.lost = bounds.changes, bounds.file_bytes, writer.lost
         if bounds.changes:
             told.oldest.FromNanoseconds(bounds.oldest_ns)
             told.newest.FromNanoseconds(bounds.newest_ns)
@@ -208,7 +217,14 @@ class LookingBack:
 
 def _sources(sieve: Sieve, viewer: Viewer) -> Callable[[AlarmSource], bool]:
     def takes(source: AlarmSource) -> bool:
-        return sieve.takes_source(source) and viewer.sees(Alarm(source))
+        return sieve.takes_source(source) and viewer.sees_source(source)
+
+    return takes
+
+
+def _states(sieve: Sieve, viewer: Viewer) -> Callable[[Alarm], bool]:
+    def takes(alarm: Alarm) -> bool:
+        return sieve.takes(alarm) and viewer.sees(alarm)
 
     return takes
 
@@ -254,69 +270,3 @@ def _with_token(question: Question, token: str) -> Question:
 
 def _replaced(question: Question, **changed: Any) -> Question:
     return Question(**{name: changed.get(name, getattr(question, name)) for name in Question.__slots__})
-
-
-def _statistics(report: Report) -> pb.GetAlarmStatisticsReply:
-    reply = pb.GetAlarmStatisticsReply(
-        protocol_status=pb.ProtocolStatus(code=pb.PROTOCOL_STATUS_CODE_OK),
-        observed=_duration(report.observed),
-        degraded=_duration(report.degraded),
-        figures=[_figures(each) for each in report.figures],
-    )
-    reply.from_time.FromNanoseconds(round(report.begin * 1e9))
-    reply.until_time.FromNanoseconds(round(report.end * 1e9))
-    return reply
-
-
-def _figures(figures: Figures) -> pb.AlarmFigures:
-    return pb.AlarmFigures(
-        position=figures.position,
-        annunciated=figures.annunciated,
-        average_rate=figures.average_rate,
-        peak_rate=figures.peak_rate,
-        share_above_ten=figures.share_above_ten,
-        share_of_hours_above_thirty=figures.share_of_hours_above_thirty,
-        flood_time=_duration(figures.flood_seconds),
-        floods=[_flood(past.flood) for past in figures.floods],
-        most_frequent=_counts(figures.most_frequent),
-        chattering=_counts(figures.chattering),
-        fleeting=_counts(figures.fleeting),
-        standing=figures.standing,
-        stale=figures.stale,
-        priorities=[
-            pb.AlarmPriorityShare(priority_min=each.first, priority_max=each.last, count=each.count, share=each.share)
-            for each in figures.priorities
-        ],
-        time_to_acknowledge=_lengths(figures.to_acknowledge),
-        time_to_return=_lengths(figures.to_return),
-        unacknowledged=figures.unacknowledged,
-        oldest_unacknowledged=_duration(figures.oldest_unacknowledged),
-        shelved=figures.shelved,
-        silenced=figures.silenced,
-    )
-
-
-def _counts(often: Sequence[Often]) -> list[pb.AlarmCount]:
-    return [pb.AlarmCount(alarm_full_reference=each.reference, count=each.count, share=each.share) for each in often]
-
-
-def _lengths(lengths: Lengths) -> pb.AlarmDurations:
-    return pb.AlarmDurations(
-        median=_duration(lengths.median),
-        ninety_percent=_duration(lengths.ninety_percent),
-        longest=_duration(lengths.longest),
-        count=lengths.count,
-    )
-
-
-def _flood(flood: Flood) -> pb.AlarmFlood:
-    told = pb.AlarmFlood(position=flood.position, count=flood.count)
-    told.began.FromNanoseconds(round(flood.began * 1e9))
-    if flood.ended is not None:
-        told.ended.FromNanoseconds(round(flood.ended * 1e9))
-    return told
-
-
-def _duration(seconds: float) -> Duration:
-    whole = math.floor(seconds)
-    return Duration(seconds=whole, nanos=round((seconds - whole) * 1e9) % 1_000_000_000)

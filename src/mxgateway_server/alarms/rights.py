@@ -1,7 +1,7 @@
 """What a key may see and do of the alarms: the rights to the attributes that an alarm consists of.
 
 An alarm is visible to whoever may read its `InAlarm`, and may be acknowledged by whoever may write its `AckMsg`. So a
-key that is limited to a part of the plant is limited to that part's alarms.
+key that is limited to a part of the plant is limited to that part's alarms. Limits on areas and priority come on top.
 """
 
 from __future__ import annotations
@@ -12,9 +12,17 @@ from collections.abc import Collection
 
 from mxgateway_contract.references import ItemReference
 from mxgateway_server.access.authenticator import Caller
-from mxgateway_server.access.constraints import Constraints, TagFacts, TagLookup, read_denial, write_denial
+from mxgateway_server.access.constraints import (
+    Constraints,
+    TagFacts,
+    TagLookup,
+    area_denial,
+    priority_denial,
+    read_denial,
+    write_denial,
+)
 from mxgateway_server.alarms.groups import Everything, Viewer
-from mxgateway_server.alarms.model import Alarm
+from mxgateway_server.alarms.model import Alarm, AlarmSource
 
 _ATTRIBUTES = frozenset({"inalarm", "ackmsg", "alarmshelvecmd"})
 OPERATE = 1
@@ -66,6 +74,7 @@ class LimitedViewer:
         self._constraints = constraints
         self._lookup = lookup
         self._verdicts: dict[str, bool] = {}
+        self._of_areas: dict[frozenset[str], bool] = {}
         told = json.dumps(constraints.to_json(), sort_keys=True)
         self._number = int.from_bytes(hashlib.sha256(told.encode()).digest()[:8], "big") or 1
 
@@ -73,18 +82,32 @@ class LimitedViewer:
     def number(self) -> int:
         return self._number
 
-    def sees(self, alarm: Alarm) -> bool:
-        key = alarm.key
-        verdict = self._verdicts.get(key)
+    @property
+    def least_urgent(self) -> int:
+        return self._constraints.least_urgent
+
+    def sees_source(self, source: AlarmSource) -> bool:
+        verdict = self._verdicts.get(source.key)
         if verdict is None:
-            item = ItemReference(f"{alarm.source.object_reference}.InAlarm")
-            verdict = read_denial(self._constraints, item, self._lookup) is None
-            self._verdicts[key] = verdict
-        return verdict
+            item = ItemReference(f"{source.object_reference}.InAlarm")
+            verdict = self._verdicts[source.key] = read_denial(self._constraints, item, self._lookup) is None
+        return verdict and self._sees_areas(source)
+
+    def sees(self, alarm: Alarm) -> bool:
+        return priority_denial(self._constraints, alarm.priority) is None and self.sees_source(alarm.source)
 
     def forget(self) -> None:
         """The Galaxy has changed."""
         self._verdicts.clear()
+        self._of_areas.clear()
+
+    def _sees_areas(self, source: AlarmSource) -> bool:
+        # Apart from the rest, since the same alarm may move to other areas.
+        areas = source.folded_areas
+        verdict = self._of_areas.get(areas)
+        if verdict is None:
+            verdict = self._of_areas[areas] = area_denial(self._constraints, areas) is None
+        return verdict
 
 
 class AlarmRights:
@@ -97,7 +120,7 @@ class AlarmRights:
     def viewer(self, caller: Caller) -> Viewer:
         """What the caller may see; callers with equal limits share it."""
         constraints = caller.constraints
-        if not constraints.limits_reads:
+        if not constraints.limits_reads and not constraints.limits_alarms:
             return Everything()
         viewer = self._viewers.get(constraints)
         if viewer is None:

@@ -160,7 +160,7 @@ class AlarmService:
         reply = status_reply(self._driver, viewer, self._acting.unconfirmed)
         reply.correlation_id = request.client_correlation_id
         reply.capabilities.extend(self._capabilities)
-        self._looking_back.tell_bounds(reply)
+        self._looking_back.tell_bounds(reply, viewer)
         return reply
 
 

@@ -14,7 +14,7 @@ BANDS = (249, 499, 749, 999)
 
 
 def status_reply(driver: AlarmDriver, viewer: Viewer, unconfirmed: int) -> pb.GetAlarmMonitorStatusReply:
-    """The status, with the counts of the alarms that the caller may see."""
+    """The status, with the counts of the alarms that the caller may see, and none that tells of others."""
     monitor = driver.monitor
     book, log = monitor.book, monitor.book.log
     seen = [alarm for alarm in book.cut() if viewer.sees(alarm)]
@@ -31,16 +31,17 @@ def status_reply(driver: AlarmDriver, viewer: Viewer, unconfirmed: int) -> pb.Ge
             for state, count in sorted(states.items())
         ],
         uncertain=len(seen) if monitor.status.is_uncertain else sum(alarm.is_uncertain for alarm in seen),
-        watched=len(driver.watched.targets),
         poll=driver.poll,
         streams=len(monitor.feed),
         sub_areas_known=driver.areas_known,
         reopened=monitor.counters.reopened,
         failed_snapshots=monitor.counters.failed_snapshots,
         truncated_snapshots=monitor.counters.truncated_snapshots,
-        unknown_states=book.counters.unknown_states,
-        unconfirmed_acknowledgements=unconfirmed,
     )
+    if not viewer.number:
+        reply.watched = len(driver.watched.targets)
+        reply.unknown_states = book.counters.unknown_states
+        reply.unconfirmed_acknowledgements = unconfirmed
     first = 1
     for last in BANDS:
         count = sum(first <= alarm.priority <= last for alarm in seen)

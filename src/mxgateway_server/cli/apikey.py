@@ -15,7 +15,7 @@ import click
 
 from mxgateway_server import wiring
 from mxgateway_server.access.certificates import rule_of
-from mxgateway_server.access.constraints import Constraints
+from mxgateway_server.access.constraints import MAX_ALARM_PRIORITY, Constraints
 from mxgateway_server.access.records import AuditRecord, KeyRecord
 from mxgateway_server.access.scopes import Scope
 from mxgateway_server.access.store import KeyStore
@@ -70,6 +70,7 @@ _LIMITS = {
     "read_tag": "read_tag_globs",
     "write_tag": "write_tag_globs",
     "browse_subtree": "browse_subtrees",
+    "alarm_area": "alarm_areas",
 }
 _LIMIT_OPTIONS = (
     click.option("--read-subtree", multiple=True, help="Contained path or glob that may be read; repeatable."),
@@ -77,6 +78,14 @@ _LIMIT_OPTIONS = (
     click.option("--read-tag", multiple=True, help="Glob of tags that may be read; repeatable."),
     click.option("--write-tag", multiple=True, help="Glob of tags that may be written; repeatable."),
     click.option("--browse-subtree", multiple=True, help="Contained path or glob that may be browsed; repeatable."),
+    click.option(
+        "--alarm-area", multiple=True, help="Area or glob whose alarms, and those in it, are seen; repeatable."
+    ),
+    click.option(
+        "--alarm-min-priority",
+        type=click.IntRange(1, MAX_ALARM_PRIORITY),
+        help="Least urgent priority of the alarms that are seen: 250 shows 1 (most urgent) to 250.",
+    ),
     click.option(
         "--max-write-classification", type=click.IntRange(0, 6), help="Highest security classification to write."
     ),

@@ -68,6 +68,41 @@ def test_what_makes_no_sense_is_said(state: Path, arguments: tuple[str, ...], wo
     assert words in result.stderr
 
 
+ALARM = "Galaxy!TestArea.TestMachine_001.TestAlarm001"
+
+
+@pytest.mark.parametrize(
+    ("limits", "call", "more", "rule"),
+    [
+        (("--alarm-area", "TestArea"), "QueryActiveAlarms", (), "allowed"),
+        (("--alarm-area", "Elsewhere*"), "QueryActiveAlarms", (), "alarm_areas"),
+        (("--alarm-min-priority", "250"), "StreamAlarms", ("--alarm-priority", "250"), "allowed"),
+        (("--alarm-min-priority", "250"), "StreamAlarms", ("--alarm-priority", "251"), "alarm_min_priority"),
+        (("--read-tag", "TestChildObject.*"), "AcknowledgeAlarm", (), "read_subtrees, read_tag_globs"),
+        (("--max-write-classification", "0"), "ShelveAlarms", (), "write_subtrees, write_tag_globs, "),
+        (("--read-only",), "AcknowledgeAlarm", (), "read_only"),
+    ],
+)
+def test_alarm_calls_are_judged_by_tags_areas_and_priority(
+    state: Path, limits: tuple[str, ...], call: str, more: tuple[str, ...], rule: str
+) -> None:
+    key = "-".join((call, *limits, *more)).replace("-", "").replace("*", "").replace(".", "")
+    config = ("--config", str(state / "gateway.toml"))
+    run("apikey", "create", "--key-id", key, "--scopes", "all", *limits, *config)
+    result = check(state, call, ALARM, *more, "--json", key=key)
+    found = json.loads(result.stdout)
+    assert (found["command"], found["allowed"]) == (call, rule == "allowed")
+    assert found["rule"].startswith(rule)
+    assert result.exit_code == (not found["allowed"])
+
+
+def test_an_alarm_call_takes_references_of_alarms(state: Path) -> None:
+    result = check(state, "acknowledgealarm", "TestMachine_001.TestAlarm001")
+    assert (result.exit_code, "names no alarm" in result.stderr) == (2, True)
+    refused = check(state, "QueryActiveAlarms")
+    assert (refused.exit_code, refused.stdout) == (1, "refused by scope: it needs the scope events:read\n")
+
+
 def test_an_unknown_key_is_said(state: Path) -> None:
     result = check(state, "Write", "A.B", key="nobody")
     assert (result.exit_code, "there is no key 'nobody'" in result.stderr) == (1, True)

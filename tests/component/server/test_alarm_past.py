@@ -10,7 +10,7 @@ import grpc.aio
 import pytest
 from tests.support.alarm_gateway import alarm_gateway
 from tests.support.alarm_link import ScriptedLink
-from tests.support.gateway import USUAL_SCOPES, LiveGateway, bearer, create_key
+from tests.support.gateway import ALL_SCOPES, USUAL_SCOPES, LiveGateway, bearer, create_key
 
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_server import app
@@ -176,6 +176,48 @@ async def test_a_limited_key_sees_its_part_of_the_past_and_no_notes(
         figures = await gateway.stub.GetAlarmStatistics(everything(), metadata=bearer(limited))
         assert figures.figures[0].annunciated == 1
         assert figures.figures[0].standing == 1
+
+
+async def test_a_key_with_limits_on_alarms_gets_no_count_and_no_text_of_the_others(tmp_path: Path) -> None:
+    """Lists, streams, history, figures, status and acting calls alike."""
+    link = ScriptedLink(12)
+    area = link.alarm(0).source.area
+    alarms = [link.alarm(number) for number in range(12)]
+    least = sorted(alarm.priority for alarm in alarms if alarm.source.area == area)[1]
+    seen = {alarm.source.reference for alarm in alarms if alarm.source.area == area and alarm.priority <= least}
+    assert len(seen) == 2
+    hidden = [alarm.source.reference for alarm in alarms if alarm.source.reference not in seen]
+    async with alarm_gateway(tmp_path, link, **kept(tmp_path)) as gateway:
+        for number in range(12):
+            link.happen(number, "on")
+        await reached(gateway, 12)
+        limits = Constraints(alarm_areas=(area.upper(),), alarm_min_priority=least)
+        auth = bearer(key := await create_key(gateway.settings, "limited", ALL_SCOPES, limits))
+        listed = gateway.stub.QueryActiveAlarms(pb.QueryActiveAlarmsRequest(), metadata=auth)
+        assert {row.alarm_full_reference async for row in listed} == seen
+        pages = await history(gateway, key)
+        assert {change.alarm_full_reference for page in pages for change in page.changes} == seen
+        status = await gateway.stub.GetAlarmMonitorStatus(pb.GetAlarmMonitorStatusRequest(), metadata=auth)
+        assert sum(each.count for each in status.states) == sum(each.count for each in status.priorities) == 2
+        assert (status.history.changes, status.history.bytes, status.watched) == (0, 0, 0)
+        figures = await gateway.stub.GetAlarmStatistics(everything(top=100), metadata=auth)
+        (figure,) = figures.figures
+        assert (figure.annunciated, figure.standing, figure.unacknowledged, len(figure.floods)) == (2, 2, 2, 0)
+        assert {each.alarm_full_reference for each in figure.most_frequent} == seen
+        assert sum(each.count for each in figure.priorities) == 2
+        told = [listed, *pages, status, figures]
+        request = pb.AcknowledgeAlarmsRequest(filter=pb.AlarmFilter(), expected_count=2, comment="mine")
+        done = await gateway.stub.AcknowledgeAlarms(request, metadata=auth)
+        assert {each.alarm_full_reference for each in done.results} == seen
+        for name in (hidden[0], hidden[0].rpartition("!")[2].partition(".")[2]):
+            one = pb.AcknowledgeAlarmRequest(alarm_full_reference=name)
+            reply = await gateway.stub.AcknowledgeAlarm(one, metadata=auth)
+            assert (reply.outcome, reply.alarm_full_reference) == (pb.ALARM_ACK_OUTCOME_NOT_FOUND, "")
+        shelve = pb.ShelveAlarmsRequest(targets=[pb.AlarmTarget(alarm_full_reference=hidden[0])], reason="why")
+        shelve.duration.FromSeconds(60)
+        (refused,) = (await gateway.stub.ShelveAlarms(shelve, metadata=auth)).results
+        assert refused.outcome == pb.ALARM_SHELVE_OUTCOME_NOT_FOUND
+        assert not any(name in str(message) for name in hidden for message in told)
 
 
 async def test_figures_of_positions_and_of_a_restart(first: Path, second: Path) -> None:

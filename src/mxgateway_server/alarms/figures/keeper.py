@@ -119,6 +119,7 @@ class FigureKeeper:
         end: float,
         positions: Sequence[str] = (),
         takes: Callable[[AlarmSource], bool] = lambda _: True,
+        priorities: tuple[int, int] = (1, 999),
         top: int = 0,
     ) -> Report:
         """The figures of a span of time.
@@ -127,6 +128,7 @@ class FigureKeeper:
             alarms: the list of alarms now.
             positions: names of the positions; empty for all.
             takes: whether an alarm is to be counted at all.
+            priorities: first and last priority of the alarms that are to be counted; `alarms` has no others.
             top: alarms in the lists of the worst; 0 for the usual number.
 
         Raises:
@@ -137,7 +139,8 @@ class FigureKeeper:
         begin = min(max(begin, known_since), end)
         rules = replace(self._rules, top=top) if top else self._rules
         observed, degraded = self._sights.seconds(begin, end)
-        rows = list(self._table.between(begin - SPAN, end))
+        first, last = priorities
+        rows = [row for row in self._table.between(begin - SPAN, end) if first <= max(row.priority, 1) <= last]
         figures = tuple(
             compute(
                 name,

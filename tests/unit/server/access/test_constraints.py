@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Any
 
 import pytest
 from tests.support.gateway import command, ok
@@ -10,7 +11,16 @@ from tests.support.tag_facts import GALAXY
 
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_contract.commands import COMMANDS
-from mxgateway_server.access.constraints import FREE, Constraints, NoLookup, TagFacts, judge, merge_denied
+from mxgateway_server.access.constraints import (
+    FREE,
+    Constraints,
+    NoLookup,
+    TagFacts,
+    area_denial,
+    judge,
+    merge_denied,
+    priority_denial,
+)
 from mxgateway_server.access.handles import HandleTracker
 
 ONE = pb.MxValue(int32_value=1)
@@ -331,3 +341,29 @@ def test_constraints_survive_json_and_unknown_ones_are_refused() -> None:
         Constraints.from_json({"newer_limit": 1})
     with pytest.raises(ValueError, match="0 to 6"):
         Constraints(max_write_classification=7)
+
+
+@pytest.mark.parametrize(
+    ("limits", "areas", "priority", "sees"),
+    [
+        (FREE, ("Line1",), 999, True),
+        (Constraints(alarm_areas=("line?",)), ("Mixing", "Line1", "Plant"), 1, True),
+        (Constraints(alarm_areas=("Plant*",)), ("Line1",), 1, False),
+        (Constraints(alarm_areas=("Plant",)), ("Plant2",), 1, False),
+        (Constraints(alarm_areas=("*",)), (), 1, False),
+        (Constraints(alarm_min_priority=250), (), 250, True),
+        (Constraints(alarm_min_priority=250), (), 251, False),
+    ],
+)
+def test_limits_on_alarms(limits: Constraints, areas: tuple[str, ...], priority: int, sees: bool) -> None:
+    denials = (area_denial(limits, areas), priority_denial(limits, priority))
+    assert (denials == (None, None)) is sees
+    assert Constraints.from_json(limits.to_json()) == limits
+    assert limits.limits_alarms is (limits != FREE)
+    assert not limits.limits_tags, "tags have limits of their own"
+
+
+@pytest.mark.parametrize("wrong", [{"alarm_min_priority": 0}, {"alarm_min_priority": 1000}, {"alarm_areas": ("",)}])
+def test_limits_on_alarms_that_make_no_sense_are_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"alarm_min_priority is 1|a glob has 1"):
+        Constraints(**wrong)

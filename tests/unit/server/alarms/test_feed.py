@@ -8,7 +8,7 @@ from tests.unit.server.alarms.alarm_parts import EPOCH, Room, alarm, report
 from mxgateway_server.alarms.feed import AlarmFeed, FeedLimits, Wish
 from mxgateway_server.alarms.filters import make_filter
 from mxgateway_server.alarms.groups import PortionLimits
-from mxgateway_server.alarms.model import Alarm, Kind, Provider, State
+from mxgateway_server.alarms.model import Alarm, AlarmSource, Kind, Provider, State
 from mxgateway_server.alarms.monitor import Speaker
 from mxgateway_server.alarms.notes import MOST_NOTES, NoteBoard
 from mxgateway_server.alarms.subscriber import LagPolicy
@@ -194,11 +194,15 @@ class Sight:
 
     number = 4711
 
-    def __init__(self, *names: str) -> None:
+    def __init__(self, *names: str, least_urgent: int = 999) -> None:
         self.names = set(names)
+        self.least_urgent = least_urgent
+
+    def sees_source(self, source: AlarmSource) -> bool:
+        return source.name in self.names
 
     def sees(self, alarm: Alarm) -> bool:
-        return alarm.source.name in self.names
+        return self.sees_source(alarm.source) and alarm.priority <= self.least_urgent
 
 
 def test_case_48_when_what_a_key_may_see_has_changed_its_streams_begin_anew() -> None:
@@ -213,6 +217,52 @@ def test_case_48_when_what_a_key_may_see_has_changed_its_streams_begin_anew() ->
     assert room.arms(free) == []
     room.tell(report(Kind.ACKNOWLEDGE, alarm("B.B", State.ACK_ALM)))
     assert room.arms(limited) == []
+
+
+@pytest.mark.parametrize("is_extended", [False, True])
+def test_an_alarm_that_becomes_one_that_is_not_to_be_seen_leaves_without_a_word_of_what_it_is_now(
+    is_extended: bool,
+) -> None:
+    room = Room()
+    room.begin(alarm("A.A", priority=100), alarm("B.B", priority=900, comment="seen"))
+    limited = room.join(viewer=Sight("A.A", "B.B", least_urgent=500), is_extended=is_extended)
+    assert room.arms(limited) == ["Alarm", "Marker", "Status"]
+    room.tell(
+        report(Kind.UPDATE, alarm("A.A", priority=501, description="hidden")),
+        report(Kind.ACKNOWLEDGE, alarm("B.B", State.ACK_ALM, priority=900)),
+        report(Kind.CLEAR, alarm("A.A", State.UNACK_RTN, priority=501)),
+    )
+    (told,) = [each for portion in room.read(limited) for each, _ in portion.items]
+    if is_extended:
+        assert told == ToldLeft("Galaxy!Line1.A.A", LeftReason.HIDDEN)
+    else:
+        assert isinstance(told, ToldChange)
+        assert (told.kind, told.change.alarm.priority, told.change.alarm.description) == (Kind.CLEAR, 100, "")
+
+
+def test_an_alarm_that_ends_as_one_that_is_not_to_be_seen_tells_nothing_of_its_end() -> None:
+    room = Room()
+    room.begin(alarm("A.A", State.ACK_ALM, priority=100))
+    limited = room.join(viewer=Sight("A.A", least_urgent=500), is_extended=True)
+    room.read(limited)
+    room.tell(report(Kind.CLEAR, alarm("A.A", State.ACK_RTN, priority=600)))
+    assert room.arms(limited) == ["Left"]
+
+
+def test_a_limited_reader_hears_of_no_flood_and_resumes_from_no_history_that_cannot_tell_what_it_saw() -> None:
+    room = Room(changes=2)
+    room.begin()
+    limited = room.join(viewer=Sight("A.A"), is_extended=True)
+    room.read(limited)
+    room.notes.add(0, ToldFlood("all", 1, 0, 11))
+    assert room.arms(limited) == []
+    storm(room, 9, "A.A")
+    room.feed.oldest_in_history = 0
+    for least_urgent, arm in ((999, True), (500, False)):
+        viewer = Sight("A.A", least_urgent=least_urgent)
+        after = Position(EPOCH, 1, viewer.number)
+        stream = room.join(viewer=viewer, is_extended=True, snapshot_on_gap=True, resume_after=after)
+        assert (stream.past is not None) is arm
 
 
 def test_case_44_a_thousand_streams_open_and_close_in_a_storm_and_none_misses_its_place() -> None:

@@ -124,6 +124,22 @@ def test_a_key_is_shown_and_changed(tmp_path: Path) -> None:
     assert (unknown.exit_code, "there is no key 'b'" in unknown.stderr) == (1, True)
 
 
+def test_limits_on_alarms_are_made_shown_changed_and_dropped(tmp_path: Path) -> None:
+    create(tmp_path, "--alarm-area", "Line*", "--alarm-area", "Utilities", "--alarm-min-priority", "250")
+    shown = apikey(tmp_path, "show", "--key-id", "k").stdout
+    assert "alarm_areas: Line*, Utilities\n" in shown
+    assert "alarm_min_priority: 250\n" in shown
+    assert "alarm_areas=Line*,Utilities alarm_min_priority=250" in apikey(tmp_path, "list").stdout
+    changed = apikey(
+        tmp_path, "change", "--key-id", "k", "--alarm-min-priority", "500", "--clear", "alarm_areas", "--json"
+    )
+    assert json.loads(changed.stdout)["constraints"] == {"alarm_min_priority": 500}
+    for wrong in (("--alarm-min-priority", "0"), ("--alarm-min-priority", "1000"), ("--alarm-area", "")):
+        refused = apikey(tmp_path, "change", "--key-id", "k", *wrong)
+        assert refused.exit_code != 0
+        assert refused.stderr.count("Traceback") == 0
+
+
 def test_keys_are_listed_with_what_bounds_them(tmp_path: Path) -> None:
     """A header names the columns; end, last use, scopes and limits of each key stand in them, a secret nowhere."""
     assert "there is no key yet" in apikey(tmp_path, "list").stdout
