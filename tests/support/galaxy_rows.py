@@ -202,8 +202,17 @@ def set_deploy_time(path: Path, deploy_time: datetime | None) -> None:
 
 
 PLATFORM, ENGINE, USER_DEFINED, AREA, SYMBOL, VIEW_APP = 1, 2, 3, 4, 5, 6
-OBJECT_PRIMITIVE, ALARM, HISTORY, PLATFORM_PRIMITIVE, SCRIPT, SCHEDULER = 1, 2, 3, 4, 5, 6
-EXTENSION_TYPES = {ALARM: "alarmextension", HISTORY: "historyextension", SCRIPT: "ScriptExtension"}
+OBJECT_PRIMITIVE, ALARM, HISTORY, PLATFORM_PRIMITIVE, SCRIPT, SCHEDULER, ANALOG, BAD_VALUE = 1, 2, 3, 4, 5, 6, 7, 8
+EXTENSION_TYPES = {
+    ALARM: "alarmextension",
+    HISTORY: "historyextension",
+    SCRIPT: "ScriptExtension",
+    ANALOG: "analogextension",
+    BAD_VALUE: "badvaluealarmextension",
+}
+
+
+_ANALOG_NAMES = ("Hi.InAlarm", "Hi.Acked", "Roc.Down.INALARM", "roc.down.Acked", "NoAcked.InAlarm", "LevelAlarmed")
 
 
 def base_rows() -> GalaxyRows:
@@ -231,6 +240,8 @@ def base_rows() -> GalaxyRows:
     )
     rows.primitive_definition(SCRIPT, "ScriptExtension", {"ExecuteScript": 1})
     rows.primitive_definition(SCHEDULER, "Scheduler", {"ScanPeriod": 2})
+    rows.primitive_definition(ANALOG, "AnalogExtension", dict.fromkeys(_ANALOG_NAMES, 1))
+    rows.primitive_definition(BAD_VALUE, "BadValueAlarmExtension", {"Bad.InAlarm": 1, "Bad.Acked": 1})
     return rows
 
 
@@ -295,6 +306,10 @@ def edge_rows() -> GalaxyRows:
     instance(
         107, "Pump_001", USER_DEFINED, 20, 20, area_gobject_id=101, contained_by_gobject_id=101, contained_name="Pump"
     )
+    # Alarms that are no alarm extensions: of a number, of its quality, and on a name that is no attribute.
+    rows.primitive(1107, 2, ANALOG, "Level")
+    rows.primitive(1107, 3, BAD_VALUE, "twice")
+    rows.primitive(1107, 4, BAD_VALUE, "Gone")
     # Not deployed.
     instance(108, "Ghost_001", USER_DEFINED, 21, 21, area_gobject_id=101, deployed_package_id=0)
     # Its area is not deployed.
@@ -385,7 +400,9 @@ EXPECTED_ATTRIBUTES = {
     "Engine_001": {"ScanState", "NodeNames", "Scheduler.ScanPeriod"},
     "Tank_001": (_BASE - {"TWICE"}) | {"Twice", "Level.InAlarm", "Level.Acked", "Level.AckMsg"},
     "Valve_001": _BASE,
-    "Pump_001": _BASE,
+    "Pump_001": _BASE
+    | {f"Level.{name}" for name in _ANALOG_NAMES}
+    | {"twice.Bad.InAlarm", "twice.Bad.Acked", "Gone.Bad.InAlarm", "Gone.Bad.Acked"},
     "Orphan_001": _BASE,
     "Left_001": _BASE,
     "Changed_001": _BUILT_IN | {"OnlyDeployed"},

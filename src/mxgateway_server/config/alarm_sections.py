@@ -65,7 +65,7 @@ class AlarmSubtagSettings(Section):
 
 class AlarmDiscoverySettings(Section):
     use_galaxy: bool = True
-    """Watches every alarm of the Galaxy: those of alarm extensions, and those of analog and bad-value extensions, turned
+    """Watches every alarm of the Galaxy: those of alarm extensions, and of analog and bad-value extensions, turned
     on or not, which its database does not tell."""
     include: tuple[str, ...] = ()
     """Further alarms, as object and attribute, such as `Tank1.Level.Hi`; they are watched without a Galaxy, too."""

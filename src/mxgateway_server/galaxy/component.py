@@ -159,7 +159,7 @@ class GalaxyComponent:
         return entry is None or entry.index.none_may_be_array(references)
 
     def alarm_attributes(self) -> Iterator[AttributeFacts]:
-        """Every attribute with an alarm extension, of the deployment that is served now."""
+        """What bears an alarm, of the deployment that is served now; see `GalaxyIndex.alarm_attributes`."""
         entry = self.view.entry
         return iter(()) if entry is None else entry.index.alarm_attributes()
 

@@ -146,12 +146,14 @@ class GalaxyIndex:
         return True
 
     def alarm_attributes(self) -> Iterator[AttributeFacts]:
-        """Every attribute with an alarm extension, in browse order."""
+        """What bears an alarm, in browse order: an attribute with an alarm extension, or `Tank.Level.Hi` below it.
+
+        Whether an alarm of an analog or bad-value extension is turned on stands in no table, so all are told.
+        """
         for place, shape in enumerate(self.objects.shapes):
-            if self.shapes.alarm_bearing[shape]:
-                for attribute in self.shapes.get(shape).attributes:
-                    if attribute.is_alarm:
-                        yield self._facts(place, attribute)
+            if self.shapes.has_alarms[shape]:
+                for attribute in self.shapes.get(shape).alarms:
+                    yield self._facts(place, attribute)
 
     def area_name(self, gobject_id: int) -> str:
         """Tag name of the nearest area above an object (an area is its own); '' when it is in none."""

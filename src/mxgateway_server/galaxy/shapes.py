@@ -15,6 +15,7 @@ from mxgateway_server.galaxy.data import AttributeDefinition, GalaxyData
 _EXPANDED_SHAPES = 256
 _SHARED_PARTS = 2048
 _COMPLETED = 16_384
+_IN_ALARM = "inalarm"
 
 
 class Origin(IntEnum):
@@ -51,12 +52,18 @@ class Attribute(NamedTuple):
 
 
 class Shape:
-    """The attributes of all objects of one shape, in the order of their names without case."""
+    """The attributes of all objects of one shape, in the order of their names without case.
 
-    __slots__ = ("attributes",)
+    Attributes:
+        alarms: what bears an alarm: an attribute with an alarm extension by itself, and by names such as `Level.Hi`
+            what other extensions bring, whether the alarm is turned on or not, which no table tells.
+    """
 
-    def __init__(self, attributes: tuple[Attribute, ...]) -> None:
+    __slots__ = ("alarms", "attributes")
+
+    def __init__(self, attributes: tuple[Attribute, ...], alarms: tuple[Attribute, ...] = ()) -> None:
         self.attributes = attributes
+        self.alarms = alarms
 
     def find(self, folded_name: str) -> Attribute | None:
         place = bisect_left(self.attributes, folded_name, key=_folded_name)
@@ -68,11 +75,12 @@ class Shape:
 class ShapeTable:
     """The shapes of one Galaxy: facts of all of them, attributes of those in use lately. Threads may share it.
 
-    A Galaxy in which every object differs has as many shapes as objects, so everything but three numbers a shape is
+    A Galaxy in which every object differs has as many shapes as objects, so everything but four numbers a shape is
     kept in bounded caches, and put together from parts that many shapes share.
 
     Attributes:
-        attribute_counts, alarm_bearing, historized: by index of the shape.
+        attribute_counts, alarm_bearing, historized, has_alarms: by index of the shape. An alarm-bearing one has an
+            AlarmExtension, as browse means it; one that has alarms may have others.
     """
 
     def __init__(self, data: GalaxyData) -> None:
@@ -84,17 +92,20 @@ class ShapeTable:
                 partial(_built_in, lru_cache(maxsize=4 * _SHARED_PARTS)(partial(_of_primitive, data)))
             ),
             extended=lru_cache(maxsize=_SHARED_PARTS)(partial(_extended, data)),
+            alarms=lru_cache(maxsize=_SHARED_PARTS)(partial(_alarms, data)),
             texts=lru_cache(maxsize=_SHARED_PARTS)(partial(_texts, data)),
         )
         self.get = lru_cache(maxsize=_EXPANDED_SHAPES)(partial(_expand, data, parts))
         self.attribute_counts = array("i")
         self.alarm_bearing = bytearray()
         self.historized = bytearray()
+        self.has_alarms = bytearray()
         for shape in range(len(data.shapes)):
-            chosen, alarms, histories = _choose(data, parts, shape)
-            self.attribute_counts.append(len(chosen))
-            self.alarm_bearing.append(bool(alarms))
-            self.historized.append(bool(histories))
+            chosen = _choose(data, parts, shape)
+            self.attribute_counts.append(len(chosen.attributes))
+            self.alarm_bearing.append(bool(chosen.extended_by_alarm))
+            self.historized.append(bool(chosen.historized))
+            self.has_alarms.append(bool(chosen.alarms))
 
 
 _ByName = dict[str, Attribute]
@@ -111,7 +122,22 @@ class _Parts(NamedTuple):
     configured: Callable[[tuple[int, ...]], _ByName]
     built_in: Callable[[tuple[int, ...]], _ByName]
     extended: Callable[[tuple[int, ...]], tuple[frozenset[str], frozenset[str]]]
+    alarms: Callable[[tuple[int, ...]], frozenset[tuple[str, str]]]
     texts: Callable[[tuple[int, ...]], _Texts]
+
+
+class _Chosen(NamedTuple):
+    """What a shape comes to.
+
+    Attributes:
+        extended_by_alarm, historized: names of configured attributes, without case.
+        alarms: each as the attribute's name without case, and what comes below it.
+    """
+
+    attributes: _ByName
+    extended_by_alarm: set[str]
+    historized: set[str]
+    alarms: set[tuple[str, str]]
 
 
 def _folded_name(attribute: Attribute) -> str:
@@ -119,31 +145,42 @@ def _folded_name(attribute: Attribute) -> str:
 
 
 def _expand(data: GalaxyData, parts: _Parts, shape: int) -> Shape:
-    chosen, alarms, histories = _choose(data, parts, shape)
+    chosen, alarms, histories, all_alarms = _choose(data, parts, shape)
     units, descriptions = _all_texts(data, parts, shape)
     for name in alarms | histories | units.keys() | descriptions.keys():
         # Of an attribute that is not there, or that no engineer made, the texts say nothing.
         if (found := chosen.get(name)) is not None and found.origin is Origin.CONFIGURED:
             texts = units.get(name, ""), descriptions.get(name, "")
             chosen[name] = _completed(found, name in histories, name in alarms, *texts)
-    return Shape(tuple(map(chosen.__getitem__, sorted(chosen))))
+    bearing = [
+        chosen[name]._replace(name=f"{chosen[name].name}.{below}", is_array=False) if below else chosen[name]
+        for name, below in sorted(all_alarms)
+    ]
+    return Shape(tuple(map(chosen.__getitem__, sorted(chosen))), tuple(bearing))
 
 
-def _choose(data: GalaxyData, parts: _Parts, shape: int) -> tuple[_ByName, set[str], set[str]]:
+def _choose(data: GalaxyData, parts: _Parts, shape: int) -> _Chosen:
     """One attribute per name: configured before built-in, then the nearest package; and which of them are extended."""
     layers = [data.layers[layer] for layer in reversed(data.shapes[shape])]
     chosen: _ByName = {}
     configured: _ByName = {}
     alarms: set[str] = set()
     histories: set[str] = set()
+    all_alarms: set[tuple[str, str]] = set()
     for own, primitives, _ in layers:
         chosen.update(parts.built_in(primitives))
         configured.update(parts.configured(own))
         more_alarms, more_histories = parts.extended(primitives)
         alarms |= more_alarms
         histories |= more_histories
+        all_alarms |= parts.alarms(primitives)
     chosen.update(configured)
-    return chosen, alarms & configured.keys(), histories & configured.keys()
+    return _Chosen(
+        chosen,
+        alarms & configured.keys(),
+        histories & configured.keys(),
+        {each for each in all_alarms if each[0] in configured},
+    )
 
 
 def _all_texts(data: GalaxyData, parts: _Parts, shape: int) -> tuple[dict[str, str], dict[str, str]]:
@@ -201,6 +238,28 @@ def _extended(data: GalaxyData, primitives: tuple[int, ...]) -> tuple[frozenset[
             names[kind].add(use.name.casefold())
     alarms, histories = names.values()
     return frozenset(alarms), frozenset(histories)
+
+
+def _alarms(data: GalaxyData, primitives: tuple[int, ...]) -> frozenset[tuple[str, str]]:
+    """Every alarm that extensions bring: the name that one sits on, without case, and what comes below it.
+
+    An alarm extension is one whatever attributes it is said to have; of others each name with an InAlarm and an Acked.
+    """
+    found: set[tuple[str, str]] = set()
+    for index in primitives:
+        use = data.primitive_uses[index]
+        if not use.name:
+            continue
+        definition = data.primitive_definitions[use.definition]
+        if definition.name.casefold() == ALARM_EXTENSION.casefold():
+            found.add((use.name.casefold(), ""))
+        names = [data.definitions[each].name for each in definition.attributes]
+        folded = {name.casefold() for name in names}
+        for name in names:
+            owner = name[: -len(_IN_ALARM)]
+            if name.casefold().endswith(_IN_ALARM) and f"{owner}acked".casefold() in folded and owner[-1:] in ("", "."):
+                found.add((use.name.casefold(), owner.rstrip(".")))
+    return frozenset(found)
 
 
 def _attribute(data: GalaxyData, name: str, definition: AttributeDefinition, origin: Origin) -> Attribute:

@@ -112,6 +112,15 @@ def test_extension_flags(edge_index: GalaxyIndex) -> None:
     assert not any(one.is_alarm for one in attributes(edge_index, "Valve_001").values())
 
 
+def test_alarms_of_every_kind_are_found(edge_index: GalaxyIndex) -> None:
+    """By their own names, which is what is watched; browse means alarm extensions alone."""
+    found = [facts.full_tag_reference for facts in edge_index.alarm_attributes()]
+    assert found == ["Pump_001.Level.Hi", "Pump_001.Level.Roc.Down", "Pump_001.TWICE.Bad", "Tank_001.Level"]
+    assert not any(one.is_alarm for one in attributes(edge_index, "Pump_001").values())
+    for reference in found:
+        assert edge_index.lookup(f"{reference}.InAlarm") is not None
+
+
 def test_array_dimensions(edge_index: GalaxyIndex) -> None:
     """A dimension above 255 uses both bytes; `0x00` and NULL leave it unknown."""
     arrays = attributes(edge_index, "Arrays_001")
