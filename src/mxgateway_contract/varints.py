@@ -28,7 +28,7 @@ def varint(value: int) -> bytes:
     if value < 0x800:
         return _SMALL[value]
     if value < 0x4000:
-        return _spelled(value)
+        return bytes((value & 0x7F | 0x80, value >> 7))
     if value < 0x2000000:
         return PAIRS[value & _LOW] + _SMALL[value >> PAIR_BITS]
     if value < 1 << 28:

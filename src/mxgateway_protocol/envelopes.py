@@ -70,13 +70,13 @@ class EnvelopeWriter:
         """
         return self._front(field, len(body), correlation_id) + body
 
-    def frame_parts(self, field: int, parts: Sequence[bytes], correlation_id: str = "") -> bytes:
-        """`frame_body` for a long body in parts: each is copied once.
+    def frame_parts(self, field: int, parts: Sequence[bytes], correlation_id: str = "") -> tuple[bytes, ...]:
+        """`frame_body` for a long body in parts, none of which is copied: the frame is all that is returned, in order.
 
         Raises:
             OversizedFrameError: as in `frame`.
         """
-        return b"".join((self._front(field, sum(map(len, parts)), correlation_id), *parts))
+        return (self._front(field, sum(map(len, parts)), correlation_id), *parts)
 
     def _front(self, field: int, size: int, correlation_id: str) -> bytes:
         """Everything of a frame before its body."""

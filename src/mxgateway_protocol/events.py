@@ -9,17 +9,15 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Sequence
 
-from mxgateway_contract.filetime import NS_PER_SECOND
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_contract.status import MxStatus
 from mxgateway_contract.varints import PAIR_BITS, PAIRS, int_varint, varint
 from mxgateway_protocol.backend import Sample
 from mxgateway_protocol.values import array_to_wire, data_type_to_wire, timestamp_from_ns, to_wire
 from mxgateway_protocol.variants import VT_ARRAY, DataType, Scalar, Variant, VarType
-from mxgateway_protocol.wire import delimited, key, timestamp
+from mxgateway_protocol.wire import TimeField, delimited, key, timestamp
 
 _LOW = (1 << PAIR_BITS) - 1
-_LAST_HIGH = (NS_PER_SECOND - 1) >> PAIR_BITS
 _NEVER = -(1 << 100)
 
 _FAMILY = key(1, 0)
@@ -220,7 +218,7 @@ class EventEncoder:
         self.session_id = session_id
         self._encoders: dict[tuple[int, int], ValueEncoder] = {}
         self._status_fields: dict[tuple[MxStatus, ...], bytes] = {}
-        self._source_time, self._worker_time = _TimeField(_SOURCE_TIMESTAMP), _TimeField(_WORKER_TIMESTAMP)
+        self._source_time, self._worker_time = TimeField(_SOURCE_TIMESTAMP), TimeField(_WORKER_TIMESTAMP)
         self._source_ns = _NEVER
         self._source_field = b""
 
@@ -335,39 +333,6 @@ class EventEncoder:
                 self._worker_time.write(now_ns),
             )
         )
-
-
-class _TimeField:
-    """A Timestamp field. Within 16 µs only the low bits of the nanoseconds change, and only those are written anew.
-
-    Attributes:
-        base: the second of the last time, in nanoseconds.
-        high: its nanoseconds without their low bits; a number that none are where this does not work.
-        start, end: the field's bytes before and after those of the low bits.
-    """
-
-    __slots__ = ("_key", "_seconds", "base", "end", "high", "start")
-
-    def __init__(self, field_key: bytes) -> None:
-        self._key = field_key
-        self._seconds = self.start = self.end = b""
-        self.base = self.high = _NEVER
-
-    def write(self, unix_ns: int) -> bytes:
-        nanos = unix_ns - self.base
-        if not 0 <= nanos < NS_PER_SECOND:
-            seconds, nanos = divmod(unix_ns, NS_PER_SECOND)
-            self.base, self.high = seconds * NS_PER_SECOND, _NEVER
-            self._seconds = b"\x08" + int_varint(seconds) if seconds else b""
-        high = nanos >> PAIR_BITS
-        if not 0 < high < _LAST_HIGH:
-            # Few nanoseconds take fewer bytes, and 16 µs at the end of a second reach into the next.
-            self.high = _NEVER
-            return delimited(self._key, timestamp(unix_ns))
-        if high != self.high:
-            self.high, self.end = high, varint(high)
-            self.start = self._key + varint(len(self._seconds) + 3 + len(self.end)) + self._seconds + b"\x10"
-        return self.start + PAIRS[nanos & _LOW] + self.end
 
 
 def _joined(data_type: int, samples: Sequence[Sample]) -> Variant:

@@ -387,16 +387,16 @@ def _judge_entries(
         return Verdict(command, references=names)
     if len(denied) == len(denials):
         return Verdict(None, denied=denied, references=names)
-    allowed = pb.MxCommand()
-    allowed.CopyFrom(command)
-    entries = getattr(getattr(allowed, arm), field)
-    kept = [entry for index, entry in enumerate(entries) if index not in denied]
-    if field == "tag_addresses":
-        entries[:] = kept
-    else:
-        copies = [type(entry).FromString(entry.SerializeToString()) for entry in kept]
-        del entries[:]
-        entries.extend(copies)
+    # Only what may go is copied: the entries of a command may be megabytes.
+    allowed = pb.MxCommand(kind=command.kind)
+    payload = getattr(allowed, arm)
+    for part, value in getattr(command, arm).ListFields():
+        if part.name == field:
+            getattr(payload, field).extend(each for index, each in enumerate(value) if index not in denied)
+        elif part.is_repeated or part.message_type is not None:
+            raise TypeError(f"{arm}.{part.name} is neither a number nor a text: say here how it is kept")
+        else:
+            setattr(payload, part.name, value)
     return Verdict(allowed, denied=denied, references=names)
 
 
@@ -405,19 +405,17 @@ def merge_denied(command: pb.MxCommand, reply: pb.MxCommandReply, denied: dict[i
     facts = COMMANDS[command.kind]
     request = getattr(command, facts.payload)
     target = getattr(reply, facts.reply)
-    results = target.results
-    answered = iter([type(result).FromString(result.SerializeToString()) for result in results])
-    merged: list[Any] = []
+    answered = iter(target.results)
+    merged = type(target)()
     are_names = facts.touches is Touch.NAMES
-    result_type = getattr(pb, target.DESCRIPTOR.fields_by_name["results"].message_type.name)
     for index, entry in enumerate(request.tag_addresses if are_names else request.entries):
         if index in denied:
             name = {"tag_address": entry} if are_names else {"item_handle": entry.item_handle}
-            merged.append(result_type(server_handle=request.server_handle, error_message=denied[index], **name))
+            merged.results.add(server_handle=request.server_handle, error_message=denied[index], **name)
         else:
             found = next(answered, None)
             if found is not None:
-                merged.append(found)
-    del results[:]
-    results.extend(merged)
+                merged.results.append(found)
+    del target.results[:]
+    target.results.MergeFrom(merged.results)
     target.SetInParent()

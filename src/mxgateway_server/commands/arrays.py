@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from mxgateway_contract.commands import COMMANDS, Touch
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_contract.references import is_bare, join_reference
+from mxgateway_protocol.wire import delimited, key
 from mxgateway_server.access.constraints import TagLookup
 from mxgateway_server.errors import InvalidRequestError
 
@@ -16,7 +18,9 @@ MAX_SPARSE_LENGTH = 100_000
 
 def has_sparse(command: pb.MxCommand) -> bool:
     """Whether a write carries a sparse array."""
-    return any(value.WhichOneof("kind") == "sparse_array_value" for value in _written(command))
+    return command.kind in _WRITING_KINDS and any(
+        value.WhichOneof("kind") == "sparse_array_value" for value in _written(command)
+    )
 
 
 def expand_sparse(command: pb.MxCommand) -> pb.MxCommand:
@@ -30,8 +34,7 @@ def expand_sparse(command: pb.MxCommand) -> pb.MxCommand:
     expanded.CopyFrom(command)
     for value in _written(expanded):
         if value.WhichOneof("kind") == "sparse_array_value":
-            array = _expand(value.sparse_array_value)
-            value.array_value.CopyFrom(array)
+            _expand(value)
     return expanded
 
 
@@ -47,12 +50,12 @@ def _check_lengths(command: pb.MxCommand) -> None:
 
 def _written(command: pb.MxCommand) -> list[pb.MxValue]:
     facts = COMMANDS[command.kind]
-    if "value" not in facts.values:
-        return []
     payload = getattr(command, facts.payload)
     return [entry.value for entry in payload.entries] if "entries" in facts.fields else [payload.value]
 
 
+_WRITING_KINDS = frozenset(kind for kind, facts in COMMANDS.items() if "value" in facts.values)
+_STAMP = key(pb.TimestampArray.VALUES_FIELD_NUMBER, 2)
 _ARMS: dict[int, tuple[tuple[str, ...], str, Any]] = {
     # element type → arms of MxValue that fit, field of MxArray, default
     pb.MX_DATA_TYPE_BOOLEAN: (("bool_value",), "bool_values", False),
@@ -60,47 +63,57 @@ _ARMS: dict[int, tuple[tuple[str, ...], str, Any]] = {
     pb.MX_DATA_TYPE_FLOAT: (("float_value",), "float_values", 0.0),
     pb.MX_DATA_TYPE_DOUBLE: (("double_value",), "double_values", 0.0),
     pb.MX_DATA_TYPE_STRING: (("string_value",), "string_values", ""),
-    pb.MX_DATA_TYPE_TIME: (("timestamp_value",), "timestamp_values", None),
+    pb.MX_DATA_TYPE_TIME: (("timestamp_value",), "timestamp_values", delimited(_STAMP, b"")),
 }
 
 
-def _expand(sparse: pb.MxSparseArray) -> pb.MxArray:
-    length = sparse.total_length
+def _expand(value: pb.MxValue) -> None:
+    """Makes the array of a value whole, in its place: it may be long, so it is not built first and then copied."""
+    sparse = value.sparse_array_value
+    length, element_type = sparse.total_length, sparse.element_data_type
     if not length:
         raise InvalidRequestError(f"sparse_array_value.total_length is 1 to {MAX_SPARSE_LENGTH}, not 0")
-    if sparse.element_data_type not in _ARMS:
+    if element_type not in _ARMS:
         raise InvalidRequestError(
             "sparse_array_value.element_data_type must be BOOLEAN, INTEGER, FLOAT, DOUBLE, STRING or TIME"
         )
-    arms, field, default = _ARMS[sparse.element_data_type]
-    values: dict[int, Any] = {}
+    arms, field, default = _ARMS[element_type]
+    given: dict[int, Any] = {}
     is_wide = False
     for element in sparse.elements:
         index, arm = element.index, element.value.WhichOneof("kind")
         if index >= length:
             raise InvalidRequestError(f"sparse_array_value: index {index} in an array of {length}")
-        if index in values:
+        if index in given:
             raise InvalidRequestError(f"sparse_array_value: index {index} occurs twice")
         if arm not in arms:
             raise InvalidRequestError(f"sparse_array_value: element {index} must be set as {' or '.join(arms)}")
-        values[index] = getattr(element.value, arm)
+        one = getattr(element.value, arm)
+        # Messages by the ten thousand are made quickest of their bytes.
+        given[index] = delimited(_STAMP, one.SerializeToString()) if arm == "timestamp_value" else one
         is_wide = is_wide or arm == "int64_value"
-    array = pb.MxArray(element_data_type=sparse.element_data_type, dimensions=[length])
-    if is_wide:
-        field = "int64_values"
-    target = getattr(array, field).values
-    if field == "timestamp_values":
-        for index in range(length):
-            stamp = target.add()
-            if index in values:
-                stamp.CopyFrom(values[index])
+    elements = [default] * length
+    for index, one in given.items():
+        elements[index] = one
+    # From here on there is no sparse array any more: a value is one or the other.
+    array = value.array_value
+    array.element_data_type = element_type
+    array.dimensions.append(length)
+    target = getattr(array, "int64_values" if is_wide else field)
+    if isinstance(target, pb.TimestampArray):
+        target.MergeFromString(b"".join(elements))
     else:
-        target.extend(values.get(index, default) for index in range(length))
-    return array
+        target.values.extend(elements)
 
 
-def complete_array_names(command: pb.MxCommand, lookup: TagLookup) -> pb.MxCommand:
-    """The command with `[]` after every bare name that the Galaxy knows as an array; else the very same object."""
+def complete_array_names(command: pb.MxCommand, lookup: TagLookup, tags: Sequence[str] | None = None) -> pb.MxCommand:
+    """The command with `[]` after every bare name that the Galaxy knows as an array; else the very same object.
+
+    Args:
+        command: what is to be sent.
+        lookup: the Galaxy.
+        tags: its `tag_addresses`, where they are read already.
+    """
     facts = COMMANDS[command.kind]
     if facts.touches is Touch.NAME:
         request = getattr(command, facts.payload)
@@ -112,7 +125,7 @@ def complete_array_names(command: pb.MxCommand, lookup: TagLookup) -> pb.MxComma
         getattr(changed, facts.payload).item_definition = _completed(name)
         return changed
     if facts.touches is Touch.NAMES:
-        names = getattr(command, facts.payload).tag_addresses
+        names = tags or getattr(command, facts.payload).tag_addresses
         if lookup.none_may_be_array(names):
             return command
         bare = [index for index, name in enumerate(names) if _is_bare_array(name, lookup)]

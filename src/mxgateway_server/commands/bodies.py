@@ -1,6 +1,7 @@
 """Requests as the bytes that they come as: what is long is authorized and counted before it is parsed.
 
-A short one is parsed at once: whatever is in it costs a few milliseconds at the most.
+A short one is parsed at once: whatever is in it costs a few milliseconds at the most. Of a long one each step that goes
+over the whole of it (taking, counting, parsing, checking, serialising, sending) has a turn of the loop of its own.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_server.access.callers import CallInfo
 from mxgateway_server.access.shares import LARGE_BODY
 from mxgateway_server.commands.checks import MAX_CORRELATION_CHARACTERS
-from mxgateway_server.commands.gate import CommandGate
+from mxgateway_server.commands.gate import Checked, CommandGate
 from mxgateway_server.errors import InvalidRequestError
 
 NOT_A_MESSAGE = "the request is not the message of this method"
@@ -51,7 +52,15 @@ async def command_request(data: bytes, gate: CommandGate, call: CallInfo) -> pb.
     if len(data) > LARGE_BODY:
         gate.admit_length(_kind(data, _COMMAND_OF_REQUEST), len(data), call)
         await count(data, _REQUEST)
+        await asyncio.sleep(0)
     return parsed(pb.MxCommandRequest.FromString, data)
+
+
+async def write_out(checked: Checked, gate: CommandGate) -> None:
+    """Serialises a long command, so that little is left to do when it goes to the worker."""
+    await asyncio.sleep(0)
+    gate.write_out(checked)
+    await asyncio.sleep(0)
 
 
 @dataclass(slots=True)
@@ -86,6 +95,7 @@ async def streamed_command(data: bytes, gate: CommandGate, call: CallInfo) -> pb
     if len(data) > LARGE_BODY:
         gate.admit_length(_kind(data, _COMMAND_OF_STREAMED), len(data), call)
         await count(data, _STREAMED)
+        await asyncio.sleep(0)
     return parsed(pb.MxStreamCommand.FromString, data)
 
 

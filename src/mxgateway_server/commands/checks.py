@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterable, Sized
+from collections.abc import Callable, Iterable, Sequence, Sized
 from typing import Any, NoReturn
 
-from mxgateway_contract.commands import COMMANDS, Command, payload_problem
+from mxgateway_contract.commands import COMMANDS, Command, kinds_with, payload_problem
 from mxgateway_contract.constants import MAX_BULK_ITEMS
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_server.errors import InvalidRequestError
@@ -44,8 +44,11 @@ def check_correlation_id(correlation_id: str) -> None:
         raise InvalidRequestError(f"a correlation id may have {MAX_CORRELATION_CHARACTERS} printable characters")
 
 
-def check_command(command: pb.MxCommand) -> None:
+def check_command(command: pb.MxCommand) -> Sequence[str]:
     """Everything about a command that can be judged without a session.
+
+    Returns:
+        The names in `tag_addresses`, when it has that field: each reading of them makes all these texts anew.
 
     Raises:
         InvalidRequestError: with the field and what is wrong with it.
@@ -54,13 +57,26 @@ def check_command(command: pb.MxCommand) -> None:
     if problem:
         raise InvalidRequestError(f"command: {problem}")
     kind = command.kind
-    checks = _CHECKS[kind]
+    checks, facts = _CHECKS[kind], COMMANDS[kind]
     if checks:
-        facts = COMMANDS[kind]
         payload = getattr(command, facts.payload)
         for check in checks:
             check(payload, facts)
+    return _tags(command, facts) if kind in _NAMING_KINDS else ()
 
+
+def _tags(command: pb.MxCommand, facts: Command) -> list[str]:
+    tags = getattr(command, facts.payload).tag_addresses
+    if len(tags) > MAX_BULK_ITEMS:
+        _refuse_entries(tags, f"{facts.payload}.tag_addresses")
+    # A slice is a list, made in one go.
+    names: list[str] = tags[:]
+    if max(map(len, names), default=0) > MAX_REFERENCE_CHARACTERS:
+        _refuse_length(f"{facts.payload}.tag_addresses")
+    return names
+
+
+_NAMING_KINDS = kinds_with("tag_addresses")
 
 Check = Callable[[Any, Command], object]
 
@@ -82,18 +98,14 @@ def _check_names(*fields: str) -> Check:
     return check
 
 
-def _check_tags(payload: Any, facts: Command) -> None:
-    _check_bulk_size(payload.tag_addresses, f"{facts.payload}.tag_addresses")
-    if max(map(len, payload.tag_addresses), default=0) > MAX_REFERENCE_CHARACTERS:
-        _refuse_length(f"{facts.payload}.tag_addresses")
-
-
 def _check_handles(payload: Any, facts: Command) -> None:
-    _check_bulk_size(payload.item_handles, f"{facts.payload}.item_handles")
+    if len(payload.item_handles) > MAX_BULK_ITEMS:
+        _refuse_entries(payload.item_handles, f"{facts.payload}.item_handles")
 
 
 def _check_entries(payload: Any, facts: Command) -> None:
-    _check_bulk_size(payload.entries, f"{facts.payload}.entries")
+    if len(payload.entries) > MAX_BULK_ITEMS:
+        _refuse_entries(payload.entries, f"{facts.payload}.entries")
     sparse = 0
     for entry in payload.entries:
         sparse += _check_values(entry, facts)
@@ -128,8 +140,6 @@ def _checks_of(facts: Command) -> tuple[Check, ...]:
     names = [field for field in _NAMES if field in facts.fields]
     if names:
         checks.append(_check_names(*names))
-    if "tag_addresses" in facts.fields:
-        checks.append(_check_tags)
     if "item_handles" in facts.fields:
         checks.append(_check_handles)
     if "entries" in facts.fields:
@@ -142,11 +152,8 @@ def _checks_of(facts: Command) -> tuple[Check, ...]:
 _CHECKS: dict[int, tuple[Check, ...]] = {kind: _checks_of(facts) for kind, facts in COMMANDS.items()}
 
 
-def _check_bulk_size(entries: Sized, field: str) -> None:
-    if len(entries) > MAX_BULK_ITEMS:
-        raise InvalidRequestError(
-            f"{field} has {len(entries)} entries; at most {MAX_BULK_ITEMS} are taken, so split it"
-        )
+def _refuse_entries(entries: Sized, field: str) -> NoReturn:
+    raise InvalidRequestError(f"{field} has {len(entries)} entries; at most {MAX_BULK_ITEMS} are taken, so split it")
 
 
 def _check_reference(reference: str, field: str) -> None:

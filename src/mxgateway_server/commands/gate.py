@@ -5,6 +5,7 @@ Up to the moment when the worker has the command nothing waits, so commands run 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from mxgateway_contract.commands import COMMANDS, Group, Touch, kind_name, kinds_touching
@@ -41,11 +42,15 @@ class Checked:
 
     Attributes:
         session_id: the session that it names, which may not be there.
+        tags: its `tag_addresses`, read out.
+        data: the command serialised, see `CommandGate.write_out`.
     """
 
     command: pb.MxCommand
     session_id: str
     correlation_id: str
+    tags: Sequence[str] = ()
+    data: bytes | None = None
 
 
 @dataclass(slots=True)
@@ -97,18 +102,27 @@ class CommandGate:
     def check(self, command: pb.MxCommand, call: CallInfo, session_id: str, correlation_id: str) -> Checked:
         """What can be judged without a session: the command's shape, and whether the key has the scope of its kind.
 
-            Args:
-                correlation_id: the caller's; the call's own takes its place when it is empty.
+        Args:
+            command: as the caller sent it.
+            call: whose it is.
+            session_id: the session that it names.
+            correlation_id: the caller's; the call's own takes its place when it is empty.
 
-            Raises:
-        XX"""
+        Raises:
+            PermissionDeniedError: names the scope that is missing.
+            InvalidRequestError: what is wrong with the command.
+        """
         kind = command.kind
         if kind in COMMANDS:
             self._authorize(kind, call, session_id, correlation_id)
         if correlation_id:
             check_correlation_id(correlation_id)
-        check_command(command)
-        return Checked(command, session_id, correlation_id or call.correlation_id)
+        tags = check_command(command)
+        return Checked(command, session_id, correlation_id or call.correlation_id, tags)
+
+    def write_out(self, checked: Checked) -> None:
+        """Serialises a command ahead of `admit`, which does all that it does at once: for long ones."""
+        checked.data = checked.command.SerializeToString()
 
     def admit_length(self, kind: int, size: int, call: CallInfo) -> None:
         """Judges a long command by its kind, before it is parsed.
@@ -158,16 +172,14 @@ class CommandGate:
         if refusal is not None:
             return self._answered(session, command, correlation_id, refusal)
         if kind in _JUDGED_KINDS:
-            return self._admit_touching(session, command, correlation_id, call, timeout)
-        future = session.submit(command, timeout)
+            return self._admit_touching(session, checked, call, timeout)
+        future = session.submit(command, timeout, checked.data)
         if kind in FREEING_KINDS:
             session.handles.begin(command)
         return Admitted(command, future, correlation_id)
 
-    def _admit_touching(
-        self, session: Session, command: pb.MxCommand, correlation_id: str, call: CallInfo, timeout: float
-    ) -> Admitted:
-        caller = call.caller
+    def _admit_touching(self, session: Session, checked: Checked, call: CallInfo, timeout: float) -> Admitted:
+        command, correlation_id, caller = checked.command, checked.correlation_id, call.caller
         verdict = judge(command, caller.constraints, session.handles, self._lookup, caller.scopes)
         if verdict.denial is not None:
             target = verdict.references[0] if verdict.references else ""
@@ -185,20 +197,17 @@ class CommandGate:
             sent = expand_sparse(sent)
         named = sent
         if self._completes_array_names:
-            sent = complete_array_names(sent, self._lookup)
+            sent = complete_array_names(sent, self._lookup, checked.tags if sent is command else None)
         self._audit.require_room(command.kind)
-        future = session.submit(sent, timeout)
-        return Admitted(
-            command=command,
-            future=future,
-            correlation_id=correlation_id,
-            references=verdict.references,
-            denied=verdict.denied,
-            named=None if sent is named else named,
-            followed=self._audit.begin(
+        future = session.submit(sent, timeout, checked.data if sent is command else None)
+        admitted = Admitted(command, future, correlation_id, verdict.references, verdict.denied)
+        if sent is not named:
+            admitted.named = named
+        if self._audit.concerns(command.kind):
+            admitted.followed = self._audit.begin(
                 session, command, verdict.references, call, correlation_id, verdict.denied or {}
-            ),
-        )
+            )
+        return admitted
 
     def complete(self, session: Session, admitted: Admitted, call: CallInfo) -> bytes:
         """The serialised reply of an admitted command whose future is done.

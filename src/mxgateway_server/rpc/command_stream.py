@@ -11,10 +11,10 @@ from mxgateway_contract.redaction import redact
 from mxgateway_protocol.clock import Clock
 from mxgateway_server.access.callers import CallInfo
 from mxgateway_server.access.refusal_log import RefusalLog
-from mxgateway_server.access.shares import HEAVY_BODY
-from mxgateway_server.commands.bodies import batch_of, glance, streamed_command
+from mxgateway_server.access.shares import HEAVY_BODY, LARGE_BODY
+from mxgateway_server.commands.bodies import Batch, batch_of, glance, streamed_command, write_out
 from mxgateway_server.commands.checks import check_session_id
-from mxgateway_server.commands.gate import Admitted, CommandGate
+from mxgateway_server.commands.gate import Admitted, Checked, CommandGate
 from mxgateway_server.errors import CommandCanceledError, GatewayError, InvalidRequestError
 from mxgateway_server.events.delivery import Waker
 from mxgateway_server.rpc.errors import Context
@@ -72,15 +72,16 @@ class CommandStream:
         first = await anext(aiter(requests), None)
         if first is None:
             return
-        session_id = batch_of(first).session_id
-        check_session_id(session_id)
-        session = self._manager.find(session_id, self._call.caller)
+        batch = await self._unwrap(first)
+        check_session_id(batch.session_id)
+        session = self._manager.find(batch.session_id, self._call.caller)
         session.record.require_ready()
         session.record.attach(self._clock.monotonic(), self._call.peer)
         try:
             await context.send_initial_metadata(())
             async with asyncio.TaskGroup() as group:
-                reader = group.create_task(self._read(session, first, requests))
+                reader = group.create_task(self._read(session, batch, len(first), requests))
+                del first, batch
                 await self._write(context)
                 reader.cancel()
         except* GatewayError as errors:
@@ -90,19 +91,29 @@ class CommandStream:
             for admitted in list(self._under_way.values()):
                 admitted.future.cancel()
 
-    async def _read(self, session: Session, first: bytes, requests: AsyncIterator[bytes]) -> None:
-        await self._take(session, first)
+    async def _read(self, session: Session, first: Batch, size: int, requests: AsyncIterator[bytes]) -> None:
+        await self._take(session, first, size)
+        del first
         async for data in requests:
-            await self._take(session, data)
+            size = len(data)
+            batch = await self._unwrap(data)
+            del data
+            await self._take(session, batch, size)
+            del batch
         self._is_input_over = True
         self._wake()
 
-    async def _take(self, session: Session, data: bytes) -> None:
-        batch = batch_of(data)
+    async def _unwrap(self, data: bytes) -> Batch:
+        if len(data) > LARGE_BODY:
+            # To take it was work enough for one turn.
+            await asyncio.sleep(0)
+        return batch_of(data)
+
+    async def _take(self, session: Session, batch: Batch, size: int) -> None:
         if batch.session_id and batch.session_id != session.session_id:
             raise InvalidRequestError("a command stream belongs to one session; open another for another session")
         commands: Iterator[pb.MxStreamCommand | bytes] = iter(batch.commands)
-        is_heavy = len(data) > HEAVY_BODY
+        is_heavy = size > HEAVY_BODY
         while True:
             if is_heavy:
                 async with self._turn:
@@ -139,22 +150,47 @@ class CommandStream:
             correlation_id, kind = glance(data)
             self._put(self._failure(session, kind, correlation_id, error))
         else:
-            self._begin(session, streamed)
+            if len(data) > LARGE_BODY:
+                await self._begin_long(session, streamed)
+            else:
+                self._begin(session, streamed)
+
+    async def _begin_long(self, session: Session, streamed: pb.MxStreamCommand) -> None:
+        """`_begin` in turns with others. No other command of the stream begins meanwhile: they keep their order."""
+        await asyncio.sleep(0)
+        try:
+            checked = self._check(session, streamed)
+            await write_out(checked, self._gate)
+        except GatewayError as error:
+            self._put(self._failure(session, streamed.command.kind, streamed.correlation_id, error))
+        else:
+            self._admit(session, streamed, checked)
 
     def _begin(self, session: Session, streamed: pb.MxStreamCommand) -> None:
-        correlation_id, command = streamed.correlation_id, streamed.command
         try:
-            if not correlation_id or correlation_id in self._under_way:
-                raise InvalidRequestError("correlation_id must be set, and unique among the commands under way")
-            checked = self._gate.check(command, self._call, session.session_id, correlation_id)
+            checked = self._check(session, streamed)
+        except GatewayError as error:
+            self._put(self._failure(session, streamed.command.kind, streamed.correlation_id, error))
+        else:
+            self._admit(session, streamed, checked)
+
+    def _check(self, session: Session, streamed: pb.MxStreamCommand) -> Checked:
+        correlation_id = streamed.correlation_id
+        if not correlation_id or correlation_id in self._under_way:
+            raise InvalidRequestError("correlation_id must be set, and unique among the commands under way")
+        return self._gate.check(streamed.command, self._call, session.session_id, correlation_id)
+
+    def _admit(self, session: Session, streamed: pb.MxStreamCommand, checked: Checked) -> None:
+        correlation_id = checked.correlation_id
+        try:
             # Looked up again each time, so that a session that is closed meanwhile answers as it does to Invoke.
             self._manager.find(session.session_id, self._call.caller)
-            limit = streamed.timeout
-            asked = limit.seconds + limit.nanos / 1e9 if streamed.HasField("timeout") else None
-            timeout = self._gate.timeout(session, asked)
-            admitted = self._gate.admit(session, checked, self._call, timeout)
+            asked = None
+            if streamed.HasField("timeout"):
+                asked = streamed.timeout.seconds + streamed.timeout.nanos / 1e9
+            admitted = self._gate.admit(session, checked, self._call, self._gate.timeout(session, asked))
         except GatewayError as error:
-            self._put(self._failure(session, command.kind, correlation_id, error))
+            self._put(self._failure(session, checked.command.kind, correlation_id, error))
             return
         if admitted.future.done():
             self._put(self._gate.complete(session, admitted, self._call))

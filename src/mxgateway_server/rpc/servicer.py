@@ -21,10 +21,10 @@ from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_protocol.clock import Clock
 from mxgateway_server.access.callers import CallInfo, current_call
 from mxgateway_server.access.refusal_log import RefusalLog
-from mxgateway_server.access.shares import HEAVY_BODY, Shares
-from mxgateway_server.commands.bodies import command_request, parsed
+from mxgateway_server.access.shares import HEAVY_BODY, LARGE_BODY, Shares
+from mxgateway_server.commands.bodies import command_request, parsed, write_out
 from mxgateway_server.commands.checks import check_correlation_id, check_session_id
-from mxgateway_server.commands.gate import Admitted, CommandGate
+from mxgateway_server.commands.gate import Admitted, Checked, CommandGate
 from mxgateway_server.config.settings import Settings
 from mxgateway_server.errors import GatewayError, InvalidRequestError, WorkerProtocolError, WorkerShutdownTimeoutError
 from mxgateway_server.events.delivery import Waker, deliveries
@@ -157,14 +157,19 @@ class GatewayServicer:
         call = current_call()
         data = await requests.one()
         if len(data) <= HEAVY_BODY:
-            session, admitted = self._admit(parsed(pb.MxCommandRequest.FromString, data), call, context)
+            checked = self._check(parsed(pb.MxCommandRequest.FromString, data), call)
         else:
             async with self._shares.of(call.caller.key_id).turn:
+                is_long = len(data) > LARGE_BODY
                 request = await command_request(data, self._gate, call)
                 del data
                 await asyncio.sleep(0)
-                session, admitted = self._admit(request, call, context)
+                checked = self._check(request, call)
                 del request
+                if is_long:
+                    await write_out(checked, self._gate)
+        session, admitted = self._admit(checked, call, context)
+        del checked
         try:
             await admitted.future
         except asyncio.CancelledError:
@@ -175,10 +180,13 @@ class GatewayServicer:
             pass  # `complete` raises it again, after it is in the audit
         return self._gate.complete(session, admitted, call)
 
-    def _admit(self, request: pb.MxCommandRequest, call: CallInfo, context: Context) -> tuple[Session, Admitted]:
+    def _check(self, request: pb.MxCommandRequest, call: CallInfo) -> Checked:
         checked = self._gate.check(request.command, call, request.session_id, request.client_correlation_id)
         check_session_id(request.session_id)
-        session = self._manager.find(request.session_id, call.caller)
+        return checked
+
+    def _admit(self, checked: Checked, call: CallInfo, context: Context) -> tuple[Session, Admitted]:
+        session = self._manager.find(checked.session_id, call.caller)
         timeout = self._gate.timeout(session, None)
         remaining = context.time_remaining()
         if remaining is not None:

@@ -115,7 +115,7 @@ class Session:
                 # What a worker wrote wrong is judged where it is published.
                 logger.warning("write_completions_unread", session_id=self.session_id, worker_pid=self.worker_pid())
 
-    def submit(self, command: pb.MxCommand, timeout: float) -> ReplyFuture:
+    def submit(self, command: pb.MxCommand, timeout: float, data: bytes | None = None) -> ReplyFuture:
         """Sends a command to the worker; see WorkerClient.submit.
 
         Raises:
@@ -123,7 +123,7 @@ class Session:
         """
         self.record.require_ready()
         assert self.worker is not None
-        future = self.worker.submit(command, timeout)
+        future = self.worker.submit(command, timeout, data)
         self.commands_started += 1
         self.record.begin_call()
         future.on_end.append(self._call_ended)

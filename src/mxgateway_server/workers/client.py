@@ -192,11 +192,16 @@ class WorkerClient:
 
     # ------------------------------------------------------------------------------------------------------ commands
 
-    def submit(self, command: pb.MxCommand, timeout: float) -> ReplyFuture:
+    def submit(self, command: pb.MxCommand, timeout: float, data: bytes | None = None) -> ReplyFuture:
         """Sends a command now; the future gets its reply.
 
         Commands run in the order of the calls. Canceling the future takes the command out of the worker's queue if it
         has not begun; a call that runs is never aborted.
+
+        Args:
+            command: what to run.
+            timeout: seconds until the future gives up.
+            data: the command as protobuf serialises it, when that was done already.
 
         Raises:
             PendingLimitError: too many are under way.
@@ -208,7 +213,7 @@ class WorkerClient:
             raise self.fault
         if self._is_closing or self.identity is None:
             raise WorkerExitedError("the session's worker is ending", exit_code=None, worker_pid=self.pid)
-        return self._commands.submit(command, timeout)
+        return self._commands.submit(command, timeout, data)
 
     def fail_commands(self, error: GatewayError) -> None:
         """Ends every wait for a reply with the error: the session has failed."""

@@ -14,7 +14,7 @@ from mxgateway_contract.varints import varint
 from mxgateway_protocol.clock import Clock
 from mxgateway_protocol.envelopes import EnvelopeWriter
 from mxgateway_protocol.errors import OversizedFrameError
-from mxgateway_protocol.wire import delimited, key, timestamp
+from mxgateway_protocol.wire import TimeField, delimited, key, timestamp
 from mxgateway_server.errors import CommandTimeoutError, GatewayError, MessageLimitError
 from mxgateway_server.workers.pending import PendingTable
 from mxgateway_server.workers.replies import CommandReply
@@ -36,13 +36,23 @@ class ReplyFuture(asyncio.Future[CommandReply]):
             the future itself would come a turn of the loop later.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop | None = None) -> None:
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop | None = None,
+        on_cancel: Callable[[str], None] | None = None,
+        correlation_id: str = "",
+    ) -> None:
         super().__init__(loop=loop)
         self.on_end: list[Callable[[], None]] = []
+        self._on_cancel = on_cancel
+        self._correlation_id = correlation_id
 
     def cancel(self, msg: Any | None = None) -> bool:
         is_canceled = super().cancel(msg)
         if is_canceled:
+            on_cancel = self._on_cancel
+            if on_cancel is not None:
+                self.on_end.insert(0, lambda: on_cancel(self._correlation_id))
             self._ended()
         return is_canceled
 
@@ -77,7 +87,7 @@ class CommandTable:
     """The commands under way on one worker.
 
     Args:
-        write: takes a frame for the worker.
+        write: takes a frame for the worker, as one argument or in parts.
         send_cancel: tells the worker to drop the command with this correlation id, for this reason.
     """
 
@@ -85,7 +95,7 @@ class CommandTable:
         self,
         limit: int,
         envelopes: EnvelopeWriter,
-        write: Callable[[bytes], None],
+        write: Callable[..., None],
         send_cancel: Callable[[str, str], None],
         clock: Clock,
     ) -> None:
@@ -97,6 +107,8 @@ class CommandTable:
         self._numbers = itertools.count(1)
         self._loop = asyncio.get_running_loop()
         self._timeout, self._time_left = math.nan, b""
+        self._enqueued = TimeField(_ENQUEUE_TIMESTAMP).write
+        self._on_canceled = self._canceled
         # One timer for all: most commands are answered long before it matters.
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = math.inf
@@ -116,7 +128,7 @@ class CommandTable:
         """Replies to commands that the worker was never given."""
         return self._pending.unknown_replies
 
-    def submit(self, command: pb.MxCommand, timeout: float) -> ReplyFuture:
+    def submit(self, command: pb.MxCommand, timeout: float, data: bytes | None = None) -> ReplyFuture:
         """Sends a command; see WorkerClient.submit.
 
         Raises:
@@ -126,18 +138,18 @@ class CommandTable:
         if timeout != self._timeout:
             # A Duration is written like a Timestamp. Most commands of a session have the same limit.
             self._timeout, self._time_left = timeout, delimited(_TIME_LEFT, timestamp(int(timeout * 1e9)))
-        data = command.SerializeToString()
-        enqueued = delimited(_ENQUEUE_TIMESTAMP, timestamp(self._clock.unix_ns()))
-        front, tail = _COMMAND + varint(len(data)), enqueued + self._time_left
-        future = ReplyFuture(self._loop)
+        # Never the caller's own bytes: what was judged is what the worker reads, however it was spelled.
+        if data is None:
+            data = command.SerializeToString()
+        front, tail = _COMMAND + varint(len(data)), self._enqueued(self._clock.unix_ns()) + self._time_left
+        future = ReplyFuture(self._loop, self._on_canceled, correlation_id)
         deadline = self._loop.time() + timeout
         self._pending.add(correlation_id, _Waiter(future, deadline, timeout))
         try:
             if len(data) <= _LONG:
-                frame = self._envelopes.frame_body(_COMMAND_FIELD, front + data + tail, correlation_id)
+                self._write(self._envelopes.frame_body(_COMMAND_FIELD, front + data + tail, correlation_id))
             else:
-                frame = self._envelopes.frame_parts(_COMMAND_FIELD, (front, data, tail), correlation_id)
-            self._write(frame)
+                self._write(*self._envelopes.frame_parts(_COMMAND_FIELD, (front, data, tail), correlation_id))
         except OversizedFrameError:
             self._pending.reply(correlation_id)
             raise MessageLimitError(
@@ -149,7 +161,6 @@ class CommandTable:
             raise
         if deadline < self._timer_at:
             self._set_timer(deadline)
-        future.on_end.append(lambda: self._canceled(correlation_id) if future.cancelled() else None)
         return future
 
     def reply(self, correlation_id: str, reply: wpb.WorkerCommandReply) -> None:

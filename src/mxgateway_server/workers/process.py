@@ -23,6 +23,8 @@ DRAIN_SECONDS = 1.0
 """How long pipes may stay open after the process has ended: something that it started may hold them for ever."""
 MAX_UNSENT = 64 * 1024 * 1024
 """Bytes that may wait for a worker which does not read its input."""
+_LONG = 256 * 1024
+"""Bytes from which on putting them together costs more than a system call for each part."""
 
 _STAMPS = re.compile(r"\Atime=\S+ (level=\S+ )session=\S+ ")
 _LEVEL = re.compile(r"time=\S+ level=(\w+) ")
@@ -124,30 +126,40 @@ class WorkerProcess(asyncio.SubprocessProtocol):
     def unsent_bytes(self) -> int:
         return self._gathered_bytes + (0 if self._stdin is None else int(self._stdin.get_write_buffer_size()))
 
-    def write(self, frame: bytes) -> None:
+    def write(self, frame: bytes, *rest: bytes) -> None:
         """Sends a frame, together with all others of this turn of the loop or up to the next `flush`: one system call
         for many commands.
+
+        Args:
+            frame: all of it, or the first part of a long one.
+            rest: the other parts.
 
         Raises:
             PendingLimitError: too much waits for this worker already.
         """
         if self._stdin is None or self._stdin.is_closing():
             return
-        if self.unsent_bytes + len(frame) > MAX_UNSENT:
+        gathered = self._gathered
+        size = len(frame) + sum(map(len, rest)) if rest else len(frame)
+        if self._gathered_bytes + self._stdin.get_write_buffer_size() + size > MAX_UNSENT:
             raise PendingLimitError("too many bytes wait for the session's worker; wait for replies", retry_after=0.5)
-        if not self._gathered:
+        if not gathered:
             asyncio.get_running_loop().call_soon(self.flush)
-        self._gathered.append(frame)
-        self._gathered_bytes += len(frame)
+        gathered.append(frame)
+        if rest:
+            gathered += rest
+        self._gathered_bytes += size
 
     def flush(self) -> None:
         """Sends what is gathered without waiting for the end of the turn."""
         if self._gathered:
-            data = self._gathered[0] if len(self._gathered) == 1 else b"".join(self._gathered)
-            self._gathered.clear()
+            # What is long is copied by the pipe alone, if it has to wait there.
+            together = self._gathered if self._gathered_bytes > _LONG else (b"".join(self._gathered),)
+            self._gathered = []
             self._gathered_bytes = 0
-            if not self._stdin.is_closing():
-                self._stdin.write(data)
+            for data in together:
+                if not self._stdin.is_closing():
+                    self._stdin.write(data)
 
     def close_input(self) -> None:
         """Ends the worker's input, which ends a healthy worker."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 from google.protobuf.message import DecodeError
 
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
@@ -46,12 +48,18 @@ class CommandReply:
         """The serialised reply to the caller, with the ids that the caller knows."""
         if self._data is not None:
             # Of a field that occurs twice the last one counts.
-            ids = delimited(_SESSION_ID, session_id.encode()) + delimited(_CORRELATION_ID, correlation_id.encode())
-            return self._data + ids
+            return b"".join(
+                (self._data, _session_field(session_id), delimited(_CORRELATION_ID, correlation_id.encode()))
+            )
         message = self.message
         message.session_id = session_id
         message.correlation_id = correlation_id
         return message.SerializeToString()
+
+
+@functools.lru_cache(1024)
+def _session_field(session_id: str) -> bytes:
+    return delimited(_SESSION_ID, session_id.encode())
 
 
 def reply_batch(replies: list[bytes]) -> bytes:

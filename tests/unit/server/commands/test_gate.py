@@ -83,7 +83,7 @@ class FakeSession:
     def touch(self) -> None:
         return
 
-    def submit(self, command: pb.MxCommand, _timeout: float) -> ReplyFuture:
+    def submit(self, command: pb.MxCommand, _timeout: float, _data: bytes | None = None) -> ReplyFuture:
         self.sent.append(command)
         return ReplyFuture()
 

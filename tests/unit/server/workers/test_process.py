@@ -144,6 +144,22 @@ async def test_what_is_written_in_one_turn_of_the_loop_goes_out_in_one_piece() -
     assert rig.written == [b"abc", b"d"], "nothing goes out twice"
 
 
+async def test_a_long_frame_goes_out_in_its_parts_and_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pipe copies what it cannot send at once; to put the parts together before would be a copy more."""
+    monkeypatch.setattr(module, "_LONG", 100)
+    monkeypatch.setattr(module, "MAX_UNSENT", 200)
+    rig = Rig()
+    rig.process.write(b"before")
+    rig.process.write(b"front", b"x" * 100, b"tail")
+    assert rig.process.unsent_bytes == 115
+    with pytest.raises(PendingLimitError):
+        rig.process.write(b"front", b"x" * 100, b"tail")
+    rig.process.write(b"behind")
+    rig.process.flush()
+    assert rig.written == [b"before", b"front", b"x" * 100, b"tail", b"behind"]
+    assert rig.process.unsent_bytes == 0
+
+
 async def test_a_worker_that_does_not_read_costs_bounded_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAX_UNSENT", 100)
     rig = Rig()
