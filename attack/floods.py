@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from attack import callers, endings, strangers
+from attack import callers, endings, large, strangers
 from attack.bars import Bars
 from attack.target import Target
 
@@ -49,6 +49,7 @@ FLOODS: dict[str, Flood] = {
     "batch": Flood(callers.batch, _ONLY_LOOP),
     "entries": Flood(callers.entries, _ONLY_LOOP),
     "numbers": Flood(callers.numbers, _ONLY_LOOP),
+    "large-writes": Flood(large.large_writes, _ONLY_LOOP),
     "denials": Flood(callers.denials, counts_writes=True),
     "items": Flood(callers.items),
     "sessions": Flood(callers.sessions),
