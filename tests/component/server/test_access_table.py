@@ -19,13 +19,16 @@ from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 from tests.support.access_table import KINDS, METHODS, NO_SESSION, RPCS, SESSION_RPCS, command_of, request_of
 from tests.support.gateway import ALL_SCOPES, LiveGateway, bearer, create_key, fake_settings, live_gateway, open_store
+from tests.support.waiting import eventually
 
 from mxgateway.generated import galaxy_repository_pb2 as gpb
 from mxgateway.generated import galaxy_repository_pb2_grpc as gpb_grpc
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_contract.commands import COMMANDS
+from mxgateway_contract.varints import varint
 from mxgateway_server.access.constraints import FREE, Constraints
 from mxgateway_server.access.scopes import COMMAND_SCOPES, RPC_SCOPES, scopes_of_rpc
+from mxgateway_server.access.shares import LARGE_BODY
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.shares_processes, pytest.mark.timeout(120)]
 
@@ -327,6 +330,66 @@ async def test_nobody_reaches_the_session_of_another_and_the_scope_is_asked_befo
         streamed = FOREIGN if passes_the_call else DENIED
         rows = {name: (FOREIGN if kind.scope in scopes else DENIED, streamed) for name, kind in KINDS.items()}
         assert not wrong(await table.kinds(TAGS[0], metadata), rows), scopes
+
+
+def wrapped(number: int, inner: bytes) -> bytes:
+    return varint(number << 3 | 2) + varint(len(inner)) + inner
+
+
+def two_faced(kind: str, handle: int) -> bytes:
+    """A long command that is a ping at a glance, and this kind for whoever parses it: of two kinds the last counts."""
+    made = command_of(kind, TAGS[0], handle)
+    payload = getattr(made, COMMANDS[made.kind].payload)
+    value = pb.MxValue(string_value="x" * (2 * LARGE_BODY))
+    if "entries" in payload.DESCRIPTOR.fields_by_name:
+        payload.entries[0].value.CopyFrom(value)
+    else:
+        payload.value.CopyFrom(value)
+    return pb.MxCommand(kind=pb.MX_COMMAND_KIND_PING).SerializeToString() + made.SerializeToString()
+
+
+@pytest.mark.parametrize("limit", ["read_only", "write_tag_globs"])
+async def test_a_long_write_in_the_guise_of_a_ping_is_judged_as_the_write_that_it_is(table: Table, limit: str) -> None:
+    constraints = {"read_only": LIMITS["read_only"], "write_tag_globs": Constraints(write_tag_globs=("Nobody.*",))}
+    metadata = await table.key(f"guise-{limit.replace('_', '-')}", ALL_SCOPES, constraints[limit])
+    command_field = pb.MxCommandRequest.COMMAND_FIELD_NUMBER
+    for kind, facts in KINDS.items():
+        if not facts.reach.startswith("write"):
+            continue
+        body = two_faced(kind, table.handles[TAGS[0]])
+        request = pb.MxCommandRequest(session_id=table.session).SerializeToString() + wrapped(command_field, body)
+        alone = table.gateway.channel.unary_unary("/mxaccess_gateway.v1.MxAccessGateway/Invoke")
+        expected = DENIED if limit == "read_only" else limited(limit, kind, TAGS[1])
+        try:
+            answer = of_reply(pb.MxCommandReply.FromString(await alone(request, metadata=metadata)))
+        except grpc.aio.AioRpcError as error:
+            answer = error.code().name
+        assert answer == expected, kind
+        streamed = pb.MxStreamCommand(correlation_id=kind).SerializeToString()
+        streamed += wrapped(pb.MxStreamCommand.COMMAND_FIELD_NUMBER, body)
+        batch = pb.MxCommandBatch(session_id=table.session).SerializeToString()
+        batch += wrapped(pb.MxCommandBatch.COMMANDS_FIELD_NUMBER, streamed)
+        stream = table.gateway.channel.stream_stream("/mxaccess_gateway.v1.MxAccessGateway/InvokeStream")
+        (data,) = [data async for data in stream(iter([batch]), metadata=metadata)]
+        (reply,) = pb.MxCommandReplyBatch.FromString(data).replies
+        assert of_reply(reply) == expected, kind
+
+
+@pytest.mark.parametrize("name", ["DiscoverHierarchy", "BrowseChildren"])
+async def test_a_keys_queries_of_the_galaxy_wait_for_its_turn_and_those_of_others_do_not(
+    table: Table, name: str
+) -> None:
+    held, beside = f"held-{name}", f"beside-{name}"
+    own, other = await table.key(held), await table.key(beside)
+    turn = table.gateway.gateway.parts.shares.of(held).turn
+    call = getattr(gpb_grpc.GalaxyRepositoryStub(table.gateway.channel), name)  # type: ignore[no-untyped-call]
+    request = getattr(gpb, f"{name}Request")()
+    async with turn:
+        waiting = call(request, metadata=own)
+        await eventually(lambda: bool(turn._waiters))
+        await call(request, metadata=other)
+        assert not waiting.done()
+    await waiting
 
 
 async def test_whoever_may_is_let_through(table: Table) -> None:

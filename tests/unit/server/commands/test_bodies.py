@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 from tests.support.gateway import command
 
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
+from mxgateway_contract.commands import kind_name
 from mxgateway_contract.constants import MAX_BULK_ITEMS, MAX_REQUEST_BYTES
 from mxgateway_contract.varints import varint
 from mxgateway_server.access.audit import AuditLog
 from mxgateway_server.access.authenticator import Caller
 from mxgateway_server.access.callers import CallInfo
-from mxgateway_server.access.constraints import NoLookup
+from mxgateway_server.access.constraints import Constraints, NoLookup
 from mxgateway_server.access.records import AuditRecord
 from mxgateway_server.access.scopes import Scope
 from mxgateway_server.access.shares import LARGE_BODY
@@ -189,3 +190,44 @@ async def test_a_command_of_a_long_batch_is_counted_like_one_of_its_own(gate: Co
     with pytest.raises(InvalidRequestError, match="fields and elements"):
         await streamed_command(made.SerializeToString(), gate, call_of(*Scope))
     assert glance(made.SerializeToString()) == ("7", pb.MX_COMMAND_KIND_WRITE)
+
+
+# What a long body is judged by at first is what can be seen of it without parsing it: the first kind that stands there.
+# Protobuf takes the last one, and puts two payloads of one message together.
+PING_FIRST = pb.MxCommand(kind=pb.MX_COMMAND_KIND_PING).SerializeToString()
+CHANGING = {
+    "WRITE": command("WRITE", item_handle=1, value=pb.MxValue(string_value=LONG)),
+    "WRITE_BULK": command("WRITE_BULK", entries=[pb.WriteBulkEntry(value=pb.MxValue(string_value=LONG))]),
+    "INJECT_FAULT": command("INJECT_FAULT", parameters={"text": LONG}),
+}
+
+
+def two_faced(name: str) -> dict[str, bytes]:
+    """A command that looks like a ping, and is parsed as one that changes something."""
+    made = CHANGING[name].SerializeToString()
+    unknown = (varint(999 << 3) + b"\1") * 20
+    return {
+        "two kinds": wrapped(3, PING_FIRST + made),
+        "two commands": wrapped(3, PING_FIRST) + wrapped(3, made),
+        "unknown fields first": wrapped(3, unknown + made),
+    }
+
+
+@pytest.mark.parametrize("name", CHANGING)
+@pytest.mark.parametrize("form", ["two kinds", "two commands", "unknown fields first"])
+@pytest.mark.parametrize("is_read_only", [True, False], ids=["read-only", "without its scope"])
+async def test_a_body_is_judged_by_what_it_is_parsed_as_whatever_it_looked_like(
+    gate: CommandGate, name: str, form: str, is_read_only: bool
+) -> None:
+    body = two_faced(name)[form]
+    caller = Caller(
+        key_id="key",
+        scopes=frozenset(Scope) if is_read_only else frozenset({Scope.INVOKE_READ}),
+        constraints=Constraints(read_only=is_read_only),
+    )
+    call = CallInfo(caller=caller, address="127.0.0.1", method="/m", correlation_id="call")
+    request = await command_request(body, gate, call)
+    assert len(body) > LARGE_BODY
+    assert kind_name(request.command.kind) == name
+    with pytest.raises(PermissionDeniedError, match="read-only" if is_read_only else f"{name} needs the scope"):
+        gate.check(request.command, call, SESSION, "")
