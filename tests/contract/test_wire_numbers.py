@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor
 
@@ -24,6 +26,21 @@ SEEN_FIELDS: list[tuple[Descriptor, dict[str, int]]] = [
             "on_data_change": 20,
             "on_alarm_transition": 24,
             "on_alarm_provider_mode_changed": 25,
+        },
+    ),
+    (GATEWAY["ProtocolStatus"], {"code": 1, "message": 2, "reason": 100, "retry_after": 101}),
+    (
+        GATEWAY["OpenSessionReply"],
+        {"session_id": 1, "is_simulated": 100, "minimum_client_protocol_version": 101, "limits": 102},
+    ),
+    (
+        GATEWAY["GatewayLimits"],
+        {
+            "max_bulk_items": 1,
+            "max_batch_events": 2,
+            "max_commands_in_flight": 3,
+            "max_message_bytes": 4,
+            "session_lease": 5,
         },
     ),
     (GATEWAY["ReplayGap"], {"requested_after_sequence": 1, "oldest_available_sequence": 2}),
@@ -161,6 +178,21 @@ def test_the_packages_and_services_have_their_published_names() -> None:
         "WatchDeployEvents",
         "BrowseChildren",
     }
+
+
+@pytest.mark.parametrize(
+    ("file", "java", "outer", "go"),
+    [
+        (pb.DESCRIPTOR, "io.mxgateway.proto", "MxAccessGatewayProto", "gatewaypb"),
+        (gpb.DESCRIPTOR, "io.mxgateway.proto.galaxy", "GalaxyRepositoryProto", "galaxypb"),
+    ],
+)
+def test_generated_code_of_other_languages_has_names_that_no_file_system_confuses(
+    file: Any, java: str, outer: str, go: str
+) -> None:
+    options = file.GetOptions()
+    assert (options.java_package, options.java_outer_classname, options.java_multiple_files) == (java, outer, True)
+    assert options.go_package == f"mxaccess-gateway.example/clients/go/{go}"
 
 
 def test_the_command_kinds_are_filled_without_holes_from_1_to_34() -> None:

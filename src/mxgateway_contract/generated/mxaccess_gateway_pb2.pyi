@@ -878,6 +878,8 @@ class OpenSessionReply(_message.Message):
     PROTOCOL_STATUS_FIELD_NUMBER: _builtins.int
     GATEWAY_PROTOCOL_VERSION_FIELD_NUMBER: _builtins.int
     IS_SIMULATED_FIELD_NUMBER: _builtins.int
+    MINIMUM_CLIENT_PROTOCOL_VERSION_FIELD_NUMBER: _builtins.int
+    LIMITS_FIELD_NUMBER: _builtins.int
     session_id: _builtins.str
     """`session-` and 32 hexadecimal digits."""
     backend_name: _builtins.str
@@ -886,12 +888,20 @@ class OpenSessionReply(_message.Message):
     gateway_protocol_version: _builtins.int
     is_simulated: _builtins.bool
     """Whether the values are no plant's: the simulator's, or a recording's."""
+    minimum_client_protocol_version: _builtins.int
+    """A client of this protocol version or a later one, up to gateway_protocol_version, may use this gateway; 0 of a
+    gateway that does not say: then the two versions have to be equal.
+    """
     @_builtins.property
     def capabilities(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
     def default_command_timeout(self) -> _duration_pb2.Duration: ...
     @_builtins.property
     def protocol_status(self) -> Global___ProtocolStatus: ...
+    @_builtins.property
+    def limits(self) -> Global___GatewayLimits:
+        """Absent from a gateway that does not say; then the published limits of the contract hold."""
+
     def __init__(
         self,
         *,
@@ -904,14 +914,56 @@ class OpenSessionReply(_message.Message):
         protocol_status: Global___ProtocolStatus | None = ...,
         gateway_protocol_version: _builtins.int = ...,
         is_simulated: _builtins.bool = ...,
+        minimum_client_protocol_version: _builtins.int = ...,
+        limits: Global___GatewayLimits | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["default_command_timeout", b"default_command_timeout", "protocol_status", b"protocol_status"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["default_command_timeout", b"default_command_timeout", "limits", b"limits", "protocol_status", b"protocol_status"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["backend_name", b"backend_name", "capabilities", b"capabilities", "default_command_timeout", b"default_command_timeout", "gateway_protocol_version", b"gateway_protocol_version", "is_simulated", b"is_simulated", "protocol_status", b"protocol_status", "session_id", b"session_id", "worker_process_id", b"worker_process_id", "worker_protocol_version", b"worker_protocol_version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["backend_name", b"backend_name", "capabilities", b"capabilities", "default_command_timeout", b"default_command_timeout", "gateway_protocol_version", b"gateway_protocol_version", "is_simulated", b"is_simulated", "limits", b"limits", "minimum_client_protocol_version", b"minimum_client_protocol_version", "protocol_status", b"protocol_status", "session_id", b"session_id", "worker_process_id", b"worker_process_id", "worker_protocol_version", b"worker_protocol_version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___OpenSessionReply: _TypeAlias = OpenSessionReply  # noqa: Y015
+
+@_typing.final
+class GatewayLimits(_message.Message):
+    """What the gateway takes at most, so that a client can refuse or split before it sends. 0 is not said."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MAX_BULK_ITEMS_FIELD_NUMBER: _builtins.int
+    MAX_BATCH_EVENTS_FIELD_NUMBER: _builtins.int
+    MAX_COMMANDS_IN_FLIGHT_FIELD_NUMBER: _builtins.int
+    MAX_MESSAGE_BYTES_FIELD_NUMBER: _builtins.int
+    SESSION_LEASE_FIELD_NUMBER: _builtins.int
+    max_bulk_items: _builtins.int
+    """Entries of one bulk command."""
+    max_batch_events: _builtins.int
+    """Events of one MxEventBatch."""
+    max_commands_in_flight: _builtins.int
+    """Commands of one session that may be under way."""
+    max_message_bytes: _builtins.int
+    """Bytes of one message, both ways."""
+    @_builtins.property
+    def session_lease(self) -> _duration_pb2.Duration:
+        """How long a session stays open without a call or a stream."""
+
+    def __init__(
+        self,
+        *,
+        max_bulk_items: _builtins.int = ...,
+        max_batch_events: _builtins.int = ...,
+        max_commands_in_flight: _builtins.int = ...,
+        max_message_bytes: _builtins.int = ...,
+        session_lease: _duration_pb2.Duration | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["session_lease", b"session_lease"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["max_batch_events", b"max_batch_events", "max_bulk_items", b"max_bulk_items", "max_commands_in_flight", b"max_commands_in_flight", "max_message_bytes", b"max_message_bytes", "session_lease", b"session_lease"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GatewayLimits: _TypeAlias = GatewayLimits  # noqa: Y015
 
 @_typing.final
 class CloseSessionRequest(_message.Message):
@@ -1126,17 +1178,29 @@ class ProtocolStatus(_message.Message):
 
     CODE_FIELD_NUMBER: _builtins.int
     MESSAGE_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    RETRY_AFTER_FIELD_NUMBER: _builtins.int
     code: Global___ProtocolStatusCode.ValueType
     message: _builtins.str
+    reason: _builtins.str
+    """The cause as a word for programs, the same as in google.rpc.ErrorInfo of a failed call, for example WORKER_EXITED;
+    empty when there is none.
+    """
+    @_builtins.property
+    def retry_after(self) -> _duration_pb2.Duration:
+        """When a repetition may succeed; absent when it will not by itself."""
+
     def __init__(
         self,
         *,
         code: Global___ProtocolStatusCode.ValueType = ...,
         message: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        retry_after: _duration_pb2.Duration | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["retry_after", b"retry_after"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "message", b"message"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "message", b"message", "reason", b"reason", "retry_after", b"retry_after"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
