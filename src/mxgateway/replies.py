@@ -18,6 +18,7 @@ from mxgateway.errors import (
     MxGatewayWorkerError,
 )
 from mxgateway.quality import is_status_failure
+from mxgateway.reasons import class_of
 from mxgateway_contract import constants, hresults
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_contract.status import DETAIL_WORDS
@@ -37,7 +38,8 @@ ERROR_OF_STATUS: dict[int, type[MxGatewayError]] = {
     pb.PROTOCOL_STATUS_CODE_PERMISSION_DENIED: MxGatewayAuthorizationError,
     pb.PROTOCOL_STATUS_CODE_RESOURCE_EXHAUSTED: MxGatewayResourceError,
 }
-"""Class of the error for each protocol status that is a failure of the gateway and not of MXAccess."""
+"""Class of the error for each protocol status that is a failure of the gateway and not of MXAccess, where the reason
+(see `mxgateway.reasons`) does not name one."""
 
 
 def status_text(status: pb.MxStatusProxy) -> str:
@@ -63,12 +65,13 @@ def check_protocol(reply: Any, what: str, correlation_id: str = "") -> None:
     """Raises when the gateway says that it could not do what was asked. A failure of MXAccess passes.
 
     Raises:
-        MxGatewayError: the class that ERROR_OF_STATUS gives; MxGatewayProtocolError when the reply has no status.
+        MxGatewayError: the class that the reason or ERROR_OF_STATUS gives; MxGatewayProtocolError when the reply has no
+            status.
     """
     status = cast("pb.ProtocolStatus", reply.protocol_status)
     if status.code in (pb.PROTOCOL_STATUS_CODE_OK, pb.PROTOCOL_STATUS_CODE_MXACCESS_FAILURE):
         return
-    error = ERROR_OF_STATUS.get(status.code)
+    error = class_of(status.reason) or ERROR_OF_STATUS.get(status.code)
     if error is None:
         raise MxGatewayProtocolError(
             f"{what}: the reply has no usable protocol status (code {status.code})",
@@ -76,12 +79,14 @@ def check_protocol(reply: Any, what: str, correlation_id: str = "") -> None:
             protocol_status=status,
             correlation_id=correlation_id,
         )
-    name = _Code.Name(status.code).removeprefix("PROTOCOL_STATUS_CODE_").lower().replace("_", " ")
-    extra: dict[str, Any] = {}
+    name = _Code.Name(status.code) if status.code in _Code.values() else f"status {status.code}"
+    extra: dict[str, Any] = {"reason": status.reason}
+    if status.HasField("retry_after"):
+        extra["retry_after"] = status.retry_after.seconds + status.retry_after.nanos / 1e9
     if issubclass(error, MxGatewayCommandError) and isinstance(reply, pb.MxCommandReply):
-        extra = {"hresult": reply.hresult if reply.HasField("hresult") else None, "statuses": reply.statuses}
+        extra |= {"hresult": reply.hresult if reply.HasField("hresult") else None, "statuses": reply.statuses}
     raise error(
-        f"{what}: {status.message or name}",
+        f"{what}: {status.message or name.removeprefix('PROTOCOL_STATUS_CODE_').lower().replace('_', ' ')}",
         raw_reply=reply,
         protocol_status=status,
         correlation_id=correlation_id,
@@ -137,13 +142,19 @@ def payload(reply: pb.MxCommandReply, arm: str, kind: type[PayloadT]) -> Payload
 def check_versions(reply: pb.OpenSessionReply) -> None:
     """Raises when gateway and client do not speak the same contract.
 
+    A gateway that names the oldest client it serves takes all from that one up to its own version; one that does not,
+    only its own.
+
     Raises:
-        MxGatewayProtocolError: another gateway protocol version than ours.
+        MxGatewayProtocolError: the versions do not fit.
     """
-    if reply.gateway_protocol_version != constants.GATEWAY_PROTOCOL_VERSION:
+    own, newest = constants.GATEWAY_PROTOCOL_VERSION, reply.gateway_protocol_version
+    oldest = reply.minimum_client_protocol_version or newest
+    if not oldest <= own <= newest:
+        spoken = str(newest) if oldest == newest else f"{newest} and serves clients from {oldest} on"
         raise MxGatewayProtocolError(
-            f"the gateway speaks protocol version {reply.gateway_protocol_version}, this client "
-            f"{constants.GATEWAY_PROTOCOL_VERSION}; install the client version that belongs to the gateway",
+            f"the gateway speaks protocol version {spoken}, this client {own}; install the client version that belongs "
+            "to the gateway",
             raw_reply=reply,
             protocol_status=reply.protocol_status,
         )

@@ -18,8 +18,8 @@ from mxgateway.errors import (
     MxGatewaySessionError,
     MxGatewayTimeoutError,
     MxGatewayTransportError,
-    MxGatewayWorkerError,
 )
+from mxgateway.reasons import class_of
 from mxgateway_contract.redaction import redact
 
 _DETAILS_KEY = "grpc-status-details-bin"
@@ -33,20 +33,6 @@ _BY_CODE: dict[grpc.StatusCode, type[MxGatewayError]] = {
     grpc.StatusCode.CANCELLED: MxGatewayConnectionError,
     grpc.StatusCode.RESOURCE_EXHAUSTED: MxGatewayResourceError,
 }
-
-# The gateway names the exact cause in google.rpc.ErrorInfo, which tells apart what shares one gRPC code.
-_BY_REASON: dict[str, type[MxGatewayError]] = {
-    "SESSION_NOT_FOUND": MxGatewaySessionError,
-    "SESSION_NOT_READY": MxGatewaySessionError,
-    "SESSION_FAULTED": MxGatewaySessionError,
-    "SESSION_CLOSED": MxGatewaySessionError,
-    "NO_ALARM_PROVIDER": MxGatewayCommandError,
-    "ALARM_COUNT": MxGatewayCommandError,
-    "COMMAND_TIMEOUT": MxGatewayTimeoutError,
-    "COMMAND_CANCELED": MxGatewayCommandError,
-    "GALAXY_NOT_FOUND": MxGatewayNotFoundError,
-}
-_WORKER_REASONS = "WORKER_"
 
 # What grpc.aio says when a message is to be sent over a connection that has just gone.
 _CONNECTION_GONE = "Internal error from Core"
@@ -182,10 +168,8 @@ def map_rpc_error(
 
 
 def _kind(code: grpc.StatusCode, reason: str, sessions: bool) -> type[MxGatewayError]:
-    if reason.startswith(_WORKER_REASONS):
-        return MxGatewayWorkerError
     by_service = _OF_SESSIONS if sessions else _OF_GALAXY
-    return _BY_REASON.get(reason) or _BY_CODE.get(code) or by_service.get(code) or MxGatewayTransportError
+    return class_of(reason) or _BY_CODE.get(code) or by_service.get(code) or MxGatewayTransportError
 
 
 def _hint(details: str, without_tls: bool) -> _Hint | None:

@@ -5,6 +5,9 @@ from __future__ import annotations
 GATEWAY_PROTOCOL_VERSION = 3
 """Version of the public gRPC contract; a client compares its own with the gateway's when a session opens."""
 
+MINIMUM_CLIENT_PROTOCOL_VERSION = 3
+"""Oldest client version that this gateway serves: a gateway may be renewed before its clients."""
+
 WORKER_PROTOCOL_VERSION = 1
 """Version of the pipe between gateway and worker, checked in every envelope."""
 

@@ -27,13 +27,13 @@ from mxgateway import (
     MxGatewayTransportError,
     MxGatewayWorkerError,
 )
-from mxgateway import rpc_errors as client_side
-from mxgateway.replies import ERROR_OF_STATUS
+from mxgateway import reasons as client_side
+from mxgateway.replies import ERROR_OF_STATUS, check_protocol
 from mxgateway.rpc_errors import map_rpc_error
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_server.errors import GatewayError, GatewayStoppingError, SessionClosedError, WorkerShutdownTimeoutError
 from mxgateway_server.galaxy.errors import GalaxyError
-from mxgateway_server.rpc.errors import to_status
+from mxgateway_server.rpc.errors import to_protocol_status, to_status
 
 CLASS_OF_REASON: dict[str, type[MxGatewayError]] = {
     "INTERNAL": MxGatewayTransportError,
@@ -94,7 +94,7 @@ CLASS_OF_REASON: dict[str, type[MxGatewayError]] = {
 """What a client may catch for each reason. A class of the server with a reason that is not here fails below."""
 
 OTHER_CLASS_IN_REPLIES = {SessionClosedError, GatewayStoppingError, WorkerShutdownTimeoutError}
-"""A reply has no reason, so these say there what became of the worker, or of the time."""
+"""A reply of a gateway that gives no reason says there what became of the worker, or of the time."""
 
 
 def _walk(error: type[GatewayError]) -> Iterator[type[GatewayError]]:
@@ -139,16 +139,29 @@ def test_every_error_of_the_server_is_its_class_at_the_client(error: type[Gatewa
 def test_every_reason_that_a_client_knows_is_one_that_the_server_gives() -> None:
     given = {error.reason for error in ERRORS}
     assert given == set(CLASS_OF_REASON)
-    assert set(client_side._BY_REASON) <= given
-    assert any(reason.startswith(client_side._WORKER_REASONS) for reason in given)
+    assert set(client_side.BY_REASON) <= given
+    assert any(reason.startswith(client_side.WORKER_REASONS) for reason in given)
 
 
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: error.__name__)
-def test_a_reply_says_the_same_class_as_a_failed_call(error: type[GatewayError]) -> None:
+def test_a_reply_without_a_reason_says_the_same_class_as_a_failed_call(error: type[GatewayError]) -> None:
     if error.protocol_code == pb.PROTOCOL_STATUS_CODE_UNSPECIFIED or issubclass(error, GalaxyError):
         return  # never the answer to a command
     of_reply = ERROR_OF_STATUS[error.protocol_code]
     assert (of_reply is CLASS_OF_REASON[error.reason]) is (error not in OTHER_CLASS_IN_REPLIES)
+
+
+@pytest.mark.parametrize("error", ERRORS, ids=lambda error: error.__name__)
+def test_a_reply_says_class_reason_and_wait_of_a_failed_call(error: type[GatewayError]) -> None:
+    if error.protocol_code == pb.PROTOCOL_STATUS_CODE_UNSPECIFIED or issubclass(error, GalaxyError):
+        return  # never the answer to a command
+    raised = error.__new__(error, "what is wrong and what to do")
+    raised.retry_after = 2.5
+    with pytest.raises(MxGatewayError, match="what is wrong and what to do") as caught:
+        check_protocol(pb.MxCommandReply(protocol_status=to_protocol_status(raised)), "Write", "corr-7")
+    got = caught.value
+    assert type(got) is type(_at_the_client(raised, sessions=True))
+    assert (got.reason, got.retry_after, got.correlation_id) == (error.reason, 2.5, "corr-7")
 
 
 def test_every_reason_is_explained() -> None:

@@ -7,7 +7,6 @@ from collections import deque
 from collections.abc import AsyncIterator, Iterator
 
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
-from mxgateway_contract.redaction import redact
 from mxgateway_protocol.clock import Clock
 from mxgateway_server.access.callers import CallInfo
 from mxgateway_server.access.refusal_log import RefusalLog
@@ -17,7 +16,7 @@ from mxgateway_server.commands.checks import check_session_id
 from mxgateway_server.commands.gate import Admitted, Checked, CommandGate
 from mxgateway_server.errors import CommandCanceledError, GatewayError, InvalidRequestError
 from mxgateway_server.events.delivery import Waker
-from mxgateway_server.rpc.errors import Context
+from mxgateway_server.rpc.errors import Context, to_protocol_status
 from mxgateway_server.sessions.manager import SessionManager
 from mxgateway_server.sessions.session import Session
 from mxgateway_server.workers.replies import reply_batch
@@ -218,7 +217,7 @@ class CommandStream:
             session_id=session.session_id,
             correlation_id=correlation_id,
             kind=kind,  # type: ignore[arg-type]
-            protocol_status=pb.ProtocolStatus(code=error.protocol_code, message=redact(str(error))),
+            protocol_status=to_protocol_status(error),
         ).SerializeToString()
 
     def _put(self, reply: bytes) -> None:

@@ -11,6 +11,7 @@ from google.rpc import status_pb2  # type: ignore[import-untyped]
 from google.rpc.error_details_pb2 import ErrorInfo, RetryInfo  # type: ignore[import-untyped]
 from grpc_status import rpc_status
 
+from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_contract.redaction import redact
 from mxgateway_server import errors
 
@@ -44,6 +45,14 @@ def to_status(error: errors.GatewayError, correlation_id: str = "") -> status_pb
         packed = AnyMessage()
         packed.Pack(retry)
         status.details.append(packed)
+    return status
+
+
+def to_protocol_status(error: errors.GatewayError) -> pb.ProtocolStatus:
+    """The error within a reply, with the reason and the wait that a failed call has in its google.rpc details."""
+    status = pb.ProtocolStatus(code=error.protocol_code, message=redact(str(error)), reason=error.reason)
+    if error.retry_after is not None:
+        status.retry_after.FromNanoseconds(int(error.retry_after * 1e9))
     return status
 
 

@@ -16,6 +16,8 @@ from mxgateway_contract.constants import (
     CAPABILITY_EVENT_BATCHES,
     CAPABILITY_LIST_SESSIONS,
     GATEWAY_PROTOCOL_VERSION,
+    MAX_BULK_ITEMS,
+    MINIMUM_CLIENT_PROTOCOL_VERSION,
 )
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_protocol.clock import Clock
@@ -31,7 +33,7 @@ from mxgateway_server.events.delivery import Waker, deliveries
 from mxgateway_server.events.messages import batch_message, event_messages
 from mxgateway_server.events.subscriber import SubscriberLimits
 from mxgateway_server.rpc.command_stream import CommandStream
-from mxgateway_server.rpc.errors import Context
+from mxgateway_server.rpc.errors import Context, to_protocol_status
 from mxgateway_server.rpc.opening import open_options
 from mxgateway_server.rpc.requests import Requests
 from mxgateway_server.sessions.manager import SessionManager
@@ -123,12 +125,24 @@ class GatewayServicer:
             protocol_status=pb.ProtocolStatus(code=pb.PROTOCOL_STATUS_CODE_OK),
             gateway_protocol_version=GATEWAY_PROTOCOL_VERSION,
             is_simulated=worker.identity.backend_name in SIMULATED,
+            minimum_client_protocol_version=MINIMUM_CLIENT_PROTOCOL_VERSION,
+            limits=self._limits(),
         )
         reply.default_command_timeout.FromNanoseconds(int(session.command_timeout * 1e9))
         if context.cancelled():
             # Nobody will ever close it: the caller went away while the worker started.
             await self._manager.close_for(session.session_id, call.caller)
         return reply
+
+    def _limits(self) -> pb.GatewayLimits:
+        limits = pb.GatewayLimits(
+            max_bulk_items=MAX_BULK_ITEMS,
+            max_batch_events=self._settings.events.max_batch_events,
+            max_commands_in_flight=self._settings.sessions.max_pending_commands_per_session,
+            max_message_bytes=self._settings.protocol.max_grpc_message_bytes,
+        )
+        limits.session_lease.FromNanoseconds(int(self._settings.sessions.default_lease_seconds * 1e9))
+        return limits
 
     async def close_session(self, request: pb.CloseSessionRequest, context: Context) -> pb.CloseSessionReply:
         check_session_id(request.session_id)
@@ -139,7 +153,7 @@ class GatewayServicer:
         except WorkerShutdownTimeoutError as error:
             # It is closed all the same, so this is an answer and no failure of the call.
             state = pb.SESSION_STATE_CLOSED
-            status = pb.ProtocolStatus(code=error.protocol_code, message=str(error))
+            status = to_protocol_status(error)
         return pb.CloseSessionReply(session_id=request.session_id, final_state=state, protocol_status=status)
 
     async def list_sessions(self, request: pb.ListSessionsRequest, context: Context) -> pb.ListSessionsReply:

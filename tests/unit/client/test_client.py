@@ -26,6 +26,7 @@ from mxgateway import (
     RetryPolicy,
 )
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
+from mxgateway.replies import check_versions
 
 
 async def test_both_forms_of_connect(gateway: FakeGateway) -> None:
@@ -102,6 +103,28 @@ async def test_other_protocol_version_is_refused_and_the_session_closed(
         await client.open_session()
     assert gateway.calls["CloseSession"] == 1
     assert (await client.open_session_raw(pb.OpenSessionRequest())).gateway_protocol_version == 99
+
+
+@pytest.mark.parametrize(
+    ("oldest", "newest", "fits"),
+    [
+        (0, 3, True),
+        (3, 3, True),
+        (2, 4, True),
+        (3, 9, True),
+        (0, 4, False),
+        (0, 2, False),
+        (4, 5, False),
+        (2, 2, False),
+    ],
+)
+def test_a_gateway_serves_every_client_from_the_oldest_that_it_names(oldest: int, newest: int, fits: bool) -> None:
+    reply = pb.OpenSessionReply(minimum_client_protocol_version=oldest, gateway_protocol_version=newest)
+    if fits:
+        check_versions(reply)
+    else:
+        with pytest.raises(MxGatewayProtocolError, match=f"protocol version {newest}"):
+            check_versions(reply)
 
 
 async def test_refused_session_raises(gateway: FakeGateway, client: GatewayClient) -> None:
