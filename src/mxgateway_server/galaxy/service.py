@@ -177,6 +177,8 @@ class GalaxyRepositoryService:
         subscription = self._galaxy.notifier.subscribe(news_waits.set, _last_seen(request))
         self._watching[key_id] += 1
         try:
+            # So that the caller knows that the watch stands before there is any news.
+            await context.send_initial_metadata(())
             while True:
                 news_waits.clear()
                 news = subscription.take()

@@ -284,6 +284,19 @@ async def test_scope_leaks_nothing(edge_source: SqlGalaxySource) -> None:
         watch.cancel()
 
 
+async def test_a_watch_is_known_to_stand_before_there_is_news(edge_source: SqlGalaxySource) -> None:
+    """The headers come at once: some clients return from opening a stream only with them."""
+    async with serving(edge_source) as (galaxy, stub):
+        await galaxy.entry()
+        watch = stub.WatchDeployEvents(pb.WatchDeployEventsRequest())
+        known = (await watch.read()).time_of_last_deploy
+        watch.cancel()
+        quiet = stub.WatchDeployEvents(pb.WatchDeployEventsRequest(last_seen_deploy_time=known))
+        async with asyncio.timeout(10):
+            await quiet.initial_metadata()
+        quiet.cancel()
+
+
 async def test_watches_of_a_key_are_bounded_and_ended_ones_make_room(edge_source: SqlGalaxySource) -> None:
     """Whoever opens watches without end is refused, and those of other keys are not counted with his."""
     callers = ["a"]
