@@ -48,6 +48,19 @@ class ReadBulkFigures:
     seconds: float = 0.0
     last_error: str = ""
 
+    def problem(self, tag: str) -> str:
+        """Why the figures are no measure of reads of subscribed tags; empty when they are one."""
+        if not self.successes:
+            return "no call succeeded" + (f": {self.last_error}" if self.last_error else "")
+        if self.unreadable:
+            return f"{self.unreadable} of {self.results} results were failures; is {tag} a tag? (--tag-prefix)"
+        if self.cached != self.results:
+            return (
+                f"{self.results - self.cached} of {self.results} results were not cached, so they measure the plant: "
+                "give the tags time for their first value (--warmup-seconds)"
+            )
+        return ""
+
     def report(self) -> dict[str, Any]:
         """The document. latencyMs is fed by successful calls only, failureLatencyMs by the others."""
         total = len(self.successes) + len(self.failures)
@@ -109,7 +122,8 @@ def bench_read_bulk(
     """Measures read-bulk calls over subscribed tags, one after the other.
 
     Prints one JSON object. latencyMs (milliseconds) is fed by successful calls only; failed ones are in
-    failureLatencyMs. The session is closed also when the run is interrupted.
+    failureLatencyMs. The session is closed also when the run is interrupted. Exit code 1: no call succeeded, or results
+    after the warm-up are no cached values.
 
     \b
     Example:
@@ -132,9 +146,9 @@ def bench_read_bulk(
     figures = connection.run(body)
     if figures.last_error:
         note(f"{len(figures.failures)} calls failed, the last one: {figures.last_error}")
-    if figures.unreadable:
-        note(f"{figures.unreadable} of {figures.results} results were failures; is {tags[0]} a tag? (--tag-prefix)")
     emit(figures.report(), True, "")
+    if problem := figures.problem(tags[0]):
+        raise CommandFailure(problem)
 
 
 @dataclass
@@ -181,7 +195,7 @@ def bench_stream_events(
     """Measures events: how many a second, and how long from the worker to here.
 
     Prints one JSON object; latencyMs is receive time minus worker time in milliseconds, so clocks of two machines
-    have to agree. A stream that fails ends the run with its error.
+    have to agree. A stream that fails ends the run with its error. Exit code 1: no event came.
 
     \b
     Example:
@@ -196,9 +210,9 @@ def bench_stream_events(
         duration=duration_seconds,
     )
     connection.run(run.main)
-    if not run.figures.events:
-        note(f"no tag changed; is {numbered_tags(tag_prefix, tag_start, 1, tag_attribute)[0]} a tag? (--tag-prefix)")
     emit(run.report(), True, "")
+    if not run.figures.events:
+        raise CommandFailure(f"no tag changed; is {tags[0]} a tag? (--tag-prefix)")
 
 
 @dataclass

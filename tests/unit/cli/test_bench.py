@@ -83,6 +83,39 @@ def test_refused_tags_end_the_bench(gateway: FakeGateway, cli: Cli) -> None:
     assert gateway.calls["CloseSession"] == 1
 
 
+def _read(tag: str, *, successful: bool = True, cached: bool = True) -> pb.BulkReadResult:
+    return pb.BulkReadResult(tag_address=tag, was_successful=successful, was_cached=cached, quality=192)
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        ([_read("A")] * 5 + [_read("B", successful=False, cached=False)], "results were failures"),
+        ([_read("A")] * 5 + [_read("B", cached=False)], "not cached"),
+        (Abort(grpc.StatusCode.UNAVAILABLE, "down"), "no call succeeded"),
+    ],
+)
+def test_bench_read_bulk_fails_when_it_measures_something_else(
+    gateway: FakeGateway, cli: Cli, answer: Any, words: str
+) -> None:
+    """Figures of failed calls, of unreadable tags and of reads from the plant are printed, and are a failure."""
+    reply = pb.MxCommandReply(protocol_status=ok(), hresult=0)
+    if isinstance(answer, list):
+        reply.read_bulk.results.extend(answer)
+        answer = reply
+    gateway.answer("read_bulk", answer)
+    outcome = cli("bench-read-bulk", "--duration-seconds", "0.05", "--warmup-seconds", "0", "--json")
+    assert outcome.code == 1
+    assert words in outcome.err
+    assert list(outcome.json) == KEYS
+
+
+def test_bench_stream_events_fails_without_an_event(gateway: FakeGateway, cli: Cli) -> None:
+    outcome = cli("bench-stream-events", "--duration-seconds", "0.05", "--warmup-seconds", "0", "--bulk-size", "1")
+    assert (outcome.code, outcome.json["totalEvents"]) == (1, 0)
+    assert "no tag changed" in outcome.err
+
+
 def test_register_without_payload_ends_the_bench(gateway: FakeGateway, cli: Cli) -> None:
     """A register reply without its payload is an error, not server handle 0."""
     gateway.answer("register", pb.MxCommandReply(protocol_status=ok(), hresult=0))
@@ -93,7 +126,14 @@ def test_register_without_payload_ends_the_bench(gateway: FakeGateway, cli: Cli)
 
 def test_bench_stream_events_prints_its_figures(gateway: FakeGateway, cli: Cli) -> None:
     """The command prints events a second and latencies, with all of its sessions closed."""
-    gateway.events = [data_change(1)]
+
+    def answer(request: pb.MxCommandRequest) -> Any:
+        # All along the run, whenever its steady phase begins.
+        for index in range(100):
+            asyncio.get_running_loop().call_later(index * 0.02, gateway.put, data_change(index + 1))
+        return gateway.reply(request)
+
+    gateway.answer("subscribe_bulk", answer)
     outcome = cli(
         *("bench-stream-events", "--duration-seconds", "0.3", "--warmup-seconds", "0", "--session-count", "2"),
         *("--session-start-stagger-ms", "1", "--bulk-size", "3", "--json"),
