@@ -9,7 +9,7 @@ COMPILE = $(BIN)/python -m compileall -q src
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-lowest test-wine lint types layers format protos protos-check bench chaos attack soak constraints clean dev docs docs-serve
+.PHONY: help demo test test-lowest test-wine lint types layers format protos protos-check tables tables-check bench chaos conformance attack soak constraints clean dev docs docs-serve
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -90,6 +90,12 @@ protos: $(VENV)/.protos-installed ## Generated code from protos/
 protos-check: $(VENV)/.protos-installed ## Whether the generated code is what protos/ gives
 	@.venv-protos/bin/python tools/generate_protos.py --check
 
+tables: $(VENV)/.dev-installed ## What clients in every language share as data, from the code, into conformance/
+	@$(BIN)/python tools/contract_data.py
+
+tables-check: $(VENV)/.dev-installed ## Whether that data is what the code gives
+	@$(BIN)/python tools/contract_data.py --check
+
 docs: $(VENV)/.dev-installed $(VENV)/.docs-installed ## The documentation, as a site in site/
 	@$(BIN)/python tools/generate_docs.py
 	@.venv-docs/bin/zensical build --clean --strict
@@ -104,6 +110,9 @@ bench: $(VENV)/.dev-installed ## Speed, as JSON, beside the bare floor of the sa
 
 chaos: $(VENV)/.dev-installed ## A seeded storm of faults over a real gateway, judged (ARGS="--faults 500 --seed 1")
 	@$(BIN)/python -m chaos $(ARGS)
+
+conformance: $(VENV)/.dev-installed ## What all clients have to do alike, with each that can be built here (ARGS="--subject python -v")
+	@$(BIN)/python -m conformance $(ARGS)
 
 attack: $(VENV)/.dev-installed ## Floods over a real gateway with an honest client beside, judged (ARGS="--flood silent --seconds 8")
 	@$(BIN)/python -m attack $(ARGS)
