@@ -13,6 +13,9 @@ MAX_FRAME_BYTES = 16 * 1024 * 1024
 EVENT_QUEUE_CAPACITY = 10_000
 """Most events that wait in a worker's queue or in a subscriber's queue before the backpressure policy acts."""
 
+CALM_AFTER_ADDING = 5.0
+"""Seconds after items were advised in which a full queue of events still counts as theirs: of their first values."""
+
 MAX_SESSION_ITEMS = 50_000
 """Items that a session may hold, unless a gateway says otherwise."""
 

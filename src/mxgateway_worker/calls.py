@@ -115,6 +115,7 @@ class SessionCalls:
         item = self._items.get(server_handle, item_handle)
         was_advised = item is not None and item.advised
         self._items.set_advised(server_handle, item_handle, True)
+        self._sink.expect_first_value()
         try:
             advise(server_handle, item_handle)
         except BaseException:

@@ -30,7 +30,9 @@ class Policy(Enum):
     """What a full queue does."""
 
     FAIL_FAST = "fail_fast"
-    """Reports one overflow and refuses further events; what waits is still sent."""
+    """Reports one overflow and refuses further events; what waits is still sent. While items are advised, when each
+    brings a first value at once, a full queue takes the latest data change of each item beyond its capacity, until it
+    is empty; and replaces no more of them than its capacity is, so that a flood is still an overflow."""
     DROP_OLDEST = "drop_oldest"
     """Drops the oldest events, whatever they are."""
     CONFLATE = "conflate"
@@ -48,7 +50,7 @@ class Batch:
 
 
 class _Waiting:
-    """One waiting event under `conflate`, replaceable in its place."""
+    """One waiting event that is replaceable in its place."""
 
     __slots__ = ("body", "key")
 
@@ -65,8 +67,10 @@ class EventQueue:
         on_waiting: called when the queue stops being empty. An event that is put in while a batch is taken out may go
             untold: whoever takes batches must look at `depth` before it sleeps again.
         on_overflow: called once when events are refused, with the reason.
-        capacity: most waiting events. Under `conflate` it bounds all but data changes, whose bound is the item count.
+        capacity: most waiting events. Under `conflate`, and beyond a queue that first values fill, it bounds all but
+            data changes, whose bound is the item count.
         capacity_bytes: most waiting bytes.
+        is_adding: whether items are being advised; asked only when the queue is full.
     """
 
     def __init__(
@@ -76,14 +80,17 @@ class EventQueue:
         on_overflow: Callable[[str], None],
         capacity: int = EVENT_QUEUE_CAPACITY,
         capacity_bytes: int = _CAPACITY_BYTES,
+        is_adding: Callable[[], bool] = lambda: False,
     ) -> None:
         self._policy = policy
         self._on_waiting = on_waiting
         self._on_overflow = on_overflow
         self._capacity = capacity
         self._capacity_bytes = capacity_bytes
+        self._is_adding = is_adding
         self._lock = threading.Lock()
         self._waiting: deque[bytes] = deque()
+        # Behind `_waiting`, and all there is under `conflate`.
         self._conflated: deque[_Waiting] = deque()
         self._latest: dict[int, _Waiting] = {}
         # Bytes that ever went in, counted by who puts in before the event can be seen, and those that are out again,
@@ -91,6 +98,8 @@ class EventQueue:
         self._bytes_in = self._bytes_out = 0
         self._sequence = 0
         self._dropped = 0
+        # Data changes replaced since first values have filled the queue.
+        self._replaced = 0
         self._has_overflowed = False
         # Whether an event is simply appended while there is room.
         self._takes_all = policy is not Policy.CONFLATE
@@ -165,15 +174,20 @@ class EventQueue:
         if self._has_overflowed:
             self.refused_total += 1
             return False, ""
-        if self._policy is Policy.CONFLATE:
+        if self._policy is Policy.DROP_OLDEST:
+            self._make_room(len(body))
+            was_empty, is_full = self._append(body), False
+        elif self._policy is Policy.CONFLATE or self._conflated:
             was_empty, is_full = self._put_conflated(body, item, is_data_change)
+        elif self._has_room(len(body)):
+            # The writer has emptied it since the caller looked.
+            was_empty, is_full = self._append(body), False
+        elif self._is_adding():
+            was_empty, is_full = self._put_conflated(body, item, is_data_change)
+            # What follows must not overtake.
+            self._takes_all = False
         else:
-            was_empty, is_full = False, self._policy is Policy.FAIL_FAST
-            if not is_full:
-                self._make_room(len(body))
-                was_empty = not self._waiting
-                self._bytes_in += len(body)
-                self._waiting.append(body)
+            was_empty, is_full = False, True
         if not is_full:
             return was_empty, ""
         self._has_overflowed = True
@@ -183,6 +197,15 @@ class EventQueue:
             f"the event queue is full: {self.depth} events, {self._bytes_waiting} bytes waiting;"
             f" policy {self._policy.value}"
         )
+
+    def _has_room(self, length: int) -> bool:
+        return len(self._waiting) < self._capacity and self._bytes_waiting + length <= self._capacity_bytes
+
+    def _append(self, body: bytes) -> bool:
+        """Whether the queue was empty."""
+        self._bytes_in += len(body)
+        self._waiting.append(body)
+        return len(self._waiting) == 1
 
     def _make_room(self, length: int) -> None:
         waiting = self._waiting
@@ -196,6 +219,9 @@ class EventQueue:
         if is_data_change:
             older = latest.get(item)
             if older is not None:
+                if self._policy is Policy.FAIL_FAST and self._replaced >= self._capacity:
+                    return False, True
+                self._replaced += 1
                 self._bytes_in += len(body)
                 self._bytes_out += len(older.body)
                 older.body = body
@@ -209,7 +235,7 @@ class EventQueue:
             latest.pop(item, None)
         if self._bytes_waiting + len(body) > self._capacity_bytes:
             return False, True
-        was_empty = not waiting
+        was_empty = not self.depth
         entry = _Waiting(body, item)
         waiting.append(entry)
         self._bytes_in += len(body)
@@ -218,8 +244,15 @@ class EventQueue:
         return was_empty, False
 
     def _take(self, max_events: int, max_bytes: int) -> list[bytes]:
-        if self._policy is Policy.CONFLATE:
-            return self._take_conflated(max_events, max_bytes)
+        taken = self._take_waiting(max_events, max_bytes) if self._waiting else []
+        if self._conflated and len(taken) < max_events:
+            taken += self._take_conflated(max_events - len(taken), max_bytes - sum(map(len, taken)), not taken)
+            if not self._conflated:
+                self._replaced = 0
+                self._takes_all = self._policy is not Policy.CONFLATE and not self._has_overflowed
+        return taken
+
+    def _take_waiting(self, max_events: int, max_bytes: int) -> list[bytes]:
         waiting = self._waiting
         popleft = waiting.popleft
         # Events that come meanwhile stay for the next time.
@@ -236,11 +269,13 @@ class EventQueue:
         self._bytes_out += size
         return taken
 
-    def _take_conflated(self, max_events: int, max_bytes: int) -> list[bytes]:
+    def _take_conflated(self, max_events: int, max_bytes: int, at_least_one: bool) -> list[bytes]:
         waiting, latest = self._conflated, self._latest
         taken: list[bytes] = []
         size = 0
-        while waiting and len(taken) < max_events and (not taken or size + len(waiting[0].body) <= max_bytes):
+        while waiting and len(taken) < max_events:
+            if size + len(waiting[0].body) > max_bytes and (taken or not at_least_one):
+                break
             entry = waiting.popleft()
             if latest.get(entry.key) is entry:
                 del latest[entry.key]

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from mxgateway_contract.status import MxStatus
 from mxgateway_protocol.backend import Sample
 from mxgateway_protocol.clock import Clock
-from mxgateway_protocol.contract import MAX_FRAME_BYTES
+from mxgateway_protocol.contract import CALM_AFTER_ADDING, MAX_FRAME_BYTES
 from mxgateway_protocol.events import EventEncoder, ItemTemplate
 from mxgateway_protocol.variants import Variant, VarType, vartype_name
 from mxgateway_worker.event_queue import EventQueue
@@ -38,6 +38,15 @@ class SessionSink:
         self._unix_ns = clock.unix_ns
         self._put = events.put
         self._encode_change = self._encoder.data_change
+        self._adding_until = float("-inf")
+
+    def expect_first_value(self) -> None:
+        """Notes that an item is advised, which brings its first value soon."""
+        self._adding_until = self._clock.monotonic() + CALM_AFTER_ADDING
+
+    def is_adding(self) -> bool:
+        """Whether first values of items advised lately may still come."""
+        return self._clock.monotonic() < self._adding_until
 
     @property
     def encoder(self) -> EventEncoder:

@@ -101,7 +101,11 @@ class Worker:
             write_some=(lambda data: stdio.write_some(write_fd, data)) if stdio.make_nonblocking(write_fd) else None,
         )
         self._events = EventQueue(
-            settings.policy, self._writer.events_waiting, self._on_overflow, settings.event_queue_capacity
+            settings.policy,
+            self._writer.events_waiting,
+            self._on_overflow,
+            settings.event_queue_capacity,
+            is_adding=lambda: self._sink.is_adding(),
         )
         self._sink = SessionSink(self._events, clock, settings.session_id, settings.max_frame_bytes)
         self._inbox = open_inbox(read_fd, self._take)

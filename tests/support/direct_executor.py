@@ -59,7 +59,9 @@ class DirectSession:
         self.lost: list[Exception] = []
         self.overflows: list[str] = []
         self.shutdowns: list[float] = []
-        self.events = EventQueue(policy, lambda: None, self.overflows.append, capacity)
+        self.events = EventQueue(
+            policy, lambda: None, self.overflows.append, capacity, is_adding=lambda: self.sink.is_adding()
+        )
         self.sink = SessionSink(self.events, self.clock, SESSION_ID)
         self.executor = Executor(
             self.clock,

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from mxgateway_protocol.contract import CALM_AFTER_ADDING
 from mxgateway_server.errors import (
     EventQueueOverflowError,
     GatewayError,
@@ -19,9 +20,6 @@ from mxgateway_server.errors import (
 from mxgateway_server.events.chunks import EventChunk
 from mxgateway_server.events.ring import EventRing, RingLimits
 from mxgateway_server.events.subscriber import FAIL_FAST, Overflow, Policy, ResumeGap, Subscriber, SubscriberLimits
-
-CALM_AFTER_ADDING = 5.0
-"""Seconds after the last command that added items in which a full queue still counts as theirs."""
 
 
 class EventHub:

@@ -122,3 +122,16 @@ async def test_a_session_that_ends_while_tags_are_added(gateway: RestartedGatewa
         await all_seen(changes, tags)
         assert changes.failures == {}
         await changes.aclose()
+
+
+@pytest.mark.parametrize("capacity", ["1", "100"])
+async def test_first_values_of_more_tags_than_a_queue_holds(
+    gateway: RestartedGateway, tags: list[str], capacity: str
+) -> None:
+    """However small the queues are that the site has set: first values fault no session, and all of them come."""
+    await gateway.kill()
+    await gateway.restart({"events.queue_capacity": capacity})
+    some = tags[:1_500]
+    async with await connected(gateway) as client, client.subscribe(some) as changes:
+        await all_seen(changes, some)
+        assert (changes.failures, changes.interruptions, changes.new_sessions) == ({}, 0, 0)

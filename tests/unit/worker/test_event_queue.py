@@ -25,7 +25,9 @@ class Listener:
         self.waiting += 1
 
 
-def queue(policy: Policy, capacity: int = 3, capacity_bytes: int = 1 << 20) -> tuple[EventQueue, Listener]:
+def queue(
+    policy: Policy, capacity: int = 3, capacity_bytes: int = 1 << 20, *, is_adding: bool = False
+) -> tuple[EventQueue, Listener]:
     listener = Listener()
     return EventQueue(
         policy=policy,
@@ -33,6 +35,7 @@ def queue(policy: Policy, capacity: int = 3, capacity_bytes: int = 1 << 20) -> t
         on_overflow=listener.overflows.append,
         capacity=capacity,
         capacity_bytes=capacity_bytes,
+        is_adding=lambda: is_adding,
     ), listener
 
 
@@ -73,6 +76,37 @@ def test_fail_fast_reports_one_overflow_and_refuses_what_follows() -> None:
     events_queue.put(body(9), 9, True)
     assert (events_queue.depth, events_queue.refused_total, events_queue.overflowed) == (0, 4, True)
     assert len(listener.overflows) == 1
+
+
+def test_first_values_have_a_place_beyond_a_full_queue() -> None:
+    """While items are advised a full queue keeps the latest of each item, in order and counted, and later is itself."""
+    events_queue, listener = queue(Policy.FAIL_FAST, is_adding=True)
+    for number in range(10):
+        events_queue.put(body(number), number, True)
+    events_queue.put(body(10), 0, True)
+    events_queue.put(body(11), 9, True)
+    events_queue.put(body(12), 9, False)
+    assert (events_queue.depth, events_queue.last_sequence(), listener.overflows) == (12, 12, [])
+    first = events_queue.take_batch(5, 1 << 20)
+    assert first is not None
+    assert (first.dropped_before, [event.quality for event in events(first)]) == (1, [0, 1, 2, 3, 4])
+    events_queue.put(body(13), 13, True)
+    drained = [pb.MxEvent.FromString(event) for event in events_queue.drain(0, 1 << 20)]
+    assert [event.quality for event in drained] == [5, 6, 7, 8, 11, 10, 12, 13]
+    assert [event.worker_sequence for event in drained] == list(range(6, 14))
+    for number in range(4):
+        events_queue.put(body(number), number, True)
+    assert [event.quality for event in events(events_queue.take_batch(9, 1 << 20))] == [0, 1, 2, 3]
+
+
+def test_a_flood_is_an_overflow_while_items_are_advised_too() -> None:
+    """One item's changes, completions without end and bytes beyond the bound are nobody's first values."""
+    for length, (number_of_items, is_data_change) in ((1, (1, True)), (1, (1, False)), (300, (100, True))):
+        events_queue, listener = queue(Policy.FAIL_FAST, capacity_bytes=2000, is_adding=True)
+        for number in range(100):
+            events_queue.put(body(1) * length, number % number_of_items, is_data_change)
+        assert len(listener.overflows) == 1
+        assert events_queue.depth + events_queue.dropped_total + events_queue.refused_total == 100
 
 
 def test_the_queue_is_bounded_by_bytes_too() -> None:
@@ -175,12 +209,12 @@ def test_numbered_batches_are_what_protobuf_builds(first: int) -> None:
     assert pb.MxEventBatch.FromString(join_numbered(bodies, first)) == expected
 
 
-@pytest.mark.parametrize("policy", list(Policy))
-def test_every_event_is_delivered_or_counted(policy: Policy) -> None:
+@pytest.mark.parametrize(("policy", "is_adding"), [*((policy, False) for policy in Policy), (Policy.FAIL_FAST, True)])
+def test_every_event_is_delivered_or_counted(policy: Policy, is_adding: bool) -> None:
     """Random puts and takes: delivered, dropped and refused events add up to those put in, and order holds per item."""
     for seed in range(30):
         chance = random.Random(seed)
-        events_queue, _ = queue(policy, capacity=5)
+        events_queue, _ = queue(policy, capacity=5, is_adding=is_adding)
         delivered: list[tuple[int, int]] = []
         dropped = 0
         total = 200

@@ -10,9 +10,10 @@ from tests.support.event_chunks import event, sequences
 
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_protocol.batches import join_events
+from mxgateway_protocol.contract import CALM_AFTER_ADDING
 from mxgateway_server.errors import EventQueueOverflowError
 from mxgateway_server.events.chunks import EventChunk, read_head
-from mxgateway_server.events.hub import CALM_AFTER_ADDING, EventHub
+from mxgateway_server.events.hub import EventHub
 from mxgateway_server.events.ring import RingLimits
 from mxgateway_server.events.subscriber import DISCONNECT_SUBSCRIBER, FAIL_FAST, Policy, Subscriber, SubscriberLimits
 
