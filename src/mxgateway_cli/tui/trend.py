@@ -13,6 +13,8 @@ SPAN = 300.0
 """Seconds that a trend looks back."""
 _STEP = 3.0
 _BARS = "▁▂▃▄▅▆▇█"
+# Sums are kept so much smaller, exactly: those of far numbers would be beyond a float.
+_SCALE = 2.0**-40
 _NUMBERS = ("bool_value", "int32_value", "int64_value", "float_value", "double_value")
 
 
@@ -27,7 +29,7 @@ def number_of(value: pb.MxValue) -> float | None:
 
 @dataclass(slots=True)
 class _Step:
-    """The values that came within one step."""
+    """The values that came within one step; `total` times _SCALE."""
 
     number: int
     total: float = 0.0
@@ -51,7 +53,7 @@ class Trend:
         step = self._steps[-1]
         step.last = value
         if value is not None:
-            step.total, step.count = step.total + value, step.count + 1
+            step.total, step.count = step.total + value * _SCALE, step.count + 1
             step.least, step.most = min(step.least, value), max(step.most, value)
         # One from before the span stays: its value holds until the next one.
         while len(self._steps) > 1 and self._steps[1].number <= number - int(SPAN // _STEP):
@@ -69,7 +71,7 @@ class Trend:
             while steps and steps[0].number <= end:
                 step = steps.popleft()
                 total, count, held = total + step.total, count + step.count, step.last
-            found.append(total / count if count else held)
+            found.append(total / count / _SCALE if count else held)
         return found
 
     def range(self, now: float) -> tuple[float, float] | None:

@@ -57,6 +57,13 @@ def test_it_draws_whatever_comes_in_bounded_memory(changes: list[tuple[float, fl
     assert len(trend._steps) <= SPAN / 3 + 2
 
 
+def test_the_mean_of_far_numbers_is_between_them() -> None:
+    trend = Trend()
+    for value in (1.7e308, 1.7e308, -1.7e308, 1.5e308):
+        trend.add(value, 1.0)
+    assert trend.values(1.0, 1) == [pytest.approx(0.8e308)]
+
+
 def test_bars_stand_between_least_and_greatest() -> None:
     assert bars([0.0, None, 7.0, 3.5]) == "▁ █▅"
     assert bars([2.0, 2.0]) == "▄▄"
