@@ -7,10 +7,15 @@ from dataclasses import dataclass, field
 
 import click
 
-from mxgateway import MxAccessError, Session, WriteOutcome
+from mxgateway import MxAccessError, MxGatewayError, Session, WriteOutcome
 from mxgateway_cli.output import ask_secret
 from mxgateway_cli.value_parsing import parse_like, parse_value
 from mxgateway_contract.status import Detail
+from mxgateway_contract.variants import DataType
+
+# An event of COM has a VARIANT and no data type: an enumeration comes as a whole number, a duration as a number.
+_TOLD_BY_NO_VALUE = (DataType.QUALIFIED_ENUM, DataType.ELAPSED_TIME)
+_AT_ONCE_MS = 1000
 
 
 @dataclass(frozen=True)
@@ -71,15 +76,39 @@ class TagWrite:
             verifier_id = user_id
             if self.verifier is not None:
                 verifier_id = await session.authenticate_user(handle, self.verifier.name, self.verifier.password)
-        return await session.write_and_confirm(
-            self.tag,
-            lambda before: ready if ready is not None else parse_like(self.text, before.value),
-            server_handle=handle,
-            user_id=user_id,
-            verifier_id=verifier_id,
-            supervisory=self.supervisory,
-            timeout=timeout,
-        )
+
+        async def write(data_type: int) -> WriteOutcome:
+            return await session.write_and_confirm(
+                self.tag,
+                lambda before: ready if ready is not None else parse_like(self.text, before.value, data_type=data_type),
+                server_handle=handle,
+                user_id=user_id,
+                verifier_id=verifier_id,
+                supervisory=self.supervisory,
+                timeout=timeout,
+            )
+
+        try:
+            return await write(0)
+        except click.BadParameter:
+            # Nothing has been sent. What the value did not tell, the attribute may.
+            data_type = await self._data_type(session)
+            if data_type not in _TOLD_BY_NO_VALUE:
+                raise
+        return await write(data_type)
+
+    async def _data_type(self, session: Session) -> int:
+        """The attribute's data type as the Galaxy numbers it, which is a property of it; 0 where it is not told."""
+        try:
+            handle = await session.register("mxgw-py write")
+            try:
+                (result,) = await session.read_bulk(handle, [f"{self.tag}.Type"], timeout_ms=_AT_ONCE_MS)
+            finally:
+                await session.unregister(handle)
+        except MxGatewayError:
+            # A key may write without reading.
+            return 0
+        return result.value.int32_value if result.was_successful else 0
 
 
 def signature_hint(error: MxAccessError, wanted: TagWrite) -> str:

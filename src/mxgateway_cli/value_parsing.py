@@ -21,6 +21,7 @@ from mxgateway_cli.value_lists import Element, elements_of
 from mxgateway_cli.value_text import quoted, string_text
 from mxgateway_cli.value_types import type_of
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
+from mxgateway_contract.variants import DataType
 
 SCALAR_TYPES = ("bool", "int32", "int64", "float", "double", "string", "timestamp", "elapsed")
 TYPES = (*SCALAR_TYPES, *(f"{name}[]" for name in SCALAR_TYPES))
@@ -79,7 +80,9 @@ def parse_value(text: str, type_name: str, flag: str = "--value") -> pb.MxValue:
         raise click.BadParameter(f"{text!r} is no {type_name}: {why}", param_hint=flag) from error
 
 
-def parse_like(text: str, current: pb.MxValue, flag: str = "VALUE", type_name: str | None = None) -> pb.MxValue:
+def parse_like(
+    text: str, current: pb.MxValue, flag: str = "VALUE", type_name: str | None = None, data_type: int = 0
+) -> pb.MxValue:
     """The MxValue of a text for a tag whose present value is known.
 
     An enumeration takes the number of one of its states, or its name: then a text is sent, and MXAccess looks it up.
@@ -89,6 +92,8 @@ def parse_like(text: str, current: pb.MxValue, flag: str = "VALUE", type_name: s
         current: the tag's present value; its type is that of the new one.
         flag: what to name in the error.
         type_name: in place of the type of `current`.
+        data_type: the attribute's own type as the Galaxy numbers it, where it is known: over COM a value tells an
+            enumeration as a whole number, and a duration as a number. 0 where it is not.
 
     Raises:
         click.BadParameter: as `parse_value`.
@@ -97,7 +102,10 @@ def parse_like(text: str, current: pb.MxValue, flag: str = "VALUE", type_name: s
     type_name = type_name or type_of(current)
     if type_name is None:
         raise click.UsageError("the tag's value does not tell its type; give --type")
-    if current.data_type == pb.MX_DATA_TYPE_QUALIFIED_ENUM and type_name in ("int32", "int32[]"):
+    if data_type == DataType.ELAPSED_TIME and type_name in ("double", "double[]"):
+        type_name = type_name.replace("double", "elapsed")
+    is_enumeration = data_type == DataType.QUALIFIED_ENUM or current.data_type == pb.MX_DATA_TYPE_QUALIFIED_ENUM
+    if is_enumeration and type_name in ("int32", "int32[]"):
         is_array = type_name.endswith("[]")
         names = [each.text for each in elements_of(text)] if is_array else [text]
         if not all(_is_whole_number(each) for each in names) and all(each.strip() for each in names):

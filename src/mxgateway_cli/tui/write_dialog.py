@@ -92,7 +92,9 @@ class WriteDialog(ModalScreen[None]):
     def _confirm(self) -> None:
         entry = self.query_one(Input)
         try:
-            value = parse_like(entry.value, self._row.raw, type_name=self._type)
+            attribute = self._row.attribute
+            data_type = attribute.mx_data_type if attribute is not None else 0
+            value = parse_like(entry.value, self._row.raw, type_name=self._type, data_type=data_type)
         except click.BadParameter as error:
             self._say(one_line(error.message), "red")
             return

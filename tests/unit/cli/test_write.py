@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import click
+import grpc
 import pytest
-from tests.support.fake_gateway import FakeGateway, data_change, write_complete
+from tests.support.fake_gateway import Abort, FakeGateway, data_change, ok, write_complete
 from tests.unit.cli.conftest import Cli
 
 from mxgateway import to_mx_value
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_cli.tag_write import Signer, TagWrite
+from mxgateway_contract.variants import DataType
 
 
 def shows(gateway: FakeGateway, value: pb.MxValue) -> None:
@@ -94,6 +96,43 @@ def test_the_name_of_a_state_is_sent_as_a_text(gateway: FakeGateway, cli: Cli) -
     shows(gateway, state)
     assert cli("write", "O.A", "Green").code == 0
     assert gateway.commands_of("write")[0].value.string_value == "Green"
+
+
+@pytest.mark.parametrize(
+    ("data_type", "value", "text", "sent"),
+    [
+        (DataType.QUALIFIED_ENUM, to_mx_value(1), "Green", to_mx_value("Green")),
+        (DataType.QUALIFIED_ENUM, to_mx_value([1, 2]), "[Green, Red]", to_mx_value(["Green", "Red"])),
+        (DataType.ELAPSED_TIME, to_mx_value(1.5), "0:01:30", to_mx_value(90.0, data_type="elapsed")),
+        (DataType.ELAPSED_TIME, to_mx_value([1.5]), "PT1M,2", to_mx_value([60.0, 2.0], data_type="elapsed[]")),
+    ],
+)
+def test_what_the_value_does_not_tell_the_attribute_does(
+    gateway: FakeGateway, cli: Cli, data_type: int, value: pb.MxValue, text: str, sent: pb.MxValue
+) -> None:
+    """An event of COM has no data type: the property Type of the tag is read, once a text is no plain number."""
+    gateway.events = [data_change(handle, handle, value) for handle in (1, 2, 3, 4)]
+    gateway.events += [write_complete(4 + handle, handle) for handle in (1, 2, 3, 4)]
+    reply = pb.MxCommandReply(protocol_status=ok(), hresult=0)
+    reply.read_bulk.results.add(was_successful=True, value=to_mx_value(int(data_type)))
+    gateway.answer("read_bulk", reply)
+    outcome = cli("write", "O.A", text)
+    assert outcome.code == 0, outcome.err
+    assert [each.value for each in gateway.commands_of("write")] == [sent]
+    assert [list(each.tag_addresses) for each in gateway.commands_of("read_bulk")] == [["O.A.Type"]]
+
+
+@pytest.mark.parametrize("is_readable", [True, False])
+def test_a_text_that_is_no_value_stays_refused(gateway: FakeGateway, cli: Cli, is_readable: bool) -> None:
+    """A plain number has no names, and a key that may not read the type gets no guess."""
+    gateway.events = [data_change(handle, handle, to_mx_value(1)) for handle in (1, 2, 3)]
+    reply = pb.MxCommandReply(protocol_status=ok(), hresult=0)
+    reply.read_bulk.results.add(was_successful=True, value=to_mx_value(int(DataType.INTEGER)))
+    gateway.answer("read_bulk", reply if is_readable else Abort(grpc.StatusCode.PERMISSION_DENIED, "no"))
+    outcome = cli("write", "O.A", "Green")
+    assert outcome.code == 2
+    assert "is no int32: say a whole number such as 42" in outcome.err
+    assert gateway.commands_of("write") == []
 
 
 def test_a_signed_write_asks_for_passwords_and_shows_none(
