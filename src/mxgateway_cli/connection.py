@@ -30,8 +30,10 @@ DEFAULT_PLAINTEXT_ENDPOINT = "localhost:5000"
 DEFAULT_TIMEOUT = 30.0
 DEFAULT_SHUTDOWN_TIMEOUT = 10.0
 
+HINT_SECONDS = 5.0
+"""How long a command goes on looking for what a wrong reference may have meant."""
+
 _MOST_HINTS = 5
-_HINT_SECONDS = 5.0
 
 _ENDPOINT_NAMES = (
     "endpoint",
@@ -93,7 +95,7 @@ class Connection:
             return [text for tag in tags[:_MOST_HINTS] if (text := await hint(galaxy, tag))]
 
         try:
-            return replace(self, timeout=_HINT_SECONDS).run_galaxy(body)
+            return replace(self, timeout=HINT_SECONDS).run_galaxy(body)
         except CommandFailure:
             # A key may read tags without reading the Galaxy: then there is no hint.
             return []

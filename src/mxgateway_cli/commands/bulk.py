@@ -13,7 +13,7 @@ from mxgateway import Session, quality_name
 from mxgateway_cli import session_options as options
 from mxgateway_cli.connection import Connection, connected
 from mxgateway_cli.output import emit_done, failure_text, note, proto_dict
-from mxgateway_cli.tag_check import is_unknown
+from mxgateway_cli.tag_check import is_unknown, tell_unknown
 from mxgateway_cli.value_parsing import (
     TIMESTAMP,
     TYPE,
@@ -50,6 +50,10 @@ def _bulk(*parameters: Callable[..., Any]) -> Callable[[Callable[..., Results]],
             results = connection.run(lambda client: call(client.attach_session(session_id), **arguments))
             payload = {"results": [proto_dict(result) for result in results]}
             emit_done(payload, connection.output_json, map(_line, results))
+            if "references" in arguments and results and not isinstance(results[0], pb.BulkReadResult):
+                added = [each.tag_address for each in results if each.was_successful]
+                tell_unknown(connection, added, session_id, arguments["server_handle"])
+                return
             unknown = [each.tag_address for each in results if is_unknown(getattr(each, "statuses", ()))]
             for text in connection.hints(unknown) if unknown else ():
                 note(text)

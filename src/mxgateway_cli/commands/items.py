@@ -10,6 +10,7 @@ from mxgateway.house import command
 from mxgateway_cli import session_options as options
 from mxgateway_cli.connection import Connection, connected
 from mxgateway_cli.output import emit, emit_message, proto_dict
+from mxgateway_cli.tag_check import tell_unknown
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 
 
@@ -62,6 +63,7 @@ def add_item(connection: Connection, session_id: str, server_handle: int, item: 
     """
     handle = connection.run(lambda client: client.attach_session(session_id).add_item(server_handle, item))
     emit(_item(session_id, server_handle, handle), connection.output_json, str(handle))
+    tell_unknown(connection, [item], session_id, server_handle)
 
 
 @click.command()
@@ -79,6 +81,7 @@ def add_item2(connection: Connection, session_id: str, server_handle: int, item:
     """
     handle = connection.run(lambda client: client.attach_session(session_id).add_item2(server_handle, item, context))
     emit(_item(session_id, server_handle, handle), connection.output_json, str(handle))
+    tell_unknown(connection, _absolute(item, context), session_id, server_handle)
 
 
 @click.command()
@@ -98,6 +101,7 @@ def add_buffered_item(connection: Connection, session_id: str, server_handle: in
         lambda client: client.attach_session(session_id).add_buffered_item(server_handle, item, context)
     )
     emit(_item(session_id, server_handle, handle), connection.output_json, str(handle))
+    tell_unknown(connection, _absolute(item, context), session_id, server_handle)
 
 
 @click.command()
@@ -205,6 +209,13 @@ def _status(connection: Connection, status: pb.MxStatusProxy) -> None:
     from mxgateway.house import status_text
 
     emit({"status": proto_dict(status)}, connection.output_json, status_text(status))
+
+
+def _absolute(item: str, context: str) -> list[str]:
+    """The reference as it reads without its context; nothing where only MXAccess knows."""
+    if not context:
+        return [item]
+    return [context + item[2:]] if item.casefold().startswith("me.") else []
 
 
 def _handles(server_handle: int, item_handle: int) -> dict[str, int]:

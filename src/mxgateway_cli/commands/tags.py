@@ -22,7 +22,7 @@ from mxgateway_cli.connection import Connection, connected
 from mxgateway_cli.failures import CommandFailure, SilentFailure
 from mxgateway_cli.output import emit, failure_text, is_terminal, note, output_encoding, proto_dict
 from mxgateway_cli.simulated import tell_simulated
-from mxgateway_cli.tag_check import is_unknown, unreadable
+from mxgateway_cli.tag_check import is_unknown, tell_unknown, unreadable
 from mxgateway_cli.tag_files import Kind
 from mxgateway_cli.value_text import moment_text, mx_text
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
@@ -274,6 +274,9 @@ def save_tags(connection: Connection, name: str, names: tuple[str, ...], every: 
     found = tag_lists.resolve_tags(connection, names, limit, every=every)
     tag_lists.save_list(name, found)
     emit({"list": name, "tags": len(found)}, connection.output_json, f"@{name}: {len(found)} tags")
+    # What a glob found is there.
+    named = {each for each in tag_lists.expand_lists(names) if not tag_lists.is_glob(each)}
+    tell_unknown(connection, [each for each in found if each in named])
 
 
 @tags.command("delete")

@@ -211,7 +211,10 @@ def test_lists_are_listed_saved_and_deleted(cli: Cli) -> None:
         ("Galaxy:Machine_001.Speed", "is InTouch's; leave it out"),
     ],
 )
-@pytest.mark.parametrize("command", ["read", "write", "watch", "read-bulk"])
+@pytest.mark.parametrize(
+    "command",
+    ["read", "write", "watch", "read-bulk", "add-item", "add-buffered-item", "add-item-bulk", "subscribe-bulk"],
+)
 def test_a_reference_that_leads_nowhere_is_met_with_near_ones(
     gateway: FakeGateway, cli: Cli, command: str, tag: str, hint: str
 ) -> None:
@@ -222,15 +225,42 @@ def test_a_reference_that_leads_nowhere_is_met_with_near_ones(
         pb.MxStatusProxy(success=0, category=pb.MX_STATUS_CATEGORY_CONFIGURATION_ERROR, detail=6, detected_by=3)
     )
     gateway.events = [event]
-    arguments = {
-        "read": [tag],
-        "write": [tag, "5"],
-        "watch": [tag, "--duration", "1"],
-        "read-bulk": ["--session-id", "s", "--server-handle", "1", "--items", tag],
-    }
-    outcome = cli(command, *arguments[command])
-    assert outcome.code == (0 if command == "read-bulk" else 1)
+    arguments = {"read": [tag], "write": [tag, "5"], "watch": [tag, "--duration", "1"]}
+    of_session = ["--session-id", "s", "--server-handle", "1", "--items" if "bulk" in command else "--item", tag]
+    outcome = cli(command, *arguments.get(command, of_session))
+    assert outcome.code == (1 if command in arguments else 0)
     assert hint in outcome.err
+
+
+def test_a_relative_reference_is_judged_with_its_context(gateway: FakeGateway, cli: Cli) -> None:
+    """Where only MXAccess knows what is meant, nothing is told."""
+    reads(gateway)
+    of_session = ("--session-id", "s", "--server-handle", "1", "--context", "Machine_001", "--item")
+    assert "did you mean Machine_001.Speed?" in cli("add-item2", *of_session, "Me.Sped").err
+    assert cli("add-item2", *of_session, "Sped").err == ""
+
+
+def test_a_list_that_is_saved_says_which_tags_lead_nowhere(gateway: FakeGateway, cli: Cli) -> None:
+    """They are kept all the same, and what a glob found is there without a question."""
+    reads(gateway)
+    outcome = tags_command(cli, "save", "one", "Machine_001.Sped", "Nowhere.Ever", "Machine_00*.Speed")
+    assert (outcome.code, outcome.out) == (0, "@one: 4 tags\n")
+    assert "Machine_001.Sped: did you mean Machine_001.Speed?" in outcome.err
+    assert tags_command(cli, "save", "two", "Nowhere.Ever").err == "no such tag: Nowhere.Ever\n"
+    (asked, _) = gateway.commands_of("read_bulk")
+    assert list(asked.tag_addresses) == ["Machine_001.Sped", "Nowhere.Ever"]
+
+
+@pytest.mark.parametrize("command", ["add-item", "subscribe-bulk"])
+def test_a_key_that_may_not_read_adds_items_without_hints(gateway: FakeGateway, cli: Cli, command: str) -> None:
+    """And with --json nothing is read that was not asked for."""
+    reads(gateway)
+    of_session = ("--session-id", "s", "--server-handle", "1", "--items" if "bulk" in command else "--item", "A.B")
+    assert cli(command, *of_session, "--json").err == ""
+    assert gateway.commands_of("read_bulk") == []
+    gateway.answer("read_bulk", Abort(grpc.StatusCode.PERMISSION_DENIED, "invoke:read is missing"))
+    outcome = cli(command, *of_session)
+    assert (outcome.code, outcome.err) == (0, "")
 
 
 def test_without_the_galaxy_there_is_no_hint(gateway: FakeGateway, cli: Cli) -> None:
