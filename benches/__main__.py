@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from benches import access, beside, crowd, floor, large, peer_asyncua, product, report, sessions
+from benches import access, beside, crowd, floor, large, others, peer_asyncua, product, report, sessions
 from benches.figures import machine
 from benches.gateway_process import GatewayProcess, gateway
 
@@ -28,6 +28,7 @@ _SHARED: dict[str, Callable[[GatewayProcess, float], Awaitable[dict[str, Any]]]]
     "saturated": beside.measure_saturated,
     "events": product.measure_events,
     "openWarm": product.measure_open_warm,
+    "others": others.measure_others,
     "memory": lambda running, _: sessions.measure_memory(running),
 }
 _NAMES = (*_SHARED, "access", "floor", "asyncua", "openCold", "sessions", "large", "idle", "crowd", "galaxy", "com")

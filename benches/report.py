@@ -107,10 +107,15 @@ LIMITS: tuple[tuple[str, str, float], ...] = (
     ("event latency at 1,000/s, p50 ms", "latency.1k.latencyMs.p50", 1.5),
     ("OpenSession with a ready worker, p50 ms", "openWarm.latencyMs.p50", 10.0),
     ("to know the caller of a call, µs", "access.knownKeyMicroseconds", 20.0),
+    ("a write until another session sees it, p99 ms", "others.seenMs.p99", 100.0),
+    ("an idle session's worker, ms of CPU a second", "idle.workerCpuMsPerSecond", 0.5),
+    ("an idle session's share of the gateway, ms of CPU a second", "idle.gatewayCpuMsPerSecond", 0.1),
     ("unique memory of a worker, MiB", "memory.workerUniqueMiB", 20.0),
     ("unique memory of a worker among many, MiB", "sessions.workerUniqueMiB.max", 20.0),
     ("lost sequences among many sessions", "sessions.lostSequences", 0.0),
     ("event-loop lag of the gateway among many sessions, p99 ms", "sessions.eventLoopLagMs.p99", 50.0),
+    ("a ping among 500 sessions, p99 ms", "crowd.pingMs.p99", 50.0),
+    ("lost sequences among 500 sessions", "crowd.lostSequences", 0.0),
 )
 """Name, path, and the most that it may be."""
 
