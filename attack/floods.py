@@ -24,11 +24,13 @@ class Flood:
     Attributes:
         run: floods for so many seconds at most, and counts how its calls ended.
         counts_writes: whether the honest client's writes are looked for in the audit afterwards.
+        processes: how many of them run it at once: one may have as few as 1,024 open files.
     """
 
     run: Callable[[Target, float], Awaitable[Counter[str]]]
     bars: Bars = _USUAL
     counts_writes: bool = False
+    processes: int = 1
 
     @property
     def title(self) -> str:
@@ -38,8 +40,8 @@ class Flood:
 FLOODS: dict[str, Flood] = {
     "bodies": Flood(strangers.bodies, _ONLY_LOOP),
     "whole-bodies": Flood(strangers.whole_bodies, _ONLY_LOOP),
-    "silent": Flood(strangers.silent),
-    "again": Flood(strangers.again),
+    "silent": Flood(strangers.silent, processes=2),
+    "again": Flood(strangers.again, processes=2),
     "resets": Flood(strangers.resets),
     "lockout": Flood(strangers.lockout),
     "guessing": Flood(strangers.guessing),

@@ -7,13 +7,14 @@ import os
 import subprocess
 import sys
 import time
+from collections import Counter
 from typing import Any
 
 import psutil
 
 from attack.bars import Calls, Observation, violations
 from attack.floods import FLOODS, Flood
-from attack.target import FILES, Target, running
+from attack.target import FILES, Target, ended_after, running
 
 _SAMPLE = 0.1
 _QUIET = 3.0
@@ -70,14 +71,16 @@ def _observe(name: str, flood: Flood, target: Target, seconds: float) -> Observa
     honest = _process("attack.honest", target.as_json())
     try:
         assert honest.stdout is not None
-        if honest.stdout.readline().strip() != b"ready":
+        with ended_after(honest, _PATIENCE):
+            line = honest.stdout.readline()
+        if line.strip() != b"ready":
             raise RuntimeError(f"the honest client did not start: {honest.communicate()[1].decode()[-2000:]}")
         time.sleep(_QUIET)
         memory.before = memory.highest = memory.now()
         assert honest.stdin is not None
         honest.stdin.write(b"flood\n")
         honest.stdin.flush()
-        outcome = _flood(name, seconds, target, memory)
+        outcome = _flood(name, seconds, target, memory, flood.processes)
         found = _report(honest, "the honest client", _PATIENCE)
     finally:
         honest.kill()
@@ -100,25 +103,31 @@ def _observe(name: str, flood: Flood, target: Target, seconds: float) -> Observa
     )
 
 
-def _flood(name: str, seconds: float, target: Target, memory: Memory) -> dict[str, int]:
+def _flood(name: str, seconds: float, target: Target, memory: Memory, processes: int) -> dict[str, int]:
     end = time.monotonic() + seconds + _PATIENCE
-    flooding = _process("attack.floods", name, str(seconds), target.as_json())
+    outcome: Counter[str] = Counter()
+    flooding = [_process("attack.floods", name, str(seconds), target.as_json()) for _ in range(processes)]
     try:
-        while flooding.poll() is None:
+        while any(each.poll() is None for each in flooding):
             memory.look()
             if time.monotonic() > end:
                 raise RuntimeError(f"the flood {name} did not end")
             time.sleep(_SAMPLE)
-        outcome: dict[str, int] = _report(flooding, f"the flood {name}", _PATIENCE)
+        for each in flooding:
+            outcome.update(_report(each, f"the flood {name}", _PATIENCE))
     finally:
-        flooding.kill()
-        flooding.wait()
-    return outcome
+        for each in flooding:
+            each.kill()
+            each.wait()
+    return dict(sorted(outcome.items()))
 
 
 def _report(process: subprocess.Popen[bytes], who: str, seconds: float) -> Any:
     """What a process printed last; ends its input."""
-    out, errors = process.communicate(timeout=seconds)
+    try:
+        out, errors = process.communicate(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        raise RuntimeError(f"{who} did not end") from None
     if process.returncode:
         raise RuntimeError(f"{who} broke off with {process.returncode}: {errors.decode(errors='replace')[-2000:]}")
     return json.loads(out)

@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -32,6 +33,7 @@ _SETTINGS = {
     "MXGATEWAY__LOGGING__FORMAT": "json",
 }
 _LOG = "gateway.log"
+_START_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,13 +131,26 @@ def running(files: int = FILES) -> Iterator[Target]:
         ):
             try:
                 assert process.stdout is not None
-                ready = _record(process.stdout.readline().decode())
+                with ended_after(process, _START_SECONDS):
+                    ready = _record(process.stdout.readline().decode())
                 if "endpoints" not in ready:
                     raise RuntimeError(f"the gateway did not start: {(Path(folder) / _LOG).read_text()[-2000:]}")
                 tls = next(each for each in ready["endpoints"] if each["tls"])
                 yield Target(tls["address"], tls["caFile"], folder, keys, process.pid)
             finally:
                 _end(process)
+
+
+@contextlib.contextmanager
+def ended_after(process: subprocess.Popen[bytes], seconds: float) -> Iterator[None]:
+    """Ends a process that lets wait for longer, so that nobody reads from it for ever."""
+    timer = threading.Timer(seconds, process.kill)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def _make_key(folder: str, name: str, flags: tuple[str, ...]) -> str:

@@ -180,9 +180,9 @@ def check_finite(value: pb.MxValue) -> int:
         array = value.array_value
         elements = array.WhichOneof("values")
         if elements == "float_values":
-            _finite(array.float_values.values)
+            _all_finite(array.float_values.values[:])
         elif elements == "double_values":
-            _finite(array.double_values.values)
+            _all_finite(array.double_values.values[:])
     elif arm == "sparse_array_value":
         given = value.sparse_array_value.elements
         if len(given) > MAX_SPARSE_ELEMENTS:
@@ -197,6 +197,12 @@ def _too_sparse() -> InvalidRequestError:
     return InvalidRequestError(
         f"sparse_array_value.elements: a command may have {MAX_SPARSE_ELEMENTS}; write the whole array as array_value"
     )
+
+
+def _all_finite(numbers: list[float]) -> None:
+    # What is not finite makes the sum so; a sum may also be too large, and then each number is looked at.
+    if not math.isfinite(sum(numbers)):
+        _finite(numbers)
 
 
 def _finite(numbers: Iterable[float]) -> None:

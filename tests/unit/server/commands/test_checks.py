@@ -79,6 +79,21 @@ def test_what_is_not_a_finite_number_is_never_written(make: Any, number: float) 
         shapes.check_command(command("WRITE_BULK", entries=[pb.WriteBulkEntry(item_handle=1, value=make(number))]))
 
 
+@pytest.mark.parametrize("numbers", [[math.inf, -math.inf], [-math.inf, math.inf, 1.0], [math.nan], [1e308, math.inf]])
+def test_numbers_that_are_not_finite_do_not_make_up_for_each_other(numbers: list[float]) -> None:
+    for arrays in (
+        pb.MxArray(double_values=pb.DoubleArray(values=numbers)),
+        pb.MxArray(float_values=pb.FloatArray(values=[1e38 if math.isfinite(each) else each for each in numbers])),
+    ):
+        with pytest.raises(InvalidRequestError, match="finite"):
+            shapes.check_command(command("WRITE", item_handle=1, value=pb.MxValue(array_value=arrays)))
+
+
+def test_finite_numbers_whose_sum_is_not_may_be_written() -> None:
+    value = pb.MxValue(array_value=pb.MxArray(double_values=pb.DoubleArray(values=[1.7e308, 1.7e308])))
+    shapes.check_command(command("WRITE", item_handle=1, value=value))
+
+
 def test_a_null_may_be_written() -> None:
     shapes.check_command(command("WRITE", item_handle=1, value=pb.MxValue(is_null=True)))
 
