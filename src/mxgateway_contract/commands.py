@@ -52,6 +52,8 @@ class Scope(StrEnum):
     INVOKE_SUPERVISORY = "invoke:supervisory"
     EVENTS_READ = "events:read"
     METADATA_READ = "metadata:read"
+    DASHBOARD_VIEW = "dashboard:view"
+    DASHBOARD_OPERATE = "dashboard:operate"
     ADMIN = "admin"
 
 

@@ -184,6 +184,26 @@ class Authenticator:
         record = self._ring.get(key_id)
         return record is not None and record.created_ns == created_ns and record.refusal(self._clock.unix_ns()) is None
 
+    async def caller_of(
+        self, key_id: str, created_ns: int, secret_id: str, *, looks_anew: bool = False
+    ) -> Caller | None:
+        """Who showed this secret of this key once, with the rights of now; None when the key is not valid any more.
+
+        Args:
+            key_id: of the key.
+            created_ns: when it was made.
+            secret_id: of the secret that was shown.
+            looks_anew: ask the store first; else only when it was never asked.
+        """
+        if looks_anew:
+            await self._ring.look()
+        elif not self._ring.has_looked:
+            await self._ring.refresh()
+        record = self._ring.get(key_id)
+        if record is None or (record.created_ns, record.secret_id) != (created_ns, secret_id):
+            return None
+        return _caller(record) if record.refusal(self._clock.unix_ns()) is None else None
+
     def forget(self, key_id: str) -> None:
         """Drops what is remembered of a key: it was revoked, rotated or deleted."""
         self._remembered.pop(key_id, None)

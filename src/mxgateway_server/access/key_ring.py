@@ -54,6 +54,11 @@ class KeyRing:
         """Whether the last look is recent enough to let callers in by it."""
         return self._looked_at is not None and self._clock.monotonic() - self._looked_at < self._max_age
 
+    @property
+    def has_looked(self) -> bool:
+        """Whether the store has ever answered."""
+        return self._version is not None
+
     def age(self) -> float:
         """Seconds since the store last answered; 0 before the first look."""
         return 0.0 if self._answered_at is None else self._clock.monotonic() - self._answered_at
