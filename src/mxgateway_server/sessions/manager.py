@@ -154,6 +154,10 @@ class SessionManager:
             raise OwnerMismatchError(session_id)
         return self._sessions[record.session_id]
 
+    def end_of(self, session_id: str) -> str:
+        """Why a session is not there any more, in words; empty for one that nobody remembers."""
+        return self._table.end_of(session_id)
+
     def visible_to(self, caller: Caller) -> list[Session]:
         """The caller's own sessions, and all of them for an admin; the oldest first."""
         found = [session for session in self.sessions if caller.is_admin or _is_owner(caller, session.record)]

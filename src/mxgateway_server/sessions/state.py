@@ -57,6 +57,7 @@ class CloseReason(StrEnum):
     START_FAILED = "start-failed"
     FAULT = "fault"
     ADMIN_KILL = "admin-kill"
+    OPERATOR_CLOSE = "operator-close"
 
     @property
     def meaning(self) -> str:
@@ -74,6 +75,7 @@ _MEANINGS = {
     CloseReason.START_FAILED: "its worker did not start",
     CloseReason.FAULT: "it had failed",
     CloseReason.ADMIN_KILL: "an administrator ended it",
+    CloseReason.OPERATOR_CLOSE: "an operator closed it",
 }
 
 

@@ -111,6 +111,11 @@ class SessionTable:
             return None
         return closed
 
+    def end_of(self, session_id: str) -> str:
+        """Why a session that was there is not any more, in words; empty for one that nobody remembers."""
+        closed = self._closed.get(session_id)
+        return "" if closed is None else closed.text
+
     def remove(self, session_id: str) -> None:
         """Forgets a session that has ended but for its final state."""
         record = self._records.pop(session_id, None)
