@@ -9,7 +9,7 @@ COMPILE = $(BIN)/python -m compileall -q src
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-lowest test-wine lint types layers format protos protos-check tables tables-check bench chaos conformance attack soak constraints clean dev docs docs-serve
+.PHONY: help demo test test-web web web-check test-lowest test-wine lint types layers format protos protos-check tables tables-check bench chaos conformance attack soak constraints clean dev docs docs-serve
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -50,6 +50,25 @@ demo: $(VENV)/.run-installed ## Live tags from a running gateway (ARGS="--durati
 test: $(VENV)/.dev-installed ## The tests, 5 to 10 minutes; installs 1 GB at first (ARGS="-k name" to choose)
 	@$(COMPILE)
 	@$(BIN)/python -m pytest -n 3 $(ARGS)
+
+test-web: $(VENV)/.dev-installed ## The dashboard's pages in Chromium, which has to be installed
+	@$(COMPILE)
+	@MXGATEWAY_BROWSER=1 $(BIN)/python -m pytest tests/browser $(ARGS)
+
+web/node_modules/.installed: web/package.json web/package-lock.json
+	@echo "installing what the dashboard's scripts are built with" >&2
+	@for try in 1 2 3; do npm ci --prefix web --silent --ignore-scripts && exit 0; echo "installing failed (try $$try of 3)" >&2; sleep 5; done; exit 1
+	@touch $@
+
+web: web/node_modules/.installed ## The dashboard's bundle, made from web/ (Node 20 or newer)
+	@node web/build.mjs
+
+# Who changes only Python needs no Node: the bundle lies in the repository, and this proves what it was made from.
+web-check: web/node_modules/.installed ## Whether the bundle is what web/ gives, and whether its types and tests hold
+	@npm run --prefix web --silent check
+	@npm run --prefix web --silent test
+	@node web/build.mjs --to build/web
+	@diff -r build/web src/mxgateway_server/dashboard/static || { echo "the bundle is not what web/ gives; say make web, and commit it" >&2; exit 1; }
 
 test-wine: $(VENV)/.dev-installed ## The tests on COM, with a stand-in for MXAccess under Wine (root on Debian 12, once)
 	@$(COMPILE)

@@ -1,0 +1,169 @@
+// One stream of frames for a browser, however many pages it has: one page holds it and tells the others.
+import { get, loadBoot, Problem, signedOut } from "./api.ts";
+import { boot, connection, frame, isPaused, lastFrameAt, newVersion, now, serverOffset } from "./state.ts";
+import { type Frame, isFrame } from "./types.ts";
+
+const LOCK = "mxgw.live";
+const MISSED_MS = 3200;
+const LONGEST_WAIT = 4000;
+
+type Message = { kind: "frame"; data: string } | { kind: "lost" } | { kind: "signed-out" };
+
+const channel = typeof BroadcastChannel === "undefined" ? null : new BroadcastChannel(LOCK);
+const hasLocks = typeof navigator !== "undefined" && "locks" in navigator;
+
+let isRunning = false;
+let isLeader = false;
+let source: EventSource | null = null;
+let attempts = 0;
+let held: Frame | null = null;
+let retry: ReturnType<typeof setTimeout> | undefined;
+
+function show(next: Frame): void {
+  frame.value = next;
+  lastFrameAt.value = Date.now();
+  now.value = Date.now();
+  serverOffset.value = next.at - Date.now();
+  connection.value = "live";
+}
+
+function take(data: string): void {
+  let next: unknown;
+  try {
+    next = JSON.parse(data);
+  } catch {
+    return;
+  }
+  if (!isFrame(next)) return;
+  if (isPaused.value) {
+    held = next;
+    lastFrameAt.value = Date.now();
+    return;
+  }
+  show(next);
+}
+
+export function setPaused(value: boolean): void {
+  isPaused.value = value;
+  if (!value && held) {
+    show(held);
+    held = null;
+  }
+}
+
+channel?.addEventListener("message", (event: MessageEvent<Message>) => {
+  if (!isRunning || isLeader) return;
+  if (event.data?.kind === "frame" && typeof event.data.data === "string") take(event.data.data);
+  else if (event.data?.kind === "lost") {
+    connection.value = "lost";
+    heard = Date.now();
+  } else if (event.data?.kind === "signed-out") ended();
+});
+
+function ended(): void {
+  stop();
+  signedOut();
+}
+
+function open(): void {
+  source?.close();
+  source = new EventSource("/api/v1/live");
+  source.addEventListener("frame", (event) => {
+    attempts = 0;
+    const { data } = event as MessageEvent<string>;
+    channel?.postMessage({ kind: "frame", data } satisfies Message);
+    take(data);
+  });
+  source.addEventListener("end", () => again());
+  source.addEventListener("error", () => again());
+}
+
+/** After an outage: first who we are, then a whole picture, then the stream. */
+function again(): void {
+  source?.close();
+  source = null;
+  if (!isRunning || !isLeader) return;
+  connection.value = "lost";
+  clearTimeout(retry);
+  const wait = Math.min(LONGEST_WAIT, 400 * 2 ** Math.min(attempts, 5)) * (0.5 + Math.random());
+  attempts += 1;
+  retry = setTimeout(async () => {
+    if (!isRunning || !isLeader) return;
+    const before = boot.value?.version;
+    try {
+      const found = await loadBoot();
+      if (before && found.version !== before) newVersion.value = found.version;
+      take(JSON.stringify(await get<Frame>("/snapshot")));
+      open();
+    } catch (error) {
+      if (error instanceof Problem && error.status === 401) {
+        channel?.postMessage({ kind: "signed-out" } satisfies Message);
+        ended();
+      } else again();
+    }
+  }, wait);
+}
+
+function lead(steal: boolean): void {
+  const began = navigator.locks.request(LOCK, steal ? { steal: true } : {}, async () => {
+    if (!isRunning) return;
+    isLeader = true;
+    open();
+    await new Promise<void>((release) => {
+      leave = release;
+    });
+  });
+  began.catch(() => {
+    // Another page took it, for this one seemed asleep.
+    isLeader = false;
+    source?.close();
+    source = null;
+    if (isRunning) lead(false);
+  });
+}
+
+let leave: () => void = () => undefined;
+let heard = 0;
+
+/** Sees to it that somebody holds the stream: whoever does says so, also while the gateway is away. */
+function watch(): void {
+  if (!isRunning) return;
+  if (isLeader) {
+    if (connection.value === "lost") channel?.postMessage({ kind: "lost" } satisfies Message);
+    return;
+  }
+  const silent = Date.now() - Math.max(lastFrameAt.value, heard);
+  if (hasLocks && !document.hidden && silent > MISSED_MS * (1 + Math.random() / 4)) {
+    heard = Date.now();
+    lead(true);
+  }
+}
+
+export async function start(): Promise<void> {
+  if (isRunning) return;
+  isRunning = true;
+  heard = Date.now();
+  isPaused.value = false;
+  void get<Frame>("/snapshot").then(
+    (first) => take(JSON.stringify(first)),
+    () => undefined,
+  );
+  if (hasLocks) lead(false);
+  else {
+    isLeader = true;
+    open();
+  }
+}
+
+export function stop(): void {
+  isRunning = false;
+  isLeader = false;
+  source?.close();
+  source = null;
+  clearTimeout(retry);
+  leave();
+  frame.value = null;
+  connection.value = "connecting";
+}
+
+if (typeof window !== "undefined") setInterval(watch, 1000);

@@ -1,0 +1,232 @@
+import { useEffect, useState } from "preact/hooks";
+import { get, post, Problem } from "../api.ts";
+import { bytes, count, duration, rate, shortId, words } from "../format.ts";
+import { Empty, Failure, Figure, Figures, Loading, Section, SessionState, State, Text } from "../parts/basics.tsx";
+import { Dialog } from "../parts/dialog.tsx";
+import { Plot } from "../parts/plot.tsx";
+import { appended, type History } from "../series.ts";
+import { frame, isStale, may } from "../state.ts";
+import type { SessionRow, Values } from "../types.ts";
+import { CloseDialog } from "./sessions.tsx";
+import { StreamTable } from "./streams.tsx";
+
+interface Told {
+  series: Record<string, Values>;
+}
+
+function useSessionHistory(sessionId: string, row: SessionRow | undefined) {
+  const [history, setHistory] = useState<History>({ times: [], series: {}, peaks: {} });
+  const [problem, setProblem] = useState<Problem | null>(null);
+  const n = frame.value?.n;
+
+  useEffect(() => {
+    const ending = new AbortController();
+    get<Told>(`/sessions/${encodeURIComponent(sessionId)}`, ending.signal).then(
+      (told) => {
+        const length = Math.max(0, ...Object.values(told.series).map((values) => values.length));
+        const end = (frame.peek()?.at ?? Date.now()) / 1000;
+        setHistory({
+          times: Array.from({ length }, (_, index) => end - (length - 1 - index)),
+          series: told.series,
+          peaks: {},
+        });
+      },
+      (error) => {
+        if (error instanceof Problem) setProblem(error);
+      },
+    );
+    return () => ending.abort();
+  }, [sessionId]);
+
+  useEffect(() => {
+    if (!row || !frame.value) return;
+    const sample = {
+      events: row.eventsPerSecond,
+      commands: row.commandsPerSecond,
+      dropped: row.droppedPerSecond,
+      waiting: row.waiting,
+      inFlight: row.commandsUnderWay,
+    };
+    const { at } = frame.value;
+    setHistory((before) => appended(before, at, sample, 300));
+  }, [n]);
+
+  return { history, problem };
+}
+
+function KillDialog({ row, onClose }: { row: SessionRow; onClose: () => void }) {
+  return (
+    <Dialog
+      title="Kill this session?"
+      action="Kill"
+      isDangerous
+      reason="needed"
+      confirm={shortId(row.sessionId)}
+      onClose={onClose}
+      onDo={async (reason, confirm) => {
+        await post(`/sessions/${row.sessionId}/kill`, { reason, confirm });
+        return "The session was killed.";
+      }}
+    >
+      <p>
+        <Text empty="unnamed">{row.name}</Text>, opened by the key <bdi>{row.ownerKeyId}</bdi>, holds {count(row.items)} tags.
+      </p>
+      <p>
+        Its worker{row.worker ? ` (process ${row.worker.pid})` : ""} ends at once and without being asked; what it was doing
+        for MXAccess stays undone. Close it instead when it still answers.
+      </p>
+    </Dialog>
+  );
+}
+
+export function SessionPage({ sessionId }: { sessionId: string }) {
+  const now = frame.value;
+  const live = now?.sessions.find((each) => each.sessionId === sessionId);
+  const [last, setLast] = useState<SessionRow | null>(null);
+  const [dialog, setDialog] = useState<"close" | "kill" | null>(null);
+  const { history, problem } = useSessionHistory(sessionId, live);
+  useEffect(() => {
+    if (live) setLast(live);
+  }, [now?.n]);
+
+  const row = live ?? last;
+  if (!now) return <Loading what="the session" />;
+  if (!row)
+    return problem ? (
+      <Empty title={problem.message}>
+        <a href="/sessions">All sessions</a>
+      </Empty>
+    ) : (
+      <Loading what="the session" />
+    );
+  const hasEnded = !live;
+  const { times, series } = history;
+  const { worker } = row;
+  return (
+    <div class={hasEnded ? "has-ended" : ""}>
+      <p class="crumbs">
+        <a href="/sessions">Sessions</a> <span aria-hidden="true">›</span> <code>{row.sessionId}</code>
+      </p>
+      <div class="title-line">
+        <h2>
+          <Text empty="Unnamed session">{row.name}</Text>
+        </h2>
+        {hasEnded ? <State tone="idle">Ended</State> : <SessionState state={row.state} why={row.why} />}
+        <span class="grow" />
+        {!hasEnded && may("operator") && (
+          <button type="button" disabled={isStale.value} onClick={() => setDialog("close")}>
+            Close …
+          </button>
+        )}
+        {!hasEnded && may("admin") && (
+          <button type="button" class="danger" disabled={isStale.value} onClick={() => setDialog("kill")}>
+            Kill …
+          </button>
+        )}
+      </div>
+      {hasEnded && (
+        <p class="notice">
+          <State tone="idle">This session has ended. What is shown is its last state.</State>
+        </p>
+      )}
+      {row.why.length > 0 && (
+        <ul class="causes">
+          {row.why.map((why) => (
+            <li key={why}>
+              <State tone={row.fault ? "bad" : "warn"}>{why}</State>
+            </li>
+          ))}
+        </ul>
+      )}
+      <Failure error={problem && !hasEnded ? problem : null} />
+      <Figures by={5}>
+        <Figure label="Key" value={<bdi>{row.ownerKeyId}</bdi>} />
+        <Figure label="Open" value={duration(row.ageSeconds)} />
+        <Figure label="Idle" value={duration(row.idleSeconds)} />
+        <Figure
+          label="Client"
+          value={row.isConnected ? "connected" : "gone"}
+          note={row.isKept ? "kept while it is gone" : undefined}
+          tone={row.isConnected ? undefined : "warn"}
+        />
+        <Figure label="Tags" value={count(row.items)} />
+        <Figure label="Events" value={rate(row.eventsPerSecond)} unit="/s" note={<>{count(row.eventsReceived)} in all</>} />
+        <Figure
+          label="Commands"
+          value={rate(row.commandsPerSecond)}
+          unit="/s"
+          note={<>{count(row.commandsStarted)} in all</>}
+        />
+        <Figure label="In flight" value={count(row.commandsUnderWay)} />
+        <Figure label="Waiting events" value={count(row.waiting)} note={<>{count(row.keptEvents)} kept to resume</>} />
+        <Figure label="Dropped" value={count(row.dropped)} tone={row.dropped ? "warn" : undefined} />
+      </Figures>
+      <Section title="Last five minutes">
+        <div class="plots two">
+          <Plot title="Events in" unit="/s" times={times} lines={[{ label: "events", values: series.events ?? [] }]} show={rate} least={5} />
+          <Plot
+            title="Commands"
+            unit="/s"
+            times={times}
+            lines={[{ label: "commands", values: series.commands ?? [] }]}
+            show={rate}
+            least={5}
+          />
+          <Plot
+            title="Waiting events"
+            unit=""
+            times={times}
+            lines={[{ label: "waiting", values: series.waiting ?? [] }]}
+            show={count}
+            least={10}
+          />
+          <Plot
+            title="Dropped events"
+            unit="/s"
+            times={times}
+            lines={[{ label: "dropped", values: series.dropped ?? [] }]}
+            show={rate}
+            least={5}
+          />
+        </div>
+      </Section>
+      <div class="columns">
+        <Section title="Event streams">
+          <StreamTable rows={row.eventStreams.map((stream, index) => ({ ...stream, session: row, index }))} isAlone />
+        </Section>
+        <Section title="Worker">
+          {worker ? (
+            <dl class="pairs">
+              <dt>Process</dt>
+              <dd>{worker.pid}</dd>
+              <dt>State</dt>
+              <dd>{worker.state ? words(worker.state) : "no heartbeat yet"}</dd>
+              <dt>Last heartbeat</dt>
+              <dd class="live">{row.silence.toFixed(0)} s ago</dd>
+              <dt>Heartbeats</dt>
+              <dd>{count(worker.heartbeats)}</dd>
+              <dt>Commands in it</dt>
+              <dd>{count(worker.pendingCommands)}</dd>
+              <dt>Events in it</dt>
+              <dd>{count(worker.queuedEvents)}</dd>
+              <dt>Events dropped in it</dt>
+              <dd>{count(worker.droppedEvents)}</dd>
+              <dt>Refused after overflow</dt>
+              <dd>{count(worker.refusedEvents)}</dd>
+              <dt>Late replies</dt>
+              <dd>{count(worker.lateReplies)}</dd>
+              <dt>Log lines left out</dt>
+              <dd>{count(worker.suppressedLines)}</dd>
+              <dt>Waits to be read by it</dt>
+              <dd>{bytes(worker.unsentBytes)}</dd>
+            </dl>
+          ) : (
+            <Empty title="No worker yet">It is being started.</Empty>
+          )}
+        </Section>
+      </div>
+      {dialog === "close" && <CloseDialog rows={[row]} onClose={() => setDialog(null)} />}
+      {dialog === "kill" && <KillDialog row={row} onClose={() => setDialog(null)} />}
+    </div>
+  );
+}
