@@ -28,6 +28,7 @@ from mxgateway_server.commands.command_audit import CommandAudit
 from mxgateway_server.commands.gate import CommandGate
 from mxgateway_server.config.addresses import split_address
 from mxgateway_server.config.settings import Settings
+from mxgateway_server.dashboard.opening import open_dashboard
 from mxgateway_server.galaxy import GalaxyComponent, GalaxyRepositoryService, SnapshotFile
 from mxgateway_server.galaxy.place import find_galaxy
 from mxgateway_server.galaxy.service import SERVICE as GALAXY_SERVICE
@@ -58,6 +59,7 @@ from mxgateway_server.workers.recordings import check_recordings
 from mxgateway_worker.backends import SIMULATED
 
 if TYPE_CHECKING:
+    from mxgateway_server.dashboard.component import DashboardPart
     from mxgateway_server.operations.server import OperationsServer
 
 logger = get_logger(__name__)
@@ -101,6 +103,7 @@ class Parts:
     status: StatusReader
     alarms: AlarmComponent | None
     operations: OperationsServer | None
+    dashboard: DashboardPart | None
     background: tuple[Part, ...]
 
 
@@ -264,10 +267,32 @@ class Gateway:
         memory = Duty(name="give-memory-back", period=TRIM_SECONDS, work=MemoryKeeper(lambda: shares.large_bodies).look)
         upkeep = Upkeep([*duties.all(), *health_duties(health), memory])
         keepers = () if certificate is None else (certificate,)
-        operations = open_operations(settings, health=health, certificate=certificate)
+        status = StatusReader(
+            clock,
+            sessions=sessions,
+            pool=pool,
+            launcher=launcher,
+            galaxy=galaxy,
+            audit=audit,
+            streams=streams,
+            certificate=certificate,
+            health=health.status,
+            alarms=None if alarms is None else alarms.driver,
+        )
+        dashboard = await open_dashboard(
+            settings,
+            clock,
+            status=status,
+            sessions=sessions,
+            audit=audit,
+            authenticator=authenticator,
+            certificate=certificate,
+        )
+        pages = () if dashboard is None else dashboard.routes()
+        operations = open_operations(settings, health=health, certificate=certificate, more=pages)
         if operations is not None:
             stack.callback(operations.close)
-        optional = [part for part in (alarms, operations) if part is not None]
+        optional = [part for part in (alarms, operations, dashboard) if part is not None]
         lag_log = LoopLagLog(settings.logging.loop_lag_interval_seconds)
         return Parts(
             server=server,
@@ -284,18 +309,8 @@ class Gateway:
             health=health,
             alarms=alarms,
             operations=operations,
-            status=StatusReader(
-                clock,
-                sessions=sessions,
-                pool=pool,
-                launcher=launcher,
-                galaxy=galaxy,
-                audit=audit,
-                streams=streams,
-                certificate=certificate,
-                health=health.status,
-                alarms=None if alarms is None else alarms.driver,
-            ),
+            status=status,
+            dashboard=dashboard,
             background=(audit, galaxy, *optional, lag_log, upkeep, *keepers),
         )
 

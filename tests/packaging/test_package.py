@@ -70,6 +70,25 @@ def test_the_wheel_holds_every_package_typed(wheel: Path) -> None:
     assert not [n for n in names if n.startswith(("tests/", "benches/", "tools/"))]
 
 
+def test_the_wheel_holds_every_file_of_the_dashboard_and_its_bundle_is_small(wheel: Path) -> None:
+    archive = zipfile.ZipFile(wheel)
+    folder = "mxgateway_server/dashboard/static/"
+    manifest = json.loads(archive.read(folder + "manifest.json"))
+    there = {
+        name.removeprefix(folder): archive.getinfo(name).file_size for name in archive.namelist() if folder in name
+    }
+    assert {*manifest["files"], "manifest.json"} == set(there)
+    assert set(manifest["entry"].values()) <= set(there)
+    assert sum(there.values()) <= 220_000
+    script = archive.read(folder + manifest["entry"]["script"]).decode()
+    assert "sourceMappingURL" not in script
+
+
+def test_the_lock_file_of_the_scripts_names_no_place_to_load_from() -> None:
+    lock = json.loads((ROOT / "web" / "package-lock.json").read_text(encoding="utf-8"))
+    assert not [name for name, package in lock["packages"].items() if "resolved" in package]
+
+
 def test_the_base_install_needs_only_grpc_protobuf_and_click(wheel: Path) -> None:
     archive = zipfile.ZipFile(wheel)
     (metadata,) = (n for n in archive.namelist() if n.endswith(".dist-info/METADATA"))

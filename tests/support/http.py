@@ -23,18 +23,24 @@ class Answer:
 
 
 async def fetch(
-    url: str, *, method: str = "GET", headers: dict[str, str] | None = None, context: ssl.SSLContext | None = None
+    url: str,
+    *,
+    method: str = "GET",
+    headers: dict[str, str] | None = None,
+    context: ssl.SSLContext | None = None,
+    body: bytes = b"",
 ) -> Answer:
-    """One request on a connection of its own."""
+    """One request on a connection of its own; a `host` among the headers takes the place of the URL's."""
     place = urlsplit(url)
     reader, writer = await asyncio.open_connection(
         place.hostname, place.port, ssl=context, server_hostname=place.hostname if context else None
     )
     path = place.path + (f"?{place.query}" if place.query else "")
-    lines = [f"{method} {path or '/'} HTTP/1.1", f"host: {place.netloc}", "connection: close"]
-    lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
+    sent = {"host": place.netloc, "connection": "close", **({"content-length": str(len(body))} if body else {})}
+    lines = [f"{method} {path or '/'} HTTP/1.1"]
+    lines += [f"{name}: {value}" for name, value in {**sent, **(headers or {})}.items()]
     try:
-        writer.write("\r\n".join([*lines, "", ""]).encode())
+        writer.write("\r\n".join([*lines, "", ""]).encode() + body)
         return _answer(await reader.read())
     finally:
         writer.close()

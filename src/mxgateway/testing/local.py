@@ -42,6 +42,7 @@ class LocalGateway:
         state_dir: the gateway's state directory.
         galaxy_file: the Galaxy database that it serves.
         plant: the plant behind it, to be changed from a test.
+        dashboard_url: where its dashboard is found in a browser; empty unless `arguments` say `--operations`.
         pid: process id of the gateway.
         exit_code: how the gateway ended; None while it runs. 0 is an orderly end.
     """
@@ -55,8 +56,10 @@ class LocalGateway:
         api_key: str,
         state_dir: Path,
         galaxy_file: Path,
+        dashboard_url: str = "",
     ) -> None:
         self._process = process
+        self.dashboard_url = dashboard_url
         self.endpoint = endpoint
         self.ca_file = ca_file
         self.api_key = api_key
@@ -123,6 +126,7 @@ class LocalGateway:
                 api_key=key["apiKey"],
                 state_dir=state,
                 galaxy_file=galaxy_file,
+                dashboard_url=next(iter(ready.get("http", ())), ""),
             )
             stack.callback(gateway.plant.close)
             yield gateway

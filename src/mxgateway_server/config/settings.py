@@ -18,6 +18,7 @@ from mxgateway_server.config.addresses import is_loopback, split_address
 from mxgateway_server.config.alarm_sections import AlarmSettings
 from mxgateway_server.config.sections import (
     AuthenticationSettings,
+    DashboardSettings,
     EventSettings,
     FilePath,
     GalaxySettings,
@@ -72,6 +73,7 @@ class Settings(Section):
     tls: TlsSettings = TlsSettings()
     health: HealthSettings = HealthSettings()
     operations: OperationsSettings = OperationsSettings()
+    dashboard: DashboardSettings = DashboardSettings()
     logging: LoggingSettings = LoggingSettings()
     alarms: AlarmSettings = AlarmSettings()
 

@@ -1,0 +1,1 @@
+"""The dashboard: what people look at in a browser, on a listener of its own."""

@@ -1,0 +1,218 @@
+"""The dashboard put together: a part of the gateway that samples, and an application that answers."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from starlette.routing import Mount
+
+from mxgateway_protocol.clock import Clock
+from mxgateway_server.access.audit import AuditLog
+from mxgateway_server.access.authenticator import Authenticator
+from mxgateway_server.certificates.keeper import CertificateKeeper
+from mxgateway_server.config.addresses import split_address
+from mxgateway_server.config.settings import Settings
+from mxgateway_server.dashboard import process
+from mxgateway_server.dashboard.application import Dashboard
+from mxgateway_server.dashboard.attention import AttentionRules
+from mxgateway_server.dashboard.gate import Gate
+from mxgateway_server.dashboard.live import Feed, Frame
+from mxgateway_server.dashboard.login_file import LoginFile
+from mxgateway_server.dashboard.logins import LoginBook, LoginTimes
+from mxgateway_server.dashboard.pages import PAGES, Pages
+from mxgateway_server.dashboard.roles import Role
+from mxgateway_server.dashboard.routes import PUBLIC, Rule
+from mxgateway_server.dashboard.sampler import Process, Sampler
+from mxgateway_server.dashboard.sessions_api import SessionRoutes
+from mxgateway_server.dashboard.signing_in import SigningIn
+from mxgateway_server.dashboard.streaming import LiveStreams
+from mxgateway_server.logs import get_logger
+from mxgateway_server.parts import work_until
+from mxgateway_server.sessions.manager import SessionManager
+from mxgateway_server.status import StatusReader
+
+logger = get_logger(__name__)
+
+SAMPLE_SECONDS = 1.0
+STORE_SECONDS = 2.0
+_API = "/api/v1"
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+class DashboardPart:
+    """Samples once a second, stores logins, and ends the streams at the end.
+
+    Attributes:
+        application: what answers.
+        sampler: keeps what happened.
+        feed: the newest frame.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        clock: Clock,
+        *,
+        status: StatusReader,
+        sessions: SessionManager,
+        audit: AuditLog,
+        authenticator: Authenticator | None,
+        certificate: CertificateKeeper | None,
+    ) -> None:
+        """Reads files: it blocks on the disk.
+
+        Raises:
+            ConfigurationError: the bundle is not complete.
+        """
+        mine = settings.dashboard
+        self._clock = clock
+        self._status = status
+        self._stop = asyncio.Event()
+        self._file = LoginFile(settings.state_path / _login_file(settings))
+        times = LoginTimes(login=mine.login_hours * 3600, idle=mine.idle_minutes * 60, screen=mine.screen_days * 86400)
+        self._book = LoginBook(times, self._file.logins)
+        self._stored = self._book.version
+        self.feed = Feed()
+        self.sampler = Sampler(
+            AttentionRules(
+                queue_capacity=settings.events.queue_capacity,
+                heartbeat_seconds=settings.worker.heartbeat_interval_seconds,
+                lease_seconds=settings.sessions.default_lease_seconds,
+            )
+        )
+        gate = Gate(
+            self._book,
+            authenticator,
+            audit,
+            clock,
+            hosts=_hosts(settings, certificate),
+            gateway_id=self._file.gateway_id,
+            external_url=mine.external_url,
+        )
+        signing_in = SigningIn(
+            gate,
+            self._book,
+            authenticator,
+            audit,
+            clock,
+            features={"alarms": settings.alarms.enabled, "readOnly": settings.read_only},
+            interval=SAMPLE_SECONDS,
+        )
+        self.streams = LiveStreams(self.feed, gate, clock, most=mine.max_streams, most_per_key=mine.max_streams_per_key)
+        self.application = Dashboard(
+            gate,
+            [
+                *_page_rules(Pages()),
+                *_login_rules(signing_in),
+                *_live_rules(self.streams),
+                *_session_rules(SessionRoutes(sessions, status, self.sampler, audit)),
+            ],
+        )
+
+    def routes(self) -> list[Mount]:
+        """What the HTTP listener has to serve beside its own; the last of all."""
+        return [Mount("", self.application)]
+
+    async def run(self) -> None:
+        """Works until `stop`."""
+        try:
+            await work_until(self._stop, self._sample(), self._store())
+        finally:
+            self.feed.end()
+            await asyncio.to_thread(self._file.save, list(self._book.logins))
+
+    async def stop(self) -> None:
+        # Pages learn now that the gateway ends; uvicorn tells open streams nothing.
+        self.feed.end()
+        self._stop.set()
+
+    async def _sample(self) -> None:
+        due = self._clock.monotonic()
+        while True:
+            self.sample(max(0.0, self._clock.monotonic() - due))
+            # On a fixed grid; a beat that was missed is left out.
+            now = self._clock.monotonic()
+            due = max(due + SAMPLE_SECONDS, now - (now - due) % SAMPLE_SECONDS)
+            await asyncio.sleep(max(0.0, due - now))
+
+    def sample(self, lag: float = 0.0) -> None:
+        """Takes a picture and publishes what follows from it; a failure of it ends nothing.
+
+        Args:
+            lag: seconds that the event loop came late.
+        """
+        try:
+            now = self._clock.monotonic()
+            used = Process(cpu_seconds=process.cpu_seconds(), memory_bytes=process.memory_bytes(), loop_lag=lag)
+            frame = self.sampler.take(self._status.take(), used, now)
+        except Exception:
+            logger.exception("sampler_failed")
+            return
+        self.feed.publish(Frame(frame["n"], lambda: _encode(frame)))
+
+    async def _store(self) -> None:
+        while True:
+            await asyncio.sleep(STORE_SECONDS)
+            self._book.drop_ended(self._clock.unix_ns())
+            version = self._book.version
+            if version != self._stored and await asyncio.to_thread(self._file.save, list(self._book.logins)):
+                self._stored = version
+
+
+def _encode(frame: dict[str, Any]) -> bytes:
+    return json.dumps(frame, separators=(",", ":"), allow_nan=False).encode()
+
+
+def _login_file(settings: Settings) -> str:
+    # Gateways that share a state directory have logins of their own.
+    ports = "-".join(str(split_address(address)[1]) for _, address, _ in settings.http_endpoints())
+    return f"dashboard-logins-{ports}.json"
+
+
+def _hosts(settings: Settings, certificate: CertificateKeeper | None) -> Callable[[], frozenset[str]]:
+    own = {split_address(address)[0].lower() for _, address, _ in settings.http_endpoints()} - {"0.0.0.0", "::"}  # noqa: S104
+    own |= _LOOPBACK | {name.lower() for name in settings.tls.additional_dns_names}
+
+    def hosts() -> frozenset[str]:
+        names = () if certificate is None else certificate.current.names
+        return frozenset({*own, *(name.lower() for name in names)})
+
+    return hosts
+
+
+def _page_rules(pages: Pages) -> Sequence[Rule]:
+    return [
+        *(Rule(method="GET", path=path, needs=PUBLIC, handler=pages.shell) for path in PAGES),
+        Rule(method="GET", path="/static/{name}", needs=PUBLIC, handler=pages.file),
+    ]
+
+
+def _login_rules(signing_in: SigningIn) -> Sequence[Rule]:
+    return [
+        Rule(method="GET", path=f"{_API}/login", needs=PUBLIC, handler=signing_in.how),
+        Rule(method="POST", path=f"{_API}/login", needs=PUBLIC, handler=signing_in.login),
+        Rule(method="POST", path=f"{_API}/links", needs=PUBLIC, handler=signing_in.link, is_for_programs=True),
+        Rule(method="GET", path=f"{_API}/boot", needs=Role.VIEWER, handler=signing_in.boot, is_use=False),
+        Rule(method="POST", path=f"{_API}/logout", needs=Role.VIEWER, handler=signing_in.logout),
+        Rule(method="POST", path=f"{_API}/screens", needs=Role.OPERATOR, handler=signing_in.screen),
+    ]
+
+
+def _live_rules(streams: LiveStreams) -> Sequence[Rule]:
+    return [
+        Rule(method="GET", path=f"{_API}/snapshot", needs=Role.VIEWER, handler=streams.snapshot, is_use=False),
+        Rule(method="GET", path=f"{_API}/live", needs=Role.VIEWER, handler=streams.live, is_use=False),
+    ]
+
+
+def _session_rules(routes: SessionRoutes) -> Sequence[Rule]:
+    one = f"{_API}/sessions/{{session_id}}"
+    return [
+        Rule(method="GET", path=f"{_API}/history", needs=Role.VIEWER, handler=routes.history),
+        Rule(method="GET", path=one, needs=Role.VIEWER, handler=routes.one, is_use=False),
+        Rule(method="POST", path=f"{_API}/sessions/close", needs=Role.OPERATOR, handler=routes.close),
+        Rule(method="POST", path=f"{one}/kill", needs=Role.ADMIN, handler=routes.kill),
+    ]

@@ -1,0 +1,164 @@
+"""Every page, as people see it: readable for all, in light and dark, wide and narrow, and doing what it says."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.browser.conftest import SHOTS, Pages
+
+from mxgateway import Session
+from mxgateway.testing import LocalGateway
+
+PAGES = {
+    "overview": "/",
+    "sessions": "/sessions",
+    "streams": "/streams",
+    "about": "/about",
+}
+LOOKS = {
+    "1280-light": {"width": 1280},
+    "1280-dark": {"width": 1280, "scheme": "dark"},
+    "1280-forced": {"width": 1280, "forced": True},
+    "390-light": {"width": 390},
+    "390-dark": {"width": 390, "scheme": "dark"},
+    "320-light": {"width": 320},
+}
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+TAGS = [f"TestMachine_{number:03}.TestChangingInt" for number in range(1, 6)]
+
+
+def axe() -> str:
+    import axe_playwright_python
+
+    return (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
+
+
+@pytest.fixture
+async def session(gateway: LocalGateway) -> AsyncIterator[Session]:
+    """A session that gets events, with a name that somebody made up."""
+    async with (
+        gateway.connect() as client,
+        client.open_session(client_session_name="<b>line 1</b> historian") as opened,
+        opened.subscribe(TAGS) as changes,
+    ):
+        reading = asyncio.create_task(_read(changes))
+        try:
+            yield opened
+        finally:
+            reading.cancel()
+
+
+async def _read(changes: Any) -> None:
+    async for _ in changes:
+        pass
+
+
+async def judge(page: Any, name: str) -> list[str]:
+    """What axe finds, and whether the page has to be moved sideways."""
+    await page.evaluate(axe())
+    found: list[str] = await page.evaluate(
+        """async rules => (await axe.run(document, {runOnly: rules})).violations.flatMap(
+            each => each.nodes.map(node => each.id + ': ' + node.html.slice(0, 200) + ' ' + node.failureSummary))""",
+        RULES,
+    )
+    if await page.evaluate("() => document.documentElement.scrollWidth > innerWidth"):
+        found.append(f"{name} is wider than the screen")
+    return found
+
+
+@pytest.mark.parametrize("look", LOOKS)
+async def test_every_page_is_readable_for_all(pages: Pages, gateway: LocalGateway, session: Session, look: str) -> None:
+    context = await pages.context(**LOOKS[look])  # type: ignore[arg-type]
+    page = await context.new_page()
+    await page.goto(pages.url + "/login")
+    await page.get_by_label("API key").wait_for()
+    found = {"login": await judge(page, "login")}
+    await pages.sign_in(page, gateway.api_key)
+    SHOTS.mkdir(parents=True, exist_ok=True)
+    for name, path in {**PAGES, "session": f"/sessions/{session.session_id}"}.items():
+        await page.goto(pages.url + path)
+        await page.locator("main").locator("table, dl, .empty").first.wait_for()
+        found[name] = await judge(page, name)
+        await page.screenshot(path=SHOTS / f"{name}-{look}.png")
+    assert {name: complaints for name, complaints in found.items() if complaints} == {}
+
+
+async def test_figures_are_live_and_text_of_clients_is_text(
+    pages: Pages, gateway: LocalGateway, session: Session
+) -> None:
+    page = await (await pages.context()).new_page()
+    await pages.sign_in(page, gateway.api_key, "/sessions?s.sort=-events")
+    row = page.get_by_role("row", name="<b>line 1</b> historian")
+    await row.wait_for()
+    assert page.url.endswith("/sessions?s.sort=-events"), "where somebody was, he is after signing in"
+    await page.wait_for_function(
+        "() => [...document.querySelectorAll('tbody td.number')].some(cell => parseFloat(cell.textContent) > 0)"
+    )
+    assert await page.locator("tbody b").count() == 0
+    await row.get_by_role("link").click()
+    await page.get_by_role("heading", name="<b>line 1</b> historian").wait_for()
+    await page.locator(".plot canvas").first.wait_for()
+    await page.get_by_role("button", name="Table of Events in").click()
+    await page.get_by_role("region", name="Events in, table").wait_for()
+
+
+async def test_who_may_closes_and_kills_with_a_reason_by_keyboard(pages: Pages, gateway: LocalGateway) -> None:
+    page = await (await pages.context()).new_page()
+    async with gateway.connect() as client:
+        first = await client.open_session(client_session_name="to be closed")
+        second = await client.open_session(client_session_name="to be killed")
+        await pages.sign_in(page, gateway.api_key, f"/sessions/{first.session_id}")
+        await page.get_by_role("button", name="Close …").press("Enter")
+        dialog = page.get_by_role("dialog")
+        await dialog.get_by_label("Reason").fill("night shift")
+        await page.keyboard.press("Escape")
+        await dialog.wait_for(state="detached")
+        assert await page.evaluate("() => document.activeElement.textContent") == "Close …"
+        await page.keyboard.press("Enter")
+        await dialog.get_by_label("Reason").fill("night shift")
+        await page.keyboard.press("Enter")
+        await page.get_by_text("This session has ended").wait_for()
+
+        await page.goto(f"{pages.url}/sessions/{second.session_id}")
+        await page.get_by_role("button", name="Kill …").click()
+        button = dialog.get_by_role("button", name="Kill", exact=True)
+        await dialog.get_by_label("Reason").fill("it hangs")
+        assert await button.is_disabled()
+        await dialog.get_by_label("to confirm").fill(second.session_id[-6:])
+        await button.click()
+        await page.get_by_text("This session has ended").wait_for()
+
+
+async def test_a_link_signs_in_once_and_its_ticket_leaves_the_address(pages: Pages, gateway: LocalGateway) -> None:
+    context = await pages.context()
+    page = await context.new_page()
+    answer = await context.request.post(
+        f"{pages.url}/api/v1/links", headers={"authorization": f"Bearer {gateway.api_key}"}, data={}
+    )
+    link = (await answer.json())["url"]
+    await page.goto(link)
+    await page.locator(".shell").wait_for()
+    assert "ticket" not in page.url
+    other = await (await pages.context()).new_page()
+    await other.goto(link)
+    await other.get_by_text("this link was used already").wait_for()
+
+
+async def test_a_wrong_key_is_told_in_words_and_signing_out_leaves_nothing(pages: Pages, gateway: LocalGateway) -> None:
+    page = await (await pages.context()).new_page()
+    await page.goto(pages.url + "/streams")
+    await page.get_by_label("API key").fill("mxgw_nobody_" + "x" * 43)
+    await page.get_by_role("button", name="Sign in").click()
+    await page.get_by_role("alert").get_by_text("does not let you in").wait_for()
+    await page.get_by_label("API key").fill(gateway.api_key)
+    await page.get_by_label("API key").press("Enter")
+    await page.get_by_role("heading", name="Streams").wait_for()
+    await page.locator(".who summary").click()
+    await page.get_by_role("button", name="Sign out", exact=True).click()
+    await page.get_by_label("API key").wait_for()
+    await page.goto(pages.url + "/sessions")
+    await page.get_by_label("API key").wait_for()
