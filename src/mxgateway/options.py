@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import TypedDict
 
 from mxgateway.auth import check_api_key
@@ -137,6 +137,12 @@ def merge_options(options: ClientOptions | None, settings: ClientSettings) -> Cl
         TypeError: both, neither, an unknown field, or something else than ClientOptions.
     """
     if options is None:
+        unknown = sorted(set(settings) - {each.name for each in fields(ClientOptions)})
+        if unknown:
+            from difflib import get_close_matches
+
+            near = get_close_matches(unknown[0], [each.name for each in fields(ClientOptions)], n=1)
+            raise TypeError(f"there is no option {unknown[0]}" + (f"; did you mean {near[0]}?" if near else ""))
         return ClientOptions(**settings)
     if not isinstance(options, ClientOptions):
         raise TypeError(f"options is {type(options).__name__}; give ClientOptions, or endpoint='host:port' by keyword")

@@ -15,6 +15,8 @@ from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from sqlalchemy import make_url
+
 from mxgateway_protocol.clock import SystemClock
 from mxgateway_server import __version__, wiring
 from mxgateway_server.access.peppers import PepperFile
@@ -166,17 +168,28 @@ def _galaxy(settings: Settings) -> Iterator[Finding]:
     place = find_galaxy(settings.galaxy.connection_string, settings.state_path, builds=False)
     wiring.galaxy_source(settings, place.source).close()
     wiring.worker_plan(settings, place)
-    if place.file is not None and place.file.exists():
-        problem = _why_no_file(place.file)
-        if problem is None and not _is_sqlite(place.file):
+    # A shipped one is built when it is not there; nobody builds what a URL names.
+    file = place.file if place.file is None or place.file.exists() else None
+    file = _file_of_url(place.source) if place.file is None else file
+    if file is not None:
+        problem = _why_no_file(file)
+        if problem is None and not _is_sqlite(file):
             problem = "not an SQLite database; build one with mxgateway galaxy build"
         if problem:
-            yield Finding(name, f"{name} {place.file}: {problem}")
+            yield Finding(name, f"{name} {file}: {problem}")
     snapshot = settings.galaxy.snapshot_cache_path
     if snapshot and settings.galaxy.persist_snapshot:
         problem = _why_not_writable(Path(snapshot).expanduser().parent)
         if problem:
             yield Finding("galaxy.snapshot_cache_path", f"galaxy.snapshot_cache_path {snapshot}: {problem}")
+
+
+def _file_of_url(source: str) -> Path | None:
+    """The file of an SQLite URL; None for another one."""
+    if not source.startswith("sqlite"):
+        return None
+    database = make_url(source).database
+    return None if not database or database.startswith((":memory:", "file:")) else Path(database)
 
 
 def _worker(settings: Settings) -> Iterator[Finding]:

@@ -13,7 +13,7 @@ from mxgateway_cli import session_options as options
 from mxgateway_cli import tag_lists
 from mxgateway_cli.connection import Connection, connected
 from mxgateway_cli.failures import CommandFailure
-from mxgateway_cli.output import emit_done, proto_dict
+from mxgateway_cli.output import emit_done, output_encoding, proto_dict
 from mxgateway_cli.signed_values import SignedValues
 from mxgateway_cli.simulated import tell_simulated
 from mxgateway_cli.tag_check import is_unknown
@@ -154,6 +154,7 @@ def _write_tag(connection: Connection, wanted: TagWrite, session_id: str | None)
         hints = connection.hints([wanted.tag]) if is_unknown(cause.statuses) else [signature_hint(cause, wanted)]
         raise CommandFailure("\n".join(filter(None, [failure.message, *hints]))) from failure
     before, written = outcome.before.value, outcome.value
+    old, new = (mx_text(each, encoding=output_encoding()) for each in (before, written))
     payload = {
         "tag": wanted.tag,
         "written": proto_dict(written),
@@ -164,7 +165,7 @@ def _write_tag(connection: Connection, wanted: TagWrite, session_id: str | None)
     emit_done(
         payload,
         connection.output_json,
-        f"{wanted.tag}: {mx_text(before)} -> {mx_text(written)}, complete{_resized(before, written)}",
+        f"{wanted.tag}: {old} -> {new}, complete{_resized(before, written)}",
     )
 
 

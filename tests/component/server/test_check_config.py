@@ -83,6 +83,13 @@ def test_each_mistake_has_a_line_with_its_place(tmp_path: Path) -> None:
             "worker.backend = simulator needs a Galaxy",
         ),
         ("[galaxy]\nconnection_string = 'nosuchgalaxy'", "nosuchgalaxy"),
+        *(
+            (
+                f"[galaxy]\nconnection_string = '{url}'\n[worker]\nbackend_options = {{galaxy = '/proc/version'}}",
+                f"galaxy.connection_string {file}",
+            )
+            for url, file in (("sqlite:////no/such.db", "/no/such.db"), ("sqlite+pysqlite:////dev", "/dev"))
+        ),
         ("[galaxy]\nsnapshot_cache_path = '/proc/no/such'", "galaxy.snapshot_cache_path"),
         ("[authentication]\npepper_file = '/proc/no/such'", "authentication.pepper_file"),
         ("[authentication]\ndatabase = '/proc/no/such'", "authentication.database"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,6 +15,7 @@ from cryptography.hazmat.primitives.serialization import BestAvailableEncryption
 from mxgateway import ClientOptions, GatewayClient, RetryPolicy, next_correlation_id
 from mxgateway.auth import authorization_metadata
 from mxgateway.channel_maker import channel_maker
+from mxgateway.options import merge_options
 from mxgateway_contract.redaction import REDACTED, redact
 from mxgateway_server.certificates.authority import (
     Authority,
@@ -204,3 +206,13 @@ async def test_a_missing_ca_file_is_named(tmp_path: Path) -> None:
     """The error is the system's, and names the setting."""
     with pytest.raises(FileNotFoundError, match=r"ca_file cannot be read.*nothing\.pem"):
         await GatewayClient.connect(endpoint="localhost:1", ca_file=str(tmp_path / "nothing.pem"))
+
+
+@pytest.mark.parametrize(
+    ("name", "words"), [("cafile", "no option cafile; did you mean ca_file?"), ("zzz", "no option zzz")]
+)
+def test_a_misspelt_option_is_named(name: str, words: str) -> None:
+    """By the name that was given, whatever class holds the options."""
+    settings: Any = {"endpoint": "localhost:1", name: "x"}
+    with pytest.raises(TypeError, match=re.escape(words)):
+        merge_options(None, settings)
