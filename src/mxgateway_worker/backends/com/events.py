@@ -21,14 +21,19 @@ from mxgateway_worker.backends.com.identity import (
     OPERATION_COMPLETE,
 )
 from mxgateway_worker.backends.com.images import STATUS_ARRAY, ImageError, ImageReader, Memory, read_status
+from mxgateway_worker.backends.com.times import TimeRangeError
 
 logger = logging.getLogger(__name__)
 
-_I4 = VarType.VT_I4
+# Plain numbers: one is compared, or put into a value, for each event.
+_I4, _R8, _DATE = int(VarType.VT_I4), int(VarType.VT_R8), int(VarType.VT_DATE)
+_INTEGER, _DOUBLE = int(DataType.INTEGER), int(DataType.DOUBLE)
 # OnDataChange: statuses, time, quality, value, item, server; each a u16 type, six unused bytes and eight of payload.
 _DATA_CHANGE = struct.Struct("<H6xI4x 16s H6xi4x 16s H6xi4x H6xi4x")
+# The same as most of them come: statuses by reference, a VT_DATE, a number in the value's first half.
+_USUAL_CHANGE = struct.Struct("<H6xI4x H6xd H6xi4x H6xi4x H6xi4x H6xi4x")
+_VALUE_AT = 48
 _OUTCOME = struct.Struct("<H6xI4x H6xi4x H6xi4x")
-_INT = struct.Struct("<8xi4x")
 _REAL = struct.Struct("<8xd")
 _ARRAY_HEAD = struct.Struct("<HHIIIIi")
 _MOST_KEPT_STATUSES = 256
@@ -51,6 +56,7 @@ class EventReader:
         self._sink = sink
         self._images = images
         self._memory = memory
+        self._from_date = images.time_rules.from_date
         self._statuses: dict[bytes, tuple[MxStatus, ...]] = {}
         self.unreadable = 0
 
@@ -61,17 +67,17 @@ class EventReader:
             source: IID of the interface that it came by.
             arguments: `rgvarg`, 16 bytes a parameter.
         """
-        wanted = _PARAMETERS.get((source, dispid))
-        if wanted is None:
-            return
-        if len(arguments) != 16 * wanted:
-            self._unreadable(f"event {dispid} with {len(arguments) // 16} parameters where {wanted} are due")
-            return
         try:
+            if dispid == ON_DATA_CHANGE and source == EVENTS and len(arguments) == 96:
+                self._data_change(arguments)
+                return
+            wanted = _PARAMETERS.get((source, dispid))
+            if wanted is None:
+                return
+            if len(arguments) != 16 * wanted:
+                raise ImageError(f"{len(arguments) // 16} parameters where {wanted} are due")
             if source == BUFFERED_EVENTS:
                 self._buffered(arguments)
-            elif dispid == ON_DATA_CHANGE:
-                self._data_change(arguments)
             elif dispid == ON_WRITE_COMPLETE:
                 self._outcome(arguments, self._sink.on_write_complete)
             else:
@@ -86,6 +92,38 @@ class EventReader:
             logger.error("an event could not be read count=%d reason=%s", self.unreadable, text)
 
     def _data_change(self, arguments: bytes) -> None:
+        """The usual shape by one look at its bytes, all others in full."""
+        (
+            statuses_type,
+            statuses,
+            time_type,
+            days,
+            quality_type,
+            quality,
+            vartype,
+            number,
+            item_type,
+            item,
+            kind,
+            server,
+        ) = _USUAL_CHANGE.unpack(arguments)
+        if not (quality_type == item_type == kind == _I4 and time_type == _DATE):
+            self._any_data_change(arguments)
+            return
+        try:
+            stamp = self._from_date(days)
+        except (TimeRangeError, OverflowError):
+            stamp = self._time(arguments[16:32])
+        if vartype == _I4:
+            value = Variant(_I4, number, _INTEGER)
+        elif vartype == _R8:
+            value = Variant(_R8, _REAL.unpack_from(arguments, _VALUE_AT)[0], _DOUBLE)
+        else:
+            value = self._value(arguments[_VALUE_AT:64])
+        told = self._status(statuses_type, statuses, arguments)
+        self._sink.on_data_change(server, item, value, quality, stamp, told)
+
+    def _any_data_change(self, arguments: bytes) -> None:
         statuses_type, statuses, time, quality_type, quality, value, item_type, item, server_type, server = (
             _DATA_CHANGE.unpack(arguments)
         )
@@ -134,11 +172,6 @@ class EventReader:
         ]
 
     def _value(self, image: bytes) -> Variant:
-        # What most events carry; all else takes the long way.
-        if image[:2] == b"\3\0":
-            return Variant(_I4, _INT.unpack(image)[0], DataType.INTEGER)
-        if image[:2] == b"\5\0":
-            return Variant(VarType.VT_R8, _REAL.unpack(image)[0], DataType.DOUBLE)
         try:
             return self._images.variant(image)
         except ImageError as error:

@@ -73,11 +73,15 @@ def read_bstr(pointer: int, memory: Memory) -> str:
 
 
 class ImageReader:
-    """Reads images with the node's rules for times."""
+    """Reads images with the node's rules for times.
+
+    Attributes:
+        time_rules: those rules.
+    """
 
     def __init__(self, memory: Memory, times: TimeRules) -> None:
         self._memory = memory
-        self._times = times
+        self.time_rules = times
 
     def variant(self, image: bytes) -> Variant:
         """The value of a VARIANT's 16 bytes.
@@ -203,7 +207,9 @@ class ImageReader:
         if base == VarType.VT_DATE:
             return self._date(payload)
         if base == VarType.VT_CY:
-            return float(_CURRENCY.unpack_from(payload)[0]) / 10_000
+            # Of integers, so that it is rounded once.
+            amount: float = _CURRENCY.unpack_from(payload)[0] / 10_000
+            return amount
         if base == VarType.VT_DECIMAL:
             return _decimal(payload)
         if base in (VT_DISPATCH, VT_UNKNOWN):
@@ -214,7 +220,7 @@ class ImageReader:
     def _date(self, payload: bytes) -> int:
         (days,) = _DOUBLE.unpack_from(payload)
         try:
-            return self._times.from_date(days)
+            return self.time_rules.from_date(days)
         except (TimeRangeError, OverflowError) as error:
             raise ImageError(f"VT_DATE: {error}") from None
 
@@ -228,7 +234,7 @@ class ImageReader:
                 raise ImageError(f"VARTYPE {base} as a time: {error}") from None
         if base == VarType.VT_BSTR:
             try:
-                return self._times.from_text(read_bstr(_POINTER.unpack_from(payload)[0], self._memory))
+                return self.time_rules.from_text(read_bstr(_POINTER.unpack_from(payload)[0], self._memory))
             except ValueError:
                 raise ImageError("VT_BSTR that is no time") from None
         raise ImageError(f"VARTYPE {base} as a time")

@@ -15,7 +15,8 @@ from mxgateway_worker.backends.com.winapi import callback, memory
 
 logger = logging.getLogger(__name__)
 
-_DISPPARAMS = struct.Struct("<IIII")
+# DISPPARAMS: arguments, names, and how many there are of each.
+_unpack_parameters = struct.Struct("<IIII").unpack
 
 
 class Sink:
@@ -82,7 +83,7 @@ class Sink:
     ) -> int:
         """Never lets an exception out: LMXProxy has no use for one, and the next event is worth having."""
         try:
-            arguments, _, count, _ = _DISPPARAMS.unpack(memory(parameters, 16))
+            arguments, _, count, _ = _unpack_parameters(memory(parameters, 16))
             # The arguments are the caller's and end with this call: one copy, and no address is kept.
             self._deliver(self._iid, dispid, memory(arguments, 16 * count) if count else b"")
         except BaseException:

@@ -12,6 +12,7 @@ _FILETIME_EPOCH_TICKS = 116_444_736_000_000_000
 _END_TICKS = 2_650_467_744_000_000_000
 # VT_DATE covers the years 100 to 9999.
 _FIRST_DAY, _END_DAY = -657_434, 2_958_466
+_BEFORE_FIRST_DAY = _FIRST_DAY - 1
 
 
 class TimeRangeError(ValueError):
@@ -40,9 +41,10 @@ def date_to_ns(days: float) -> int:
     Raises:
         TimeRangeError: not a number, or beyond the years 100 to 9999.
     """
-    if not math.isfinite(days) or not _FIRST_DAY - 1 < days < _END_DAY:
+    # NaN is in no range.
+    if not _BEFORE_FIRST_DAY < days < _END_DAY:
         raise TimeRangeError("the date lies beyond the years 100 to 9999")
-    whole = math.trunc(days)
+    whole = int(days)
     micros = round(abs(days - whole) * _DAY_US)
     return (whole - _EPOCH_DAYS) * DAY_NS + micros * 1000
 
@@ -58,7 +60,10 @@ def ns_to_date(unix_ns: int) -> float:
     if not _FIRST_DAY <= whole < _END_DAY:
         raise TimeRangeError("the time lies beyond the years 100 to 9999, which a VARIANT date cannot say")
     fraction = rest / _DAY_US
-    return whole + fraction if whole >= 0 else whole - fraction
+    if whole < 0:
+        # Far back a double has no room for the last microseconds, and the next whole number is the day before.
+        return max(whole - fraction, math.nextafter(whole - 1, whole))
+    return min(whole + fraction, math.nextafter(_END_DAY, 0))
 
 
 def ticks_to_ns(ticks: int) -> int:

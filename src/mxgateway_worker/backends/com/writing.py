@@ -86,7 +86,8 @@ class ValueWriter:
                 raise TypeError(f"a {type(value).__name__} is no time")
             return struct.pack("<d", self._times.to_date(value))
         if vartype == VarType.VT_CY:
-            return struct.pack("<q", int((Decimal(repr(_number(value))) * 10_000).to_integral_value()))
+            amount = int((Decimal(repr(_number(value))) * 10_000).to_integral_value())
+            return struct.pack("<q", _nearest(amount, 10_000, -(1 << 63), (1 << 63) - 1))
         raise TypeError("MXAccess takes no such value")
 
     def _array(self, variant: Variant) -> bytes:
@@ -128,6 +129,14 @@ def _number(value: object) -> float:
     return float(value)
 
 
+def _nearest(number: int, unit: int, least: int, most: int) -> int:
+    """The number, or the end of the range where both are one double: what was read there can be written again."""
+    for end in (least, most):
+        if not least <= number <= most and number / unit == end / unit:
+            return end
+    return number
+
+
 def _variant(vartype: int, payload: bytes) -> bytes:
     return struct.pack("<HHHH", vartype, 0, 0, 0) + payload.ljust(8, b"\0")
 
@@ -143,6 +152,7 @@ def _decimal(value: float) -> bytes:
     if exponent < -28:
         # VT_DECIMAL has 28 places; what lies behind them is lost, as in VariantChangeType.
         number, exponent = round(number / 10 ** (-28 - exponent)), -28
+    number = _nearest(number, 10**-exponent, 0, (1 << 96) - 1)
     if number >= 1 << 96:
         raise OverflowError("more than 96 bits")
     return struct.pack(

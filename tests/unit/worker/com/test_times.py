@@ -37,6 +37,22 @@ def test_microseconds_go_round(micros: int) -> None:
     assert abs(back - ns) <= (1000 if abs(ns) < 5e18 else 50_000)
 
 
+@pytest.mark.parametrize(
+    ("ns", "step_us"),
+    [
+        (253_402_300_799_999_999_000, 41),  # the last microsecond of 9999
+        (-59_011_459_200_000_000_000, 0),  # the first of 100
+        (-59_011_372_800_000_001_000, 11),  # the last of a day far back
+        (-EPOCH_DAYS * DAY_NS - 1000, 1),  # the last before day 0
+    ],
+)
+def test_the_ends_of_what_a_date_can_say_stay_within_it(ns: int, step_us: int) -> None:
+    """Rounded up they would be in the year 10000, and far back on another day."""
+    days = ns_to_date(ns)
+    assert abs(date_to_ns(days) - ns) <= step_us * 1000
+    assert -657_435 < days < 2_958_466
+
+
 @pytest.mark.parametrize("days", [float("nan"), float("inf"), -657_436.0, 2_958_466.0, 1e300])
 def test_beyond_the_calendar_is_refused(days: float) -> None:
     with pytest.raises(TimeRangeError):

@@ -58,6 +58,19 @@ def test_a_local_node_gets_local_dates() -> None:
     assert written == struct.pack("<H6xd", 7, 45_000.5 + 1 / 24)
 
 
+@pytest.mark.parametrize("vartype", [6, 14])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_what_was_read_at_the_end_of_a_range_can_be_written_again(vartype: int, sign: int) -> None:
+    """The double nearest to the largest currency or decimal lies beyond it."""
+    whole = struct.pack("<H6xq", 6, (1 << 63) - 1 if sign > 0 else -(1 << 63))
+    if vartype == 14:
+        whole = struct.pack("<HBBIQ", 14, 0, 0x80 if sign < 0 else 0, 0xFFFFFFFF, (1 << 64) - 1)
+    arena = Arena()
+    times = TimeRules(EarlierZone())
+    read = ImageReader(arena.read, times).variant(whole)
+    assert ValueWriter(arena, times).image(read) == whole
+
+
 REFUSED = [
     Variant(3, 2**31), Variant(3, 1.5), Variant(3, "7"), Variant(16, 128), Variant(17, -1), Variant(5, "x"),
     Variant(8, 7), Variant(7, "now"), Variant(7, 10**30), Variant(6, 1e300), Variant(6, float("nan")),
