@@ -6,7 +6,7 @@ import re
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -59,6 +59,8 @@ def answer(database: Path, statement: str, parameters: dict[str, Any]) -> Answer
         for part, value in _CANNED:
             if part in folded:
                 return Answer((Column("", "int" if isinstance(value, int) else "text"),), ((value,),))
+        if "sysutcdatetime()" in folded:
+            return Answer((Column("", "datetime"),), ((datetime.now(UTC).replace(tzinfo=None),),))
     connection = sqlite3.connect(f"file:{database}?mode=ro", uri=True)
     try:
         cursor = connection.execute(translate(statement), parameters)

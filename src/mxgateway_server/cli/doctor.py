@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from itertools import chain
 from pathlib import Path
 
 import click
@@ -20,13 +21,16 @@ _MARKS = {"OK": "ok     ", "NOTE": "note   ", "SKIPPED": "-      ", "WARNING": "
 @click.option("--probe-tag", default="", metavar="TAG", help="Also read this tag once, over MXAccess.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def doctor(config_file: Path | None, state_dir: str | None, probe_tag: str, as_json: bool) -> None:
-    """Look at what MXAccess needs on this machine: each line what, found, remedy.
+    """Look at what a gateway and MXAccess need on this machine: each line what, found, remedy.
 
     Reads only; with --probe-tag it advises that tag once. Exit code 0 when all is well, 1 with a warning, 2 with an
     error.
     """
-    from mxgateway_server.node.doctor import Finding, examine, exit_code
-    from mxgateway_server.node.facts import Wanted
+    from mxgateway_server.cli.surroundings import ConfiguredSurroundings
+    from mxgateway_server.node.doctor import examine
+    from mxgateway_server.node.facts import Listening, Wanted
+    from mxgateway_server.node.findings import Finding, exit_code
+    from mxgateway_server.node.surroundings import examine_surroundings
     from mxgateway_server.node.windows import ThisMachine
 
     settings = load_or_fail(config_file, {"state_dir": state_dir})
@@ -37,9 +41,11 @@ def doctor(config_file: Path | None, state_dir: str | None, probe_tag: str, as_j
         state_directory=str(settings.state_path),
         probe_tag=probe_tag,
         variables=dict(settings.worker.environment),
+        addresses=tuple(Listening(*one) for one in settings.addresses()),
     )
+    around = ConfiguredSurroundings(settings)
     findings: list[Finding] = []
-    for finding in examine(ThisMachine(), wanted):
+    for finding in chain(examine(ThisMachine(), wanted), examine_surroundings(around, wanted)):
         findings.append(finding)
         if not as_json:
             click.echo(f"{_MARKS[finding.level.name]} {finding.check}: {finding.found}")

@@ -17,6 +17,7 @@ from typing import Any
 from sqlalchemy import (
     CTE,
     ColumnElement,
+    DateTime,
     FromClause,
     Integer,
     Select,
@@ -66,6 +67,13 @@ _MAX_STEPS = literal_column(str(MAX_DERIVATION_STEPS), Integer)
 def probe() -> Query:
     """A round trip that touches no table."""
     return select(literal_column("1", Integer))
+
+
+def clock(dialect: str) -> Query | None:
+    """The server's time in UTC; None where a database is but a file, and has no clock of its own."""
+    forms = {"mssql": "SYSUTCDATETIME()", "postgresql": "timezone('utc', clock_timestamp())"}
+    form = forms.get(dialect)
+    return None if form is None else select(literal_column(form, DateTime))
 
 
 def deploy_time() -> Query:

@@ -101,6 +101,21 @@ class SqlGalaxySource:
         with self._connection(timeout=self._probe_timeout) as connection:
             connection.execute(queries.probe()).all()
 
+    def read_clock(self) -> datetime | None:
+        """The time of the database's server, in UTC without a zone; None for a file, which has no clock.
+
+        Raises:
+            GalaxySourceError: the database cannot be read.
+        """
+        question = queries.clock(self._url.get_backend_name())
+        if question is None:
+            return None
+        with self._connection(timeout=self._probe_timeout) as connection:
+            told = connection.execute(question).scalar_one()
+        if not isinstance(told, datetime):
+            raise GalaxyDataError("the Galaxy database returned unexpected rows", "its clock is no time")
+        return told
+
     def read_deploy_time(self) -> datetime | None:
         with self._connection() as connection:
             return _deploy_time(connection)

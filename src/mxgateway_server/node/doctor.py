@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
-from enum import IntEnum
 from typing import Any
 
 from mxgateway_contract import hresults
 from mxgateway_contract.windows_rights import closing_line
 from mxgateway_server.node.facts import CLASS_ID, Node, Wanted
+from mxgateway_server.node.findings import Finding, Level
 from mxgateway_server.node.programs import program_of
 
 PROG_ID = "LMXProxy.LMXProxyServer.1"
@@ -38,40 +37,8 @@ ABOUT_PYTHON = (
 )
 
 
-class Level(IntEnum):
-    """How a check came out; the exit code of `doctor` is 0 up to NOTE, 1 with a WARNING, 2 with an ERROR."""
-
-    OK = 0
-    SKIPPED = 1
-    NOTE = 2
-    WARNING = 3
-    ERROR = 4
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One line.
-
-    Attributes:
-        check: what was looked at.
-        found: what is there.
-        remedy: what to do; empty when nothing is to be done.
-    """
-
-    level: Level
-    check: str
-    found: str
-    remedy: str = ""
-
-
-def exit_code(findings: list[Finding]) -> int:
-    """0 all well, 1 with a warning, 2 with an error."""
-    worst = max((finding.level for finding in findings), default=Level.OK)
-    return 2 if worst is Level.ERROR else 1 if worst is Level.WARNING else 0
-
-
 def examine(node: Node, wanted: Wanted) -> Iterator[Finding]:
-    """All checks in order, each as it is done: some take seconds."""
+    """All checks of the plant side in order, each as it is done: some take seconds."""
     if not node.is_windows:
         yield Finding(
             Level.NOTE,

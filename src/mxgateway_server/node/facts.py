@@ -58,6 +58,34 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
+class GalaxyFacts:
+    """A Galaxy database as far as it answers.
+
+    Attributes:
+        place: where it is, without a login.
+        problem: why it cannot be read; empty when it can.
+        ahead: seconds that its server's clock is ahead of this machine's; None for a file, which has no clock.
+    """
+
+    place: str
+    problem: str = ""
+    ahead: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """An address that the settings want.
+
+    Attributes:
+        setting: which of them.
+        address: as it is written there.
+    """
+
+    setting: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
 class Wanted:
     """What the settings say of the plant side.
 
@@ -68,6 +96,7 @@ class Wanted:
         state_directory: where keys and certificates lie.
         probe_tag: a tag that is advised once; empty for none.
         variables: environment for that Python.
+        addresses: where the gateway listens.
     """
 
     com_python: str
@@ -76,6 +105,7 @@ class Wanted:
     state_directory: str
     probe_tag: str = ""
     variables: dict[str, str] = field(default_factory=dict)
+    addresses: tuple[Listening, ...] = ()
 
 
 class Node(Protocol):
@@ -102,3 +132,16 @@ class Node(Protocol):
         Raises:
             OSError: it cannot be found out.
         """
+
+
+class Surroundings(Protocol):
+    """What a gateway needs around it, on any system."""
+
+    def galaxy(self) -> GalaxyFacts:
+        """The Galaxy database of the settings, asked once."""
+
+    def why_not_listen(self, address: str) -> str:
+        """Why an address cannot be listened on right now; empty when it can."""
+
+    def is_running(self) -> bool:
+        """Whether a gateway runs with these settings at this moment."""

@@ -22,6 +22,7 @@ from mxgateway_server.node.programs import program_of
 WORKER_PACKAGES = ("mxgateway_contract", "mxgateway_protocol", "mxgateway_simulator", "mxgateway_worker")
 REQUIREMENTS = ("protobuf>=6.33.5,<8",)
 NOTE = "worker32.json"
+_ANOTHER = "name a 32-bit Python 3.11 or newer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,10 @@ def choose(node: Node, given: str, registered: Iterable[str]) -> str:
     Raises:
         ConfigurationError: what is wrong with the given one, or that there is none, and the remedy.
     """
+    if not node.is_windows:
+        raise ConfigurationError(
+            "this machine is not Windows, so MXAccess cannot be here; run this on the System Platform node"
+        )
     if given:
         problem = unsuitable(node, given)
         if problem:
@@ -75,20 +80,20 @@ def choose(node: Node, given: str, registered: Iterable[str]) -> str:
 
 
 def unsuitable(node: Node, path: str) -> str:
-    """Why an interpreter cannot run COM workers; empty when it can."""
+    """Why an interpreter cannot run COM workers, and what to do; empty when it can."""
     file = node.file(path)
     if not file.is_there:
-        return "there is no such file"
+        return "there is no such file; correct the path"
     if file.problem:
-        return f"it cannot be read ({file.problem})"
+        return f"it cannot be read ({file.problem}); give this account the right to read it"
     program = program_of(file.head, file.size)
     if program.bits != 32:
-        return f"it is {program.text}, and LMXProxy needs a 32-bit program"
+        return f"it is {program.text}, and LMXProxy needs a 32-bit program; {_ANOTHER}"
     version = version_of(node, path)
     if version is None:
-        return "it does not run"
+        return "it does not run; repair it"
     if version < OLDEST_PYTHON:
-        return f"Python {version[0]}.{version[1]} is older than 3.11"
+        return f"Python {version[0]}.{version[1]} is older than 3.11; {_ANOTHER}"
     return ""
 
 

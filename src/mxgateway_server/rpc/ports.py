@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 import errno
+import os
 import socket
 import sys
+from typing import NamedTuple
 
 from mxgateway_server.config.addresses import split_address
 from mxgateway_server.errors import ConfigurationError
 
+
+class Refusal(NamedTuple):
+    """Why an address cannot be listened on, and the remedy."""
+
+    cause: str
+    remedy: str
+
+
 _CAUSES = {
-    errno.EADDRINUSE: "the port is in use, by another program or gateway; choose another, or port 0 for any free one",
-    errno.EACCES: "the gateway may not use this port; choose one above 1023, or give it the right to",
-    errno.EADDRNOTAVAIL: "the address is not this machine's; choose one that is, or 0.0.0.0 for all",
+    errno.EADDRINUSE: Refusal(
+        "the port is in use, by another program or gateway", "choose another, or port 0 for any free one"
+    ),
+    errno.EACCES: Refusal("the gateway may not use this port", "choose one above 1023, or give it the right to"),
+    errno.EADDRNOTAVAIL: Refusal("the address is not this machine's", "choose one that is, or 0.0.0.0 for all"),
 }
+_UNKNOWN_NAME = Refusal("the name is not known", "write a name or address of this machine")
 
 
 def check_port(setting: str, address: str) -> None:
@@ -22,20 +35,26 @@ def check_port(setting: str, address: str) -> None:
     Raises:
         ConfigurationError: it cannot be bound; the text names the setting, the cause and the remedy.
     """
+    refusal = why_not_listen(address)
+    if refusal is not None:
+        raise ConfigurationError(f"{setting} = {address} cannot be bound: {refusal.cause}; {refusal.remedy}")
+
+
+def why_not_listen(address: str) -> Refusal | None:
+    """Tries to bind `HOST:PORT`, and lets it go again; None where it can be bound."""
     host, port = split_address(address)
     try:
         places = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except OSError:
-        raise ConfigurationError(
-            f"{setting} = {address} cannot be bound: the name is not known; write a name or address of this machine"
-        ) from None
+        return _UNKNOWN_NAME
     causes = [_why_not(family, place) for family, _, _, _, place in places]
     taken = errno.EADDRINUSE in causes or errno.EACCES in causes
     # A name may have an address of a kind that this machine does not speak.
-    if taken or None not in causes:
-        cause = next(number for number in (errno.EADDRINUSE, errno.EACCES, *causes) if number in causes)
-        remedy = _CAUSES.get(cause or 0, "choose another address")
-        raise ConfigurationError(f"{setting} = {address} cannot be bound: {remedy}")
+    if not taken and None in causes:
+        return None
+    cause = next(number for number in (errno.EADDRINUSE, errno.EACCES, *causes) if number in causes)
+    text = os.strerror(cause) if cause else "it is no address"
+    return _CAUSES.get(cause or 0, Refusal(text, "choose another address"))
 
 
 def _why_not(family: int, place: tuple[object, ...]) -> int | None:

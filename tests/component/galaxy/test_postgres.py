@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -75,6 +75,9 @@ def test_states(postgres: str) -> None:
     zb.zb.drop_all(engine)
     source = SqlGalaxySource(postgres)
     source.test_connection()
+    told = source.read_clock()
+    assert told is not None
+    assert abs(told - datetime.now(UTC).replace(tzinfo=None)) < timedelta(minutes=1)
     with pytest.raises(GalaxySourceError, match="cannot be read"):
         source.read_deploy_time()
     edge_rows().write(engine)

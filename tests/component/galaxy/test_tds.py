@@ -52,6 +52,13 @@ def source(server: TdsServer, driver: str, password: str | None = None, timeout:
     return SqlGalaxySource(server.url(driver, password=password), command_timeout=timeout)
 
 
+def test_the_servers_clock(server: TdsServer, driver: str) -> None:
+    """In UTC, whatever the server's zone; a file has none."""
+    told = source(server, driver).read_clock()
+    assert told is not None
+    assert abs(told.replace(tzinfo=UTC) - datetime.now(UTC)) < timedelta(minutes=1)
+
+
 def test_reads_the_galaxy(server: TdsServer, driver: str, database: Path) -> None:
     """Objects, attributes, Unicode names, NULLs, bits and the deploy time come through as from SQLite."""
     found = source(server, driver).read_galaxy()

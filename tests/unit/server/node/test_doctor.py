@@ -10,8 +10,9 @@ from click.testing import CliRunner
 from tests.support.fake_node import DLL, PYTHON, FakeNode, about, program
 
 from mxgateway_server.cli.main import main
-from mxgateway_server.node.doctor import Finding, Level, examine, exit_code
+from mxgateway_server.node.doctor import examine
 from mxgateway_server.node.facts import FileFacts, Registration, Run, Wanted
+from mxgateway_server.node.findings import Finding, Level, exit_code
 
 WANTED = Wanted(PYTHON, "C:\\packages", "1.2.3", "C:\\state", "Tank.Level")
 
@@ -137,6 +138,7 @@ def test_the_tag_and_the_packages_reach_the_probe() -> None:
 def test_the_command_runs_here_and_its_json_is_whole(flags: list[str], tmp_path: Any) -> None:
     done = CliRunner().invoke(main, ["doctor", "--state-dir", str(tmp_path), *flags])
     assert done.exit_code == 0, done.output
+    assert "Galaxy database" in done.stdout
     if flags:
         told = json.loads(done.stdout)
         assert told["exitCode"] == 0
