@@ -1,8 +1,9 @@
-"""Random calls on the simulator and on COM side by side, in a Windows Python: differential.py GALAXY CALLS
+"""Calls on the simulator and on COM side by side, in a Windows Python: differential.py GALAXY CALLS [SWITCH=VALUE …]
 
 The two were written apart from each other after the same facts, so a difference is a misreading of one of them, or a
-question that the facts leave open. Prints one JSON object: the number of calls, and each kind of difference once, with
-the calls that led to it. A sequence ends at its first difference: what follows one says nothing.
+question that the facts leave open: then the simulator has a switch for it. First each value is written to an attribute
+of each type, then come random calls. Prints one JSON object: the number of calls, and each kind of difference once,
+with the calls that led to it. A sequence ends at its first difference: what follows one says nothing.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,8 +41,8 @@ VALUES = {
     "time": Variant(7, 1_700_000_000_000_000_000), "double 1e300": Variant(5, 1e300), "short 9": Variant(2, 9),
     "byte 200": Variant(17, 200),
 }  # fmt: skip
-SLOW = ("suspend", "activate")
 CALLS_A_SEQUENCE = 25
+TYPES = [CHILD + name for name in ("TestInt", "TestBool", "TestFloat", "TestString", "TestDateTime")]
 Call = tuple[Any, ...]
 
 
@@ -84,6 +85,17 @@ def a_call(chance: random.Random) -> Call:
     return chance.choice(kinds)
 
 
+def random_calls(seed: int) -> Iterator[Call]:
+    chance = random.Random(seed)
+    return (a_call(chance) for _ in range(CALLS_A_SEQUENCE))
+
+
+def directed_calls() -> Iterator[list[Call]]:
+    for reference in TYPES:
+        for value in VALUES:
+            yield [("add_item", 1, reference), ("advise", 1, 1), ("write", 1, 1, value)]
+
+
 def answer(backend: Backend, call: Call) -> object:
     name, *arguments = call
     try:
@@ -101,29 +113,33 @@ def answer(backend: Backend, call: Call) -> object:
         return f"0x{error.hresult & 0xFFFFFFFF:08X}"
 
 
-def sequence(galaxy: Path, seed: int) -> tuple[int, dict[str, Any] | None]:
-    """One sequence of calls on both; how many there were, and the difference that ended it."""
-    chance = random.Random(seed)
+def sequence(galaxy: Path, wanted: Iterable[Call], switches: dict[str, str]) -> tuple[int, dict[str, Any] | None]:
+    """One sequence of calls on both; how many there were, and the difference that ended it.
+
+    Args:
+        switches: of the simulator.
+    """
     left, right = Recorder(), Recorder()
     calls: list[Call] = []
     items: dict[tuple[int, int], str] = {}
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         copy = shutil.copy(galaxy, Path(folder) / "galaxy.db")
-        simulator = create_simulator({"galaxy": str(copy), "switch.operation_latency_ms": "0"})
+        chosen = {f"switch.{name}": value for name, value in switches.items()}
+        simulator = create_simulator({"galaxy": str(copy), "switch.operation_latency_ms": "0", **chosen})
         com = create_com({})
         simulator.open(left)
         com.open(right)
         try:
             com.inject_fault("reset_plant", {})
+            com.inject_fault("switch", {"name": "operation_latency_ms", "value": "0"})
             simulator.register("x"), com.register("x")
-            for _ in range(CALLS_A_SEQUENCE):
-                call = a_call(chance)
+            for call in wanted:
                 calls.append(call)
                 left.events.clear(), right.events.clear()
                 one, other = answer(simulator, call), answer(com, call)
                 if call[0] == "add_item" and isinstance(one, int):
                     items[call[1], one] = call[2]
-                settle(simulator, com, left, right, is_slow=call[0] in SLOW)
+                settle(simulator, com, left, right)
                 if one != other or left.events != right.events:
                     return len(calls), {
                         "call": call[0],
@@ -132,7 +148,6 @@ def sequence(galaxy: Path, seed: int) -> tuple[int, dict[str, Any] | None]:
                         "answers": [one, other],
                         "events": [list(left.events), list(right.events)],
                         "after": [list(map(str, each)) for each in calls[-6:]],
-                        "seed": seed,
                     }
         finally:
             simulator.close()
@@ -140,28 +155,34 @@ def sequence(galaxy: Path, seed: int) -> tuple[int, dict[str, Any] | None]:
     return len(calls), None
 
 
-def settle(simulator: Backend, com: Backend, left: Recorder, right: Recorder, *, is_slow: bool) -> None:
-    """Lets both deliver what is due; COM's comes from another thread, Suspend's after a quarter of a second."""
+def settle(simulator: Backend, com: Backend, left: Recorder, right: Recorder) -> None:
+    """Lets both deliver what is due: all of COM's is posted before its call returns."""
     for _ in range(4):
         simulator.pump()
-    end = time.perf_counter() + (0.26 if is_slow else 0.012)
-    while time.perf_counter() < end and (is_slow or len(right.events) < len(left.events)):
+    end = time.perf_counter() + 0.012
+    while time.perf_counter() < end and len(right.events) < len(left.events):
         com.wait(0.003)
         com.pump()
     com.pump()
 
 
-def main(galaxy: Path, wanted: int) -> None:
+def main(galaxy: Path, wanted: int, switches: dict[str, str]) -> None:
     kinds: dict[str, dict[str, Any]] = {}
     done = seed = 0
-    while done < wanted:
-        calls, difference = sequence(galaxy, seed)
-        done, seed = done + calls, seed + 1
+
+    def note(difference: dict[str, Any] | None) -> None:
         if difference is not None:
             key = json.dumps([difference[name] for name in ("call", "reference", "value", "answers")])
             kinds.setdefault(key, {**difference, "count": 0})["count"] += 1
+
+    for calls in directed_calls():
+        note(sequence(galaxy, calls, switches)[1])
+    while done < wanted:
+        calls_made, difference = sequence(galaxy, random_calls(seed), switches)
+        note(difference and {**difference, "seed": seed})
+        done, seed = done + calls_made, seed + 1
     sys.stdout.write(json.dumps({"calls": done, "differences": list(kinds.values())}) + "\n")
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]))
+    main(Path(sys.argv[1]), int(sys.argv[2]), dict(pair.split("=", 1) for pair in sys.argv[3:]))
