@@ -73,7 +73,7 @@ web-check: web/node_modules/.installed ## Whether the bundle is what web/ gives,
 test-wine: $(VENV)/.dev-installed ## The tests on COM, with a stand-in for MXAccess under Wine (root on Debian 12, once)
 	@$(COMPILE)
 	@tests/wine/lab/setup.sh
-	@tests/wine/lab/run.sh $(BIN)/python -m pytest -n 2 tests/wine $(ARGS)
+	@tests/wine/lab/run.sh $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder tests/wine $(ARGS)
 
 # The tools of the tests have versions of their own; their dependencies must not lift what is tested.
 $(VENV)/.lowest-installed: pyproject.toml tools/lowest_versions.py | $(VENV)/.dev-installed

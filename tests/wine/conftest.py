@@ -5,15 +5,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import os
 import subprocess
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
 from tests.contract.conftest import REFERENCES
+from tests.support.shared_gateway import shared_gateway
 from tests.wine.export_table import export
 
+from mxgateway import ClientOptions, GatewayClient, Session
+from mxgateway.testing import LocalGateway
 from mxgateway_simulator.building.builder import build_galaxy
 from mxgateway_simulator.building.description_reader import read_description
 
@@ -23,12 +28,18 @@ LAB = HERE / "lab"
 RunWindowsPython = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
+LONGEST_FIRST = ("test_workers.py", "test_gateway.py", "test_storm.py", "test_windows_gateway.py", "test_in_process.py")
+"""Files by their time: two processes share them, a file each at a time, and should end together."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.wine)
             if "MXGATEWAY_WINELAB" not in os.environ:
                 item.add_marker(pytest.mark.skip(reason="needs Wine and the stand-in: make test-wine"))
+    order = {HERE / name: place for place, name in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: order.get(item.path, len(order)))
 
 
 def winpath(path: Path) -> str:
@@ -51,7 +62,7 @@ def plant_table(galaxy: Path) -> Path:
     return table
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def windows_python(plant_table: Path) -> RunWindowsPython:
     """Runs the lab's Python with the project's code and the exported plant; `seconds` limits it."""
 
@@ -77,3 +88,48 @@ def windows_python(plant_table: Path) -> RunWindowsPython:
         )
 
     return run
+
+
+def configuration(folder: Path, table: Path, **stand_in: str) -> Path:
+    """Settings of a gateway over COM workers."""
+    variables = [f"{name}={value}" for name, value in {"LMXSIM_TABLE": winpath(table), **stand_in}.items()]
+    lab = f"MXGATEWAY_WINELAB={os.environ['MXGATEWAY_WINELAB']}"
+    command = [str(LAB / "worker.sh"), str(ROOT / "src"), lab, *variables, "--"]
+    file = folder / "gateway.toml"
+    file.write_text(
+        f"""
+[worker]
+backend = "com"
+command = {json.dumps(command)}
+pool_size = 1
+allowed_backend_options = ["time"]
+startup_timeout_seconds = 60
+heartbeat_interval_seconds = 0.5
+heartbeat_grace_seconds = 2
+heartbeat_stuck_ceiling_seconds = 4
+shutdown_timeout_seconds = 2
+"""
+    )
+    return file
+
+
+@pytest.fixture(scope="session")
+def gateway(plant_table: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalGateway]:
+    """A gateway of this machine over COM workers that see one plant."""
+    folder = tmp_path_factory.mktemp("com-gateway")
+    settings = configuration(folder, plant_table, LMXSIM_BOARD=winpath(folder / "plant.board"))
+    with shared_gateway(arguments=["--config", str(settings), "--allow-fault-injection"]) as running:
+        yield running
+
+
+@pytest.fixture
+async def client(gateway: LocalGateway) -> AsyncIterator[GatewayClient]:
+    options = ClientOptions(endpoint=gateway.endpoint, api_key=gateway.api_key, ca_file=gateway.ca_file)
+    async with asyncio.timeout(120), await GatewayClient.connect(options) as connected:
+        yield connected
+
+
+@pytest.fixture
+async def session(client: GatewayClient) -> AsyncIterator[Session]:
+    async with await client.open_session(client_session_name="on COM") as opened:
+        yield opened

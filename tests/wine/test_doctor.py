@@ -12,8 +12,9 @@ import pytest
 from tests.wine.conftest import ROOT, winpath
 
 from mxgateway_server import __version__
-from mxgateway_server.node.doctor import Level, examine
+from mxgateway_server.node.doctor import examine
 from mxgateway_server.node.facts import FileFacts, Registration, Run, Wanted
+from mxgateway_server.node.findings import Level
 from mxgateway_server.node.provision import provision
 from mxgateway_server.node.windows import ThisMachine
 
@@ -95,10 +96,21 @@ def test_a_misspelt_tag_is_told_as_one(packages: Path, plant_table: Path) -> Non
     assert "category 4, detail 6" in findings["first value"].found
 
 
-def test_a_refused_licence_is_told_as_one(packages: Path) -> None:
-    """0x80070005 from AddItem is how a missing run-time licence shows."""
-    machine = WineMachine(LMXSIM_CONTROL="fail_call:method=add_item,hresult=0x80070005,times=-1")
+REFUSED = [
+    # How a missing run-time licence shows; the class gone between the look into the registry and the call; no services.
+    ("@licence\tnone\n", {}, "AddItem fails with 0x80070005", "licence"),
+    ("", {"LMXSIM_INSTALLED": "no"}, "CoCreateInstance fails with 0x80040154", "install or repair"),
+    ("", {"LMXSIM_CONTROL": "rpc_down"}, "Register fails with 0x800706BA", "event log"),
+]
+
+
+@pytest.mark.parametrize(("table", "variables", "text", "remedy"), REFUSED, ids=["licence", "class", "services"])
+def test_what_mxaccess_refuses_is_told_as_what_it_is(
+    packages: Path, tmp_path: Path, table: str, variables: dict[str, str], text: str, remedy: str
+) -> None:
+    (tmp_path / "plant.tsv").write_text(table)
+    machine = WineMachine(LMXSIM_TABLE=winpath(tmp_path / "plant.tsv"), **variables)
     findings = {one.check: one for one in examine(machine, wanted(packages))}
     assert findings["activation"].level is Level.ERROR
-    assert "AddItem fails with 0x80070005" in findings["activation"].found
-    assert "licence" in findings["activation"].remedy
+    assert text in findings["activation"].found
+    assert remedy in findings["activation"].remedy

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
 import os
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import psutil
 import pytest
 from tests.integration.test_any_gateway import SITE_SWITCH
-from tests.support.shared_gateway import shared_gateway
 from tests.support.waiting import eventually
-from tests.wine.conftest import LAB, ROOT, winpath
+from tests.wine.conftest import ROOT, configuration
 
 from mxgateway import (
     ClientOptions,
@@ -33,49 +29,6 @@ pytestmark = [pytest.mark.shares_processes, pytest.mark.slow, pytest.mark.timeou
 
 TAG = "TestChildObject.TestInt"
 MOVING = "TestMachine_001.TestChangingInt"
-
-
-def configuration(folder: Path, table: Path, **stand_in: str) -> Path:
-    """Settings of a gateway over COM workers."""
-    variables = [f"{name}={value}" for name, value in {"LMXSIM_TABLE": winpath(table), **stand_in}.items()]
-    lab = f"MXGATEWAY_WINELAB={os.environ['MXGATEWAY_WINELAB']}"
-    command = [str(LAB / "worker.sh"), str(ROOT / "src"), lab, *variables, "--"]
-    file = folder / "gateway.toml"
-    file.write_text(
-        f"""
-[worker]
-backend = "com"
-command = {json.dumps(command)}
-pool_size = 1
-allowed_backend_options = ["time"]
-startup_timeout_seconds = 60
-heartbeat_interval_seconds = 0.5
-heartbeat_grace_seconds = 2
-heartbeat_stuck_ceiling_seconds = 4
-shutdown_timeout_seconds = 2
-"""
-    )
-    return file
-
-
-@pytest.fixture(scope="module")
-def gateway(plant_table: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalGateway]:
-    settings = configuration(tmp_path_factory.mktemp("com-gateway"), plant_table)
-    with shared_gateway(arguments=["--config", str(settings), "--allow-fault-injection"]) as running:
-        yield running
-
-
-@pytest.fixture
-async def client(gateway: LocalGateway) -> AsyncIterator[GatewayClient]:
-    options = ClientOptions(endpoint=gateway.endpoint, api_key=gateway.api_key, ca_file=gateway.ca_file)
-    async with asyncio.timeout(120), await GatewayClient.connect(options) as connected:
-        yield connected
-
-
-@pytest.fixture
-async def session(client: GatewayClient) -> AsyncIterator[Session]:
-    async with await client.open_session(client_session_name="on COM") as opened:
-        yield opened
 
 
 def test_what_holds_against_any_gateway_holds_over_com(gateway: LocalGateway) -> None:
@@ -112,6 +65,20 @@ async def test_a_subscription_follows_a_moving_tag(client: GatewayClient) -> Non
                 break
     assert values == sorted(values)
     assert values[-1] > values[0]
+
+
+async def test_sessions_see_one_plant(client: GatewayClient, session: Session) -> None:
+    """What one worker writes another's clients see, as in a Galaxy; and an object taken off scan is off for all."""
+    async with client.subscribe([TAG]) as changes:
+        await session.write_and_confirm(TAG, 271_828)
+        async for change in changes:
+            if change.value == 271_828:
+                break
+        for state, is_good in (("off", False), ("on", True)):
+            await session.inject_fault("scan", {"object": "TestChildObject", "state": state})
+            async for change in changes:
+                if change.is_good is is_good:
+                    break
 
 
 async def test_a_session_with_other_options_than_the_pools_gets_a_fresh_worker(client: GatewayClient) -> None:
