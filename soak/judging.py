@@ -7,7 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 WARM_UP = 0.2
-"""Share of a run in which memory may still fill: caches, pools, the first of everything."""
+"""Least share of a run in which memory may still fill: caches, pools, the first of everything."""
+WARM_UP_SECONDS = 300.0
+"""How long that takes under the load, however short the run; but never more than half of it."""
 WINDOW = 0.1
 """Share of a run whose median is its beginning, after the warm-up, and its end."""
 FEWEST = 20
@@ -57,20 +59,25 @@ class Growth:
         }
 
 
-def growth(series: Sequence[float]) -> Growth | None:
+def warm_up_of(seconds: float) -> float:
+    """The share of a run of so many seconds that is warm-up."""
+    return max(WARM_UP, min(0.5, WARM_UP_SECONDS / seconds))
+
+
+def growth(series: Sequence[float], warm_up: float = WARM_UP) -> Growth | None:
     """From the first window after the warm-up to the last one; None when there are too few samples."""
     if len(series) < FEWEST:
         return None
-    settled = series[int(len(series) * WARM_UP) :]
+    settled = series[int(len(series) * warm_up) :]
     window = max(3, int(len(series) * WINDOW))
     return Growth(statistics.median(settled[:window]), statistics.median(settled[-window:]), max(settled))
 
 
-def violations(series: Mapping[str, Sequence[float]], bars: Mapping[str, Bar]) -> list[str]:
-    """What grew beyond its bar, and what could not be judged."""
+def violations(series: Mapping[str, Sequence[float]], bars: Mapping[str, Bar], warm_up: float = WARM_UP) -> list[str]:
+    """What grew beyond its bar after the warm-up, and what could not be judged."""
     found = []
     for name, bar in bars.items():
-        seen = growth(series.get(name, ()))
+        seen = growth(series.get(name, ()), warm_up)
         if seen is None:
             found.append(f"{name}: {len(series.get(name, ()))} samples say nothing of growth; let it run longer")
         elif seen.end - seen.beginning > bar.allowed(seen.beginning):

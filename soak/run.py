@@ -10,7 +10,7 @@ from typing import Any
 import psutil
 from benches.gateway_process import GatewayProcess
 
-from soak.judging import Bar, growth, violations
+from soak.judging import Bar, growth, violations, warm_up_of
 from soak.load import Load
 from soak.site import TAGS, WindowsHandles, running_gateway
 
@@ -80,8 +80,9 @@ async def _soak(
             group.create_task(load.run())
             group.create_task(watch())
         took = time.monotonic() - began
-    found = load.counters.violations + violations(series, bars(backend, percent))
-    settled = {name: growth(values) for name, values in series.items()}
+    warm_up = warm_up_of(seconds)
+    found = load.counters.violations + violations(series, bars(backend, percent), warm_up)
+    settled = {name: growth(values, warm_up) for name, values in series.items()}
     return {
         "backend": backend,
         "seconds": round(took, 1),
@@ -89,6 +90,7 @@ async def _soak(
         "done": load.counters.figures(),
         "eventsPerSecond": round(load.counters.events / took, 1),
         "samples": len(series["gatewayThreads"]),
+        "warmUpSeconds": round(warm_up * seconds, 1),
         "growth": {name: seen.figures() for name, seen in settled.items() if seen is not None},
         "violations": found,
     }

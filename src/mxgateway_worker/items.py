@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from mxgateway_contract.constants import MAX_BULK_ITEMS
 from mxgateway_contract.status import Category, MxStatus
 from mxgateway_protocol.events import ItemTemplate
 from mxgateway_protocol.variants import Variant
@@ -12,7 +13,8 @@ from mxgateway_protocol.variants import Variant
 Answer = Callable[[Variant, int, int, Sequence[MxStatus]], None]
 """Takes value, quality, source time in nanoseconds and statuses of a data change."""
 
-_MOST_RETIRED = 65_536
+_MOST_RETIRED = 8 * MAX_BULK_ITEMS
+"""Temporary items remembered after their end: a read's own and some before it. Each takes memory, for hours."""
 
 
 def item_key(server_handle: int, item_handle: int) -> int:

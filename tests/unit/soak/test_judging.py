@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from soak.judging import FEWEST, Bar, growth, violations
+from soak.judging import FEWEST, Bar, growth, violations, warm_up_of
 
 FLAT = [100.0] * 100
 FILLS_AT_FIRST = [50.0 + 2.5 * min(20, step) for step in range(100)]
@@ -44,3 +44,15 @@ def test_too_few_samples_are_told_and_no_success() -> None:
     assert growth([1.0] * (FEWEST - 1)) is None
     (text,) = violations({}, {"x": Bar(1)})
     assert "let it run longer" in text
+
+
+@pytest.mark.parametrize(("seconds", "share"), [(12, 0.5), (240, 0.5), (600, 0.5), (1200, 0.25), (7200, 0.2)])
+def test_a_warm_up_takes_its_time_in_short_runs_and_a_share_of_long_ones(seconds: float, share: float) -> None:
+    assert warm_up_of(seconds) == share
+
+
+def test_what_fills_in_the_warm_up_is_no_growth_and_what_goes_on_after_it_is() -> None:
+    fills = [min(step, 45) for step in range(100)]
+    assert violations({"x": fills}, {"x": Bar()}) != []
+    assert violations({"x": fills}, {"x": Bar()}, warm_up_of(240)) == []
+    assert violations({"x": CREEPS}, {"x": Bar(percent=1)}, warm_up_of(240)) != []

@@ -7,8 +7,10 @@ from tests.support.direct_executor import DirectSession
 from tests.support.fake_backend import GOOD, FakeBackend
 
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
+from mxgateway_contract.constants import MAX_BULK_ITEMS
 from mxgateway_protocol.backend import Sample
 from mxgateway_protocol.variants import DataType, Variant, VarType
+from mxgateway_worker.items import Items
 
 TEXT = DataType.STRING
 
@@ -65,3 +67,12 @@ def test_the_session_id_changes_only_before_the_first_item(session: DirectSessio
     assert session.pump()[0].session_id == "session-new"
     with pytest.raises(RuntimeError):
         session.sink.session_id = "session-other"
+
+
+def test_the_temporary_items_of_a_whole_bulk_are_remembered_and_not_for_ever() -> None:
+    """Their late events go nowhere; in days of reads the memory of them must not grow."""
+    items = Items()
+    for key in range(10 * MAX_BULK_ITEMS):
+        items.retire(key)
+    assert all(items.is_retired(key) for key in range(8 * MAX_BULK_ITEMS, 10 * MAX_BULK_ITEMS))
+    assert sum(map(items.is_retired, range(10 * MAX_BULK_ITEMS))) == 8 * MAX_BULK_ITEMS
