@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-from tests.support.waiting import eventually
-from tests.wine.conftest import winpath
+from tests.support.waiting import eventually, wait_until
+from tests.wine.conftest import ROOT, winpath
 from tests.wine.windows_gateway import WindowsGateway
 
 from mxgateway import GatewayClient, MxGatewayError, MxGatewaySessionError, Session
@@ -266,3 +267,34 @@ async def test_killing_the_gateway_leaves_no_worker(galaxy: Path, plant_table: P
         doomed.process.send_signal(signal.SIGKILL)
         await asyncio.to_thread(doomed.wait)
         assert doomed.processes() == {}
+
+
+def test_it_runs_as_a_service(galaxy: Path, plant_table: Path, tmp_path: Path) -> None:
+    """Installed, started, running, ended in order and removed, by Wine's own service manager."""
+    gateway = WindowsGateway(tmp_path, galaxy, plant_table)
+    # The service manager hands on no PYTHONPATH of ours.
+    found_by = Path(os.environ["WPY64EXE"]).parent / "Lib" / "site-packages" / "gateway-under-test.pth"
+    found_by.write_text(winpath(ROOT / "src"))
+    config = tmp_path / "service.toml"
+    galaxy_line = f"[galaxy]\nconnection_string = '{winpath(galaxy)}'\n"
+    config.write_text('listen = "localhost:0"\n' + galaxy_line + "[worker]\nbackend = 'simulator'\npool_size = 0\n")
+    name = f"mxgw-{tmp_path.name}"
+
+    def service(command: str, *more: str) -> str:
+        return gateway.python("-m", "mxgateway_server", "service", command, "--name", name, *more)
+
+    def state() -> str:
+        script = "import sys\nfrom mxgateway_server.node.windows_service import status\nprint(status(sys.argv[1]))"
+        return gateway.python("-c", script, name)
+
+    try:
+        service("install", "--config", winpath(config), "--state-dir", winpath(gateway.state))
+        assert "STOPPED" in state()
+        service("start")
+        log = gateway.state / "service.log"
+        wait_until(lambda: "RUNNING" in state(), 60, lambda: log.read_text() if log.exists() else "no log")
+        service("remove")
+        assert state().strip() == "None"
+        assert "Traceback" not in log.read_text()
+    finally:
+        found_by.unlink()

@@ -25,6 +25,7 @@ _COMMANDS = {
     "galaxy": ("mxgateway_server.cli.galaxy", "galaxy"),
     "pepper": ("mxgateway_server.cli.pepper", "pepper"),
     "health": ("mxgateway_server.cli.health", "health"),
+    "service": ("mxgateway_server.cli.service", "service"),
     "worker": ("mxgateway_server.cli.worker", "worker"),
 }
 
