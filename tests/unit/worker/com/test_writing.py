@@ -71,6 +71,14 @@ def test_what_was_read_at_the_end_of_a_range_can_be_written_again(vartype: int, 
     assert ValueWriter(arena, times).image(read) == whole
 
 
+def test_a_file_time_is_written_as_a_date_alone_and_in_an_array() -> None:
+    """FILETIME is no legal type of a VARIANT."""
+    scalar, _ = made(Variant(64, 0))
+    assert scalar == struct.pack("<H6xd", 7, 25_569.0)
+    array, _ = made(Variant(0x2040, (0,)))
+    assert array[:2] == struct.pack("<H", 0x2007)
+
+
 REFUSED = [
     Variant(3, 2**31), Variant(3, 1.5), Variant(3, "7"), Variant(16, 128), Variant(17, -1), Variant(5, "x"),
     Variant(8, 7), Variant(7, "now"), Variant(7, 10**30), Variant(6, 1e300), Variant(6, float("nan")),
