@@ -145,7 +145,7 @@ def install(name: str, command: str, account: str) -> list[str]:
         if not service:
             raise _failed(f"making the service {name}")
         try:
-            actions = (_Action * len(_RESTART_DELAYS_MS))(*((_RESTART, delay) for delay in _RESTART_DELAYS_MS))
+            actions = (_Action * len(_RESTART_DELAYS_MS))(*[_Action(_RESTART, delay) for delay in _RESTART_DELAYS_MS])
             details: tuple[tuple[str, int, Any], ...] = (
                 ("description", _DESCRIPTION, c_wchar_p(DESCRIPTION)),
                 ("delayed start", _DELAYED, c_int(1)),
