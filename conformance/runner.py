@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -93,12 +93,13 @@ class Runner:
             return [f"the case: {before['error']}"]
         texts = self._files.texts() | {"$endpoint": endpoint, "$port": endpoint.rpartition(":")[2], "$key": API_KEY}
         problems: list[str] = []
+        case = replace(case, expect=_filled(case.expect, texts))
         for step in case.client:
             problems += await self._step(subject, gateway, _filled(step, texts), case, endpoint, tls)
             if problems:
                 break
         if not problems:
-            problems += await _seen(gateway, _filled(case.expect, texts))
+            problems += await _seen(gateway, case.expect)
         await self._reset(subject, gateway, case)
         return problems
 

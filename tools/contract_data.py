@@ -168,7 +168,7 @@ def tables() -> dict[str, Any]:
     from mxgateway import errors, reasons, replies, rpc_errors
     from mxgateway.quality import _NOT_AN_ERROR
     from mxgateway_contract import constants, quality
-    from mxgateway_contract.commands import COMMANDS
+    from mxgateway_contract.commands import COMMANDS, method_name
     from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
     from mxgateway_contract.status import DETAIL_WORDS
 
@@ -222,7 +222,7 @@ def tables() -> dict[str, Any]:
             for (method, hresult), text in replies._MEANINGS.items()
         ],
         "commands": {
-            command.payload: {"method": command.name, "repeatable": command.is_repeatable}
+            command.payload: {"method": method_name(command.kind), "repeatable": command.is_repeatable}
             for command in COMMANDS.values()
         },
     }

@@ -19,9 +19,10 @@ SUBJECT = [sys.executable, "-m", "conformance.subjects.python"]
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(120)
-def test_the_python_client_passes_every_case(tmp_path: Path) -> None:
-    hello, outcomes = run(SUBJECT, read_cases(), tmp_path)
+def test_the_python_client_passes_what_needs_no_long_conversations(tmp_path: Path) -> None:
+    """`make conformance` runs all of them: the other suites take half a minute."""
+    quick = [each for each in read_cases() if each.op or each.suite in ("session", "galaxy", "alarms")]
+    hello, outcomes = run(SUBJECT, quick, tmp_path)
     problems, counts = judged(outcomes, known_gaps("python"))
     assert hello["language"] == "python"
     assert problems == []
