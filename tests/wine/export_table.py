@@ -7,6 +7,7 @@ LMXProxy behaves: the rules stand written twice, in the simulator and in the sta
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from mxgateway_contract.status import MxStatus
 from mxgateway_protocol.backend import Sample
 from mxgateway_protocol.variants import VT_ARRAY, Scalar, Variant
 from mxgateway_simulator.backend import create_backend
+from mxgateway_simulator.plant.galaxy_file import GalaxyFile
 
 NAMES = {11: "BOOL", 3: "I4", 20: "I8", 4: "R4", 5: "R8", 8: "BSTR", 7: "DATE", 1: "NULL", 10: "ERROR"}
 CLASS_OF_DETAIL = {1012: 2, 1013: 3}
@@ -87,5 +89,9 @@ def export(galaxy: Path, board: Path, references: Iterable[str], table: Path) ->
         columns = (reference, NAMES[base], str(int(value.data_type)), rights, str(CLASS_OF_DETAIL.get(detail, 0)))
         rows.append("\t".join((*columns, "buffer", motion, "|".join(texts))) + "\n")
     backend.close()
+    # What the description sets for the simulator it sets for the stand-in, by the same names.
+    with contextlib.closing(GalaxyFile(galaxy)) as file:
+        switches = [(name[7:], value) for name, value in file.settings.items() if name.startswith("switch.")]
+    rows[:0] = [f"@switch\t{name}\t{value}\n" for name, value in switches]
     table.write_text("".join(rows), encoding="utf-8", newline="\n")
-    return len(rows)
+    return len(rows) - len(switches)

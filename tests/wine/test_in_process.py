@@ -35,6 +35,7 @@ def test_com_memory_is_read_and_written_alike_on_windows(windows_python: RunWind
 MODES = (
     *("LMXSIM_TIME=bstr", "LMXSIM_TIME=i8", "LMXSIM_BYREF=1", "LMXSIM_STATUSES=2", "LMXSIM_STATUSES=0"),
     *("LMXSIM_BUFFER=array", "LMXSIM_BATCH=1", "LMXSIM_MAX=1", "LMXSIM_MAX=4", "LMXSIM_CONTROL=inside"),
+    "LMXSIM_SWITCHES=write_completion_first=false;suspend_again=ok",
 )
 
 
