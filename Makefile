@@ -9,7 +9,7 @@ COMPILE = $(BIN)/python -m compileall -q src
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-web web web-check test-lowest test-wine lint types layers format protos protos-check tables tables-check bench chaos conformance attack soak constraints clean dev docs docs-serve
+.PHONY: help demo test test-web web web-check test-lowest test-wine lint types layers format protos protos-check tables tables-check bench chaos conformance clients-ts clients-ts-protos attack soak constraints clean dev docs docs-serve
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -132,6 +132,17 @@ chaos: $(VENV)/.dev-installed ## A seeded storm of faults over a real gateway, j
 
 conformance: $(VENV)/.dev-installed ## What all clients have to do alike, with each that can be built here (ARGS="--subject python -v")
 	@$(BIN)/python -m conformance $(ARGS)
+
+clients/typescript/node_modules/.package-lock.json: clients/typescript/package-lock.json
+	@for try in 1 2 3; do (cd clients/typescript && npm ci --silent) && exit 0; echo "installing failed (try $$try of 3)" >&2; sleep 5; done; exit 1
+
+clients-ts: clients/typescript/node_modules/.package-lock.json $(VENV)/.protos-installed ## The TypeScript client: style, types, generated code, tests (needs Node.js)
+	@.venv-protos/bin/python tools/generate_typescript.py --check
+	@cd clients/typescript && npm run --silent check && npm run --silent test && npm run --silent build
+
+clients-ts-protos: clients/typescript/node_modules/.package-lock.json $(VENV)/.protos-installed ## Generated code of the TypeScript client
+	@.venv-protos/bin/python tools/generate_typescript.py
+	@cd clients/typescript && npm run --silent tables
 
 attack: $(VENV)/.dev-installed ## Floods over a real gateway with an honest client beside, judged (ARGS="--flood silent --seconds 8")
 	@$(BIN)/python -m attack $(ARGS)

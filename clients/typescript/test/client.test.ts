@@ -1,0 +1,172 @@
+/** Calls, errors, cancelling, and what closing leaves behind. */
+
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { test } from "node:test";
+import { promisify } from "node:util";
+
+import { create } from "@bufbuild/protobuf";
+import { status as Code } from "@grpc/grpc-js";
+
+import { MxCommandReplySchema, ProtocolStatusCode } from "../src/gen/mxaccess_gateway_pb.js";
+import {
+  GatewayClient,
+  MxAccessError,
+  MxGatewayCommandError,
+  MxGatewayConnectionError,
+  MxGatewayError,
+  MxGatewayProtocolError,
+  MxGatewayTimeoutError,
+  MxGatewayTransportError,
+  MxGatewayWorkerError,
+  nextCorrelationId,
+} from "../src/index.js";
+import { Abort, FakeGateway } from "./fakeGateway.js";
+
+async function withClient(
+  work: (client: GatewayClient, fake: FakeGateway) => Promise<void>,
+  more: object = {},
+): Promise<void> {
+  const fake = await FakeGateway.start();
+  const client = await GatewayClient.connect({ endpoint: fake.endpoint, plaintext: true, ...more });
+  try {
+    await work(client, fake);
+  } finally {
+    await client.close();
+    fake.stop();
+  }
+}
+
+test("a session is opened, used and closed once, however often it is asked to", async () => {
+  await withClient(async (client, fake) => {
+    const session = await client.openSession({ clientSessionName: "me" });
+    assert.equal(await session.ping("hello"), "hello");
+    await Promise.all([session.close(), session.close()]);
+    await session.close();
+    assert.equal(fake.calls.get("CloseSession"), 1);
+    assert.ok(session.closed);
+  });
+});
+
+test("a failure of MXAccess is an error with HRESULT and reply, and stays in the reply of invokeRaw", async () => {
+  await withClient(async (client, fake) => {
+    const reply = create(MxCommandReplySchema, {
+      protocolStatus: { code: ProtocolStatusCode.MXACCESS_FAILURE },
+      hresult: -2147024809,
+    });
+    fake.answers.set("advise", () => reply);
+    const session = await client.openSession();
+    await assert.rejects(session.advise(1, 2), (error) => {
+      assert.ok(error instanceof MxAccessError && error instanceof MxGatewayCommandError && MxGatewayError.is(error));
+      assert.equal(error.hresult, -2147024809);
+      assert.match(error.message, /Advise failed in MXAccess, HRESULT 0x80070057/);
+      return true;
+    });
+  });
+});
+
+test("a reply without its payload is a protocol error, never a handle 0", async () => {
+  await withClient(async (client, fake) => {
+    fake.answers.set("addItem", () =>
+      create(MxCommandReplySchema, { protocolStatus: { code: ProtocolStatusCode.OK } }),
+    );
+    const session = await client.openSession();
+    await assert.rejects(session.addItem(1, "A.B"), MxGatewayProtocolError);
+  });
+});
+
+test("a cause within a reply decides the class", async () => {
+  await withClient(async (client, fake) => {
+    const protocolStatus = {
+      code: ProtocolStatusCode.SESSION_NOT_READY,
+      reason: "WORKER_EXITED",
+      retryAfter: { seconds: 2n },
+    };
+    fake.answers.set("ping", () => create(MxCommandReplySchema, { protocolStatus }));
+    const session = await client.openSession();
+    await assert.rejects(session.ping(), (error) => {
+      assert.ok(error instanceof MxGatewayWorkerError);
+      assert.deepEqual([error.reason, error.retryAfterMs], ["WORKER_EXITED", 2000]);
+      return true;
+    });
+  });
+});
+
+test("a signal ends a call with its own reason, a deadline with a timeout, and the key is in no text", async () => {
+  await withClient(
+    async (client, fake) => {
+      fake.answers.set("ping", () => new Promise(() => undefined));
+      const session = await client.openSession();
+      const over = new AbortController();
+      const waiting = session.ping("x", { signal: over.signal });
+      over.abort();
+      await assert.rejects(waiting, { name: "AbortError" });
+      await assert.rejects(session.ping("x", { timeoutMs: 50 }), MxGatewayTimeoutError);
+      fake.answers.set("ping", () => Promise.reject(new Abort(Code.UNAUTHENTICATED, "bad key mxgw_id_sentinel")));
+      await assert.rejects(session.ping("x"), (error) => {
+        assert.ok(error instanceof MxGatewayError);
+        assert.doesNotMatch(error.message + error.stack, /sentinel/);
+        return true;
+      });
+    },
+    { apiKey: "mxgw_id_sentinel" },
+  );
+});
+
+test("only what changes nothing is repeated", async () => {
+  await withClient(
+    async (client, fake) => {
+      let tries = 0;
+      const unavailable = (): never => {
+        tries += 1;
+        throw new Abort(Code.UNAVAILABLE, "going away");
+      };
+      fake.answers.set("ping", unavailable);
+      fake.answers.set("write", unavailable);
+      const session = await client.openSession();
+      await assert.rejects(session.ping(), MxGatewayConnectionError);
+      assert.equal(tries, 3);
+      tries = 0;
+      await assert.rejects(session.write(1, 2, 3), MxGatewayConnectionError);
+      assert.equal(tries, 1);
+    },
+    { retry: { maxAttempts: 3, initialDelayMs: 1, maxDelayMs: 2 } },
+  );
+});
+
+test("closing the client ends what is under way", async () => {
+  const fake = await FakeGateway.start();
+  fake.answers.set("ping", () => new Promise(() => undefined));
+  const client = await GatewayClient.connect({ endpoint: fake.endpoint, plaintext: true });
+  const session = await client.openSession();
+  const waiting = session.ping();
+  const reading = session.events().next();
+  await client.close();
+  await assert.rejects(waiting, MxGatewayTransportError);
+  await assert.rejects(reading, MxGatewayTransportError);
+  await assert.rejects(session.ping(), /the client is closed/);
+  fake.stop();
+});
+
+test("correlation ids are unique", () => {
+  assert.equal(new Set(Array.from({ length: 10_000 }, nextCorrelationId)).size, 10_000);
+});
+
+test("a program ends by itself once its client is closed", async () => {
+  const fake = await FakeGateway.start();
+  const program = `
+    const { GatewayClient } = await import(${JSON.stringify(new URL("../src/index.js", import.meta.url).href)});
+    const client = await GatewayClient.connect({ endpoint: "${fake.endpoint}", plaintext: true });
+    const session = await client.openSession();
+    const subscription = client.subscribe(["A.B"]);
+    await subscription.start();
+    await subscription.close();
+    await session.close();
+    await client.close();
+    console.log("closed");`;
+  const { stdout } = await promisify(execFile)(process.execPath, ["--input-type=module", "-e", program], {
+    timeout: 20_000,
+  });
+  assert.equal(stdout.trim(), "closed");
+  fake.stop();
+});
