@@ -57,7 +57,9 @@ def main() -> int:
         return 0
     stale = check()
     if stale:
-        print(f"clients/typescript differs from protos/: {', '.join(stale)}; run make clients-ts-protos", file=sys.stderr)
+        print(
+            f"clients/typescript differs from protos/: {', '.join(stale)}; run make clients-ts-protos", file=sys.stderr
+        )
     return 1 if stale else 0
 
 
