@@ -141,3 +141,6 @@ func methodName(command *pb.MxCommand) string {
 	}
 	return fmt.Sprintf("command %d", int32(command.GetKind()))
 }
+
+// NewCommand is the command of a generated payload; name is its field in MxCommand, for example "write".
+func NewCommand(name string, payload proto.Message) *pb.MxCommand { return newCommand(name, payload) }

@@ -1,0 +1,177 @@
+"""Drives every client's CLI through the same steps against one real gateway, and compares what they print."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from e2e.normalising import Normaliser, rendered
+from e2e.steps import STEPS, Step
+from mxgateway.testing import LocalGateway
+
+ROOT = Path(__file__).resolve().parent.parent
+END = "__MXGW_BATCH_EOR__"
+PASSWORD = "sentinel-password-4711"
+
+CLIS: dict[str, dict[str, Any]] = {
+    "python": {"command": [sys.executable, "-m", "mxgateway_cli"]},
+    "go": {
+        "tools": ["go"],
+        "build": ["go", "build", "-o", "bin/mxgw-go", "./cmd/mxgw-go"],
+        "folder": "clients/go",
+        "command": [str(ROOT / "clients/go/bin/mxgw-go")],
+    },
+}
+"""How the CLI of each language is built and started; the first one is what the others are compared with."""
+
+
+@dataclass
+class Record:
+    """What one client printed: by step, the document (or the failure) as it came, and normalised."""
+
+    language: str
+    answers: list[Any] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    everything: str = ""
+    seconds: float = 0.0
+
+
+class Batch:
+    """A CLI in batch mode."""
+
+    def __init__(self, command: list[str], environment: dict[str, str]) -> None:
+        self._process = subprocess.Popen(
+            [*command, "batch"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            env={**os.environ, **environment}, encoding="utf-8",
+        )  # fmt: skip
+
+    def ask(self, line: str) -> str:
+        """What one line prints."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(line + "\n")
+        self._process.stdin.flush()
+        printed: list[str] = []
+        while (found := self._process.stdout.readline()).strip() != END:
+            if not found:
+                raise RuntimeError(f"the CLI ended: {''.join(printed)}{self.end()}")
+            printed.append(found)
+        return "".join(printed)
+
+    def end(self) -> str:
+        """Ends it by the end of its stdin; what it said on stderr."""
+        _, said = self._process.communicate(timeout=20)
+        return said
+
+
+def drive(language: str, command: list[str], gateway: LocalGateway) -> Record:
+    """All steps with one client."""
+    record, kept, normaliser = Record(language), {}, Normaliser()
+    environment = {"MATRIX_KEY": gateway.api_key, "MATRIX_PASSWORD": PASSWORD}
+    connection = f"--endpoint {gateway.endpoint} --ca-file {gateway.ca_file} --api-key-env MATRIX_KEY"
+    began = time.monotonic()
+    batch = Batch(command, environment)
+    for step in STEPS:
+        line = step.arguments.format(**kept)
+        if line and not line.startswith(("version", "'", "no-such")):
+            line += f" {connection}"
+        printed = batch.ask(line)
+        record.everything += printed
+        _judge(record, step, printed, kept, normaliser)
+    record.everything += batch.end()
+    record.seconds = time.monotonic() - began
+    for secret, what in ((gateway.api_key, "API key"), (PASSWORD, "password")):
+        if secret in record.everything:
+            record.problems.append(f"the {what} is in the output")
+    return record
+
+
+def _judge(record: Record, step: Step, printed: str, kept: dict[str, Any], normaliser: Normaliser) -> None:
+    try:
+        document = json.loads(printed) if printed.strip() else None
+    except ValueError:
+        record.problems.append(f"{step.arguments}: printed no JSON: {printed[:200]!r}")
+        record.answers.append("<no JSON>")
+        return
+    failure = document.get("error") if isinstance(document, dict) and document.get("type") == "error" else None
+    if step.fails == "NO_ALARM_PROVIDER_OR_ALARMS":
+        record.answers.append("<alarms>")
+    elif failure is not None:
+        if not step.fails and not step.arguments.startswith("'"):
+            record.problems.append(f"{step.arguments}: {failure}")
+        elif step.fails.lower() not in failure.lower():
+            record.problems.append(f"{step.arguments}: {failure!r} does not say {step.fails!r}")
+        record.answers.append("<failure>")
+    else:
+        if step.fails:
+            record.problems.append(f"{step.arguments}: was to fail with {step.fails!r}")
+        for name, path in step.keeps.items():
+            found: Any = document
+            for key in path:
+                found = found[key]
+            kept[name] = found
+        record.answers.append(_shape(document) if step.shape else _normalised(record, step, normaliser, document))
+
+
+def _normalised(record: Record, step: Step, normaliser: Normaliser, document: Any) -> Any:
+    try:
+        return normaliser.document(document)
+    except ValueError as error:
+        record.problems.append(f"{step.arguments}: {error}")
+        return document
+
+
+def _shape(document: Any) -> Any:
+    """Keys and types, without values and without how many there are."""
+    if isinstance(document, dict):
+        return {key: _shape(value) for key, value in document.items() if key not in ("value", "statuses")}
+    if isinstance(document, list):
+        return [_shape(document[0])] if document and not isinstance(document[0], dict) else ["<objects>"]
+    return type(document).__name__
+
+
+def compare(model: Record, other: Record) -> list[str]:
+    """Where another client prints something else than the first."""
+    found = list(other.problems)
+    for step, one, two in zip(STEPS, model.answers, other.answers, strict=True):
+        wanted, got = rendered(one), rendered(two)
+        if wanted != got:
+            lines = zip(wanted.splitlines(), got.splitlines(), strict=False)
+            at = next(((a, b) for a, b in lines if a != b), (wanted[-200:], got[-200:]))
+            found.append(f"{step.arguments}: {model.language} prints {at[0].strip()}, {other.language} {at[1].strip()}")
+    return found
+
+
+def built(language: str) -> list[str] | None:
+    """The command of a CLI, built; None where its tools are not here."""
+    cli = CLIS[language]
+    missing = [tool for tool in cli.get("tools", ()) if shutil.which(tool) is None]
+    if missing:
+        if os.environ.get("CI"):
+            raise SystemExit(f"{', '.join(missing)} not found ({language})")
+        print(f"skipped: {language} ({', '.join(missing)} not found)")
+        return None
+    if "build" in cli:
+        subprocess.run(cli["build"], check=True, cwd=ROOT / cli["folder"])
+    command: list[str] = cli["command"]
+    return command
+
+
+async def run(languages: list[str]) -> list[Record]:
+    """The matrix; the records of all languages."""
+    records = []
+    async with LocalGateway.run() as gateway:
+        for language in languages:
+            command = built(language)
+            if command is not None:
+                gateway.reset()
+                records.append(await asyncio.to_thread(drive, language, command, gateway))
+    return records
