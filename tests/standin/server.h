@@ -74,8 +74,8 @@ public:
             RegisterClassW(&c);
             window = CreateWindowW(c.lpszClassName, L"", 0, 0, 0, 0, 0, HWND_MESSAGE, nullptr, g_dll, nullptr);
             if (!window) return HRESULT_FROM_WIN32(GetLastError());
-            SetWindowLongPtrW(window, GWLP_USERDATA, (LONG_PTR)(Model *)this);
-            thread = CreateThread(nullptr, 0, run, (Model *)this, 0, nullptr);
+            SetWindowLongPtrW(window, GWLP_USERDATA, (LONG_PTR)(Delivery *)this);
+            thread = CreateThread(nullptr, 0, run, (Delivery *)this, 0, nullptr);
         }
         clients[next_client].name = name; clients[next_client].interval = whole(L"buffered_default_interval_ms"); *out = next_client++; return S_OK;
     }
