@@ -91,6 +91,8 @@ class Dispatcher:
         on_shutdown: Callable[[float], None],
     ) -> None:
         self.session_id = session_id
+        # That of the last reply.
+        self.code: int = pb.PROTOCOL_STATUS_CODE_OK
         self._events = events
         self._executor = executor
         self._default_read_timeout = default_read_timeout
@@ -179,6 +181,7 @@ class Dispatcher:
         """
         self._executor.check_thread()
         kind = command.kind
+        self.code = pb.PROTOCOL_STATUS_CODE_OK
         entry = self._table.get(kind)
         if entry is None:
             return self._refuse(correlation_id, kind, self._why_unsupported(kind))
@@ -199,8 +202,8 @@ class Dispatcher:
         except (InvalidCommandError, ValueConversionError) as error:
             return self._refuse(correlation_id, kind, f"{arm}: {error}")
         except LimitReachedError as error:
-            code = pb.PROTOCOL_STATUS_CODE_RESOURCE_EXHAUSTED
-            return refusal(self.session_id, correlation_id, kind, code, str(error)).SerializeToString()
+            self.code = pb.PROTOCOL_STATUS_CODE_RESOURCE_EXHAUSTED
+            return refusal(self.session_id, correlation_id, kind, self.code, str(error)).SerializeToString()
         except BackendLostError:
             raise
         except MemoryError:
@@ -216,18 +219,18 @@ class Dispatcher:
         return f"{name} is not supported by this worker"
 
     def _refuse(self, correlation_id: str, kind: int, message: str) -> bytes:
-        return refusal(
-            self.session_id, correlation_id, kind, pb.PROTOCOL_STATUS_CODE_INVALID_REQUEST, message
-        ).SerializeToString()
+        self.code = pb.PROTOCOL_STATUS_CODE_INVALID_REQUEST
+        return refusal(self.session_id, correlation_id, kind, self.code, message).SerializeToString()
 
     def _failure(self, correlation_id: str, kind: int, error: MxComError) -> bytes:
         text = hresults.text(error.hresult)
         message = text if kind in _CREDENTIAL_KINDS else describe(error)
+        self.code = pb.PROTOCOL_STATUS_CODE_MXACCESS_FAILURE
         reply = refusal(
             self.session_id,
             correlation_id,
             kind,
-            pb.PROTOCOL_STATUS_CODE_MXACCESS_FAILURE,
+            self.code,
             f"{kind_name(kind)} failed with {text}",
             message,
         )
@@ -243,11 +246,12 @@ class Dispatcher:
         else:
             logger.exception("%s failed unexpectedly", kind_name(kind))
             text = f"{name}: {describe(error)}"
+        self.code = pb.PROTOCOL_STATUS_CODE_MXACCESS_FAILURE
         return refusal(
             self.session_id,
             correlation_id,
             kind,
-            pb.PROTOCOL_STATUS_CODE_MXACCESS_FAILURE,
+            self.code,
             f"{kind_name(kind)} failed in the worker",
             text,
         ).SerializeToString()

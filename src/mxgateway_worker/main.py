@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from mxgateway_protocol.clock import MovableClock, SystemClock
 from mxgateway_protocol.contract import NONCE_VARIABLE, WorkerExit
-from mxgateway_worker import arguments, logs, memory, sandbox, stdio, windows_process
+from mxgateway_worker import arguments, logs, memory, sandbox, stdio, usage, windows_process
 from mxgateway_worker.parent import die_with_parent
 from mxgateway_worker.worker import Worker
 
@@ -41,6 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if settings.allow_fault_injection:
         MovableClock.install()
     formatter = logs.configure(settings.session_id, settings.log_level)
+    usage.prepare()
     # Before there are threads, which it would not reach.
     if not _give_up(settings):
         return int(WorkerExit.INVALID_ARGUMENTS)

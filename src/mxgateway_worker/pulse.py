@@ -8,6 +8,7 @@ from collections.abc import Callable
 from mxgateway_contract.filetime import NS_PER_SECOND
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_contract.generated import mxaccess_worker_pb2 as wpb
+from mxgateway_worker import usage
 from mxgateway_worker.event_queue import EventQueue
 from mxgateway_worker.executor import Executor
 from mxgateway_worker.watchdog import Watchdog
@@ -99,6 +100,8 @@ class WorkerPulse:
             dropped_events_total=self._events.dropped_total,
             refused_events_total=self._events.refused_total,
         )
+        beat.resident_bytes = usage.resident_bytes()
+        beat.cpu_time.FromNanoseconds(usage.cpu_ns())
         beat.last_sta_activity.FromNanoseconds(executor.last_activity_ns)
         if running is not None:
             beat.current_command_correlation_id = running.correlation_id

@@ -408,11 +408,11 @@ class Worker:
         if len(reply) > limit:
             self._settle(job, pb.PROTOCOL_STATUS_CODE_RESOURCE_EXHAUSTED, too_long(len(reply), limit))
             return
-        self._writer.reply(job.correlation_id, reply, more_follow=self._executor.pending >= _MANY)
+        self._writer.reply(job.correlation_id, reply, dispatcher.code, more_follow=self._executor.pending >= _MANY)
 
     def _settle(self, job: Job, code: int, message: str) -> None:
         reply = refusal(self._session_id, job.correlation_id, job.command.kind, code, message)
-        self._writer.reply(job.correlation_id, reply.SerializeToString())
+        self._writer.reply(job.correlation_id, reply.SerializeToString(), code)
 
     def _on_shutdown_command(self, grace: float) -> None:
         self._finish(

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
+from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_contract.generated import mxaccess_worker_pb2 as wpb
 from mxgateway_contract.varints import varint
 from mxgateway_protocol.clock import Clock
@@ -28,6 +29,8 @@ logger = logging.getLogger(__name__)
 
 _REPLY_FIELD = wpb.WorkerEnvelope.WORKER_COMMAND_REPLY_FIELD_NUMBER
 _REPLY_DATA = key(wpb.WorkerCommandReply.REPLY_DATA_FIELD_NUMBER, 2)
+_STATUS_CODE = key(wpb.WorkerCommandReply.STATUS_CODE_FIELD_NUMBER, 0)
+_OK = pb.PROTOCOL_STATUS_CODE_OK
 _BATCH_FIELD = wpb.WorkerEnvelope.WORKER_EVENT_BATCH_FIELD_NUMBER
 
 BATCH_EVENTS = 2048
@@ -108,7 +111,7 @@ class Writer:
         # What the pipe did not take of a frame that is written in part.
         self._rest = b""
         self._control: list[Control] = []
-        self._replies: list[tuple[str, bytes]] = []
+        self._replies: list[tuple[str, bytes, int]] = []
         self._is_closing = False
         # Both belong to the executor's thread.
         self._is_gathering = False
@@ -142,14 +145,15 @@ class Writer:
             self._control.extend(items)
         self._wakeup.set()
 
-    def reply(self, correlation_id: str, reply: bytes, *, more_follow: bool = False) -> None:
+    def reply(self, correlation_id: str, reply: bytes, code: int = _OK, *, more_follow: bool = False) -> None:
         """Sends a serialised MxCommandReply at once, with the replies that wait before it, if nothing else does.
 
         Args:
+            code: the code of its protocol status.
             more_follow: whether many replies are a moment away; then they gather in their lane.
         """
         with self._lock:
-            self._replies.append((correlation_id, reply))
+            self._replies.append((correlation_id, reply, code))
         if more_follow or self._write_some is None or not self._sending.acquire(blocking=False):
             self._wakeup.set()
             return
@@ -178,11 +182,13 @@ class Writer:
         self._rest = data[written:]
         return False
 
-    def _reply_frames(self, replies: list[tuple[str, bytes]]) -> bytes:
+    def _reply_frames(self, replies: list[tuple[str, bytes, int]]) -> bytes:
         completed = delimited(b"\x12", timestamp(self._clock.unix_ns()))
         frames = [
-            self._envelopes.frame_body(_REPLY_FIELD, delimited(_REPLY_DATA, reply) + completed, correlation_id)
-            for correlation_id, reply in replies
+            self._envelopes.frame_body(
+                _REPLY_FIELD, delimited(_REPLY_DATA, reply) + completed + _STATUS_CODE + varint(code), correlation_id
+            )
+            for correlation_id, reply, code in replies
         ]
         return frames[0] if len(frames) == 1 else b"".join(frames)
 

@@ -77,6 +77,8 @@ SEEN_FIELDS: list[tuple[Descriptor, dict[str, int]]] = [
             "worker_fault": 20,
         },
     ),
+    (WORKER["WorkerCommandReply"], {"reply": 1, "reply_data": 100, "status_code": 101}),
+    (WORKER["WorkerHeartbeat"], {"current_command_age": 100, "resident_bytes": 103, "cpu_time": 104}),
     (GALAXY["TestConnectionReply"], {"ok": 1}),
     (
         GALAXY["DiscoverHierarchyRequest"],

@@ -293,8 +293,11 @@ class WorkerCommandReply(_message.Message):
     REPLY_FIELD_NUMBER: _builtins.int
     COMPLETED_TIMESTAMP_FIELD_NUMBER: _builtins.int
     REPLY_DATA_FIELD_NUMBER: _builtins.int
+    STATUS_CODE_FIELD_NUMBER: _builtins.int
     reply_data: _builtins.bytes
     """In place of `reply`: the same, serialised. The gateway passes it on unparsed where it need not know what it says."""
+    status_code: _mxaccess_gateway_pb2.ProtocolStatusCode.ValueType
+    """The code of its protocol_status, so that the gateway can count what it passes on unparsed."""
     @_builtins.property
     def reply(self) -> _mxaccess_gateway_pb2.MxCommandReply: ...
     @_builtins.property
@@ -305,10 +308,11 @@ class WorkerCommandReply(_message.Message):
         reply: _mxaccess_gateway_pb2.MxCommandReply | None = ...,
         completed_timestamp: _timestamp_pb2.Timestamp | None = ...,
         reply_data: _builtins.bytes = ...,
+        status_code: _mxaccess_gateway_pb2.ProtocolStatusCode.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["completed_timestamp", b"completed_timestamp", "reply", b"reply"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["completed_timestamp", b"completed_timestamp", "reply", b"reply", "reply_data", b"reply_data"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["completed_timestamp", b"completed_timestamp", "reply", b"reply", "reply_data", b"reply_data", "status_code", b"status_code"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -447,6 +451,8 @@ class WorkerHeartbeat(_message.Message):
     CURRENT_COMMAND_AGE_FIELD_NUMBER: _builtins.int
     DROPPED_EVENTS_TOTAL_FIELD_NUMBER: _builtins.int
     REFUSED_EVENTS_TOTAL_FIELD_NUMBER: _builtins.int
+    RESIDENT_BYTES_FIELD_NUMBER: _builtins.int
+    CPU_TIME_FIELD_NUMBER: _builtins.int
     worker_process_id: _builtins.int
     state: Global___WorkerState.ValueType
     pending_command_count: _builtins.int
@@ -456,6 +462,8 @@ class WorkerHeartbeat(_message.Message):
     dropped_events_total: _builtins.int
     """Totals of the event queue: events dropped or replaced by its policy, and events refused after it had overflowed."""
     refused_events_total: _builtins.int
+    resident_bytes: _builtins.int
+    """What the process takes of the machine: memory in use now, 0 when that is not known, and processor time so far."""
     @_builtins.property
     def last_sta_activity(self) -> _timestamp_pb2.Timestamp:
         """When the executor thread last finished a piece of work or a pump turn."""
@@ -464,6 +472,8 @@ class WorkerHeartbeat(_message.Message):
     def current_command_age(self) -> _duration_pb2.Duration:
         """How long the running command has been running; absent when none is."""
 
+    @_builtins.property
+    def cpu_time(self) -> _duration_pb2.Duration: ...
     def __init__(
         self,
         *,
@@ -477,10 +487,12 @@ class WorkerHeartbeat(_message.Message):
         current_command_age: _duration_pb2.Duration | None = ...,
         dropped_events_total: _builtins.int = ...,
         refused_events_total: _builtins.int = ...,
+        resident_bytes: _builtins.int = ...,
+        cpu_time: _duration_pb2.Duration | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["current_command_age", b"current_command_age", "last_sta_activity", b"last_sta_activity"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["cpu_time", b"cpu_time", "current_command_age", b"current_command_age", "last_sta_activity", b"last_sta_activity"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["current_command_age", b"current_command_age", "current_command_correlation_id", b"current_command_correlation_id", "dropped_events_total", b"dropped_events_total", "event_queue_depth", b"event_queue_depth", "event_sequence", b"event_sequence", "last_sta_activity", b"last_sta_activity", "pending_command_count", b"pending_command_count", "refused_events_total", b"refused_events_total", "state", b"state", "worker_process_id", b"worker_process_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cpu_time", b"cpu_time", "current_command_age", b"current_command_age", "current_command_correlation_id", b"current_command_correlation_id", "dropped_events_total", b"dropped_events_total", "event_queue_depth", b"event_queue_depth", "event_sequence", b"event_sequence", "last_sta_activity", b"last_sta_activity", "pending_command_count", b"pending_command_count", "refused_events_total", b"refused_events_total", "resident_bytes", b"resident_bytes", "state", b"state", "worker_process_id", b"worker_process_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -237,7 +237,7 @@ def test_a_reply_waits_while_it_may_not_be_written(what: str) -> None:
         rig.writer.freeze()
     rig.writer.reply("c1", b"")
     assert pipe.taken == []
-    assert [correlation_id for correlation_id, _ in rig.writer._replies] == ["c1"]
+    assert [correlation_id for correlation_id, _, _ in rig.writer._replies] == ["c1"]
 
 
 def test_a_reply_into_a_broken_pipe_is_told_and_raises_nothing() -> None:
