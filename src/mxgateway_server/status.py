@@ -6,120 +6,25 @@ worker, no database and no disk, and the paths of commands and events know nothi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sized
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
-from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
-from mxgateway_contract.generated import mxaccess_worker_pb2 as wpb
 from mxgateway_protocol.clock import Clock
+from mxgateway_server import logs
 from mxgateway_server.access.audit import AuditLog
 from mxgateway_server.alarms.driver import AlarmDriver
 from mxgateway_server.certificates.keeper import CertificateKeeper
+from mxgateway_server.counters import Counters
 from mxgateway_server.galaxy.component import GalaxyComponent
 from mxgateway_server.health.readiness import HealthStatus
+from mxgateway_server.sessions.history import EndedSession, RecentFault
 from mxgateway_server.sessions.manager import SessionManager
-from mxgateway_server.sessions.session import Session
-from mxgateway_server.sessions.state import state_name
-from mxgateway_server.workers.client import WorkerClient
+from mxgateway_server.sessions.picture import SessionStatus, WorkerStatus, session_status, worker_status
+from mxgateway_server.traffic import TrafficStatus, traffic_status
 from mxgateway_server.workers.launcher import Launcher
 from mxgateway_server.workers.pool import WorkerPool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WorkerStatus:
-    """One worker process. What it tells itself is as old as its last heartbeat; zero before the first.
-
-    Attributes:
-        pid: process id.
-        state: what it says of itself, such as `ready` or `busy`; empty before the first heartbeat.
-        in_flight: commands that it was given and has not answered.
-        late_replies: replies to commands that nobody waited for any more.
-        unknown_replies: replies to commands that it was never given.
-        heartbeats: heartbeats so far.
-        pending_commands: commands that wait inside the worker.
-        queued_events: events that wait inside the worker.
-        sent_events: sequence of the last event that left it.
-        dropped_events: events that its queue dropped or replaced, by policy.
-        refused_events: events that came after its queue had overflowed.
-        suppressed_lines: lines of its log that were too many to be passed on.
-        unsent_bytes: bytes that wait for it to read its input.
-    """
-
-    pid: int
-    state: str
-    in_flight: int
-    late_replies: int
-    unknown_replies: int
-    heartbeats: int
-    pending_commands: int
-    queued_events: int
-    sent_events: int
-    dropped_events: int
-    refused_events: int
-    suppressed_lines: int
-    unsent_bytes: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EventStreamStatus:
-    """One stream of events of a session.
-
-    Attributes:
-        policy: what happens when it is slow, such as `fail_fast`.
-        waiting_events: events that its reader has not taken.
-        waiting_bytes: the same in bytes.
-        dropped_events: events that it lost so far, by policy.
-    """
-
-    policy: str
-    waiting_events: int
-    waiting_bytes: int
-    dropped_events: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SessionStatus:
-    """One session.
-
-    Attributes:
-        session_id: its id.
-        owner_key_id: the key that opened it.
-        name: the name that its client gave it.
-        state: such as `ready` or `faulted`.
-        fault: why it is faulted, as a stable word such as `EVENT_QUEUE_OVERFLOW`; empty when it is not.
-        age_seconds: since it was opened.
-        idle_seconds: since its last call, or the beginning or end of a stream.
-        attached_streams: streams of commands and events that run on it.
-        is_connected: whether a connection of its client is there, as far as can be told.
-        is_kept: whether it stays while none is.
-        commands_under_way: commands that wait for their reply.
-        commands_started: commands so far.
-        events_received: events from its worker so far.
-        kept_events: events in its replay ring.
-        items: item handles that it holds.
-        event_streams: its streams of events.
-        worker: its worker; None before there is one.
-    """
-
-    session_id: str
-    owner_key_id: str
-    name: str
-    state: str
-    fault: str
-    age_seconds: float
-    idle_seconds: float
-    attached_streams: int
-    is_connected: bool
-    is_kept: bool
-    commands_under_way: int
-    commands_started: int
-    events_received: int
-    kept_events: int
-    items: int
-    event_streams: tuple[EventStreamStatus, ...]
-    worker: WorkerStatus | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,6 +35,23 @@ class SessionTotals:
     closed: int
     faulted: int
     killed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamStatus:
+    """One call that is a stream, of any kind.
+
+    Attributes:
+        method: full name of the method.
+        key_id: whose it is; empty for the health service, which needs no key.
+        peer: the connection that it runs on, as gRPC names it.
+        age_seconds: since it began.
+    """
+
+    method: str
+    key_id: str
+    peer: str
+    age_seconds: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,6 +77,7 @@ class GalaxyStatus:
         objects: objects of the deployment that is served; 0 when there is none.
         attributes: its attributes.
         deploy_time: when it was deployed, as the database says, which knows no time zone.
+        looked_ns: when the database answered last, nanoseconds since 1970 UTC; 0 for never.
         is_restored: whether it comes from the snapshot and is not confirmed yet.
         failures: looks at the database that failed in a row.
         watches: streams of WatchDeployEvents.
@@ -165,6 +88,7 @@ class GalaxyStatus:
     objects: int
     attributes: int
     deploy_time: datetime | None
+    looked_ns: int
     is_restored: bool
     failures: int
     watches: int
@@ -239,6 +163,12 @@ class GatewayStatus:
         health: the verdict on what it depends on.
         max_sessions: sessions that there may be.
         live_streams: calls that are streams, of every kind, those of the health service included.
+        streams: each of them.
+        spare_workers: workers that no session has: pooled, starting or ending ones.
+        traffic: what was counted since the start.
+        ended_sessions: the last sessions that are over, the youngest last.
+        faults: the last faults of sessions, the youngest last.
+        log: the log of this process.
         certificate: None without a TLS endpoint.
         alarms: None when the gateway keeps none.
     """
@@ -256,14 +186,51 @@ class GatewayStatus:
     audit: AuditStatus
     certificate: CertificateStatus | None
     alarms: AlarmsStatus | None = None
+    streams: tuple[StreamStatus, ...] = ()
+    spare_workers: tuple[WorkerStatus, ...] = ()
+    traffic: TrafficStatus | None = None
+    ended_sessions: tuple[EndedSession, ...] = ()
+    faults: tuple[RecentFault, ...] = ()
+    log: LogStatus | None = None
 
     def session(self, session_id: str) -> SessionStatus | None:
         """The session of this id; None when it is not there any more."""
         return next((each for each in self.sessions if each.session_id == session_id), None)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogStatus:
+    """The log: its least `level`, `records` by level, those `dropped` because they were too many, and
+    the number of the `newest`."""
+
+    level: str
+    records: Mapping[str, int]
+    dropped: int
+    newest: int
+
+
+class LiveStream(Protocol):
+    """A call that is a stream, as whoever keeps them has it."""
+
+    @property
+    def method(self) -> str: ...
+    @property
+    def key_id(self) -> str: ...
+    @property
+    def peer(self) -> str: ...
+    @property
+    def since(self) -> float: ...
+
+
+class Streams(Protocol):
+    """Whoever keeps the calls that are streams."""
+
+    @property
+    def streams(self) -> Sequence[LiveStream]: ...
+
+
 class StatusReader:
-    """Takes pictures; `streams` is whatever counts the calls that are streams."""
+    """Takes pictures."""
 
     def __init__(
         self,
@@ -274,7 +241,8 @@ class StatusReader:
         launcher: Launcher,
         galaxy: GalaxyComponent,
         audit: AuditLog,
-        streams: Sized,
+        streams: Streams,
+        counters: Counters | None = None,
         certificate: CertificateKeeper | None = None,
         health: Callable[[], HealthStatus] = lambda: HealthStatus(readiness="ready", checks=()),
         alarms: AlarmDriver | None = None,
@@ -286,23 +254,31 @@ class StatusReader:
         self._galaxy = galaxy
         self._audit = audit
         self._streams = streams
+        self._counters = counters or Counters()
         self._certificate = certificate
         self._health = health
         self._alarms = alarms
         self._began = clock.monotonic()
+
+    @property
+    def counters(self) -> Counters:
+        """What is counted, for those who need more than the picture: distributions."""
+        return self._counters
 
     def take(self) -> GatewayStatus:
         """How things are now."""
         now = self._clock.monotonic()
         totals = self._sessions.counters
         launcher, pool = self._launcher, self._pool
+        sessions, streams = self._sessions.sessions, self._streams.streams
+        owned = {id(session.worker) for session in sessions}
         return GatewayStatus(
             taken_ns=self._clock.unix_ns(),
             uptime_seconds=_seconds(now - self._began),
             is_stopping=self._sessions.is_stopping,
             health=self._health(),
             max_sessions=self._sessions.max_sessions,
-            sessions=tuple(session_status(session, now) for session in self._sessions.sessions),
+            sessions=tuple(session_status(session, now) for session in sessions),
             session_totals=SessionTotals(
                 opened=totals.opened, closed=totals.closed, faulted=totals.faulted, killed=totals.killed
             ),
@@ -314,12 +290,29 @@ class StatusReader:
                 started=launcher.started,
                 failed=launcher.failed,
             ),
-            live_streams=len(self._streams),
+            live_streams=len(streams),
+            streams=tuple(
+                StreamStatus(
+                    method=each.method, key_id=each.key_id, peer=each.peer, age_seconds=_seconds(now - each.since)
+                )
+                for each in streams
+            ),
+            spare_workers=tuple(worker_status(each, now) for each in launcher.alive if id(each) not in owned),
+            traffic=traffic_status(self._counters, totals, sessions),
+            ended_sessions=self._sessions.history.ended,
+            faults=self._sessions.history.faults,
+            log=log_status(),
             galaxy=galaxy_status(self._galaxy),
             audit=AuditStatus(waiting=self._audit.waiting, lost=self._audit.lost, failures=self._audit.failures),
             certificate=None if self._certificate is None else certificate_status(self._certificate),
             alarms=None if self._alarms is None else alarms_status(self._alarms),
         )
+
+
+def log_status() -> LogStatus:
+    """The log of this process as it is now."""
+    ring = logs.recent
+    return LogStatus(level=logs.level(), records=dict(ring.counts), dropped=ring.dropped, newest=ring.newest)
 
 
 def alarms_status(driver: AlarmDriver) -> AlarmsStatus:
@@ -341,58 +334,6 @@ def alarms_status(driver: AlarmDriver) -> AlarmsStatus:
     )
 
 
-def session_status(session: Session, now: float) -> SessionStatus:
-    """One session at a monotonic time in seconds."""
-    record, hub = session.record, session.hub
-    return SessionStatus(
-        session_id=record.session_id,
-        owner_key_id=record.owner_key_id,
-        name=record.name,
-        state=state_name(record.state),
-        fault="" if record.fault is None else record.fault.reason,
-        age_seconds=_seconds(now - record.opened_at),
-        idle_seconds=_seconds(now - record.last_activity),
-        attached_streams=record.attached_streams,
-        is_connected=record.is_connected,
-        is_kept=record.is_kept,
-        commands_under_way=record.calls_waiting,
-        commands_started=session.commands_started,
-        events_received=session.events_received,
-        kept_events=hub.ring.count,
-        items=len(session.handles),
-        event_streams=tuple(
-            EventStreamStatus(
-                policy=_word(pb.BackpressurePolicy.Name(stream.policy), "BACKPRESSURE_POLICY_"),
-                waiting_events=stream.waiting,
-                waiting_bytes=stream.waiting_bytes,
-                dropped_events=stream.total_dropped,
-            )
-            for stream in hub.subscribers
-        ),
-        worker=None if session.worker is None else worker_status(session.worker),
-    )
-
-
-def worker_status(worker: WorkerClient) -> WorkerStatus:
-    """One worker, with what its last heartbeat told."""
-    beat = worker.last_heartbeat or wpb.WorkerHeartbeat()
-    return WorkerStatus(
-        pid=worker.pid,
-        state=_word(wpb.WorkerState.Name(beat.state), "WORKER_STATE_") if worker.heartbeats else "",
-        in_flight=worker.in_flight,
-        late_replies=worker.late_replies,
-        unknown_replies=worker.unknown_replies,
-        heartbeats=worker.heartbeats,
-        pending_commands=beat.pending_command_count,
-        queued_events=beat.event_queue_depth,
-        sent_events=beat.event_sequence,
-        dropped_events=beat.dropped_events_total,
-        refused_events=beat.refused_events_total,
-        suppressed_lines=worker.suppressed_lines,
-        unsent_bytes=worker.unsent_bytes,
-    )
-
-
 def certificate_status(keeper: CertificateKeeper) -> CertificateStatus:
     """The certificate that is presented now."""
     current = keeper.current
@@ -411,6 +352,7 @@ def galaxy_status(galaxy: GalaxyComponent) -> GalaxyStatus:
         objects=0 if entry is None else len(entry.index),
         attributes=0 if entry is None else entry.index.attribute_count,
         deploy_time=None if entry is None else entry.deploy_time,
+        looked_ns=view.checked_ns,
         is_restored=entry is not None and entry.restored,
         failures=view.failures,
         watches=len(galaxy.notifier),
@@ -430,10 +372,6 @@ def to_json(value: Any) -> Any:
 def _camel(name: str) -> str:
     first, *rest = name.split("_")
     return first + "".join(word.capitalize() for word in rest)
-
-
-def _word(name: str, prefix: str) -> str:
-    return name.removeprefix(prefix).lower()
 
 
 def _seconds(value: float) -> float:

@@ -23,7 +23,8 @@ from mxgateway_server.access.store import KeyStore
 from mxgateway_server.app import Gateway, Running
 from mxgateway_server.config.settings import Settings
 from mxgateway_server.config.sources import load
-from mxgateway_server.status import GatewayStatus, SessionStatus
+from mxgateway_server.sessions.picture import SessionStatus
+from mxgateway_server.status import GatewayStatus
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
+from mxgateway_server.counters import Counters
 from mxgateway_server.errors import GatewayError, WorkerError
 from mxgateway_server.workers.launcher import WorkerPlan
 
@@ -78,6 +79,7 @@ class TameLauncher:
         self.may_start.set()
         self.plans: list[tuple[str, WorkerPlan]] = []
         self.workers: list[TameWorker] = []
+        self.counters = Counters()
 
     async def launch(
         self,

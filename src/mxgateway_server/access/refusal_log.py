@@ -5,6 +5,7 @@ from __future__ import annotations
 from mxgateway_protocol.clock import Clock
 from mxgateway_server.access.callers import CallInfo
 from mxgateway_server.access.throttle import RecordLimit
+from mxgateway_server.counters import Counters
 from mxgateway_server.errors import (
     AuthenticationError,
     CommandCanceledError,
@@ -24,12 +25,14 @@ class RefusalLog:
     tries what; `call_refused` is everything else that ends a call or a command, as information.
     """
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, counters: Counters | None = None) -> None:
         self._clock = clock
+        self._counters = counters or Counters()
         self._limit = RecordLimit()
 
     def stranger(self, error: AuthenticationError, *, address: str, method: str, correlation_id: str) -> None:
         """A caller whose key does not let him in."""
+        self._counters.auth_failures[error.kind] += 1
         event = "authentication_throttled" if error.kind is KeyRefusal.THROTTLED else "authentication_failed"
         more = {"waits_seconds": error.waits} if error.waits else {}
         self._tell(
@@ -55,6 +58,8 @@ class RefusalLog:
         if isinstance(error, CommandCanceledError):
             return  # the caller's own wish
         is_denied = isinstance(error, PermissionDeniedError)
+        if is_denied:
+            self._counters.denied["command" if session_id else "rpc"] += 1
         self._tell(
             "call_denied" if is_denied else "call_refused",
             warns=is_denied,

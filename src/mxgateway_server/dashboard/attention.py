@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mxgateway_server.status import SessionStatus
+from mxgateway_server.sessions.picture import SessionStatus
 
 BACKLOG_SHARE = 0.5
 

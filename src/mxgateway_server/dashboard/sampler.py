@@ -11,7 +11,8 @@ from typing import Any
 
 from mxgateway_server.dashboard.attention import AttentionRules, attention
 from mxgateway_server.dashboard.series import SeriesBook, rate
-from mxgateway_server.status import GatewayStatus, SessionStatus, to_json
+from mxgateway_server.sessions.picture import SessionStatus
+from mxgateway_server.status import GatewayStatus, to_json
 
 FINE_SECONDS = 600
 MINUTES = 1440

@@ -7,7 +7,7 @@ there is neither a gap nor a repetition between them.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from mxgateway_protocol.contract import CALM_AFTER_ADDING
 from mxgateway_server.errors import (
@@ -19,7 +19,33 @@ from mxgateway_server.errors import (
 )
 from mxgateway_server.events.chunks import EventChunk
 from mxgateway_server.events.ring import EventRing, RingLimits
-from mxgateway_server.events.subscriber import FAIL_FAST, Overflow, Policy, ResumeGap, Subscriber, SubscriberLimits
+from mxgateway_server.events.subscriber import (
+    FAIL_FAST,
+    NOBODY,
+    Overflow,
+    Policy,
+    ResumeGap,
+    StreamIdentity,
+    Subscriber,
+    SubscriberLimits,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class HubTotals:
+    """Events of a session's streams so far, ended ones included.
+
+    Attributes:
+        delivered: handed to a stream to be sent.
+        dropped: lost by a stream's queue, by its policy.
+        unread: lost while nobody read.
+        overflows: streams that were ended because they were too slow.
+    """
+
+    delivered: int = 0
+    dropped: int = 0
+    unread: int = 0
+    overflows: int = 0
 
 
 class EventHub:
@@ -43,6 +69,11 @@ class EventHub:
         self._ended: tuple[GatewayError | None, bool] | None = None
         self._adding = 0
         self._added_until = 0.0
+        # Ended, and perhaps not read to their end.
+        self._draining: list[Subscriber] = []
+        self._left = HubTotals()
+        self._lost_unread = 0
+        self._overflows = 0
 
     def begin_adding(self) -> None:
         """A command that brings first values is under way."""
@@ -61,6 +92,17 @@ class EventHub:
     def policy(self) -> Policy:
         """The session's policy, for streams that name none."""
         return self._policy
+
+    @property
+    def totals(self) -> HubTotals:
+        """What has become of the session's events so far."""
+        left, now = self._left, (*self._subscribers, *self._draining)
+        return HubTotals(
+            delivered=left.delivered + sum([each.delivered for each in now]),
+            dropped=left.dropped + sum([each.total_dropped for each in now]),
+            unread=self._lost_unread,
+            overflows=self._overflows,
+        )
 
     @property
     def subscribers(self) -> tuple[Subscriber, ...]:
@@ -82,6 +124,7 @@ class EventHub:
             )
         subscribers = self._subscribers
         lost = self._ring.append(chunk, bool(subscribers), now)
+        self._lost_unread += lost
         while_adding = self._adding > 0 or now < self._added_until
         overflows = [
             Overflow(subscriber, len(subscribers) == 1)
@@ -89,6 +132,7 @@ class EventHub:
             if not subscriber.offer(chunk, while_adding=while_adding)
         ]
         for overflow in overflows:
+            self._overflows += 1
             error = overflow.subscriber.overflow()
             self.leave(overflow.subscriber)
             overflow.subscriber.end(error)
@@ -109,6 +153,7 @@ class EventHub:
         limits: SubscriberLimits | None = None,
         *,
         from_beginning: bool = False,
+        identity: StreamIdentity = NOBODY,
     ) -> Subscriber:
         """Begins a stream.
 
@@ -119,6 +164,7 @@ class EventHub:
             wake: see Subscriber.
             limits: bounds of its queue, when not the session's.
             from_beginning: resumes before the first event; `after_sequence` is 0 then.
+            identity: whose it is.
 
         Raises:
             SubscriberLimitError: the session has its number of streams.
@@ -135,7 +181,7 @@ class EventHub:
             raise SequenceUnknownError(
                 f"after_worker_sequence {after_sequence} lies beyond the session's last event, {ring.last_sequence}"
             )
-        subscriber = Subscriber(policy or self._policy, limits or self._subscriber_limits, wake)
+        subscriber = Subscriber(policy or self._policy, limits or self._subscriber_limits, wake, identity)
         if after_sequence or from_beginning:
             gap = None
             chunks = ring.after(after_sequence)
@@ -162,8 +208,10 @@ class EventHub:
 
     def leave(self, subscriber: Subscriber) -> None:
         """Ends a stream's part in the session; calling it again does nothing."""
-        if subscriber in self._subscribers:
-            self._subscribers.remove(subscriber)
+        for streams in (self._subscribers, self._draining):
+            if subscriber in streams:
+                streams.remove(subscriber)
+                self._count_out(subscriber)
 
     def end(self, error: GatewayError | None, *, drains: bool = False) -> None:
         """The session is over: every stream ends, see Subscriber.end."""
@@ -171,8 +219,17 @@ class EventHub:
             return
         self._ended = (error, drains)
         subscribers, self._subscribers = self._subscribers, []
+        self._draining = list(subscribers)
         for subscriber in subscribers:
             subscriber.end(error, drains=drains)
+
+    def _count_out(self, subscriber: Subscriber) -> None:
+        left = self._left
+        self._left = replace(
+            left,
+            delivered=left.delivered + subscriber.delivered,
+            dropped=left.dropped + subscriber.total_dropped,
+        )
 
     def expire(self, now: float) -> None:
         """Lets old events go."""

@@ -73,6 +73,26 @@ class Delivery:
         return b"".join(chunk.data for chunk in self.chunks)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamIdentity:
+    """Whose a stream is.
+
+    Attributes:
+        kind: `events` for single ones, `batches`, or what else reads the session's events.
+        key_id: the key that opened it.
+        peer: the connection that it runs on, as gRPC names it.
+        since: when it began, on the monotonic clock.
+    """
+
+    kind: str = ""
+    key_id: str = ""
+    peer: str = ""
+    since: float = 0.0
+
+
+NOBODY = StreamIdentity()
+
+
 class Subscriber:
     """The queue of one stream.
 
@@ -80,10 +100,19 @@ class Subscriber:
     is full then keeps the latest change of each item, counts what it replaces, and goes back to the policy once it is
     read empty.
 
-    `wake` is called when something was put into an empty queue or the stream was ended; it must not block.
+    `wake` is called when something was put into an empty queue or the stream was ended; it must not block. `delivered`
+    counts the events that were taken.
     """
 
-    def __init__(self, policy: Policy, limits: SubscriberLimits, wake: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        policy: Policy,
+        limits: SubscriberLimits,
+        wake: Callable[[], None],
+        identity: StreamIdentity = NOBODY,
+    ) -> None:
+        self.identity = identity
+        self.delivered = 0
         self.policy = policy
         self.limits = limits
         self._wake = wake
@@ -115,6 +144,7 @@ class Subscriber:
 
     @property
     def total_dropped(self) -> int:
+        """Events that it lost so far."""
         return self._total_dropped
 
     def begin(self, chunks: list[EventChunk], after: int, replayed: int, dropped: int, gap: ResumeGap | None) -> None:
@@ -188,6 +218,7 @@ class Subscriber:
             self._is_conflating = self.policy == CONFLATE or bool(self._latest)
         else:
             chunks = self._take_queue(max_events, max_bytes)
+        self.delivered += sum([chunk.count for chunk in chunks])
         dropped = self._dropped + sum(chunk.dropped_before for chunk in chunks)
         self._total_dropped += dropped - self._dropped
         self._dropped = 0

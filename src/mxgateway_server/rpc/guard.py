@@ -8,6 +8,7 @@ import inspect
 import itertools
 import secrets
 from collections.abc import AsyncIterator, Callable, Iterable
+from time import perf_counter
 from typing import Any, NoReturn
 from urllib.parse import unquote
 
@@ -25,17 +26,23 @@ from mxgateway_server.access.refusal_log import RefusalLog
 from mxgateway_server.access.scopes import ANY_SCOPE, PER_COMMAND, PUBLIC, ScopeSet, allows, scopes_of_rpc
 from mxgateway_server.access.shares import FEWEST_BODIES, Shares
 from mxgateway_server.commands.checks import MAX_CORRELATION_CHARACTERS
+from mxgateway_server.counters import OTHER, Counters
 from mxgateway_server.errors import (
     AuthenticationError,
     ClientCertificateError,
     ConnectionLimitError,
+    EventQueueOverflowError,
     GatewayError,
+    GatewayStoppingError,
     KeyRefusal,
     KeyStoreUnavailableError,
     OwnerMismatchError,
     PermissionDeniedError,
+    SessionClosedError,
+    SessionFaultedError,
     StreamLimitError,
     UnknownMethodError,
+    WorkerError,
 )
 from mxgateway_server.logs import get_logger
 from mxgateway_server.rpc.connections import ConnectionWatch
@@ -61,6 +68,7 @@ class Guard:
         authenticator: None where nobody needs a key.
         max_request_bytes: longest request of a method that carries no commands.
         max_command_bytes: longest one that does.
+        counters: where calls are counted.
     """
 
     def __init__(
@@ -74,7 +82,9 @@ class Guard:
         *,
         max_request_bytes: int = MAX_REQUEST_BYTES,
         max_command_bytes: int = MAX_MESSAGE_BYTES,
+        counters: Counters | None = None,
     ) -> None:
+        self._counters = counters or Counters()
         self._authenticator = authenticator
         self._audit = audit
         self._streams = streams
@@ -94,8 +104,11 @@ class Guard:
         shown = method[:_MAX_METHOD]
 
         async def refuse(_: Any, context: Context) -> None:
-            call = await self._enter(context, shown, ANY_SCOPE)
-            await self._refuse(context, UnknownMethodError("this gateway does not have the method"), call)
+            try:
+                call = await self._enter(context, shown, ANY_SCOPE)
+                await self._refuse(context, UnknownMethodError("this gateway does not have the method"), call)
+            finally:
+                self._counters.rpc(OTHER).codes[_code(context)] += 1
 
         return grpc.stream_stream_rpc_method_handler(refuse)
 
@@ -103,11 +116,12 @@ class Guard:
         needed = scopes_of_rpc(name)
         longest = self._max_command_bytes if needed is PER_COMMAND else self._max_request_bytes
         method = Method(name, handler.request_deserializer, longest)
+        counts = self._counters.rpc(name.removeprefix("/"))
         # Every method is served as one that takes a stream, so that no body is taken before the caller is known.
         if not handler.response_streaming:
             unary: Any = handler.stream_unary if handler.request_streaming else handler.unary_unary
 
-            async def answer(_: Any, context: Context) -> Any:
+            async def answered(context: Context) -> Any:
                 call = await self._enter(context, name, needed)
                 requests = self._requests(method, context, call)
                 try:
@@ -119,14 +133,24 @@ class Guard:
                 finally:
                     requests.end()
 
+            async def answer(_: Any, context: Context) -> Any:
+                began, code = perf_counter(), ""
+                try:
+                    reply = await answered(context)
+                    code = "OK"
+                    return reply
+                finally:
+                    counts.codes[code or _code(context)] += 1
+                    counts.seconds.observe(perf_counter() - began)
+
             return grpc.stream_unary_rpc_method_handler(answer, None, handler.response_serializer)
 
         streaming: Any = handler.stream_stream if handler.request_streaming else handler.unary_stream
 
-        async def stream(_: Any, context: Context) -> None:
+        async def streamed(context: Context) -> None:
             call = await self._enter(context, name, needed)
             try:
-                task = self._streams.enter(call.caller)
+                task = self._streams.enter(call.caller, name.removeprefix("/"), call.peer)
             except StreamLimitError as error:
                 await self._refuse(context, error, call)
             requests = self._requests(method, context, call)
@@ -136,10 +160,13 @@ class Guard:
                     await _send_all(produced, context)
                 else:
                     await produced
+                self._ended("done")
             except GatewayError as error:
+                self._ended(_cause(error))
                 await self._refuse(context, error, call)
             except asyncio.CancelledError:
                 ended = self._streams.leave(call.caller, task)
+                self._ended("client" if ended is None else _cause(ended))
                 if ended is not None:
                     task.uncancel()
                     await abort(context, ended, call.correlation_id)
@@ -150,12 +177,23 @@ class Guard:
                 requests.end()
                 self._streams.leave(call.caller, task)
 
+        async def stream(_: Any, context: Context) -> None:
+            code = ""
+            try:
+                await streamed(context)
+                code = "OK"
+            finally:
+                counts.codes[code or _code(context)] += 1
+
         return grpc.stream_stream_rpc_method_handler(stream, None, handler.response_serializer)
 
     def _requests(self, method: Method, context: Context, call: CallInfo) -> Requests:
         if call.caller.key_id:
             return Requests(method, context, self._shares.of(call.caller.key_id))
         return Requests(method, context, self._strangers.of(origin(call.address)), MAX_STRANGER_SECONDS)
+
+    def _ended(self, cause: str) -> None:
+        self._counters.stream_ends[cause] += 1
 
     async def _enter(self, context: Context, method: str, needed: ScopeSet) -> CallInfo:
         metadata = dict(context.invocation_metadata() or ())
@@ -289,6 +327,33 @@ class _Guarded(grpc.GenericRpcHandler):
                 return self._unknown(method)
             wrapped = self._wrapped[method] = self._wrap(handler, method)
         return wrapped
+
+
+def _code(context: Context) -> str:
+    """The status that a call was ended with, where it is no reply; of one that is still open its caller has gone."""
+    return _CODES.get(_number(context), "CANCELLED")
+
+
+def _number(context: Context) -> object:
+    code: Any = context.code()
+    return code.value[0] if isinstance(code, grpc.StatusCode) else code
+
+
+_CODES: dict[object, str] = {code.value[0]: code.name for code in grpc.StatusCode if code is not grpc.StatusCode.OK}
+
+_CAUSES: tuple[tuple[type[GatewayError], str], ...] = (
+    (EventQueueOverflowError, "overflow"),
+    (GatewayStoppingError, "stopping"),
+    (AuthenticationError, "revoked"),
+    (SessionFaultedError, "fault"),
+    (WorkerError, "fault"),
+    (SessionClosedError, "closed"),
+)
+
+
+def _cause(error: GatewayError) -> str:
+    """Why a stream ended, as a word of a small set."""
+    return next((word for kind, word in _CAUSES if isinstance(error, kind)), "refused")
 
 
 def _drop_frames(error: BaseException) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
+from mxgateway_protocol.clock import Clock, SystemClock
 from mxgateway_server.access.authenticator import Caller
 from mxgateway_server.errors import (
     AuthenticationError,
@@ -17,22 +19,47 @@ from mxgateway_server.errors import (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class LiveStream:
+    """One stream that runs.
+
+    Attributes:
+        method: full name of the method.
+        key_id: whose it is; empty for the health service, which needs no key.
+        peer: the connection, as gRPC names it.
+        since: when it began, on the monotonic clock.
+    """
+
+    method: str
+    key_id: str
+    peer: str
+    since: float
+
+
 class LiveStreams:
     """Running streams by caller.
 
     Args:
         limit: streams that one key may have at once.
+        clock: time.
     """
 
-    def __init__(self, limit: int = sys.maxsize) -> None:
+    def __init__(self, limit: int = sys.maxsize, clock: Clock | None = None) -> None:
         self._limit = limit
+        self._clock = clock or SystemClock()
+        self._facts: dict[asyncio.Task[Any], LiveStream] = {}
         self._tasks: dict[Caller, set[asyncio.Task[Any]]] = {}
         self._ended: dict[asyncio.Task[Any], GatewayError] = {}
 
     def __len__(self) -> int:
         return sum(map(len, self._tasks.values()))
 
-    def enter(self, caller: Caller) -> asyncio.Task[Any]:
+    @property
+    def streams(self) -> tuple[LiveStream, ...]:
+        """All that run now, the oldest first."""
+        return tuple(self._facts.values())
+
+    def enter(self, caller: Caller, method: str = "", peer: str = "") -> asyncio.Task[Any]:
         """Notes that the current task is a stream of this caller's.
 
         Raises:
@@ -47,10 +74,12 @@ class LiveStreams:
                 retry_after=1.0,
             )
         self._tasks.setdefault(caller, set()).add(task)
+        self._facts[task] = LiveStream(method, caller.key_id, peer, self._clock.monotonic())
         return task
 
     def leave(self, caller: Caller, task: asyncio.Task[Any]) -> GatewayError | None:
         """Why the stream was ended from here; None when it was not."""
+        self._facts.pop(task, None)
         tasks = self._tasks.get(caller)
         if tasks is not None:
             tasks.discard(task)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from time import perf_counter
 from typing import Any
 
 import grpc
@@ -28,10 +29,11 @@ from mxgateway_server.commands.bodies import command_request, parsed, write_out
 from mxgateway_server.commands.checks import check_correlation_id, check_session_id
 from mxgateway_server.commands.gate import Admitted, Checked, CommandGate
 from mxgateway_server.config.settings import Settings
+from mxgateway_server.counters import Counters
 from mxgateway_server.errors import GatewayError, InvalidRequestError, WorkerProtocolError, WorkerShutdownTimeoutError
 from mxgateway_server.events.delivery import Waker, deliveries
 from mxgateway_server.events.messages import batch_message, event_messages
-from mxgateway_server.events.subscriber import SubscriberLimits
+from mxgateway_server.events.subscriber import StreamIdentity, SubscriberLimits
 from mxgateway_server.rpc.command_stream import CommandStream
 from mxgateway_server.rpc.errors import Context, to_protocol_status
 from mxgateway_server.rpc.opening import open_options
@@ -57,6 +59,7 @@ class GatewayServicer:
 
     Args:
         galaxy_settled: waits a bounded time for the Galaxy's first reading.
+        counters: where the time that sending takes is counted.
     """
 
     def __init__(
@@ -70,7 +73,9 @@ class GatewayServicer:
         refusals: RefusalLog,
         shares: Shares,
         galaxy_settled: Callable[[], Awaitable[bool]],
+        counters: Counters | None = None,
     ) -> None:
+        self._sends = (counters or Counters()).sends
         self._manager = manager
         self._gate = gate
         self._settings = settings
@@ -241,6 +246,12 @@ class GatewayServicer:
             waker,
             limits,
             from_beginning=request.from_beginning,
+            identity=StreamIdentity(
+                kind="batches" if is_batched else "events",
+                key_id=current_call().caller.key_id,
+                peer=current_call().peer,
+                since=self._clock.monotonic(),
+            ),
         )
         session.record.attach(self._clock.monotonic(), current_call().peer)
         session_id, clock = session.session_id, self._clock
@@ -248,6 +259,7 @@ class GatewayServicer:
             # So that the caller knows that the stream stands before the first event comes.
             await context.send_initial_metadata(())
             async for delivery in deliveries(subscriber, waker, max_events, max_bytes):
+                began = perf_counter()
                 if is_batched:
                     await context.write(batch_message(delivery, session_id, clock.unix_ns()))
                 else:
@@ -255,6 +267,7 @@ class GatewayServicer:
                         await context.write(message)
                         if subscriber.error is not None:
                             raise subscriber.error
+                self._sends.observe(perf_counter() - began)
         except WorkerProtocolError as error:
             # Events pass unopened, so it is here that a batch turns out to be none.
             session.fail(error)

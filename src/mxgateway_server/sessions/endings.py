@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 
+from mxgateway_protocol.clock import Clock
 from mxgateway_server.errors import (
     GatewayError,
     GatewayStoppingError,
@@ -13,21 +13,12 @@ from mxgateway_server.errors import (
     WorkerShutdownTimeoutError,
 )
 from mxgateway_server.logs import get_logger
+from mxgateway_server.sessions.history import MAX_TEXT, EndedSession, RecentFault, SessionCounters, SessionHistory
 from mxgateway_server.sessions.session import Session
 from mxgateway_server.sessions.state import CLOSED, CLOSING, CloseReason
 from mxgateway_server.sessions.table import SessionTable
 
 logger = get_logger(__name__)
-
-
-@dataclass(slots=True, kw_only=True)
-class SessionCounters:
-    """Totals since the gateway started."""
-
-    opened: int = 0
-    closed: int = 0
-    faulted: int = 0
-    killed: int = 0
 
 
 class SessionEndings:
@@ -37,11 +28,20 @@ class SessionEndings:
         is_running: whether sessions can be ended: while `run` runs.
     """
 
-    def __init__(self, sessions: dict[str, Session], table: SessionTable, counters: SessionCounters) -> None:
+    def __init__(
+        self,
+        sessions: dict[str, Session],
+        table: SessionTable,
+        counters: SessionCounters,
+        history: SessionHistory,
+        clock: Clock,
+    ) -> None:
         """
         Args:
             sessions: those that are there, by id; what has ended is taken out, here and of the table.
         """
+        self._history = history
+        self._clock = clock
         self._sessions = sessions
         self._table = table
         self._counters = counters
@@ -119,10 +119,10 @@ class SessionEndings:
             worker = session.worker
             if worker is not None:
                 if by_force or was_faulted or worker.fault is not None:
-                    self._counters.killed += 1
+                    self._killed("admin" if by_force else "fault")
                     await worker.kill()
                 elif not await worker.shut_down(reason):
-                    self._counters.killed += 1
+                    self._killed("shutdown_timeout")
                     problem = WorkerShutdownTimeoutError(
                         "the session is closed; its worker did not end in order within the time for it",
                         worker_pid=worker.pid,
@@ -136,7 +136,7 @@ class SessionEndings:
             self._sessions.pop(session.session_id, None)
             self._table.remove(session.session_id)
             self._closing.pop(session.session_id, None)
-            self._counters.closed += 1
+            self._count(session, is_clean=problem is None)
             session.ended.set()
             done.set_result(problem)
         logger.info(
@@ -145,13 +145,71 @@ class SessionEndings:
             worker_pid=session.worker_pid(),
             reason=str(record.close_reason),
             clean=problem is None,
+            name=record.name,
+            key_id=record.owner_key_id,
+            seconds=round((self._clock.unix_ns() - record.opened_ns) / 1e9, 1) if record.opened_ns else None,
+            commands=session.commands_started,
+            events=session.events_received,
+            dropped=session.hub.totals.dropped,
         )
         return problem
 
+    def _killed(self, cause: str) -> None:
+        self._counters.killed += 1
+        self._counters.killed_by_cause[cause] += 1
+
+    def _count(self, session: Session, *, is_clean: bool) -> None:
+        counters, record, hub = self._counters, session.record, session.hub.totals
+        reason = str(record.close_reason)
+        counters.closed += 1
+        counters.closed_by_reason[reason] += 1
+        # From here on they are not among the open ones any more: no total ever falls.
+        counters.commands_started += session.commands_started
+        counters.events_received += session.events_received
+        counters.event_bytes_received += session.event_bytes_received
+        counters.dropped_by_worker += session.events_dropped_by_worker
+        counters.dropped_by_stream += hub.dropped
+        counters.dropped_unread += hub.unread
+        counters.delivered += hub.delivered
+        counters.overflows += hub.overflows
+        self._history.add_ended(
+            EndedSession(
+                session_id=session.session_id,
+                owner_key_id=record.owner_key_id,
+                name=record.name,
+                peer=record.last_peer,
+                opened_ns=record.opened_ns,
+                ended_ns=self._clock.unix_ns(),
+                reason=reason,
+                is_clean=is_clean,
+                fault="" if record.fault is None else record.fault.reason,
+                fault_text="" if record.fault is None else str(record.fault)[:MAX_TEXT],
+                worker_pid=session.worker_pid(),
+                commands_started=session.commands_started,
+                events_received=session.events_received,
+                events_delivered=hub.delivered,
+                events_dropped=hub.dropped,
+                items=len(session.handles),
+            )
+        )
+
     def take_fault(self, session: Session) -> None:
         """Notes that a session faulted; its worker is ended by `run`."""
-        self._counters.faulted += 1
         record = session.record
+        self._counters.faulted += 1
+        if record.fault is not None:
+            self._counters.faulted_by_reason[record.fault.reason] += 1
+            self._history.add_fault(
+                RecentFault(
+                    at_ns=self._clock.unix_ns(),
+                    session_id=session.session_id,
+                    owner_key_id=record.owner_key_id,
+                    name=record.name,
+                    worker_pid=session.worker_pid(),
+                    reason=record.fault.reason,
+                    text=str(record.fault)[:MAX_TEXT],
+                )
+            )
         record.close_reason = CloseReason.FAULT
         logger.error(
             "session_faulted",

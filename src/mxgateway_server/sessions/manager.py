@@ -17,7 +17,8 @@ from mxgateway_server.errors import (
 )
 from mxgateway_server.events.hub import EventHub
 from mxgateway_server.logs import get_logger
-from mxgateway_server.sessions.endings import SessionCounters, SessionEndings
+from mxgateway_server.sessions.endings import SessionEndings
+from mxgateway_server.sessions.history import SessionCounters, SessionHistory
 from mxgateway_server.sessions.options import OpenOptions, SessionOptions
 from mxgateway_server.sessions.session import Session
 from mxgateway_server.sessions.state import CLOSED, CLOSING, READY, CloseReason, SessionRecord, State
@@ -40,8 +41,10 @@ class SessionManager:
         self._table = SessionTable(options.max_sessions, options.limits, options.max_sessions_per_key)
         self._sessions: dict[str, Session] = {}
         self._is_stopping = False
+        self._is_draining = False
         self.counters = SessionCounters()
-        self._endings = SessionEndings(self._sessions, self._table, self.counters)
+        self.history = SessionHistory(options.recent_sessions, options.recent_faults)
+        self._endings = SessionEndings(self._sessions, self._table, self.counters, self.history, clock)
 
     def __len__(self) -> int:
         return len(self._sessions)
@@ -77,7 +80,7 @@ class SessionManager:
             GatewayStoppingError, SessionLimitError, SessionStartBusyError, WorkerStartError
             InvalidRequestError: the backend does not take the caller's options.
         """
-        if self._is_stopping:
+        if self._is_stopping or self._is_draining:
             raise GatewayStoppingError(
                 "the gateway is stopping; use another, or wait until it is back", retry_after=5.0
             )
@@ -140,6 +143,11 @@ class SessionManager:
                     raise
                 gone.close_reason = CloseReason.MADE_ROOM
                 self._endings.begin(self._sessions[gone.session_id], CloseReason.MADE_ROOM)
+
+    def reconfigure(self, options: SessionOptions) -> None:
+        """Takes other bounds, for sessions that open from now on; none that is open ends because of it."""
+        self._options = options
+        self._table.reconfigure(options.max_sessions, options.limits, options.max_sessions_per_key)
 
     # -------------------------------------------------------------------------------------------------------- find
 
@@ -252,6 +260,15 @@ class SessionManager:
                 continue
             logger.info("session_expired", session_id=record.session_id, reason=str(reason))
             self._endings.begin(session, reason)
+
+    @property
+    def is_draining(self) -> bool:
+        """Whether no session opens any more while those that are open go on."""
+        return self._is_draining
+
+    def drain(self) -> None:
+        """From now on no session opens; those that are open go on."""
+        self._is_draining = True
 
     def refuse_new(self) -> None:
         """From now on no session opens, and every stream ends."""

@@ -13,7 +13,7 @@ from mxgateway_server.workers.launcher import WorkerPlan
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionOptions:
-    """Bounds of the gateway's sessions."""
+    """Bounds of the gateway's sessions; the `recent` ones are over and remembered."""
 
     max_sessions: int = 64
     max_sessions_per_key: int = 0
@@ -23,6 +23,8 @@ class SessionOptions:
     policy: Policy = pb.BACKPRESSURE_POLICY_FAIL_FAST
     max_subscribers: int = 8
     requires_subscriber: bool = False
+    recent_sessions: int = 200
+    recent_faults: int = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

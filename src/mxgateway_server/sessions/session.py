@@ -59,6 +59,8 @@ class Session:
         self.worker: WorkerClient | None = None
         self.worker_version = WORKER_PROTOCOL_VERSION
         self.events_received = 0
+        self.event_bytes_received = 0
+        self.events_dropped_by_worker = 0
         self.commands_started = 0
         self.end_error: GatewayError | None = None
         self.ended = asyncio.Event()
@@ -92,6 +94,8 @@ class Session:
 
     def _take_events(self, chunk: EventChunk) -> None:
         self.events_received += chunk.count
+        self.event_bytes_received += len(chunk.data)
+        self.events_dropped_by_worker += chunk.dropped_before
         if self.writes:
             if chunk.dropped_before and self.hub.policy == pb.BACKPRESSURE_POLICY_DROP_OLDEST:
                 self.writes.lose()

@@ -116,6 +116,7 @@ class SessionRecord:
         opened_ns: when it was opened, nanoseconds since 1970 UTC.
         fault: why it is faulted.
         peers: the connections over which it was used, as gRPC names them, oldest first.
+        last_peer: the connection that it began to be used over last.
         gone_since: since when none of these connections is there any more; None while one is, or may be.
     """
 
@@ -135,6 +136,7 @@ class SessionRecord:
     detached_at: float | None = None
     calls_waiting: int = 0
     peers: dict[str, None] = field(default_factory=dict)
+    last_peer: str = ""
     gone_since: float | None = None
 
     def __post_init__(self) -> None:
@@ -184,6 +186,7 @@ class SessionRecord:
             self.peers[peer] = None
             if len(self.peers) > MAX_PEERS:
                 del self.peers[next(iter(self.peers))]
+            self.last_peer = peer
         self.gone_since = None
 
     def look_for_peers(self, now: float, is_open: Callable[[str], bool | None]) -> None:

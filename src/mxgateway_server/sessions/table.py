@@ -40,6 +40,10 @@ class SessionTable:
         self._records: dict[str, SessionRecord] = {}
         self._closed: OrderedDict[str, ClosedSession] = OrderedDict()
 
+    def reconfigure(self, max_sessions: int, limits: SessionLimits, max_sessions_per_key: int) -> None:
+        """Takes other bounds, for sessions that open from now on."""
+        self._max_sessions, self._limits, self._max_per_key = max_sessions, limits, max_sessions_per_key
+
     def __len__(self) -> int:
         return len(self._records)
 

@@ -16,6 +16,7 @@ from mxgateway_protocol.clock import Clock
 from mxgateway_protocol.contract import WorkerExit
 from mxgateway_protocol.envelopes import EnvelopeReader, EnvelopeWriter
 from mxgateway_protocol.errors import PipeProtocolError, SessionMismatchError, VersionMismatchError
+from mxgateway_server.counters import Counters
 from mxgateway_server.errors import (
     GatewayError,
     SessionClosedError,
@@ -23,13 +24,11 @@ from mxgateway_server.errors import (
     WorkerEarlyExitError,
     WorkerError,
     WorkerExitedError,
-    WorkerFaultedError,
     WorkerGarbageError,
     WorkerHungError,
     WorkerMemoryError,
     WorkerNeverReadyError,
     WorkerNonceError,
-    WorkerOptionError,
     WorkerProtocolError,
     WorkerVersionError,
 )
@@ -38,6 +37,7 @@ from mxgateway_server.logs import get_logger
 from mxgateway_server.workers.command_table import CommandTable, ReplyFuture
 from mxgateway_server.workers.containment import Containment
 from mxgateway_server.workers.exits import exit_text, is_out_of_memory
+from mxgateway_server.workers.faults import fault_of
 from mxgateway_server.workers.process import WorkerProcess
 from mxgateway_server.workers.terms import WorkerIdentity, WorkerLimits
 from mxgateway_server.workers.watchdog import Watchdog
@@ -57,8 +57,16 @@ class WorkerClient:
     """
 
     def __init__(
-        self, process: WorkerProcess, nonce: str, limits: WorkerLimits, clock: Clock, containment: Containment
+        self,
+        process: WorkerProcess,
+        nonce: str,
+        limits: WorkerLimits,
+        clock: Clock,
+        containment: Containment,
+        counters: Counters | None = None,
     ):
+        self._counters = counters or Counters()
+        self._heard_at = clock.monotonic()
         self._process = process
         self._nonce = nonce
         self._limits = limits
@@ -72,6 +80,7 @@ class WorkerClient:
             write=process.write,
             send_cancel=self._send_cancel,
             clock=clock,
+            counters=self._counters.commands,
         )
         self._watchdog = Watchdog(limits.watchdog, clock.monotonic())
         self._loop = asyncio.get_running_loop()
@@ -114,6 +123,16 @@ class WorkerClient:
     @property
     def unknown_replies(self) -> int:
         return self._commands.unknown_replies
+
+    def heartbeat_age(self, now: float) -> float:
+        """Seconds since its last heartbeat, or since it was started when none has come."""
+        return max(0.0, now - self._heard_at)
+
+    @property
+    def cpu_seconds(self) -> float:
+        """Processor time that it had used at its last heartbeat."""
+        beat = self.last_heartbeat
+        return 0.0 if beat is None else beat.cpu_time.ToNanoseconds() / 1e9
 
     @property
     def suppressed_lines(self) -> int:
@@ -262,7 +281,7 @@ class WorkerClient:
         elif body == "worker_heartbeat":
             self._take_heartbeat(envelope.worker_heartbeat)
         elif body == "worker_fault":
-            self._take_fault(envelope.worker_fault)
+            raise fault_of(envelope.worker_fault, self.pid)
         elif body == "worker_shutdown_ack":
             if not self._ack.done():
                 self._ack.set_result(envelope.worker_shutdown_ack.status.code == pb.PROTOCOL_STATUS_CODE_OK)
@@ -295,7 +314,7 @@ class WorkerClient:
         elif body == "worker_ready" and self._hello is not None:
             self._ready.set_result(envelope.worker_ready)
         elif body == "worker_fault":
-            self._take_fault(envelope.worker_fault)
+            raise fault_of(envelope.worker_fault, self.pid)
         elif body == "worker_heartbeat" and self._hello is not None:
             self._take_heartbeat(envelope.worker_heartbeat)
         else:
@@ -321,22 +340,10 @@ class WorkerClient:
 
     def _take_heartbeat(self, heartbeat: wpb.WorkerHeartbeat) -> None:
         age = heartbeat.current_command_age.ToNanoseconds() / 1e9 if heartbeat.HasField("current_command_age") else None
-        self._watchdog.heartbeat(self._clock.monotonic(), age)
+        self._heard_at = self._clock.monotonic()
+        self._watchdog.heartbeat(self._heard_at, age)
         self.heartbeats += 1
         self.last_heartbeat = heartbeat
-
-    def _take_fault(self, fault: wpb.WorkerFault) -> None:
-        text = redact(fault.diagnostic_message or fault.exception_type or "no reason given")
-        category = fault.category
-        name = wpb.WorkerFaultCategory.Name(category).removeprefix("WORKER_FAULT_CATEGORY_").lower()
-        if category == wpb.WORKER_FAULT_CATEGORY_BACKEND_CREATION_FAILED:
-            if fault.protocol_status.code == pb.PROTOCOL_STATUS_CODE_INVALID_REQUEST:
-                raise WorkerOptionError(text, worker_pid=self.pid)
-            hresult = fault.hresult if fault.HasField("hresult") else None
-            raise WorkerBackendError(f"the backend cannot be created: {text}", hresult=hresult, worker_pid=self.pid)
-        if category == wpb.WORKER_FAULT_CATEGORY_STA_HUNG:
-            raise WorkerHungError(f"the worker's executor hangs: {text}", worker_pid=self.pid)
-        raise WorkerFaultedError(f"the worker reported {name}: {text}", category=category, worker_pid=self.pid)
 
     # ----------------------------------------------------------------------------------------------- what goes wrong
 
@@ -346,6 +353,7 @@ class WorkerClient:
             return
         verdict = self._watchdog.verdict(self._clock.monotonic(), self._commands.in_flight)
         if verdict is not None:
+            self._counters.hung += 1
             self._fail(WorkerHungError(verdict, worker_pid=self.pid))
 
     def _on_broken(self, error: PipeProtocolError) -> None:

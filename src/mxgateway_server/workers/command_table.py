@@ -15,13 +15,17 @@ from mxgateway_protocol.clock import Clock
 from mxgateway_protocol.envelopes import EnvelopeWriter
 from mxgateway_protocol.errors import OversizedFrameError
 from mxgateway_protocol.wire import TimeField, delimited, key, timestamp
-from mxgateway_server.errors import CommandTimeoutError, GatewayError, MessageLimitError
+from mxgateway_server.counters import CommandCounters, CommandCounts
+from mxgateway_server.errors import CommandTimeoutError, GatewayError, MessageLimitError, PendingLimitError
 from mxgateway_server.workers.pending import PendingTable
 from mxgateway_server.workers.replies import CommandReply
 
 _COMMAND_FIELD = wpb.WorkerEnvelope.WORKER_COMMAND_FIELD_NUMBER
 _COMMAND = key(wpb.WorkerCommand.COMMAND_FIELD_NUMBER, 2)
 _ENQUEUE_TIMESTAMP = key(wpb.WorkerCommand.ENQUEUE_TIMESTAMP_FIELD_NUMBER, 2)
+_MXACCESS_FAILURE = pb.PROTOCOL_STATUS_CODE_MXACCESS_FAILURE
+_WELL = (pb.PROTOCOL_STATUS_CODE_OK, pb.PROTOCOL_STATUS_CODE_UNSPECIFIED)
+"""Status codes of replies that count as good; a worker of another version may name none."""
 _CLOCK_STEP = 0.001
 _LONG = 64 * 1024
 """Bytes of a command from which on a copy more costs more than a call."""
@@ -76,11 +80,12 @@ class ReplyFuture(asyncio.Future[CommandReply]):
 
 
 class _Waiter(NamedTuple):
-    """Who waits for a reply, until when on the loop's clock, and for how many seconds in all."""
+    """Who waits for a reply, until when on the loop's clock, for how many seconds in all, and where it is counted."""
 
     future: ReplyFuture
     deadline: float
     timeout: float
+    counts: CommandCounts
 
 
 class CommandTable:
@@ -89,6 +94,7 @@ class CommandTable:
     Args:
         write: takes a frame for the worker, as one argument or in parts.
         send_cancel: tells the worker to drop the command with this correlation id, for this reason.
+        counters: where commands are counted.
     """
 
     def __init__(
@@ -98,7 +104,9 @@ class CommandTable:
         write: Callable[..., None],
         send_cancel: Callable[[str, str], None],
         clock: Clock,
+        counters: CommandCounters | None = None,
     ) -> None:
+        self._counters = counters or CommandCounters()
         self._pending: PendingTable[_Waiter] = PendingTable(limit)
         self._envelopes = envelopes
         self._write = write
@@ -144,7 +152,12 @@ class CommandTable:
         front, tail = _COMMAND + varint(len(data)), self._enqueued(self._clock.unix_ns()) + self._time_left
         future = ReplyFuture(self._loop, self._on_canceled, correlation_id)
         deadline = self._loop.time() + timeout
-        self._pending.add(correlation_id, _Waiter(future, deadline, timeout))
+        counts = self._counters.of(command.kind)
+        try:
+            self._pending.add(correlation_id, _Waiter(future, deadline, timeout, counts))
+        except PendingLimitError:
+            counts.refused += 1
+            raise
         try:
             if len(data) <= _LONG:
                 self._write(self._envelopes.frame_body(_COMMAND_FIELD, front + data + tail, correlation_id))
@@ -152,13 +165,16 @@ class CommandTable:
                 self._write(*self._envelopes.frame_parts(_COMMAND_FIELD, (front, data, tail), correlation_id))
         except OversizedFrameError:
             self._pending.reply(correlation_id)
+            counts.refused += 1
             raise MessageLimitError(
                 f"the command has {len(data)} bytes, more than one to a worker may have: send less at once, or raise "
                 "worker.max_message_bytes and protocol.max_grpc_message_bytes"
             ) from None
         except GatewayError:
             self._pending.reply(correlation_id)
+            counts.refused += 1
             raise
+        counts.started += 1
         if deadline < self._timer_at:
             self._set_timer(deadline)
         return future
@@ -167,6 +183,15 @@ class CommandTable:
         """The worker has answered; a late reply is only counted."""
         waiter = self._pending.reply(correlation_id)
         if waiter is not None:
+            counts = waiter.counts
+            counts.seconds.observe(self._loop.time() - waiter.deadline + waiter.timeout)
+            code = reply.status_code
+            if code in _WELL:
+                counts.succeeded += 1
+            elif code == _MXACCESS_FAILURE:
+                counts.mxaccess += 1
+            else:
+                counts.refused += 1
             waiter.future.finish(CommandReply(reply.reply_data or reply.reply))
 
     def fail_all(self, error: GatewayError) -> None:
@@ -175,6 +200,7 @@ class CommandTable:
             self._timer.cancel()
             self._timer, self._timer_at = None, math.inf
         for waiter in self._pending.drain():
+            waiter.counts.worker += 1
             waiter.future.finish(error)
 
     def _set_timer(self, at: float) -> None:
@@ -197,11 +223,14 @@ class CommandTable:
 
     def _time_out(self, correlation_id: str, waiter: _Waiter) -> None:
         if self._pending.abandon(correlation_id):
+            waiter.counts.timeout += 1
             self._send_cancel(correlation_id, "timeout")
         waiter.future.finish(
             CommandTimeoutError(f"no reply within {waiter.timeout:g} s; the call may still be running in the worker")
         )
 
     def _canceled(self, correlation_id: str) -> None:
-        if self._pending.abandon(correlation_id):
+        waiter = self._pending.get(correlation_id)
+        if waiter is not None and self._pending.abandon(correlation_id):
+            waiter.counts.canceled += 1
             self._send_cancel(correlation_id, "canceled")

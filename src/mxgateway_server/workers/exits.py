@@ -28,6 +28,15 @@ def is_out_of_memory(code: int | None) -> bool:
     return code in (WorkerExit.OUT_OF_MEMORY, _NO_MEMORY)
 
 
+def exit_class(code: int | None) -> str:
+    """The exit code as a word of a small set, for counting: `0` to `9`, `signal`, `other`."""
+    if code is None:
+        return "other"
+    if code < 0:
+        return "signal"
+    return str(code) if code < 10 else "other"
+
+
 def exit_text(code: int | None) -> str:
     """An exit code of a worker with its meaning: a signal, one of the worker's own, or an exception of Windows."""
     if code is None:

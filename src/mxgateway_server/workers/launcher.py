@@ -12,11 +12,13 @@ from dataclasses import dataclass, field, replace
 from mxgateway_contract.constants import WORKER_PROTOCOL_VERSION
 from mxgateway_protocol.clock import Clock
 from mxgateway_protocol.contract import MAX_FRAME_BYTES, NONCE_VARIABLE
+from mxgateway_server.counters import Counters
 from mxgateway_server.errors import SessionClosedError, WorkerError
 from mxgateway_server.logs import get_logger
 from mxgateway_server.workers.client import WorkerClient
 from mxgateway_server.workers.containment import Containment
 from mxgateway_server.workers.environment import worker_environment
+from mxgateway_server.workers.exits import exit_class
 from mxgateway_server.workers.process import start_process
 from mxgateway_server.workers.start_line import StartLine, last_moment
 from mxgateway_server.workers.terms import WorkerLimits
@@ -112,8 +114,10 @@ class Launcher:
         containment: Containment,
         gateway_version: str,
         simultaneous_starts: int = 4,
+        counters: Counters | None = None,
     ) -> None:
         self.limits = limits
+        self.counters = counters or Counters()
         self._clock = clock
         self._containment = containment
         self._gateway_version = gateway_version
@@ -134,7 +138,14 @@ class Launcher:
         """How many workers start, or wait for their turn to."""
         return len(self._line)
 
-    def _gone(self, client: WorkerClient) -> None:
+    @property
+    def alive(self) -> tuple[WorkerClient, ...]:
+        """Every worker, starting, pooled and ending ones included."""
+        return tuple(self._alive)
+
+    def _gone(self, client: WorkerClient, code: int | None) -> None:
+        self.counters.workers_exited[exit_class(code)] += 1
+        self.counters.ended_worker_cpu += client.cpu_seconds
         self._alive.discard(client)
         self._containment.release(client.pid)
 
@@ -186,6 +197,7 @@ class Launcher:
         except BaseException as error:
             self.failed += 1
             self._is_news = True
+            self.counters.worker_starts["failed"].observe(self._clock.monotonic() - began)
             # Shielded: a caller that gives up must not leave a process behind.
             await asyncio.shield(client.kill())
             if isinstance(error, WorkerError | SessionClosedError):
@@ -195,6 +207,7 @@ class Launcher:
                 )
             raise
         self.started += 1
+        self.counters.worker_starts["ok"].observe(self._clock.monotonic() - began)
         tell, self._is_news = (logger.info if self._is_news else logger.debug), False
         tell(
             "worker_ready",
@@ -227,10 +240,16 @@ class Launcher:
         except WorkerError:
             self.failed += 1
             self._is_news = True
+            self.counters.worker_starts["failed"].observe(0.0)
             raise
         client = WorkerClient(
-            process=process, nonce=nonce, limits=self.limits, clock=self._clock, containment=self._containment
+            process=process,
+            nonce=nonce,
+            limits=self.limits,
+            clock=self._clock,
+            containment=self._containment,
+            counters=self.counters,
         )
         self._alive.add(client)
-        process.ended.add_done_callback(lambda _: self._gone(client))
+        process.ended.add_done_callback(lambda ended: self._gone(client, ended.result()))
         return client

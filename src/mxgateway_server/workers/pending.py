@@ -57,6 +57,10 @@ class PendingTable(Generic[T]):
         """All that are waited for, oldest first."""
         return list(self._waiters.items())
 
+    def get(self, correlation_id: str) -> T | None:
+        """Who waits for this command; None when nobody does."""
+        return self._waiters.get(correlation_id)
+
     def abandon(self, correlation_id: str) -> bool:
         """Nobody waits any more; True when the command was under way."""
         if self._waiters.pop(correlation_id, None) is None:

@@ -76,6 +76,7 @@ class WorkerPool:
             worker = await self._launcher.launch(self._plan, f"pool-{secrets.token_hex(16)}")
         except (WorkerError, SessionClosedError) as error:
             self._failures += 1
+            self._launcher.counters.retries["worker_startup"] += 1
             self.last_failure = str(error)
             logger.warning("pool_worker_failed", error=error, retry_in_seconds=self._retry)
             asyncio.get_running_loop().call_later(self._retry, self._wanted.set)

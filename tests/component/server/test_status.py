@@ -12,7 +12,8 @@ from tests.support.gateway import LiveGateway, fake_settings, live_gateway
 from tests.support.waiting import eventually
 
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
-from mxgateway_server.status import WorkerStatus, to_json
+from mxgateway_server.sessions.picture import WorkerStatus
+from mxgateway_server.status import to_json
 
 
 def worker(gateway: LiveGateway) -> WorkerStatus:
@@ -44,6 +45,12 @@ async def test_what_a_session_does_shows(tmp_path: Path) -> None:
         assert (status.name, status.owner_key_id, status.state) == ("night shift", "tester", "ready")
         assert (status.commands_started, status.events_received, status.items) == (2, 3, 1)
         assert (status.attached_streams, len(status.event_streams), gateway.status().live_streams) == (1, 1, 1)
+        (events,) = status.event_streams
+        assert (events.kind, events.key_id, events.delivered_events) == ("events", "tester", 3)
+        assert (status.events_delivered, status.events_dropped) == (3, 0)
+        (live,) = gateway.status().streams
+        assert (live.method, live.key_id) == ("mxaccess_gateway.v1.MxAccessGateway/StreamEvents", "tester")
+        assert live.peer == events.peer == status.peer
         assert worker(gateway).heartbeats == 1
         waiting = asyncio.ensure_future(gateway.ping(session, "silent"))
         await eventually(lambda: gateway.session().commands_under_way == 1)
@@ -54,6 +61,26 @@ async def test_what_a_session_does_shows(tmp_path: Path) -> None:
             await waiting
         totals = gateway.status().session_totals
         assert (totals.opened, totals.closed, totals.faulted) == (1, 1, 0)
+        (ended,) = gateway.status().ended_sessions
+        assert (ended.session_id, ended.name, ended.reason, ended.is_clean) == (
+            session,
+            "night shift",
+            "client-close",
+            True,
+        )
+        assert (ended.commands_started, ended.events_received, ended.events_delivered) == (3, 3, 3)
+        traffic = gateway.status().traffic
+        assert traffic is not None
+        counts = {each.name: (each.started, each.succeeded, each.worker) for each in traffic.commands}
+        assert counts == {"add_item": (1, 1, 0), "ping": (2, 1, 1)}
+        assert (traffic.events_received, traffic.events_delivered, dict(traffic.sessions_closed)) == (
+            3,
+            3,
+            {"client-close": 1},
+        )
+        assert traffic.calls["mxaccess_gateway.v1.MxAccessGateway/OpenSession"] == {"OK": 1}
+        invoked = traffic.calls["mxaccess_gateway.v1.MxAccessGateway/Invoke"]
+        assert (invoked["OK"], sum(invoked.values())) == (2, 3)
 
 
 async def test_what_a_worker_counts_shows(tmp_path: Path) -> None:
@@ -79,6 +106,10 @@ async def test_faults_and_ends_by_force_are_counted(tmp_path: Path) -> None:
         await gateway.close(session)
         totals = gateway.status().session_totals
         assert (totals.faulted, totals.killed, totals.closed) == (1, 1, 1)
+        (fault,) = gateway.status().faults
+        assert (fault.session_id, fault.owner_key_id, fault.reason) == (session, "tester", "WORKER_HUNG")
+        (ended,) = gateway.status().ended_sessions
+        assert (ended.reason, ended.fault) == ("fault", "WORKER_HUNG")
 
 
 async def test_taking_the_picture_asks_nobody(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from mxgateway_server.events.hub import EventHub
 from mxgateway_server.events.ring import RingLimits
 from mxgateway_server.events.subscriber import SubscriberLimits
 from mxgateway_server.health.readiness import HealthStatus
+from mxgateway_server.sessions.picture import session_status
 from mxgateway_server.sessions.session import Session
 from mxgateway_server.sessions.state import READY, SessionLimits, SessionRecord
 from mxgateway_server.status import (
@@ -23,7 +24,6 @@ from mxgateway_server.status import (
     GatewayStatus,
     SessionTotals,
     WorkersStatus,
-    session_status,
     to_json,
 )
 
@@ -88,6 +88,7 @@ def picture() -> GatewayStatus:
             objects=10,
             attributes=100,
             deploy_time=datetime(2024, 5, 1, 12, 30),
+            looked_ns=3,
             is_restored=False,
             failures=0,
             watches=0,
@@ -119,6 +120,12 @@ async def test_a_picture_as_json_has_every_field_in_camel_case_and_keeps_their_o
         "audit",
         "certificate",
         "alarms",
+        "streams",
+        "spareWorkers",
+        "traffic",
+        "endedSessions",
+        "faults",
+        "log",
     ]
     assert tree["galaxy"]["deployTime"] == "2024-05-01T12:30:00"
     assert tree["sessions"][0]["sessionId"] == "session-1"

@@ -11,10 +11,12 @@ from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway.generated import mxaccess_worker_pb2 as wpb
 from mxgateway_protocol.envelopes import EnvelopeReader, EnvelopeWriter
 from mxgateway_protocol.frames import FrameDecoder
+from mxgateway_server.counters import CommandCounters
 from mxgateway_server.errors import CommandTimeoutError, MessageLimitError, PendingLimitError, SessionClosedError
 from mxgateway_server.workers.command_table import CommandTable, ReplyFuture
 
 SESSION = "session-x"
+OK = pb.PROTOCOL_STATUS_CODE_OK
 
 
 class Rig:
@@ -23,12 +25,14 @@ class Rig:
         self.written: list[bytes] = []
         self.canceled: list[tuple[str, str]] = []
         self.told: list[str] = []
+        self.counters = CommandCounters()
         self.table = CommandTable(
             limit=limit,
             envelopes=EnvelopeWriter(SESSION, max_bytes=max_bytes),
             write=self.written.append,
             send_cancel=lambda *what: self.canceled.append(what),
             clock=self.clock,
+            counters=self.counters,
         )
 
     def submit(self, text: str = "x", timeout: float = 30.0) -> ReplyFuture:
@@ -37,9 +41,9 @@ class Rig:
         future.on_end.append(lambda: self.told.append(text))
         return future
 
-    def reply(self, correlation_id: str) -> None:
+    def reply(self, correlation_id: str, code: pb.ProtocolStatusCode.ValueType = OK) -> None:
         data = pb.MxCommandReply(diagnostic_message="done").SerializeToString()
-        self.table.reply(correlation_id, wpb.WorkerCommandReply(reply_data=data))
+        self.table.reply(correlation_id, wpb.WorkerCommandReply(reply_data=data, status_code=code))
 
 
 async def test_a_command_is_written_as_the_envelope_that_protobuf_would_make() -> None:
@@ -160,3 +164,29 @@ async def test_what_cannot_be_sent_leaves_nothing_behind() -> None:
     assert len(rig.written) == 1
     rig.reply("2")
     await future
+
+
+async def test_each_command_is_counted_once_by_how_it_ended() -> None:
+    rig = Rig(limit=7, max_bytes=1000)
+    ended = [rig.submit() for _ in range(4)]
+    rig.reply("1")
+    rig.reply("2", pb.PROTOCOL_STATUS_CODE_UNSPECIFIED)
+    rig.reply("3", pb.PROTOCOL_STATUS_CODE_MXACCESS_FAILURE)
+    rig.reply("4", pb.PROTOCOL_STATUS_CODE_INVALID_REQUEST)
+    assert all(future.done() for future in ended)
+    late, canceled, *_ = [rig.submit(timeout=0.001), rig.submit(), *(rig.submit() for _ in range(3))]
+    canceled.cancel()
+    with pytest.raises(CommandTimeoutError):
+        await late
+    with pytest.raises(MessageLimitError):
+        rig.submit("x" * 2000)
+    for _ in range(2):
+        rig.submit()
+    with pytest.raises(PendingLimitError):
+        rig.submit()
+    rig.table.fail_all(SessionClosedError("the test is over"))
+    rig.reply("5")
+    counts = rig.counters.of(pb.MX_COMMAND_KIND_PING)
+    assert (counts.started, counts.succeeded, counts.mxaccess) == (11, 2, 1)
+    assert (counts.refused, counts.timeout, counts.canceled, counts.worker) == (3, 1, 1, 5)
+    assert counts.seconds.count == 4

@@ -58,6 +58,7 @@ class StandIn:
         self._starts = starts
         self.process = process
         self.pid = process.pid
+        self.cpu_seconds = 0.5
 
     async def handshake(self, _: str, on_hello: Callable[[], None]) -> WorkerIdentity:
         await self._starts.answers.wait()
