@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from typing import Any, TextIO
 
 import structlog
 
 from mxgateway_contract.redaction import REDACTED, redact, sounds_secret
+from mxgateway_server.log_writer import LogRing
 
 _MANY_LINES = frozenset({"exception", "stack"})
 
@@ -49,11 +50,82 @@ def redact_event(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMap
     return event
 
 
-def configure(level: str = "info", style: str = "console", stream: TextIO | None = None) -> None:
-    """Sends structlog's and the standard library's records, redacted, to `stream` (stderr)."""
+recent = LogRing()
+"""The last records of this process."""
+
+_contexts: list[Callable[[], Mapping[str, Any]]] = []
+
+
+def add_context(context: Callable[[], Mapping[str, Any]]) -> None:
+    """From now on each record has what this tells of the moment in which it is made, unless it says so itself."""
+    if context not in _contexts:
+        _contexts.append(context)
+
+
+def remove_context(context: Callable[[], Mapping[str, Any]]) -> None:
+    """Takes it back."""
+    _contexts.remove(context)
+
+
+def _add_contexts(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    for context in _contexts:
+        for key, value in context().items():
+            event.setdefault(key, value)
+    return event
+
+
+def _remember(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    recent.add(event)
+    return event
+
+
+_FIRST = (
+    "timestamp",
+    "level",
+    "event",
+    "logger",
+    "session_id",
+    "worker_pid",
+    "correlation_id",
+    "trace_id",
+    "span_id",
+    "key_id",
+    "method",
+    "client",
+    "error",
+)
+
+
+def _in_order(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """The keys that every record may have first, then the others by name: lines of one event look alike."""
+    first = {key: event[key] for key in _FIRST if key in event}
+    return first | {key: event[key] for key in sorted(event.keys() - first.keys())}
+
+
+def set_level(level: str) -> None:
+    """Changes the least level of the records that are written."""
+    logging.getLogger().setLevel(level.upper())
+
+
+def level() -> str:
+    """The least level of the records that are written."""
+    return logging.getLevelName(logging.getLogger().level).lower()
+
+
+def configure(
+    level: str = "info", style: str = "console", stream: TextIO | None = None, writer: logging.Handler | None = None
+) -> None:
+    """Sends structlog's and the standard library's records, redacted, to `stream` (stderr).
+
+    Args:
+        level: least level of the records that are written.
+        style: `console` or `json`.
+        writer: takes the lines in place of `stream`.
+    """
     target = stream or sys.stderr
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
+        _add_contexts,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.StackInfoRenderer(),
@@ -65,6 +137,7 @@ def configure(level: str = "info", style: str = "console", stream: TextIO | None
         if style == "json"
         else structlog.dev.ConsoleRenderer(colors=target.isatty(), exception_formatter=structlog.dev.plain_traceback)
     )
+    order = [_in_order] if style == "json" else []
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
@@ -76,11 +149,11 @@ def configure(level: str = "info", style: str = "console", stream: TextIO | None
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,
     )
-    handler = logging.StreamHandler(_CurrentStderr() if stream is None else stream)
+    handler = writer or logging.StreamHandler(_CurrentStderr() if stream is None else stream)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[structlog.stdlib.add_logger_name, *shared],
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, _remember, *order, renderer],
         )
     )
     root = logging.getLogger()

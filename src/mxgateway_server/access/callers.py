@@ -39,5 +39,14 @@ def current_call() -> CallInfo:
     return _CURRENT.get()
 
 
+def call_facts() -> dict[str, str]:
+    """What records of the log say of the present call; nothing outside of one."""
+    call = _CURRENT.get(None)
+    if call is None:
+        return {}
+    facts = {"correlation_id": call.correlation_id, "key_id": call.caller.key_id}
+    return {name: value for name, value in facts.items() if value}
+
+
 def set_current_call(call: CallInfo) -> None:
     _CURRENT.set(call)
