@@ -8,9 +8,11 @@ from collections import deque
 from dataclasses import replace
 
 from mxgateway_protocol.clock import Clock
+from mxgateway_server.access.actors import current_actor
 from mxgateway_server.access.records import AuditRecord
 from mxgateway_server.access.store import KeyStore
 from mxgateway_server.access.throttle import RecordLimit
+from mxgateway_server.counters import Counters
 from mxgateway_server.logs import get_logger
 
 MAX_WAITING = 20_000
@@ -36,9 +38,13 @@ class AuditLog:
         store: where records go.
         clock: time.
         denies: whether `has_room` says no while records cannot be stored.
+        counters: where the time that storing takes is counted.
     """
 
-    def __init__(self, store: KeyStore, clock: Clock, *, denies: bool = False) -> None:
+    def __init__(
+        self, store: KeyStore, clock: Clock, *, denies: bool = False, counters: Counters | None = None
+    ) -> None:
+        self._counters = counters or Counters()
         self._store = store
         self._clock = clock
         self._denies = denies
@@ -84,6 +90,10 @@ class AuditLog:
     def _take(self, lane: deque[AuditRecord], bound: int, record: AuditRecord) -> None:
         if not record.at_ns:
             record = replace(record, at_ns=self._clock.unix_ns())
+        actor = current_actor()
+        if actor is not None and not record.actor:
+            # It is stored by a task that does not know who acts.
+            record = replace(record, actor=actor.name, origin=actor.origin)
         if len(lane) >= bound:
             lane.popleft()
             self.lost += 1
@@ -133,9 +143,11 @@ class AuditLog:
         done = [self._done.popleft() for _ in range(min(MAX_TOGETHER, len(self._done)))]
         denied = [self._denied.popleft() for _ in range(min(MAX_TOGETHER, len(self._denied)))]
         batch = sorted((*done, *denied), key=lambda record: record.at_ns)
+        began = self._clock.monotonic()
         try:
             await self._store.record(batch)
         except Exception as error:  # noqa: BLE001 — whatever the driver raises, the records are kept and it is told
+            self._counters.retries["audit_store"] += 1
             if self._failing_since is None:
                 self._failing_since = self._clock.monotonic()
             if self._failures % TELL_EVERY == 0:
@@ -144,6 +156,7 @@ class AuditLog:
             self._done.extendleft(reversed(done))
             self._denied.extendleft(reversed(denied))
             return False
+        self._counters.audit_writes.observe(self._clock.monotonic() - began)
         if self._failures:
             logger.info("audit_store_recovered", failures=self._failures, lost=self.lost)
         self._failures, self._failing_since = 0, None

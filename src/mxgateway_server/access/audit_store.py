@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from mxgateway_contract.redaction import redact
 from mxgateway_protocol.clock import Clock
 from mxgateway_server.access import tables
+from mxgateway_server.access.actors import Actor, current_actor
 from mxgateway_server.access.chain import ChainCheck, ChainKey, Finding, Mark, contents_of
 from mxgateway_server.access.database import Database
 from mxgateway_server.access.records import AuditQuery, AuditRecord
@@ -69,8 +70,9 @@ class AuditStore:
             record_id, link = head.record_id, head.link
         now = self._clock.unix_ns()
         rows = []
+        actor = current_actor()
         for record in records:
-            row = _row(record, now)
+            row = _row(record, now, actor)
             record_id += 1
             link = self._key.link(link, record_id, contents_of(row))
             rows.append({**row, "id": record_id, "chain": link})
@@ -80,11 +82,8 @@ class AuditStore:
 
     async def read(self, query: AuditQuery) -> list[AuditRecord]:
         """The youngest records that fit, oldest first."""
-        table = tables.audit
-        statement = sa.select(table).where(*_conditions(query)).order_by(table.c.id.desc()).limit(query.limit)
         async with self._database.read() as connection:
-            rows = (await connection.execute(statement)).mappings().all()
-        return [_record(dict(row)) for row in reversed(rows)]
+            return await read_records(connection, query)
 
     async def newest_ns(self) -> int:
         """Latest time of any record, nanoseconds since 1970 UTC; 0 when there is none."""
@@ -145,7 +144,21 @@ class AuditStore:
         return int(result.rowcount)
 
 
-def _row(record: AuditRecord, now: int) -> dict[str, Any]:
+async def read_records(connection: AsyncConnection, query: AuditQuery) -> list[AuditRecord]:
+    """The youngest records that fit, oldest first."""
+    table = tables.audit
+    statement = sa.select(table).where(*_conditions(query)).order_by(table.c.id.desc()).limit(query.limit)
+    rows = (await connection.execute(statement)).mappings().all()
+    return [_record(dict(row)) for row in reversed(rows)]
+
+
+def _row(record: AuditRecord, now: int, actor: Actor | None) -> dict[str, Any]:
+    name, origin = record.actor, record.origin
+    if not name and actor is not None:
+        name, origin = actor.name, actor.origin
+    elif not name and record.key_id:
+        # Calls: who did it is whose key it was.
+        name, origin = f"key:{record.key_id}", "rpc"
     return {
         "at_ns": record.at_ns or now,
         "event": record.event,
@@ -158,6 +171,8 @@ def _row(record: AuditRecord, now: int) -> dict[str, Any]:
         "target": plain(record.target)[:1100],
         "outcome": record.outcome[:60],
         "details": json.loads(json.dumps(record.details)),
+        "actor": plain(name)[:100],
+        "origin": origin[:20],
     }
 
 
@@ -170,7 +185,12 @@ def _conditions(query: AuditQuery) -> list[sa.ColumnElement[bool]]:
     found: list[sa.ColumnElement[bool]] = [table.c.at_ns >= query.since_ns, table.c.id > query.after_id]
     if query.until_ns is not None:
         found.append(table.c.at_ns < query.until_ns)
+    if query.before_id is not None:
+        found.append(table.c.id < query.before_id)
     equal = {
+        table.c.actor: query.actor,
+        table.c.origin: query.origin,
+        table.c.target: query.target,
         table.c.key_id: query.key_id,
         table.c.event: query.event,
         table.c.session_id: query.session_id,

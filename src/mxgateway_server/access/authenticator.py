@@ -76,7 +76,7 @@ class Authenticator:
         self._ring = KeyRing(store, clock, cache_seconds)
         self._peppers = peppers
         self._clock = clock
-        self._throttle = throttle
+        self.throttle = self._throttle = throttle
         self._remembered: OrderedDict[str, _Remembered] = OrderedDict()
         self._used: dict[str, int] = {}
         self._rehashed: dict[str, Rehashed] = {}

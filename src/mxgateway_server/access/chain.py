@@ -146,4 +146,7 @@ def contents_of(record: Mapping[str, Any]) -> dict[str, Any]:
         "outcome",
         "details",
     )
-    return {name: record[name] for name in names}
+    found = {name: record[name] for name in names}
+    # Of records that name nobody, the link is what it was before there were actors.
+    found |= {name: record[name] for name in ("actor", "origin") if record.get(name)}
+    return found

@@ -74,6 +74,8 @@ class AuditRecord:
     Never a secret, and a value only where settings ask for it.
 
     Attributes:
+        actor: who did it, see `actors.Actor`; the key when nobody is named.
+        origin: by which door.
         record_id: number in the store; 0 for one that is not stored yet.
     """
 
@@ -86,6 +88,8 @@ class AuditRecord:
     outcome: str = ""
     details: dict[str, Any] = field(default_factory=dict)
     at_ns: int = 0
+    actor: str = ""
+    origin: str = ""
     record_id: int = 0
 
 
@@ -97,7 +101,11 @@ class AuditQuery:
         tag: glob with * and ?, without regard to case.
         since_ns: at this time or later, nanoseconds since 1970 UTC.
         until_ns: before this time.
+        actor: done by exactly this one.
+        origin: by this door.
+        target: with exactly this target.
         after_id: with a larger id.
+        before_id: with a smaller id: the page before one that began with it; None for the youngest.
         limit: at most so many, the youngest.
     """
 
@@ -107,7 +115,11 @@ class AuditQuery:
     session_id: str | None = None
     correlation_id: str | None = None
     outcome: str | None = None
+    actor: str | None = None
+    origin: str | None = None
+    target: str | None = None
     since_ns: int = 0
     until_ns: int | None = None
     after_id: int = 0
+    before_id: int | None = None
     limit: int = 100

@@ -49,8 +49,13 @@ audit = sa.Table(
     sa.Column("target", sa.String(1100), nullable=False),
     sa.Column("outcome", sa.String(60), nullable=False),
     sa.Column("details", sa.JSON, nullable=False),
+    # Who did it, and by which door; '' in records of before version 5.
+    sa.Column("actor", sa.String(100), nullable=False, server_default=""),
+    sa.Column("origin", sa.String(20), nullable=False, server_default=""),
     # Ties the record to all before it; NULL in those of before version 2.
     sa.Column("chain", sa.String(64)),
+    # For pages of one kind of event, the youngest first.
+    sa.Index("ix_audit_event_id", "event", "id"),
 )
 
 facts = sa.Table(
@@ -124,12 +129,19 @@ def _bind_certificates(connection: sa.Connection) -> None:
         connection.exec_driver_sql(f"{bound} FOR EACH STATEMENT EXECUTE FUNCTION mxgw_keys_changed()")
 
 
-def _add_columns(connection: sa.Connection, columns: dict[str, str]) -> None:
-    """Columns of the keys that are not there yet: a new store was made with all of them."""
-    there = {column["name"] for column in sa.inspect(connection).get_columns(api_keys.name)}
+def _name_actors(connection: sa.Connection) -> None:
+    """Who did what, and an index for pages of the audit."""
+    columns = {"actor": "VARCHAR(100) NOT NULL DEFAULT ''", "origin": "VARCHAR(20) NOT NULL DEFAULT ''"}
+    _add_columns(connection, columns, audit)
+    connection.exec_driver_sql("CREATE INDEX IF NOT EXISTS ix_audit_event_id ON audit (event, id)")
+
+
+def _add_columns(connection: sa.Connection, columns: dict[str, str], table: sa.Table = api_keys) -> None:
+    """Columns that are not there yet: a new store was made with all of them."""
+    there = {column["name"] for column in sa.inspect(connection).get_columns(table.name)}
     for name, kind in columns.items():
         if name not in there:
-            connection.exec_driver_sql(f"ALTER TABLE api_keys ADD COLUMN {name} {kind}")
+            connection.exec_driver_sql(f"ALTER TABLE {table.name} ADD COLUMN {name} {kind}")
 
 
 _SQLITE_COUNT = "UPDATE facts SET value = CAST(value AS INTEGER) + 1 WHERE name = 'keys_version'"
@@ -170,6 +182,7 @@ MIGRATIONS: tuple[tuple[int, Callable[[sa.Connection], None]], ...] = (
     (2, _keep_watch),
     (3, _describe_keys),
     (4, _bind_certificates),
+    (5, _name_actors),
 )
 """Numbered steps, each in a transaction of its own; numbers only grow."""
 

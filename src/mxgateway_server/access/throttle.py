@@ -31,6 +31,9 @@ class _Failing:
     def __len__(self) -> int:
         return len(self._who)
 
+    def reconfigure(self, failures_before: int, wait: float) -> None:
+        self._before, self._wait = failures_before, wait
+
     def blocked_for(self, who: tuple[str, str], now: float) -> float:
         failures = self._who.get(who)
         return 0.0 if failures is None else max(0.0, failures.blocked_until - now)
@@ -83,6 +86,12 @@ class Throttle:
         self._wait = wait
         self._pairs = _Failing(failures_before, wait)
         self._ids = _Failing(10 * failures_before, wait)
+
+    def reconfigure(self, failures_before: int, wait: float) -> None:
+        """Takes other bounds from the next failure on; whoever waits already waits as long as he was told."""
+        self._wait = wait
+        self._pairs.reconfigure(failures_before, wait)
+        self._ids.reconfigure(10 * failures_before, wait)
 
     def __len__(self) -> int:
         return max(len(self._pairs), len(self._ids))

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import click
 
 from mxgateway_server import wiring
+from mxgateway_server.access.actors import acting, console_actor
 from mxgateway_server.access.certificates import rule_of
 from mxgateway_server.access.constraints import MAX_ALARM_PRIORITY, Constraints
 from mxgateway_server.access.records import AuditRecord, KeyRecord
@@ -50,7 +51,8 @@ def with_store(settings: Settings, work: Callable[[KeyStore], Awaitable[T]], *, 
             needs_all_peppers=needs_all_peppers,
         )
         try:
-            return await work(store)
+            with acting(console_actor()):
+                return await work(store)
         except (SQLAlchemyError, OSError) as error:
             raise click.ClickException(store.problem(error)) from error
         except KeyNotFoundError as error:
@@ -453,6 +455,8 @@ def audit_json(record: AuditRecord) -> dict[str, Any]:
     return {
         "at": _iso(record.at_ns),
         "event": record.event,
+        "actor": record.actor,
+        "origin": record.origin,
         "keyId": record.key_id,
         "remoteAddress": record.remote_address,
         "sessionId": record.session_id,

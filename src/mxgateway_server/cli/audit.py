@@ -26,6 +26,7 @@ def filter_options(command: Any) -> Any:
     for option in reversed(
         (
             click.option("--key-id", help="Of this key."),
+            click.option("--actor", help="Done by this one: key:line4, cli:root, …"),
             click.option("--event", help="Of this kind: write, write-completed, command, denied, key-created, …"),
             click.option("--tag", help="Of tags that fit this glob, such as Tank_*.PV."),
             click.option("--session-id", help="Of this session."),
@@ -140,6 +141,7 @@ def _query(filters: dict[str, str | None]) -> AuditQuery:
     since, until = filters["since"], filters["until"]
     return AuditQuery(
         key_id=filters["key_id"],
+        actor=filters["actor"],
         event=filters["event"],
         tag=filters["tag"],
         session_id=filters["session_id"],
@@ -158,7 +160,8 @@ def _show(record: AuditRecord, as_json: bool) -> None:
     words = [
         data["at"],
         record.event,
-        record.key_id or "-",
+        record.actor or record.key_id or "-",
+        record.key_id if record.key_id and not record.actor.endswith(f":{record.key_id}") else "",
         record.outcome,
         record.target,
         record.remote_address,
