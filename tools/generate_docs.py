@@ -92,12 +92,28 @@ def _filled(name: str, **parts: str) -> str:
     return text
 
 
+def metrics_page() -> str:
+    """`docs/metrics.md`: every metric, from the table that they are read by."""
+    from tools.docs_metrics import metrics_page as page
+
+    return page()
+
+
+def grafana_dashboard() -> str:
+    """`deploy/grafana/mxgateway.json`: from the same table."""
+    from tools.docs_metrics import grafana_dashboard as dashboard
+
+    return dashboard()
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "commands.md": commands_page,
     "cli.md": cli_page,
     "gateway-cli.md": gateway_cli_page,
     "configuration.md": configuration_page,
     "how-to/galaxies.md": galaxies_page,
+    "metrics.md": metrics_page,
+    "../deploy/grafana/mxgateway.json": grafana_dashboard,
 }
 
 

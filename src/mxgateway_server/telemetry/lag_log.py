@@ -6,7 +6,7 @@ import asyncio
 
 from mxgateway_server.logs import get_logger
 from mxgateway_server.parts import work_until
-from mxgateway_server.telemetry.lag import LoopLag
+from mxgateway_server.telemetry.lag import LagFigures, LoopLag
 
 logger = get_logger(__name__)
 
@@ -15,6 +15,7 @@ PERIOD = 0.125
 WARN_ABOVE = 0.05
 """A p99 above this, in seconds, is a warning: calls and events wait that long before anything happens to them."""
 MIN_SAMPLES = 100
+RECENT_SECONDS = 15.0
 
 
 class LoopLagLog:
@@ -22,10 +23,14 @@ class LoopLagLog:
 
     Args:
         interval: seconds between two lines of the log; 0 for no measuring at all.
+
+    Attributes:
+        recent: the figures of the last full RECENT_SECONDS; None before.
     """
 
     def __init__(self, interval: float) -> None:
         self._interval = interval
+        self.recent: LagFigures | None = None
         self._stop = asyncio.Event()
 
     async def run(self) -> None:
@@ -40,11 +45,16 @@ class LoopLagLog:
         loop = asyncio.get_running_loop()
         # At the times when the gateway's duties wake the loop anyway.
         lag = LoopLag(PERIOD, loop.time() // PERIOD * PERIOD)
-        since = loop.time()
+        # Counted apart: neither reader may take the other's samples.
+        recent = LoopLag(PERIOD, lag.due - PERIOD)
+        since = span = loop.time()
         try:
             while True:
                 await asyncio.sleep(max(0.0, lag.due - loop.time()))
                 lag.tick(loop.time())
+                recent.tick(loop.time())
+                if loop.time() - span >= RECENT_SECONDS:
+                    self.recent, span = recent.take(), loop.time()
                 if lag.due - since >= self._interval:
                     _report(lag, loop.time() - since)
                     since = loop.time()
