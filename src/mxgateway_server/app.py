@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from mxgateway_contract.constants import ENVELOPE_BYTES
 from mxgateway_protocol.clock import Clock, SystemClock
-from mxgateway_server import __version__, open_files, wiring
+from mxgateway_server import __version__, announcing, wiring
 from mxgateway_server.access.audit import AuditLog
 from mxgateway_server.access.authenticator import Authenticator
 from mxgateway_server.access.callers import current_call
@@ -28,6 +28,9 @@ from mxgateway_server.commands.command_audit import CommandAudit
 from mxgateway_server.commands.gate import CommandGate
 from mxgateway_server.config.addresses import split_address
 from mxgateway_server.config.settings import Settings
+from mxgateway_server.control import control_doors
+from mxgateway_server.controls import Controls, Drain
+from mxgateway_server.counters import Counters
 from mxgateway_server.dashboard.opening import open_dashboard
 from mxgateway_server.galaxy import GalaxyComponent, GalaxyRepositoryService, SnapshotFile
 from mxgateway_server.galaxy.place import find_galaxy
@@ -38,9 +41,9 @@ from mxgateway_server.health.readiness import Judge
 from mxgateway_server.health.watcher import HealthWatcher
 from mxgateway_server.heap import TRIM_SECONDS, MemoryKeeper
 from mxgateway_server.logs import get_logger
-from mxgateway_server.open_files import ConnectionRoom
-from mxgateway_server.operations.component import open_operations
+from mxgateway_server.operations.component import metrics_text, open_operations
 from mxgateway_server.parts import Part
+from mxgateway_server.reloading import Reloading, Reloads
 from mxgateway_server.rpc.connections import ConnectionWatch, system_sockets
 from mxgateway_server.rpc.guard import Guard
 from mxgateway_server.rpc.live_streams import LiveStreams
@@ -56,16 +59,12 @@ from mxgateway_server.workers.containment import Containment, create_containment
 from mxgateway_server.workers.launcher import Launcher, WorkerPlan
 from mxgateway_server.workers.pool import WorkerPool
 from mxgateway_server.workers.recordings import check_recordings
-from mxgateway_worker.backends import SIMULATED
 
 if TYPE_CHECKING:
     from mxgateway_server.dashboard.component import DashboardPart
     from mxgateway_server.operations.server import OperationsServer
 
 logger = get_logger(__name__)
-
-MAX_TOLD_KEYS = 20
-CLOCK_TOLERANCE_SECONDS = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +103,8 @@ class Parts:
     alarms: AlarmComponent | None
     operations: OperationsServer | None
     dashboard: DashboardPart | None
+    drain: Drain
+    reloading: Reloading
     background: tuple[Part, ...]
 
 
@@ -113,6 +114,7 @@ class Gateway:
     Args:
         settings: everything that can be set.
         clock: time, for tests.
+        read_again: reads the settings anew, for a reload; without it only the certificate files are looked at.
 
     Attributes:
         parts: what it consists of, from the moment on when it listens; for tests that make a part misbehave.
@@ -120,8 +122,12 @@ class Gateway:
 
     parts: Parts
 
-    def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
+    def __init__(
+        self, settings: Settings, clock: Clock | None = None, read_again: Callable[[], Settings] | None = None
+    ) -> None:
         self._settings = settings
+        self._read_again = read_again or (lambda: settings)
+        self._reload_wanted = asyncio.Event()
         self._clock = clock or SystemClock()
         self._stop = asyncio.Event()
         self._stop_now = asyncio.Event()
@@ -134,9 +140,12 @@ class Gateway:
         self._stop.set()
 
     def reload(self) -> None:
-        """Looks now whether the certificate has changed; it is looked at every few seconds anyway."""
-        if self._certificate is not None:
-            self._certificate.reload_soon()
+        """Takes changed settings, as far as they can change, and looks at the certificate files."""
+        self._reload_wanted.set()
+
+    def drain(self, seconds: float) -> None:
+        """Lets no session open any more, and stops when the last is over, or after so many seconds."""
+        self.parts.drain.begin(seconds)
 
     async def run(self, on_running: Callable[[Running], None] = lambda _: None) -> None:
         """Serves until `request_stop`.
@@ -156,7 +165,7 @@ class Gateway:
                     await parts.server.serving()
                     for endpoint in endpoints:
                         logger.info("listening", address=endpoint.address, tls=endpoint.is_tls)
-                    self._tell_of_simulation(parts.galaxy_name)
+                    announcing.tell_of_simulation(self._settings.worker.backend, parts.galaxy_name)
                     on_running(Running(tuple(endpoints), parts.galaxy_name, parts.status.take, tuple(urls)))
                     await self._stop.wait()
                     await self._end(parts)
@@ -182,19 +191,22 @@ class Gateway:
             migrate=settings.authentication.run_migrations_on_startup,
         )
         stack.push_async_callback(store.close)
-        await self._tell_of_newer_scopes(store)
-        await self._tell_of_clock(store)
+        await announcing.tell_of_newer_scopes(store)
+        await announcing.tell_of_clock(store, clock)
         containment = create_containment(settings.worker.max_memory_bytes)
         stack.callback(containment.close)
 
-        streams = LiveStreams(wiring.streams_per_key(settings))
-        refusals = RefusalLog(clock)
+        counters = Counters()
+        streams = LiveStreams(wiring.streams_per_key(settings), clock)
+        refusals = RefusalLog(clock, counters)
         shares = Shares()
-        room = self._connection_room()
+        room = announcing.connection_room(settings)
         connections = ConnectionWatch(system_sockets(), wiring.connection_limits(settings, room))
-        audit = AuditLog(store, clock, denies=settings.authentication.when_audit_fails == "deny_writes")
+        audit = AuditLog(
+            store, clock, denies=settings.authentication.when_audit_fails == "deny_writes", counters=counters
+        )
         authenticator = self._authenticator(store)
-        launcher = self._launcher(containment)
+        launcher = self._launcher(containment, counters)
         pool = WorkerPool(launcher, plan, settings.worker.pool_size)
         sessions = SessionManager(launcher, pool, clock, wiring.session_options(settings))
         galaxy = self._galaxy(place.source, store.peppers)
@@ -209,6 +221,7 @@ class Gateway:
             refusals=refusals,
             shares=shares,
             galaxy_settled=galaxy.settled,
+            counters=counters,
         )
         browse = GalaxyRepositoryService(
             galaxy,
@@ -242,6 +255,7 @@ class Gateway:
             shares,
             max_request_bytes=settings.protocol.max_request_bytes,
             max_command_bytes=settings.protocol.max_grpc_message_bytes,
+            counters=counters,
         )
         server = RpcServer(settings, bounds, guard, handlers)
         health = HealthWatcher(
@@ -267,6 +281,7 @@ class Gateway:
         memory = Duty(name="give-memory-back", period=TRIM_SECONDS, work=MemoryKeeper(lambda: shares.large_bodies).look)
         upkeep = Upkeep([*duties.all(), *health_duties(health), memory])
         keepers = () if certificate is None else (certificate,)
+        lag_log = LoopLagLog(settings.logging.loop_lag_interval_seconds)
         status = StatusReader(
             clock,
             sessions=sessions,
@@ -275,6 +290,7 @@ class Gateway:
             galaxy=galaxy,
             audit=audit,
             streams=streams,
+            counters=counters,
             certificate=certificate,
             health=health.status,
             alarms=None if alarms is None else alarms.driver,
@@ -289,11 +305,37 @@ class Gateway:
             certificate=certificate,
         )
         pages = () if dashboard is None else dashboard.routes()
-        operations = open_operations(settings, health=health, certificate=certificate, more=pages)
+        operations = open_operations(
+            settings,
+            health=health,
+            status=status,
+            lag=lag_log,
+            authenticator=authenticator,
+            certificate=certificate,
+            more=pages,
+        )
         if operations is not None:
             stack.callback(operations.close)
-        optional = [part for part in (alarms, operations, dashboard) if part is not None]
-        lag_log = LoopLagLog(settings.logging.loop_lag_interval_seconds)
+        reloading = Reloading(
+            settings,
+            self._read_again,
+            sessions=sessions,
+            authenticator=authenticator,
+            certificate=certificate,
+            counters=counters,
+        )
+        drain = Drain(sessions, health, self.request_stop)
+        controls = Controls(
+            status=status,
+            reloading=reloading,
+            drain=drain,
+            audit=audit,
+            metrics=metrics_text(settings, status, lag_log),
+        )
+        stack.callback(controls.close)
+        doors = control_doors(settings.state_path, controls.actions)
+        reloads = Reloads(reloading, self._reload_wanted)
+        optional = [part for part in (alarms, operations, dashboard, *doors) if part is not None]
         return Parts(
             server=server,
             certificate=certificate,
@@ -309,9 +351,11 @@ class Gateway:
             health=health,
             alarms=alarms,
             operations=operations,
-            status=status,
             dashboard=dashboard,
-            background=(audit, galaxy, *optional, lag_log, upkeep, *keepers),
+            drain=drain,
+            reloading=reloading,
+            status=status,
+            background=(audit, galaxy, *optional, drain, reloads, lag_log, upkeep, *keepers),
         )
 
     def _confine(self, plan: WorkerPlan) -> None:
@@ -319,48 +363,6 @@ class Gateway:
         require(found)
         told = {name.replace(" ", "_"): why for name, why in found.missing.items()}
         logger.info("worker_sandbox", mode=found.mode, in_force=[n for n, _, why in found.table if not why], **told)
-
-    async def _tell_of_newer_scopes(self, store: KeyStore) -> None:
-        lacking = [key.key_id for key in await store.list_keys() if key.revoked_ns is None and key.newer_scopes]
-        if lacking:
-            logger.warning(
-                "keys_lack_a_newer_scope",
-                scope="invoke:supervisory",
-                keys=lacking[:MAX_TOLD_KEYS],
-                count=len(lacking),
-                meaning="AdviseSupervisory was part of invoke:read, and is refused to these keys now",
-                remedy="mxgateway apikey change --scopes, with it or without, ends this note",
-            )
-
-    def _connection_room(self) -> ConnectionRoom:
-        files = open_files.limit()
-        room = wiring.connection_room(self._settings, files)
-        if room.is_cut:
-            logger.warning(
-                "open_files_are_few",
-                open_files=files,
-                connections=room.kept,
-                wanted=self._settings.protocol.max_connections,
-                remedy="raise the limit of open files (ulimit -Hn, LimitNOFILE), or lower sessions.max_sessions",
-            )
-        return room
-
-    async def _tell_of_clock(self, store: KeyStore) -> None:
-        back = (await store.audit.newest_ns() - self._clock.unix_ns()) / 1e9
-        if back > CLOCK_TOLERANCE_SECONDS:
-            logger.warning(
-                "clock_was_set_back",
-                seconds=round(back),
-                meaning="the audit has records that are younger than now: keys that had expired are valid again",
-                remedy="set this machine's clock right, and look at mxgateway audit query",
-            )
-
-    def _tell_of_simulation(self, galaxy: str) -> None:
-        backend = self._settings.worker.backend
-        if backend in SIMULATED:
-            logger.warning(
-                "values_are_simulated", backend=backend, galaxy=galaxy, remedy="set worker.backend = com for a plant"
-            )
 
     async def _keep_certificate(self) -> CertificateKeeper | None:
         settings = self._settings
@@ -389,13 +391,14 @@ class Gateway:
             cache_seconds=settings.cache_seconds,
         )
 
-    def _launcher(self, containment: Containment) -> Launcher:
+    def _launcher(self, containment: Containment, counters: Counters) -> Launcher:
         return Launcher(
             wiring.worker_limits(self._settings),
             self._clock,
             containment,
             gateway_version=__version__,
             simultaneous_starts=self._settings.worker.simultaneous_starts,
+            counters=counters,
         )
 
     def _alarm_link(self, launcher: Launcher, plan: WorkerPlan) -> AlarmLink:
@@ -450,6 +453,7 @@ class Gateway:
         logger.info("gateway_stopping", sessions=len(parts.sessions))
         await parts.server.not_serving()
         parts.sessions.refuse_new()
+        parts.health.watch_end()
         parts.galaxy.end_watches()
         async with asyncio.TaskGroup() as group:
             ending = group.create_task(self._end_in_order(parts))

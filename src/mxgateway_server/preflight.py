@@ -27,6 +27,7 @@ from mxgateway_server.config.settings import Settings
 from mxgateway_server.errors import ConfigurationError, GatewayError
 from mxgateway_server.galaxy.errors import GalaxySourceError
 from mxgateway_server.galaxy.place import GalaxyPlace, find_galaxy
+from mxgateway_server.operations.component import is_asked_for
 from mxgateway_server.rpc.opening import FILE_OPTIONS
 from mxgateway_server.rpc.ports import check_port
 from mxgateway_server.state import is_held, require_closed, require_private
@@ -131,17 +132,12 @@ def _certificate(settings: Settings) -> Iterator[Finding]:
 
 
 def _ports(settings: Settings) -> Iterator[Finding]:
-    http = [(name, address) for name, address, _ in settings.http_endpoints() if _is_asked_for(settings, name)]
+    http = [(name, address) for name, address, _ in settings.http_endpoints() if is_asked_for(settings, name)]
     for name, address in (*settings.addresses(), *http):
         try:
             check_port(name, address)
         except ConfigurationError as error:
             yield Finding(name, str(error))
-
-
-def _is_asked_for(settings: Settings, name: str) -> bool:
-    # The gateway does without a default that is taken.
-    return name.rpartition(".")[2] in settings.operations.model_fields_set
 
 
 def _key_store(settings: Settings) -> Iterator[Finding]:

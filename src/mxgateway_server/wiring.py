@@ -233,6 +233,8 @@ def session_options(settings: Settings) -> SessionOptions:
             sessions.max_event_subscribers_per_session if sessions.allow_multiple_event_subscribers else 1
         ),
         requires_subscriber=events.require_subscriber,
+        recent_sessions=settings.operations.recent_session_limit,
+        recent_faults=settings.operations.recent_fault_limit,
     )
 
 

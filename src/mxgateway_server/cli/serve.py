@@ -11,14 +11,20 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from mxgateway_server.cli.console import on_console_close
 from mxgateway_server.cli.options import config_option, load_or_fail, state_option
 from mxgateway_server.config.settings import Settings
+from mxgateway_server.config.sources import load
 from mxgateway_server.errors import ConfigurationError, StoreError
+from mxgateway_server.node.notify import Notifier
+
+if TYPE_CHECKING:
+    from mxgateway_server.log_writer import LogWriter
+    from mxgateway_server.status import GatewayStatus
 
 
 @click.command()
@@ -61,11 +67,10 @@ def serve(
 ) -> None:
     """Run the gateway until SIGINT or SIGTERM; a second signal ends it at once.
 
-    SIGHUP looks at the certificate files, which are looked at every few seconds anyway. In a terminal it means that the
-    terminal is gone, and ends the gateway.
+    SIGHUP reads the settings again, as `mxgateway reload` does. In a terminal it means that the terminal is gone, and
+    ends the gateway.
     """
-    settings = load_or_fail(
-        config_file,
+    flags = _flags(
         {
             "state_dir": state_dir,
             "listen": "" if no_tls else listen,
@@ -79,39 +84,74 @@ def serve(
             "allow_fault_injection": allow_fault_injection,
             "logging.level": log_level,
             "logging.format": log_format,
-        },
+        }
     )
+    settings = load_or_fail(config_file, flags)
     if hasattr(os, "umask"):
         # Whatever this process and its workers make is for their own account: Galaxy, board, snapshot, key store.
         os.umask(os.umask(0o077) | 0o077)
     # gRPC's own C logging would write lines of its own format to stderr.
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
+    from mxgateway_server.access.callers import call_facts
     from mxgateway_server.heap import use_few_arenas
-    from mxgateway_server.logs import configure
+    from mxgateway_server.logs import add_context, configure, recent
     from mxgateway_server.open_files import raise_limit
 
     raise_limit()
     use_few_arenas()
-    configure(settings.logging.level, settings.logging.format)
+    writer = _log_writer(settings)
+    configure(settings.logging.level, settings.logging.format, writer=writer)
+    recent.resize(settings.logging.ring_records)
+    add_context(call_facts)
     try:
         with asyncio.Runner(loop_factory=_loop_factory(settings.event_loop)) as runner:
-            runner.run(_serve(settings, announce, stop_on_stdin_close))
+            runner.run(_serve(settings, lambda: load(config_file, flags), announce, stop_on_stdin_close))
     except* (ConfigurationError, StoreError) as errors:
         raise click.ClickException("; ".join(str(error) for error in errors.exceptions)) from None
+    finally:
+        # What is logged after this, by whatever is left, goes to stderr as such.
+        configure(settings.logging.level, settings.logging.format)
+        writer.close()
 
 
-async def _serve(settings: Settings, announce: bool, stop_on_stdin_close: bool) -> None:
+def _log_writer(settings: Settings) -> LogWriter:
+    from mxgateway_server.log_writer import LogWriter
+    from mxgateway_server.logs import recent
+
+    logging = settings.logging
+    return LogWriter(
+        file=Path(logging.file).expanduser() if logging.file else None,
+        max_bytes=logging.file_max_bytes,
+        count=logging.file_count,
+        ring=recent,
+    )
+
+
+def _flags(given: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in given.items() if value is not None}
+
+
+async def _serve(
+    settings: Settings, read_again: Callable[[], Settings], announce: bool, stop_on_stdin_close: bool
+) -> None:
     from mxgateway_server.app import Gateway, Running
 
-    gateway = Gateway(settings)
-    remove_handlers = _install_signals(gateway.request_stop, gateway.reload)
+    gateway = Gateway(settings, read_again=read_again)
+    notifier = Notifier(os.environ)
+
+    def stop() -> None:
+        notifier.stopping()
+        gateway.request_stop()
+
+    remove_handlers = _install_signals(stop, gateway.reload)
     if stop_on_stdin_close:
-        _watch_stdin(gateway.request_stop)
+        _watch_stdin(stop)
 
     def on_running(running: Running) -> None:
         # What is there now stays; a collection that walks all of it would stop the loop for tens of milliseconds.
         gc.collect()
         gc.freeze()
+        notifier.ready(_words(running.status()))
         if not announce:
             return
         line = {
@@ -133,9 +173,21 @@ async def _serve(settings: Settings, announce: bool, stop_on_stdin_close: bool) 
         sys.stdout.flush()
 
     try:
-        await gateway.run(on_running)
+        async with asyncio.TaskGroup() as group:
+            watchdog = group.create_task(
+                notifier.keep_alive(
+                    lambda: gateway.parts.health.is_alive(), lambda: _words(gateway.parts.status.take())
+                )
+            )
+            await gateway.run(on_running)
+            watchdog.cancel()
     finally:
         remove_handlers()
+
+
+def _words(status: GatewayStatus) -> str:
+    """The gateway in one line, for `systemctl status`."""
+    return f"{status.health.readiness}; {len(status.sessions)} of {status.max_sessions} sessions"
 
 
 def _install_signals(stop: Callable[[], None], reload: Callable[[], None]) -> Callable[[], None]:

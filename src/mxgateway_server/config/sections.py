@@ -316,6 +316,21 @@ class OperationsSettings(Section):
     default is left out with a warning when another program has it; an address that is set has to be free."""
     listen_plaintext: Address = ""
     """Address of HTTP without TLS; none unless asked for, and only on loopback addresses, as for the gateway's own."""
+    recent_session_limit: int = Field(default=200, ge=0, le=10_000)
+    """Sessions that are over and remembered, with their end and their totals."""
+    recent_fault_limit: int = Field(default=100, ge=0, le=10_000)
+    """Faults of sessions that are remembered."""
+
+
+class MetricsSettings(Section):
+    enabled: bool = True
+    """Offers `/metrics` for Prometheus where `operations` listens."""
+    access: Literal["key", "open"] = "key"
+    """Who on other machines may read them: those with a key of the scope metadata:read, or everybody who gets there. On
+    this machine no key is needed."""
+    listen_plaintext: Address = ""
+    """Address of HTTP without TLS for metrics and health alone, for a monitoring network; beyond loopback addresses
+    only with `access = "open"`, since a key would travel in clear."""
 
 
 def _external_url(text: str) -> str:
@@ -350,5 +365,13 @@ class LoggingSettings(Section):
     """Least level of the records that are written."""
     format: Literal["console", "json"] = "console"
     """One line of text or of JSON for each record, on stderr."""
+    file: FilePath = ""
+    """File that gets the same lines, beside stderr; empty for none."""
+    file_max_bytes: int = Field(default=20 * 1024 * 1024, ge=64 * 1024)
+    """Length at which the file is put aside, as `.1`, and a new one begun."""
+    file_count: int = Field(default=10, ge=1, le=1000)
+    """Files put aside that are kept."""
+    ring_records: int = Field(default=5000, ge=100, le=100_000)
+    """Last records that are kept in memory, for `mxgateway diagnostics` and the pages of the log."""
     loop_lag_interval_seconds: float = Field(default=300.0, ge=0)
     """How often `event_loop_lag` tells how late the gateway's event loop runs; 0 for never."""

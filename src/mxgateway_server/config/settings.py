@@ -24,6 +24,7 @@ from mxgateway_server.config.sections import (
     GalaxySettings,
     HealthSettings,
     LoggingSettings,
+    MetricsSettings,
     OperationsSettings,
     ProtocolSettings,
     Section,
@@ -74,6 +75,7 @@ class Settings(Section):
     health: HealthSettings = HealthSettings()
     operations: OperationsSettings = OperationsSettings()
     dashboard: DashboardSettings = DashboardSettings()
+    metrics: MetricsSettings = MetricsSettings()
     logging: LoggingSettings = LoggingSettings()
     alarms: AlarmSettings = AlarmSettings()
 
@@ -113,6 +115,8 @@ class Settings(Section):
             yield "operations.listen", operations.listen, True
         if operations.enabled and operations.listen_plaintext:
             yield "operations.listen_plaintext", operations.listen_plaintext, False
+        if self.metrics.enabled and self.metrics.listen_plaintext:
+            yield "metrics.listen_plaintext", self.metrics.listen_plaintext, False
 
     @property
     def state_path(self) -> Path:
@@ -178,7 +182,14 @@ def _endpoints(settings: Settings) -> Iterator[Conflict]:
             "use listen (TLS), or set allow_remote_plaintext when a proxy in front ends TLS",
         )
     for name, address, is_tls in settings.http_endpoints():
-        if not (is_tls or settings.allow_remote_plaintext or is_loopback(address)):
+        if name == "metrics.listen_plaintext":
+            if not (is_loopback(address) or settings.metrics.access == "open"):
+                yield Conflict(
+                    (name, "metrics.access"),
+                    f"{name} = {address} would carry keys in clear over the network; set metrics.access = open, or use "
+                    "operations.listen",
+                )
+        elif not (is_tls or settings.allow_remote_plaintext or is_loopback(address)):
             yield Conflict(
                 (name, "allow_remote_plaintext"),
                 f"{name} = {address} would carry logins in clear over the network; listen on localhost, use "

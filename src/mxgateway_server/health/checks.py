@@ -12,6 +12,7 @@ AUDIT = "audit"
 DISK = "disk"
 CERTIFICATE = "certificate"
 ALARMS = "alarms"
+STOPPING = "stopping"
 
 _STORE_SECONDS = 5.0
 _AUDIT_WAITING = 10_000
@@ -30,7 +31,18 @@ def rules(*, galaxy_is_needed: bool, audit_is_needed: bool) -> list[Rule]:
         Rule(name=DISK, is_needed=False),
         Rule(name=CERTIFICATE, is_needed=False),
         Rule(name=ALARMS, is_needed=False, down_after=5.0),
+        Rule(name=STOPPING, is_needed=True),
     ]
+
+
+def stopping_problem(is_stopping: bool, is_draining: bool) -> Problem | None:
+    """Whether new clients are welcome at all."""
+    if not (is_stopping or is_draining):
+        return None
+    return Problem(
+        "the gateway is stopping" if is_stopping else "the gateway is drained: open sessions go on, no new one opens",
+        "use another gateway, or wait until this one is back",
+    )
 
 
 def store_problem(age_seconds: float) -> Problem | None:

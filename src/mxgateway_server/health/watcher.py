@@ -122,9 +122,15 @@ class HealthWatcher:
         self._observe(checks.AUDIT, checks.audit_problem(self._audit.waiting, self._audit.failures), now)
         self._observe(checks.LOOP, checks.loop_problem(self._latest(now)), now)
         self._observe(checks.ALARMS, self._alarms(), now)
+        self.watch_end()
         if self._certificate is not None:
             self._observe(checks.CERTIFICATE, self._certificate_problem(self._certificate), now)
         await self._tell()
+
+    def watch_end(self) -> None:
+        """Looks whether the gateway stops or is drained; to be told at once and not at the next look."""
+        problem = checks.stopping_problem(self._sessions.is_stopping, self._sessions.is_draining)
+        self._observe(checks.STOPPING, problem, self._clock.monotonic())
 
     async def watch_disk(self) -> None:
         """One look at the disk, in a thread."""

@@ -135,6 +135,7 @@ def _settings_read() -> set[str]:
         "alarms.subscription_expression": "alarms.expressions",
         **dict.fromkeys(("listen", "listen_client_certificates"), "tls_endpoints"),
         **dict.fromkeys(("operations.enabled", "operations.listen", "operations.listen_plaintext"), "http_endpoints"),
+        "metrics.listen_plaintext": "http_endpoints",
     }
     return read | {name for name, property_name in behind.items() if property_name in read} | {"allow_remote_plaintext"}
 

@@ -81,6 +81,7 @@ TABLE: list[tuple[str, bool, set[str]]] = [
     (checks.DISK, False, set()),
     (checks.CERTIFICATE, False, set()),
     (checks.ALARMS, False, {ALARMS}),
+    (checks.STOPPING, True, {READY}),
 ]
 
 
