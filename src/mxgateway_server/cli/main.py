@@ -16,6 +16,15 @@ from mxgateway_server import __version__
 
 _COMMANDS = {
     "access-check": ("mxgateway_server.cli.access_check", "access_check"),
+    "backup": ("mxgateway_server.cli.backup", "backup"),
+    "diagnostics": ("mxgateway_server.cli.diagnostics", "diagnostics"),
+    "drain": ("mxgateway_server.cli.running", "drain"),
+    "init": ("mxgateway_server.cli.init", "init"),
+    "log-level": ("mxgateway_server.cli.running", "log_level"),
+    "reload": ("mxgateway_server.cli.running", "reload"),
+    "restore": ("mxgateway_server.cli.backup", "restore"),
+    "service": ("mxgateway_server.cli.service", "service"),
+    "status": ("mxgateway_server.cli.running", "status"),
     "serve": ("mxgateway_server.cli.serve", "serve"),
     "apikey": ("mxgateway_server.cli.apikey", "apikey"),
     "audit": ("mxgateway_server.cli.audit", "audit"),
@@ -25,7 +34,7 @@ _COMMANDS = {
     "galaxy": ("mxgateway_server.cli.galaxy", "galaxy"),
     "pepper": ("mxgateway_server.cli.pepper", "pepper"),
     "health": ("mxgateway_server.cli.health", "health"),
-    "service": ("mxgateway_server.cli.service", "service"),
+    "systemd": ("mxgateway_server.cli.systemd", "systemd"),
     "worker": ("mxgateway_server.cli.worker", "worker"),
 }
 
@@ -36,6 +45,7 @@ NEEDED = (
     "grpc_health",
     "grpc_reflection",
     "grpc_status",
+    "prometheus_client",
     "pydantic",
     "rich",
     "sqlalchemy",
