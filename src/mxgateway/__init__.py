@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mxgateway.alarm_feed import AlarmFeed, AlarmFeedState, AlarmOverflow
+    from mxgateway.alarm_feed import AlarmFeed, AlarmFeedState
     from mxgateway.alarm_model import (
         Alarm,
         AlarmChange,
@@ -23,8 +23,11 @@ if TYPE_CHECKING:
         AlarmsSynced,
         AlarmState,
     )
+    from mxgateway.alarm_position import AlarmPosition
+    from mxgateway.alarm_queue import AlarmOverflow
+    from mxgateway.alarm_reader import AlarmEvent
     from mxgateway.alarm_results import AckOutcome, AckResult, ShelveOutcome, ShelveResult
-    from mxgateway.alarm_tables import AlarmChanges, AlarmList
+    from mxgateway.alarm_tables import AlarmChanges, AlarmList, alarm_durations
     from mxgateway.alarms import Alarms
     from mxgateway.browse import BrowseNode
     from mxgateway.change_feed import SubscriptionState
@@ -67,7 +70,7 @@ if TYPE_CHECKING:
     from mxgateway_contract.constants import GATEWAY_PROTOCOL_VERSION, MAX_BULK_ITEMS, WORKER_PROTOCOL_VERSION
 
 _HOMES = {
-    "mxgateway.alarm_feed": ("AlarmFeed", "AlarmFeedState", "AlarmOverflow"),
+    "mxgateway.alarm_feed": ("AlarmFeed", "AlarmFeedState"),
     "mxgateway.alarm_model": (
         "Alarm",
         "AlarmChange",
@@ -79,7 +82,10 @@ _HOMES = {
         "AlarmState",
         "AlarmsSynced",
     ),
-    "mxgateway.alarm_tables": ("AlarmChanges", "AlarmList"),
+    "mxgateway.alarm_tables": ("AlarmChanges", "AlarmList", "alarm_durations"),
+    "mxgateway.alarm_position": ("AlarmPosition",),
+    "mxgateway.alarm_queue": ("AlarmOverflow",),
+    "mxgateway.alarm_reader": ("AlarmEvent",),
     "mxgateway.alarm_results": ("AckOutcome", "AckResult", "ShelveOutcome", "ShelveResult"),
     "mxgateway.alarms": ("Alarms",),
     "mxgateway.browse": ("BrowseNode",),
@@ -134,6 +140,7 @@ __all__ = [
     "AlarmChange",
     "AlarmChangeKind",
     "AlarmChanges",
+    "AlarmEvent",
     "AlarmFeed",
     "AlarmFeedState",
     "AlarmGap",
@@ -141,6 +148,7 @@ __all__ = [
     "AlarmMode",
     "AlarmOrigin",
     "AlarmOverflow",
+    "AlarmPosition",
     "AlarmProviderChanged",
     "AlarmState",
     "Alarms",
@@ -189,6 +197,7 @@ __all__ = [
     "WriteOutcome",
     "WriteResults",
     "__version__",
+    "alarm_durations",
     "from_mx_value",
     "is_bad",
     "is_good",

@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import aclosing
 from enum import Enum
 
-from mxgateway.alarm_model import Alarm, AlarmChange, AlarmProviderChanged, AlarmState
+from mxgateway.alarm_catching_up import CatchingUp
+from mxgateway.alarm_model import Alarm, AlarmGap, AlarmProviderChanged, AlarmsSynced, AlarmState
+from mxgateway.alarm_position import AlarmPosition, position_of
+from mxgateway.alarm_queue import AlarmOverflow, AlarmQueue
 from mxgateway.alarm_reader import AlarmEvent, AlarmReader
 from mxgateway.broadcast import Broadcast
 from mxgateway.calls import Calls
@@ -45,17 +48,6 @@ class AlarmFeedState(Enum):
     CLOSED = "closed"
 
 
-class AlarmOverflow(Enum):
-    """What happens when changes are not taken as fast as they come.
-
-    CONFLATE: of each alarm only the newest change waits.
-    FAIL: the feed ends with MxGatewayOverflowError.
-    """
-
-    CONFLATE = "conflate"
-    FAIL = "fail"
-
-
 class AlarmFeed:
     """Alarms as they are, and what happens to them: `async for` gives AlarmChange, AlarmGap, AlarmsSynced and
     AlarmProviderChanged.
@@ -74,28 +66,34 @@ class AlarmFeed:
         queue_size: int,
         overflow: AlarmOverflow,
         reconnect: bool,
+        patient: bool = False,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         jitter: Callable[[], float] = random.random,
     ) -> None:
-        if queue_size < 1:
-            raise ValueError(f"queue_size is {queue_size}, but at least one change has to fit")
         self._calls = calls
         self._request = request
-        self._queue_size = queue_size
-        self._overflow = overflow
+        # Whose changes since then have not been told yet.
+        self._after = request.resume_after if request.HasField("resume_after") else None
+        self._waiting = AlarmQueue(queue_size, overflow, self._after)
         self._reconnect = reconnect
+        self._is_patient = patient
+        self._is_answered = False
         self._sleep = sleep
         self._backoff = Backoff(jitter)
         self._reader = AlarmReader()
-        self._waiting: deque[AlarmEvent] = deque()
         self._news = Broadcast()
         self._task = OwnedTask()
         self._state = AlarmFeedState.CONNECTING
         self._error: MxGatewayError | None = None
+        self._last_interruption: MxGatewayError | None = None
         self._takes_batches = True
+        self._is_begun = False
         self._is_closed = False
-        self.conflated = 0
+
+    @property
+    def conflated(self) -> int:
         """Changes that a newer one of the same alarm has replaced because nobody took them."""
+        return self._waiting.conflated
 
     @property
     def active(self) -> Mapping[str, Alarm]:
@@ -113,10 +111,20 @@ class AlarmFeed:
         return self._reader.provider
 
     @property
-    def position(self) -> tuple[str, int] | None:
-        """Epoch and sequence of the last change, for `watch(after=…)`; None before the first list."""
-        found = self._reader.position
-        return None if found is None else (found.epoch, found.sequence)
+    def last_interruption(self) -> MxGatewayError | None:
+        """Why the connection was lost the last time; None when it never was."""
+        return self._last_interruption
+
+    @property
+    def position(self) -> AlarmPosition | None:
+        """The place in the gateway's log up to which everything has been taken, for `watch(after=…)`; None before the
+        first list.
+
+        It is that of the list at the beginning, and moves with the events that are taken: who keeps it after having
+        dealt with each of them misses nothing in another run. It moves in steps, so that run may tell some again.
+        """
+        found = self._waiting.taken
+        return None if found is None else position_of(found)
 
     def active_by_priority(self) -> list[Alarm]:
         """The list, the most urgent first, and of equal ones the oldest."""
@@ -131,6 +139,7 @@ class AlarmFeed:
 
     async def state_changes(self) -> AsyncIterator[AlarmFeedState]:
         """The state now and after each change, until the feed has ended."""
+        self._task.check_loop()
         told: AlarmFeedState | None = None
         while told is not AlarmFeedState.CLOSED:
             await self._news.wait_until(lambda: self._state is not told)  # noqa: B023 - looked at within this turn
@@ -153,6 +162,7 @@ class AlarmFeed:
             found = self.find(reference)
             return found is None if state is None else found is not None and found.state is state
 
+        self._check_begun()
         try:
             async with asyncio.timeout(timeout):
                 await self._news.wait_until(lambda: self._is_over or (self._reader.is_synced and is_there()))
@@ -172,7 +182,12 @@ class AlarmFeed:
         self._set_state(AlarmFeedState.CLOSED)
 
     async def __aenter__(self) -> AlarmFeed:
-        self._task.start(self._run(), "alarm feed")
+        if self._is_closed:
+            self._raise_end()
+        self._task.check_loop()
+        if not self._is_begun:
+            self._is_begun = True
+            self._task.start(self._run(), "alarm feed")
         try:
             await self._news.wait_until(self._has_begun)
         except BaseException:
@@ -190,10 +205,10 @@ class AlarmFeed:
         return self
 
     async def __anext__(self) -> AlarmEvent:
-        self._task.check_loop()
-        await self._news.wait_until(lambda: bool(self._waiting) or self._is_over)
-        if self._waiting:
-            return self._waiting.popleft()
+        self._check_begun()
+        await self._news.wait_until(lambda: len(self._waiting) > 0 or self._is_over)
+        if len(self._waiting):
+            return self._waiting.take()
         if self._error is not None:
             raise self._error
         raise StopAsyncIteration
@@ -224,10 +239,16 @@ class AlarmFeed:
     def _has_begun(self) -> bool:
         provider = self._reader.provider
         # A gateway without a provider has no list to wait for.
-        return self._is_over or self._reader.is_synced or (provider is not None and provider.uncertain)
+        is_whole = self._reader.is_synced and self._after is None
+        return self._is_over or is_whole or (provider is not None and provider.uncertain)
+
+    def _check_begun(self) -> None:
+        if not self._is_begun and not self._is_closed:
+            raise MxGatewayTransportError("the alarm feed has not begun; use it with `async with`")
+        self._task.check_loop()
 
     def _raise_end(self) -> None:
-        raise self._error or MxGatewayTransportError("the alarm feed is closed")
+        raise self._error or MxGatewayTransportError("the alarm feed is closed; watch() makes another")
 
     async def _run(self) -> None:
         try:
@@ -242,6 +263,7 @@ class AlarmFeed:
                     continue
                 if not self._may_go_on(ended):
                     raise ended
+                self._last_interruption = ended
                 self._set_state(AlarmFeedState.RECONNECTING)
                 await self._sleep(self._backoff.delay(ended))
         except MxGatewayError as error:
@@ -256,49 +278,77 @@ class AlarmFeed:
     def _may_go_on(self, error: MxGatewayError) -> bool:
         if not self._reconnect or isinstance(error, MxGatewayOverflowError):
             return False
+        if not (self._is_answered or self._is_patient):
+            # Who has a wrong address wants to know it, and not wait.
+            return False
         ended_by_gateway = type(error) is MxGatewayTransportError and not self._calls.is_closed
         return ended_by_gateway or is_transient(error)
 
     async def _read_stream(self) -> None:
+        position = self._reader.position
+        self._reader.begin(resumed=position is not None)
+        async with aclosing(self._stream(position)) as stream:
+            async for messages, at in stream:
+                await self._take(messages, at)
+
+    async def _stream(
+        self, after: pb.AlarmPosition | None
+    ) -> AsyncGenerator[tuple[Sequence[pb.AlarmFeedMessage], pb.AlarmPosition | None], None]:
+        """The messages of one stream as they come together, and the position after them."""
         request = pb.StreamAlarmsRequest()
         request.CopyFrom(self._request)
-        position = self._reader.position
-        if position is not None:
-            request.resume_after.CopyFrom(position)
+        request.ClearField("resume_after")
+        request.snapshot = pb.ALARM_SNAPSHOT_MODE_FULL
+        if after is not None:
+            request.resume_after.CopyFrom(after)
             request.snapshot = pb.ALARM_SNAPSHOT_MODE_ON_GAP
-        self._reader.begin(resumed=position is not None or request.HasField("resume_after"))
         if self._takes_batches:
             async with self._calls.stream_alarm_batches(request) as batches:
                 async for batch in batches:
-                    self._take(batch.messages, batch.at if batch.HasField("at") else None)
+                    yield batch.messages, batch.at if batch.HasField("at") else None
         else:
             async with self._calls.stream_alarms(request) as messages:
                 async for message in messages:
-                    self._take((message,))
+                    yield (message,), message.at if message.HasField("at") else None
 
-    def _take(self, messages: Iterable[pb.AlarmFeedMessage], at: pb.AlarmPosition | None = None) -> None:
-        for message in messages:
-            for event in self._reader.read(message):
-                self._put(event)
+    async def _take(self, messages: Sequence[pb.AlarmFeedMessage], at: pb.AlarmPosition | None) -> None:
+        self._is_answered = True
+        events = [event for message in messages for event in self._reader.read(message)]
         if at is not None:
             self._reader.position = at
+        if self._after is not None and self._reader.is_synced:
+            await self._catch_up(self._after)
+            # What else is in these messages has been told by now.
+            events = [AlarmsSynced(len(self._reader.alarms))]
+        for event in events:
+            self._waiting.put(event)
+        if self._reader.is_synced and self._reader.position is not None:
+            self._waiting.reached(self._reader.position)
         self._backoff.reset()
         self._settle()
         self._news.notify()
 
-    def _put(self, event: AlarmEvent) -> None:
-        self._waiting.append(event)
-        if len(self._waiting) <= self._queue_size:
-            return
-        if self._overflow is AlarmOverflow.FAIL:
-            raise MxGatewayOverflowError(
-                f"{self._queue_size} changes of alarms wait and the overflow policy is FAIL: the consumer is too slow"
-            )
-        before = len(self._waiting)
-        self._waiting = _conflated(self._waiting)
-        self.conflated += before - len(self._waiting)
-        # Each alarm has its place, so that not every further change is looked at with all the others.
-        self._queue_size = max(self._queue_size, 2 * len(self._waiting))
+    async def _catch_up(self, after: pb.AlarmPosition) -> None:
+        """Tells what has happened between a position that the caller has and the list that is there now."""
+        catching_up = CatchingUp(self._reader.position)
+        # Until that is told, a stream that breaks begins with the list anew.
+        self._reader.position = None
+        if catching_up.is_over():
+            self._waiting.put_all([AlarmGap("unsupported", 0)])
+        else:
+            async with aclosing(self._stream(after)) as stream:
+                async for messages, at in stream:
+                    # All of them have to wait, as nobody can take one before the list is there.
+                    self._waiting.put_all(catching_up.take(messages, at))
+                    if catching_up.is_over():
+                        break
+                    if at is not None:
+                        self._waiting.reached(at)
+                    self._after = at or self._after
+                else:
+                    raise MxGatewayTransportError("StreamAlarms: the gateway ended the stream")
+        self._reader.position = catching_up.cut
+        self._after = None
 
     def _settle(self) -> None:
         provider = self._reader.provider
@@ -319,27 +369,3 @@ class AlarmFeed:
 
 def _has_no_batches(error: MxGatewayError) -> bool:
     return error.grpc_code is not None and error.grpc_code.name == "UNIMPLEMENTED"
-
-
-def _conflated(events: deque[AlarmEvent]) -> deque[AlarmEvent]:
-    """Of each alarm the newest change, which says what was before the oldest; of the rest the newest of its kind."""
-    last: dict[object, int] = {}
-    first_before: dict[object, Alarm | None] = {}
-    for place, event in enumerate(events):
-        key = _key(event)
-        last[key] = place
-        if isinstance(event, AlarmChange):
-            first_before.setdefault(key, event.previous)
-    kept: deque[AlarmEvent] = deque()
-    for place, event in enumerate(events):
-        key = _key(event)
-        if last[key] != place:
-            continue
-        if isinstance(event, AlarmChange) and event.previous is not first_before[key]:
-            event = AlarmChange(event.kind, event.alarm, first_before[key], event.sequence, event.origin)
-        kept.append(event)
-    return kept
-
-
-def _key(event: AlarmEvent) -> object:
-    return event.alarm.key if isinstance(event, AlarmChange) else type(event)

@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import IntEnum
-from typing import Any, TypeVar
+from typing import Any
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from mxgateway.members import known
 from mxgateway.received_values import datetime_of, from_mx_value
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
-
-EnumT = TypeVar("EnumT", bound=IntEnum)
 
 
 class AlarmState(IntEnum):
@@ -188,7 +187,8 @@ class AlarmGap:
     """Changes are missing: what they came to is told by changes of the origin RECONCILE that follow.
 
     Attributes:
-        reason: `lagged`, `epoch`, `future`, `filter`, `expired`, or `rights` when what the key may see was judged anew.
+        reason: `lagged`, `epoch`, `future`, `filter`, `expired`, `rights` when what the key may see was judged anew,
+            `unsupported` by a gateway without positions.
         lost: changes of the gateway's whole log that are missing; 0 when that is not known.
     """
 
@@ -255,14 +255,6 @@ def alarm_of(message: pb.ActiveAlarmSnapshot | pb.OnAlarmTransitionEvent) -> Ala
         degraded=message.degraded,
         raw=message,
     )
-
-
-def known(kind: type[EnumT], number: int) -> EnumT:
-    """The member of this number; the one of 0 for a number that only a newer gateway knows."""
-    try:
-        return kind(number)
-    except ValueError:
-        return kind(0)
 
 
 # What an original gateway, which knows no states, tells by its own words.

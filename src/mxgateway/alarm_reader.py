@@ -16,8 +16,8 @@ from mxgateway.alarm_model import (
     AlarmsSynced,
     AlarmState,
     alarm_of,
-    known,
 )
+from mxgateway.members import known
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 
 AlarmEvent: TypeAlias = AlarmChange | AlarmGap | AlarmsSynced | AlarmProviderChanged

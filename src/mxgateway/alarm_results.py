@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import IntEnum
 
-from mxgateway.alarm_model import known
+from mxgateway.members import known
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 from mxgateway.alarm_model import Alarm, AlarmChange
@@ -13,7 +14,10 @@ COLUMNS = (
     *("acknowledged_at", "cleared_at", "operator", "comment", "description", "value", "limit", "guid"),
 )
 _TIMES = ("raised", "changed", "acknowledged_at", "cleared_at")
+_OF_OCCURRENCE = ("reference", "area", "priority", "guid", "raised", "acknowledged_at", "cleared_at")
 _CATEGORIES = ("state", "area", "kind")
+_FIRST, _LAST = datetime(1677, 9, 22, tzinfo=UTC), datetime(2262, 4, 11, tzinfo=UTC)
+"""What 64 bits of nanoseconds hold."""
 
 
 class AlarmList(Table[Alarm]):
@@ -27,7 +31,7 @@ class AlarmList(Table[Alarm]):
         return entry.reference, entry.state.name, entry.priority, since, entry.description
 
     def to_dataframe(self) -> Any:
-        """The alarms as a pandas.DataFrame, a row for each; times are datetime64[ns, UTC].
+        """The alarms as a pandas.DataFrame, a row for each; times are datetime64[ns, UTC], NaT beyond what that holds.
 
         Raises:
             ModuleNotFoundError: pandas is not installed; the text has the command that installs it.
@@ -56,6 +60,29 @@ class AlarmChanges(Table[AlarmChange]):
         return _frame(rows, (*COLUMNS, "kind", "origin", "sequence"))
 
 
+def alarm_durations(frame: Any) -> Any:
+    """How long each occurrence lasted, out of a history: a pandas.DataFrame with a row for each.
+
+    Columns are reference, area, priority, guid, raised, acknowledged_at, cleared_at, and as timedeltas in_alarm (until
+    it returned) and to_acknowledge; NaT where that has not come, or is not in the frame.
+
+    Args:
+        frame: what `AlarmChanges.to_dataframe()` gave, in either order.
+
+    Raises:
+        ValueError: it is no frame of changes.
+    """
+    if missing := {"reference", "raised", "kind", "sequence"} - set(frame.columns):
+        raise ValueError(f"no frame of AlarmChanges: {', '.join(sorted(missing))} is missing")
+    known = frame[frame["raised"].notna()].sort_values("sequence", kind="stable")
+    keys = [known["reference"].str.casefold(), known["raised"]]
+    # The last change of an occurrence has all its times; one of a kind that tells none leaves those before it.
+    found = known.groupby(keys, sort=False)[list(_OF_OCCURRENCE)].last().reset_index(drop=True)
+    found["in_alarm"] = found["cleared_at"] - found["raised"]
+    found["to_acknowledge"] = found["acknowledged_at"] - found["raised"]
+    return found
+
+
 def _row(alarm: Alarm) -> tuple[Any, ...]:
     return tuple(alarm.state.name if name == "state" else getattr(alarm, name) for name in COLUMNS)
 
@@ -68,5 +95,7 @@ def _frame(rows: list[tuple[Any, ...]], columns: tuple[str, ...]) -> Any:
 
     frame = pandas.DataFrame(rows, columns=list(columns))
     for name in _TIMES:
-        frame[name] = pandas.to_datetime(frame[name], utc=True).astype("datetime64[ns, UTC]")
+        held = [time if time is not None and _FIRST <= time <= _LAST else None for time in frame[name]]
+        frame[name] = pandas.to_datetime(pandas.Series(held, dtype=object), utc=True).astype("datetime64[ns, UTC]")
+    frame = frame.astype({"priority": "int64"})
     return frame.astype({name: "category" for name in _CATEGORIES if name in columns})

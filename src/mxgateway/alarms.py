@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING
 
 from google.protobuf.duration_pb2 import Duration
 
-from mxgateway.alarm_feed import AlarmFeed, AlarmOverflow
-from mxgateway.alarm_model import Alarm, AlarmChange, AlarmChangeKind, AlarmOrigin, AlarmState, alarm_of, known
+from mxgateway.alarm_feed import AlarmFeed
+from mxgateway.alarm_model import Alarm, AlarmChange, AlarmChangeKind, AlarmOrigin, AlarmState, alarm_of
+from mxgateway.alarm_position import AlarmPosition, position_message
+from mxgateway.alarm_queue import AlarmOverflow
 from mxgateway.alarm_results import AckResult, ShelveResult, ack_result, shelve_result
 from mxgateway.alarm_tables import AlarmChanges, AlarmList
 from mxgateway.correlation import next_correlation_id
+from mxgateway.members import known
 from mxgateway.values import to_timestamp
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 
@@ -42,10 +45,11 @@ class Alarms:
         text: str = "",
         exclude_shelved: bool = False,
         exclude_silenced: bool = False,
-        after: tuple[str, int] | None = None,
+        after: AlarmPosition | tuple[str, int] | None = None,
         queue_size: int = 10_000,
         overflow: AlarmOverflow = AlarmOverflow.CONFLATE,
         reconnect: bool = True,
+        patient: bool = False,
     ) -> AlarmFeed:
         """The list of alarms, kept up to date, and what happens to them; use it with `async with`.
 
@@ -56,14 +60,15 @@ class Alarms:
             priority: first and last, 1 (most urgent) to 999.
             states: such as `AlarmState.UNACK_ALM` or its name.
             text: part of the reference, the description or the comment, without case.
-            after: `position` of an earlier feed with the same filter, to go on after; when that is not possible the
-                feed says so with an AlarmGap.
+            after: `position` of an earlier feed with the same filter: what has happened since comes first, and then
+                AlarmsSynced with the list that it has come to; when that is not possible an AlarmGap says so.
             queue_size: changes that may wait for the consumer.
             overflow: what happens when more do.
             reconnect: False ends the feed with its error as soon as the stream breaks.
+            patient: a gateway that cannot be reached at the start is waited for as later on; else that is an error.
 
         Raises:
-            ValueError: a queue without room, a priority or state that there is not.
+            ValueError: a queue without room; a priority, state or position that there is not.
         """
         request = pb.StreamAlarmsRequest(
             client_correlation_id=next_correlation_id(),
@@ -81,9 +86,10 @@ class Alarms:
             include_extended=True,
         )
         if after is not None:
-            request.resume_after.epoch, request.resume_after.sequence = after
-            request.snapshot = pb.ALARM_SNAPSHOT_MODE_ON_GAP
-        return AlarmFeed(self._calls, request, queue_size=queue_size, overflow=overflow, reconnect=reconnect)
+            request.resume_after.CopyFrom(position_message(after))
+        return AlarmFeed(
+            self._calls, request, queue_size=queue_size, overflow=overflow, reconnect=reconnect, patient=patient
+        )
 
     async def active(
         self,

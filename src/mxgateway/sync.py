@@ -20,7 +20,7 @@ from mxgateway._sync.client import GatewayClient
 from mxgateway._sync.galaxy import GalaxyRepositoryClient
 from mxgateway._sync.session import Session
 from mxgateway._sync.streams import AlarmFeed, EventStream, ServerStream, Subscription
-from mxgateway.alarm_feed import AlarmFeedState, AlarmOverflow
+from mxgateway.alarm_feed import AlarmFeedState
 from mxgateway.alarm_model import (
     Alarm,
     AlarmChange,
@@ -32,8 +32,11 @@ from mxgateway.alarm_model import (
     AlarmsSynced,
     AlarmState,
 )
+from mxgateway.alarm_position import AlarmPosition
+from mxgateway.alarm_queue import AlarmOverflow
+from mxgateway.alarm_reader import AlarmEvent
 from mxgateway.alarm_results import AckOutcome, AckResult, ShelveOutcome, ShelveResult
-from mxgateway.alarm_tables import AlarmChanges, AlarmList
+from mxgateway.alarm_tables import AlarmChanges, AlarmList, alarm_durations
 from mxgateway.change_feed import SubscriptionState
 from mxgateway.change_queue import OverflowPolicy
 from mxgateway.channel import ConnectionState
@@ -78,6 +81,7 @@ __all__ = [
     "AlarmChange",
     "AlarmChangeKind",
     "AlarmChanges",
+    "AlarmEvent",
     "AlarmFeed",
     "AlarmFeedState",
     "AlarmGap",
@@ -85,6 +89,7 @@ __all__ = [
     "AlarmMode",
     "AlarmOrigin",
     "AlarmOverflow",
+    "AlarmPosition",
     "AlarmProviderChanged",
     "AlarmState",
     "Alarms",
@@ -133,6 +138,7 @@ __all__ = [
     "WriteOutcome",
     "WriteResults",
     "__version__",
+    "alarm_durations",
     "from_mx_value",
     "is_bad",
     "is_good",

@@ -55,7 +55,7 @@ class Table(list[T]):
         """One entry in a few words: its first column, then the others, or what is wrong."""
         name, *cells = self._cells(entry)
         text = self._problem(entry) or ", ".join(str(cell) for cell in cells if cell != "")
-        return f"{name}: {_shortened(text)}" if text else str(name)
+        return f"{_plain(str(name))}: {_shortened(text)}" if text else _plain(str(name))
 
     def _repr_html_(self) -> str:
         problems = [self._problem(entry) for entry in self]
@@ -80,7 +80,13 @@ def _row(cells: tuple[object, ...], style: str) -> str:
 
 
 def _shortened(text: str) -> str:
+    text = _plain(text)
     return text if len(text) <= _MAX_TEXT else text[: _MAX_TEXT - 1] + "…"
+
+
+def _plain(text: str) -> str:
+    """The text without what would break a line or command a terminal."""
+    return text if text.isprintable() else "".join(char if char.isprintable() else "·" for char in text)
 
 
 def reading(entry: pb.BulkReadResult | pb.MxEvent) -> tuple[object, str, str]:

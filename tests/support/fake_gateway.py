@@ -102,6 +102,13 @@ class FakeGateway(MxAccessGatewayServicer, GalaxyRepositoryServicer):
         self.hold = asyncio.Event()
         self.batches: list[pb.MxCommandBatch] = []
         self.alarm_streams: list[list[Any]] = []
+        # What StreamAlarms sends before it ends.
+        self.alarm_messages = [
+            pb.AlarmFeedMessage(
+                active_alarm=pb.ActiveAlarmSnapshot(alarm_full_reference=r"\\Galaxy!DEV.TestMachine_001.TestAlarm001")
+            ),
+            pb.AlarmFeedMessage(snapshot_complete=True),
+        ]
         self.alarms_live: asyncio.Queue[Any] = asyncio.Queue()
         self.deploy_events: list[galaxy_pb.DeployEvent] = []
         self.items: dict[int, str] = {}
@@ -312,10 +319,8 @@ class FakeGateway(MxAccessGatewayServicer, GalaxyRepositoryServicer):
 
     async def StreamAlarms(self, request: Any, context: Any) -> AsyncIterator[Any]:
         await self._begin("StreamAlarms", request, context)
-        yield pb.AlarmFeedMessage(
-            active_alarm=pb.ActiveAlarmSnapshot(alarm_full_reference=r"\\Galaxy!DEV.TestMachine_001.TestAlarm001")
-        )
-        yield pb.AlarmFeedMessage(snapshot_complete=True)
+        for message in self.alarm_messages:
+            yield message
 
     async def StreamAlarmBatches(self, request: Any, context: Any) -> AsyncIterator[Any]:
         await self._begin("StreamAlarmBatches", request, context)

@@ -11,8 +11,9 @@ from datetime import datetime, timedelta
 from mxgateway import alarms as aio
 from mxgateway._sync.facade import Facade
 from mxgateway._sync.streams import AlarmFeed
-from mxgateway.alarm_feed import AlarmOverflow
 from mxgateway.alarm_model import Alarm, AlarmChangeKind, AlarmState
+from mxgateway.alarm_position import AlarmPosition
+from mxgateway.alarm_queue import AlarmOverflow
 from mxgateway.alarm_results import AckResult, ShelveResult
 from mxgateway.alarm_tables import AlarmChanges, AlarmList
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
@@ -36,10 +37,11 @@ class Alarms(Facade[aio.Alarms]):
         text: str = "",
         exclude_shelved: bool = False,
         exclude_silenced: bool = False,
-        after: tuple[str, int] | None = None,
+        after: AlarmPosition | tuple[str, int] | None = None,
         queue_size: int = 10000,
         overflow: AlarmOverflow = AlarmOverflow.CONFLATE,
         reconnect: bool = True,
+        patient: bool = False,
     ) -> AlarmFeed:
         """The list of alarms, kept up to date, and what happens to them; use it with `with`.
 
@@ -61,6 +63,7 @@ class Alarms(Facade[aio.Alarms]):
                     queue_size=queue_size,
                     overflow=overflow,
                     reconnect=reconnect,
+                    patient=patient,
                 )
             )
         )

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from mxgateway import alarm_feed, channel, events, subscription
     from mxgateway.alarm_feed import AlarmFeedState
     from mxgateway.alarm_model import Alarm, AlarmProviderChanged, AlarmState
+    from mxgateway.alarm_position import AlarmPosition
     from mxgateway.alarm_reader import AlarmEvent
     from mxgateway.change_feed import SubscriptionState
     from mxgateway.confirmed_write import WriteOutcome
@@ -347,8 +348,18 @@ class AlarmFeed(Facade[Any]):
         return self._async.provider
 
     @property
-    def position(self) -> tuple[str, int] | None:
-        """Epoch and sequence of the last change, for `watch(after=…)`; None before the first list."""
+    def last_interruption(self) -> MxGatewayError | None:
+        """Why the connection was lost the last time; None when it never was."""
+        return self._async.last_interruption
+
+    @property
+    def position(self) -> AlarmPosition | None:
+        """The place in the gateway's log up to which everything has been taken, for `watch(after=…)`; None before the
+        first list.
+
+        It is that of the list at the beginning, and moves with the events that are taken: who keeps it after having
+        dealt with each of them misses nothing in another run. It moves in steps, so that run may tell some again.
+        """
         return self._async.position
 
     @property

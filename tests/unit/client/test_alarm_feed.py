@@ -9,6 +9,7 @@ import grpc
 import pandas  # noqa: F401 - loading it within a test would hold the event loop up
 import pytest
 from tests.support.fake_gateway import Abort, FakeGateway
+from tests.support.waiting import eventually
 from tests.unit.client.test_alarm_reader import at, gap, marker, snapshot, transition
 
 from mxgateway import (
@@ -19,6 +20,7 @@ from mxgateway import (
     AlarmFeedState,
     AlarmGap,
     AlarmOverflow,
+    AlarmPosition,
     AlarmsSynced,
     AlarmState,
     GatewayClient,
@@ -48,7 +50,7 @@ async def test_the_list_is_there_at_once_and_changes_come(gateway: FakeGateway, 
         assert feed.state is AlarmFeedState.SYNCED
         assert [alarm.reference for alarm in feed.active_by_priority()] == ["Galaxy!Area.A", "Galaxy!Area.B"]
         assert set(feed.active) == {"Galaxy!Area.A", "Galaxy!Area.B"}
-        assert feed.position == ("e", 5)
+        assert feed.position == AlarmPosition("e", 5)
         gateway.alarms_live.put_nowait(batch(transition("A", K.ACKNOWLEDGE, S.ACK_ALM, 6)))
         acknowledged = await feed.wait_for("galaxy!area.a", S.ACK_ALM)
         assert acknowledged is not None
@@ -100,12 +102,103 @@ async def test_a_stream_that_breaks_within_the_list_begins_anew(gateway: FakeGat
         assert await anext(feed) == AlarmsSynced(1)
 
 
-async def test_a_position_of_an_earlier_feed_is_gone_on_after(gateway: FakeGateway, client: GatewayClient) -> None:
-    gateway.alarm_streams = [[batch(gap("expired"), snapshot("A"), marker(70))]]
+async def test_what_happened_since_an_earlier_feed_comes_first_and_then_the_list(
+    gateway: FakeGateway, client: GatewayClient
+) -> None:
+    """Nothing twice and nothing missing, though the list was cut while more happened."""
+    gateway.alarm_streams = [
+        [batch(snapshot("B", S.ACK_ALM)), batch(marker(8), transition("C", K.RAISE, S.UNACK_ALM, 9))],
+        [
+            batch(transition("A", K.CLEAR, S.ACK_RTN, 6), transition("B", K.RAISE, S.UNACK_ALM, 7)),
+            batch(transition("B", K.ACKNOWLEDGE, S.ACK_ALM, 8), transition("C", K.RAISE, S.UNACK_ALM, 9)),
+            batch(transition("D", K.RAISE, S.UNACK_ALM, 10)),
+        ],
+    ]
+    after = AlarmPosition("e", 5, 0xF00)
+    async with client.alarms.watch(after=after, areas=["Line1"]) as feed:
+        assert (feed.state, sorted(feed.active)) == (AlarmFeedState.SYNCED, ["Galaxy!Area.B", "Galaxy!Area.C"])
+        assert feed.position == after, "nothing has been taken"
+        gateway.alarms_live.put_nowait(batch(transition("D", K.RAISE, S.UNACK_ALM, 10)))
+        found = [await anext(feed) for _ in range(6)]
+    assert [each.sequence for each in found if isinstance(each, AlarmChange)] == [6, 7, 8, 9, 10]
+    assert feed.position == AlarmPosition("e", 10)
+    assert found[4] == AlarmsSynced(2)
+    whole, resumed = requests(gateway)
+    assert (whole.snapshot, whole.HasField("resume_after")) == (pb.ALARM_SNAPSHOT_MODE_FULL, False)
+    assert resumed.snapshot == pb.ALARM_SNAPSHOT_MODE_ON_GAP
+    assert resumed.resume_after == pb.AlarmPosition(epoch="e", sequence=5, filter_hash=0xF00)
+    assert list(resumed.filter.areas) == ["Line1"]
+
+
+async def test_a_position_moves_with_what_is_taken(gateway: FakeGateway, client: GatewayClient) -> None:
+    """Whoever keeps it and goes on there has missed nothing, however much waited; also where changes are conflated."""
+    steps = [batch(transition(f"A{n % 3}", K.UPDATE, S.UNACK_ALM, n)) for n in range(6, 16)]
+    gateway.alarm_streams = [[batch(marker(5)), *steps]]
+    async with client.alarms.watch(queue_size=4) as feed:
+        assert feed.position == AlarmPosition("e", 5)
+        await feed.wait_for("Galaxy!Area.A2", S.UNACK_ALM)
+        await eventually(lambda: feed._reader.position == at(15))
+        told = []
+        while told[-1:] != [15]:
+            event = await feed.next_event(10)
+            told.append(event.sequence if isinstance(event, AlarmChange) else 5)
+            assert feed.position is not None
+            assert feed.position.sequence <= told[-1]
+        assert feed.position == AlarmPosition("e", 15)
+        assert feed.conflated > 0
+        gateway.alarms_live.put_nowait(batch(pb.AlarmFeedMessage(position=at(20), at=at(20))))
+        await eventually(lambda: feed.position == AlarmPosition("e", 20))
+
+
+async def test_where_nothing_can_be_told_of_the_time_since_an_earlier_feed_a_gap_says_so(
+    gateway: FakeGateway, client: GatewayClient
+) -> None:
+    gateway.alarm_streams = [[batch(snapshot("A"), marker(70))], [batch(gap("expired"), snapshot("A"), marker(70))]]
     async with client.alarms.watch(after=("e", 5)) as feed:
         assert set(feed.active) == {"Galaxy!Area.A"}
-    (asked,) = requests(gateway)
-    assert (asked.resume_after, asked.snapshot) == (at(5), pb.ALARM_SNAPSHOT_MODE_ON_GAP)
+        assert [await anext(feed), await anext(feed)] == [AlarmGap("expired", 7), AlarmsSynced(1)]
+    gateway.script("StreamAlarmBatches", Abort(grpc.StatusCode.UNIMPLEMENTED, "unknown method"))
+    async with client.alarms.watch(after=("e", 5)) as feed:
+        assert [await anext(feed), await anext(feed)] == [AlarmGap("unsupported", 0), AlarmsSynced(1)]
+
+
+async def test_a_break_while_what_was_missed_is_told_loses_and_doubles_nothing(
+    gateway: FakeGateway, client: GatewayClient
+) -> None:
+    sixth, seventh = (
+        pb.AlarmFeedBatch(messages=[transition(n, K.RAISE, S.UNACK_ALM, s)], at=at(s)) for n, s in (("A", 6), ("B", 7))
+    )
+    gateway.alarm_streams = [
+        [batch(snapshot("A"), snapshot("B"), marker(7))],
+        [sixth, BROKEN],
+        [batch(snapshot("A"), snapshot("B"), marker(7))],
+        [seventh],
+    ]
+    async with client.alarms.watch(after=("e", 5)) as feed:
+        found = [await anext(feed) for _ in range(3)]
+    assert [each.sequence for each in found if isinstance(each, AlarmChange)] == [6, 7]
+    assert found[2] == AlarmsSynced(2)
+
+
+async def test_a_gateway_that_is_not_there_at_the_start_is_an_error_or_waited_for(
+    gateway: FakeGateway, client: GatewayClient
+) -> None:
+    gateway.script("StreamAlarmBatches", BROKEN)
+    with pytest.raises(MxGatewayConnectionError, match="gone"):
+        async with client.alarms.watch():
+            pass
+    gateway.script("StreamAlarmBatches", BROKEN)
+    gateway.alarm_streams = [[batch(marker(1))]]
+    async with client.alarms.watch(patient=True) as feed:
+        assert feed.state is AlarmFeedState.SYNCED
+
+
+@pytest.mark.parametrize("position", [AlarmPosition("0af", 12), AlarmPosition("0af", 2**64 - 1, 0xF00)])
+def test_a_position_can_be_kept_as_text(position: AlarmPosition) -> None:
+    assert AlarmPosition.parse(f" {position}\n") == position
+    for wrong in ("", "0af", "0af:", "0af:-1", "0af:x", ":1", "0af:1:g", f"0af:{2**64}", "a b:1"):
+        with pytest.raises(ValueError, match="EPOCH:SEQUENCE"):
+            AlarmPosition.parse(wrong)
 
 
 async def test_a_gateway_without_batches_is_read_message_by_message(
@@ -222,6 +315,7 @@ async def test_waiting_has_its_limits(gateway: FakeGateway, client: GatewayClien
         ({"priority": (9, 5)}, "9-5"),
         ({"states": ["ALARMED"]}, "UNACK_ALM, ACK_ALM"),
         ({"queue_size": 0}, "at least one"),
+        ({"after": ("e", -1)}, "from 0"),
     ],
 )
 async def test_what_makes_no_sense_is_refused(client: GatewayClient, wrong: dict[str, Any], text: str) -> None:
