@@ -13,7 +13,7 @@ from mxgateway.testing import LocalGateway
 
 @contextmanager
 def shared_gateway(
-    galaxy: str | os.PathLike[str] = "reference", arguments: Iterable[str] = ()
+    galaxy: str | os.PathLike[str] = "reference", arguments: Iterable[str] = (), *, alarms: str = ""
 ) -> Iterator[LocalGateway]:
     """Runs a gateway until the block ends. For module fixtures; the tests need the mark `shares_processes`."""
     ready: list[LocalGateway] = []
@@ -21,7 +21,7 @@ def shared_gateway(
     started, stop = threading.Event(), threading.Event()
 
     async def run() -> None:
-        async with LocalGateway.run(galaxy, arguments=arguments) as gateway:
+        async with LocalGateway.run(galaxy, arguments=arguments, alarms=alarms) as gateway:
             ready.append(gateway)
             started.set()
             await asyncio.to_thread(stop.wait)

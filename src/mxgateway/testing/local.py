@@ -77,6 +77,7 @@ class LocalGateway:
         cls,
         galaxy: str | os.PathLike[str] = "reference",
         *,
+        alarms: str = "",
         scopes: Iterable[str] = ALL_SCOPES,
         arguments: Iterable[str] = (),
         environment: Mapping[str, str] | None = None,
@@ -90,6 +91,7 @@ class LocalGateway:
 
         Args:
             galaxy: name of a shipped Galaxy, path of a description (.yaml), or path of a built one (.db).
+            alarms: area whose alarms, and those of the areas in it, the gateway keeps; empty for a gateway without.
             scopes: scopes of the key.
             arguments: further arguments of `mxgateway serve`, for example `["--allow-fault-injection"]`.
             environment: further environment variables of the gateway.
@@ -103,7 +105,9 @@ class LocalGateway:
         async with contextlib.AsyncExitStack() as stack:
             scratch = stack.enter_context(tempfile.TemporaryDirectory(prefix="mxgateway-", ignore_cleanup_errors=True))
             state = Path(scratch)
-            steps = _Steps(state, {**os.environ, **(environment or {})}, start_timeout)
+            watched = {"MXGATEWAY__ALARMS__ENABLED": "true", "MXGATEWAY__ALARMS__DEFAULT_AREA": alarms}
+            settings = {**(watched if alarms else {}), **(environment or {})}
+            steps = _Steps(state, {**os.environ, **settings}, start_timeout)
             galaxy_file = Path(galaxy)
             if galaxy_file.suffix != ".db":
                 galaxy_file = state / "galaxy.db"

@@ -1,4 +1,4 @@
-"""The plant behind a local gateway, changed from a test: values, qualities, scan states, engines, deployments."""
+"""The plant behind a local gateway, changed from a test: values, qualities, scan states, deployments, alarms."""
 
 from __future__ import annotations
 
@@ -85,8 +85,75 @@ class LocalPlant:
         """Undeploys objects, with `cascade` also what they host. Raises PlantError."""
         self._ask({"op": "undeploy", "objects": list(objects), "cascade": cascade})
 
+    def raise_alarm(self, *alarms: str, seconds: float = 0) -> list[str]:
+        """Raises alarms, whatever their attributes show; returns their names as the Galaxy spells them.
+
+        An alarm is named by its attribute, as in `TestMachine_001.TestAlarm001`, or for the limits of a number as in
+        `Tank_01.Level.Hi`. In the gateway's list it stands as `Galaxy!Area.NAME`.
+
+        Args:
+            seconds: for how long; 0 until `clear_alarm` or `release_alarm`.
+
+        Raises:
+            PlantError: there is no such alarm. Then nothing is changed, as with several of which one is unknown.
+        """
+        return self._alarm("raise", alarms, seconds=seconds)
+
+    def clear_alarm(self, *alarms: str, seconds: float = 0) -> list[str]:
+        """Ends alarms, whatever their attributes show; see `raise_alarm`. What nobody has acknowledged stays in the
+        list as returned."""
+        return self._alarm("clear", alarms, seconds=seconds)
+
+    def release_alarm(self, *alarms: str) -> list[str]:
+        """Leaves alarms that were raised or ended to their attributes again; see `raise_alarm`."""
+        return self._alarm("release", alarms)
+
+    def acknowledge_alarm(self, *alarms: str, comment: str = "", operator: str = "", node: str = "") -> list[str]:
+        """Acknowledges alarms as an operator on the plant's own screens does, past the gateway; see `raise_alarm`.
+
+        Raises:
+            PlantError: there is no such alarm, or it cannot be acknowledged.
+        """
+        return self._alarm("acknowledge", alarms, comment=comment, user=operator, node=node)
+
+    def shelve_alarm(self, *alarms: str, hours: float = 1.0, reason: str = "test", operator: str = "") -> list[str]:
+        """Shelves alarms, or ends that with 0 hours; see `raise_alarm`.
+
+        Raises:
+            PlantError: there is no such alarm, or duration or reason is out of bounds.
+        """
+        return self._alarm("shelve", alarms, hours=hours, reason=reason, user=operator)
+
+    def dismiss_alarm(self, *alarms: str) -> list[str]:
+        """Ends latched alarms; see `raise_alarm`. Raises PlantError: one is not latched."""
+        return self._alarm("dismiss", alarms)
+
+    def alarm_storm(
+        self, count: int = 100, *, area: str = "", within: float = 30.0, seconds: float = 30.0, seed: int = 1
+    ) -> int:
+        """Lets alarms come up one after the other; returns how many take part.
+
+        Args:
+            area: tag name of the area in which it strikes; empty for the whole Galaxy.
+            within: seconds from the first to the last.
+            seconds: how long each stays.
+            seed: the same seed strikes the same alarms in the same order.
+
+        Raises:
+            PlantError: there is no such area, or no alarm in it.
+        """
+        request = {"count": count, "area": area, "within": within, "seconds": seconds, "seed": seed}
+        return int(self._ask({"op": "storm", **request}))
+
+    def _alarm(self, verb: str, alarms: Iterable[str], **facts: Any) -> list[str]:
+        names = list(alarms)
+        if not names:
+            raise PlantError(f"which alarms are to {verb}? Give their names")
+        return list(self._ask({"op": "alarm", verb: names, **facts}))
+
     def reset(self) -> None:
-        """Forgets all that was written or set: values, qualities, acknowledgements, scan states, stopped engines.
+        """Forgets all that was written or set: values, qualities, alarms and what was done to them, scan states,
+        stopped engines.
 
         Deployments stay as they are.
         """
@@ -99,7 +166,7 @@ class LocalPlant:
             if console is not None:
                 _end(console)
 
-    def _ask(self, request: dict[str, Any]) -> None:
+    def _ask(self, request: dict[str, Any]) -> Any:
         with self._lock:
             if self._console is None:
                 self._console = self._started()
@@ -118,6 +185,7 @@ class LocalPlant:
         answer = json.loads(line)
         if "error" in answer:
             raise PlantError(answer["error"])
+        return answer["ok"]
 
     def _started(self) -> subprocess.Popen[str]:
         return subprocess.Popen(  # noqa: S603 - our own program, and a path that the test kit made

@@ -7,7 +7,8 @@
 The fixture is of session scope: the gateway starts with the first test that wants it. It runs in a thread of its own,
 so it serves tests with and without asyncio alike; for blocking tests `mxgateway.sync.GatewayClient.connect(
 mx_gateway.options())`. Tests that write ask for `mx_plant` as well, which is `mx_gateway.plant`, reset before and after
-each of them. Set `mx_gateway_galaxy` in pytest's configuration to use another Galaxy than `reference`.
+each of them. Set `mx_gateway_galaxy` in pytest's configuration to use another Galaxy than `reference`, and
+`mx_gateway_alarms` to the area whose alarms the gateway is to keep.
 """
 
 from __future__ import annotations
@@ -27,13 +28,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addini(
         "mx_gateway_galaxy", "Galaxy of the fixture mx_gateway: a name, a .yaml or a .db", default="reference"
     )
+    parser.addini("mx_gateway_alarms", "Area whose alarms it keeps; empty for none", default="")
 
 
 class _GatewayThread:
     """Runs a LocalGateway on an event loop of its own."""
 
-    def __init__(self, galaxy: str) -> None:
+    def __init__(self, galaxy: str, alarms: str) -> None:
         self._galaxy = galaxy
+        self._alarms = alarms
         self._ready = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None
@@ -58,7 +61,7 @@ class _GatewayThread:
     async def _run(self) -> None:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
         try:
-            async with LocalGateway.run(self._galaxy) as self.gateway:
+            async with LocalGateway.run(self._galaxy, alarms=self._alarms) as self.gateway:
                 self._ready.set()
                 await self._stop.wait()
         except Exception as error:
@@ -72,7 +75,8 @@ class _GatewayThread:
 @pytest.fixture(scope="session")
 def mx_gateway(pytestconfig: pytest.Config) -> Iterator[LocalGateway]:
     """A real gateway with the simulator: TLS, a key with every scope, the Galaxy of the ini option."""
-    with _GatewayThread(str(pytestconfig.getini("mx_gateway_galaxy"))) as gateway:
+    galaxy, alarms = (str(pytestconfig.getini(name)) for name in ("mx_gateway_galaxy", "mx_gateway_alarms"))
+    with _GatewayThread(galaxy, alarms) as gateway:
         yield gateway
 
 

@@ -68,7 +68,7 @@ def test_the_page_works_as_it_is_typed(tmp_path: Path) -> None:
         timeout=110,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "2 passed" in done.stdout
+    assert "3 passed" in done.stdout
 
 
 @pytest.mark.shares_processes
@@ -95,6 +95,26 @@ def test_the_plant_is_changed_from_a_test() -> None:
         gateway.plant.set("TestChildObject.TestStringArray[]", ["a", "b"])
         duration, texts = client.read(["TestChildObject.TestDuration", "TestChildObject.TestStringArray[]"])
         assert (duration.value, texts.value) == (90.0, ["a", "b"])
+        alarm = "TestMachine_001.TestAlarm002"
+        assert gateway.plant.raise_alarm(alarm.lower()) == [alarm]
+        assert gateway.plant.acknowledge_alarm(alarm, comment="seen", operator="anna") == [alarm]
+        names = [f"{alarm}.{name}" for name in ("InAlarm", "Acked", "AckMsg", "AlarmShelved")]
+        gateway.plant.shelve_alarm(alarm, hours=0.5, reason="in repair")
+        assert [each.value for each in client.read(names)] == [True, True, "seen", True]
+        gateway.plant.shelve_alarm(alarm, hours=0)
+        gateway.plant.clear_alarm(alarm)
+        assert [each.value for each in client.read(names[::3])] == [False, False]
+        gateway.plant.release_alarm(alarm)
+        assert gateway.plant.alarm_storm(3, area="TestArea", within=1, seconds=1) == 3
+        for refused in (
+            lambda: gateway.plant.raise_alarm(alarm, "No.Such"),
+            lambda: gateway.plant.dismiss_alarm(alarm),
+            lambda: gateway.plant.shelve_alarm(alarm, hours=-1),
+            lambda: gateway.plant.alarm_storm(1, area="Nowhere"),
+            lambda: gateway.plant.clear_alarm(),
+        ):
+            with pytest.raises(PlantError, match=r"alarm|area|latched|out of range"):
+                refused()
         gateway.plant.engine("DevAppEngine", False)
         (stopped,) = client.read([number])
         assert not stopped.is_good
