@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import click
 
+from mxgateway import AlarmPosition
+
 Command: TypeAlias = Callable[..., Any]
 
 _STATES = ("UNACK_ALM", "ACK_ALM", "UNACK_RTN", "LATCHED")
@@ -76,6 +78,20 @@ class Span(_Parameter):
         if found is None or not float(found[1]):
             self.fail(f"{value!r} is no length of time; write 30m, 8h, 24h, 7d", param, ctx)
         return timedelta(seconds=float(found[1]) * _SECONDS[found[2]])
+
+
+class Position(_Parameter):
+    """A place in the gateway's log of alarms."""
+
+    name = "position"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> AlarmPosition:
+        if isinstance(value, AlarmPosition):
+            return value
+        try:
+            return AlarmPosition.parse(str(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
 
 
 def chosen_alarms(command: Command) -> Command:

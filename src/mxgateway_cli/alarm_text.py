@@ -10,6 +10,7 @@ from typing import Any
 
 from mxgateway import Alarm, AlarmChange
 from mxgateway_cli.output import one_line
+from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 
 ALARM_COLUMNS = ("state", "priority", "since", "alarm", "description", "value", "limit", "operator", "comment")
 VENDOR_COLUMNS = (
@@ -56,6 +57,38 @@ def change_line(change: AlarmChange, *, is_utc: bool = False) -> str:
     text = f": {alarm.description}" if alarm.description else ""
     when = time_text(alarm.changed, is_utc=is_utc)
     return one_line(f"{when} {change.kind.name}{who}{origin} {alarm.reference} priority {alarm.priority}{text}".strip())
+
+
+def feed_line(message: pb.AlarmFeedMessage) -> str:
+    """One message of an alarm stream in a line."""
+    arm = message.WhichOneof("payload")
+    if arm == "active_alarm":
+        return _fields("active", *_told_of(message.active_alarm))
+    if arm == "transition":
+        name = "unknown"
+        if message.transition.transition_kind in pb.AlarmTransitionKind.values():
+            name = pb.AlarmTransitionKind.Name(message.transition.transition_kind)
+        return _fields(name.removeprefix("ALARM_TRANSITION_KIND_").lower(), *_told_of(message.transition))
+    if arm == "gap":
+        return _fields("gap", message.gap.reason, f"{message.gap.lost} lost")
+    if arm == "left":
+        return _fields("left", message.left.alarm_full_reference)
+    if arm == "provider_status":
+        status = message.provider_status
+        words = [name for name in ("degraded", "forced", "uncertain") if getattr(status, name)]
+        return _fields("provider status", " ".join(words), status.reason)
+    if arm == "flood":
+        flood = message.flood
+        return _fields("flood", flood.position, "ended" if flood.HasField("ended") else "began", str(flood.count))
+    return str(arm or "unknown message").replace("_", " ")
+
+
+def _told_of(alarm: pb.ActiveAlarmSnapshot | pb.OnAlarmTransitionEvent) -> tuple[str, ...]:
+    return alarm.alarm_full_reference, f"severity {alarm.severity}", alarm.description
+
+
+def _fields(*texts: str) -> str:
+    return "\t".join(one_line(text.replace("\t", " ")) for text in texts).rstrip("\t")
 
 
 def vendor_cells(change: AlarmChange) -> tuple[str, ...]:

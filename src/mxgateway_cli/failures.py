@@ -26,3 +26,11 @@ class SilentFailure(CommandFailure):
 
     def show(self, file: object = None) -> None:
         """Shows nothing."""
+
+
+def first_cause(group: BaseExceptionGroup[Exception]) -> BaseException:
+    """What came first of all that a group of tasks ended with."""
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error

@@ -88,8 +88,9 @@ SECTIONS = {
         "galaxy-watch": "galaxy:galaxy_watch",
     },
     "Alarms": {
+        "alarms": "alarm_views:alarms",
         "query-active-alarms": "alarms:query_active_alarms",
-        "stream-alarms": "alarms:stream_alarms",
+        "stream-alarms": "alarm_stream:stream_alarms",
         "acknowledge-alarm": "alarms:acknowledge_alarm",
         "alarm-shelve": "alarm_records:alarm_shelve",
         "alarm-history": "alarm_records:alarm_history",

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
 import sys
 from typing import Any
 
@@ -11,66 +9,14 @@ import click
 from google.protobuf.duration_pb2 import Duration
 
 from mxgateway import AckResult, GatewayClient, next_correlation_id
-from mxgateway.house import MAX_AGGREGATE_EVENTS, ack_result, alarm_filter, alarm_of
+from mxgateway.house import ack_result, alarm_filter, alarm_of
 from mxgateway_cli.alarm_options import chosen_alarms, is_chosen
 from mxgateway_cli.alarm_text import ALARM_COLUMNS, alarm_cells, alarm_table, csv_text
 from mxgateway_cli.connection import Connection, connected
-from mxgateway_cli.interrupts import graceful_end
 from mxgateway_cli.output import emit, emit_message, proto_dict
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 
 prefix_option = click.option("--filter-prefix", default="", help="Only alarms whose reference starts so.")
-
-
-@click.command()
-@prefix_option
-@click.option("--max-messages", type=click.IntRange(min=1), help="End after this many messages.")
-@click.option("--duration", type=click.FloatRange(min=0, min_open=True), help="End after this many seconds.")
-@click.option("--jsonl", is_flag=True, help="One JSON document a line, as the messages come.")
-@connected(long_running=True)
-def stream_alarms(
-    connection: Connection, filter_prefix: str, max_messages: int | None, duration: float | None, jsonl: bool
-) -> None:
-    """The active alarms, then each transition, until --max-messages, --duration or Ctrl-C.
-
-    \b
-    Example:
-      mxgw-py stream-alarms --filter-prefix 'Galaxy!DEV' --duration 60 --jsonl
-    """
-    collected: list[dict[str, Any]] = []
-    limit = min(max_messages or MAX_AGGREGATE_EVENTS, MAX_AGGREGATE_EVENTS) if connection.output_json else max_messages
-
-    async def body(client: GatewayClient) -> None:
-        request = pb.StreamAlarmsRequest(client_correlation_id=next_correlation_id(), alarm_filter_prefix=filter_prefix)
-        count = 0
-        with graceful_end():
-            async with asyncio.timeout(duration or connection.asked_timeout), client.stream_alarms(request) as stream:
-                async for message in stream:
-                    count += 1
-                    if connection.output_json:
-                        collected.append(proto_dict(message))
-                    else:
-                        click.echo(json.dumps(proto_dict(message)) if jsonl else _line(message))
-                    if count == limit:
-                        return
-
-    connection.run(body)
-    if connection.output_json:
-        emit({"messages": collected}, True, "")
-
-
-def _line(message: pb.AlarmFeedMessage) -> str:
-    kind = message.WhichOneof("payload")
-    if kind == "active_alarm":
-        return f"active\t{_alarm(message.active_alarm)}"
-    if kind == "transition":
-        name = pb.AlarmTransitionKind.Name(message.transition.transition_kind)
-        return f"{name.removeprefix('ALARM_TRANSITION_KIND_').lower()}\t{_alarm(message.transition)}"
-    return str(kind).replace("_", " ")
-
-
-def _alarm(alarm: Any) -> str:
-    return f"{alarm.alarm_full_reference}\tseverity {alarm.severity}\t{alarm.description}"
 
 
 @click.command()

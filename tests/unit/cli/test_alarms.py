@@ -18,6 +18,7 @@ from mxgateway import (
     AlarmChangeKind,
     AlarmFeedState,
     AlarmOrigin,
+    AlarmPosition,
     AlarmsSynced,
     AlarmState,
 )
@@ -249,6 +250,6 @@ def test_the_feed_without_async(gateway: FakeGateway) -> None:
         assert feed.next_event(10) == AlarmsSynced(1)
         with pytest.raises(TimeoutError):
             feed.next_event(0.01)
-        assert (feed.state, feed.position) == (AlarmFeedState.SYNCED, ("e", 5))
+        assert (feed.state, feed.position) == (AlarmFeedState.SYNCED, AlarmPosition("e", 5))
         assert client.alarms.acknowledge("x").ok
         assert len(client.alarms.active()) == 1
