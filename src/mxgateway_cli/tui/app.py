@@ -11,10 +11,11 @@ from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.timer import Timer
-from textual.widgets import ContentSwitcher, Footer, Input, Static
+from textual.widgets import Footer, Input, Static
 
 from mxgateway import DataChange
 from mxgateway_cli.tag_check import is_unknown
+from mxgateway_cli.tui.alarm_page import AlarmPage
 from mxgateway_cli.tui.details import Details
 from mxgateway_cli.tui.galaxy_facts import GalaxyFacts
 from mxgateway_cli.tui.galaxy_tree import GalaxyTree
@@ -32,10 +33,15 @@ REPAINT = 0.25
 """Seconds between two drawings, however fast values change."""
 FILTER_PAUSE = 0.3
 """Seconds without a key after which the filter asks the gateway."""
-NO_ALARMS = (
-    "Alarms have no page here yet.\n\n"
-    "mxgw-py query-active-alarms lists them, acknowledge-alarm acknowledges them, and alarm-history looks back."
+
+
+_OF_TAGS = frozenset(
+    (
+        *("filter", "write", "remove", "watch_all", "open_list", "save_list"),
+        *("alarms", "bad_first", "utc", "reload", "whole_tree"),
+    )
 )
+"""Actions on what the first screen shows."""
 
 
 class MxGatewayApp(App[None]):
@@ -86,6 +92,8 @@ class MxGatewayApp(App[None]):
         self._link, self._link_text = Link.CONNECTING, ""
         self._browsed = False
         self._filter_timer: Timer | None = None
+        # Made when it is asked for: who does not look at alarms has no stream of them.
+        self._alarms: AlarmPage | None = None
         self._tree = GalaxyTree(plant, self.watch_list.__contains__, id="tree")
         self._table = WatchTable(self.watch_list, clock, id="watch")
         self._details = Details(clock, id="details")
@@ -98,9 +106,8 @@ class MxGatewayApp(App[None]):
                 yield self._tree
             with Vertical(id="right"):
                 yield self._table
-                with ContentSwitcher(initial="details", id="lower"):
+                with Vertical(id="lower"):
                     yield self._details
-                    yield Static(NO_ALARMS, id="alarms")
         yield self._status_line
         yield Footer(show_command_palette=False)
 
@@ -114,6 +121,14 @@ class MxGatewayApp(App[None]):
         self._tree.focus()
         self.set_interval(REPAINT, self.repaint)
         self.repaint()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        # Keys of the tags' screen do nothing behind the page of the alarms, which has its own.
+        return action not in _OF_TAGS or not self._shows_alarms
+
+    @property
+    def _shows_alarms(self) -> bool:
+        return self._alarms is not None and self.screen is self._alarms
 
     # ----------------------------------------------------------------------------------------------------- listener
 
@@ -147,6 +162,8 @@ class MxGatewayApp(App[None]):
 
     def repaint(self) -> None:
         """Draws what has changed since the last time."""
+        if self._alarms is not None and self._shows_alarms:
+            self._alarms.repaint()
         # The timer may still fire while the screen is taken down.
         if not (self._table.is_attached and self._details.is_attached):
             return
@@ -168,7 +185,7 @@ class MxGatewayApp(App[None]):
         else:
             details.show_nothing()
 
-    def on_watch_table_moved(self) -> None:
+    def on_row_table_moved(self) -> None:
         self._show_details()
 
     def on_tree_node_highlighted(self) -> None:
@@ -261,9 +278,12 @@ class MxGatewayApp(App[None]):
             self.push_screen(WriteDialog(self.plant, row))
 
     def action_alarms(self) -> None:
-        lower = self.query_one("#lower", ContentSwitcher)
-        lower.current = "details" if lower.current == "alarms" else "alarms"
-        lower.border_title = "Alarms" if lower.current == "alarms" else "Details"
+        if self._alarms is None:
+            self._alarms = AlarmPage(self.plant, self._clock)
+            # Installed, it keeps what is on it while it is not shown.
+            self.install_screen(self._alarms, "alarms")
+            self.run_worker(self.plant.alarms.run(self._alarms), group="alarms")
+        self.push_screen("alarms")
 
     def action_help(self) -> None:
         self.push_screen(HelpScreen())

@@ -20,7 +20,9 @@ from mxgateway import (
     SubscriptionState,
 )
 from mxgateway.house import redact
+from mxgateway_cli.failures import first_cause
 from mxgateway_cli.near_tags import hint
+from mxgateway_cli.tui.gateway_alarms import GatewayAlarms
 from mxgateway_cli.tui.plant import Branch, Link, Listener, Outcome
 from mxgateway_cli.tui.words import failures
 from mxgateway_contract.generated import galaxy_repository_pb2 as galaxy_pb
@@ -62,6 +64,11 @@ class GatewayPlant:
         self._was_connected = False
         self._is_simulated = False
         self._galaxy: GalaxyRepositoryClient | None = None
+        self._alarms = GatewayAlarms(options, read_only=read_only, sleep=sleep)
+
+    @property
+    def alarms(self) -> GatewayAlarms:
+        return self._alarms
 
     @property
     def endpoint(self) -> str:
@@ -215,10 +222,3 @@ async def _read(subscription: Subscription, listener: Listener) -> None:
         if lost := sum(change.lost_before for change in changes):
             listener.events_lost(lost)
         listener.values_came(changes)
-
-
-def first_cause(group: BaseExceptionGroup[Exception]) -> BaseException:
-    error: BaseException = group
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error

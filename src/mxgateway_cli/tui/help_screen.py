@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Sequence
+from typing import ClassVar, TypeAlias
 
 from rich.table import Table
 from rich.text import Text
@@ -11,6 +12,8 @@ from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Label, Static
+
+Legend: TypeAlias = tuple[str, Sequence[tuple[str, str, str]]]
 
 KEYS = (
     ("Tab", "next part of the screen"),
@@ -24,7 +27,7 @@ KEYS = (
     ("t", "times in UTC, and back to local time"),
     ("/", "filter: part of a tag name, or OBJECT.ATTRIBUTE; Esc: all"),
     ("r", "browse the Galaxy anew"),
-    ("a", "alarms, and back to the details"),
+    ("a", "the page of the alarms; Esc comes back"),
     ("?", "this help"),
     ("q, Ctrl+C", "quit"),
 )
@@ -41,6 +44,16 @@ class HelpScreen(ModalScreen[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,question_mark,q,enter", "dismiss", "Close")]
 
+    def __init__(self, keys: Sequence[tuple[str, str]] = KEYS, legend: Legend = ("Quality", QUALITY)) -> None:
+        """
+        Args:
+            keys: key and what it does.
+            legend: what colours mean: title, and name, colour and meaning of each.
+        """
+        super().__init__()
+        self._keys = keys
+        self._legend = legend
+
     def on_mount(self) -> None:
         panel = self.query_one("#help")
         panel.border_title, panel.border_subtitle = "Keys", "Esc closes"
@@ -49,14 +62,15 @@ class HelpScreen(ModalScreen[None]):
         keys = Table.grid(padding=(0, 2))
         keys.add_column(style="bold", no_wrap=True)
         keys.add_column()
-        for key, text in KEYS:
+        for key, text in self._keys:
             keys.add_row(key, text)
         quality = Table.grid(padding=(0, 2))
         quality.add_column(no_wrap=True)
         quality.add_column()
-        for name, colour, text in QUALITY:
+        title, legend = self._legend
+        for name, colour, text in legend:
             quality.add_row(Text(name, colour), text)
         with VerticalScroll(id="help"):
             yield Static(keys)
-            yield Label("Quality", classes="heading")
+            yield Label(title, classes="heading")
             yield Static(quality)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
-from mxgateway import DataChange
+from mxgateway import Alarm, AlarmChange, AlarmFeedState, AlarmProviderChanged, DataChange
 from mxgateway_contract.generated import galaxy_repository_pb2 as galaxy_pb
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 
@@ -22,7 +22,7 @@ class Link(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a write ended.
+    """How a write, or what else was asked of the plant, ended.
 
     Attributes:
         succeeded: None when nobody can tell, because the answer did not come.
@@ -64,8 +64,55 @@ class Branch(Protocol):
     async def expand(self) -> Sequence[Branch]: ...
 
 
+class AlarmListener(Protocol):
+    """What the plant's alarms tell."""
+
+    def alarm_changed(self, change: AlarmChange) -> None:
+        """Something happened to an alarm."""
+
+
+class PlantAlarms(Protocol):
+    """The plant's alarms."""
+
+    @property
+    def alarms(self) -> Mapping[str, Alarm]:
+        """The list as it is known now."""
+
+    @property
+    def revision(self) -> int:
+        """Grows whenever the list, its state or its provider may have changed."""
+
+    @property
+    def state(self) -> AlarmFeedState:
+        """How good the list is."""
+
+    @property
+    def provider(self) -> AlarmProviderChanged | None:
+        """Who tells it, as he was told of last."""
+
+    @property
+    def problem(self) -> str:
+        """Why there is no list, or no connection; empty else."""
+
+    async def run(self, listener: AlarmListener) -> None:
+        """Keeps the list up to date until it is canceled."""
+
+    async def acknowledge(self, alarms: Sequence[Alarm], comment: str, operator: str) -> list[Outcome]:
+        """Acknowledges the occurrences that these alarms are; an outcome for each. Never raises for what the plant or
+        the gateway answers."""
+
+    async def shelve(self, alarms: Sequence[Alarm], hours: float, reason: str, operator: str) -> list[Outcome]:
+        """Shelves alarms, or with 0 hours ends that; an outcome for each."""
+
+    async def history(self, alarm: Alarm) -> Sequence[AlarmChange]:
+        """The last changes of an alarm, the newest first. Raises MxGatewayError."""
+
+
 class Plant(Protocol):
     """Everything that the screens ask for."""
+
+    @property
+    def alarms(self) -> PlantAlarms: ...
 
     @property
     def endpoint(self) -> str: ...

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from mxgateway import DataChange
+from mxgateway import Alarm, AlarmChange, AlarmFeedState, AlarmProviderChanged, DataChange
 from mxgateway.data_change import change_of
 from mxgateway.generated import galaxy_repository_pb2 as galaxy_pb
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
-from mxgateway_cli.tui.plant import Branch, Link, Listener, Outcome
+from mxgateway_cli.tui.plant import AlarmListener, Branch, Link, Listener, Outcome
 
 
 def attribute(owner: str, name: str, data_type: int, type_name: str, **more: object) -> galaxy_pb.GalaxyAttribute:
@@ -64,6 +64,43 @@ def small_galaxy() -> list[FakeBranch]:
     return [FakeBranch(area, machines), FakeBranch(other)]
 
 
+class FakeAlarms:
+    """Alarms that the test puts into a list; what is asked about them is kept."""
+
+    def __init__(self) -> None:
+        self.alarms: dict[str, Alarm] = {}
+        self.revision = 0
+        self.state = AlarmFeedState.SYNCED
+        self.provider: AlarmProviderChanged | None = None
+        self.problem = ""
+        self.listener: AlarmListener | None = None
+        self.acknowledged: list[tuple[list[Alarm], str, str]] = []
+        self.shelved: list[tuple[list[Alarm], float, str]] = []
+        self.outcomes: list[Outcome] = []
+        self.past: list[AlarmChange] | Exception = []
+
+    def put(self, *alarms: Alarm) -> None:
+        self.alarms |= {alarm.reference: alarm for alarm in alarms}
+        self.revision += 1
+
+    async def run(self, listener: AlarmListener) -> None:
+        self.listener = listener
+        await asyncio.Event().wait()
+
+    async def acknowledge(self, alarms: Sequence[Alarm], comment: str, operator: str) -> list[Outcome]:
+        self.acknowledged.append((list(alarms), comment, operator))
+        return self.outcomes or [Outcome(True, "acknowledged")] * len(alarms)
+
+    async def shelve(self, alarms: Sequence[Alarm], hours: float, reason: str, operator: str) -> list[Outcome]:
+        self.shelved.append((list(alarms), hours, reason))
+        return [Outcome(True, "done")] * len(alarms)
+
+    async def history(self, alarm: Alarm) -> Sequence[AlarmChange]:
+        if isinstance(self.past, Exception):
+            raise self.past
+        return self.past
+
+
 class FakePlant:
     endpoint = "gateway:5001"
 
@@ -79,6 +116,7 @@ class FakePlant:
 
         self.problem = ""
         self.is_simulated = False
+        self.alarms = FakeAlarms()
         self.asked: list[str] = []
         self.hints: dict[str, str] = {}
 

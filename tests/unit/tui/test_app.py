@@ -263,15 +263,6 @@ async def test_signed_and_view_only_classes_are_told(open_app: Any) -> None:
         assert "needs a signature" in text
 
 
-async def test_the_alarms_pane_says_that_there_is_no_provider(open_app: Any) -> None:
-    """`a` shows the alarms and, again, the details."""
-    async with open_app() as screen:
-        await screen.press("a")
-        await screen.sees("Alarms have no page here yet.")
-        await screen.press("a")
-        assert "Alarms have no page here yet." not in screen.text()
-
-
 async def test_help_shows_every_key(open_app: Any) -> None:
     """`?` opens the help, which fits a screen of 80 by 24; Esc closes it."""
     async with open_app() as screen:

@@ -14,7 +14,8 @@ from tests.support.waiting import eventually
 from mxgateway import ClientOptions, DataChange, MxGatewayError, to_mx_value
 from mxgateway.generated import galaxy_repository_pb2 as galaxy_pb
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
-from mxgateway_cli.tui.gateway_plant import GatewayPlant, first_cause
+from mxgateway_cli.failures import first_cause
+from mxgateway_cli.tui.gateway_plant import GatewayPlant
 from mxgateway_cli.tui.plant import Link
 
 KEY = "mxgw_test_sentinelsecret"
