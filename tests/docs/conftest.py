@@ -12,6 +12,6 @@ from mxgateway.testing import LocalGateway
 
 @pytest.fixture(scope="module")
 def gateway() -> Iterator[LocalGateway]:
-    """A gateway with the Galaxy `reference`."""
-    with shared_gateway() as running:
+    """A gateway with the Galaxy `reference` and its alarms."""
+    with shared_gateway(alarms="TestArea") as running:
         yield running
