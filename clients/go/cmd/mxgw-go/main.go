@@ -88,6 +88,9 @@ func (p *program) close() {
 // usageError is wrong usage: exit code 2.
 type usageError struct{ error }
 
+// Unwrap keeps the cause.
+func (e usageError) Unwrap() error { return e.error }
+
 func usage(format string, parts ...any) error { return usageError{fmt.Errorf(format, parts...)} }
 
 // silent is a failure whose result says it already.
