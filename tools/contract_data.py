@@ -40,6 +40,7 @@ PYTHON_ONLY = {
     "": ("--profile",),
     "write": ("TAG", "[VALUE]", "--supervisory", "--user", "--password-env", "--verifier", "--verifier-password-env"),
     "query-active-alarms": (*_CHOICE_OF_ALARMS, "--format", "--utc"),
+    "stream-alarms": (*_CHOICE_OF_ALARMS, "--after", "--state-file", "--until-synced", "--extended"),
     "acknowledge-alarm": (*_CHOICE_OF_ALARMS, "--guid", "--stdin", "--expect", "--dry-run"),
 }
 # In every other CLI the handle form of `write` is the only one.
