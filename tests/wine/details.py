@@ -7,6 +7,7 @@ import struct
 import sys
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 import psutil
@@ -129,7 +130,8 @@ def an_old_text_explains_no_new_failure(bench: Bench) -> None:
     assert "no such item" not in str(caught.value)
 
 
-def a_password_is_gone_when_its_text_is(bench: Bench) -> None:
+def freed_by(bench: Bench, call: Callable[[], object]) -> list[bytes]:
+    """What stood in the texts that a call gave back, at that moment."""
     api = bench.lmx._api
     freed: list[bytes] = []
     free = api.free_string
@@ -139,10 +141,32 @@ def a_password_is_gone_when_its_text_is(bench: Bench) -> None:
         free(pointer)
 
     api.free_string = look
-    bench.backend.authenticate_user(bench.server, "engineer", PASSWORD)
-    api.free_string = free
+    try:
+        call()
+    except MxComError:
+        freed.append(b"")
+    finally:
+        api.free_string = free
+    return freed
+
+
+def a_password_is_gone_when_its_text_is(bench: Bench) -> None:
+    freed = freed_by(bench, lambda: bench.backend.authenticate_user(bench.server, "engineer", PASSWORD))
     assert len(freed) == 2
     assert not any(PASSWORD.encode("utf-16-le") in text for text in freed)
+
+
+def the_text_of_a_failure_is_given_back(bench: Bench) -> None:
+    freed = freed_by(bench, lambda: bench.backend.un_advise(bench.server, 999))
+    assert freed == ["no such item".encode("utf-16-le"), b""]
+
+
+def a_time_that_is_written_comes_back_with_the_value(bench: Bench) -> None:
+    item = bench.advised("T.Double")
+    bench.told.changes.clear()
+    bench.backend.write2(bench.server, item, Variant(5, 6.25), Variant(7, 1_678_881_600_000_000_000), 7)
+    assert bench.value_of(item).value == 6.25
+    assert bench.told.changes[-1][4] == 1_678_881_600_000_000_000
 
 
 def another_thread_wakes_it(bench: Bench) -> None:
@@ -177,6 +201,8 @@ def main() -> None:
     images_of_values(bench)
     an_old_text_explains_no_new_failure(bench)
     a_password_is_gone_when_its_text_is(bench)
+    the_text_of_a_failure_is_given_back(bench)
+    a_time_that_is_written_comes_back_with_the_value(bench)
     another_thread_wakes_it(bench)
     what_calls_were_given_is_freed(bench)
     failures_leave_nothing(bench)
