@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from benches import access, beside, crowd, floor, large, others, peer_asyncua, product, report, sessions
+from benches import access, beside, crowd, floor, large, operations, others, peer_asyncua, product, report, sessions
 from benches.figures import machine
 from benches.gateway_process import GatewayProcess, gateway
 
@@ -31,7 +31,20 @@ _SHARED: dict[str, Callable[[GatewayProcess, float], Awaitable[dict[str, Any]]]]
     "others": others.measure_others,
     "memory": lambda running, _: sessions.measure_memory(running),
 }
-_NAMES = (*_SHARED, "access", "floor", "asyncua", "openCold", "sessions", "large", "idle", "crowd", "galaxy", "com")
+_NAMES = (
+    *_SHARED,
+    "access",
+    "floor",
+    "asyncua",
+    "openCold",
+    "sessions",
+    "large",
+    "operations",
+    "idle",
+    "crowd",
+    "galaxy",
+    "com",
+)
 _DEFAULT = tuple(name for name in _NAMES if name not in ("crowd", "galaxy", "com"))
 
 
@@ -55,6 +68,7 @@ async def run(names: list[str], arguments: argparse.Namespace) -> dict[str, Any]
     await step("openCold", lambda: product.measure_open_cold(seconds))
     await step("sessions", lambda: sessions.measure_sessions(arguments.sessions, arguments.sessions_seconds))
     await step("large", large.measure_large)
+    await step("operations", operations.measure)
     await step("idle", lambda: crowd.measure_idle(10 * seconds))
     await step("crowd", lambda: crowd.measure_crowd(10 * seconds))
     if "galaxy" in names:

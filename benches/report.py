@@ -116,6 +116,8 @@ LIMITS: tuple[tuple[str, str, float], ...] = (
     ("event-loop lag of the gateway among many sessions, p99 ms", "sessions.eventLoopLagMs.p99", 50.0),
     ("a ping among 500 sessions, p99 ms", "crowd.pingMs.p99", 50.0),
     ("lost sequences among 500 sessions", "crowd.lostSequences", 0.0),
+    ("a scrape of the metrics at 64 sessions, ms", "operations.scrapeMilliseconds", 20.0),
+    ("to raise a counter on the way of a call, ns", "operations.counterNanoseconds", 100.0),
 )
 """Name, path, and the most that it may be."""
 
