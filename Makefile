@@ -9,7 +9,7 @@ COMPILE = $(BIN)/python -m compileall -q src
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-web web web-check test-lowest test-wine lint types layers format protos protos-check tables tables-check bench chaos conformance e2e clients clients-go clients-go-protos clients-ts clients-ts-protos attack soak constraints clean dev docs docs-serve
+.PHONY: help demo test test-web web web-check test-lowest test-wine lint types layers format protos protos-check tables tables-check bench chaos conformance e2e bench-clients clients clients-go clients-go-protos clients-ts clients-ts-protos attack soak constraints clean dev docs docs-serve
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -143,6 +143,10 @@ clients-ts: clients/typescript/node_modules/.package-lock.json $(VENV)/.protos-i
 clients-ts-protos: clients/typescript/node_modules/.package-lock.json $(VENV)/.protos-installed ## Generated code of the TypeScript client
 	@.venv-protos/bin/python tools/generate_typescript.py
 	@cd clients/typescript && npm run --silent tables
+
+bench-clients: $(VENV)/.dev-installed ## Speed of every client beside the floor of its language (ARGS="--rounds 5 --seconds 6")
+	@$(COMPILE)
+	@$(BIN)/python -m benches.clients $(ARGS)
 
 e2e: $(VENV)/.dev-installed ## Every client's CLI against a real gateway, compared field by field (ARGS="--languages go")
 	@$(COMPILE)

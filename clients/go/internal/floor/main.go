@@ -1,0 +1,62 @@
+// Command floor is the floor of Go: read_bulk by the generated stub and nothing else. floor ENDPOINT CA SECONDS SIZE
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log"
+	"os"
+	"strconv"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/metadata"
+
+	pb "mxaccess-gateway.example/clients/go/gatewaypb"
+)
+
+func must[T any](value T, err error) T {
+	if err != nil {
+		log.Fatal(err)
+	}
+	return value
+}
+
+func main() {
+	creds := must(credentials.NewClientTLSFromFile(os.Args[2], ""))
+	channel := must(grpc.NewClient(os.Args[1], grpc.WithTransportCredentials(creds)))
+	defer channel.Close()
+	length := must(strconv.ParseFloat(os.Args[3], 64))
+	stub := pb.NewMxAccessGatewayClient(channel)
+	ctx := metadata.AppendToOutgoingContext(context.Background(), "authorization", "Bearer "+os.Getenv("MXGATEWAY_API_KEY"))
+	session := must(stub.OpenSession(ctx, &pb.OpenSessionRequest{})).GetSessionId()
+	invoke := func(command *pb.MxCommand) *pb.MxCommandReply {
+		return must(stub.Invoke(ctx, &pb.MxCommandRequest{SessionId: session, Command: command}))
+	}
+	handle := invoke(&pb.MxCommand{
+		Kind: pb.MxCommandKind_MX_COMMAND_KIND_REGISTER, Payload: &pb.MxCommand_Register{Register: &pb.RegisterCommand{ClientName: "floor"}},
+	}).GetRegister().GetServerHandle()
+	tags := make([]string, must(strconv.Atoi(os.Args[4])))
+	for index := range tags {
+		tags[index] = fmt.Sprintf("TestMachine_%03d.TestChangingInt", index+1)
+	}
+	invoke(&pb.MxCommand{
+		Kind:    pb.MxCommandKind_MX_COMMAND_KIND_SUBSCRIBE_BULK,
+		Payload: &pb.MxCommand_SubscribeBulk{SubscribeBulk: &pb.SubscribeBulkCommand{ServerHandle: handle, TagAddresses: tags}},
+	})
+	read := &pb.MxCommand{
+		Kind:    pb.MxCommandKind_MX_COMMAND_KIND_READ_BULK,
+		Payload: &pb.MxCommand_ReadBulk{ReadBulk: &pb.ReadBulkCommand{ServerHandle: handle, TagAddresses: tags}},
+	}
+	invoke(read)
+	calls, began := 0, time.Now()
+	for time.Since(began).Seconds() < length {
+		invoke(read)
+		calls++
+	}
+	rate := float64(calls) / time.Since(began).Seconds()
+	must(stub.CloseSession(ctx, &pb.CloseSessionRequest{SessionId: session}))
+	_ = json.NewEncoder(os.Stdout).Encode(map[string]any{"successfulCalls": calls, "callsPerSecond": rate})
+}
