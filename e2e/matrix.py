@@ -33,6 +33,10 @@ CLIS: dict[str, dict[str, Any]] = {
 """How the CLI of each language is built and started; the first one is what the others are compared with."""
 
 
+EXAMPLES = (("read", [], "Good"), ("watch", [], "true"), ("write", ["77"], "-> 77"))
+"""Examples that a client brings, with further arguments, and what they print."""
+
+
 @dataclass
 class Record:
     """What one client printed: by step, the document (or the failure) as it came, and normalised."""
@@ -72,26 +76,58 @@ class Batch:
         return said
 
 
-def drive(language: str, command: list[str], gateway: LocalGateway) -> Record:
-    """All steps with one client."""
+def drive(language: str, command: list[str], gateway: LocalGateway, narrow_key: str) -> Record:
+    """All steps with one client. The narrow key may only read events."""
     record, kept, normaliser = Record(language), {}, Normaliser()
-    environment = {"MATRIX_KEY": gateway.api_key, "MATRIX_PASSWORD": PASSWORD}
-    connection = f"--endpoint {gateway.endpoint} --ca-file {gateway.ca_file} --api-key-env MATRIX_KEY"
+    environment = {
+        "MATRIX_KEY": gateway.api_key,
+        "MATRIX_NARROW": narrow_key,
+        "MATRIX_WRONG": "mxgw_local_wrongsecretwrongsecret",
+        "MATRIX_PASSWORD": PASSWORD,
+    }
+    endpoint, ca, key = f"--endpoint {gateway.endpoint}", f"--ca-file {gateway.ca_file}", "--api-key-env MATRIX_KEY"
+    reaches = {
+        "all": f"{endpoint} {ca} {key}",
+        "no-key": f"{endpoint} {ca}",
+        "wrong-key": f"{endpoint} {ca} --api-key-env MATRIX_WRONG",
+        "unset-key": f"{endpoint} {ca} --api-key-env MATRIX_UNSET",
+        "narrow-key": f"{endpoint} {ca} --api-key-env MATRIX_NARROW",
+        "no-ca": f"{endpoint} {key}",
+        "other-name": f"{endpoint} {ca} {key} --server-name-override other.example",
+        "plaintext": f"{endpoint} {key} --plaintext",
+        "missing-ca": f"{endpoint} {key} --ca-file /nowhere/ca.pem",
+    }
     began = time.monotonic()
     batch = Batch(command, environment)
     for step in STEPS:
         line = step.arguments.format(**kept)
         if line and not line.startswith(("version", "'", "no-such")):
-            line += f" {connection}"
+            line += f" {reaches[step.reach]}"
         printed = batch.ask(line)
         record.everything += printed
         _judge(record, step, printed, kept, normaliser)
     record.everything += batch.end()
     record.seconds = time.monotonic() - began
-    for secret, what in ((gateway.api_key, "API key"), (PASSWORD, "password")):
+    log = gateway.log
+    for secret, what in ((gateway.api_key, "API key"), (narrow_key, "API key"), (PASSWORD, "password")):
         if secret in record.everything:
             record.problems.append(f"the {what} is in the output")
+        if secret in log:
+            record.problems.append(f"the {what} is in the gateway's log")
+    record.problems += examples(language, gateway)
     return record
+
+
+def examples(language: str, gateway: LocalGateway) -> list[str]:
+    """Runs the examples of a client; what went wrong."""
+    environment = {**os.environ, "MXGATEWAY_API_KEY": gateway.api_key}
+    problems = []
+    for name, arguments, wanted in EXAMPLES if language == "go" else ():
+        command = ["go", "run", f"./examples/{name}", gateway.endpoint, str(gateway.ca_file), *arguments]
+        found = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=ROOT / "clients/go")
+        if found.returncode != 0 or wanted not in found.stdout:
+            problems.append(f"example {name}: {found.stdout}{found.stderr}"[:500])
+    return problems
 
 
 def _judge(record: Record, step: Step, printed: str, kept: dict[str, Any], normaliser: Normaliser) -> None:
@@ -165,13 +201,24 @@ def built(language: str) -> list[str] | None:
     return command
 
 
+def _narrow_key(gateway: LocalGateway) -> str:
+    command = [
+        *(sys.executable, "-m", "mxgateway_server", "apikey", "create", "--state-dir", str(gateway.state_dir)),
+        *("--key-id", "narrow", "--display-name", "narrow", "--scopes", "events:read", "--json"),
+    ]
+    made = subprocess.run(command, check=True, capture_output=True, text=True)
+    key: str = json.loads(made.stdout)["apiKey"]
+    return key
+
+
 async def run(languages: list[str]) -> list[Record]:
     """The matrix; the records of all languages."""
     records = []
     async with LocalGateway.run() as gateway:
+        narrow_key = await asyncio.to_thread(_narrow_key, gateway)
         for language in languages:
             command = built(language)
             if command is not None:
                 gateway.reset()
-                records.append(await asyncio.to_thread(drive, language, command, gateway))
+                records.append(await asyncio.to_thread(drive, language, command, gateway, narrow_key))
     return records

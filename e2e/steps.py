@@ -18,12 +18,14 @@ class Step:
         keeps: names of values of the answer that later steps use: name → path of keys.
         fails: a part of the error's text, where the step has to fail.
         shape: True compares keys and types alone: values of a plant that moves.
+        reach: how the gateway is reached: with everything, or with something missing or wrong.
     """
 
     arguments: str
     keeps: dict[str, tuple[str | int, ...]] = field(default_factory=dict)
     fails: str = ""
     shape: bool = False
+    reach: str = "all"
 
 
 _S = "--session-id {session}"
@@ -107,5 +109,14 @@ STEPS = (
     Step(f"close-session {_S} {_J}"),
     Step(f"close-session {_S} {_J}"),
     Step(f"session-state {_S} {_J}", fails="GetSessionState"),
+    Step(f"galaxy-test-connection {_J}", fails="UNAUTHENTICATED", reach="no-key"),
+    Step(f"galaxy-test-connection {_J}", fails="UNAUTHENTICATED", reach="wrong-key"),
+    Step(f"galaxy-test-connection {_J}", fails="is not set", reach="unset-key"),
+    Step(f"galaxy-test-connection {_J}", fails="PERMISSION_DENIED", reach="narrow-key"),
+    Step(f"open-session {_J}", fails="PERMISSION_DENIED", reach="narrow-key"),
+    Step(f"galaxy-test-connection {_J}", fails="--ca-file", reach="no-ca"),
+    Step(f"galaxy-test-connection {_J}", fails="server_name_override", reach="other-name"),
+    Step(f"galaxy-test-connection {_J}", fails="plaintext", reach="plaintext"),
+    Step(f"galaxy-test-connection {_J}", fails="does not exist", reach="missing-ca"),
     Step(f"smoke --item {WRITABLE} --value 17 {_J}"),
 )
