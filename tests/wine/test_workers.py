@@ -51,9 +51,10 @@ def test_worker_after_worker_starts_and_ends_without_a_hang(monkeypatch: pytest.
     """Each makes the COM object, answers, and is gone with its pipe; none holds a pipe of the next."""
     monkeypatch.setattr(worker_process, "PYTHON", ["wine", os.environ["WPYEXE"]])
     monkeypatch.setattr(worker_process, "PYTHONPATH", WINDOWS_PATH)
-    for _ in range(STARTS):
+    for number in range(STARTS):
         with worker_process.WorkerProcess(backend="com") as worker:
             worker.make_ready()
             worker.close_stdin()
             # What inherited a pipe would keep its end open for ten seconds and more.
-            assert worker.wait_for_exit(8.0) in (WorkerExit.GATEWAY_GONE, WorkerExit.SUCCESS)
+            code = worker.wait_for_exit(8.0)
+            assert code in (WorkerExit.GATEWAY_GONE, WorkerExit.SUCCESS), f"start {number}: {code}\n{worker.log}"
