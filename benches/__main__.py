@@ -13,7 +13,20 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from benches import access, beside, crowd, floor, large, operations, others, peer_asyncua, product, report, sessions
+from benches import (
+    access,
+    alarms,
+    beside,
+    crowd,
+    floor,
+    large,
+    operations,
+    others,
+    peer_asyncua,
+    product,
+    report,
+    sessions,
+)
 from benches.figures import machine
 from benches.gateway_process import GatewayProcess, gateway
 
@@ -41,6 +54,7 @@ _NAMES = (
     "large",
     "operations",
     "idle",
+    "alarms",
     "crowd",
     "galaxy",
     "com",
@@ -71,6 +85,7 @@ async def run(names: list[str], arguments: argparse.Namespace) -> dict[str, Any]
     await step("operations", operations.measure)
     await step("idle", lambda: crowd.measure_idle(10 * seconds))
     await step("crowd", lambda: crowd.measure_crowd(10 * seconds))
+    await step("alarms", lambda: alarms.measure(alarms.Size(seconds=seconds, rows=arguments.rows)))
     if "galaxy" in names:
         print("measuring galaxy …", file=sys.stderr, flush=True)
         from benches import galaxy
@@ -100,11 +115,13 @@ def main() -> int:
     parser.add_argument("--sessions", type=int, help="sessions at once (default 64)")
     parser.add_argument("--sessions-seconds", type=float, help="how long they are watched (default 120)")
     parser.add_argument("--objects", type=int, default=50_000, help="size of the Galaxy of --only galaxy")
+    parser.add_argument("--rows", type=int, help="changes in the history of alarms (default 2,000,000)")
     parser.add_argument("--write-docs", action="store_true", help=f"also write the table in {DOCS.name}")
     arguments = parser.parse_args()
     arguments.seconds = arguments.seconds or (1.0 if arguments.quick else 3.0)
     arguments.sessions = arguments.sessions or (8 if arguments.quick else 64)
     arguments.sessions_seconds = arguments.sessions_seconds or (5.0 if arguments.quick else 120.0)
+    arguments.rows = arguments.rows or (100_000 if arguments.quick else 2_000_000)
     figures = asyncio.run(run(arguments.only or list(_DEFAULT), arguments))
     json.dump(figures, sys.stdout, indent=2)
     print()

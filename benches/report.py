@@ -101,6 +101,8 @@ RATIOS = (
         "transports.unary.inFlight50.callsPerSecond",
         4.0,
     ),
+    Ratio("alarms to 50 streams, cores / bare gRPC", "alarms.oneFilter.cores", "alarms.floor.cores"),
+    Ratio("history of alarms / bare SQLite", "alarms.history.changesPerSecond", "alarms.history.floorPerSecond"),
 )
 
 LIMITS: tuple[tuple[str, str, float], ...] = (
@@ -118,6 +120,24 @@ LIMITS: tuple[tuple[str, str, float], ...] = (
     ("lost sequences among 500 sessions", "crowd.lostSequences", 0.0),
     ("a scrape of the metrics at 64 sessions, ms", "operations.scrapeMilliseconds", 20.0),
     ("to raise a counter on the way of a call, ns", "operations.counterNanoseconds", 100.0),
+    ("10,000 alarm changes/s to 50 streams, cores of the gateway", "alarms.oneFilter.cores", 0.6),
+    ("the same with ten filters, cores of the gateway", "alarms.tenFilters.cores", 1.0),
+    ("holes in alarm streams", "alarms.oneFilter.gaps", 0.0),
+    ("holes in alarm streams of ten filters", "alarms.tenFilters.gaps", 0.0),
+    ("alarm latency at 1,000/s, p50 ms", "alarms.calm.latencyMs.p50", 15.0),
+    ("alarm latency at 1,000/s, p99 ms", "alarms.calm.latencyMs.p99", 60.0),
+    ("alarm latency at 10,000/s, p99 ms", "alarms.oneFilter.latencyMs.p99", 150.0),
+    ("first of a list of 20,000 alarms, ms", "alarms.list.firstMs", 50.0),
+    ("a list of 20,000 alarms, ms", "alarms.list.wholeMs", 400.0),
+    ("50 such lists at once, s", "alarms.list.allStreamsSeconds", 5.0),
+    ("the gateway's memory of an active alarm, KiB", "alarms.list.kibPerAlarm", 1.5),
+    ("changes told after a failover and back", "alarms.failover.switchChanges", 0.0),
+    ("a lost alarm worker until the list is live, s", "alarms.failover.reopenSeconds", 5.0),
+    ("changes told after a lost alarm worker", "alarms.failover.reopenChanges", 0.0),
+    ("alarms that vanished with it", "alarms.failover.missingAfter", 0.0),
+    ("history of alarms, µs a change", "alarms.history.microsecondsPerChange", 1e6 / 15_000),
+    ("history of alarms, first page of an area, p95 ms", "alarms.history.firstPageMs.p95", 100.0),
+    ("a change in the client's feed, µs", "alarms.client.microsecondsPerChange", 20.0),
 )
 """Name, path, and the most that it may be."""
 
@@ -160,6 +180,11 @@ def _latency(figures: Figures, path: str) -> str:
 
 def _plain(value: float | None) -> str:
     return "–" if value is None else f"{value:,.1f}"
+
+
+def _cores(figures: Figures, path: str) -> str:
+    value = at(figures, path)
+    return "–" if value is None else f"{value:.2f}"
 
 
 _Cell = Callable[[Figures], str]
@@ -260,6 +285,20 @@ _ROWS: tuple[tuple[str, _Cell, _Cell, _Cell, _Cell], ...] = (
     ("OpenSession, ready worker, p50 / p99 ms", _latencies("openWarm.latencyMs"), _none, _none, _none),
     ("OpenSession, new worker, p50 / p99 ms", _latencies("openCold.latencyMs"), _none, _none, _none),
     ("to know the caller of a call, µs", _number("access.knownKeyMicroseconds"), _none, _none, _none),
+    (
+        "10,000 alarm changes/s to 50 streams, cores",
+        lambda figures: _cores(figures, "alarms.oneFilter.cores"),
+        _none,
+        lambda figures: _cores(figures, "alarms.floor.cores"),
+        _none,
+    ),
+    (
+        "alarm latency at 10,000/s, p50 / p99 ms",
+        _latencies("alarms.oneFilter.latencyMs"),
+        _none,
+        _none,
+        _none,
+    ),
     ("unique memory of a worker, MiB", _number("memory.workerUniqueMiB"), _none, _none, _none),
 )
 

@@ -1,0 +1,62 @@
+"""The scripted alarm worker of the benches: its list is what its changes come to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from benches.alarm_server import ScriptedWorker, at_rate
+from benches.alarms import Size, _client, _history
+
+from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
+from mxgateway_server.events.chunks import EventChunk
+
+
+async def listed(worker: ScriptedWorker) -> dict[str, tuple[int, str]]:
+    found: dict[str, tuple[int, str]] = {}
+    after = ""
+    while True:
+        query = pb.QueryActiveAlarmsCommand(after_reference=after)
+        reply = await worker.call(pb.MxCommand(query_active_alarms=query), 1.0)
+        page = reply.query_active_alarms
+        found |= {each.alarm_full_reference: (each.state, each.alarm_guid) for each in page.snapshots}
+        after = page.next_after
+        if not after:
+            return found
+
+
+def transitions(chunks: list[EventChunk]) -> Iterator[pb.OnAlarmTransitionEvent]:
+    for chunk in chunks:
+        for data in chunk.events():
+            yield pb.MxEvent.FromString(data).on_alarm_transition
+
+
+@pytest.mark.parametrize("steps", [(1,), (7, 7), (10,), (3, 30, 30), (13, 13, 13, 13, 13)])
+async def test_the_list_is_what_the_changes_come_to(steps: tuple[int, ...]) -> None:
+    worker = ScriptedWorker(10)
+    chunks: list[EventChunk] = []
+    await worker.open(chunks.append, lambda _: None)
+    expected = await listed(worker)
+    assert len(expected) == 10
+    for count in steps:
+        worker.tell(count)
+    for event in transitions(chunks):
+        expected.pop(event.alarm_full_reference, None)
+        if event.state != pb.ALARM_STATE_ACK_RTN:
+            expected[event.alarm_full_reference] = (event.state, event.alarm_guid)
+    assert await listed(worker) == expected
+    assert [chunk.first_sequence for chunk in chunks] == [1 + sum(steps[:n]) for n in range(len(steps))]
+
+
+async def test_a_rate_is_kept_however_long_a_step_takes() -> None:
+    told: list[int] = []
+    found = await at_rate(1000, 0.05, 0.01, told.append)
+    assert found["told"] == sum(told)
+    assert found["told"] >= 40
+
+
+def test_the_figures_of_history_and_client_come_at_any_size(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    found = _history(tmp_path, Size(rows=2000))
+    assert found["rows"] == 2000
+    assert found["firstPageMs"]["p95"] > 0
+    assert _client(Size(seconds=0.01))["changesPerSecond"] > 0
