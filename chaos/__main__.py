@@ -11,6 +11,7 @@ import json
 import sys
 
 from chaos.actors import ROLES
+from chaos.alarm_storm import AlarmStormOptions, alarm_storm
 from chaos.flood import flood
 from chaos.plan import KINDS
 from chaos.storm import StormOptions, storm
@@ -39,6 +40,9 @@ def main() -> int:
     parser.add_argument(
         "--flood", type=float, metavar="SECONDS", help="instead of a storm, flood readers that never read"
     )
+    parser.add_argument(
+        "--alarms", action="store_true", help="a storm over the alarms: provider, workers, lines, gateways"
+    )
     parser.add_argument("--plan", action="store_true", help="print the plan only")
     arguments = parser.parse_args()
     options = StormOptions(
@@ -52,7 +56,10 @@ def main() -> int:
         json.dump(options.plan().as_json(), sys.stdout, indent=2)
         print()
         return 0
-    report = asyncio.run(flood(arguments.flood) if arguments.flood else storm(options))
+    if arguments.alarms:
+        report = asyncio.run(alarm_storm(AlarmStormOptions(arguments.seed, arguments.faults)))
+    else:
+        report = asyncio.run(flood(arguments.flood) if arguments.flood else storm(options))
     json.dump(report, sys.stdout, indent=2)
     print()
     return 1 if report["violationCount"] else 0
