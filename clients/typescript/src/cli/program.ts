@@ -1,0 +1,170 @@
+/** `mxgw-ts`: one invocation, from its arguments to its exit code. */
+
+import { Command, CommanderError } from "commander";
+
+import { MxGatewayError } from "../errors.js";
+import { redact } from "../redact.js";
+import { CLIENT_VERSION, GATEWAY_PROTOCOL_VERSION, WORKER_PROTOCOL_VERSION } from "../version.js";
+import { BENCH_COMMANDS } from "./benchCommands.js";
+import { CONTRACT } from "./contract.js";
+import { type Given, commandOf } from "./options.js";
+import { OTHER_COMMANDS } from "./otherCommands.js";
+import { CommandFailure, type Output, Run, UsageError } from "./run.js";
+import { type Handler, SESSION_COMMANDS } from "./sessionCommands.js";
+import { splitLine } from "./tokenizer.js";
+import { ValueParseError } from "./valueParsing.js";
+
+const HANDLERS: Readonly<Record<string, Handler>> = { ...SESSION_COMMANDS, ...OTHER_COMMANDS, ...BENCH_COMMANDS };
+/** Commands that run until they are stopped: an interrupt is an ordinary end of them. */
+const FOLLOWING = new Set(["stream-events", "galaxy-watch", "stream-alarms", "bench-read-bulk", "bench-stream-events"]);
+const EXIT = CONTRACT.exitCodes as { done: number; failure: number; usage: number; interrupted: number };
+
+/** Lines of stdin, for batch. */
+export type Lines = AsyncIterable<string>;
+
+/**
+ * Runs one invocation.
+ *
+ * @param interrupted aborts when somebody interrupts.
+ * @returns the exit code.
+ */
+export async function execute(
+  argv: readonly string[],
+  output: Output,
+  interrupted: AbortSignal,
+  lines?: Lines,
+): Promise<number> {
+  const program = new Command("mxgw-ts").description("Talks to an MXAccess gateway.").exitOverride();
+  program.configureOutput({
+    writeOut: (text) => {
+      output.out(text.replace(/\n$/, ""));
+    },
+    writeErr: (text) => {
+      output.err(text.replace(/\n$/, ""));
+    },
+  });
+  for (const contract of CONTRACT.commands) {
+    const work = (given: Given): Promise<void> => perform(contract.name, given, output, interrupted, lines);
+    program.addCommand(commandOf(contract, CONTRACT.commonOptions, work).exitOverride().copyInheritedSettings(program));
+  }
+  const secrets = secretsOf(argv);
+  try {
+    await program.parseAsync(argv, { from: "user" });
+    return EXIT.done;
+  } catch (error) {
+    return codeOf(error, output, secrets, interrupted);
+  }
+}
+
+async function perform(
+  name: string,
+  given: Given,
+  output: Output,
+  interrupted: AbortSignal,
+  lines: Lines | undefined,
+): Promise<void> {
+  if (name === "version") {
+    const versions = {
+      name: "mxgw-ts",
+      version: CLIENT_VERSION,
+      gatewayProtocolVersion: GATEWAY_PROTOCOL_VERSION,
+      workerProtocolVersion: WORKER_PROTOCOL_VERSION,
+    };
+    output.out(given.get("json") === true ? JSON.stringify(versions, null, 2) : `mxgw-ts ${CLIENT_VERSION}`);
+    return;
+  }
+  if (name === "batch") {
+    await batch(output, interrupted, lines);
+    return;
+  }
+  const handler = HANDLERS[name];
+  if (handler === undefined) throw new UsageError(`${name} is not available here`);
+  const isFollowing = FOLLOWING.has(name);
+  const over = new AbortController();
+  const onInterrupt = (): void => {
+    over.abort(interrupted.reason);
+  };
+  if (interrupted.aborted) onInterrupt();
+  interrupted.addEventListener("abort", onInterrupt, { once: true });
+  const seconds = (given.get("timeout") as number | undefined) ?? 30;
+  const timer = isFollowing
+    ? undefined
+    : setTimeout(() => {
+        over.abort(new CommandFailure(`the command did not end within ${seconds} s (--timeout)`));
+      }, seconds * 1000);
+  try {
+    await handler(new Run(given, output, over.signal));
+  } finally {
+    clearTimeout(timer);
+    interrupted.removeEventListener("abort", onInterrupt);
+  }
+}
+
+/** Runs one invocation for each line, until the end of the input. */
+async function batch(output: Output, interrupted: AbortSignal, lines: Lines | undefined): Promise<void> {
+  let isFirst = true;
+  for await (const line of lines ?? []) {
+    const failures: string[] = [];
+    const text = isFirst ? line.replace(/^\uFEFF/, "") : line;
+    isFirst = false;
+    const held: Output = {
+      out: (each) => {
+        output.out(each);
+      },
+      err: (each) => {
+        failures.push(each);
+      },
+    };
+    const code = await runLine(text, held, interrupted);
+    if (code !== 0 && failures.length > 0) output.out(JSON.stringify({ error: failures.join("\n"), type: "error" }));
+    output.out(CONTRACT.batchEndOfRecord);
+    if (interrupted.aborted) return;
+  }
+}
+
+async function runLine(line: string, output: Output, interrupted: AbortSignal): Promise<number> {
+  let argv: string[];
+  try {
+    argv = splitLine(line);
+  } catch (error) {
+    output.err(`the line cannot be split: ${(error as Error).message}`);
+    return EXIT.usage;
+  }
+  if (argv.length === 0) return EXIT.done;
+  if (argv[0] === "batch") {
+    output.err("batch within batch is not possible");
+    return EXIT.usage;
+  }
+  return await execute(argv, output, interrupted);
+}
+
+/** Keys that were given on the command line or by a variable of it: they are in no text of ours. */
+function secretsOf(argv: readonly string[]): string[] {
+  const found: string[] = [];
+  for (const [index, each] of argv.entries()) {
+    const [name, inline] = each.split("=", 2);
+    const value = inline ?? argv[index + 1];
+    if (value === undefined) continue;
+    if (name === "--api-key") found.push(value);
+    if (name === "--api-key-env" || name === "--password-env") found.push(process.env[value] ?? "");
+  }
+  return found.filter((each) => each !== "");
+}
+
+function codeOf(error: unknown, output: Output, secrets: readonly string[], interrupted: AbortSignal): number {
+  if (error instanceof CommanderError) {
+    // Help and version are no failures; what is wrong has been said.
+    return error.exitCode === 0 ? EXIT.done : EXIT.usage;
+  }
+  if (interrupted.aborted) {
+    output.err("interrupted");
+    return EXIT.interrupted;
+  }
+  const text = redact(error instanceof Error ? error.message : String(error), ...secrets);
+  if (text) output.err(`Error: ${text}`);
+  const isUsage =
+    error instanceof UsageError ||
+    error instanceof ValueParseError ||
+    (!(error instanceof MxGatewayError) && (error instanceof TypeError || error instanceof RangeError));
+  return isUsage ? EXIT.usage : EXIT.failure;
+}
