@@ -1,7 +1,7 @@
 /** What waits between a subscription and its consumer, within bounds. */
 
 import { MxGatewayOverflowError } from "./errors.js";
-import type { DataChange } from "./subscription.js";
+import type { DataChange } from "./dataChange.js";
 
 /**
  * What happens when more changes wait than the queue holds: `drop_oldest` (default) and `drop_newest` lose some and say

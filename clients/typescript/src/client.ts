@@ -26,7 +26,8 @@ import { methodName } from "./commands.js";
 import type { ClientOptions } from "./options.js";
 import { checkMxAccess, checkProtocol, checkVersions } from "./replies.js";
 import { Session } from "./session.js";
-import { type SubscribeOptions, Subscription } from "./subscription.js";
+import type { SubscribeOptions } from "./dataChange.js";
+import { Subscription } from "./subscription.js";
 import { type CallOptions, type ConnectionState, type ServerStream, Transport } from "./transport.js";
 
 const { method } = MxAccessGateway;

@@ -21,7 +21,8 @@ import {
   StreamEventsRequestSchema,
 } from "./gen/mxaccess_gateway_pb.js";
 import { checkMxAccess, checkProtocol } from "./replies.js";
-import { type SubscribeOptions, Subscription } from "./subscription.js";
+import type { SubscribeOptions } from "./dataChange.js";
+import { Subscription } from "./subscription.js";
 import type { CallOptions, Transport } from "./transport.js";
 import type { MxInput } from "./values.js";
 import { CAPABILITY_COMMAND_STREAM, CAPABILITY_EVENT_BATCHES } from "./version.js";

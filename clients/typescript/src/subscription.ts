@@ -1,17 +1,8 @@
 /** Changes of some tags, over interruptions of the connection, restarts of the gateway and ends of the session. */
 
-import { status as Code } from "@grpc/grpc-js";
-
-import { ChangeQueue, type OverflowPolicy } from "./changeQueue.js";
-import {
-  MxGatewayConnectionError,
-  MxGatewayError,
-  MxGatewayResourceError,
-  MxGatewaySessionError,
-  MxGatewayTimeoutError,
-  MxGatewayTransportError,
-  MxGatewayWorkerError,
-} from "./errors.js";
+import { ChangeQueue } from "./changeQueue.js";
+import type { DataChange, SubscribeOptions, SubscriptionState } from "./dataChange.js";
+import { MxGatewayConnectionError, MxGatewayError, MxGatewaySessionError, MxGatewayWorkerError } from "./errors.js";
 import type { EventStream } from "./events.js";
 import {
   BackpressurePolicy,
@@ -19,57 +10,13 @@ import {
   type MxEvent,
   MxEventFamily,
   type MxStatusProxy,
-  ProtocolStatusCode,
 } from "./gen/mxaccess_gateway_pb.js";
-import { isGood, isStatusFailure } from "./quality.js";
+import { isGood, isStatusFailure, statusText } from "./quality.js";
 import type { Session } from "./session.js";
+import { checkedSize, checkedTags, chunks, isBefore, isTransient } from "./subscriptionRules.js";
 import { MxTime } from "./time.js";
-import { type CallOptions, sleep } from "./transport.js";
+import { sleep } from "./transport.js";
 import { type MxOutput, fromMxValue } from "./values.js";
-import { MAX_BULK_ITEMS } from "./version.js";
-
-/**
- * Where a subscription stands: `starting` (the tags are not all subscribed yet), `connected`, `reconnecting` (values may
- * be out of date), `recovered` (connected again after an interruption), `closed`.
- */
-export type SubscriptionState = "starting" | "connected" | "reconnecting" | "recovered" | "closed";
-
-/** One change of a tag. */
-export interface DataChange {
-  /** The reference as it was given. */
-  readonly tag: string;
-  readonly value: MxOutput;
-  /** The OPC quality word. */
-  readonly quality: number;
-  readonly sourceTimestamp: MxTime | undefined;
-  readonly statuses: readonly MxStatusProxy[];
-  /** 0n for a value that was read again after an interruption. */
-  readonly workerSequence: bigint;
-  /** Whether the gateway sent it again after an interruption; it happened meanwhile. */
-  readonly replayed: boolean;
-  /** Whether it is a current value after changes that nobody knows, not a change of its own. */
-  readonly recovered: boolean;
-  /** Changes of this subscription that were lost before this one, as far as anybody counted them. */
-  readonly lostBefore: number;
-  /** Whether the quality is good and no status failed. */
-  readonly isGood: boolean;
-  readonly raw: MxEvent | BulkReadResult;
-}
-
-/** How to subscribe. */
-export interface SubscribeOptions extends Pick<CallOptions, "signal"> {
-  /** Changes that may wait for the consumer; default 10,000, never less than twice the tags. */
-  readonly queueSize?: number;
-  readonly overflow?: OverflowPolicy;
-  /** AdviseSupervisory in place of Advise. */
-  readonly supervisory?: boolean;
-  /** false ends the subscription with its error as soon as the stream breaks. */
-  readonly reconnect?: boolean;
-  /** Told when the policy `warn` lets more wait. */
-  readonly onWarning?: (text: string) => void;
-  /** Milliseconds of the first pause before another attempt; for tests. */
-  readonly firstDelayMs?: number;
-}
 
 const FIRST_DELAY_MS = 200;
 const MAX_DELAY_MS = 5000;
@@ -96,7 +43,11 @@ export class Subscription implements AsyncIterableIterator<DataChange> {
   #tagOf = new Map<number, string>();
   #early = new Map<number, MxEvent[]>();
   #lastSequence = 0n;
-  #sawAny = false;
+  #failure: Error | undefined;
+  // Tags of a new session whose first value is still to come.
+  readonly #expected = new Set<string>();
+  // The source time of values that were read after a gap: what is older was known by then.
+  readonly #readAt = new Map<string, MxTime>();
   #isNewSession = true;
   #state: SubscriptionState = "starting";
   #stateWaiters = new Set<() => void>();
@@ -184,7 +135,10 @@ export class Subscription implements AsyncIterableIterator<DataChange> {
   /** Begins; iterating does it, too. Resolves once the tags are subscribed for the first time, or it has ended. */
   async start(): Promise<void> {
     this.#begin();
-    for await (const state of this.states()) if (state !== "starting") return;
+    for await (const state of this.states()) {
+      if (state === "closed" && this.#failure !== undefined) throw this.#failure;
+      if (state !== "starting") return;
+    }
   }
 
   #begin(): void {
@@ -268,6 +222,8 @@ export class Subscription implements AsyncIterableIterator<DataChange> {
           throw new MxGatewayConnectionError("the gateway ended the event stream");
         } catch (error) {
           if (signal.aborted || this.#queue.isEnded) break;
+          // Whoever begins wants to know that nothing opens.
+          if (this.#session === undefined && this.#state === "starting") throw error;
           this.#judge(error);
           this.#interruptions += 1;
           this.#lastInterruption = error as Error;
@@ -285,6 +241,7 @@ export class Subscription implements AsyncIterableIterator<DataChange> {
       this.#become("closed");
       this.#queue.end();
     } catch (error) {
+      if (!signal.aborted) this.#failure = error as Error;
       this.#become("closed");
       this.#queue.end(signal.aborted ? undefined : (error as Error));
     } finally {
@@ -319,7 +276,11 @@ export class Subscription implements AsyncIterableIterator<DataChange> {
     if (session === undefined) {
       session = await this.#openSession(signal);
       this.#session = session;
-      this.#newSessions += this.#state === "starting" ? 0 : 1;
+      if (this.#state !== "starting") {
+        this.#newSessions += 1;
+        this.#gaps += 1;
+        for (const tag of this.#tags) this.#expected.add(tag);
+      }
     } else if (this.#state === "reconnecting") {
       // Asks first: after a restart of the gateway the session is gone, and says so here.
       await session.state({ signal });
@@ -416,15 +377,27 @@ export class Subscription implements AsyncIterableIterator<DataChange> {
       if (this.#isAdding || this.#serverHandle === undefined) this.#keepEarly(event);
       return;
     }
-    const recovered = this.#interruptions > 0 && this.#newSessions > 0 && !this.#sawAny;
+    const recovered = this.#expected.delete(tag);
+    const read = this.#readAt.get(tag);
+    const at = event.sourceTimestamp && MxTime.fromTimestamp(event.sourceTimestamp);
+    const isOlder = read !== undefined && at !== undefined && isBefore(at, read);
+    if (!isOlder) this.#readAt.delete(tag);
+    this.#judgeTag(tag, event.statuses);
     this.#put(
       tag,
       event,
       event.value === undefined ? null : fromMxValue(event.value),
       event.workerSequence,
-      replayed,
+      replayed || isOlder,
       recovered,
     );
+  }
+
+  /** A reference that leads nowhere is told by the status of its value. */
+  #judgeTag(tag: string, statuses: readonly MxStatusProxy[]): void {
+    const failed = statuses.filter(isStatusFailure);
+    if (failed.length > 0) this.#failures.set(tag, failed.map(statusText).join(", "));
+    else this.#failures.delete(tag);
   }
 
   /** An item's values may come before the reply that tells its handle. */
@@ -474,49 +447,23 @@ export class Subscription implements AsyncIterableIterator<DataChange> {
     if (gap === undefined || server === undefined) return;
     // Under conflate nothing is lost: the latest value of each tag has come.
     if (session.backpressurePolicy === BackpressurePolicy.CONFLATE) return;
+    const read: [string, BulkReadResult][] = [];
+    for (const part of chunks([...this.#handleOf.keys()])) {
+      for (const [index, result] of (await session.readBulk(server, part)).entries()) {
+        const tag = part[index];
+        if (tag !== undefined && result.wasSuccessful) read.push([tag, result]);
+      }
+    }
+    // Counted once it is read: a reading that breaks off meets the same gap again.
     this.#gaps += 1;
     const between = gap.oldestAvailableSequence - gap.requestedAfterSequence - 1n;
     const lost = Number(gap.droppedEvents > 0n ? gap.droppedEvents : between > 0n ? between : 0n);
     this.#lost += lost;
     this.#lostBefore += lost;
-    for (const part of chunks([...this.#handleOf.keys()])) {
-      for (const [index, result] of (await session.readBulk(server, part)).entries()) {
-        const tag = part[index];
-        if (tag === undefined) continue;
-        this.#put(tag, result, result.value === undefined ? null : fromMxValue(result.value), 0n, false, true);
-      }
+    for (const [tag, result] of read) {
+      const at = result.sourceTimestamp && MxTime.fromTimestamp(result.sourceTimestamp);
+      if (at !== undefined) this.#readAt.set(tag, at);
+      this.#put(tag, result, result.value === undefined ? null : fromMxValue(result.value), 0n, false, true);
     }
   }
-}
-
-function isTransient(error: unknown): boolean {
-  if (
-    error instanceof MxGatewayConnectionError ||
-    error instanceof MxGatewayTimeoutError ||
-    error instanceof MxGatewayResourceError
-  ) {
-    return true;
-  }
-  if (!(error instanceof MxGatewayError)) return false;
-  if (error.protocolStatus?.code === ProtocolStatusCode.CANCELED) return true;
-  const passing: readonly (number | undefined)[] = [Code.INTERNAL, Code.UNKNOWN, Code.ABORTED, Code.DATA_LOSS];
-  return error instanceof MxGatewayTransportError && passing.includes(error.code);
-}
-
-function* chunks<T>(items: readonly T[]): Generator<T[]> {
-  for (let start = 0; start < items.length; start += MAX_BULK_ITEMS) yield items.slice(start, start + MAX_BULK_ITEMS);
-}
-
-function checkedTags(tags: Iterable<string>): string[] {
-  const given: unknown = tags;
-  if (typeof given === "string" || given === null || given === undefined)
-    throw new TypeError("tags is no list; give a list of references");
-  const found = [...tags];
-  if (found.some((tag) => typeof tag !== "string")) throw new TypeError("tags holds something else than texts");
-  return found;
-}
-
-function checkedSize(size: number, atLeast: number): number {
-  if (!Number.isInteger(size) || size < 1) throw new RangeError(`queueSize is ${size}; at least 1 is needed`);
-  return atLeast;
 }

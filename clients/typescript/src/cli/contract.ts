@@ -2139,7 +2139,7 @@ export const CONTRACT: Contract = {
     {
       "name": "stream-alarms",
       "section": "Alarms",
-      "help": "The active alarms, then each transition, until --max-messages, --duration or Ctrl-C.",
+      "help": "The active alarms, then each transition, as the gateway sends them, until --max-messages, --duration or Ctrl-C.",
       "connects": true,
       "options": [
         {
