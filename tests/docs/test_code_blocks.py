@@ -46,7 +46,7 @@ FOREIGN = {
     *("journalctl", "source", "export", "curl", "git", "eval", "cd", "tee", "python3"),
     *("systemctl", "useradd", "userdel", "install", "rm"),
     # PowerShell and Windows
-    *("py", "sc.exe", "icacls", "New-Item", "Remove-Item", "Activate.ps1"),
+    *("py", "sc.exe", "icacls", "Invoke-RestMethod", "New-Item", "Remove-Item", "Activate.ps1"),
 }
 
 
