@@ -166,7 +166,7 @@ export class Subscription implements AsyncIterableIterator<DataChange> {
     for (const tag of fresh) this.#tags.add(tag);
     this.#queue.capacity = Math.max(this.#queue.capacity, 2 * this.#tags.size);
     if (this.#session !== undefined && this.#serverHandle !== undefined)
-      await this.#subscribe(this.#session, this.#serverHandle, fresh);
+      await this.#subscribe(this.#session, this.#serverHandle, fresh, true);
   }
 
   /** Removes tags at run time. */
@@ -313,13 +313,13 @@ export class Subscription implements AsyncIterableIterator<DataChange> {
     }
   }
 
-  async #subscribe(session: Session, server: number, tags: readonly string[]): Promise<void> {
+  async #subscribe(session: Session, server: number, tags: readonly string[], isLive = false): Promise<void> {
+    // Beside a running stream handles are known before their values come.
+    const addsFirst = isLive || (this.#options.supervisory ?? false);
     this.#isAdding = true;
     try {
       for (const part of chunks(tags)) {
-        const results = this.#options.supervisory
-          ? await session.addItemBulk(server, part)
-          : await session.subscribeBulk(server, part);
+        const results = addsFirst ? await session.addItemBulk(server, part) : await session.subscribeBulk(server, part);
         const handles: number[] = [];
         for (const [index, result] of results.entries()) {
           const tag = part[index];
@@ -335,6 +335,7 @@ export class Subscription implements AsyncIterableIterator<DataChange> {
         }
         if (this.#options.supervisory)
           await Promise.all(handles.map((handle) => session.adviseSupervisory(server, handle)));
+        else if (addsFirst && handles.length > 0) await session.adviseItemBulk(server, handles);
         for (const handle of handles) {
           for (const event of this.#early.get(handle) ?? []) this.#pass(event, false);
           this.#early.delete(handle);
