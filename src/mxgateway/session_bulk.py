@@ -5,7 +5,7 @@ An entry that fails has `was_successful` False and never raises; only a call tha
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from mxgateway.commands import (
     Write2Entry,
@@ -39,11 +39,25 @@ class BulkCommands(ItemCommands):
     """
 
     async def add_item_bulk(
-        self: Invoker, server_handle: int, tag_addresses: Iterable[str], *, correlation_id: str = ""
+        self: Invoker,
+        server_handle: int,
+        tag_addresses: Iterable[str],
+        *,
+        client_handles: Iterable[int] = (),
+        correlation_id: str = "",
     ) -> list[pb.SubscribeResult]:
-        """Adds an item for each reference."""
-        tags = bulk_entries(tag_addresses, "tag_addresses")
-        request = checked(pb.AddItemBulkCommand, server_handle=server_handle, tag_addresses=tags)
+        """Adds an item for each reference.
+
+        Args:
+            server_handle: from `register`.
+            tag_addresses: the references.
+            client_handles: a number of your own for each of them, see `add_item`; empty for none.
+            correlation_id: empty for a new one.
+        """
+        tags, numbers = _numbered(tag_addresses, client_handles)
+        request = checked(
+            pb.AddItemBulkCommand, server_handle=server_handle, tag_addresses=tags, client_handles=numbers
+        )
         return await _subscribe_results(self, "add_item_bulk", request, len(tags), correlation_id)
 
     async def advise_item_bulk(
@@ -71,11 +85,18 @@ class BulkCommands(ItemCommands):
         return await _subscribe_results(self, "un_advise_item_bulk", request, len(handles), correlation_id)
 
     async def subscribe_bulk(
-        self: Invoker, server_handle: int, tag_addresses: Iterable[str], *, correlation_id: str = ""
+        self: Invoker,
+        server_handle: int,
+        tag_addresses: Iterable[str],
+        *,
+        client_handles: Iterable[int] = (),
+        correlation_id: str = "",
     ) -> list[pb.SubscribeResult]:
-        """Adds and advises an item for each reference."""
-        tags = bulk_entries(tag_addresses, "tag_addresses")
-        request = checked(pb.SubscribeBulkCommand, server_handle=server_handle, tag_addresses=tags)
+        """Adds and advises an item for each reference; arguments as for `add_item_bulk`."""
+        tags, numbers = _numbered(tag_addresses, client_handles)
+        request = checked(
+            pb.SubscribeBulkCommand, server_handle=server_handle, tag_addresses=tags, client_handles=numbers
+        )
         return await _subscribe_results(self, "subscribe_bulk", request, len(tags), correlation_id)
 
     async def unsubscribe_bulk(
@@ -184,3 +205,13 @@ def _check_count(reply: pb.MxCommandReply, arm: str, got: int, sent: int) -> Non
             protocol_status=reply.protocol_status,
             correlation_id=reply.correlation_id,
         )
+
+
+def _numbered(tag_addresses: Iterable[str], client_handles: Iterable[int]) -> tuple[Sequence[str], Sequence[int]]:
+    tags = bulk_entries(tag_addresses, "tag_addresses")
+    numbers = bulk_entries(client_handles, "client_handles")
+    if len(numbers) not in (0, len(tags)):
+        raise ValueError(
+            f"client_handles has {len(numbers)} entries: give none, or one for each of the {len(tags)} tags"
+        )
+    return tags, numbers

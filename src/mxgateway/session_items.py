@@ -44,7 +44,7 @@ class ItemCommands:
         """Ends a registration. Un-advise and remove its items first."""
         await self.invoke(command("unregister", checked(pb.UnregisterCommand, server_handle=server_handle)))
 
-    async def add_item(self: Invoker, server_handle: int, item_definition: str) -> int:
+    async def add_item(self: Invoker, server_handle: int, item_definition: str, *, client_handle: int = 0) -> int:
         """Adds an item and returns its handle.
 
         MXAccess takes any text here: whether the reference exists shows only after `advise`, by the status of its
@@ -53,20 +53,34 @@ class ItemCommands:
         Args:
             server_handle: from `register`.
             item_definition: reference such as `TestMachine_001.TestChangingInt`; an array as `….Name[]`.
+            client_handle: a number of your own, 1 to 2³² − 1, that each event of the item carries (capability
+                `client-handles`); 0 for none.
         """
-        request = checked(pb.AddItemCommand, server_handle=server_handle, item_definition=item_definition)
+        request = checked(
+            pb.AddItemCommand,
+            server_handle=server_handle,
+            item_definition=item_definition,
+            client_handle=client_handle,
+        )
         return payload(await self.invoke(command("add_item", request)), "add_item", pb.AddItemReply).item_handle
 
-    async def add_item2(self: Invoker, server_handle: int, item_definition: str, item_context: str) -> int:
+    async def add_item2(
+        self: Invoker, server_handle: int, item_definition: str, item_context: str, *, client_handle: int = 0
+    ) -> int:
         """Adds an item by a relative reference and returns its handle.
 
         Args:
             server_handle: from `register`.
             item_definition: reference that may start with Me, MyContainer, MyArea, …
             item_context: object that such a reference starts from.
+            client_handle: as for `add_item`.
         """
         request = checked(
-            pb.AddItem2Command, server_handle=server_handle, item_definition=item_definition, item_context=item_context
+            pb.AddItem2Command,
+            server_handle=server_handle,
+            item_definition=item_definition,
+            item_context=item_context,
+            client_handle=client_handle,
         )
         return payload(await self.invoke(command("add_item2", request)), "add_item2", pb.AddItem2Reply).item_handle
 
@@ -102,13 +116,16 @@ class ItemCommands:
             command("un_advise", checked(pb.UnAdviseCommand, server_handle=server_handle, item_handle=item_handle))
         )
 
-    async def add_buffered_item(self: Invoker, server_handle: int, item_definition: str, item_context: str) -> int:
+    async def add_buffered_item(
+        self: Invoker, server_handle: int, item_definition: str, item_context: str, *, client_handle: int = 0
+    ) -> int:
         """Adds an item whose values come in OnBufferedDataChange events, and returns its handle."""
         request = checked(
             pb.AddBufferedItemCommand,
             server_handle=server_handle,
             item_definition=item_definition,
             item_context=item_context,
+            client_handle=client_handle,
         )
         reply = await self.invoke(command("add_buffered_item", request))
         return payload(reply, "add_buffered_item", pb.AddBufferedItemReply).item_handle

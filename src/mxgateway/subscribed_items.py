@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, NoReturn, TypeAlias, TypeVar
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, NoReturn, TypeAlias, TypeVar
 from mxgateway.commands import checked
 from mxgateway.errors import MxAccessError, MxGatewayCommandError
 from mxgateway.reconnecting import is_transient
-from mxgateway_contract.constants import MAX_BULK_ITEMS
+from mxgateway_contract.constants import CAPABILITY_CLIENT_HANDLES, MAX_BULK_ITEMS
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 
 if TYPE_CHECKING:
@@ -47,6 +48,12 @@ class SubscribedItems:
         self._may_have_orphans = False
         # Known from AddItem on, because a first value may come before Advise is answered; complete from Advise on.
         self._tag_of: dict[int, str] = {}
+        # Where the gateway echoes numbers of ours, each item that is added has one of its own, never used again: its
+        # events are known before the reply is there, and those of an item that had the handle before are not its own.
+        self._is_numbering = False
+        self._numbers = itertools.count(1)
+        self._tag_by_number: dict[int, str] = {}
+        self._number_of: dict[int, int] = {}
         self._advised: dict[str, int] = {}
         self._unwanted: set[int] = set()
         self._asked = 0
@@ -78,7 +85,11 @@ class SubscribedItems:
 
     def tag_of(self, event: pb.MxEvent) -> str | None:
         """The wanted tag that the event belongs to."""
-        return self._tag_of.get(event.item_handle) if event.server_handle == self._server_handle else None
+        if event.server_handle != self._server_handle:
+            return None
+        if self._is_numbering:
+            return self._tag_by_number.get(event.client_handle)
+        return self._tag_of.get(event.item_handle)
 
     def item_of(self, tag: str) -> tuple[int, int] | None:
         """Server handle and item handle of an advised tag."""
@@ -99,7 +110,7 @@ class SubscribedItems:
             return False
         if not self._all_known.is_set():
             return True
-        if self._may_have_orphans:
+        if self._may_have_orphans and event.item_handle not in self._tag_of:
             self._discard(event.item_handle)
         return False
 
@@ -121,6 +132,8 @@ class SubscribedItems:
             self._advised.pop(tag, None)
         for handle in [handle for handle, tag in self._tag_of.items() if tag in gone]:
             self._discard(handle)
+        for number in [number for number, tag in self._tag_by_number.items() if tag in gone]:
+            del self._tag_by_number[number]
         return self._ask()
 
     def is_done(self, asked: int) -> bool:
@@ -140,7 +153,10 @@ class SubscribedItems:
         self._server_handle = await session.register("subscription")
         self._is_registered = self._is_empty = True
         self._may_have_orphans = False
+        self._is_numbering = CAPABILITY_CLIENT_HANDLES in session.capabilities
         self._tag_of.clear()
+        self._tag_by_number.clear()
+        self._number_of.clear()
         self._advised.clear()
         self._unwanted.clear()
         self._failures.clear()
@@ -210,21 +226,38 @@ class SubscribedItems:
     async def _subscribe(self, session: SessionPort, tags: Sequence[str]) -> None:
         # A tag that was removed again while earlier ones were added.
         tags = [tag for tag in tags if tag in self._tags]
+        numbers = self._numbered(tags)
         self._all_known.clear()
         try:
-            results = await session.subscribe_bulk(self._server_handle, tags)
+            results = await session.subscribe_bulk(self._server_handle, tags, client_handles=numbers)
         except BaseException:
             self._may_have_orphans = True
+            self._forget(numbers)
             raise
         finally:
             self._all_known.set()
-        for tag, result in zip(tags, results, strict=True):
-            if (handle := self._take(tag, result)) is not None:
+        for tag, handle in zip(tags, self._take_all(tags, numbers, results), strict=True):
+            if handle is not None:
                 self._advised[tag] = handle
 
+    def _numbered(self, tags: Sequence[str]) -> list[int]:
+        """A new number for each tag, where the gateway takes them."""
+        numbers = [next(self._numbers) for _ in tags] if self._is_numbering else []
+        self._tag_by_number.update(zip(numbers, tags, strict=False))
+        return numbers
+
+    def _forget(self, numbers: Iterable[int]) -> None:
+        for number in numbers:
+            self._tag_by_number.pop(number, None)
+
     async def _add(self, session: SessionPort, tags: Sequence[str]) -> None:
-        added = await session.add_item_bulk(self._server_handle, tags)
-        taken = [self._take(tag, result) for tag, result in zip(tags, added, strict=True)]
+        numbers = self._numbered(tags)
+        try:
+            added = await session.add_item_bulk(self._server_handle, tags, client_handles=numbers)
+        except BaseException:
+            self._forget(numbers)
+            raise
+        taken = self._take_all(tags, numbers, added)
         handles = [handle for handle in taken if handle is not None]
         try:
             refusals = await self._advise(session, handles)
@@ -283,19 +316,33 @@ class SubscribedItems:
                 _logger.info("items of a subscription could not be removed: %s", error)
             self._unwanted.difference_update(handles)
 
-    def _take(self, tag: str, result: pb.SubscribeResult) -> int | None:
-        """Notes a new item; its handle, unless the tag was refused or is wanted no more."""
+    def _take_all(
+        self, tags: Sequence[str], numbers: Sequence[int], results: Sequence[pb.SubscribeResult]
+    ) -> list[int | None]:
+        """Notes new items; their handles, None for a tag that was refused or is wanted no more."""
+        handles = []
+        for index, (tag, result) in enumerate(zip(tags, results, strict=True)):
+            handles.append(self._take(tag, numbers[index] if numbers else 0, result))
+        return handles
+
+    def _take(self, tag: str, number: int, result: pb.SubscribeResult) -> int | None:
         if not result.was_successful:
+            self._forget((number,))
             self._refuse(tag, result.error_message or "refused")
             return None
         if tag not in self._tags:
             self._discard(result.item_handle)
             return None
         self._tag_of[result.item_handle] = tag
+        if number:
+            # It may have been unwanted and wanted again meanwhile.
+            self._tag_by_number[number] = tag
+            self._number_of[result.item_handle] = number
         return result.item_handle
 
     def _discard(self, handle: int) -> None:
         self._tag_of.pop(handle, None)
+        self._forget((self._number_of.pop(handle, 0),))
         self._unwanted.add(handle)
         self._to_do.set()
 

@@ -80,14 +80,15 @@ class Touch(StrEnum):
     UNKNOWN = "what this module cannot tell"
 
 
+_ADDED_FROM = 100
 _SIGNED_BY = frozenset({"user_id", "current_user_id", "verifier_user_id"})
 _WRITTEN = frozenset({"item_handle", "value"})
 _WRITE_EXTRAS = _SIGNED_BY | {"timestamp_value"}
 
 # What a payload of each sort has, and what it may have beside. One field more, and what it touches is unknown.
 _SORTS: tuple[tuple[Touch, frozenset[str], frozenset[str]], ...] = (
-    (Touch.NAME, frozenset({"server_handle", "item_definition"}), frozenset({"item_context"})),
-    (Touch.NAMES, frozenset({"server_handle", "tag_addresses"}), frozenset({"timeout_ms"})),
+    (Touch.NAME, frozenset({"server_handle", "item_definition"}), frozenset({"item_context", "client_handle"})),
+    (Touch.NAMES, frozenset({"server_handle", "tag_addresses"}), frozenset({"timeout_ms", "client_handles"})),
     (Touch.WRITE, frozenset({"server_handle"}) | _WRITTEN, _WRITE_EXTRAS),
     (
         Touch.WRITES,
@@ -161,7 +162,8 @@ class Command:
         name: as the contract spells it, without the prefix: `ADD_ITEM2`.
         method: as MXAccess spells it: `AddItem2`.
         payload: its arm of MxCommand.
-        parameters: the fields of the payload in the order of their numbers, which is that of MXAccess's arguments.
+        parameters: the fields of the payload in the order of their numbers, which is that of MXAccess's arguments;
+            additions of this project, numbered from 100 up, are none of them.
         fields: the fields of the payload; those of its entries as `entries.field`.
         values: the fields of the payload, or of its entries, that hold MxValues.
         touches: what of the plant the fields name.
@@ -192,7 +194,9 @@ class Command:
             "name": name,
             "method": payload.name.removesuffix("Command"),
             "payload": name.lower(),
-            "parameters": tuple(part.name for part in sorted(payload.fields, key=lambda part: part.number)),
+            "parameters": tuple(
+                part.name for part in sorted(payload.fields, key=lambda part: part.number) if part.number < _ADDED_FROM
+            ),
             "fields": fields,
             "values": _value_fields(payload),
             "touches": _touched(fields, self.scope),

@@ -29,6 +29,7 @@ _QUALITY = key(6, 0)
 _SOURCE_TIMESTAMP = key(7, 2)
 _STATUS = key(8, 2)
 _WORKER_TIMESTAMP = key(10, 2)
+_CLIENT_HANDLE = key(100, 0)
 _DATA_CHANGE_BODY = key(20, 2) + b"\x00"
 _WRITE_COMPLETE_BODY = key(21, 2) + b"\x00"
 _OPERATION_COMPLETE_BODY = key(22, 2) + b"\x00"
@@ -194,11 +195,13 @@ class ItemTemplate:
         "value_field",
     )
 
-    def __init__(self, session_id: str, server_handle: int, item_handle: int) -> None:
+    def __init__(self, session_id: str, server_handle: int, item_handle: int, client_handle: int = 0) -> None:
+        # What the gateway reads without parsing stands first.
         self._ids = (
             delimited(_SESSION, session_id.encode())
             + (_SERVER + int_varint(server_handle) if server_handle else b"")
             + (_ITEM + int_varint(item_handle) if item_handle else b"")
+            + (_CLIENT_HANDLE + varint(client_handle) if client_handle else b"")
         )
         self._head = _FAMILY + varint(pb.MX_EVENT_FAMILY_ON_DATA_CHANGE) + self._ids
         self._vartype = self._data_type = -2

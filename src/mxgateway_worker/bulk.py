@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
+from itertools import repeat
 from typing import TypeVar
 
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_protocol.errors import BackendLostError, MxComError
 from mxgateway_protocol.values import ValueConversionError
 from mxgateway_worker.calls import InvalidCommandError, SessionCalls, variant
+from mxgateway_worker.items import TrackedItem
 from mxgateway_worker.sink import SessionSink
 
 logger = logging.getLogger(__name__)
@@ -48,25 +50,27 @@ class BulkCommands:
     # ----------------------------------------------------------------------------------------------------- by name
 
     def add_item_bulk(self, command: pb.AddItemBulkCommand, reply: pb.MxCommandReply) -> None:
-        server = command.server_handle
-        add = self._calls.add_item
-        self._by_name(server, command.tag_addresses, reply.add_item_bulk, lambda tag: add(server, tag).item_handle)
+        self._by_name(command, reply.add_item_bulk, self._calls.add_item)
 
     def subscribe_bulk(self, command: pb.SubscribeBulkCommand, reply: pb.MxCommandReply) -> None:
-        server = command.server_handle
-        add = self._calls.subscribe
-        self._by_name(server, command.tag_addresses, reply.subscribe_bulk, lambda tag: add(server, tag).item_handle)
+        self._by_name(command, reply.subscribe_bulk, self._calls.subscribe)
 
     def _by_name(
-        self, server_handle: int, tags: Sequence[str], target: pb.BulkSubscribeReply, call: Callable[[str], int]
+        self,
+        command: pb.AddItemBulkCommand | pb.SubscribeBulkCommand,
+        target: pb.BulkSubscribeReply,
+        call: Callable[[int, str, int], TrackedItem],
     ) -> None:
+        server_handle, tags, numbers = command.server_handle, command.tag_addresses, command.client_handles
+        if len(numbers) not in (0, len(tags)):
+            raise InvalidCommandError(f"client_handles has {len(numbers)} entries, and tag_addresses {len(tags)}")
         # As a whole, before the first one: half a list is harder to make good than none.
         self._calls.require_room(len(tags))
         target.SetInParent()
         add = target.results.add
-        for tag in tags:
+        for tag, number in zip(tags, numbers or repeat(0), strict=False):
             try:
-                handle = call(tag)
+                handle = call(server_handle, tag, number).item_handle
             except Exception as error:  # noqa: BLE001 - told apart in _entry_error
                 message, hresult = _entry_error(error)
                 add(server_handle=server_handle, tag_address=tag, error_message=message, hresult=hresult)

@@ -85,20 +85,24 @@ class SessionCalls:
         self._registered.discard(server_handle)
         self._items.discard_server(server_handle)
 
-    def add_item(self, server_handle: int, item_definition: str) -> TrackedItem:
+    def add_item(self, server_handle: int, item_definition: str, client_handle: int = 0) -> TrackedItem:
         self.require_room(1)
         handle = self.backend.add_item(server_handle, item_definition)
-        return self._sink.track(server_handle, handle, item_definition)
+        return self._sink.track(server_handle, handle, item_definition, client_handle)
 
-    def add_item2(self, server_handle: int, item_definition: str, item_context: str) -> TrackedItem:
+    def add_item2(
+        self, server_handle: int, item_definition: str, item_context: str, client_handle: int = 0
+    ) -> TrackedItem:
         self.require_room(1)
         handle = self.backend.add_item2(server_handle, item_definition, item_context)
-        return self._sink.track(server_handle, handle, "" if item_context else item_definition)
+        return self._sink.track(server_handle, handle, "" if item_context else item_definition, client_handle)
 
-    def add_buffered_item(self, server_handle: int, item_definition: str, item_context: str) -> TrackedItem:
+    def add_buffered_item(
+        self, server_handle: int, item_definition: str, item_context: str, client_handle: int = 0
+    ) -> TrackedItem:
         self.require_room(1)
         handle = self.backend.add_buffered_item(server_handle, item_definition, item_context)
-        return self._sink.track(server_handle, handle, "")
+        return self._sink.track(server_handle, handle, "", client_handle)
 
     def remove_item(self, server_handle: int, item_handle: int) -> None:
         self.backend.remove_item(server_handle, item_handle)
@@ -126,9 +130,9 @@ class SessionCalls:
         self.backend.un_advise(server_handle, item_handle)
         self._items.set_advised(server_handle, item_handle, False)
 
-    def subscribe(self, server_handle: int, item_definition: str) -> TrackedItem:
+    def subscribe(self, server_handle: int, item_definition: str, client_handle: int = 0) -> TrackedItem:
         """AddItem and Advise; leaves no item behind when the second fails."""
-        item = self.add_item(server_handle, item_definition)
+        item = self.add_item(server_handle, item_definition, client_handle)
         try:
             self.advise(server_handle, item.item_handle)
         except MxComError:

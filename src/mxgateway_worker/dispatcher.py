@@ -272,17 +272,21 @@ class Dispatcher:
         reply.register.server_handle = handle
 
     def _add_item(self, command: pb.AddItemCommand, reply: Reply) -> None:
-        handle = self._calls.add_item(command.server_handle, command.item_definition).item_handle
-        self._done(reply, handle)
-        reply.add_item.item_handle = handle
+        item = self._calls.add_item(command.server_handle, command.item_definition, command.client_handle)
+        self._done(reply, item.item_handle)
+        reply.add_item.item_handle = item.item_handle
 
     def _add_item2(self, command: pb.AddItem2Command, reply: Reply) -> None:
-        item = self._calls.add_item2(command.server_handle, command.item_definition, command.item_context)
+        item = self._calls.add_item2(
+            command.server_handle, command.item_definition, command.item_context, command.client_handle
+        )
         self._done(reply, item.item_handle)
         reply.add_item2.item_handle = item.item_handle
 
     def _add_buffered_item(self, command: pb.AddBufferedItemCommand, reply: Reply) -> None:
-        item = self._calls.add_buffered_item(command.server_handle, command.item_definition, command.item_context)
+        item = self._calls.add_buffered_item(
+            command.server_handle, command.item_definition, command.item_context, command.client_handle
+        )
         self._done(reply, item.item_handle)
         reply.add_buffered_item.item_handle = item.item_handle
 

@@ -48,8 +48,10 @@ class TrackedItem(ItemTemplate):
 
     __slots__ = ("advised", "answer", "completed", "item_handle", "key", "read", "reference", "server_handle")
 
-    def __init__(self, session_id: str, server_handle: int, item_handle: int, reference: str) -> None:
-        super().__init__(session_id, server_handle, item_handle)
+    def __init__(
+        self, session_id: str, server_handle: int, item_handle: int, reference: str, client_handle: int = 0
+    ) -> None:
+        super().__init__(session_id, server_handle, item_handle, client_handle)
         self.server_handle = server_handle
         self.item_handle = item_handle
         self.key = item_key(server_handle, item_handle)

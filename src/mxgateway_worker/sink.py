@@ -62,9 +62,9 @@ class SessionSink:
             raise RuntimeError("a session id does not change while there are items")
         self._encoder.session_id = session_id
 
-    def track(self, server_handle: int, item_handle: int, reference: str) -> TrackedItem:
+    def track(self, server_handle: int, item_handle: int, reference: str, client_handle: int = 0) -> TrackedItem:
         """Notes an item that was added; `reference` empty when it depends on a context."""
-        item = TrackedItem(self._encoder.session_id, server_handle, item_handle, reference)
+        item = TrackedItem(self._encoder.session_id, server_handle, item_handle, reference, client_handle)
         self.items.add(item)
         return item
 

@@ -113,6 +113,8 @@ class FakeGateway(MxAccessGatewayServicer, GalaxyRepositoryServicer):
         self.deploy_events: list[galaxy_pb.DeployEvent] = []
         self.items: dict[int, str] = {}
         self._next_item = 1
+        # What the caller calls each item, from the command on: its events may come before the reply.
+        self.client_handles: dict[int, int] = {}
 
     def answer(self, arm: str, answer: Answer | Any) -> None:
         """Answers a command (by the name of its arm) with a reply, an Abort, or a function of the request."""
@@ -172,6 +174,7 @@ class FakeGateway(MxAccessGatewayServicer, GalaxyRepositoryServicer):
 
     async def Invoke(self, request: Any, context: Any) -> Any:
         self.commands.append(request)
+        self._note_client_handles(request)
         if (scripted := await self._begin("Invoke", request, context)) is not None:
             return scripted
         arm = request.command.WhichOneof("payload")
@@ -207,6 +210,7 @@ class FakeGateway(MxAccessGatewayServicer, GalaxyRepositoryServicer):
             session_id=session_id, client_correlation_id=each.correlation_id, command=each.command
         )
         self.commands.append(request)
+        self._note_client_handles(request)
         arm = str(each.command.WhichOneof("payload"))
         answered = await _resolve(self.answers[arm](request), context) if arm in self.answers else self.reply(request)
         if answered is not None:
@@ -277,6 +281,18 @@ class FakeGateway(MxAccessGatewayServicer, GalaxyRepositoryServicer):
             reply.drain_events.SetInParent()
         return reply
 
+    def _note_client_handles(self, request: pb.MxCommandRequest) -> None:
+        arm = str(request.command.WhichOneof("payload"))
+        if arm in ("add_item_bulk", "subscribe_bulk"):
+            for index, number in enumerate(getattr(request.command, arm).client_handles):
+                self.client_handles[self._next_item + index] = number
+
+    def _with_client_handle(self, message: Any) -> Any:
+        for event in message.events if isinstance(message, pb.MxEventBatch) else (message,):
+            if isinstance(event, pb.MxEvent) and not event.client_handle:
+                event.client_handle = self.client_handles.get(event.item_handle, 0)
+        return message
+
     def _add(self, tag: str) -> int:
         handle, self._next_item = self._next_item, self._next_item + 1
         self.items[handle] = tag
@@ -300,12 +316,12 @@ class FakeGateway(MxAccessGatewayServicer, GalaxyRepositoryServicer):
             for event in list(self.events):
                 if isinstance(event, pb.MxEvent) and 0 < event.worker_sequence <= request.after_worker_sequence:
                     continue
-                yield await _resolve(event, context)
+                yield self._with_client_handle(await _resolve(event, context))
             while True:
                 step = await self.live.get()
                 if step is None:
                     return
-                yield await _resolve(step, context)
+                yield self._with_client_handle(await _resolve(step, context))
         except asyncio.CancelledError:
             self.cancelled.append(method)
             raise

@@ -185,13 +185,22 @@ class Session(Facade[aio.Session]):
         self._run(lambda: self._async.__aexit__(kind, error, trace))
 
     def add_item_bulk(
-        self, server_handle: int, tag_addresses: Iterable[str], *, correlation_id: str = ""
+        self,
+        server_handle: int,
+        tag_addresses: Iterable[str],
+        *,
+        client_handles: Iterable[int] = (),
+        correlation_id: str = "",
     ) -> list[pb.SubscribeResult]:
         """Adds an item for each reference.
 
         The blocking form of `mxgateway.Session.add_item_bulk`, see there.
         """
-        return self._run(lambda: self._async.add_item_bulk(server_handle, tag_addresses, correlation_id=correlation_id))
+        return self._run(
+            lambda: self._async.add_item_bulk(
+                server_handle, tag_addresses, client_handles=client_handles, correlation_id=correlation_id
+            )
+        )
 
     def advise_item_bulk(
         self, server_handle: int, item_handles: Iterable[int], *, correlation_id: str = ""
@@ -227,14 +236,21 @@ class Session(Facade[aio.Session]):
         )
 
     def subscribe_bulk(
-        self, server_handle: int, tag_addresses: Iterable[str], *, correlation_id: str = ""
+        self,
+        server_handle: int,
+        tag_addresses: Iterable[str],
+        *,
+        client_handles: Iterable[int] = (),
+        correlation_id: str = "",
     ) -> list[pb.SubscribeResult]:
-        """Adds and advises an item for each reference.
+        """Adds and advises an item for each reference; arguments as for `add_item_bulk`.
 
         The blocking form of `mxgateway.Session.subscribe_bulk`, see there.
         """
         return self._run(
-            lambda: self._async.subscribe_bulk(server_handle, tag_addresses, correlation_id=correlation_id)
+            lambda: self._async.subscribe_bulk(
+                server_handle, tag_addresses, client_handles=client_handles, correlation_id=correlation_id
+            )
         )
 
     def unsubscribe_bulk(
@@ -315,19 +331,21 @@ class Session(Facade[aio.Session]):
         """
         self._run(lambda: self._async.unregister(server_handle))
 
-    def add_item(self, server_handle: int, item_definition: str) -> int:
+    def add_item(self, server_handle: int, item_definition: str, *, client_handle: int = 0) -> int:
         """Adds an item and returns its handle.
 
         The blocking form of `mxgateway.Session.add_item`, see there.
         """
-        return self._run(lambda: self._async.add_item(server_handle, item_definition))
+        return self._run(lambda: self._async.add_item(server_handle, item_definition, client_handle=client_handle))
 
-    def add_item2(self, server_handle: int, item_definition: str, item_context: str) -> int:
+    def add_item2(self, server_handle: int, item_definition: str, item_context: str, *, client_handle: int = 0) -> int:
         """Adds an item by a relative reference and returns its handle.
 
         The blocking form of `mxgateway.Session.add_item2`, see there.
         """
-        return self._run(lambda: self._async.add_item2(server_handle, item_definition, item_context))
+        return self._run(
+            lambda: self._async.add_item2(server_handle, item_definition, item_context, client_handle=client_handle)
+        )
 
     def remove_item(self, server_handle: int, item_handle: int) -> None:
         """Removes an item. Wait for its pending OnWriteComplete first, and un-advise it.
@@ -358,12 +376,18 @@ class Session(Facade[aio.Session]):
         """
         self._run(lambda: self._async.unadvise(server_handle, item_handle))
 
-    def add_buffered_item(self, server_handle: int, item_definition: str, item_context: str) -> int:
+    def add_buffered_item(
+        self, server_handle: int, item_definition: str, item_context: str, *, client_handle: int = 0
+    ) -> int:
         """Adds an item whose values come in OnBufferedDataChange events, and returns its handle.
 
         The blocking form of `mxgateway.Session.add_buffered_item`, see there.
         """
-        return self._run(lambda: self._async.add_buffered_item(server_handle, item_definition, item_context))
+        return self._run(
+            lambda: self._async.add_buffered_item(
+                server_handle, item_definition, item_context, client_handle=client_handle
+            )
+        )
 
     def set_buffered_update_interval(self, server_handle: int, update_interval_milliseconds: int) -> None:
         """Sets how often buffered items deliver, in milliseconds; MXAccess rounds up to a multiple of 100.

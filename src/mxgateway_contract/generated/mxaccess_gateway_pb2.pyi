@@ -1549,17 +1549,21 @@ class AddItemCommand(_message.Message):
 
     SERVER_HANDLE_FIELD_NUMBER: _builtins.int
     ITEM_DEFINITION_FIELD_NUMBER: _builtins.int
+    CLIENT_HANDLE_FIELD_NUMBER: _builtins.int
     server_handle: _builtins.int
     item_definition: _builtins.str
+    client_handle: _builtins.int
+    """A number of the caller's own for this item: each of its events carries it. 0 for none."""
     def __init__(
         self,
         *,
         server_handle: _builtins.int = ...,
         item_definition: _builtins.str = ...,
+        client_handle: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["item_definition", b"item_definition", "server_handle", b"server_handle"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["client_handle", b"client_handle", "item_definition", b"item_definition", "server_handle", b"server_handle"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1572,20 +1576,24 @@ class AddItem2Command(_message.Message):
     SERVER_HANDLE_FIELD_NUMBER: _builtins.int
     ITEM_DEFINITION_FIELD_NUMBER: _builtins.int
     ITEM_CONTEXT_FIELD_NUMBER: _builtins.int
+    CLIENT_HANDLE_FIELD_NUMBER: _builtins.int
     server_handle: _builtins.int
     item_definition: _builtins.str
     item_context: _builtins.str
     """Object that relative references (Me, MyContainer, MyArea, …) start from."""
+    client_handle: _builtins.int
+    """A number of the caller's own for this item: each of its events carries it. 0 for none."""
     def __init__(
         self,
         *,
         server_handle: _builtins.int = ...,
         item_definition: _builtins.str = ...,
         item_context: _builtins.str = ...,
+        client_handle: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["item_context", b"item_context", "item_definition", b"item_definition", "server_handle", b"server_handle"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["client_handle", b"client_handle", "item_context", b"item_context", "item_definition", b"item_definition", "server_handle", b"server_handle"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1686,19 +1694,23 @@ class AddBufferedItemCommand(_message.Message):
     SERVER_HANDLE_FIELD_NUMBER: _builtins.int
     ITEM_DEFINITION_FIELD_NUMBER: _builtins.int
     ITEM_CONTEXT_FIELD_NUMBER: _builtins.int
+    CLIENT_HANDLE_FIELD_NUMBER: _builtins.int
     server_handle: _builtins.int
     item_definition: _builtins.str
     item_context: _builtins.str
+    client_handle: _builtins.int
+    """A number of the caller's own for this item: each of its events carries it. 0 for none."""
     def __init__(
         self,
         *,
         server_handle: _builtins.int = ...,
         item_definition: _builtins.str = ...,
         item_context: _builtins.str = ...,
+        client_handle: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["item_context", b"item_context", "item_definition", b"item_definition", "server_handle", b"server_handle"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["client_handle", b"client_handle", "item_context", b"item_context", "item_definition", b"item_definition", "server_handle", b"server_handle"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1954,18 +1966,26 @@ class AddItemBulkCommand(_message.Message):
 
     SERVER_HANDLE_FIELD_NUMBER: _builtins.int
     TAG_ADDRESSES_FIELD_NUMBER: _builtins.int
+    CLIENT_HANDLES_FIELD_NUMBER: _builtins.int
     server_handle: _builtins.int
     @_builtins.property
     def tag_addresses(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def client_handles(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """A number of the caller's own for each item, in the order of the addresses: each event of an item carries it, so
+        that it can be told before the reply is there. Empty, or as many as there are addresses; 0 for none.
+        """
+
     def __init__(
         self,
         *,
         server_handle: _builtins.int = ...,
         tag_addresses: _abc.Iterable[_builtins.str] | None = ...,
+        client_handles: _abc.Iterable[_builtins.int] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["server_handle", b"server_handle", "tag_addresses", b"tag_addresses"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["client_handles", b"client_handles", "server_handle", b"server_handle", "tag_addresses", b"tag_addresses"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -2046,18 +2066,26 @@ class SubscribeBulkCommand(_message.Message):
 
     SERVER_HANDLE_FIELD_NUMBER: _builtins.int
     TAG_ADDRESSES_FIELD_NUMBER: _builtins.int
+    CLIENT_HANDLES_FIELD_NUMBER: _builtins.int
     server_handle: _builtins.int
     @_builtins.property
     def tag_addresses(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def client_handles(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """A number of the caller's own for each item, in the order of the addresses: each event of an item carries it, so
+        that it can be told before the reply is there. Empty, or as many as there are addresses; 0 for none.
+        """
+
     def __init__(
         self,
         *,
         server_handle: _builtins.int = ...,
         tag_addresses: _abc.Iterable[_builtins.str] | None = ...,
+        client_handles: _abc.Iterable[_builtins.int] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["server_handle", b"server_handle", "tag_addresses", b"tag_addresses"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["client_handles", b"client_handles", "server_handle", b"server_handle", "tag_addresses", b"tag_addresses"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -3551,6 +3579,7 @@ class MxEvent(_message.Message):
     HRESULT_FIELD_NUMBER: _builtins.int
     RAW_STATUS_FIELD_NUMBER: _builtins.int
     REPLAY_GAP_FIELD_NUMBER: _builtins.int
+    CLIENT_HANDLE_FIELD_NUMBER: _builtins.int
     ON_DATA_CHANGE_FIELD_NUMBER: _builtins.int
     ON_WRITE_COMPLETE_FIELD_NUMBER: _builtins.int
     OPERATION_COMPLETE_FIELD_NUMBER: _builtins.int
@@ -3567,6 +3596,10 @@ class MxEvent(_message.Message):
     """Assigned by the worker: starts at 1, without holes."""
     hresult: _builtins.int
     raw_status: _builtins.str
+    client_handle: _builtins.int
+    """The number that the caller gave the item when it was added; 0 when it gave none. Announced by the capability
+    `client-handles`.
+    """
     @_builtins.property
     def value(self) -> Global___MxValue: ...
     @_builtins.property
@@ -3612,6 +3645,7 @@ class MxEvent(_message.Message):
         hresult: _builtins.int | None = ...,
         raw_status: _builtins.str = ...,
         replay_gap: Global___ReplayGap | None = ...,
+        client_handle: _builtins.int = ...,
         on_data_change: Global___OnDataChangeEvent | None = ...,
         on_write_complete: Global___OnWriteCompleteEvent | None = ...,
         operation_complete: Global___OperationCompleteEvent | None = ...,
@@ -3621,7 +3655,7 @@ class MxEvent(_message.Message):
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_hresult", b"_hresult", "_replay_gap", b"_replay_gap", "body", b"body", "gateway_receive_timestamp", b"gateway_receive_timestamp", "hresult", b"hresult", "on_alarm_provider_mode_changed", b"on_alarm_provider_mode_changed", "on_alarm_transition", b"on_alarm_transition", "on_buffered_data_change", b"on_buffered_data_change", "on_data_change", b"on_data_change", "on_write_complete", b"on_write_complete", "operation_complete", b"operation_complete", "replay_gap", b"replay_gap", "source_timestamp", b"source_timestamp", "value", b"value", "worker_timestamp", b"worker_timestamp"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_hresult", b"_hresult", "_replay_gap", b"_replay_gap", "body", b"body", "family", b"family", "gateway_receive_timestamp", b"gateway_receive_timestamp", "hresult", b"hresult", "item_handle", b"item_handle", "on_alarm_provider_mode_changed", b"on_alarm_provider_mode_changed", "on_alarm_transition", b"on_alarm_transition", "on_buffered_data_change", b"on_buffered_data_change", "on_data_change", b"on_data_change", "on_write_complete", b"on_write_complete", "operation_complete", b"operation_complete", "quality", b"quality", "raw_status", b"raw_status", "replay_gap", b"replay_gap", "server_handle", b"server_handle", "session_id", b"session_id", "source_timestamp", b"source_timestamp", "statuses", b"statuses", "value", b"value", "worker_sequence", b"worker_sequence", "worker_timestamp", b"worker_timestamp"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_hresult", b"_hresult", "_replay_gap", b"_replay_gap", "body", b"body", "client_handle", b"client_handle", "family", b"family", "gateway_receive_timestamp", b"gateway_receive_timestamp", "hresult", b"hresult", "item_handle", b"item_handle", "on_alarm_provider_mode_changed", b"on_alarm_provider_mode_changed", "on_alarm_transition", b"on_alarm_transition", "on_buffered_data_change", b"on_buffered_data_change", "on_data_change", b"on_data_change", "on_write_complete", b"on_write_complete", "operation_complete", b"operation_complete", "quality", b"quality", "raw_status", b"raw_status", "replay_gap", b"replay_gap", "server_handle", b"server_handle", "session_id", b"session_id", "source_timestamp", b"source_timestamp", "statuses", b"statuses", "value", b"value", "worker_sequence", b"worker_sequence", "worker_timestamp", b"worker_timestamp"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__hresult: _TypeAlias = _typing.Literal["hresult"]  # noqa: Y015
     _WhichOneofArgType__hresult: _TypeAlias = _typing.Literal["_hresult", b"_hresult"]  # noqa: Y015

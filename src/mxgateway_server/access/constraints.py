@@ -354,7 +354,7 @@ def judge(
             return Verdict(command)
         tags = request.tag_addresses
         denials = [read_denial(constraints, ItemReference(tag), lookup) for tag in tags]
-        return _judge_entries(command, facts.payload, "tag_addresses", denials, tags)
+        return _judge_entries(command, facts.payload, denials, tags)
     if touch is Touch.WRITES:
         targets = [handles.item(request.server_handle, entry.item_handle) for entry in request.entries]
         denials = [write_denial(constraints, target, lookup) for target in targets]
@@ -362,7 +362,7 @@ def judge(
             denials = [
                 denial or signature_denial(target, lookup) for denial, target in zip(denials, targets, strict=True)
             ]
-        return _judge_entries(command, facts.payload, "entries", denials, map(_name, targets))
+        return _judge_entries(command, facts.payload, denials, map(_name, targets))
     if touch is Touch.UNKNOWN and constraints.limits_tags:
         denial = f"the API key is limited to certain tags and which {facts.method} touches cannot be told"
         return Verdict(None, denial)
@@ -378,9 +378,7 @@ def _name(target: ItemReference | None) -> str:
     return "?" if target is None else target.text
 
 
-def _judge_entries(
-    command: pb.MxCommand, arm: str, field: str, denials: list[str | None], references: Iterable[str]
-) -> Verdict:
+def _judge_entries(command: pb.MxCommand, arm: str, denials: list[str | None], references: Iterable[str]) -> Verdict:
     denied = {index: denial for index, denial in enumerate(denials) if denial}
     names = tuple(references)
     if not denied:
@@ -391,9 +389,10 @@ def _judge_entries(
     allowed = pb.MxCommand(kind=command.kind)
     payload = getattr(allowed, arm)
     for part, value in getattr(command, arm).ListFields():
-        if part.name == field:
-            getattr(payload, field).extend(each for index, each in enumerate(value) if index not in denied)
-        elif part.is_repeated or part.message_type is not None:
+        if part.is_repeated:
+            # The entries, or what stands beside each of them.
+            getattr(payload, part.name).extend(each for index, each in enumerate(value) if index not in denied)
+        elif part.message_type is not None:
             raise TypeError(f"{arm}.{part.name} is neither a number nor a text: say here how it is kept")
         else:
             setattr(payload, part.name, value)

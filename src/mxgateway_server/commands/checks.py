@@ -73,6 +73,13 @@ def _tags(command: pb.MxCommand, facts: Command) -> list[str]:
     names: list[str] = tags[:]
     if max(map(len, names), default=0) > MAX_REFERENCE_CHARACTERS:
         _refuse_length(f"{facts.payload}.tag_addresses")
+    if "client_handles" in facts.fields:
+        numbers = getattr(command, facts.payload).client_handles
+        if numbers and len(numbers) != len(names):
+            raise InvalidRequestError(
+                f"{facts.payload}.client_handles has {len(numbers)} entries: none, or one for each of the {len(names)} "
+                "in tag_addresses"
+            )
     return names
 
 

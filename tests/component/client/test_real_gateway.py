@@ -46,6 +46,17 @@ async def cli(gateway: LocalGateway, *arguments: str) -> tuple[int, str, str]:
     return process.returncode or 0, out.decode(), err.decode()
 
 
+async def test_events_carry_the_callers_own_numbers(local_gateway: LocalGateway) -> None:
+    async with await local_gateway.connect() as client, await client.open_session() as session:
+        assert "client-handles" in session.capabilities
+        handle = await session.register("test")
+        async with session.stream_events() as stream:
+            results = await session.subscribe_bulk(handle, [TAG, TARGET], client_handles=[41, 42])
+            events = [await anext(stream) for _ in range(2)]
+        seen = {event.item_handle: event.client_handle for event in events}
+        assert seen.items() <= {(result.item_handle, number) for result, number in zip(results, (41, 42), strict=True)}
+
+
 async def test_register_advise_and_live_values(local_gateway: LocalGateway) -> None:
     """The basic round delivers changing good values through batches over TLS, in unbroken order."""
     async with await local_gateway.connect() as client, await client.open_session() as session:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 
 import grpc
 import pytest
-from tests.support.fake_gateway import Abort, FakeGateway, data_change, failed, ok
+from tests.support.fake_gateway import Abort, FakeGateway, data_change, failed, ok, running_fake
 from tests.support.waiting import eventually
 
 from mxgateway import (
@@ -18,6 +19,18 @@ from mxgateway import (
     SubscriptionState,
 )
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
+from mxgateway_contract.constants import CAPABILITY_CLIENT_HANDLES
+
+CAPABILITIES = FakeGateway.capabilities
+
+
+@pytest.fixture(params=["by client handles", "by item handles"])
+async def gateway(request: pytest.FixtureRequest) -> AsyncIterator[FakeGateway]:
+    """One that knows client handles, and one of another make that does not: everything is the same with both."""
+    known = (CAPABILITY_CLIENT_HANDLES,) if request.param == "by client handles" else ()
+    async with running_fake(FakeGateway(capabilities=CAPABILITIES + known)) as fake:
+        yield fake
+
 
 BREAK = Abort(grpc.StatusCode.UNAVAILABLE, "connection lost")
 LOST = pb.MxCommandReply(protocol_status=failed(pb.PROTOCOL_STATUS_CODE_SESSION_NOT_FOUND))
@@ -66,6 +79,61 @@ async def test_a_first_value_that_overtakes_the_advise_is_not_lost(gateway: Fake
         assert await next_values(subscription, 1) == [("C.D", 1)]
         assert not adding.done()
         released.set()
+
+
+def numbers_of(gateway: FakeGateway) -> list[int]:
+    """The numbers that were sent, in the order in which they were."""
+    found: list[int] = []
+    for request in gateway.commands:
+        arm = request.command.WhichOneof("payload")
+        if arm in ("add_item_bulk", "subscribe_bulk"):
+            found += getattr(request.command, arm).client_handles
+    return found
+
+
+async def test_a_value_that_overtakes_the_reply_of_a_subscription_is_known_at_once_by_its_number(
+    gateway: FakeGateway, session: Session
+) -> None:
+    """Without numbers it waits for the reply that names its item; either way it is the first change."""
+    released = asyncio.Event()
+    is_numbered = CAPABILITY_CLIENT_HANDLES in gateway.capabilities
+
+    async def slowly(request: pb.MxCommandRequest) -> pb.MxCommandReply:
+        gateway.put(data_change(7, 1))
+        await released.wait()
+        return gateway.reply(request)
+
+    gateway.answer("subscribe_bulk", slowly)
+    subscription = session.subscribe(["A.B"])
+    async with asyncio.TaskGroup() as group:
+        starting = group.create_task(subscription.__aenter__())
+        if is_numbered:
+            assert await next_values(subscription, 1) == [("A.B", 7)]
+            assert not starting.done()
+        released.set()
+    if not is_numbered:
+        assert await next_values(subscription, 1) == [("A.B", 7)]
+    await subscription.aclose()
+    assert bool(numbers_of(gateway)) == is_numbered
+
+
+async def test_a_late_event_of_a_removed_tag_is_not_taken_for_one_of_the_tag_that_has_its_handle_now(
+    gateway: FakeGateway, session: Session
+) -> None:
+    """MXAccess uses handles again, and events travel while commands do."""
+    if CAPABILITY_CLIENT_HANDLES not in gateway.capabilities:
+        return  # nobody can tell these two
+    async with session.subscribe(["A.B"]) as subscription:
+        (former,) = numbers_of(gateway)
+        await subscription.remove(["A.B"])
+        await eventually(lambda: bool(gateway.commands_of("unsubscribe_bulk")))
+        gateway._next_item = 1
+        await subscription.add(["A.B", "C.D"])
+        assert len(set(numbers_of(gateway))) == 3, "no number is used twice"
+        late = data_change(1, 1)
+        late.client_handle = former
+        gateway.put(late, data_change(2, 1), data_change(3, 2))
+        assert await next_values(subscription, 2) == [("A.B", 2), ("C.D", 3)]
 
 
 async def test_tags_can_be_added_before_the_start_and_to_nothing(gateway: FakeGateway, session: Session) -> None:

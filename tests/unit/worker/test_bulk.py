@@ -104,3 +104,40 @@ def test_empty_bulk_commands_have_an_empty_result(session: DirectSession) -> Non
     """No entries give the reply's arm without results."""
     for arm in ("add_item_bulk", "advise_item_bulk", "write_bulk", "read_bulk"):
         assert session.call(arm, server_handle=1).WhichOneof("payload") == arm
+
+
+NUMBERS = [7, 2**32 - 1]
+
+
+@pytest.mark.parametrize("arm", ["add_item_bulk", "subscribe_bulk"])
+def test_events_of_items_carry_the_numbers_that_they_were_added_with(session: DirectSession, arm: str) -> None:
+    """Also those that come before the reply: a value that comes inside Advise has the number."""
+    tags = ["Tank.Level", "Tank.Count"]
+    reply = session.call(arm, server_handle=1, tag_addresses=tags, client_handles=NUMBERS)
+    handles = [result.item_handle for result in getattr(reply, arm).results]
+    if arm == "add_item_bulk":
+        session.call("advise_item_bulk", server_handle=1, item_handles=handles)
+    first = {event.item_handle: event.client_handle for event in session.pump()}
+    assert first == dict(zip(handles, NUMBERS, strict=True))
+    session.call("write", server_handle=1, item_handle=handles[0], value=pb.MxValue(double_value=2.5))
+    assert {event.client_handle for event in session.pump()} == {NUMBERS[0]}
+    without = subscribe(session, "Tank.Level")
+    session.call("write", server_handle=1, item_handle=without[0], value=pb.MxValue(double_value=3.5))
+    told = {event.item_handle: event.client_handle for event in session.pump()}
+    assert told[without[0]] == 0, "who gives none gets none"
+
+
+@pytest.mark.parametrize("arm", ["add_item_bulk", "subscribe_bulk"])
+def test_numbers_are_for_all_items_or_for_none(session: DirectSession, backend: FakeBackend, arm: str) -> None:
+    reply = session.call(arm, server_handle=1, tag_addresses=["Tank.Level", "Tank.Count"], client_handles=[7])
+    assert reply.protocol_status.code == pb.PROTOCOL_STATUS_CODE_INVALID_REQUEST
+    assert "client_handles has 1 entries" in reply.protocol_status.message
+    assert backend.servers[1].items == {}
+
+
+@pytest.mark.parametrize("arm", ["add_item", "add_item2", "add_buffered_item"])
+def test_one_item_has_its_number_too(session: DirectSession, arm: str) -> None:
+    reply = session.call(arm, server_handle=1, item_definition="Tank.Level", client_handle=9)
+    handle = getattr(reply, arm).item_handle
+    session.call("advise", server_handle=1, item_handle=handle)
+    assert {event.client_handle for event in session.pump()} == {9}

@@ -303,6 +303,17 @@ def test_entries_of_a_bulk_read_are_refused_one_by_one_and_come_back_at_their_pl
     assert "may not read" in reply.read_bulk.results[0].error_message
 
 
+@pytest.mark.parametrize("kind", ["ADD_ITEM_BULK", "SUBSCRIBE_BULK"])
+def test_what_stands_beside_an_entry_stays_beside_it_when_others_are_refused(kind: str) -> None:
+    tags = ["Oven.A", "Mixer.A", "Oven.B", "Mixer.B"]
+    made = command(kind, server_handle=1, tag_addresses=tags, client_handles=[11, 12, 13, 14])
+    verdict = judge(made, Constraints(read_tag_globs=("Mixer.*",)), HandleTracker(), GALAXY)
+    assert verdict.command is not None
+    sent = getattr(verdict.command, kind.lower())
+    assert (list(sent.tag_addresses), list(sent.client_handles)) == (["Mixer.A", "Mixer.B"], [12, 14])
+    assert list(getattr(made, kind.lower()).client_handles) == [11, 12, 13, 14]
+
+
 @pytest.mark.parametrize("kind", ["WRITE_BULK", "WRITE2_BULK", "WRITE_SECURED_BULK", "WRITE_SECURED2_BULK"])
 def test_entries_of_a_bulk_write_likewise_and_without_hresult(kind: str) -> None:
     arm = kind.lower()

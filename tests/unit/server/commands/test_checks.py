@@ -94,6 +94,15 @@ def test_finite_numbers_whose_sum_is_not_may_be_written() -> None:
     shapes.check_command(command("WRITE", item_handle=1, value=value))
 
 
+@pytest.mark.parametrize("kind", ["ADD_ITEM_BULK", "SUBSCRIBE_BULK"])
+def test_client_handles_are_for_all_entries_or_for_none(kind: str) -> None:
+    for numbers in ([], [1, 2]):
+        shapes.check_command(command(kind, tag_addresses=["a", "b"], client_handles=numbers))
+    for numbers in ([1], [1, 2, 3]):
+        with pytest.raises(InvalidRequestError, match="client_handles"):
+            shapes.check_command(command(kind, tag_addresses=["a", "b"], client_handles=numbers))
+
+
 def test_a_null_may_be_written() -> None:
     shapes.check_command(command("WRITE", item_handle=1, value=pb.MxValue(is_null=True)))
 
