@@ -16,6 +16,7 @@ from mxgateway.pending_writes import PendingWrites
 from mxgateway.read_ahead import Batch, ReadAhead
 from mxgateway.reconnecting import MAX_DELAY, Backoff, is_transient, says_session_lost
 from mxgateway.subscribed_items import SubscribedItems
+from mxgateway_contract.constants import CAPABILITY_RECOVERED_VALUES
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 
 if TYPE_CHECKING:
@@ -158,7 +159,7 @@ class ChangeFeed:
         self._is_set_up = False
         session = self.session = await self._open_session()
         # The stream comes first, so that no first value is missed.
-        stream = session.stream_events()
+        stream = session.stream_events(recover_gaps=recovers_gaps(session))
         try:
             await self.items.begin(session)
         except BaseException:
@@ -274,7 +275,8 @@ class ChangeFeed:
         # Asks first: a stream alone would only fail with its first event.
         await session.state()
         # Before its first event there is no position to go on from, only the beginning.
-        return session.stream_events(self.reader.position, from_beginning=not self.reader.position)
+        position = self.reader.position
+        return session.stream_events(position, from_beginning=not position, recover_gaps=recovers_gaps(session))
 
     async def _replace_session(self) -> EventStream:
         # No way back from here: the next attempt is a new session, too.
@@ -307,21 +309,29 @@ class ChangeFeed:
         for position, event in enumerate(batch.events):
             if event.HasField("replay_gap"):
                 await self._gap(event.replay_gap, batches, session, is_first)
+            elif event.origin == pb.MX_EVENT_ORIGIN_RECOVERED:
+                if (tag := self.items.tag_of(event)) is not None:
+                    self._put(reader.read_again(tag, event))
             elif not reader.is_new(event):
                 continue
             elif event.family == pb.MX_EVENT_FAMILY_ON_DATA_CHANGE:
-                change = reader.change(event, position < batch.replayed, batch.received)
+                is_replayed = position < batch.replayed or event.origin == pb.MX_EVENT_ORIGIN_REPLAYED
+                change = reader.change(event, is_replayed, batch.received)
                 if change is not None:
                     self._put(change)
             elif event.family == pb.MX_EVENT_FAMILY_ON_WRITE_COMPLETE and self.items.tag_of(event) is not None:
                 self.writes.complete(event)
 
     async def _gap(self, gap: pb.ReplayGap, batches: ReadAhead, session: SessionPort, is_first: bool) -> None:
-        """Counts changes that were lost, and reads the current values where they may be newer than what comes."""
+        """Counts changes that were lost, and reads the current values where they may be newer than what comes.
+
+        A gateway that recovers gaps sends them by itself, right behind this.
+        """
         is_conflated = session.backpressure_policy == pb.BACKPRESSURE_POLICY_CONFLATE
         results: Iterable[tuple[str, pb.BulkReadResult]] = ()
         if self.reader.has_to_read(gap, is_first=is_first, is_conflated=is_conflated):
-            results = (await batches.during(self.items.read(session))).items()
+            if not recovers_gaps(session):
+                results = (await batches.during(self.items.read(session))).items()
             # Among what was lost may be completions, and the next one of an item could be that of an earlier write.
             self.items.renew(self.writes.lose("events were lost during the write; its outcome is unknown"))
         # Only now: when the reading breaks off, the stream is resumed before the gap and tells of it again.
@@ -345,6 +355,11 @@ class ChangeFeed:
     def _put(self, change: DataChange) -> None:
         if warning := self.queue.put(change):
             _logger.warning("%s", warning)
+
+
+def recovers_gaps(session: SessionPort) -> bool:
+    """Whether the gateway itself sends the current values after a gap."""
+    return CAPABILITY_RECOVERED_VALUES in session.capabilities
 
 
 def _first_of(error: Exception) -> Exception:

@@ -114,8 +114,8 @@ class ChangeReader:
         self.lost += lost
         return lost
 
-    def read_again(self, tag: str, result: pb.BulkReadResult) -> DataChange:
-        """The change that stands for what was lost: the value as it is now."""
+    def read_again(self, tag: str, result: pb.BulkReadResult | pb.MxEvent) -> DataChange:
+        """The change that stands for what was lost: the value as it is now, read or sent once more."""
         self._read_at[tag] = result.source_timestamp.ToNanoseconds()
         return change_of(tag, result, recovered=True)
 

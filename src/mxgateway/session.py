@@ -129,6 +129,7 @@ class Session(BulkCommands):
         backpressure_policy: pb.BackpressurePolicy.ValueType = pb.BACKPRESSURE_POLICY_UNSPECIFIED,
         timeout: float | None = None,
         from_beginning: bool = False,
+        recover_gaps: bool = False,
     ) -> EventStream:
         """The session's events, one by one, without end. The call is under way when this returns.
 
@@ -142,6 +143,8 @@ class Session(BulkCommands):
             from_beginning: begins with the session's first event (or with an event whose `replay_gap` is set), even
                 when another stream had it. For going on after a stream that broke before its first event arrived;
                 a fresh stream without it gets what no stream has been given yet.
+            recover_gaps: after an event whose `replay_gap` is set comes the last change of each advised item, with the
+                `origin` RECOVERED. Where the gateway has not announced `recovered-values` it does nothing.
 
         Raises:
             ValueError: `after_worker_sequence` is negative, or given together with `from_beginning`.
@@ -155,6 +158,7 @@ class Session(BulkCommands):
             after_worker_sequence=after_worker_sequence,
             backpressure_policy=backpressure_policy,
             from_beginning=from_beginning,
+            recover_gaps=recover_gaps,
         )
         if constants.CAPABILITY_EVENT_BATCHES in self.capabilities:
             return EventStream(self._calls.stream_event_batches(request, timeout), batched=True)

@@ -87,7 +87,7 @@ class SubscribedItems:
         """The wanted tag that the event belongs to."""
         if event.server_handle != self._server_handle:
             return None
-        if self._is_numbering:
+        if event.client_handle:
             return self._tag_by_number.get(event.client_handle)
         return self._tag_of.get(event.item_handle)
 

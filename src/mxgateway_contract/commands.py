@@ -102,7 +102,7 @@ _SORTS: tuple[tuple[Touch, frozenset[str], frozenset[str]], ...] = (
         frozenset(),
         frozenset({
             "client_name", "server_handle", "update_interval_milliseconds", "verify_user", "verify_user_password",
-            "user_id_guid", "message", "max_events", "grace_period", "fault", "parameters",
+            "user_id_guid", "message", "max_events", "last_values", "after_item", "grace_period", "fault", "parameters",
         }),
     ),
 )  # fmt: skip

@@ -30,6 +30,7 @@ _SOURCE_TIMESTAMP = key(7, 2)
 _STATUS = key(8, 2)
 _WORKER_TIMESTAMP = key(10, 2)
 _CLIENT_HANDLE = key(100, 0)
+_RECOVERED = key(101, 0) + varint(pb.MX_EVENT_ORIGIN_RECOVERED)
 _DATA_CHANGE_BODY = key(20, 2) + b"\x00"
 _WRITE_COMPLETE_BODY = key(21, 2) + b"\x00"
 _OPERATION_COMPLETE_BODY = key(22, 2) + b"\x00"
@@ -260,6 +261,19 @@ class EventEncoder:
         # As `write` does, without the call.
         return b"".join(
             (template._head, value_field, template._tail, source_field, time.start, PAIRS[nanos & _LOW], time.end)
+        )
+
+    def last_change(self, template: ItemTemplate, now_ns: int) -> bytes:
+        """The last data change of an item once more, marked as recovered; it never gets a worker_sequence."""
+        return b"".join(
+            (
+                template._head,
+                template.value_field,
+                template._tail,
+                template.source_field,
+                self._worker_time.write(now_ns),
+                _RECOVERED,
+            )
         )
 
     def write_complete(self, template: ItemTemplate, statuses: Sequence[MxStatus], now_ns: int) -> bytes:

@@ -37,7 +37,7 @@ from mxgateway_worker.calls import (
     SessionLimits,
     variant,
 )
-from mxgateway_worker.event_queue import EventQueue
+from mxgateway_worker.event_queue import EventQueue, Policy
 from mxgateway_worker.executor import Executor
 from mxgateway_worker.faults import WorkerFaults
 from mxgateway_worker.grace import grace_seconds
@@ -94,6 +94,8 @@ class Dispatcher:
         # That of the last reply.
         self.code: int = pb.PROTOCOL_STATUS_CODE_OK
         self._events = events
+        self._sink = sink
+        self._clock = clock
         self._executor = executor
         self._default_read_timeout = default_read_timeout
         self._drain_bytes = int(max_frame_bytes * _DRAIN_SHARE)
@@ -346,10 +348,30 @@ class Dispatcher:
         info.mxaccess_server_version = self._info.server_version
 
     def _drain_events(self, command: pb.DrainEventsCommand, reply: Reply) -> None:
+        if command.last_values:
+            self._last_values(command.after_item, reply)
+            return
         events = self._events.drain(
             min(command.max_events or _DRAIN_EVENTS_MOST, _DRAIN_EVENTS_MOST), self._drain_bytes
         )
         self._extra = delimited(_DRAIN_EVENTS, b"".join([delimited(_EVENT, event) for event in events]))
+
+    def _last_values(self, after: int, reply: Reply) -> None:
+        sink, now_ns, room = self._sink, self._clock.unix_ns(), self._drain_bytes
+        events: list[bytes] = []
+        # Only a queue that drops nothing knows the numbers of what waits in it.
+        exact = self._events.policy is Policy.FAIL_FAST
+        reply.drain_events.as_of_worker_sequence = self._events.last_sequence() if exact else self._events.sequence
+        last = 0
+        for item in sink.items.last_values(after):
+            event = delimited(_EVENT, sink.encoder.last_change(item, now_ns))
+            room -= len(event)
+            if events and room < 0:
+                reply.drain_events.next_after = last
+                break
+            events.append(event)
+            last = item.key
+        self._extra = delimited(_DRAIN_EVENTS, b"".join(events))
 
     def _shutdown_worker(self, command: pb.ShutdownWorkerCommand, reply: Reply) -> None:
         self._on_shutdown(grace_seconds(command.grace_period))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from mxgateway_contract.constants import MAX_BULK_ITEMS
@@ -121,6 +121,13 @@ class Items:
             item.advised = advised
             # A value from before is not what the item has now.
             item.forget_value()
+
+    def last_values(self, after: int) -> Iterator[TrackedItem]:
+        """The advised items that have had a value or a reason for none, in the order of their keys, beyond this one."""
+        for key in sorted(self.by_key):
+            item = self.by_key[key]
+            if key > after and item.advised and item.answer is None and item.has_answer:
+                yield item
 
     def cached(self, server_handle: int, reference: str) -> TrackedItem | None:
         """An advised item of this name whose last data change answers a read; rather one with a value."""

@@ -84,6 +84,7 @@ class Session(Facade[aio.Session]):
         backpressure_policy: pb.BackpressurePolicy.ValueType = pb.BACKPRESSURE_POLICY_UNSPECIFIED,
         timeout: float | None = None,
         from_beginning: bool = False,
+        recover_gaps: bool = False,
     ) -> EventStream:
         """The session's events, one by one, without end. The call is under way when this returns.
 
@@ -96,6 +97,7 @@ class Session(Facade[aio.Session]):
                     backpressure_policy=backpressure_policy,
                     timeout=timeout,
                     from_beginning=from_beginning,
+                    recover_gaps=recover_gaps,
                 )
             )
         )

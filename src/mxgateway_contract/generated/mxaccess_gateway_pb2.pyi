@@ -225,6 +225,27 @@ MX_COMMAND_KIND_ACKNOWLEDGE_ALARMS_BY_NAME: MxCommandKind.ValueType  # 130
 MX_COMMAND_KIND_SHELVE_ALARM: MxCommandKind.ValueType  # 131
 Global___MxCommandKind: _TypeAlias = MxCommandKind  # noqa: Y015
 
+class _MxEventOrigin:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _MxEventOriginEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_MxEventOrigin.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    MX_EVENT_ORIGIN_LIVE: _MxEventOrigin.ValueType  # 0
+    MX_EVENT_ORIGIN_REPLAYED: _MxEventOrigin.ValueType  # 1
+    """From the replay ring, or older than a RECOVERED one that the stream had before."""
+    MX_EVENT_ORIGIN_RECOVERED: _MxEventOrigin.ValueType  # 2
+    """The last change of its item once more, because events were lost. Has no worker_sequence."""
+
+class MxEventOrigin(_MxEventOrigin, metaclass=_MxEventOriginEnumTypeWrapper): ...
+
+MX_EVENT_ORIGIN_LIVE: MxEventOrigin.ValueType  # 0
+MX_EVENT_ORIGIN_REPLAYED: MxEventOrigin.ValueType  # 1
+"""From the replay ring, or older than a RECOVERED one that the stream had before."""
+MX_EVENT_ORIGIN_RECOVERED: MxEventOrigin.ValueType  # 2
+"""The last change of its item once more, because events were lost. Has no worker_sequence."""
+Global___MxEventOrigin: _TypeAlias = MxEventOrigin  # noqa: Y015
+
 class _MxEventFamily:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -1141,6 +1162,7 @@ class StreamEventsRequest(_message.Message):
     MAX_BATCH_EVENTS_FIELD_NUMBER: _builtins.int
     MAX_BATCH_BYTES_FIELD_NUMBER: _builtins.int
     FROM_BEGINNING_FIELD_NUMBER: _builtins.int
+    RECOVER_GAPS_FIELD_NUMBER: _builtins.int
     session_id: _builtins.str
     after_worker_sequence: _builtins.int
     """0 for a fresh stream; else the worker_sequence of the last event that the caller has: the stream resumes after it."""
@@ -1154,6 +1176,10 @@ class StreamEventsRequest(_message.Message):
     kept, whether another stream had it or not, after a gap sentinel when older ones are gone. For a first stream that
     broke before its first event arrived. after_worker_sequence must be 0 then.
     """
+    recover_gaps: _builtins.bool
+    """After a gap the stream goes on with the last data change of each advised item, marked RECOVERED, so that the caller
+    need not read them. Announced by the capability `recovered-values`.
+    """
     def __init__(
         self,
         *,
@@ -1163,10 +1189,11 @@ class StreamEventsRequest(_message.Message):
         max_batch_events: _builtins.int = ...,
         max_batch_bytes: _builtins.int = ...,
         from_beginning: _builtins.bool = ...,
+        recover_gaps: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_worker_sequence", b"after_worker_sequence", "backpressure_policy", b"backpressure_policy", "from_beginning", b"from_beginning", "max_batch_bytes", b"max_batch_bytes", "max_batch_events", b"max_batch_events", "session_id", b"session_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_worker_sequence", b"after_worker_sequence", "backpressure_policy", b"backpressure_policy", "from_beginning", b"from_beginning", "max_batch_bytes", b"max_batch_bytes", "max_batch_events", b"max_batch_events", "recover_gaps", b"recover_gaps", "session_id", b"session_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -2745,16 +2772,26 @@ class DrainEventsCommand(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     MAX_EVENTS_FIELD_NUMBER: _builtins.int
+    LAST_VALUES_FIELD_NUMBER: _builtins.int
+    AFTER_ITEM_FIELD_NUMBER: _builtins.int
     max_events: _builtins.int
     """0 for all that wait."""
+    last_values: _builtins.bool
+    """Instead of what waits: the last data change of each advised item once more, marked RECOVERED and without a
+    worker_sequence. Nothing is taken out. As many as fit into one reply.
+    """
+    after_item: _builtins.int
+    """With last_values: goes on where the reply before ended, by its next_after."""
     def __init__(
         self,
         *,
         max_events: _builtins.int = ...,
+        last_values: _builtins.bool = ...,
+        after_item: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["max_events", b"max_events"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_item", b"after_item", "last_values", b"last_values", "max_events", b"max_events"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -3544,16 +3581,24 @@ class DrainEventsReply(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     EVENTS_FIELD_NUMBER: _builtins.int
+    AS_OF_WORKER_SEQUENCE_FIELD_NUMBER: _builtins.int
+    NEXT_AFTER_FIELD_NUMBER: _builtins.int
+    as_of_worker_sequence: _builtins.int
+    """Of last_values: events up to this worker_sequence are older than these. 0 when that cannot be told."""
+    next_after: _builtins.int
+    """Of last_values: what to ask for next; 0 when these were the last ones."""
     @_builtins.property
     def events(self) -> _containers.RepeatedCompositeFieldContainer[Global___MxEvent]: ...
     def __init__(
         self,
         *,
         events: _abc.Iterable[Global___MxEvent] | None = ...,
+        as_of_worker_sequence: _builtins.int = ...,
+        next_after: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["events", b"events"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of_worker_sequence", b"as_of_worker_sequence", "events", b"events", "next_after", b"next_after"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -3580,6 +3625,8 @@ class MxEvent(_message.Message):
     RAW_STATUS_FIELD_NUMBER: _builtins.int
     REPLAY_GAP_FIELD_NUMBER: _builtins.int
     CLIENT_HANDLE_FIELD_NUMBER: _builtins.int
+    ORIGIN_FIELD_NUMBER: _builtins.int
+    LOST_BEFORE_FIELD_NUMBER: _builtins.int
     ON_DATA_CHANGE_FIELD_NUMBER: _builtins.int
     ON_WRITE_COMPLETE_FIELD_NUMBER: _builtins.int
     OPERATION_COMPLETE_FIELD_NUMBER: _builtins.int
@@ -3600,6 +3647,10 @@ class MxEvent(_message.Message):
     """The number that the caller gave the item when it was added; 0 when it gave none. Announced by the capability
     `client-handles`.
     """
+    origin: Global___MxEventOrigin.ValueType
+    """How it came to this stream; always LIVE on one that was not asked to recover gaps."""
+    lost_before: _builtins.int
+    """Events that are known to be lost directly before this one. On the first RECOVERED one after a gap."""
     @_builtins.property
     def value(self) -> Global___MxValue: ...
     @_builtins.property
@@ -3646,6 +3697,8 @@ class MxEvent(_message.Message):
         raw_status: _builtins.str = ...,
         replay_gap: Global___ReplayGap | None = ...,
         client_handle: _builtins.int = ...,
+        origin: Global___MxEventOrigin.ValueType = ...,
+        lost_before: _builtins.int = ...,
         on_data_change: Global___OnDataChangeEvent | None = ...,
         on_write_complete: Global___OnWriteCompleteEvent | None = ...,
         operation_complete: Global___OperationCompleteEvent | None = ...,
@@ -3655,7 +3708,7 @@ class MxEvent(_message.Message):
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_hresult", b"_hresult", "_replay_gap", b"_replay_gap", "body", b"body", "gateway_receive_timestamp", b"gateway_receive_timestamp", "hresult", b"hresult", "on_alarm_provider_mode_changed", b"on_alarm_provider_mode_changed", "on_alarm_transition", b"on_alarm_transition", "on_buffered_data_change", b"on_buffered_data_change", "on_data_change", b"on_data_change", "on_write_complete", b"on_write_complete", "operation_complete", b"operation_complete", "replay_gap", b"replay_gap", "source_timestamp", b"source_timestamp", "value", b"value", "worker_timestamp", b"worker_timestamp"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_hresult", b"_hresult", "_replay_gap", b"_replay_gap", "body", b"body", "client_handle", b"client_handle", "family", b"family", "gateway_receive_timestamp", b"gateway_receive_timestamp", "hresult", b"hresult", "item_handle", b"item_handle", "on_alarm_provider_mode_changed", b"on_alarm_provider_mode_changed", "on_alarm_transition", b"on_alarm_transition", "on_buffered_data_change", b"on_buffered_data_change", "on_data_change", b"on_data_change", "on_write_complete", b"on_write_complete", "operation_complete", b"operation_complete", "quality", b"quality", "raw_status", b"raw_status", "replay_gap", b"replay_gap", "server_handle", b"server_handle", "session_id", b"session_id", "source_timestamp", b"source_timestamp", "statuses", b"statuses", "value", b"value", "worker_sequence", b"worker_sequence", "worker_timestamp", b"worker_timestamp"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_hresult", b"_hresult", "_replay_gap", b"_replay_gap", "body", b"body", "client_handle", b"client_handle", "family", b"family", "gateway_receive_timestamp", b"gateway_receive_timestamp", "hresult", b"hresult", "item_handle", b"item_handle", "lost_before", b"lost_before", "on_alarm_provider_mode_changed", b"on_alarm_provider_mode_changed", "on_alarm_transition", b"on_alarm_transition", "on_buffered_data_change", b"on_buffered_data_change", "on_data_change", b"on_data_change", "on_write_complete", b"on_write_complete", "operation_complete", b"operation_complete", "origin", b"origin", "quality", b"quality", "raw_status", b"raw_status", "replay_gap", b"replay_gap", "server_handle", b"server_handle", "session_id", b"session_id", "source_timestamp", b"source_timestamp", "statuses", b"statuses", "value", b"value", "worker_sequence", b"worker_sequence", "worker_timestamp", b"worker_timestamp"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__hresult: _TypeAlias = _typing.Literal["hresult"]  # noqa: Y015
     _WhichOneofArgType__hresult: _TypeAlias = _typing.Literal["_hresult", b"_hresult"]  # noqa: Y015

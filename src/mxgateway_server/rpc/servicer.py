@@ -17,6 +17,7 @@ from mxgateway_contract.constants import (
     CAPABILITY_COMMAND_STREAM,
     CAPABILITY_EVENT_BATCHES,
     CAPABILITY_LIST_SESSIONS,
+    CAPABILITY_RECOVERED_VALUES,
     GATEWAY_PROTOCOL_VERSION,
     MAX_BULK_ITEMS,
     MINIMUM_CLIENT_PROTOCOL_VERSION,
@@ -34,10 +35,12 @@ from mxgateway_server.counters import Counters
 from mxgateway_server.errors import GatewayError, InvalidRequestError, WorkerProtocolError, WorkerShutdownTimeoutError
 from mxgateway_server.events.delivery import Waker, deliveries
 from mxgateway_server.events.messages import batch_message, event_messages
+from mxgateway_server.events.recovery import Recovery
 from mxgateway_server.events.subscriber import StreamIdentity, SubscriberLimits
 from mxgateway_server.rpc.command_stream import CommandStream
 from mxgateway_server.rpc.errors import Context, to_protocol_status
 from mxgateway_server.rpc.opening import open_options
+from mxgateway_server.rpc.recovering import recovered
 from mxgateway_server.rpc.requests import Requests
 from mxgateway_server.sessions.manager import SessionManager
 from mxgateway_server.sessions.session import Session
@@ -53,6 +56,7 @@ CAPABILITIES = (
     CAPABILITY_COMMAND_STREAM,
     CAPABILITY_LIST_SESSIONS,
     CAPABILITY_CLIENT_HANDLES,
+    CAPABILITY_RECOVERED_VALUES,
 )
 
 
@@ -230,11 +234,7 @@ class GatewayServicer:
         await self._stream(request, context, is_batched=True)
 
     async def _stream(self, request: pb.StreamEventsRequest, context: Context, *, is_batched: bool) -> None:
-        check_session_id(request.session_id)
-        if request.backpressure_policy not in pb.BackpressurePolicy.values():
-            raise InvalidRequestError(f"backpressure_policy {request.backpressure_policy} is unknown")
-        if request.from_beginning and request.after_worker_sequence:
-            raise InvalidRequestError("from_beginning and after_worker_sequence exclude each other")
+        _check_stream(request)
         session = self._manager.find(request.session_id, current_call().caller)
         session.record.require_ready()
         events = self._settings.events
@@ -260,12 +260,18 @@ class GatewayServicer:
         try:
             # So that the caller knows that the stream stands before the first event comes.
             await context.send_initial_metadata(())
+            recovery = Recovery(subscriber.policy) if request.recover_gaps else None
             async for delivery in deliveries(subscriber, waker, max_events, max_bytes):
-                began = perf_counter()
-                if is_batched:
-                    await context.write(batch_message(delivery, session_id, clock.unix_ns()))
+                if recovery is None or recovery.passes(delivery):
+                    parts = [delivery]
                 else:
-                    for message in event_messages(delivery, session_id, clock.unix_ns()):
+                    parts = await recovered(recovery, delivery, session, clock.unix_ns())
+                began = perf_counter()
+                for part in parts:
+                    if is_batched:
+                        await context.write(batch_message(part, session_id, clock.unix_ns()))
+                        continue
+                    for message in event_messages(part, session_id, clock.unix_ns()):
                         await context.write(message)
                         if subscriber.error is not None:
                             raise subscriber.error
@@ -277,3 +283,11 @@ class GatewayServicer:
         finally:
             session.hub.leave(subscriber)
             session.record.detach(self._clock.monotonic())
+
+
+def _check_stream(request: pb.StreamEventsRequest) -> None:
+    check_session_id(request.session_id)
+    if request.backpressure_policy not in pb.BackpressurePolicy.values():
+        raise InvalidRequestError(f"backpressure_policy {request.backpressure_policy} is unknown")
+    if request.from_beginning and request.after_worker_sequence:
+        raise InvalidRequestError("from_beginning and after_worker_sequence exclude each other")

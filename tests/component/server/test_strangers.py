@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -167,6 +167,26 @@ async def test_a_flood_of_calls_ends_those_of_others_never(gateway: LiveGateway)
         await asyncio.gather(*(bad(channel) for _ in range(300)), *(_list(gateway) for _ in range(5)))
     # gRPC itself refuses streams of a connection that has too many.
     assert codes <= {"UNAUTHENTICATED", "UNAVAILABLE"}
+
+
+async def test_more_waiting_calls_than_grpc_holds_by_itself_end_nobody_elses(tmp_path: Path) -> None:
+    """From a thousand calls on that wait to be taken, gRPC's server ends some at random, whose they are or not."""
+    async with AsyncExitStack() as stack:
+        gateway = await stack.enter_async_context(live_gateway(fake_settings(tmp_path)))
+        address = gateway.running.endpoints[0].address
+        channels = [
+            await stack.enter_async_context(
+                grpc.aio.insecure_channel(address, options=(*OWN_CONNECTION, ("grpc.primary_user_agent", str(number))))
+            )
+            for number in range(16)
+        ]
+        await asyncio.gather(*(channel.channel_ready() for channel in channels))
+        # All of them are sent before the gateway, on this very loop, can take one.
+        calls = [channel.unary_unary(LIST_SESSIONS)(b"") for _ in range(90) for channel in channels]
+        honest = [_list(gateway) for _ in range(10)]
+        codes = {(await call.code()).name for call in calls}
+        assert codes == {"UNAUTHENTICATED"}
+        await asyncio.gather(*honest)
 
 
 def watch(gateway: LiveGateway) -> Any:

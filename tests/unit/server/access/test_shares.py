@@ -86,3 +86,15 @@ async def test_shares_of_idle_keys_are_forgotten_and_those_of_busy_ones_never(mo
         all_of_them.of(f"key {number}")
     assert len(all_of_them) <= 4
     assert all_of_them.of("busy") is busy
+
+
+async def test_a_share_is_busy_by_its_bodies_by_those_that_wait_and_by_its_turn() -> None:
+    """Whoever is forgotten while he works would get a second turn beside the first."""
+    share = Share(most=1)
+    assert share.is_idle
+    await share.enter()
+    assert not share.is_idle
+    share.leave()
+    async with share.turn:
+        assert not share.is_idle
+    assert share.is_idle

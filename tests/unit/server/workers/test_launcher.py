@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -105,6 +107,20 @@ def test_the_command_line_names_everything_in_a_fixed_order() -> None:
         *("--option", "a=1", "--option", "b=2", "--log-level", "debug"),
     ]
     assert WorkerPlan(backend="x").command_line(SESSION)[:4] == [sys.executable, "-P", "-m", "mxgateway_worker"]
+
+
+@pytest.mark.parametrize("planted", ["mxgateway_worker", "logging", "google"])
+def test_nothing_that_lies_in_the_working_directory_runs_in_a_worker(tmp_path: Path, planted: str) -> None:
+    """Whoever may write there would write to the plant otherwise."""
+    marker = tmp_path / "ran"
+    package = tmp_path / planted
+    package.mkdir()
+    for name in ("__init__.py", "__main__.py"):
+        (package / name).write_text(f"open({str(marker)!r}, 'w').close()\n")
+    begin = WorkerPlan(backend="x").command_line(SESSION)[:4]
+    done = subprocess.run([*begin, "--help"], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, marker.exists()) == (0, False), done.stderr
+    assert "--session-id" in done.stdout
 
 
 @pytest.mark.parametrize("value", ["with blank", "a=b", "", "--option", "x\ny"])
