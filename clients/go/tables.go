@@ -22,9 +22,11 @@ const (
 	CapabilityAlarmStatistics = "alarm-statistics"
 	CapabilityBulkRead        = "bulk-read-commands"
 	CapabilityBulkWrite       = "bulk-write-commands"
+	CapabilityClientHandles   = "client-handles"
 	CapabilityCommandStream   = "command-stream"
 	CapabilityEventBatches    = "event-batches"
 	CapabilityListSessions    = "list-sessions"
+	CapabilityRecoveredValues = "recovered-values"
 )
 
 const workerReasonPrefix = "WORKER_"

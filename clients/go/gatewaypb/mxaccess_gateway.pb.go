@@ -406,6 +406,57 @@ func (MxCommandKind) EnumDescriptor() ([]byte, []int) {
 	return file_mxaccess_gateway_proto_rawDescGZIP(), []int{3}
 }
 
+type MxEventOrigin int32
+
+const (
+	MxEventOrigin_MX_EVENT_ORIGIN_LIVE MxEventOrigin = 0
+	// From the replay ring, or older than a RECOVERED one that the stream had before.
+	MxEventOrigin_MX_EVENT_ORIGIN_REPLAYED MxEventOrigin = 1
+	// The last change of its item once more, because events were lost. Has no worker_sequence.
+	MxEventOrigin_MX_EVENT_ORIGIN_RECOVERED MxEventOrigin = 2
+)
+
+// Enum value maps for MxEventOrigin.
+var (
+	MxEventOrigin_name = map[int32]string{
+		0: "MX_EVENT_ORIGIN_LIVE",
+		1: "MX_EVENT_ORIGIN_REPLAYED",
+		2: "MX_EVENT_ORIGIN_RECOVERED",
+	}
+	MxEventOrigin_value = map[string]int32{
+		"MX_EVENT_ORIGIN_LIVE":      0,
+		"MX_EVENT_ORIGIN_REPLAYED":  1,
+		"MX_EVENT_ORIGIN_RECOVERED": 2,
+	}
+)
+
+func (x MxEventOrigin) Enum() *MxEventOrigin {
+	p := new(MxEventOrigin)
+	*p = x
+	return p
+}
+
+func (x MxEventOrigin) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (MxEventOrigin) Descriptor() protoreflect.EnumDescriptor {
+	return file_mxaccess_gateway_proto_enumTypes[4].Descriptor()
+}
+
+func (MxEventOrigin) Type() protoreflect.EnumType {
+	return &file_mxaccess_gateway_proto_enumTypes[4]
+}
+
+func (x MxEventOrigin) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use MxEventOrigin.Descriptor instead.
+func (MxEventOrigin) EnumDescriptor() ([]byte, []int) {
+	return file_mxaccess_gateway_proto_rawDescGZIP(), []int{4}
+}
+
 type MxEventFamily int32
 
 const (
@@ -451,11 +502,11 @@ func (x MxEventFamily) String() string {
 }
 
 func (MxEventFamily) Descriptor() protoreflect.EnumDescriptor {
-	return file_mxaccess_gateway_proto_enumTypes[4].Descriptor()
+	return file_mxaccess_gateway_proto_enumTypes[5].Descriptor()
 }
 
 func (MxEventFamily) Type() protoreflect.EnumType {
-	return &file_mxaccess_gateway_proto_enumTypes[4]
+	return &file_mxaccess_gateway_proto_enumTypes[5]
 }
 
 func (x MxEventFamily) Number() protoreflect.EnumNumber {
@@ -464,7 +515,7 @@ func (x MxEventFamily) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use MxEventFamily.Descriptor instead.
 func (MxEventFamily) EnumDescriptor() ([]byte, []int) {
-	return file_mxaccess_gateway_proto_rawDescGZIP(), []int{4}
+	return file_mxaccess_gateway_proto_rawDescGZIP(), []int{5}
 }
 
 type AlarmProviderMode int32
@@ -500,11 +551,11 @@ func (x AlarmProviderMode) String() string {
 }
 
 func (AlarmProviderMode) Descriptor() protoreflect.EnumDescriptor {
-	return file_mxaccess_gateway_proto_enumTypes[5].Descriptor()
+	return file_mxaccess_gateway_proto_enumTypes[6].Descriptor()
 }
 
 func (AlarmProviderMode) Type() protoreflect.EnumType {
-	return &file_mxaccess_gateway_proto_enumTypes[5]
+	return &file_mxaccess_gateway_proto_enumTypes[6]
 }
 
 func (x AlarmProviderMode) Number() protoreflect.EnumNumber {
@@ -513,7 +564,7 @@ func (x AlarmProviderMode) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use AlarmProviderMode.Descriptor instead.
 func (AlarmProviderMode) EnumDescriptor() ([]byte, []int) {
-	return file_mxaccess_gateway_proto_rawDescGZIP(), []int{5}
+	return file_mxaccess_gateway_proto_rawDescGZIP(), []int{6}
 }
 
 type AlarmTransitionKind int32
@@ -582,11 +633,11 @@ func (x AlarmTransitionKind) String() string {
 }
 
 func (AlarmTransitionKind) Descriptor() protoreflect.EnumDescriptor {
-	return file_mxaccess_gateway_proto_enumTypes[6].Descriptor()
+	return file_mxaccess_gateway_proto_enumTypes[7].Descriptor()
 }
 
 func (AlarmTransitionKind) Type() protoreflect.EnumType {
-	return &file_mxaccess_gateway_proto_enumTypes[6]
+	return &file_mxaccess_gateway_proto_enumTypes[7]
 }
 
 func (x AlarmTransitionKind) Number() protoreflect.EnumNumber {
@@ -595,7 +646,7 @@ func (x AlarmTransitionKind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use AlarmTransitionKind.Descriptor instead.
 func (AlarmTransitionKind) EnumDescriptor() ([]byte, []int) {
-	return file_mxaccess_gateway_proto_rawDescGZIP(), []int{6}
+	return file_mxaccess_gateway_proto_rawDescGZIP(), []int{7}
 }
 
 type AlarmConditionState int32
@@ -634,11 +685,11 @@ func (x AlarmConditionState) String() string {
 }
 
 func (AlarmConditionState) Descriptor() protoreflect.EnumDescriptor {
-	return file_mxaccess_gateway_proto_enumTypes[7].Descriptor()
+	return file_mxaccess_gateway_proto_enumTypes[8].Descriptor()
 }
 
 func (AlarmConditionState) Type() protoreflect.EnumType {
-	return &file_mxaccess_gateway_proto_enumTypes[7]
+	return &file_mxaccess_gateway_proto_enumTypes[8]
 }
 
 func (x AlarmConditionState) Number() protoreflect.EnumNumber {
@@ -647,7 +698,7 @@ func (x AlarmConditionState) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use AlarmConditionState.Descriptor instead.
 func (AlarmConditionState) EnumDescriptor() ([]byte, []int) {
-	return file_mxaccess_gateway_proto_rawDescGZIP(), []int{7}
+	return file_mxaccess_gateway_proto_rawDescGZIP(), []int{8}
 }
 
 // The state of an alarm as the alarm manager knows it.
@@ -698,11 +749,11 @@ func (x AlarmState) String() string {
 }
 
 func (AlarmState) Descriptor() protoreflect.EnumDescriptor {
-	return file_mxaccess_gateway_proto_enumTypes[8].Descriptor()
+	return file_mxaccess_gateway_proto_enumTypes[9].Descriptor()
 }
 
 func (AlarmState) Type() protoreflect.EnumType {
-	return &file_mxaccess_gateway_proto_enumTypes[8]
+	return &file_mxaccess_gateway_proto_enumTypes[9]
 }
 
 func (x AlarmState) Number() protoreflect.EnumNumber {
@@ -711,7 +762,7 @@ func (x AlarmState) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use AlarmState.Descriptor instead.
 func (AlarmState) EnumDescriptor() ([]byte, []int) {
-	return file_mxaccess_gateway_proto_rawDescGZIP(), []int{8}
+	return file_mxaccess_gateway_proto_rawDescGZIP(), []int{9}
 }
 
 // The most restrictive of the alarm's own command, its inhibit, and the modes around it.
@@ -752,11 +803,11 @@ func (x AlarmMode) String() string {
 }
 
 func (AlarmMode) Descriptor() protoreflect.EnumDescriptor {
-	return file_mxaccess_gateway_proto_enumTypes[9].Descriptor()
+	return file_mxaccess_gateway_proto_enumTypes[10].Descriptor()
 }
 
 func (AlarmMode) Type() protoreflect.EnumType {
-	return &file_mxaccess_gateway_proto_enumTypes[9]
+	return &file_mxaccess_gateway_proto_enumTypes[10]
 }
 
 func (x AlarmMode) Number() protoreflect.EnumNumber {
@@ -765,7 +816,7 @@ func (x AlarmMode) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use AlarmMode.Descriptor instead.
 func (AlarmMode) EnumDescriptor() ([]byte, []int) {
-	return file_mxaccess_gateway_proto_rawDescGZIP(), []int{9}
+	return file_mxaccess_gateway_proto_rawDescGZIP(), []int{10}
 }
 
 // Where a change comes from.
@@ -813,11 +864,11 @@ func (x AlarmOrigin) String() string {
 }
 
 func (AlarmOrigin) Descriptor() protoreflect.EnumDescriptor {
-	return file_mxaccess_gateway_proto_enumTypes[10].Descriptor()
+	return file_mxaccess_gateway_proto_enumTypes[11].Descriptor()
 }
 
 func (AlarmOrigin) Type() protoreflect.EnumType {
-	return &file_mxaccess_gateway_proto_enumTypes[10]
+	return &file_mxaccess_gateway_proto_enumTypes[11]
 }
 
 func (x AlarmOrigin) Number() protoreflect.EnumNumber {
@@ -826,7 +877,7 @@ func (x AlarmOrigin) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use AlarmOrigin.Descriptor instead.
 func (AlarmOrigin) EnumDescriptor() ([]byte, []int) {
-	return file_mxaccess_gateway_proto_rawDescGZIP(), []int{10}
+	return file_mxaccess_gateway_proto_rawDescGZIP(), []int{11}
 }
 
 // Why the provider is what it is.
@@ -895,11 +946,11 @@ func (x AlarmProviderReason) String() string {
 }
 
 func (AlarmProviderReason) Descriptor() protoreflect.EnumDescriptor {
-	return file_mxaccess_gateway_proto_enumTypes[11].Descriptor()
+	return file_mxaccess_gateway_proto_enumTypes[12].Descriptor()
 }
 
 func (AlarmProviderReason) Type() protoreflect.EnumType {
-	return &file_mxaccess_gateway_proto_enumTypes[11]
+	return &file_mxaccess_gateway_proto_enumTypes[12]
 }
 
 func (x AlarmProviderReason) Number() protoreflect.EnumNumber {
@@ -908,7 +959,7 @@ func (x AlarmProviderReason) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use AlarmProviderReason.Descriptor instead.
 func (AlarmProviderReason) EnumDescriptor() ([]byte, []int) {
-	return file_mxaccess_gateway_proto_rawDescGZIP(), []int{11}
+	return file_mxaccess_gateway_proto_rawDescGZIP(), []int{12}
 }
 
 // What the gateway's alarm monitor is doing.
@@ -963,11 +1014,11 @@ func (x AlarmMonitorState) String() string {
 }
 
 func (AlarmMonitorState) Descriptor() protoreflect.EnumDescriptor {
-	return file_mxaccess_gateway_proto_enumTypes[12].Descriptor()
+	return file_mxaccess_gateway_proto_enumTypes[13].Descriptor()
 }
 
 func (AlarmMonitorState) Type() protoreflect.EnumType {
-	return &file_mxaccess_gateway_proto_enumTypes[12]
+	return &file_mxaccess_gateway_proto_enumTypes[13]
 }
 
 func (x AlarmMonitorState) Number() protoreflect.EnumNumber {
@@ -976,7 +1027,7 @@ func (x AlarmMonitorState) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use AlarmMonitorState.Descriptor instead.
 func (AlarmMonitorState) EnumDescriptor() ([]byte, []int) {
-	return file_mxaccess_gateway_proto_rawDescGZIP(), []int{12}
+	return file_mxaccess_gateway_proto_rawDescGZIP(), []int{13}
 }
 
 type AlarmLeftReason int32
@@ -1017,11 +1068,11 @@ func (x AlarmLeftReason) String() string {
 }
 
 func (AlarmLeftReason) Descriptor() protoreflect.EnumDescriptor {
-	return file_mxaccess_gateway_proto_enumTypes[13].Descriptor()
+	return file_mxaccess_gateway_proto_enumTypes[14].Descriptor()
 }
 
 func (AlarmLeftReason) Type() protoreflect.EnumType {
-	return &file_mxaccess_gateway_proto_enumTypes[13]
+	return &file_mxaccess_gateway_proto_enumTypes[14]
 }
 
 func (x AlarmLeftReason) Number() protoreflect.EnumNumber {
@@ -1030,7 +1081,7 @@ func (x AlarmLeftReason) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use AlarmLeftReason.Descriptor instead.
 func (AlarmLeftReason) EnumDescriptor() ([]byte, []int) {
-	return file_mxaccess_gateway_proto_rawDescGZIP(), []int{13}
+	return file_mxaccess_gateway_proto_rawDescGZIP(), []int{14}
 }
 
 type AlarmSnapshotMode int32
@@ -1064,11 +1115,11 @@ func (x AlarmSnapshotMode) String() string {
 }
 
 func (AlarmSnapshotMode) Descriptor() protoreflect.EnumDescriptor {
-	return file_mxaccess_gateway_proto_enumTypes[14].Descriptor()
+	return file_mxaccess_gateway_proto_enumTypes[15].Descriptor()
 }
 
 func (AlarmSnapshotMode) Type() protoreflect.EnumType {
-	return &file_mxaccess_gateway_proto_enumTypes[14]
+	return &file_mxaccess_gateway_proto_enumTypes[15]
 }
 
 func (x AlarmSnapshotMode) Number() protoreflect.EnumNumber {
@@ -1077,7 +1128,7 @@ func (x AlarmSnapshotMode) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use AlarmSnapshotMode.Descriptor instead.
 func (AlarmSnapshotMode) EnumDescriptor() ([]byte, []int) {
-	return file_mxaccess_gateway_proto_rawDescGZIP(), []int{14}
+	return file_mxaccess_gateway_proto_rawDescGZIP(), []int{15}
 }
 
 // What happens to a stream that takes its changes so slowly that the log has gone past it.
@@ -1117,11 +1168,11 @@ func (x AlarmLagPolicy) String() string {
 }
 
 func (AlarmLagPolicy) Descriptor() protoreflect.EnumDescriptor {
-	return file_mxaccess_gateway_proto_enumTypes[15].Descriptor()
+	return file_mxaccess_gateway_proto_enumTypes[16].Descriptor()
 }
 
 func (AlarmLagPolicy) Type() protoreflect.EnumType {
-	return &file_mxaccess_gateway_proto_enumTypes[15]
+	return &file_mxaccess_gateway_proto_enumTypes[16]
 }
 
 func (x AlarmLagPolicy) Number() protoreflect.EnumNumber {
@@ -1130,7 +1181,7 @@ func (x AlarmLagPolicy) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use AlarmLagPolicy.Descriptor instead.
 func (AlarmLagPolicy) EnumDescriptor() ([]byte, []int) {
-	return file_mxaccess_gateway_proto_rawDescGZIP(), []int{15}
+	return file_mxaccess_gateway_proto_rawDescGZIP(), []int{16}
 }
 
 type AlarmOrder int32
@@ -1168,11 +1219,11 @@ func (x AlarmOrder) String() string {
 }
 
 func (AlarmOrder) Descriptor() protoreflect.EnumDescriptor {
-	return file_mxaccess_gateway_proto_enumTypes[16].Descriptor()
+	return file_mxaccess_gateway_proto_enumTypes[17].Descriptor()
 }
 
 func (AlarmOrder) Type() protoreflect.EnumType {
-	return &file_mxaccess_gateway_proto_enumTypes[16]
+	return &file_mxaccess_gateway_proto_enumTypes[17]
 }
 
 func (x AlarmOrder) Number() protoreflect.EnumNumber {
@@ -1181,7 +1232,7 @@ func (x AlarmOrder) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use AlarmOrder.Descriptor instead.
 func (AlarmOrder) EnumDescriptor() ([]byte, []int) {
-	return file_mxaccess_gateway_proto_rawDescGZIP(), []int{16}
+	return file_mxaccess_gateway_proto_rawDescGZIP(), []int{17}
 }
 
 // What has become of an acknowledgement.
@@ -1255,11 +1306,11 @@ func (x AlarmAckOutcome) String() string {
 }
 
 func (AlarmAckOutcome) Descriptor() protoreflect.EnumDescriptor {
-	return file_mxaccess_gateway_proto_enumTypes[17].Descriptor()
+	return file_mxaccess_gateway_proto_enumTypes[18].Descriptor()
 }
 
 func (AlarmAckOutcome) Type() protoreflect.EnumType {
-	return &file_mxaccess_gateway_proto_enumTypes[17]
+	return &file_mxaccess_gateway_proto_enumTypes[18]
 }
 
 func (x AlarmAckOutcome) Number() protoreflect.EnumNumber {
@@ -1268,7 +1319,7 @@ func (x AlarmAckOutcome) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use AlarmAckOutcome.Descriptor instead.
 func (AlarmAckOutcome) EnumDescriptor() ([]byte, []int) {
-	return file_mxaccess_gateway_proto_rawDescGZIP(), []int{17}
+	return file_mxaccess_gateway_proto_rawDescGZIP(), []int{18}
 }
 
 // What has become of a shelving; the numbers mean the same as in AlarmAckOutcome.
@@ -1334,11 +1385,11 @@ func (x AlarmShelveOutcome) String() string {
 }
 
 func (AlarmShelveOutcome) Descriptor() protoreflect.EnumDescriptor {
-	return file_mxaccess_gateway_proto_enumTypes[18].Descriptor()
+	return file_mxaccess_gateway_proto_enumTypes[19].Descriptor()
 }
 
 func (AlarmShelveOutcome) Type() protoreflect.EnumType {
-	return &file_mxaccess_gateway_proto_enumTypes[18]
+	return &file_mxaccess_gateway_proto_enumTypes[19]
 }
 
 func (x AlarmShelveOutcome) Number() protoreflect.EnumNumber {
@@ -1347,7 +1398,7 @@ func (x AlarmShelveOutcome) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use AlarmShelveOutcome.Descriptor instead.
 func (AlarmShelveOutcome) EnumDescriptor() ([]byte, []int) {
-	return file_mxaccess_gateway_proto_rawDescGZIP(), []int{18}
+	return file_mxaccess_gateway_proto_rawDescGZIP(), []int{19}
 }
 
 type MxDataType int32
@@ -1431,11 +1482,11 @@ func (x MxDataType) String() string {
 }
 
 func (MxDataType) Descriptor() protoreflect.EnumDescriptor {
-	return file_mxaccess_gateway_proto_enumTypes[19].Descriptor()
+	return file_mxaccess_gateway_proto_enumTypes[20].Descriptor()
 }
 
 func (MxDataType) Type() protoreflect.EnumType {
-	return &file_mxaccess_gateway_proto_enumTypes[19]
+	return &file_mxaccess_gateway_proto_enumTypes[20]
 }
 
 func (x MxDataType) Number() protoreflect.EnumNumber {
@@ -1444,7 +1495,7 @@ func (x MxDataType) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use MxDataType.Descriptor instead.
 func (MxDataType) EnumDescriptor() ([]byte, []int) {
-	return file_mxaccess_gateway_proto_rawDescGZIP(), []int{19}
+	return file_mxaccess_gateway_proto_rawDescGZIP(), []int{20}
 }
 
 type MxStatusCategory int32
@@ -1504,11 +1555,11 @@ func (x MxStatusCategory) String() string {
 }
 
 func (MxStatusCategory) Descriptor() protoreflect.EnumDescriptor {
-	return file_mxaccess_gateway_proto_enumTypes[20].Descriptor()
+	return file_mxaccess_gateway_proto_enumTypes[21].Descriptor()
 }
 
 func (MxStatusCategory) Type() protoreflect.EnumType {
-	return &file_mxaccess_gateway_proto_enumTypes[20]
+	return &file_mxaccess_gateway_proto_enumTypes[21]
 }
 
 func (x MxStatusCategory) Number() protoreflect.EnumNumber {
@@ -1517,7 +1568,7 @@ func (x MxStatusCategory) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use MxStatusCategory.Descriptor instead.
 func (MxStatusCategory) EnumDescriptor() ([]byte, []int) {
-	return file_mxaccess_gateway_proto_rawDescGZIP(), []int{20}
+	return file_mxaccess_gateway_proto_rawDescGZIP(), []int{21}
 }
 
 type MxStatusSource int32
@@ -1568,11 +1619,11 @@ func (x MxStatusSource) String() string {
 }
 
 func (MxStatusSource) Descriptor() protoreflect.EnumDescriptor {
-	return file_mxaccess_gateway_proto_enumTypes[21].Descriptor()
+	return file_mxaccess_gateway_proto_enumTypes[22].Descriptor()
 }
 
 func (MxStatusSource) Type() protoreflect.EnumType {
-	return &file_mxaccess_gateway_proto_enumTypes[21]
+	return &file_mxaccess_gateway_proto_enumTypes[22]
 }
 
 func (x MxStatusSource) Number() protoreflect.EnumNumber {
@@ -1581,7 +1632,7 @@ func (x MxStatusSource) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use MxStatusSource.Descriptor instead.
 func (MxStatusSource) EnumDescriptor() ([]byte, []int) {
-	return file_mxaccess_gateway_proto_rawDescGZIP(), []int{21}
+	return file_mxaccess_gateway_proto_rawDescGZIP(), []int{22}
 }
 
 type OpenSessionRequest struct {
@@ -2289,6 +2340,9 @@ type StreamEventsRequest struct {
 	// kept, whether another stream had it or not, after a gap sentinel when older ones are gone. For a first stream that
 	// broke before its first event arrived. after_worker_sequence must be 0 then.
 	FromBeginning bool `protobuf:"varint,103,opt,name=from_beginning,json=fromBeginning,proto3" json:"from_beginning,omitempty"`
+	// After a gap the stream goes on with the last data change of each advised item, marked RECOVERED, so that the caller
+	// need not read them. Announced by the capability `recovered-values`.
+	RecoverGaps   bool `protobuf:"varint,104,opt,name=recover_gaps,json=recoverGaps,proto3" json:"recover_gaps,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2361,6 +2415,13 @@ func (x *StreamEventsRequest) GetMaxBatchBytes() uint32 {
 func (x *StreamEventsRequest) GetFromBeginning() bool {
 	if x != nil {
 		return x.FromBeginning
+	}
+	return false
+}
+
+func (x *StreamEventsRequest) GetRecoverGaps() bool {
+	if x != nil {
+		return x.RecoverGaps
 	}
 	return false
 }
@@ -3487,8 +3548,10 @@ type AddItemCommand struct {
 	state          protoimpl.MessageState `protogen:"open.v1"`
 	ServerHandle   int32                  `protobuf:"varint,1,opt,name=server_handle,json=serverHandle,proto3" json:"server_handle,omitempty"`
 	ItemDefinition string                 `protobuf:"bytes,2,opt,name=item_definition,json=itemDefinition,proto3" json:"item_definition,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// A number of the caller's own for this item: each of its events carries it. 0 for none.
+	ClientHandle  uint32 `protobuf:"varint,100,opt,name=client_handle,json=clientHandle,proto3" json:"client_handle,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *AddItemCommand) Reset() {
@@ -3535,12 +3598,21 @@ func (x *AddItemCommand) GetItemDefinition() string {
 	return ""
 }
 
+func (x *AddItemCommand) GetClientHandle() uint32 {
+	if x != nil {
+		return x.ClientHandle
+	}
+	return 0
+}
+
 type AddItem2Command struct {
 	state          protoimpl.MessageState `protogen:"open.v1"`
 	ServerHandle   int32                  `protobuf:"varint,1,opt,name=server_handle,json=serverHandle,proto3" json:"server_handle,omitempty"`
 	ItemDefinition string                 `protobuf:"bytes,2,opt,name=item_definition,json=itemDefinition,proto3" json:"item_definition,omitempty"`
 	// Object that relative references (Me, MyContainer, MyArea, …) start from.
-	ItemContext   string `protobuf:"bytes,3,opt,name=item_context,json=itemContext,proto3" json:"item_context,omitempty"`
+	ItemContext string `protobuf:"bytes,3,opt,name=item_context,json=itemContext,proto3" json:"item_context,omitempty"`
+	// A number of the caller's own for this item: each of its events carries it. 0 for none.
+	ClientHandle  uint32 `protobuf:"varint,100,opt,name=client_handle,json=clientHandle,proto3" json:"client_handle,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3594,6 +3666,13 @@ func (x *AddItem2Command) GetItemContext() string {
 		return x.ItemContext
 	}
 	return ""
+}
+
+func (x *AddItem2Command) GetClientHandle() uint32 {
+	if x != nil {
+		return x.ClientHandle
+	}
+	return 0
 }
 
 type RemoveItemCommand struct {
@@ -3809,8 +3888,10 @@ type AddBufferedItemCommand struct {
 	ServerHandle   int32                  `protobuf:"varint,1,opt,name=server_handle,json=serverHandle,proto3" json:"server_handle,omitempty"`
 	ItemDefinition string                 `protobuf:"bytes,2,opt,name=item_definition,json=itemDefinition,proto3" json:"item_definition,omitempty"`
 	ItemContext    string                 `protobuf:"bytes,3,opt,name=item_context,json=itemContext,proto3" json:"item_context,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// A number of the caller's own for this item: each of its events carries it. 0 for none.
+	ClientHandle  uint32 `protobuf:"varint,100,opt,name=client_handle,json=clientHandle,proto3" json:"client_handle,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *AddBufferedItemCommand) Reset() {
@@ -3862,6 +3943,13 @@ func (x *AddBufferedItemCommand) GetItemContext() string {
 		return x.ItemContext
 	}
 	return ""
+}
+
+func (x *AddBufferedItemCommand) GetClientHandle() uint32 {
+	if x != nil {
+		return x.ClientHandle
+	}
+	return 0
 }
 
 type SetBufferedUpdateIntervalCommand struct {
@@ -4438,9 +4526,12 @@ func (x *ArchestrAUserToIdCommand) GetUserIdGuid() string {
 }
 
 type AddItemBulkCommand struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	ServerHandle  int32                  `protobuf:"varint,1,opt,name=server_handle,json=serverHandle,proto3" json:"server_handle,omitempty"`
-	TagAddresses  []string               `protobuf:"bytes,2,rep,name=tag_addresses,json=tagAddresses,proto3" json:"tag_addresses,omitempty"`
+	state        protoimpl.MessageState `protogen:"open.v1"`
+	ServerHandle int32                  `protobuf:"varint,1,opt,name=server_handle,json=serverHandle,proto3" json:"server_handle,omitempty"`
+	TagAddresses []string               `protobuf:"bytes,2,rep,name=tag_addresses,json=tagAddresses,proto3" json:"tag_addresses,omitempty"`
+	// A number of the caller's own for each item, in the order of the addresses: each event of an item carries it, so
+	// that it can be told before the reply is there. Empty, or as many as there are addresses; 0 for none.
+	ClientHandles []uint32 `protobuf:"varint,100,rep,packed,name=client_handles,json=clientHandles,proto3" json:"client_handles,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4485,6 +4576,13 @@ func (x *AddItemBulkCommand) GetServerHandle() int32 {
 func (x *AddItemBulkCommand) GetTagAddresses() []string {
 	if x != nil {
 		return x.TagAddresses
+	}
+	return nil
+}
+
+func (x *AddItemBulkCommand) GetClientHandles() []uint32 {
+	if x != nil {
+		return x.ClientHandles
 	}
 	return nil
 }
@@ -4646,9 +4744,12 @@ func (x *UnAdviseItemBulkCommand) GetItemHandles() []int32 {
 }
 
 type SubscribeBulkCommand struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	ServerHandle  int32                  `protobuf:"varint,1,opt,name=server_handle,json=serverHandle,proto3" json:"server_handle,omitempty"`
-	TagAddresses  []string               `protobuf:"bytes,2,rep,name=tag_addresses,json=tagAddresses,proto3" json:"tag_addresses,omitempty"`
+	state        protoimpl.MessageState `protogen:"open.v1"`
+	ServerHandle int32                  `protobuf:"varint,1,opt,name=server_handle,json=serverHandle,proto3" json:"server_handle,omitempty"`
+	TagAddresses []string               `protobuf:"bytes,2,rep,name=tag_addresses,json=tagAddresses,proto3" json:"tag_addresses,omitempty"`
+	// A number of the caller's own for each item, in the order of the addresses: each event of an item carries it, so
+	// that it can be told before the reply is there. Empty, or as many as there are addresses; 0 for none.
+	ClientHandles []uint32 `protobuf:"varint,100,rep,packed,name=client_handles,json=clientHandles,proto3" json:"client_handles,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4693,6 +4794,13 @@ func (x *SubscribeBulkCommand) GetServerHandle() int32 {
 func (x *SubscribeBulkCommand) GetTagAddresses() []string {
 	if x != nil {
 		return x.TagAddresses
+	}
+	return nil
+}
+
+func (x *SubscribeBulkCommand) GetClientHandles() []uint32 {
+	if x != nil {
+		return x.ClientHandles
 	}
 	return nil
 }
@@ -6186,7 +6294,12 @@ func (*GetWorkerInfoCommand) Descriptor() ([]byte, []int) {
 type DrainEventsCommand struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// 0 for all that wait.
-	MaxEvents     uint32 `protobuf:"varint,1,opt,name=max_events,json=maxEvents,proto3" json:"max_events,omitempty"`
+	MaxEvents uint32 `protobuf:"varint,1,opt,name=max_events,json=maxEvents,proto3" json:"max_events,omitempty"`
+	// Instead of what waits: the last data change of each advised item once more, marked RECOVERED and without a
+	// worker_sequence. Nothing is taken out. As many as fit into one reply.
+	LastValues bool `protobuf:"varint,100,opt,name=last_values,json=lastValues,proto3" json:"last_values,omitempty"`
+	// With last_values: goes on where the reply before ended, by its next_after.
+	AfterItem     uint64 `protobuf:"varint,101,opt,name=after_item,json=afterItem,proto3" json:"after_item,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -6224,6 +6337,20 @@ func (*DrainEventsCommand) Descriptor() ([]byte, []int) {
 func (x *DrainEventsCommand) GetMaxEvents() uint32 {
 	if x != nil {
 		return x.MaxEvents
+	}
+	return 0
+}
+
+func (x *DrainEventsCommand) GetLastValues() bool {
+	if x != nil {
+		return x.LastValues
+	}
+	return false
+}
+
+func (x *DrainEventsCommand) GetAfterItem() uint64 {
+	if x != nil {
+		return x.AfterItem
 	}
 	return 0
 }
@@ -8090,8 +8217,12 @@ func (x *WorkerInfoReply) GetMxaccessServerVersion() string {
 }
 
 type DrainEventsReply struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Events        []*MxEvent             `protobuf:"bytes,1,rep,name=events,proto3" json:"events,omitempty"`
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Events []*MxEvent             `protobuf:"bytes,1,rep,name=events,proto3" json:"events,omitempty"`
+	// Of last_values: events up to this worker_sequence are older than these. 0 when that cannot be told.
+	AsOfWorkerSequence uint64 `protobuf:"varint,100,opt,name=as_of_worker_sequence,json=asOfWorkerSequence,proto3" json:"as_of_worker_sequence,omitempty"`
+	// Of last_values: what to ask for next; 0 when these were the last ones.
+	NextAfter     uint64 `protobuf:"varint,101,opt,name=next_after,json=nextAfter,proto3" json:"next_after,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -8133,6 +8264,20 @@ func (x *DrainEventsReply) GetEvents() []*MxEvent {
 	return nil
 }
 
+func (x *DrainEventsReply) GetAsOfWorkerSequence() uint64 {
+	if x != nil {
+		return x.AsOfWorkerSequence
+	}
+	return 0
+}
+
+func (x *DrainEventsReply) GetNextAfter() uint64 {
+	if x != nil {
+		return x.NextAfter
+	}
+	return 0
+}
+
 type MxEvent struct {
 	state        protoimpl.MessageState `protogen:"open.v1"`
 	Family       MxEventFamily          `protobuf:"varint,1,opt,name=family,proto3,enum=mxaccess_gateway.v1.MxEventFamily" json:"family,omitempty"`
@@ -8153,6 +8298,13 @@ type MxEvent struct {
 	// Set only on the sentinel at the head of a resumed stream whose position is older than the replay ring, and on the
 	// marker for events that a backpressure policy dropped.
 	ReplayGap *ReplayGap `protobuf:"bytes,14,opt,name=replay_gap,json=replayGap,proto3,oneof" json:"replay_gap,omitempty"`
+	// The number that the caller gave the item when it was added; 0 when it gave none. Announced by the capability
+	// `client-handles`.
+	ClientHandle uint32 `protobuf:"varint,100,opt,name=client_handle,json=clientHandle,proto3" json:"client_handle,omitempty"`
+	// How it came to this stream; always LIVE on one that was not asked to recover gaps.
+	Origin MxEventOrigin `protobuf:"varint,101,opt,name=origin,proto3,enum=mxaccess_gateway.v1.MxEventOrigin" json:"origin,omitempty"`
+	// Events that are known to be lost directly before this one. On the first RECOVERED one after a gap.
+	LostBefore uint64 `protobuf:"varint,102,opt,name=lost_before,json=lostBefore,proto3" json:"lost_before,omitempty"`
 	// Types that are valid to be assigned to Body:
 	//
 	//	*MxEvent_OnDataChange
@@ -8292,6 +8444,27 @@ func (x *MxEvent) GetReplayGap() *ReplayGap {
 		return x.ReplayGap
 	}
 	return nil
+}
+
+func (x *MxEvent) GetClientHandle() uint32 {
+	if x != nil {
+		return x.ClientHandle
+	}
+	return 0
+}
+
+func (x *MxEvent) GetOrigin() MxEventOrigin {
+	if x != nil {
+		return x.Origin
+	}
+	return MxEventOrigin_MX_EVENT_ORIGIN_LIVE
+}
+
+func (x *MxEvent) GetLostBefore() uint64 {
+	if x != nil {
+		return x.LostBefore
+	}
+	return 0
 }
 
 func (x *MxEvent) GetBody() isMxEvent_Body {
@@ -13672,7 +13845,7 @@ const file_mxaccess_gateway_proto_rawDesc = "" +
 	"\x16keep_when_disconnected\x18\f \x01(\bR\x14keepWhenDisconnected\x12!\n" +
 	"\fis_connected\x18\r \x01(\bR\visConnected\x12!\n" +
 	"\ffault_reason\x18\x0e \x01(\tR\vfaultReason\x12#\n" +
-	"\rfault_message\x18\x0f \x01(\tR\ffaultMessage\"\xbb\x02\n" +
+	"\rfault_message\x18\x0f \x01(\tR\ffaultMessage\"\xde\x02\n" +
 	"\x13StreamEventsRequest\x12\x1d\n" +
 	"\n" +
 	"session_id\x18\x01 \x01(\tR\tsessionId\x122\n" +
@@ -13680,7 +13853,8 @@ const file_mxaccess_gateway_proto_rawDesc = "" +
 	"\x13backpressure_policy\x18d \x01(\x0e2'.mxaccess_gateway.v1.BackpressurePolicyR\x12backpressurePolicy\x12(\n" +
 	"\x10max_batch_events\x18e \x01(\rR\x0emaxBatchEvents\x12&\n" +
 	"\x0fmax_batch_bytes\x18f \x01(\rR\rmaxBatchBytes\x12%\n" +
-	"\x0efrom_beginning\x18g \x01(\bR\rfromBeginning\"\xbb\x01\n" +
+	"\x0efrom_beginning\x18g \x01(\bR\rfromBeginning\x12!\n" +
+	"\frecover_gaps\x18h \x01(\bR\vrecoverGaps\"\xbb\x01\n" +
 	"\x0eProtocolStatus\x12;\n" +
 	"\x04code\x18\x01 \x01(\x0e2'.mxaccess_gateway.v1.ProtocolStatusCodeR\x04code\x12\x18\n" +
 	"\amessage\x18\x02 \x01(\tR\amessage\x12\x16\n" +
@@ -13758,14 +13932,16 @@ const file_mxaccess_gateway_proto_rawDesc = "" +
 	"\vclient_name\x18\x01 \x01(\tR\n" +
 	"clientName\"8\n" +
 	"\x11UnregisterCommand\x12#\n" +
-	"\rserver_handle\x18\x01 \x01(\x05R\fserverHandle\"^\n" +
+	"\rserver_handle\x18\x01 \x01(\x05R\fserverHandle\"\x83\x01\n" +
 	"\x0eAddItemCommand\x12#\n" +
 	"\rserver_handle\x18\x01 \x01(\x05R\fserverHandle\x12'\n" +
-	"\x0fitem_definition\x18\x02 \x01(\tR\x0eitemDefinition\"\x82\x01\n" +
+	"\x0fitem_definition\x18\x02 \x01(\tR\x0eitemDefinition\x12#\n" +
+	"\rclient_handle\x18d \x01(\rR\fclientHandle\"\xa7\x01\n" +
 	"\x0fAddItem2Command\x12#\n" +
 	"\rserver_handle\x18\x01 \x01(\x05R\fserverHandle\x12'\n" +
 	"\x0fitem_definition\x18\x02 \x01(\tR\x0eitemDefinition\x12!\n" +
-	"\fitem_context\x18\x03 \x01(\tR\vitemContext\"Y\n" +
+	"\fitem_context\x18\x03 \x01(\tR\vitemContext\x12#\n" +
+	"\rclient_handle\x18d \x01(\rR\fclientHandle\"Y\n" +
 	"\x11RemoveItemCommand\x12#\n" +
 	"\rserver_handle\x18\x01 \x01(\x05R\fserverHandle\x12\x1f\n" +
 	"\vitem_handle\x18\x02 \x01(\x05R\n" +
@@ -13781,11 +13957,12 @@ const file_mxaccess_gateway_proto_rawDesc = "" +
 	"\x18AdviseSupervisoryCommand\x12#\n" +
 	"\rserver_handle\x18\x01 \x01(\x05R\fserverHandle\x12\x1f\n" +
 	"\vitem_handle\x18\x02 \x01(\x05R\n" +
-	"itemHandle\"\x89\x01\n" +
+	"itemHandle\"\xae\x01\n" +
 	"\x16AddBufferedItemCommand\x12#\n" +
 	"\rserver_handle\x18\x01 \x01(\x05R\fserverHandle\x12'\n" +
 	"\x0fitem_definition\x18\x02 \x01(\tR\x0eitemDefinition\x12!\n" +
-	"\fitem_context\x18\x03 \x01(\tR\vitemContext\"\x89\x01\n" +
+	"\fitem_context\x18\x03 \x01(\tR\vitemContext\x12#\n" +
+	"\rclient_handle\x18d \x01(\rR\fclientHandle\"\x89\x01\n" +
 	" SetBufferedUpdateIntervalCommand\x12#\n" +
 	"\rserver_handle\x18\x01 \x01(\x05R\fserverHandle\x12@\n" +
 	"\x1cupdate_interval_milliseconds\x18\x02 \x01(\x05R\x1aupdateIntervalMilliseconds\"V\n" +
@@ -13833,10 +14010,11 @@ const file_mxaccess_gateway_proto_rawDesc = "" +
 	"\x18ArchestrAUserToIdCommand\x12#\n" +
 	"\rserver_handle\x18\x01 \x01(\x05R\fserverHandle\x12 \n" +
 	"\fuser_id_guid\x18\x02 \x01(\tR\n" +
-	"userIdGuid\"^\n" +
+	"userIdGuid\"\x85\x01\n" +
 	"\x12AddItemBulkCommand\x12#\n" +
 	"\rserver_handle\x18\x01 \x01(\x05R\fserverHandle\x12#\n" +
-	"\rtag_addresses\x18\x02 \x03(\tR\ftagAddresses\"_\n" +
+	"\rtag_addresses\x18\x02 \x03(\tR\ftagAddresses\x12%\n" +
+	"\x0eclient_handles\x18d \x03(\rR\rclientHandles\"_\n" +
 	"\x15AdviseItemBulkCommand\x12#\n" +
 	"\rserver_handle\x18\x01 \x01(\x05R\fserverHandle\x12!\n" +
 	"\fitem_handles\x18\x02 \x03(\x05R\vitemHandles\"_\n" +
@@ -13845,10 +14023,11 @@ const file_mxaccess_gateway_proto_rawDesc = "" +
 	"\fitem_handles\x18\x02 \x03(\x05R\vitemHandles\"a\n" +
 	"\x17UnAdviseItemBulkCommand\x12#\n" +
 	"\rserver_handle\x18\x01 \x01(\x05R\fserverHandle\x12!\n" +
-	"\fitem_handles\x18\x02 \x03(\x05R\vitemHandles\"`\n" +
+	"\fitem_handles\x18\x02 \x03(\x05R\vitemHandles\"\x87\x01\n" +
 	"\x14SubscribeBulkCommand\x12#\n" +
 	"\rserver_handle\x18\x01 \x01(\x05R\fserverHandle\x12#\n" +
-	"\rtag_addresses\x18\x02 \x03(\tR\ftagAddresses\"`\n" +
+	"\rtag_addresses\x18\x02 \x03(\tR\ftagAddresses\x12%\n" +
+	"\x0eclient_handles\x18d \x03(\rR\rclientHandles\"`\n" +
 	"\x16UnsubscribeBulkCommand\x12#\n" +
 	"\rserver_handle\x18\x01 \x01(\x05R\fserverHandle\x12!\n" +
 	"\fitem_handles\x18\x02 \x03(\x05R\vitemHandles\"v\n" +
@@ -13969,10 +14148,14 @@ const file_mxaccess_gateway_proto_rawDesc = "" +
 	"\vPingCommand\x12\x18\n" +
 	"\amessage\x18\x01 \x01(\tR\amessage\"\x18\n" +
 	"\x16GetSessionStateCommand\"\x16\n" +
-	"\x14GetWorkerInfoCommand\"3\n" +
+	"\x14GetWorkerInfoCommand\"s\n" +
 	"\x12DrainEventsCommand\x12\x1d\n" +
 	"\n" +
-	"max_events\x18\x01 \x01(\rR\tmaxEvents\"U\n" +
+	"max_events\x18\x01 \x01(\rR\tmaxEvents\x12\x1f\n" +
+	"\vlast_values\x18d \x01(\bR\n" +
+	"lastValues\x12\x1d\n" +
+	"\n" +
+	"after_item\x18e \x01(\x04R\tafterItem\"U\n" +
 	"\x15ShutdownWorkerCommand\x12<\n" +
 	"\fgrace_period\x18\x01 \x01(\v2\x19.google.protobuf.DurationR\vgracePeriod\"\xc2\x01\n" +
 	"\x12InjectFaultCommand\x12\x14\n" +
@@ -14121,10 +14304,12 @@ const file_mxaccess_gateway_proto_rawDesc = "" +
 	"\fbackend_name\x18d \x01(\tR\vbackendName\x12<\n" +
 	"\x1amxaccess_interface_version\x18e \x01(\x05R\x18mxaccessInterfaceVersion\x120\n" +
 	"\x14mxaccess_server_path\x18f \x01(\tR\x12mxaccessServerPath\x126\n" +
-	"\x17mxaccess_server_version\x18g \x01(\tR\x15mxaccessServerVersion\"H\n" +
+	"\x17mxaccess_server_version\x18g \x01(\tR\x15mxaccessServerVersion\"\x9a\x01\n" +
 	"\x10DrainEventsReply\x124\n" +
-	"\x06events\x18\x01 \x03(\v2\x1c.mxaccess_gateway.v1.MxEventR\x06events\"\xb7\n" +
+	"\x06events\x18\x01 \x03(\v2\x1c.mxaccess_gateway.v1.MxEventR\x06events\x121\n" +
+	"\x15as_of_worker_sequence\x18d \x01(\x04R\x12asOfWorkerSequence\x12\x1d\n" +
 	"\n" +
+	"next_after\x18e \x01(\x04R\tnextAfter\"\xb9\v\n" +
 	"\aMxEvent\x12:\n" +
 	"\x06family\x18\x01 \x01(\x0e2\".mxaccess_gateway.v1.MxEventFamilyR\x06family\x12\x1d\n" +
 	"\n" +
@@ -14144,7 +14329,11 @@ const file_mxaccess_gateway_proto_rawDesc = "" +
 	"\n" +
 	"raw_status\x18\r \x01(\tR\trawStatus\x12B\n" +
 	"\n" +
-	"replay_gap\x18\x0e \x01(\v2\x1e.mxaccess_gateway.v1.ReplayGapH\x02R\treplayGap\x88\x01\x01\x12N\n" +
+	"replay_gap\x18\x0e \x01(\v2\x1e.mxaccess_gateway.v1.ReplayGapH\x02R\treplayGap\x88\x01\x01\x12#\n" +
+	"\rclient_handle\x18d \x01(\rR\fclientHandle\x12:\n" +
+	"\x06origin\x18e \x01(\x0e2\".mxaccess_gateway.v1.MxEventOriginR\x06origin\x12\x1f\n" +
+	"\vlost_before\x18f \x01(\x04R\n" +
+	"lostBefore\x12N\n" +
 	"\x0eon_data_change\x18\x14 \x01(\v2&.mxaccess_gateway.v1.OnDataChangeEventH\x00R\fonDataChange\x12W\n" +
 	"\x11on_write_complete\x18\x15 \x01(\v2).mxaccess_gateway.v1.OnWriteCompleteEventH\x00R\x0fonWriteComplete\x12\\\n" +
 	"\x12operation_complete\x18\x16 \x01(\v2+.mxaccess_gateway.v1.OperationCompleteEventH\x00R\x11operationComplete\x12g\n" +
@@ -14721,7 +14910,11 @@ const file_mxaccess_gateway_proto_rawDesc = "" +
 	"\x1fMX_COMMAND_KIND_SHUTDOWN_WORKER\x10h\x12 \n" +
 	"\x1cMX_COMMAND_KIND_INJECT_FAULT\x10x\x12/\n" +
 	"*MX_COMMAND_KIND_ACKNOWLEDGE_ALARMS_BY_NAME\x10\x82\x01\x12!\n" +
-	"\x1cMX_COMMAND_KIND_SHELVE_ALARM\x10\x83\x01*\xad\x02\n" +
+	"\x1cMX_COMMAND_KIND_SHELVE_ALARM\x10\x83\x01*f\n" +
+	"\rMxEventOrigin\x12\x18\n" +
+	"\x14MX_EVENT_ORIGIN_LIVE\x10\x00\x12\x1c\n" +
+	"\x18MX_EVENT_ORIGIN_REPLAYED\x10\x01\x12\x1d\n" +
+	"\x19MX_EVENT_ORIGIN_RECOVERED\x10\x02*\xad\x02\n" +
 	"\rMxEventFamily\x12\x1f\n" +
 	"\x1bMX_EVENT_FAMILY_UNSPECIFIED\x10\x00\x12\"\n" +
 	"\x1eMX_EVENT_FAMILY_ON_DATA_CHANGE\x10\x01\x12%\n" +
@@ -14914,503 +15107,505 @@ func file_mxaccess_gateway_proto_rawDescGZIP() []byte {
 	return file_mxaccess_gateway_proto_rawDescData
 }
 
-var file_mxaccess_gateway_proto_enumTypes = make([]protoimpl.EnumInfo, 22)
+var file_mxaccess_gateway_proto_enumTypes = make([]protoimpl.EnumInfo, 23)
 var file_mxaccess_gateway_proto_msgTypes = make([]protoimpl.MessageInfo, 142)
 var file_mxaccess_gateway_proto_goTypes = []any{
 	(ProtocolStatusCode)(0),                  // 0: mxaccess_gateway.v1.ProtocolStatusCode
 	(SessionState)(0),                        // 1: mxaccess_gateway.v1.SessionState
 	(BackpressurePolicy)(0),                  // 2: mxaccess_gateway.v1.BackpressurePolicy
 	(MxCommandKind)(0),                       // 3: mxaccess_gateway.v1.MxCommandKind
-	(MxEventFamily)(0),                       // 4: mxaccess_gateway.v1.MxEventFamily
-	(AlarmProviderMode)(0),                   // 5: mxaccess_gateway.v1.AlarmProviderMode
-	(AlarmTransitionKind)(0),                 // 6: mxaccess_gateway.v1.AlarmTransitionKind
-	(AlarmConditionState)(0),                 // 7: mxaccess_gateway.v1.AlarmConditionState
-	(AlarmState)(0),                          // 8: mxaccess_gateway.v1.AlarmState
-	(AlarmMode)(0),                           // 9: mxaccess_gateway.v1.AlarmMode
-	(AlarmOrigin)(0),                         // 10: mxaccess_gateway.v1.AlarmOrigin
-	(AlarmProviderReason)(0),                 // 11: mxaccess_gateway.v1.AlarmProviderReason
-	(AlarmMonitorState)(0),                   // 12: mxaccess_gateway.v1.AlarmMonitorState
-	(AlarmLeftReason)(0),                     // 13: mxaccess_gateway.v1.AlarmLeftReason
-	(AlarmSnapshotMode)(0),                   // 14: mxaccess_gateway.v1.AlarmSnapshotMode
-	(AlarmLagPolicy)(0),                      // 15: mxaccess_gateway.v1.AlarmLagPolicy
-	(AlarmOrder)(0),                          // 16: mxaccess_gateway.v1.AlarmOrder
-	(AlarmAckOutcome)(0),                     // 17: mxaccess_gateway.v1.AlarmAckOutcome
-	(AlarmShelveOutcome)(0),                  // 18: mxaccess_gateway.v1.AlarmShelveOutcome
-	(MxDataType)(0),                          // 19: mxaccess_gateway.v1.MxDataType
-	(MxStatusCategory)(0),                    // 20: mxaccess_gateway.v1.MxStatusCategory
-	(MxStatusSource)(0),                      // 21: mxaccess_gateway.v1.MxStatusSource
-	(*OpenSessionRequest)(nil),               // 22: mxaccess_gateway.v1.OpenSessionRequest
-	(*OpenSessionReply)(nil),                 // 23: mxaccess_gateway.v1.OpenSessionReply
-	(*GatewayLimits)(nil),                    // 24: mxaccess_gateway.v1.GatewayLimits
-	(*CloseSessionRequest)(nil),              // 25: mxaccess_gateway.v1.CloseSessionRequest
-	(*CloseSessionReply)(nil),                // 26: mxaccess_gateway.v1.CloseSessionReply
-	(*ListSessionsRequest)(nil),              // 27: mxaccess_gateway.v1.ListSessionsRequest
-	(*ListSessionsReply)(nil),                // 28: mxaccess_gateway.v1.ListSessionsReply
-	(*SessionSummary)(nil),                   // 29: mxaccess_gateway.v1.SessionSummary
-	(*StreamEventsRequest)(nil),              // 30: mxaccess_gateway.v1.StreamEventsRequest
-	(*ProtocolStatus)(nil),                   // 31: mxaccess_gateway.v1.ProtocolStatus
-	(*MxCommandRequest)(nil),                 // 32: mxaccess_gateway.v1.MxCommandRequest
-	(*MxCommandBatch)(nil),                   // 33: mxaccess_gateway.v1.MxCommandBatch
-	(*MxStreamCommand)(nil),                  // 34: mxaccess_gateway.v1.MxStreamCommand
-	(*MxCommandReplyBatch)(nil),              // 35: mxaccess_gateway.v1.MxCommandReplyBatch
-	(*MxCommand)(nil),                        // 36: mxaccess_gateway.v1.MxCommand
-	(*RegisterCommand)(nil),                  // 37: mxaccess_gateway.v1.RegisterCommand
-	(*UnregisterCommand)(nil),                // 38: mxaccess_gateway.v1.UnregisterCommand
-	(*AddItemCommand)(nil),                   // 39: mxaccess_gateway.v1.AddItemCommand
-	(*AddItem2Command)(nil),                  // 40: mxaccess_gateway.v1.AddItem2Command
-	(*RemoveItemCommand)(nil),                // 41: mxaccess_gateway.v1.RemoveItemCommand
-	(*AdviseCommand)(nil),                    // 42: mxaccess_gateway.v1.AdviseCommand
-	(*UnAdviseCommand)(nil),                  // 43: mxaccess_gateway.v1.UnAdviseCommand
-	(*AdviseSupervisoryCommand)(nil),         // 44: mxaccess_gateway.v1.AdviseSupervisoryCommand
-	(*AddBufferedItemCommand)(nil),           // 45: mxaccess_gateway.v1.AddBufferedItemCommand
-	(*SetBufferedUpdateIntervalCommand)(nil), // 46: mxaccess_gateway.v1.SetBufferedUpdateIntervalCommand
-	(*SuspendCommand)(nil),                   // 47: mxaccess_gateway.v1.SuspendCommand
-	(*ActivateCommand)(nil),                  // 48: mxaccess_gateway.v1.ActivateCommand
-	(*WriteCommand)(nil),                     // 49: mxaccess_gateway.v1.WriteCommand
-	(*Write2Command)(nil),                    // 50: mxaccess_gateway.v1.Write2Command
-	(*WriteSecuredCommand)(nil),              // 51: mxaccess_gateway.v1.WriteSecuredCommand
-	(*WriteSecured2Command)(nil),             // 52: mxaccess_gateway.v1.WriteSecured2Command
-	(*AuthenticateUserCommand)(nil),          // 53: mxaccess_gateway.v1.AuthenticateUserCommand
-	(*ArchestrAUserToIdCommand)(nil),         // 54: mxaccess_gateway.v1.ArchestrAUserToIdCommand
-	(*AddItemBulkCommand)(nil),               // 55: mxaccess_gateway.v1.AddItemBulkCommand
-	(*AdviseItemBulkCommand)(nil),            // 56: mxaccess_gateway.v1.AdviseItemBulkCommand
-	(*RemoveItemBulkCommand)(nil),            // 57: mxaccess_gateway.v1.RemoveItemBulkCommand
-	(*UnAdviseItemBulkCommand)(nil),          // 58: mxaccess_gateway.v1.UnAdviseItemBulkCommand
-	(*SubscribeBulkCommand)(nil),             // 59: mxaccess_gateway.v1.SubscribeBulkCommand
-	(*UnsubscribeBulkCommand)(nil),           // 60: mxaccess_gateway.v1.UnsubscribeBulkCommand
-	(*WriteBulkCommand)(nil),                 // 61: mxaccess_gateway.v1.WriteBulkCommand
-	(*WriteBulkEntry)(nil),                   // 62: mxaccess_gateway.v1.WriteBulkEntry
-	(*Write2BulkCommand)(nil),                // 63: mxaccess_gateway.v1.Write2BulkCommand
-	(*Write2BulkEntry)(nil),                  // 64: mxaccess_gateway.v1.Write2BulkEntry
-	(*WriteSecuredBulkCommand)(nil),          // 65: mxaccess_gateway.v1.WriteSecuredBulkCommand
-	(*WriteSecuredBulkEntry)(nil),            // 66: mxaccess_gateway.v1.WriteSecuredBulkEntry
-	(*WriteSecured2BulkCommand)(nil),         // 67: mxaccess_gateway.v1.WriteSecured2BulkCommand
-	(*WriteSecured2BulkEntry)(nil),           // 68: mxaccess_gateway.v1.WriteSecured2BulkEntry
-	(*ReadBulkCommand)(nil),                  // 69: mxaccess_gateway.v1.ReadBulkCommand
-	(*SubscribeAlarmsCommand)(nil),           // 70: mxaccess_gateway.v1.SubscribeAlarmsCommand
-	(*UnsubscribeAlarmsCommand)(nil),         // 71: mxaccess_gateway.v1.UnsubscribeAlarmsCommand
-	(*AcknowledgeAlarmCommand)(nil),          // 72: mxaccess_gateway.v1.AcknowledgeAlarmCommand
-	(*QueryActiveAlarmsCommand)(nil),         // 73: mxaccess_gateway.v1.QueryActiveAlarmsCommand
-	(*AcknowledgeAlarmByNameCommand)(nil),    // 74: mxaccess_gateway.v1.AcknowledgeAlarmByNameCommand
-	(*AcknowledgeAlarmsByNameCommand)(nil),   // 75: mxaccess_gateway.v1.AcknowledgeAlarmsByNameCommand
-	(*ShelveAlarmCommand)(nil),               // 76: mxaccess_gateway.v1.ShelveAlarmCommand
-	(*AlarmSubtagTarget)(nil),                // 77: mxaccess_gateway.v1.AlarmSubtagTarget
-	(*AlarmFailoverConfig)(nil),              // 78: mxaccess_gateway.v1.AlarmFailoverConfig
-	(*PingCommand)(nil),                      // 79: mxaccess_gateway.v1.PingCommand
-	(*GetSessionStateCommand)(nil),           // 80: mxaccess_gateway.v1.GetSessionStateCommand
-	(*GetWorkerInfoCommand)(nil),             // 81: mxaccess_gateway.v1.GetWorkerInfoCommand
-	(*DrainEventsCommand)(nil),               // 82: mxaccess_gateway.v1.DrainEventsCommand
-	(*ShutdownWorkerCommand)(nil),            // 83: mxaccess_gateway.v1.ShutdownWorkerCommand
-	(*InjectFaultCommand)(nil),               // 84: mxaccess_gateway.v1.InjectFaultCommand
-	(*MxCommandReply)(nil),                   // 85: mxaccess_gateway.v1.MxCommandReply
-	(*RegisterReply)(nil),                    // 86: mxaccess_gateway.v1.RegisterReply
-	(*AddItemReply)(nil),                     // 87: mxaccess_gateway.v1.AddItemReply
-	(*AddItem2Reply)(nil),                    // 88: mxaccess_gateway.v1.AddItem2Reply
-	(*AddBufferedItemReply)(nil),             // 89: mxaccess_gateway.v1.AddBufferedItemReply
-	(*SuspendReply)(nil),                     // 90: mxaccess_gateway.v1.SuspendReply
-	(*ActivateReply)(nil),                    // 91: mxaccess_gateway.v1.ActivateReply
-	(*AuthenticateUserReply)(nil),            // 92: mxaccess_gateway.v1.AuthenticateUserReply
-	(*ArchestrAUserToIdReply)(nil),           // 93: mxaccess_gateway.v1.ArchestrAUserToIdReply
-	(*BulkSubscribeReply)(nil),               // 94: mxaccess_gateway.v1.BulkSubscribeReply
-	(*SubscribeResult)(nil),                  // 95: mxaccess_gateway.v1.SubscribeResult
-	(*BulkWriteReply)(nil),                   // 96: mxaccess_gateway.v1.BulkWriteReply
-	(*BulkWriteResult)(nil),                  // 97: mxaccess_gateway.v1.BulkWriteResult
-	(*BulkReadReply)(nil),                    // 98: mxaccess_gateway.v1.BulkReadReply
-	(*BulkReadResult)(nil),                   // 99: mxaccess_gateway.v1.BulkReadResult
-	(*AcknowledgeAlarmReplyPayload)(nil),     // 100: mxaccess_gateway.v1.AcknowledgeAlarmReplyPayload
-	(*AcknowledgeAlarmsReplyPayload)(nil),    // 101: mxaccess_gateway.v1.AcknowledgeAlarmsReplyPayload
-	(*QueryActiveAlarmsReplyPayload)(nil),    // 102: mxaccess_gateway.v1.QueryActiveAlarmsReplyPayload
-	(*AlarmPollReport)(nil),                  // 103: mxaccess_gateway.v1.AlarmPollReport
-	(*SessionStateReply)(nil),                // 104: mxaccess_gateway.v1.SessionStateReply
-	(*WorkerInfoReply)(nil),                  // 105: mxaccess_gateway.v1.WorkerInfoReply
-	(*DrainEventsReply)(nil),                 // 106: mxaccess_gateway.v1.DrainEventsReply
-	(*MxEvent)(nil),                          // 107: mxaccess_gateway.v1.MxEvent
-	(*MxEventBatch)(nil),                     // 108: mxaccess_gateway.v1.MxEventBatch
-	(*ReplayGap)(nil),                        // 109: mxaccess_gateway.v1.ReplayGap
-	(*OnDataChangeEvent)(nil),                // 110: mxaccess_gateway.v1.OnDataChangeEvent
-	(*OnWriteCompleteEvent)(nil),             // 111: mxaccess_gateway.v1.OnWriteCompleteEvent
-	(*OperationCompleteEvent)(nil),           // 112: mxaccess_gateway.v1.OperationCompleteEvent
-	(*OnBufferedDataChangeEvent)(nil),        // 113: mxaccess_gateway.v1.OnBufferedDataChangeEvent
-	(*OnAlarmTransitionEvent)(nil),           // 114: mxaccess_gateway.v1.OnAlarmTransitionEvent
-	(*OnAlarmProviderModeChangedEvent)(nil),  // 115: mxaccess_gateway.v1.OnAlarmProviderModeChangedEvent
-	(*ActiveAlarmSnapshot)(nil),              // 116: mxaccess_gateway.v1.ActiveAlarmSnapshot
-	(*AlarmFilter)(nil),                      // 117: mxaccess_gateway.v1.AlarmFilter
-	(*AlarmPosition)(nil),                    // 118: mxaccess_gateway.v1.AlarmPosition
-	(*AlarmGap)(nil),                         // 119: mxaccess_gateway.v1.AlarmGap
-	(*AlarmLeft)(nil),                        // 120: mxaccess_gateway.v1.AlarmLeft
-	(*AlarmFlood)(nil),                       // 121: mxaccess_gateway.v1.AlarmFlood
-	(*QueryActiveAlarmsRequest)(nil),         // 122: mxaccess_gateway.v1.QueryActiveAlarmsRequest
-	(*StreamAlarmsRequest)(nil),              // 123: mxaccess_gateway.v1.StreamAlarmsRequest
-	(*AlarmFeedMessage)(nil),                 // 124: mxaccess_gateway.v1.AlarmFeedMessage
-	(*AlarmFeedBatch)(nil),                   // 125: mxaccess_gateway.v1.AlarmFeedBatch
-	(*AlarmProviderStatus)(nil),              // 126: mxaccess_gateway.v1.AlarmProviderStatus
-	(*AcknowledgeAlarmRequest)(nil),          // 127: mxaccess_gateway.v1.AcknowledgeAlarmRequest
-	(*AcknowledgeAlarmReply)(nil),            // 128: mxaccess_gateway.v1.AcknowledgeAlarmReply
-	(*AcknowledgeAlarmsRequest)(nil),         // 129: mxaccess_gateway.v1.AcknowledgeAlarmsRequest
-	(*AcknowledgeAlarmsReply)(nil),           // 130: mxaccess_gateway.v1.AcknowledgeAlarmsReply
-	(*AlarmTarget)(nil),                      // 131: mxaccess_gateway.v1.AlarmTarget
-	(*ShelveAlarmsRequest)(nil),              // 132: mxaccess_gateway.v1.ShelveAlarmsRequest
-	(*AlarmShelveResult)(nil),                // 133: mxaccess_gateway.v1.AlarmShelveResult
-	(*ShelveAlarmsReply)(nil),                // 134: mxaccess_gateway.v1.ShelveAlarmsReply
-	(*QueryAlarmHistoryRequest)(nil),         // 135: mxaccess_gateway.v1.QueryAlarmHistoryRequest
-	(*AlarmHistoryLoss)(nil),                 // 136: mxaccess_gateway.v1.AlarmHistoryLoss
-	(*AlarmHistoryNote)(nil),                 // 137: mxaccess_gateway.v1.AlarmHistoryNote
-	(*AlarmHistoryPage)(nil),                 // 138: mxaccess_gateway.v1.AlarmHistoryPage
-	(*GetAlarmStatisticsRequest)(nil),        // 139: mxaccess_gateway.v1.GetAlarmStatisticsRequest
-	(*AlarmCount)(nil),                       // 140: mxaccess_gateway.v1.AlarmCount
-	(*AlarmDurations)(nil),                   // 141: mxaccess_gateway.v1.AlarmDurations
-	(*AlarmPriorityShare)(nil),               // 142: mxaccess_gateway.v1.AlarmPriorityShare
-	(*AlarmFigures)(nil),                     // 143: mxaccess_gateway.v1.AlarmFigures
-	(*GetAlarmStatisticsReply)(nil),          // 144: mxaccess_gateway.v1.GetAlarmStatisticsReply
-	(*GetAlarmMonitorStatusRequest)(nil),     // 145: mxaccess_gateway.v1.GetAlarmMonitorStatusRequest
-	(*AlarmStateCount)(nil),                  // 146: mxaccess_gateway.v1.AlarmStateCount
-	(*GetAlarmMonitorStatusReply)(nil),       // 147: mxaccess_gateway.v1.GetAlarmMonitorStatusReply
-	(*AlarmHistoryBounds)(nil),               // 148: mxaccess_gateway.v1.AlarmHistoryBounds
-	(*MxValue)(nil),                          // 149: mxaccess_gateway.v1.MxValue
-	(*MxSparseArray)(nil),                    // 150: mxaccess_gateway.v1.MxSparseArray
-	(*MxSparseElement)(nil),                  // 151: mxaccess_gateway.v1.MxSparseElement
-	(*MxArray)(nil),                          // 152: mxaccess_gateway.v1.MxArray
-	(*BoolArray)(nil),                        // 153: mxaccess_gateway.v1.BoolArray
-	(*Int32Array)(nil),                       // 154: mxaccess_gateway.v1.Int32Array
-	(*Int64Array)(nil),                       // 155: mxaccess_gateway.v1.Int64Array
-	(*FloatArray)(nil),                       // 156: mxaccess_gateway.v1.FloatArray
-	(*DoubleArray)(nil),                      // 157: mxaccess_gateway.v1.DoubleArray
-	(*StringArray)(nil),                      // 158: mxaccess_gateway.v1.StringArray
-	(*TimestampArray)(nil),                   // 159: mxaccess_gateway.v1.TimestampArray
-	(*RawArray)(nil),                         // 160: mxaccess_gateway.v1.RawArray
-	(*MxStatusProxy)(nil),                    // 161: mxaccess_gateway.v1.MxStatusProxy
-	nil,                                      // 162: mxaccess_gateway.v1.OpenSessionRequest.BackendOptionsEntry
-	nil,                                      // 163: mxaccess_gateway.v1.InjectFaultCommand.ParametersEntry
-	(*durationpb.Duration)(nil),              // 164: google.protobuf.Duration
-	(*timestamppb.Timestamp)(nil),            // 165: google.protobuf.Timestamp
+	(MxEventOrigin)(0),                       // 4: mxaccess_gateway.v1.MxEventOrigin
+	(MxEventFamily)(0),                       // 5: mxaccess_gateway.v1.MxEventFamily
+	(AlarmProviderMode)(0),                   // 6: mxaccess_gateway.v1.AlarmProviderMode
+	(AlarmTransitionKind)(0),                 // 7: mxaccess_gateway.v1.AlarmTransitionKind
+	(AlarmConditionState)(0),                 // 8: mxaccess_gateway.v1.AlarmConditionState
+	(AlarmState)(0),                          // 9: mxaccess_gateway.v1.AlarmState
+	(AlarmMode)(0),                           // 10: mxaccess_gateway.v1.AlarmMode
+	(AlarmOrigin)(0),                         // 11: mxaccess_gateway.v1.AlarmOrigin
+	(AlarmProviderReason)(0),                 // 12: mxaccess_gateway.v1.AlarmProviderReason
+	(AlarmMonitorState)(0),                   // 13: mxaccess_gateway.v1.AlarmMonitorState
+	(AlarmLeftReason)(0),                     // 14: mxaccess_gateway.v1.AlarmLeftReason
+	(AlarmSnapshotMode)(0),                   // 15: mxaccess_gateway.v1.AlarmSnapshotMode
+	(AlarmLagPolicy)(0),                      // 16: mxaccess_gateway.v1.AlarmLagPolicy
+	(AlarmOrder)(0),                          // 17: mxaccess_gateway.v1.AlarmOrder
+	(AlarmAckOutcome)(0),                     // 18: mxaccess_gateway.v1.AlarmAckOutcome
+	(AlarmShelveOutcome)(0),                  // 19: mxaccess_gateway.v1.AlarmShelveOutcome
+	(MxDataType)(0),                          // 20: mxaccess_gateway.v1.MxDataType
+	(MxStatusCategory)(0),                    // 21: mxaccess_gateway.v1.MxStatusCategory
+	(MxStatusSource)(0),                      // 22: mxaccess_gateway.v1.MxStatusSource
+	(*OpenSessionRequest)(nil),               // 23: mxaccess_gateway.v1.OpenSessionRequest
+	(*OpenSessionReply)(nil),                 // 24: mxaccess_gateway.v1.OpenSessionReply
+	(*GatewayLimits)(nil),                    // 25: mxaccess_gateway.v1.GatewayLimits
+	(*CloseSessionRequest)(nil),              // 26: mxaccess_gateway.v1.CloseSessionRequest
+	(*CloseSessionReply)(nil),                // 27: mxaccess_gateway.v1.CloseSessionReply
+	(*ListSessionsRequest)(nil),              // 28: mxaccess_gateway.v1.ListSessionsRequest
+	(*ListSessionsReply)(nil),                // 29: mxaccess_gateway.v1.ListSessionsReply
+	(*SessionSummary)(nil),                   // 30: mxaccess_gateway.v1.SessionSummary
+	(*StreamEventsRequest)(nil),              // 31: mxaccess_gateway.v1.StreamEventsRequest
+	(*ProtocolStatus)(nil),                   // 32: mxaccess_gateway.v1.ProtocolStatus
+	(*MxCommandRequest)(nil),                 // 33: mxaccess_gateway.v1.MxCommandRequest
+	(*MxCommandBatch)(nil),                   // 34: mxaccess_gateway.v1.MxCommandBatch
+	(*MxStreamCommand)(nil),                  // 35: mxaccess_gateway.v1.MxStreamCommand
+	(*MxCommandReplyBatch)(nil),              // 36: mxaccess_gateway.v1.MxCommandReplyBatch
+	(*MxCommand)(nil),                        // 37: mxaccess_gateway.v1.MxCommand
+	(*RegisterCommand)(nil),                  // 38: mxaccess_gateway.v1.RegisterCommand
+	(*UnregisterCommand)(nil),                // 39: mxaccess_gateway.v1.UnregisterCommand
+	(*AddItemCommand)(nil),                   // 40: mxaccess_gateway.v1.AddItemCommand
+	(*AddItem2Command)(nil),                  // 41: mxaccess_gateway.v1.AddItem2Command
+	(*RemoveItemCommand)(nil),                // 42: mxaccess_gateway.v1.RemoveItemCommand
+	(*AdviseCommand)(nil),                    // 43: mxaccess_gateway.v1.AdviseCommand
+	(*UnAdviseCommand)(nil),                  // 44: mxaccess_gateway.v1.UnAdviseCommand
+	(*AdviseSupervisoryCommand)(nil),         // 45: mxaccess_gateway.v1.AdviseSupervisoryCommand
+	(*AddBufferedItemCommand)(nil),           // 46: mxaccess_gateway.v1.AddBufferedItemCommand
+	(*SetBufferedUpdateIntervalCommand)(nil), // 47: mxaccess_gateway.v1.SetBufferedUpdateIntervalCommand
+	(*SuspendCommand)(nil),                   // 48: mxaccess_gateway.v1.SuspendCommand
+	(*ActivateCommand)(nil),                  // 49: mxaccess_gateway.v1.ActivateCommand
+	(*WriteCommand)(nil),                     // 50: mxaccess_gateway.v1.WriteCommand
+	(*Write2Command)(nil),                    // 51: mxaccess_gateway.v1.Write2Command
+	(*WriteSecuredCommand)(nil),              // 52: mxaccess_gateway.v1.WriteSecuredCommand
+	(*WriteSecured2Command)(nil),             // 53: mxaccess_gateway.v1.WriteSecured2Command
+	(*AuthenticateUserCommand)(nil),          // 54: mxaccess_gateway.v1.AuthenticateUserCommand
+	(*ArchestrAUserToIdCommand)(nil),         // 55: mxaccess_gateway.v1.ArchestrAUserToIdCommand
+	(*AddItemBulkCommand)(nil),               // 56: mxaccess_gateway.v1.AddItemBulkCommand
+	(*AdviseItemBulkCommand)(nil),            // 57: mxaccess_gateway.v1.AdviseItemBulkCommand
+	(*RemoveItemBulkCommand)(nil),            // 58: mxaccess_gateway.v1.RemoveItemBulkCommand
+	(*UnAdviseItemBulkCommand)(nil),          // 59: mxaccess_gateway.v1.UnAdviseItemBulkCommand
+	(*SubscribeBulkCommand)(nil),             // 60: mxaccess_gateway.v1.SubscribeBulkCommand
+	(*UnsubscribeBulkCommand)(nil),           // 61: mxaccess_gateway.v1.UnsubscribeBulkCommand
+	(*WriteBulkCommand)(nil),                 // 62: mxaccess_gateway.v1.WriteBulkCommand
+	(*WriteBulkEntry)(nil),                   // 63: mxaccess_gateway.v1.WriteBulkEntry
+	(*Write2BulkCommand)(nil),                // 64: mxaccess_gateway.v1.Write2BulkCommand
+	(*Write2BulkEntry)(nil),                  // 65: mxaccess_gateway.v1.Write2BulkEntry
+	(*WriteSecuredBulkCommand)(nil),          // 66: mxaccess_gateway.v1.WriteSecuredBulkCommand
+	(*WriteSecuredBulkEntry)(nil),            // 67: mxaccess_gateway.v1.WriteSecuredBulkEntry
+	(*WriteSecured2BulkCommand)(nil),         // 68: mxaccess_gateway.v1.WriteSecured2BulkCommand
+	(*WriteSecured2BulkEntry)(nil),           // 69: mxaccess_gateway.v1.WriteSecured2BulkEntry
+	(*ReadBulkCommand)(nil),                  // 70: mxaccess_gateway.v1.ReadBulkCommand
+	(*SubscribeAlarmsCommand)(nil),           // 71: mxaccess_gateway.v1.SubscribeAlarmsCommand
+	(*UnsubscribeAlarmsCommand)(nil),         // 72: mxaccess_gateway.v1.UnsubscribeAlarmsCommand
+	(*AcknowledgeAlarmCommand)(nil),          // 73: mxaccess_gateway.v1.AcknowledgeAlarmCommand
+	(*QueryActiveAlarmsCommand)(nil),         // 74: mxaccess_gateway.v1.QueryActiveAlarmsCommand
+	(*AcknowledgeAlarmByNameCommand)(nil),    // 75: mxaccess_gateway.v1.AcknowledgeAlarmByNameCommand
+	(*AcknowledgeAlarmsByNameCommand)(nil),   // 76: mxaccess_gateway.v1.AcknowledgeAlarmsByNameCommand
+	(*ShelveAlarmCommand)(nil),               // 77: mxaccess_gateway.v1.ShelveAlarmCommand
+	(*AlarmSubtagTarget)(nil),                // 78: mxaccess_gateway.v1.AlarmSubtagTarget
+	(*AlarmFailoverConfig)(nil),              // 79: mxaccess_gateway.v1.AlarmFailoverConfig
+	(*PingCommand)(nil),                      // 80: mxaccess_gateway.v1.PingCommand
+	(*GetSessionStateCommand)(nil),           // 81: mxaccess_gateway.v1.GetSessionStateCommand
+	(*GetWorkerInfoCommand)(nil),             // 82: mxaccess_gateway.v1.GetWorkerInfoCommand
+	(*DrainEventsCommand)(nil),               // 83: mxaccess_gateway.v1.DrainEventsCommand
+	(*ShutdownWorkerCommand)(nil),            // 84: mxaccess_gateway.v1.ShutdownWorkerCommand
+	(*InjectFaultCommand)(nil),               // 85: mxaccess_gateway.v1.InjectFaultCommand
+	(*MxCommandReply)(nil),                   // 86: mxaccess_gateway.v1.MxCommandReply
+	(*RegisterReply)(nil),                    // 87: mxaccess_gateway.v1.RegisterReply
+	(*AddItemReply)(nil),                     // 88: mxaccess_gateway.v1.AddItemReply
+	(*AddItem2Reply)(nil),                    // 89: mxaccess_gateway.v1.AddItem2Reply
+	(*AddBufferedItemReply)(nil),             // 90: mxaccess_gateway.v1.AddBufferedItemReply
+	(*SuspendReply)(nil),                     // 91: mxaccess_gateway.v1.SuspendReply
+	(*ActivateReply)(nil),                    // 92: mxaccess_gateway.v1.ActivateReply
+	(*AuthenticateUserReply)(nil),            // 93: mxaccess_gateway.v1.AuthenticateUserReply
+	(*ArchestrAUserToIdReply)(nil),           // 94: mxaccess_gateway.v1.ArchestrAUserToIdReply
+	(*BulkSubscribeReply)(nil),               // 95: mxaccess_gateway.v1.BulkSubscribeReply
+	(*SubscribeResult)(nil),                  // 96: mxaccess_gateway.v1.SubscribeResult
+	(*BulkWriteReply)(nil),                   // 97: mxaccess_gateway.v1.BulkWriteReply
+	(*BulkWriteResult)(nil),                  // 98: mxaccess_gateway.v1.BulkWriteResult
+	(*BulkReadReply)(nil),                    // 99: mxaccess_gateway.v1.BulkReadReply
+	(*BulkReadResult)(nil),                   // 100: mxaccess_gateway.v1.BulkReadResult
+	(*AcknowledgeAlarmReplyPayload)(nil),     // 101: mxaccess_gateway.v1.AcknowledgeAlarmReplyPayload
+	(*AcknowledgeAlarmsReplyPayload)(nil),    // 102: mxaccess_gateway.v1.AcknowledgeAlarmsReplyPayload
+	(*QueryActiveAlarmsReplyPayload)(nil),    // 103: mxaccess_gateway.v1.QueryActiveAlarmsReplyPayload
+	(*AlarmPollReport)(nil),                  // 104: mxaccess_gateway.v1.AlarmPollReport
+	(*SessionStateReply)(nil),                // 105: mxaccess_gateway.v1.SessionStateReply
+	(*WorkerInfoReply)(nil),                  // 106: mxaccess_gateway.v1.WorkerInfoReply
+	(*DrainEventsReply)(nil),                 // 107: mxaccess_gateway.v1.DrainEventsReply
+	(*MxEvent)(nil),                          // 108: mxaccess_gateway.v1.MxEvent
+	(*MxEventBatch)(nil),                     // 109: mxaccess_gateway.v1.MxEventBatch
+	(*ReplayGap)(nil),                        // 110: mxaccess_gateway.v1.ReplayGap
+	(*OnDataChangeEvent)(nil),                // 111: mxaccess_gateway.v1.OnDataChangeEvent
+	(*OnWriteCompleteEvent)(nil),             // 112: mxaccess_gateway.v1.OnWriteCompleteEvent
+	(*OperationCompleteEvent)(nil),           // 113: mxaccess_gateway.v1.OperationCompleteEvent
+	(*OnBufferedDataChangeEvent)(nil),        // 114: mxaccess_gateway.v1.OnBufferedDataChangeEvent
+	(*OnAlarmTransitionEvent)(nil),           // 115: mxaccess_gateway.v1.OnAlarmTransitionEvent
+	(*OnAlarmProviderModeChangedEvent)(nil),  // 116: mxaccess_gateway.v1.OnAlarmProviderModeChangedEvent
+	(*ActiveAlarmSnapshot)(nil),              // 117: mxaccess_gateway.v1.ActiveAlarmSnapshot
+	(*AlarmFilter)(nil),                      // 118: mxaccess_gateway.v1.AlarmFilter
+	(*AlarmPosition)(nil),                    // 119: mxaccess_gateway.v1.AlarmPosition
+	(*AlarmGap)(nil),                         // 120: mxaccess_gateway.v1.AlarmGap
+	(*AlarmLeft)(nil),                        // 121: mxaccess_gateway.v1.AlarmLeft
+	(*AlarmFlood)(nil),                       // 122: mxaccess_gateway.v1.AlarmFlood
+	(*QueryActiveAlarmsRequest)(nil),         // 123: mxaccess_gateway.v1.QueryActiveAlarmsRequest
+	(*StreamAlarmsRequest)(nil),              // 124: mxaccess_gateway.v1.StreamAlarmsRequest
+	(*AlarmFeedMessage)(nil),                 // 125: mxaccess_gateway.v1.AlarmFeedMessage
+	(*AlarmFeedBatch)(nil),                   // 126: mxaccess_gateway.v1.AlarmFeedBatch
+	(*AlarmProviderStatus)(nil),              // 127: mxaccess_gateway.v1.AlarmProviderStatus
+	(*AcknowledgeAlarmRequest)(nil),          // 128: mxaccess_gateway.v1.AcknowledgeAlarmRequest
+	(*AcknowledgeAlarmReply)(nil),            // 129: mxaccess_gateway.v1.AcknowledgeAlarmReply
+	(*AcknowledgeAlarmsRequest)(nil),         // 130: mxaccess_gateway.v1.AcknowledgeAlarmsRequest
+	(*AcknowledgeAlarmsReply)(nil),           // 131: mxaccess_gateway.v1.AcknowledgeAlarmsReply
+	(*AlarmTarget)(nil),                      // 132: mxaccess_gateway.v1.AlarmTarget
+	(*ShelveAlarmsRequest)(nil),              // 133: mxaccess_gateway.v1.ShelveAlarmsRequest
+	(*AlarmShelveResult)(nil),                // 134: mxaccess_gateway.v1.AlarmShelveResult
+	(*ShelveAlarmsReply)(nil),                // 135: mxaccess_gateway.v1.ShelveAlarmsReply
+	(*QueryAlarmHistoryRequest)(nil),         // 136: mxaccess_gateway.v1.QueryAlarmHistoryRequest
+	(*AlarmHistoryLoss)(nil),                 // 137: mxaccess_gateway.v1.AlarmHistoryLoss
+	(*AlarmHistoryNote)(nil),                 // 138: mxaccess_gateway.v1.AlarmHistoryNote
+	(*AlarmHistoryPage)(nil),                 // 139: mxaccess_gateway.v1.AlarmHistoryPage
+	(*GetAlarmStatisticsRequest)(nil),        // 140: mxaccess_gateway.v1.GetAlarmStatisticsRequest
+	(*AlarmCount)(nil),                       // 141: mxaccess_gateway.v1.AlarmCount
+	(*AlarmDurations)(nil),                   // 142: mxaccess_gateway.v1.AlarmDurations
+	(*AlarmPriorityShare)(nil),               // 143: mxaccess_gateway.v1.AlarmPriorityShare
+	(*AlarmFigures)(nil),                     // 144: mxaccess_gateway.v1.AlarmFigures
+	(*GetAlarmStatisticsReply)(nil),          // 145: mxaccess_gateway.v1.GetAlarmStatisticsReply
+	(*GetAlarmMonitorStatusRequest)(nil),     // 146: mxaccess_gateway.v1.GetAlarmMonitorStatusRequest
+	(*AlarmStateCount)(nil),                  // 147: mxaccess_gateway.v1.AlarmStateCount
+	(*GetAlarmMonitorStatusReply)(nil),       // 148: mxaccess_gateway.v1.GetAlarmMonitorStatusReply
+	(*AlarmHistoryBounds)(nil),               // 149: mxaccess_gateway.v1.AlarmHistoryBounds
+	(*MxValue)(nil),                          // 150: mxaccess_gateway.v1.MxValue
+	(*MxSparseArray)(nil),                    // 151: mxaccess_gateway.v1.MxSparseArray
+	(*MxSparseElement)(nil),                  // 152: mxaccess_gateway.v1.MxSparseElement
+	(*MxArray)(nil),                          // 153: mxaccess_gateway.v1.MxArray
+	(*BoolArray)(nil),                        // 154: mxaccess_gateway.v1.BoolArray
+	(*Int32Array)(nil),                       // 155: mxaccess_gateway.v1.Int32Array
+	(*Int64Array)(nil),                       // 156: mxaccess_gateway.v1.Int64Array
+	(*FloatArray)(nil),                       // 157: mxaccess_gateway.v1.FloatArray
+	(*DoubleArray)(nil),                      // 158: mxaccess_gateway.v1.DoubleArray
+	(*StringArray)(nil),                      // 159: mxaccess_gateway.v1.StringArray
+	(*TimestampArray)(nil),                   // 160: mxaccess_gateway.v1.TimestampArray
+	(*RawArray)(nil),                         // 161: mxaccess_gateway.v1.RawArray
+	(*MxStatusProxy)(nil),                    // 162: mxaccess_gateway.v1.MxStatusProxy
+	nil,                                      // 163: mxaccess_gateway.v1.OpenSessionRequest.BackendOptionsEntry
+	nil,                                      // 164: mxaccess_gateway.v1.InjectFaultCommand.ParametersEntry
+	(*durationpb.Duration)(nil),              // 165: google.protobuf.Duration
+	(*timestamppb.Timestamp)(nil),            // 166: google.protobuf.Timestamp
 }
 var file_mxaccess_gateway_proto_depIdxs = []int32{
-	164, // 0: mxaccess_gateway.v1.OpenSessionRequest.command_timeout:type_name -> google.protobuf.Duration
-	162, // 1: mxaccess_gateway.v1.OpenSessionRequest.backend_options:type_name -> mxaccess_gateway.v1.OpenSessionRequest.BackendOptionsEntry
+	165, // 0: mxaccess_gateway.v1.OpenSessionRequest.command_timeout:type_name -> google.protobuf.Duration
+	163, // 1: mxaccess_gateway.v1.OpenSessionRequest.backend_options:type_name -> mxaccess_gateway.v1.OpenSessionRequest.BackendOptionsEntry
 	2,   // 2: mxaccess_gateway.v1.OpenSessionRequest.backpressure_policy:type_name -> mxaccess_gateway.v1.BackpressurePolicy
-	164, // 3: mxaccess_gateway.v1.OpenSessionReply.default_command_timeout:type_name -> google.protobuf.Duration
-	31,  // 4: mxaccess_gateway.v1.OpenSessionReply.protocol_status:type_name -> mxaccess_gateway.v1.ProtocolStatus
-	24,  // 5: mxaccess_gateway.v1.OpenSessionReply.limits:type_name -> mxaccess_gateway.v1.GatewayLimits
-	164, // 6: mxaccess_gateway.v1.GatewayLimits.session_lease:type_name -> google.protobuf.Duration
+	165, // 3: mxaccess_gateway.v1.OpenSessionReply.default_command_timeout:type_name -> google.protobuf.Duration
+	32,  // 4: mxaccess_gateway.v1.OpenSessionReply.protocol_status:type_name -> mxaccess_gateway.v1.ProtocolStatus
+	25,  // 5: mxaccess_gateway.v1.OpenSessionReply.limits:type_name -> mxaccess_gateway.v1.GatewayLimits
+	165, // 6: mxaccess_gateway.v1.GatewayLimits.session_lease:type_name -> google.protobuf.Duration
 	1,   // 7: mxaccess_gateway.v1.CloseSessionReply.final_state:type_name -> mxaccess_gateway.v1.SessionState
-	31,  // 8: mxaccess_gateway.v1.CloseSessionReply.protocol_status:type_name -> mxaccess_gateway.v1.ProtocolStatus
-	29,  // 9: mxaccess_gateway.v1.ListSessionsReply.sessions:type_name -> mxaccess_gateway.v1.SessionSummary
+	32,  // 8: mxaccess_gateway.v1.CloseSessionReply.protocol_status:type_name -> mxaccess_gateway.v1.ProtocolStatus
+	30,  // 9: mxaccess_gateway.v1.ListSessionsReply.sessions:type_name -> mxaccess_gateway.v1.SessionSummary
 	1,   // 10: mxaccess_gateway.v1.SessionSummary.state:type_name -> mxaccess_gateway.v1.SessionState
-	165, // 11: mxaccess_gateway.v1.SessionSummary.opened_at:type_name -> google.protobuf.Timestamp
-	164, // 12: mxaccess_gateway.v1.SessionSummary.idle_time:type_name -> google.protobuf.Duration
+	166, // 11: mxaccess_gateway.v1.SessionSummary.opened_at:type_name -> google.protobuf.Timestamp
+	165, // 12: mxaccess_gateway.v1.SessionSummary.idle_time:type_name -> google.protobuf.Duration
 	2,   // 13: mxaccess_gateway.v1.StreamEventsRequest.backpressure_policy:type_name -> mxaccess_gateway.v1.BackpressurePolicy
 	0,   // 14: mxaccess_gateway.v1.ProtocolStatus.code:type_name -> mxaccess_gateway.v1.ProtocolStatusCode
-	164, // 15: mxaccess_gateway.v1.ProtocolStatus.retry_after:type_name -> google.protobuf.Duration
-	36,  // 16: mxaccess_gateway.v1.MxCommandRequest.command:type_name -> mxaccess_gateway.v1.MxCommand
-	34,  // 17: mxaccess_gateway.v1.MxCommandBatch.commands:type_name -> mxaccess_gateway.v1.MxStreamCommand
-	36,  // 18: mxaccess_gateway.v1.MxStreamCommand.command:type_name -> mxaccess_gateway.v1.MxCommand
-	164, // 19: mxaccess_gateway.v1.MxStreamCommand.timeout:type_name -> google.protobuf.Duration
-	85,  // 20: mxaccess_gateway.v1.MxCommandReplyBatch.replies:type_name -> mxaccess_gateway.v1.MxCommandReply
+	165, // 15: mxaccess_gateway.v1.ProtocolStatus.retry_after:type_name -> google.protobuf.Duration
+	37,  // 16: mxaccess_gateway.v1.MxCommandRequest.command:type_name -> mxaccess_gateway.v1.MxCommand
+	35,  // 17: mxaccess_gateway.v1.MxCommandBatch.commands:type_name -> mxaccess_gateway.v1.MxStreamCommand
+	37,  // 18: mxaccess_gateway.v1.MxStreamCommand.command:type_name -> mxaccess_gateway.v1.MxCommand
+	165, // 19: mxaccess_gateway.v1.MxStreamCommand.timeout:type_name -> google.protobuf.Duration
+	86,  // 20: mxaccess_gateway.v1.MxCommandReplyBatch.replies:type_name -> mxaccess_gateway.v1.MxCommandReply
 	3,   // 21: mxaccess_gateway.v1.MxCommand.kind:type_name -> mxaccess_gateway.v1.MxCommandKind
-	37,  // 22: mxaccess_gateway.v1.MxCommand.register:type_name -> mxaccess_gateway.v1.RegisterCommand
-	38,  // 23: mxaccess_gateway.v1.MxCommand.unregister:type_name -> mxaccess_gateway.v1.UnregisterCommand
-	39,  // 24: mxaccess_gateway.v1.MxCommand.add_item:type_name -> mxaccess_gateway.v1.AddItemCommand
-	40,  // 25: mxaccess_gateway.v1.MxCommand.add_item2:type_name -> mxaccess_gateway.v1.AddItem2Command
-	41,  // 26: mxaccess_gateway.v1.MxCommand.remove_item:type_name -> mxaccess_gateway.v1.RemoveItemCommand
-	42,  // 27: mxaccess_gateway.v1.MxCommand.advise:type_name -> mxaccess_gateway.v1.AdviseCommand
-	43,  // 28: mxaccess_gateway.v1.MxCommand.un_advise:type_name -> mxaccess_gateway.v1.UnAdviseCommand
-	44,  // 29: mxaccess_gateway.v1.MxCommand.advise_supervisory:type_name -> mxaccess_gateway.v1.AdviseSupervisoryCommand
-	45,  // 30: mxaccess_gateway.v1.MxCommand.add_buffered_item:type_name -> mxaccess_gateway.v1.AddBufferedItemCommand
-	46,  // 31: mxaccess_gateway.v1.MxCommand.set_buffered_update_interval:type_name -> mxaccess_gateway.v1.SetBufferedUpdateIntervalCommand
-	47,  // 32: mxaccess_gateway.v1.MxCommand.suspend:type_name -> mxaccess_gateway.v1.SuspendCommand
-	48,  // 33: mxaccess_gateway.v1.MxCommand.activate:type_name -> mxaccess_gateway.v1.ActivateCommand
-	49,  // 34: mxaccess_gateway.v1.MxCommand.write:type_name -> mxaccess_gateway.v1.WriteCommand
-	50,  // 35: mxaccess_gateway.v1.MxCommand.write2:type_name -> mxaccess_gateway.v1.Write2Command
-	51,  // 36: mxaccess_gateway.v1.MxCommand.write_secured:type_name -> mxaccess_gateway.v1.WriteSecuredCommand
-	52,  // 37: mxaccess_gateway.v1.MxCommand.write_secured2:type_name -> mxaccess_gateway.v1.WriteSecured2Command
-	53,  // 38: mxaccess_gateway.v1.MxCommand.authenticate_user:type_name -> mxaccess_gateway.v1.AuthenticateUserCommand
-	54,  // 39: mxaccess_gateway.v1.MxCommand.archestra_user_to_id:type_name -> mxaccess_gateway.v1.ArchestrAUserToIdCommand
-	55,  // 40: mxaccess_gateway.v1.MxCommand.add_item_bulk:type_name -> mxaccess_gateway.v1.AddItemBulkCommand
-	56,  // 41: mxaccess_gateway.v1.MxCommand.advise_item_bulk:type_name -> mxaccess_gateway.v1.AdviseItemBulkCommand
-	57,  // 42: mxaccess_gateway.v1.MxCommand.remove_item_bulk:type_name -> mxaccess_gateway.v1.RemoveItemBulkCommand
-	58,  // 43: mxaccess_gateway.v1.MxCommand.un_advise_item_bulk:type_name -> mxaccess_gateway.v1.UnAdviseItemBulkCommand
-	59,  // 44: mxaccess_gateway.v1.MxCommand.subscribe_bulk:type_name -> mxaccess_gateway.v1.SubscribeBulkCommand
-	60,  // 45: mxaccess_gateway.v1.MxCommand.unsubscribe_bulk:type_name -> mxaccess_gateway.v1.UnsubscribeBulkCommand
-	70,  // 46: mxaccess_gateway.v1.MxCommand.subscribe_alarms:type_name -> mxaccess_gateway.v1.SubscribeAlarmsCommand
-	71,  // 47: mxaccess_gateway.v1.MxCommand.unsubscribe_alarms:type_name -> mxaccess_gateway.v1.UnsubscribeAlarmsCommand
-	72,  // 48: mxaccess_gateway.v1.MxCommand.acknowledge_alarm:type_name -> mxaccess_gateway.v1.AcknowledgeAlarmCommand
-	73,  // 49: mxaccess_gateway.v1.MxCommand.query_active_alarms:type_name -> mxaccess_gateway.v1.QueryActiveAlarmsCommand
-	74,  // 50: mxaccess_gateway.v1.MxCommand.acknowledge_alarm_by_name:type_name -> mxaccess_gateway.v1.AcknowledgeAlarmByNameCommand
-	61,  // 51: mxaccess_gateway.v1.MxCommand.write_bulk:type_name -> mxaccess_gateway.v1.WriteBulkCommand
-	63,  // 52: mxaccess_gateway.v1.MxCommand.write2_bulk:type_name -> mxaccess_gateway.v1.Write2BulkCommand
-	65,  // 53: mxaccess_gateway.v1.MxCommand.write_secured_bulk:type_name -> mxaccess_gateway.v1.WriteSecuredBulkCommand
-	67,  // 54: mxaccess_gateway.v1.MxCommand.write_secured2_bulk:type_name -> mxaccess_gateway.v1.WriteSecured2BulkCommand
-	69,  // 55: mxaccess_gateway.v1.MxCommand.read_bulk:type_name -> mxaccess_gateway.v1.ReadBulkCommand
-	79,  // 56: mxaccess_gateway.v1.MxCommand.ping:type_name -> mxaccess_gateway.v1.PingCommand
-	80,  // 57: mxaccess_gateway.v1.MxCommand.get_session_state:type_name -> mxaccess_gateway.v1.GetSessionStateCommand
-	81,  // 58: mxaccess_gateway.v1.MxCommand.get_worker_info:type_name -> mxaccess_gateway.v1.GetWorkerInfoCommand
-	82,  // 59: mxaccess_gateway.v1.MxCommand.drain_events:type_name -> mxaccess_gateway.v1.DrainEventsCommand
-	83,  // 60: mxaccess_gateway.v1.MxCommand.shutdown_worker:type_name -> mxaccess_gateway.v1.ShutdownWorkerCommand
-	84,  // 61: mxaccess_gateway.v1.MxCommand.inject_fault:type_name -> mxaccess_gateway.v1.InjectFaultCommand
-	75,  // 62: mxaccess_gateway.v1.MxCommand.acknowledge_alarms_by_name:type_name -> mxaccess_gateway.v1.AcknowledgeAlarmsByNameCommand
-	76,  // 63: mxaccess_gateway.v1.MxCommand.shelve_alarm:type_name -> mxaccess_gateway.v1.ShelveAlarmCommand
-	149, // 64: mxaccess_gateway.v1.WriteCommand.value:type_name -> mxaccess_gateway.v1.MxValue
-	149, // 65: mxaccess_gateway.v1.Write2Command.value:type_name -> mxaccess_gateway.v1.MxValue
-	149, // 66: mxaccess_gateway.v1.Write2Command.timestamp_value:type_name -> mxaccess_gateway.v1.MxValue
-	149, // 67: mxaccess_gateway.v1.WriteSecuredCommand.value:type_name -> mxaccess_gateway.v1.MxValue
-	149, // 68: mxaccess_gateway.v1.WriteSecured2Command.value:type_name -> mxaccess_gateway.v1.MxValue
-	149, // 69: mxaccess_gateway.v1.WriteSecured2Command.timestamp_value:type_name -> mxaccess_gateway.v1.MxValue
-	62,  // 70: mxaccess_gateway.v1.WriteBulkCommand.entries:type_name -> mxaccess_gateway.v1.WriteBulkEntry
-	149, // 71: mxaccess_gateway.v1.WriteBulkEntry.value:type_name -> mxaccess_gateway.v1.MxValue
-	64,  // 72: mxaccess_gateway.v1.Write2BulkCommand.entries:type_name -> mxaccess_gateway.v1.Write2BulkEntry
-	149, // 73: mxaccess_gateway.v1.Write2BulkEntry.value:type_name -> mxaccess_gateway.v1.MxValue
-	149, // 74: mxaccess_gateway.v1.Write2BulkEntry.timestamp_value:type_name -> mxaccess_gateway.v1.MxValue
-	66,  // 75: mxaccess_gateway.v1.WriteSecuredBulkCommand.entries:type_name -> mxaccess_gateway.v1.WriteSecuredBulkEntry
-	149, // 76: mxaccess_gateway.v1.WriteSecuredBulkEntry.value:type_name -> mxaccess_gateway.v1.MxValue
-	68,  // 77: mxaccess_gateway.v1.WriteSecured2BulkCommand.entries:type_name -> mxaccess_gateway.v1.WriteSecured2BulkEntry
-	149, // 78: mxaccess_gateway.v1.WriteSecured2BulkEntry.value:type_name -> mxaccess_gateway.v1.MxValue
-	149, // 79: mxaccess_gateway.v1.WriteSecured2BulkEntry.timestamp_value:type_name -> mxaccess_gateway.v1.MxValue
-	5,   // 80: mxaccess_gateway.v1.SubscribeAlarmsCommand.forced_mode:type_name -> mxaccess_gateway.v1.AlarmProviderMode
-	77,  // 81: mxaccess_gateway.v1.SubscribeAlarmsCommand.watch_list:type_name -> mxaccess_gateway.v1.AlarmSubtagTarget
-	78,  // 82: mxaccess_gateway.v1.SubscribeAlarmsCommand.failover:type_name -> mxaccess_gateway.v1.AlarmFailoverConfig
-	164, // 83: mxaccess_gateway.v1.SubscribeAlarmsCommand.poll_interval:type_name -> google.protobuf.Duration
-	74,  // 84: mxaccess_gateway.v1.AcknowledgeAlarmsByNameCommand.alarms:type_name -> mxaccess_gateway.v1.AcknowledgeAlarmByNameCommand
-	164, // 85: mxaccess_gateway.v1.ShelveAlarmCommand.duration:type_name -> google.protobuf.Duration
-	164, // 86: mxaccess_gateway.v1.ShutdownWorkerCommand.grace_period:type_name -> google.protobuf.Duration
-	163, // 87: mxaccess_gateway.v1.InjectFaultCommand.parameters:type_name -> mxaccess_gateway.v1.InjectFaultCommand.ParametersEntry
+	38,  // 22: mxaccess_gateway.v1.MxCommand.register:type_name -> mxaccess_gateway.v1.RegisterCommand
+	39,  // 23: mxaccess_gateway.v1.MxCommand.unregister:type_name -> mxaccess_gateway.v1.UnregisterCommand
+	40,  // 24: mxaccess_gateway.v1.MxCommand.add_item:type_name -> mxaccess_gateway.v1.AddItemCommand
+	41,  // 25: mxaccess_gateway.v1.MxCommand.add_item2:type_name -> mxaccess_gateway.v1.AddItem2Command
+	42,  // 26: mxaccess_gateway.v1.MxCommand.remove_item:type_name -> mxaccess_gateway.v1.RemoveItemCommand
+	43,  // 27: mxaccess_gateway.v1.MxCommand.advise:type_name -> mxaccess_gateway.v1.AdviseCommand
+	44,  // 28: mxaccess_gateway.v1.MxCommand.un_advise:type_name -> mxaccess_gateway.v1.UnAdviseCommand
+	45,  // 29: mxaccess_gateway.v1.MxCommand.advise_supervisory:type_name -> mxaccess_gateway.v1.AdviseSupervisoryCommand
+	46,  // 30: mxaccess_gateway.v1.MxCommand.add_buffered_item:type_name -> mxaccess_gateway.v1.AddBufferedItemCommand
+	47,  // 31: mxaccess_gateway.v1.MxCommand.set_buffered_update_interval:type_name -> mxaccess_gateway.v1.SetBufferedUpdateIntervalCommand
+	48,  // 32: mxaccess_gateway.v1.MxCommand.suspend:type_name -> mxaccess_gateway.v1.SuspendCommand
+	49,  // 33: mxaccess_gateway.v1.MxCommand.activate:type_name -> mxaccess_gateway.v1.ActivateCommand
+	50,  // 34: mxaccess_gateway.v1.MxCommand.write:type_name -> mxaccess_gateway.v1.WriteCommand
+	51,  // 35: mxaccess_gateway.v1.MxCommand.write2:type_name -> mxaccess_gateway.v1.Write2Command
+	52,  // 36: mxaccess_gateway.v1.MxCommand.write_secured:type_name -> mxaccess_gateway.v1.WriteSecuredCommand
+	53,  // 37: mxaccess_gateway.v1.MxCommand.write_secured2:type_name -> mxaccess_gateway.v1.WriteSecured2Command
+	54,  // 38: mxaccess_gateway.v1.MxCommand.authenticate_user:type_name -> mxaccess_gateway.v1.AuthenticateUserCommand
+	55,  // 39: mxaccess_gateway.v1.MxCommand.archestra_user_to_id:type_name -> mxaccess_gateway.v1.ArchestrAUserToIdCommand
+	56,  // 40: mxaccess_gateway.v1.MxCommand.add_item_bulk:type_name -> mxaccess_gateway.v1.AddItemBulkCommand
+	57,  // 41: mxaccess_gateway.v1.MxCommand.advise_item_bulk:type_name -> mxaccess_gateway.v1.AdviseItemBulkCommand
+	58,  // 42: mxaccess_gateway.v1.MxCommand.remove_item_bulk:type_name -> mxaccess_gateway.v1.RemoveItemBulkCommand
+	59,  // 43: mxaccess_gateway.v1.MxCommand.un_advise_item_bulk:type_name -> mxaccess_gateway.v1.UnAdviseItemBulkCommand
+	60,  // 44: mxaccess_gateway.v1.MxCommand.subscribe_bulk:type_name -> mxaccess_gateway.v1.SubscribeBulkCommand
+	61,  // 45: mxaccess_gateway.v1.MxCommand.unsubscribe_bulk:type_name -> mxaccess_gateway.v1.UnsubscribeBulkCommand
+	71,  // 46: mxaccess_gateway.v1.MxCommand.subscribe_alarms:type_name -> mxaccess_gateway.v1.SubscribeAlarmsCommand
+	72,  // 47: mxaccess_gateway.v1.MxCommand.unsubscribe_alarms:type_name -> mxaccess_gateway.v1.UnsubscribeAlarmsCommand
+	73,  // 48: mxaccess_gateway.v1.MxCommand.acknowledge_alarm:type_name -> mxaccess_gateway.v1.AcknowledgeAlarmCommand
+	74,  // 49: mxaccess_gateway.v1.MxCommand.query_active_alarms:type_name -> mxaccess_gateway.v1.QueryActiveAlarmsCommand
+	75,  // 50: mxaccess_gateway.v1.MxCommand.acknowledge_alarm_by_name:type_name -> mxaccess_gateway.v1.AcknowledgeAlarmByNameCommand
+	62,  // 51: mxaccess_gateway.v1.MxCommand.write_bulk:type_name -> mxaccess_gateway.v1.WriteBulkCommand
+	64,  // 52: mxaccess_gateway.v1.MxCommand.write2_bulk:type_name -> mxaccess_gateway.v1.Write2BulkCommand
+	66,  // 53: mxaccess_gateway.v1.MxCommand.write_secured_bulk:type_name -> mxaccess_gateway.v1.WriteSecuredBulkCommand
+	68,  // 54: mxaccess_gateway.v1.MxCommand.write_secured2_bulk:type_name -> mxaccess_gateway.v1.WriteSecured2BulkCommand
+	70,  // 55: mxaccess_gateway.v1.MxCommand.read_bulk:type_name -> mxaccess_gateway.v1.ReadBulkCommand
+	80,  // 56: mxaccess_gateway.v1.MxCommand.ping:type_name -> mxaccess_gateway.v1.PingCommand
+	81,  // 57: mxaccess_gateway.v1.MxCommand.get_session_state:type_name -> mxaccess_gateway.v1.GetSessionStateCommand
+	82,  // 58: mxaccess_gateway.v1.MxCommand.get_worker_info:type_name -> mxaccess_gateway.v1.GetWorkerInfoCommand
+	83,  // 59: mxaccess_gateway.v1.MxCommand.drain_events:type_name -> mxaccess_gateway.v1.DrainEventsCommand
+	84,  // 60: mxaccess_gateway.v1.MxCommand.shutdown_worker:type_name -> mxaccess_gateway.v1.ShutdownWorkerCommand
+	85,  // 61: mxaccess_gateway.v1.MxCommand.inject_fault:type_name -> mxaccess_gateway.v1.InjectFaultCommand
+	76,  // 62: mxaccess_gateway.v1.MxCommand.acknowledge_alarms_by_name:type_name -> mxaccess_gateway.v1.AcknowledgeAlarmsByNameCommand
+	77,  // 63: mxaccess_gateway.v1.MxCommand.shelve_alarm:type_name -> mxaccess_gateway.v1.ShelveAlarmCommand
+	150, // 64: mxaccess_gateway.v1.WriteCommand.value:type_name -> mxaccess_gateway.v1.MxValue
+	150, // 65: mxaccess_gateway.v1.Write2Command.value:type_name -> mxaccess_gateway.v1.MxValue
+	150, // 66: mxaccess_gateway.v1.Write2Command.timestamp_value:type_name -> mxaccess_gateway.v1.MxValue
+	150, // 67: mxaccess_gateway.v1.WriteSecuredCommand.value:type_name -> mxaccess_gateway.v1.MxValue
+	150, // 68: mxaccess_gateway.v1.WriteSecured2Command.value:type_name -> mxaccess_gateway.v1.MxValue
+	150, // 69: mxaccess_gateway.v1.WriteSecured2Command.timestamp_value:type_name -> mxaccess_gateway.v1.MxValue
+	63,  // 70: mxaccess_gateway.v1.WriteBulkCommand.entries:type_name -> mxaccess_gateway.v1.WriteBulkEntry
+	150, // 71: mxaccess_gateway.v1.WriteBulkEntry.value:type_name -> mxaccess_gateway.v1.MxValue
+	65,  // 72: mxaccess_gateway.v1.Write2BulkCommand.entries:type_name -> mxaccess_gateway.v1.Write2BulkEntry
+	150, // 73: mxaccess_gateway.v1.Write2BulkEntry.value:type_name -> mxaccess_gateway.v1.MxValue
+	150, // 74: mxaccess_gateway.v1.Write2BulkEntry.timestamp_value:type_name -> mxaccess_gateway.v1.MxValue
+	67,  // 75: mxaccess_gateway.v1.WriteSecuredBulkCommand.entries:type_name -> mxaccess_gateway.v1.WriteSecuredBulkEntry
+	150, // 76: mxaccess_gateway.v1.WriteSecuredBulkEntry.value:type_name -> mxaccess_gateway.v1.MxValue
+	69,  // 77: mxaccess_gateway.v1.WriteSecured2BulkCommand.entries:type_name -> mxaccess_gateway.v1.WriteSecured2BulkEntry
+	150, // 78: mxaccess_gateway.v1.WriteSecured2BulkEntry.value:type_name -> mxaccess_gateway.v1.MxValue
+	150, // 79: mxaccess_gateway.v1.WriteSecured2BulkEntry.timestamp_value:type_name -> mxaccess_gateway.v1.MxValue
+	6,   // 80: mxaccess_gateway.v1.SubscribeAlarmsCommand.forced_mode:type_name -> mxaccess_gateway.v1.AlarmProviderMode
+	78,  // 81: mxaccess_gateway.v1.SubscribeAlarmsCommand.watch_list:type_name -> mxaccess_gateway.v1.AlarmSubtagTarget
+	79,  // 82: mxaccess_gateway.v1.SubscribeAlarmsCommand.failover:type_name -> mxaccess_gateway.v1.AlarmFailoverConfig
+	165, // 83: mxaccess_gateway.v1.SubscribeAlarmsCommand.poll_interval:type_name -> google.protobuf.Duration
+	75,  // 84: mxaccess_gateway.v1.AcknowledgeAlarmsByNameCommand.alarms:type_name -> mxaccess_gateway.v1.AcknowledgeAlarmByNameCommand
+	165, // 85: mxaccess_gateway.v1.ShelveAlarmCommand.duration:type_name -> google.protobuf.Duration
+	165, // 86: mxaccess_gateway.v1.ShutdownWorkerCommand.grace_period:type_name -> google.protobuf.Duration
+	164, // 87: mxaccess_gateway.v1.InjectFaultCommand.parameters:type_name -> mxaccess_gateway.v1.InjectFaultCommand.ParametersEntry
 	3,   // 88: mxaccess_gateway.v1.MxCommandReply.kind:type_name -> mxaccess_gateway.v1.MxCommandKind
-	31,  // 89: mxaccess_gateway.v1.MxCommandReply.protocol_status:type_name -> mxaccess_gateway.v1.ProtocolStatus
-	149, // 90: mxaccess_gateway.v1.MxCommandReply.return_value:type_name -> mxaccess_gateway.v1.MxValue
-	161, // 91: mxaccess_gateway.v1.MxCommandReply.statuses:type_name -> mxaccess_gateway.v1.MxStatusProxy
-	86,  // 92: mxaccess_gateway.v1.MxCommandReply.register:type_name -> mxaccess_gateway.v1.RegisterReply
-	87,  // 93: mxaccess_gateway.v1.MxCommandReply.add_item:type_name -> mxaccess_gateway.v1.AddItemReply
-	88,  // 94: mxaccess_gateway.v1.MxCommandReply.add_item2:type_name -> mxaccess_gateway.v1.AddItem2Reply
-	89,  // 95: mxaccess_gateway.v1.MxCommandReply.add_buffered_item:type_name -> mxaccess_gateway.v1.AddBufferedItemReply
-	90,  // 96: mxaccess_gateway.v1.MxCommandReply.suspend:type_name -> mxaccess_gateway.v1.SuspendReply
-	91,  // 97: mxaccess_gateway.v1.MxCommandReply.activate:type_name -> mxaccess_gateway.v1.ActivateReply
-	92,  // 98: mxaccess_gateway.v1.MxCommandReply.authenticate_user:type_name -> mxaccess_gateway.v1.AuthenticateUserReply
-	93,  // 99: mxaccess_gateway.v1.MxCommandReply.archestra_user_to_id:type_name -> mxaccess_gateway.v1.ArchestrAUserToIdReply
-	94,  // 100: mxaccess_gateway.v1.MxCommandReply.add_item_bulk:type_name -> mxaccess_gateway.v1.BulkSubscribeReply
-	94,  // 101: mxaccess_gateway.v1.MxCommandReply.advise_item_bulk:type_name -> mxaccess_gateway.v1.BulkSubscribeReply
-	94,  // 102: mxaccess_gateway.v1.MxCommandReply.remove_item_bulk:type_name -> mxaccess_gateway.v1.BulkSubscribeReply
-	94,  // 103: mxaccess_gateway.v1.MxCommandReply.un_advise_item_bulk:type_name -> mxaccess_gateway.v1.BulkSubscribeReply
-	94,  // 104: mxaccess_gateway.v1.MxCommandReply.subscribe_bulk:type_name -> mxaccess_gateway.v1.BulkSubscribeReply
-	94,  // 105: mxaccess_gateway.v1.MxCommandReply.unsubscribe_bulk:type_name -> mxaccess_gateway.v1.BulkSubscribeReply
-	100, // 106: mxaccess_gateway.v1.MxCommandReply.acknowledge_alarm:type_name -> mxaccess_gateway.v1.AcknowledgeAlarmReplyPayload
-	102, // 107: mxaccess_gateway.v1.MxCommandReply.query_active_alarms:type_name -> mxaccess_gateway.v1.QueryActiveAlarmsReplyPayload
-	96,  // 108: mxaccess_gateway.v1.MxCommandReply.write_bulk:type_name -> mxaccess_gateway.v1.BulkWriteReply
-	96,  // 109: mxaccess_gateway.v1.MxCommandReply.write2_bulk:type_name -> mxaccess_gateway.v1.BulkWriteReply
-	96,  // 110: mxaccess_gateway.v1.MxCommandReply.write_secured_bulk:type_name -> mxaccess_gateway.v1.BulkWriteReply
-	96,  // 111: mxaccess_gateway.v1.MxCommandReply.write_secured2_bulk:type_name -> mxaccess_gateway.v1.BulkWriteReply
-	98,  // 112: mxaccess_gateway.v1.MxCommandReply.read_bulk:type_name -> mxaccess_gateway.v1.BulkReadReply
-	104, // 113: mxaccess_gateway.v1.MxCommandReply.get_session_state:type_name -> mxaccess_gateway.v1.SessionStateReply
-	105, // 114: mxaccess_gateway.v1.MxCommandReply.get_worker_info:type_name -> mxaccess_gateway.v1.WorkerInfoReply
-	106, // 115: mxaccess_gateway.v1.MxCommandReply.drain_events:type_name -> mxaccess_gateway.v1.DrainEventsReply
-	101, // 116: mxaccess_gateway.v1.MxCommandReply.acknowledge_alarms_by_name:type_name -> mxaccess_gateway.v1.AcknowledgeAlarmsReplyPayload
-	100, // 117: mxaccess_gateway.v1.MxCommandReply.shelve_alarm:type_name -> mxaccess_gateway.v1.AcknowledgeAlarmReplyPayload
-	161, // 118: mxaccess_gateway.v1.SuspendReply.status:type_name -> mxaccess_gateway.v1.MxStatusProxy
-	161, // 119: mxaccess_gateway.v1.ActivateReply.status:type_name -> mxaccess_gateway.v1.MxStatusProxy
-	95,  // 120: mxaccess_gateway.v1.BulkSubscribeReply.results:type_name -> mxaccess_gateway.v1.SubscribeResult
-	97,  // 121: mxaccess_gateway.v1.BulkWriteReply.results:type_name -> mxaccess_gateway.v1.BulkWriteResult
-	161, // 122: mxaccess_gateway.v1.BulkWriteResult.statuses:type_name -> mxaccess_gateway.v1.MxStatusProxy
-	99,  // 123: mxaccess_gateway.v1.BulkReadReply.results:type_name -> mxaccess_gateway.v1.BulkReadResult
-	149, // 124: mxaccess_gateway.v1.BulkReadResult.value:type_name -> mxaccess_gateway.v1.MxValue
-	165, // 125: mxaccess_gateway.v1.BulkReadResult.source_timestamp:type_name -> google.protobuf.Timestamp
-	161, // 126: mxaccess_gateway.v1.BulkReadResult.statuses:type_name -> mxaccess_gateway.v1.MxStatusProxy
-	161, // 127: mxaccess_gateway.v1.AcknowledgeAlarmReplyPayload.status:type_name -> mxaccess_gateway.v1.MxStatusProxy
-	100, // 128: mxaccess_gateway.v1.AcknowledgeAlarmsReplyPayload.results:type_name -> mxaccess_gateway.v1.AcknowledgeAlarmReplyPayload
-	116, // 129: mxaccess_gateway.v1.QueryActiveAlarmsReplyPayload.snapshots:type_name -> mxaccess_gateway.v1.ActiveAlarmSnapshot
-	5,   // 130: mxaccess_gateway.v1.QueryActiveAlarmsReplyPayload.mode:type_name -> mxaccess_gateway.v1.AlarmProviderMode
-	103, // 131: mxaccess_gateway.v1.QueryActiveAlarmsReplyPayload.poll:type_name -> mxaccess_gateway.v1.AlarmPollReport
-	165, // 132: mxaccess_gateway.v1.AlarmPollReport.last_success:type_name -> google.protobuf.Timestamp
-	164, // 133: mxaccess_gateway.v1.AlarmPollReport.last_duration:type_name -> google.protobuf.Duration
+	32,  // 89: mxaccess_gateway.v1.MxCommandReply.protocol_status:type_name -> mxaccess_gateway.v1.ProtocolStatus
+	150, // 90: mxaccess_gateway.v1.MxCommandReply.return_value:type_name -> mxaccess_gateway.v1.MxValue
+	162, // 91: mxaccess_gateway.v1.MxCommandReply.statuses:type_name -> mxaccess_gateway.v1.MxStatusProxy
+	87,  // 92: mxaccess_gateway.v1.MxCommandReply.register:type_name -> mxaccess_gateway.v1.RegisterReply
+	88,  // 93: mxaccess_gateway.v1.MxCommandReply.add_item:type_name -> mxaccess_gateway.v1.AddItemReply
+	89,  // 94: mxaccess_gateway.v1.MxCommandReply.add_item2:type_name -> mxaccess_gateway.v1.AddItem2Reply
+	90,  // 95: mxaccess_gateway.v1.MxCommandReply.add_buffered_item:type_name -> mxaccess_gateway.v1.AddBufferedItemReply
+	91,  // 96: mxaccess_gateway.v1.MxCommandReply.suspend:type_name -> mxaccess_gateway.v1.SuspendReply
+	92,  // 97: mxaccess_gateway.v1.MxCommandReply.activate:type_name -> mxaccess_gateway.v1.ActivateReply
+	93,  // 98: mxaccess_gateway.v1.MxCommandReply.authenticate_user:type_name -> mxaccess_gateway.v1.AuthenticateUserReply
+	94,  // 99: mxaccess_gateway.v1.MxCommandReply.archestra_user_to_id:type_name -> mxaccess_gateway.v1.ArchestrAUserToIdReply
+	95,  // 100: mxaccess_gateway.v1.MxCommandReply.add_item_bulk:type_name -> mxaccess_gateway.v1.BulkSubscribeReply
+	95,  // 101: mxaccess_gateway.v1.MxCommandReply.advise_item_bulk:type_name -> mxaccess_gateway.v1.BulkSubscribeReply
+	95,  // 102: mxaccess_gateway.v1.MxCommandReply.remove_item_bulk:type_name -> mxaccess_gateway.v1.BulkSubscribeReply
+	95,  // 103: mxaccess_gateway.v1.MxCommandReply.un_advise_item_bulk:type_name -> mxaccess_gateway.v1.BulkSubscribeReply
+	95,  // 104: mxaccess_gateway.v1.MxCommandReply.subscribe_bulk:type_name -> mxaccess_gateway.v1.BulkSubscribeReply
+	95,  // 105: mxaccess_gateway.v1.MxCommandReply.unsubscribe_bulk:type_name -> mxaccess_gateway.v1.BulkSubscribeReply
+	101, // 106: mxaccess_gateway.v1.MxCommandReply.acknowledge_alarm:type_name -> mxaccess_gateway.v1.AcknowledgeAlarmReplyPayload
+	103, // 107: mxaccess_gateway.v1.MxCommandReply.query_active_alarms:type_name -> mxaccess_gateway.v1.QueryActiveAlarmsReplyPayload
+	97,  // 108: mxaccess_gateway.v1.MxCommandReply.write_bulk:type_name -> mxaccess_gateway.v1.BulkWriteReply
+	97,  // 109: mxaccess_gateway.v1.MxCommandReply.write2_bulk:type_name -> mxaccess_gateway.v1.BulkWriteReply
+	97,  // 110: mxaccess_gateway.v1.MxCommandReply.write_secured_bulk:type_name -> mxaccess_gateway.v1.BulkWriteReply
+	97,  // 111: mxaccess_gateway.v1.MxCommandReply.write_secured2_bulk:type_name -> mxaccess_gateway.v1.BulkWriteReply
+	99,  // 112: mxaccess_gateway.v1.MxCommandReply.read_bulk:type_name -> mxaccess_gateway.v1.BulkReadReply
+	105, // 113: mxaccess_gateway.v1.MxCommandReply.get_session_state:type_name -> mxaccess_gateway.v1.SessionStateReply
+	106, // 114: mxaccess_gateway.v1.MxCommandReply.get_worker_info:type_name -> mxaccess_gateway.v1.WorkerInfoReply
+	107, // 115: mxaccess_gateway.v1.MxCommandReply.drain_events:type_name -> mxaccess_gateway.v1.DrainEventsReply
+	102, // 116: mxaccess_gateway.v1.MxCommandReply.acknowledge_alarms_by_name:type_name -> mxaccess_gateway.v1.AcknowledgeAlarmsReplyPayload
+	101, // 117: mxaccess_gateway.v1.MxCommandReply.shelve_alarm:type_name -> mxaccess_gateway.v1.AcknowledgeAlarmReplyPayload
+	162, // 118: mxaccess_gateway.v1.SuspendReply.status:type_name -> mxaccess_gateway.v1.MxStatusProxy
+	162, // 119: mxaccess_gateway.v1.ActivateReply.status:type_name -> mxaccess_gateway.v1.MxStatusProxy
+	96,  // 120: mxaccess_gateway.v1.BulkSubscribeReply.results:type_name -> mxaccess_gateway.v1.SubscribeResult
+	98,  // 121: mxaccess_gateway.v1.BulkWriteReply.results:type_name -> mxaccess_gateway.v1.BulkWriteResult
+	162, // 122: mxaccess_gateway.v1.BulkWriteResult.statuses:type_name -> mxaccess_gateway.v1.MxStatusProxy
+	100, // 123: mxaccess_gateway.v1.BulkReadReply.results:type_name -> mxaccess_gateway.v1.BulkReadResult
+	150, // 124: mxaccess_gateway.v1.BulkReadResult.value:type_name -> mxaccess_gateway.v1.MxValue
+	166, // 125: mxaccess_gateway.v1.BulkReadResult.source_timestamp:type_name -> google.protobuf.Timestamp
+	162, // 126: mxaccess_gateway.v1.BulkReadResult.statuses:type_name -> mxaccess_gateway.v1.MxStatusProxy
+	162, // 127: mxaccess_gateway.v1.AcknowledgeAlarmReplyPayload.status:type_name -> mxaccess_gateway.v1.MxStatusProxy
+	101, // 128: mxaccess_gateway.v1.AcknowledgeAlarmsReplyPayload.results:type_name -> mxaccess_gateway.v1.AcknowledgeAlarmReplyPayload
+	117, // 129: mxaccess_gateway.v1.QueryActiveAlarmsReplyPayload.snapshots:type_name -> mxaccess_gateway.v1.ActiveAlarmSnapshot
+	6,   // 130: mxaccess_gateway.v1.QueryActiveAlarmsReplyPayload.mode:type_name -> mxaccess_gateway.v1.AlarmProviderMode
+	104, // 131: mxaccess_gateway.v1.QueryActiveAlarmsReplyPayload.poll:type_name -> mxaccess_gateway.v1.AlarmPollReport
+	166, // 132: mxaccess_gateway.v1.AlarmPollReport.last_success:type_name -> google.protobuf.Timestamp
+	165, // 133: mxaccess_gateway.v1.AlarmPollReport.last_duration:type_name -> google.protobuf.Duration
 	1,   // 134: mxaccess_gateway.v1.SessionStateReply.state:type_name -> mxaccess_gateway.v1.SessionState
-	107, // 135: mxaccess_gateway.v1.DrainEventsReply.events:type_name -> mxaccess_gateway.v1.MxEvent
-	4,   // 136: mxaccess_gateway.v1.MxEvent.family:type_name -> mxaccess_gateway.v1.MxEventFamily
-	149, // 137: mxaccess_gateway.v1.MxEvent.value:type_name -> mxaccess_gateway.v1.MxValue
-	165, // 138: mxaccess_gateway.v1.MxEvent.source_timestamp:type_name -> google.protobuf.Timestamp
-	161, // 139: mxaccess_gateway.v1.MxEvent.statuses:type_name -> mxaccess_gateway.v1.MxStatusProxy
-	165, // 140: mxaccess_gateway.v1.MxEvent.worker_timestamp:type_name -> google.protobuf.Timestamp
-	165, // 141: mxaccess_gateway.v1.MxEvent.gateway_receive_timestamp:type_name -> google.protobuf.Timestamp
-	109, // 142: mxaccess_gateway.v1.MxEvent.replay_gap:type_name -> mxaccess_gateway.v1.ReplayGap
-	110, // 143: mxaccess_gateway.v1.MxEvent.on_data_change:type_name -> mxaccess_gateway.v1.OnDataChangeEvent
-	111, // 144: mxaccess_gateway.v1.MxEvent.on_write_complete:type_name -> mxaccess_gateway.v1.OnWriteCompleteEvent
-	112, // 145: mxaccess_gateway.v1.MxEvent.operation_complete:type_name -> mxaccess_gateway.v1.OperationCompleteEvent
-	113, // 146: mxaccess_gateway.v1.MxEvent.on_buffered_data_change:type_name -> mxaccess_gateway.v1.OnBufferedDataChangeEvent
-	114, // 147: mxaccess_gateway.v1.MxEvent.on_alarm_transition:type_name -> mxaccess_gateway.v1.OnAlarmTransitionEvent
-	115, // 148: mxaccess_gateway.v1.MxEvent.on_alarm_provider_mode_changed:type_name -> mxaccess_gateway.v1.OnAlarmProviderModeChangedEvent
-	107, // 149: mxaccess_gateway.v1.MxEventBatch.events:type_name -> mxaccess_gateway.v1.MxEvent
-	165, // 150: mxaccess_gateway.v1.MxEventBatch.gateway_receive_timestamp:type_name -> google.protobuf.Timestamp
-	19,  // 151: mxaccess_gateway.v1.OnBufferedDataChangeEvent.data_type:type_name -> mxaccess_gateway.v1.MxDataType
-	152, // 152: mxaccess_gateway.v1.OnBufferedDataChangeEvent.quality_values:type_name -> mxaccess_gateway.v1.MxArray
-	152, // 153: mxaccess_gateway.v1.OnBufferedDataChangeEvent.timestamp_values:type_name -> mxaccess_gateway.v1.MxArray
-	6,   // 154: mxaccess_gateway.v1.OnAlarmTransitionEvent.transition_kind:type_name -> mxaccess_gateway.v1.AlarmTransitionKind
-	165, // 155: mxaccess_gateway.v1.OnAlarmTransitionEvent.original_raise_timestamp:type_name -> google.protobuf.Timestamp
-	165, // 156: mxaccess_gateway.v1.OnAlarmTransitionEvent.transition_timestamp:type_name -> google.protobuf.Timestamp
-	149, // 157: mxaccess_gateway.v1.OnAlarmTransitionEvent.current_value:type_name -> mxaccess_gateway.v1.MxValue
-	149, // 158: mxaccess_gateway.v1.OnAlarmTransitionEvent.limit_value:type_name -> mxaccess_gateway.v1.MxValue
-	5,   // 159: mxaccess_gateway.v1.OnAlarmTransitionEvent.source_provider:type_name -> mxaccess_gateway.v1.AlarmProviderMode
-	8,   // 160: mxaccess_gateway.v1.OnAlarmTransitionEvent.state:type_name -> mxaccess_gateway.v1.AlarmState
-	165, // 161: mxaccess_gateway.v1.OnAlarmTransitionEvent.acknowledged_timestamp:type_name -> google.protobuf.Timestamp
-	165, // 162: mxaccess_gateway.v1.OnAlarmTransitionEvent.cleared_timestamp:type_name -> google.protobuf.Timestamp
-	9,   // 163: mxaccess_gateway.v1.OnAlarmTransitionEvent.mode:type_name -> mxaccess_gateway.v1.AlarmMode
-	165, // 164: mxaccess_gateway.v1.OnAlarmTransitionEvent.shelved_until:type_name -> google.protobuf.Timestamp
-	10,  // 165: mxaccess_gateway.v1.OnAlarmTransitionEvent.origin:type_name -> mxaccess_gateway.v1.AlarmOrigin
-	5,   // 166: mxaccess_gateway.v1.OnAlarmProviderModeChangedEvent.mode:type_name -> mxaccess_gateway.v1.AlarmProviderMode
-	165, // 167: mxaccess_gateway.v1.OnAlarmProviderModeChangedEvent.at:type_name -> google.protobuf.Timestamp
-	11,  // 168: mxaccess_gateway.v1.OnAlarmProviderModeChangedEvent.reason_code:type_name -> mxaccess_gateway.v1.AlarmProviderReason
-	7,   // 169: mxaccess_gateway.v1.ActiveAlarmSnapshot.current_state:type_name -> mxaccess_gateway.v1.AlarmConditionState
-	165, // 170: mxaccess_gateway.v1.ActiveAlarmSnapshot.original_raise_timestamp:type_name -> google.protobuf.Timestamp
-	165, // 171: mxaccess_gateway.v1.ActiveAlarmSnapshot.last_transition_timestamp:type_name -> google.protobuf.Timestamp
-	149, // 172: mxaccess_gateway.v1.ActiveAlarmSnapshot.current_value:type_name -> mxaccess_gateway.v1.MxValue
-	149, // 173: mxaccess_gateway.v1.ActiveAlarmSnapshot.limit_value:type_name -> mxaccess_gateway.v1.MxValue
-	5,   // 174: mxaccess_gateway.v1.ActiveAlarmSnapshot.source_provider:type_name -> mxaccess_gateway.v1.AlarmProviderMode
-	8,   // 175: mxaccess_gateway.v1.ActiveAlarmSnapshot.state:type_name -> mxaccess_gateway.v1.AlarmState
-	165, // 176: mxaccess_gateway.v1.ActiveAlarmSnapshot.acknowledged_timestamp:type_name -> google.protobuf.Timestamp
-	165, // 177: mxaccess_gateway.v1.ActiveAlarmSnapshot.cleared_timestamp:type_name -> google.protobuf.Timestamp
-	9,   // 178: mxaccess_gateway.v1.ActiveAlarmSnapshot.mode:type_name -> mxaccess_gateway.v1.AlarmMode
-	165, // 179: mxaccess_gateway.v1.ActiveAlarmSnapshot.shelved_until:type_name -> google.protobuf.Timestamp
-	10,  // 180: mxaccess_gateway.v1.ActiveAlarmSnapshot.origin:type_name -> mxaccess_gateway.v1.AlarmOrigin
-	8,   // 181: mxaccess_gateway.v1.AlarmFilter.states:type_name -> mxaccess_gateway.v1.AlarmState
-	118, // 182: mxaccess_gateway.v1.AlarmGap.requested:type_name -> mxaccess_gateway.v1.AlarmPosition
-	118, // 183: mxaccess_gateway.v1.AlarmGap.oldest:type_name -> mxaccess_gateway.v1.AlarmPosition
-	13,  // 184: mxaccess_gateway.v1.AlarmLeft.reason:type_name -> mxaccess_gateway.v1.AlarmLeftReason
-	165, // 185: mxaccess_gateway.v1.AlarmFlood.began:type_name -> google.protobuf.Timestamp
-	165, // 186: mxaccess_gateway.v1.AlarmFlood.ended:type_name -> google.protobuf.Timestamp
-	117, // 187: mxaccess_gateway.v1.QueryActiveAlarmsRequest.filter:type_name -> mxaccess_gateway.v1.AlarmFilter
-	16,  // 188: mxaccess_gateway.v1.QueryActiveAlarmsRequest.order:type_name -> mxaccess_gateway.v1.AlarmOrder
-	117, // 189: mxaccess_gateway.v1.StreamAlarmsRequest.filter:type_name -> mxaccess_gateway.v1.AlarmFilter
-	118, // 190: mxaccess_gateway.v1.StreamAlarmsRequest.resume_after:type_name -> mxaccess_gateway.v1.AlarmPosition
-	14,  // 191: mxaccess_gateway.v1.StreamAlarmsRequest.snapshot:type_name -> mxaccess_gateway.v1.AlarmSnapshotMode
-	15,  // 192: mxaccess_gateway.v1.StreamAlarmsRequest.lag_policy:type_name -> mxaccess_gateway.v1.AlarmLagPolicy
-	164, // 193: mxaccess_gateway.v1.StreamAlarmsRequest.position_interval:type_name -> google.protobuf.Duration
-	116, // 194: mxaccess_gateway.v1.AlarmFeedMessage.active_alarm:type_name -> mxaccess_gateway.v1.ActiveAlarmSnapshot
-	114, // 195: mxaccess_gateway.v1.AlarmFeedMessage.transition:type_name -> mxaccess_gateway.v1.OnAlarmTransitionEvent
-	126, // 196: mxaccess_gateway.v1.AlarmFeedMessage.provider_status:type_name -> mxaccess_gateway.v1.AlarmProviderStatus
-	119, // 197: mxaccess_gateway.v1.AlarmFeedMessage.gap:type_name -> mxaccess_gateway.v1.AlarmGap
-	120, // 198: mxaccess_gateway.v1.AlarmFeedMessage.left:type_name -> mxaccess_gateway.v1.AlarmLeft
-	118, // 199: mxaccess_gateway.v1.AlarmFeedMessage.position:type_name -> mxaccess_gateway.v1.AlarmPosition
-	121, // 200: mxaccess_gateway.v1.AlarmFeedMessage.flood:type_name -> mxaccess_gateway.v1.AlarmFlood
-	118, // 201: mxaccess_gateway.v1.AlarmFeedMessage.at:type_name -> mxaccess_gateway.v1.AlarmPosition
-	124, // 202: mxaccess_gateway.v1.AlarmFeedBatch.messages:type_name -> mxaccess_gateway.v1.AlarmFeedMessage
-	118, // 203: mxaccess_gateway.v1.AlarmFeedBatch.at:type_name -> mxaccess_gateway.v1.AlarmPosition
-	5,   // 204: mxaccess_gateway.v1.AlarmProviderStatus.mode:type_name -> mxaccess_gateway.v1.AlarmProviderMode
-	165, // 205: mxaccess_gateway.v1.AlarmProviderStatus.since:type_name -> google.protobuf.Timestamp
-	11,  // 206: mxaccess_gateway.v1.AlarmProviderStatus.reason_code:type_name -> mxaccess_gateway.v1.AlarmProviderReason
-	12,  // 207: mxaccess_gateway.v1.AlarmProviderStatus.state:type_name -> mxaccess_gateway.v1.AlarmMonitorState
-	165, // 208: mxaccess_gateway.v1.AcknowledgeAlarmRequest.expected_raise_timestamp:type_name -> google.protobuf.Timestamp
-	164, // 209: mxaccess_gateway.v1.AcknowledgeAlarmRequest.wait_for_transition:type_name -> google.protobuf.Duration
-	31,  // 210: mxaccess_gateway.v1.AcknowledgeAlarmReply.protocol_status:type_name -> mxaccess_gateway.v1.ProtocolStatus
-	161, // 211: mxaccess_gateway.v1.AcknowledgeAlarmReply.status:type_name -> mxaccess_gateway.v1.MxStatusProxy
-	17,  // 212: mxaccess_gateway.v1.AcknowledgeAlarmReply.outcome:type_name -> mxaccess_gateway.v1.AlarmAckOutcome
-	118, // 213: mxaccess_gateway.v1.AcknowledgeAlarmReply.at:type_name -> mxaccess_gateway.v1.AlarmPosition
-	127, // 214: mxaccess_gateway.v1.AcknowledgeAlarmsRequest.alarms:type_name -> mxaccess_gateway.v1.AcknowledgeAlarmRequest
-	117, // 215: mxaccess_gateway.v1.AcknowledgeAlarmsRequest.filter:type_name -> mxaccess_gateway.v1.AlarmFilter
-	164, // 216: mxaccess_gateway.v1.AcknowledgeAlarmsRequest.wait_for_transition:type_name -> google.protobuf.Duration
-	31,  // 217: mxaccess_gateway.v1.AcknowledgeAlarmsReply.protocol_status:type_name -> mxaccess_gateway.v1.ProtocolStatus
-	128, // 218: mxaccess_gateway.v1.AcknowledgeAlarmsReply.results:type_name -> mxaccess_gateway.v1.AcknowledgeAlarmReply
-	118, // 219: mxaccess_gateway.v1.AcknowledgeAlarmsReply.at:type_name -> mxaccess_gateway.v1.AlarmPosition
-	131, // 220: mxaccess_gateway.v1.ShelveAlarmsRequest.targets:type_name -> mxaccess_gateway.v1.AlarmTarget
-	164, // 221: mxaccess_gateway.v1.ShelveAlarmsRequest.duration:type_name -> google.protobuf.Duration
-	164, // 222: mxaccess_gateway.v1.ShelveAlarmsRequest.wait_for_transition:type_name -> google.protobuf.Duration
-	18,  // 223: mxaccess_gateway.v1.AlarmShelveResult.outcome:type_name -> mxaccess_gateway.v1.AlarmShelveOutcome
-	165, // 224: mxaccess_gateway.v1.AlarmShelveResult.shelved_until:type_name -> google.protobuf.Timestamp
-	161, // 225: mxaccess_gateway.v1.AlarmShelveResult.status:type_name -> mxaccess_gateway.v1.MxStatusProxy
-	31,  // 226: mxaccess_gateway.v1.ShelveAlarmsReply.protocol_status:type_name -> mxaccess_gateway.v1.ProtocolStatus
-	133, // 227: mxaccess_gateway.v1.ShelveAlarmsReply.results:type_name -> mxaccess_gateway.v1.AlarmShelveResult
-	118, // 228: mxaccess_gateway.v1.ShelveAlarmsReply.at:type_name -> mxaccess_gateway.v1.AlarmPosition
-	165, // 229: mxaccess_gateway.v1.QueryAlarmHistoryRequest.from_time:type_name -> google.protobuf.Timestamp
-	165, // 230: mxaccess_gateway.v1.QueryAlarmHistoryRequest.until_time:type_name -> google.protobuf.Timestamp
-	117, // 231: mxaccess_gateway.v1.QueryAlarmHistoryRequest.filter:type_name -> mxaccess_gateway.v1.AlarmFilter
-	6,   // 232: mxaccess_gateway.v1.QueryAlarmHistoryRequest.kinds:type_name -> mxaccess_gateway.v1.AlarmTransitionKind
-	165, // 233: mxaccess_gateway.v1.AlarmHistoryLoss.at:type_name -> google.protobuf.Timestamp
-	165, // 234: mxaccess_gateway.v1.AlarmHistoryNote.at:type_name -> google.protobuf.Timestamp
-	114, // 235: mxaccess_gateway.v1.AlarmHistoryPage.changes:type_name -> mxaccess_gateway.v1.OnAlarmTransitionEvent
-	118, // 236: mxaccess_gateway.v1.AlarmHistoryPage.oldest:type_name -> mxaccess_gateway.v1.AlarmPosition
-	136, // 237: mxaccess_gateway.v1.AlarmHistoryPage.losses:type_name -> mxaccess_gateway.v1.AlarmHistoryLoss
-	137, // 238: mxaccess_gateway.v1.AlarmHistoryPage.notes:type_name -> mxaccess_gateway.v1.AlarmHistoryNote
-	164, // 239: mxaccess_gateway.v1.GetAlarmStatisticsRequest.window:type_name -> google.protobuf.Duration
-	165, // 240: mxaccess_gateway.v1.GetAlarmStatisticsRequest.until_time:type_name -> google.protobuf.Timestamp
-	117, // 241: mxaccess_gateway.v1.GetAlarmStatisticsRequest.filter:type_name -> mxaccess_gateway.v1.AlarmFilter
-	164, // 242: mxaccess_gateway.v1.AlarmDurations.median:type_name -> google.protobuf.Duration
-	164, // 243: mxaccess_gateway.v1.AlarmDurations.ninety_percent:type_name -> google.protobuf.Duration
-	164, // 244: mxaccess_gateway.v1.AlarmDurations.longest:type_name -> google.protobuf.Duration
-	164, // 245: mxaccess_gateway.v1.AlarmFigures.flood_time:type_name -> google.protobuf.Duration
-	121, // 246: mxaccess_gateway.v1.AlarmFigures.floods:type_name -> mxaccess_gateway.v1.AlarmFlood
-	140, // 247: mxaccess_gateway.v1.AlarmFigures.most_frequent:type_name -> mxaccess_gateway.v1.AlarmCount
-	140, // 248: mxaccess_gateway.v1.AlarmFigures.chattering:type_name -> mxaccess_gateway.v1.AlarmCount
-	140, // 249: mxaccess_gateway.v1.AlarmFigures.fleeting:type_name -> mxaccess_gateway.v1.AlarmCount
-	142, // 250: mxaccess_gateway.v1.AlarmFigures.priorities:type_name -> mxaccess_gateway.v1.AlarmPriorityShare
-	141, // 251: mxaccess_gateway.v1.AlarmFigures.time_to_acknowledge:type_name -> mxaccess_gateway.v1.AlarmDurations
-	141, // 252: mxaccess_gateway.v1.AlarmFigures.time_to_return:type_name -> mxaccess_gateway.v1.AlarmDurations
-	164, // 253: mxaccess_gateway.v1.AlarmFigures.oldest_unacknowledged:type_name -> google.protobuf.Duration
-	31,  // 254: mxaccess_gateway.v1.GetAlarmStatisticsReply.protocol_status:type_name -> mxaccess_gateway.v1.ProtocolStatus
-	165, // 255: mxaccess_gateway.v1.GetAlarmStatisticsReply.from_time:type_name -> google.protobuf.Timestamp
-	165, // 256: mxaccess_gateway.v1.GetAlarmStatisticsReply.until_time:type_name -> google.protobuf.Timestamp
-	164, // 257: mxaccess_gateway.v1.GetAlarmStatisticsReply.observed:type_name -> google.protobuf.Duration
-	164, // 258: mxaccess_gateway.v1.GetAlarmStatisticsReply.degraded:type_name -> google.protobuf.Duration
-	143, // 259: mxaccess_gateway.v1.GetAlarmStatisticsReply.figures:type_name -> mxaccess_gateway.v1.AlarmFigures
-	8,   // 260: mxaccess_gateway.v1.AlarmStateCount.state:type_name -> mxaccess_gateway.v1.AlarmState
-	31,  // 261: mxaccess_gateway.v1.GetAlarmMonitorStatusReply.protocol_status:type_name -> mxaccess_gateway.v1.ProtocolStatus
-	126, // 262: mxaccess_gateway.v1.GetAlarmMonitorStatusReply.provider:type_name -> mxaccess_gateway.v1.AlarmProviderStatus
-	146, // 263: mxaccess_gateway.v1.GetAlarmMonitorStatusReply.states:type_name -> mxaccess_gateway.v1.AlarmStateCount
-	142, // 264: mxaccess_gateway.v1.GetAlarmMonitorStatusReply.priorities:type_name -> mxaccess_gateway.v1.AlarmPriorityShare
-	103, // 265: mxaccess_gateway.v1.GetAlarmMonitorStatusReply.poll:type_name -> mxaccess_gateway.v1.AlarmPollReport
-	165, // 266: mxaccess_gateway.v1.GetAlarmMonitorStatusReply.last_reconcile:type_name -> google.protobuf.Timestamp
-	148, // 267: mxaccess_gateway.v1.GetAlarmMonitorStatusReply.history:type_name -> mxaccess_gateway.v1.AlarmHistoryBounds
-	165, // 268: mxaccess_gateway.v1.AlarmHistoryBounds.oldest:type_name -> google.protobuf.Timestamp
-	165, // 269: mxaccess_gateway.v1.AlarmHistoryBounds.newest:type_name -> google.protobuf.Timestamp
-	19,  // 270: mxaccess_gateway.v1.MxValue.data_type:type_name -> mxaccess_gateway.v1.MxDataType
-	165, // 271: mxaccess_gateway.v1.MxValue.timestamp_value:type_name -> google.protobuf.Timestamp
-	152, // 272: mxaccess_gateway.v1.MxValue.array_value:type_name -> mxaccess_gateway.v1.MxArray
-	150, // 273: mxaccess_gateway.v1.MxValue.sparse_array_value:type_name -> mxaccess_gateway.v1.MxSparseArray
-	19,  // 274: mxaccess_gateway.v1.MxSparseArray.element_data_type:type_name -> mxaccess_gateway.v1.MxDataType
-	151, // 275: mxaccess_gateway.v1.MxSparseArray.elements:type_name -> mxaccess_gateway.v1.MxSparseElement
-	149, // 276: mxaccess_gateway.v1.MxSparseElement.value:type_name -> mxaccess_gateway.v1.MxValue
-	19,  // 277: mxaccess_gateway.v1.MxArray.element_data_type:type_name -> mxaccess_gateway.v1.MxDataType
-	153, // 278: mxaccess_gateway.v1.MxArray.bool_values:type_name -> mxaccess_gateway.v1.BoolArray
-	154, // 279: mxaccess_gateway.v1.MxArray.int32_values:type_name -> mxaccess_gateway.v1.Int32Array
-	155, // 280: mxaccess_gateway.v1.MxArray.int64_values:type_name -> mxaccess_gateway.v1.Int64Array
-	156, // 281: mxaccess_gateway.v1.MxArray.float_values:type_name -> mxaccess_gateway.v1.FloatArray
-	157, // 282: mxaccess_gateway.v1.MxArray.double_values:type_name -> mxaccess_gateway.v1.DoubleArray
-	158, // 283: mxaccess_gateway.v1.MxArray.string_values:type_name -> mxaccess_gateway.v1.StringArray
-	159, // 284: mxaccess_gateway.v1.MxArray.timestamp_values:type_name -> mxaccess_gateway.v1.TimestampArray
-	160, // 285: mxaccess_gateway.v1.MxArray.raw_values:type_name -> mxaccess_gateway.v1.RawArray
-	165, // 286: mxaccess_gateway.v1.TimestampArray.values:type_name -> google.protobuf.Timestamp
-	20,  // 287: mxaccess_gateway.v1.MxStatusProxy.category:type_name -> mxaccess_gateway.v1.MxStatusCategory
-	21,  // 288: mxaccess_gateway.v1.MxStatusProxy.detected_by:type_name -> mxaccess_gateway.v1.MxStatusSource
-	22,  // 289: mxaccess_gateway.v1.MxAccessGateway.OpenSession:input_type -> mxaccess_gateway.v1.OpenSessionRequest
-	25,  // 290: mxaccess_gateway.v1.MxAccessGateway.CloseSession:input_type -> mxaccess_gateway.v1.CloseSessionRequest
-	32,  // 291: mxaccess_gateway.v1.MxAccessGateway.Invoke:input_type -> mxaccess_gateway.v1.MxCommandRequest
-	30,  // 292: mxaccess_gateway.v1.MxAccessGateway.StreamEvents:input_type -> mxaccess_gateway.v1.StreamEventsRequest
-	127, // 293: mxaccess_gateway.v1.MxAccessGateway.AcknowledgeAlarm:input_type -> mxaccess_gateway.v1.AcknowledgeAlarmRequest
-	123, // 294: mxaccess_gateway.v1.MxAccessGateway.StreamAlarms:input_type -> mxaccess_gateway.v1.StreamAlarmsRequest
-	122, // 295: mxaccess_gateway.v1.MxAccessGateway.QueryActiveAlarms:input_type -> mxaccess_gateway.v1.QueryActiveAlarmsRequest
-	30,  // 296: mxaccess_gateway.v1.MxAccessGateway.StreamEventBatches:input_type -> mxaccess_gateway.v1.StreamEventsRequest
-	33,  // 297: mxaccess_gateway.v1.MxAccessGateway.InvokeStream:input_type -> mxaccess_gateway.v1.MxCommandBatch
-	27,  // 298: mxaccess_gateway.v1.MxAccessGateway.ListSessions:input_type -> mxaccess_gateway.v1.ListSessionsRequest
-	123, // 299: mxaccess_gateway.v1.MxAccessGateway.StreamAlarmBatches:input_type -> mxaccess_gateway.v1.StreamAlarmsRequest
-	129, // 300: mxaccess_gateway.v1.MxAccessGateway.AcknowledgeAlarms:input_type -> mxaccess_gateway.v1.AcknowledgeAlarmsRequest
-	132, // 301: mxaccess_gateway.v1.MxAccessGateway.ShelveAlarms:input_type -> mxaccess_gateway.v1.ShelveAlarmsRequest
-	135, // 302: mxaccess_gateway.v1.MxAccessGateway.QueryAlarmHistory:input_type -> mxaccess_gateway.v1.QueryAlarmHistoryRequest
-	139, // 303: mxaccess_gateway.v1.MxAccessGateway.GetAlarmStatistics:input_type -> mxaccess_gateway.v1.GetAlarmStatisticsRequest
-	145, // 304: mxaccess_gateway.v1.MxAccessGateway.GetAlarmMonitorStatus:input_type -> mxaccess_gateway.v1.GetAlarmMonitorStatusRequest
-	23,  // 305: mxaccess_gateway.v1.MxAccessGateway.OpenSession:output_type -> mxaccess_gateway.v1.OpenSessionReply
-	26,  // 306: mxaccess_gateway.v1.MxAccessGateway.CloseSession:output_type -> mxaccess_gateway.v1.CloseSessionReply
-	85,  // 307: mxaccess_gateway.v1.MxAccessGateway.Invoke:output_type -> mxaccess_gateway.v1.MxCommandReply
-	107, // 308: mxaccess_gateway.v1.MxAccessGateway.StreamEvents:output_type -> mxaccess_gateway.v1.MxEvent
-	128, // 309: mxaccess_gateway.v1.MxAccessGateway.AcknowledgeAlarm:output_type -> mxaccess_gateway.v1.AcknowledgeAlarmReply
-	124, // 310: mxaccess_gateway.v1.MxAccessGateway.StreamAlarms:output_type -> mxaccess_gateway.v1.AlarmFeedMessage
-	116, // 311: mxaccess_gateway.v1.MxAccessGateway.QueryActiveAlarms:output_type -> mxaccess_gateway.v1.ActiveAlarmSnapshot
-	108, // 312: mxaccess_gateway.v1.MxAccessGateway.StreamEventBatches:output_type -> mxaccess_gateway.v1.MxEventBatch
-	35,  // 313: mxaccess_gateway.v1.MxAccessGateway.InvokeStream:output_type -> mxaccess_gateway.v1.MxCommandReplyBatch
-	28,  // 314: mxaccess_gateway.v1.MxAccessGateway.ListSessions:output_type -> mxaccess_gateway.v1.ListSessionsReply
-	125, // 315: mxaccess_gateway.v1.MxAccessGateway.StreamAlarmBatches:output_type -> mxaccess_gateway.v1.AlarmFeedBatch
-	130, // 316: mxaccess_gateway.v1.MxAccessGateway.AcknowledgeAlarms:output_type -> mxaccess_gateway.v1.AcknowledgeAlarmsReply
-	134, // 317: mxaccess_gateway.v1.MxAccessGateway.ShelveAlarms:output_type -> mxaccess_gateway.v1.ShelveAlarmsReply
-	138, // 318: mxaccess_gateway.v1.MxAccessGateway.QueryAlarmHistory:output_type -> mxaccess_gateway.v1.AlarmHistoryPage
-	144, // 319: mxaccess_gateway.v1.MxAccessGateway.GetAlarmStatistics:output_type -> mxaccess_gateway.v1.GetAlarmStatisticsReply
-	147, // 320: mxaccess_gateway.v1.MxAccessGateway.GetAlarmMonitorStatus:output_type -> mxaccess_gateway.v1.GetAlarmMonitorStatusReply
-	305, // [305:321] is the sub-list for method output_type
-	289, // [289:305] is the sub-list for method input_type
-	289, // [289:289] is the sub-list for extension type_name
-	289, // [289:289] is the sub-list for extension extendee
-	0,   // [0:289] is the sub-list for field type_name
+	108, // 135: mxaccess_gateway.v1.DrainEventsReply.events:type_name -> mxaccess_gateway.v1.MxEvent
+	5,   // 136: mxaccess_gateway.v1.MxEvent.family:type_name -> mxaccess_gateway.v1.MxEventFamily
+	150, // 137: mxaccess_gateway.v1.MxEvent.value:type_name -> mxaccess_gateway.v1.MxValue
+	166, // 138: mxaccess_gateway.v1.MxEvent.source_timestamp:type_name -> google.protobuf.Timestamp
+	162, // 139: mxaccess_gateway.v1.MxEvent.statuses:type_name -> mxaccess_gateway.v1.MxStatusProxy
+	166, // 140: mxaccess_gateway.v1.MxEvent.worker_timestamp:type_name -> google.protobuf.Timestamp
+	166, // 141: mxaccess_gateway.v1.MxEvent.gateway_receive_timestamp:type_name -> google.protobuf.Timestamp
+	110, // 142: mxaccess_gateway.v1.MxEvent.replay_gap:type_name -> mxaccess_gateway.v1.ReplayGap
+	4,   // 143: mxaccess_gateway.v1.MxEvent.origin:type_name -> mxaccess_gateway.v1.MxEventOrigin
+	111, // 144: mxaccess_gateway.v1.MxEvent.on_data_change:type_name -> mxaccess_gateway.v1.OnDataChangeEvent
+	112, // 145: mxaccess_gateway.v1.MxEvent.on_write_complete:type_name -> mxaccess_gateway.v1.OnWriteCompleteEvent
+	113, // 146: mxaccess_gateway.v1.MxEvent.operation_complete:type_name -> mxaccess_gateway.v1.OperationCompleteEvent
+	114, // 147: mxaccess_gateway.v1.MxEvent.on_buffered_data_change:type_name -> mxaccess_gateway.v1.OnBufferedDataChangeEvent
+	115, // 148: mxaccess_gateway.v1.MxEvent.on_alarm_transition:type_name -> mxaccess_gateway.v1.OnAlarmTransitionEvent
+	116, // 149: mxaccess_gateway.v1.MxEvent.on_alarm_provider_mode_changed:type_name -> mxaccess_gateway.v1.OnAlarmProviderModeChangedEvent
+	108, // 150: mxaccess_gateway.v1.MxEventBatch.events:type_name -> mxaccess_gateway.v1.MxEvent
+	166, // 151: mxaccess_gateway.v1.MxEventBatch.gateway_receive_timestamp:type_name -> google.protobuf.Timestamp
+	20,  // 152: mxaccess_gateway.v1.OnBufferedDataChangeEvent.data_type:type_name -> mxaccess_gateway.v1.MxDataType
+	153, // 153: mxaccess_gateway.v1.OnBufferedDataChangeEvent.quality_values:type_name -> mxaccess_gateway.v1.MxArray
+	153, // 154: mxaccess_gateway.v1.OnBufferedDataChangeEvent.timestamp_values:type_name -> mxaccess_gateway.v1.MxArray
+	7,   // 155: mxaccess_gateway.v1.OnAlarmTransitionEvent.transition_kind:type_name -> mxaccess_gateway.v1.AlarmTransitionKind
+	166, // 156: mxaccess_gateway.v1.OnAlarmTransitionEvent.original_raise_timestamp:type_name -> google.protobuf.Timestamp
+	166, // 157: mxaccess_gateway.v1.OnAlarmTransitionEvent.transition_timestamp:type_name -> google.protobuf.Timestamp
+	150, // 158: mxaccess_gateway.v1.OnAlarmTransitionEvent.current_value:type_name -> mxaccess_gateway.v1.MxValue
+	150, // 159: mxaccess_gateway.v1.OnAlarmTransitionEvent.limit_value:type_name -> mxaccess_gateway.v1.MxValue
+	6,   // 160: mxaccess_gateway.v1.OnAlarmTransitionEvent.source_provider:type_name -> mxaccess_gateway.v1.AlarmProviderMode
+	9,   // 161: mxaccess_gateway.v1.OnAlarmTransitionEvent.state:type_name -> mxaccess_gateway.v1.AlarmState
+	166, // 162: mxaccess_gateway.v1.OnAlarmTransitionEvent.acknowledged_timestamp:type_name -> google.protobuf.Timestamp
+	166, // 163: mxaccess_gateway.v1.OnAlarmTransitionEvent.cleared_timestamp:type_name -> google.protobuf.Timestamp
+	10,  // 164: mxaccess_gateway.v1.OnAlarmTransitionEvent.mode:type_name -> mxaccess_gateway.v1.AlarmMode
+	166, // 165: mxaccess_gateway.v1.OnAlarmTransitionEvent.shelved_until:type_name -> google.protobuf.Timestamp
+	11,  // 166: mxaccess_gateway.v1.OnAlarmTransitionEvent.origin:type_name -> mxaccess_gateway.v1.AlarmOrigin
+	6,   // 167: mxaccess_gateway.v1.OnAlarmProviderModeChangedEvent.mode:type_name -> mxaccess_gateway.v1.AlarmProviderMode
+	166, // 168: mxaccess_gateway.v1.OnAlarmProviderModeChangedEvent.at:type_name -> google.protobuf.Timestamp
+	12,  // 169: mxaccess_gateway.v1.OnAlarmProviderModeChangedEvent.reason_code:type_name -> mxaccess_gateway.v1.AlarmProviderReason
+	8,   // 170: mxaccess_gateway.v1.ActiveAlarmSnapshot.current_state:type_name -> mxaccess_gateway.v1.AlarmConditionState
+	166, // 171: mxaccess_gateway.v1.ActiveAlarmSnapshot.original_raise_timestamp:type_name -> google.protobuf.Timestamp
+	166, // 172: mxaccess_gateway.v1.ActiveAlarmSnapshot.last_transition_timestamp:type_name -> google.protobuf.Timestamp
+	150, // 173: mxaccess_gateway.v1.ActiveAlarmSnapshot.current_value:type_name -> mxaccess_gateway.v1.MxValue
+	150, // 174: mxaccess_gateway.v1.ActiveAlarmSnapshot.limit_value:type_name -> mxaccess_gateway.v1.MxValue
+	6,   // 175: mxaccess_gateway.v1.ActiveAlarmSnapshot.source_provider:type_name -> mxaccess_gateway.v1.AlarmProviderMode
+	9,   // 176: mxaccess_gateway.v1.ActiveAlarmSnapshot.state:type_name -> mxaccess_gateway.v1.AlarmState
+	166, // 177: mxaccess_gateway.v1.ActiveAlarmSnapshot.acknowledged_timestamp:type_name -> google.protobuf.Timestamp
+	166, // 178: mxaccess_gateway.v1.ActiveAlarmSnapshot.cleared_timestamp:type_name -> google.protobuf.Timestamp
+	10,  // 179: mxaccess_gateway.v1.ActiveAlarmSnapshot.mode:type_name -> mxaccess_gateway.v1.AlarmMode
+	166, // 180: mxaccess_gateway.v1.ActiveAlarmSnapshot.shelved_until:type_name -> google.protobuf.Timestamp
+	11,  // 181: mxaccess_gateway.v1.ActiveAlarmSnapshot.origin:type_name -> mxaccess_gateway.v1.AlarmOrigin
+	9,   // 182: mxaccess_gateway.v1.AlarmFilter.states:type_name -> mxaccess_gateway.v1.AlarmState
+	119, // 183: mxaccess_gateway.v1.AlarmGap.requested:type_name -> mxaccess_gateway.v1.AlarmPosition
+	119, // 184: mxaccess_gateway.v1.AlarmGap.oldest:type_name -> mxaccess_gateway.v1.AlarmPosition
+	14,  // 185: mxaccess_gateway.v1.AlarmLeft.reason:type_name -> mxaccess_gateway.v1.AlarmLeftReason
+	166, // 186: mxaccess_gateway.v1.AlarmFlood.began:type_name -> google.protobuf.Timestamp
+	166, // 187: mxaccess_gateway.v1.AlarmFlood.ended:type_name -> google.protobuf.Timestamp
+	118, // 188: mxaccess_gateway.v1.QueryActiveAlarmsRequest.filter:type_name -> mxaccess_gateway.v1.AlarmFilter
+	17,  // 189: mxaccess_gateway.v1.QueryActiveAlarmsRequest.order:type_name -> mxaccess_gateway.v1.AlarmOrder
+	118, // 190: mxaccess_gateway.v1.StreamAlarmsRequest.filter:type_name -> mxaccess_gateway.v1.AlarmFilter
+	119, // 191: mxaccess_gateway.v1.StreamAlarmsRequest.resume_after:type_name -> mxaccess_gateway.v1.AlarmPosition
+	15,  // 192: mxaccess_gateway.v1.StreamAlarmsRequest.snapshot:type_name -> mxaccess_gateway.v1.AlarmSnapshotMode
+	16,  // 193: mxaccess_gateway.v1.StreamAlarmsRequest.lag_policy:type_name -> mxaccess_gateway.v1.AlarmLagPolicy
+	165, // 194: mxaccess_gateway.v1.StreamAlarmsRequest.position_interval:type_name -> google.protobuf.Duration
+	117, // 195: mxaccess_gateway.v1.AlarmFeedMessage.active_alarm:type_name -> mxaccess_gateway.v1.ActiveAlarmSnapshot
+	115, // 196: mxaccess_gateway.v1.AlarmFeedMessage.transition:type_name -> mxaccess_gateway.v1.OnAlarmTransitionEvent
+	127, // 197: mxaccess_gateway.v1.AlarmFeedMessage.provider_status:type_name -> mxaccess_gateway.v1.AlarmProviderStatus
+	120, // 198: mxaccess_gateway.v1.AlarmFeedMessage.gap:type_name -> mxaccess_gateway.v1.AlarmGap
+	121, // 199: mxaccess_gateway.v1.AlarmFeedMessage.left:type_name -> mxaccess_gateway.v1.AlarmLeft
+	119, // 200: mxaccess_gateway.v1.AlarmFeedMessage.position:type_name -> mxaccess_gateway.v1.AlarmPosition
+	122, // 201: mxaccess_gateway.v1.AlarmFeedMessage.flood:type_name -> mxaccess_gateway.v1.AlarmFlood
+	119, // 202: mxaccess_gateway.v1.AlarmFeedMessage.at:type_name -> mxaccess_gateway.v1.AlarmPosition
+	125, // 203: mxaccess_gateway.v1.AlarmFeedBatch.messages:type_name -> mxaccess_gateway.v1.AlarmFeedMessage
+	119, // 204: mxaccess_gateway.v1.AlarmFeedBatch.at:type_name -> mxaccess_gateway.v1.AlarmPosition
+	6,   // 205: mxaccess_gateway.v1.AlarmProviderStatus.mode:type_name -> mxaccess_gateway.v1.AlarmProviderMode
+	166, // 206: mxaccess_gateway.v1.AlarmProviderStatus.since:type_name -> google.protobuf.Timestamp
+	12,  // 207: mxaccess_gateway.v1.AlarmProviderStatus.reason_code:type_name -> mxaccess_gateway.v1.AlarmProviderReason
+	13,  // 208: mxaccess_gateway.v1.AlarmProviderStatus.state:type_name -> mxaccess_gateway.v1.AlarmMonitorState
+	166, // 209: mxaccess_gateway.v1.AcknowledgeAlarmRequest.expected_raise_timestamp:type_name -> google.protobuf.Timestamp
+	165, // 210: mxaccess_gateway.v1.AcknowledgeAlarmRequest.wait_for_transition:type_name -> google.protobuf.Duration
+	32,  // 211: mxaccess_gateway.v1.AcknowledgeAlarmReply.protocol_status:type_name -> mxaccess_gateway.v1.ProtocolStatus
+	162, // 212: mxaccess_gateway.v1.AcknowledgeAlarmReply.status:type_name -> mxaccess_gateway.v1.MxStatusProxy
+	18,  // 213: mxaccess_gateway.v1.AcknowledgeAlarmReply.outcome:type_name -> mxaccess_gateway.v1.AlarmAckOutcome
+	119, // 214: mxaccess_gateway.v1.AcknowledgeAlarmReply.at:type_name -> mxaccess_gateway.v1.AlarmPosition
+	128, // 215: mxaccess_gateway.v1.AcknowledgeAlarmsRequest.alarms:type_name -> mxaccess_gateway.v1.AcknowledgeAlarmRequest
+	118, // 216: mxaccess_gateway.v1.AcknowledgeAlarmsRequest.filter:type_name -> mxaccess_gateway.v1.AlarmFilter
+	165, // 217: mxaccess_gateway.v1.AcknowledgeAlarmsRequest.wait_for_transition:type_name -> google.protobuf.Duration
+	32,  // 218: mxaccess_gateway.v1.AcknowledgeAlarmsReply.protocol_status:type_name -> mxaccess_gateway.v1.ProtocolStatus
+	129, // 219: mxaccess_gateway.v1.AcknowledgeAlarmsReply.results:type_name -> mxaccess_gateway.v1.AcknowledgeAlarmReply
+	119, // 220: mxaccess_gateway.v1.AcknowledgeAlarmsReply.at:type_name -> mxaccess_gateway.v1.AlarmPosition
+	132, // 221: mxaccess_gateway.v1.ShelveAlarmsRequest.targets:type_name -> mxaccess_gateway.v1.AlarmTarget
+	165, // 222: mxaccess_gateway.v1.ShelveAlarmsRequest.duration:type_name -> google.protobuf.Duration
+	165, // 223: mxaccess_gateway.v1.ShelveAlarmsRequest.wait_for_transition:type_name -> google.protobuf.Duration
+	19,  // 224: mxaccess_gateway.v1.AlarmShelveResult.outcome:type_name -> mxaccess_gateway.v1.AlarmShelveOutcome
+	166, // 225: mxaccess_gateway.v1.AlarmShelveResult.shelved_until:type_name -> google.protobuf.Timestamp
+	162, // 226: mxaccess_gateway.v1.AlarmShelveResult.status:type_name -> mxaccess_gateway.v1.MxStatusProxy
+	32,  // 227: mxaccess_gateway.v1.ShelveAlarmsReply.protocol_status:type_name -> mxaccess_gateway.v1.ProtocolStatus
+	134, // 228: mxaccess_gateway.v1.ShelveAlarmsReply.results:type_name -> mxaccess_gateway.v1.AlarmShelveResult
+	119, // 229: mxaccess_gateway.v1.ShelveAlarmsReply.at:type_name -> mxaccess_gateway.v1.AlarmPosition
+	166, // 230: mxaccess_gateway.v1.QueryAlarmHistoryRequest.from_time:type_name -> google.protobuf.Timestamp
+	166, // 231: mxaccess_gateway.v1.QueryAlarmHistoryRequest.until_time:type_name -> google.protobuf.Timestamp
+	118, // 232: mxaccess_gateway.v1.QueryAlarmHistoryRequest.filter:type_name -> mxaccess_gateway.v1.AlarmFilter
+	7,   // 233: mxaccess_gateway.v1.QueryAlarmHistoryRequest.kinds:type_name -> mxaccess_gateway.v1.AlarmTransitionKind
+	166, // 234: mxaccess_gateway.v1.AlarmHistoryLoss.at:type_name -> google.protobuf.Timestamp
+	166, // 235: mxaccess_gateway.v1.AlarmHistoryNote.at:type_name -> google.protobuf.Timestamp
+	115, // 236: mxaccess_gateway.v1.AlarmHistoryPage.changes:type_name -> mxaccess_gateway.v1.OnAlarmTransitionEvent
+	119, // 237: mxaccess_gateway.v1.AlarmHistoryPage.oldest:type_name -> mxaccess_gateway.v1.AlarmPosition
+	137, // 238: mxaccess_gateway.v1.AlarmHistoryPage.losses:type_name -> mxaccess_gateway.v1.AlarmHistoryLoss
+	138, // 239: mxaccess_gateway.v1.AlarmHistoryPage.notes:type_name -> mxaccess_gateway.v1.AlarmHistoryNote
+	165, // 240: mxaccess_gateway.v1.GetAlarmStatisticsRequest.window:type_name -> google.protobuf.Duration
+	166, // 241: mxaccess_gateway.v1.GetAlarmStatisticsRequest.until_time:type_name -> google.protobuf.Timestamp
+	118, // 242: mxaccess_gateway.v1.GetAlarmStatisticsRequest.filter:type_name -> mxaccess_gateway.v1.AlarmFilter
+	165, // 243: mxaccess_gateway.v1.AlarmDurations.median:type_name -> google.protobuf.Duration
+	165, // 244: mxaccess_gateway.v1.AlarmDurations.ninety_percent:type_name -> google.protobuf.Duration
+	165, // 245: mxaccess_gateway.v1.AlarmDurations.longest:type_name -> google.protobuf.Duration
+	165, // 246: mxaccess_gateway.v1.AlarmFigures.flood_time:type_name -> google.protobuf.Duration
+	122, // 247: mxaccess_gateway.v1.AlarmFigures.floods:type_name -> mxaccess_gateway.v1.AlarmFlood
+	141, // 248: mxaccess_gateway.v1.AlarmFigures.most_frequent:type_name -> mxaccess_gateway.v1.AlarmCount
+	141, // 249: mxaccess_gateway.v1.AlarmFigures.chattering:type_name -> mxaccess_gateway.v1.AlarmCount
+	141, // 250: mxaccess_gateway.v1.AlarmFigures.fleeting:type_name -> mxaccess_gateway.v1.AlarmCount
+	143, // 251: mxaccess_gateway.v1.AlarmFigures.priorities:type_name -> mxaccess_gateway.v1.AlarmPriorityShare
+	142, // 252: mxaccess_gateway.v1.AlarmFigures.time_to_acknowledge:type_name -> mxaccess_gateway.v1.AlarmDurations
+	142, // 253: mxaccess_gateway.v1.AlarmFigures.time_to_return:type_name -> mxaccess_gateway.v1.AlarmDurations
+	165, // 254: mxaccess_gateway.v1.AlarmFigures.oldest_unacknowledged:type_name -> google.protobuf.Duration
+	32,  // 255: mxaccess_gateway.v1.GetAlarmStatisticsReply.protocol_status:type_name -> mxaccess_gateway.v1.ProtocolStatus
+	166, // 256: mxaccess_gateway.v1.GetAlarmStatisticsReply.from_time:type_name -> google.protobuf.Timestamp
+	166, // 257: mxaccess_gateway.v1.GetAlarmStatisticsReply.until_time:type_name -> google.protobuf.Timestamp
+	165, // 258: mxaccess_gateway.v1.GetAlarmStatisticsReply.observed:type_name -> google.protobuf.Duration
+	165, // 259: mxaccess_gateway.v1.GetAlarmStatisticsReply.degraded:type_name -> google.protobuf.Duration
+	144, // 260: mxaccess_gateway.v1.GetAlarmStatisticsReply.figures:type_name -> mxaccess_gateway.v1.AlarmFigures
+	9,   // 261: mxaccess_gateway.v1.AlarmStateCount.state:type_name -> mxaccess_gateway.v1.AlarmState
+	32,  // 262: mxaccess_gateway.v1.GetAlarmMonitorStatusReply.protocol_status:type_name -> mxaccess_gateway.v1.ProtocolStatus
+	127, // 263: mxaccess_gateway.v1.GetAlarmMonitorStatusReply.provider:type_name -> mxaccess_gateway.v1.AlarmProviderStatus
+	147, // 264: mxaccess_gateway.v1.GetAlarmMonitorStatusReply.states:type_name -> mxaccess_gateway.v1.AlarmStateCount
+	143, // 265: mxaccess_gateway.v1.GetAlarmMonitorStatusReply.priorities:type_name -> mxaccess_gateway.v1.AlarmPriorityShare
+	104, // 266: mxaccess_gateway.v1.GetAlarmMonitorStatusReply.poll:type_name -> mxaccess_gateway.v1.AlarmPollReport
+	166, // 267: mxaccess_gateway.v1.GetAlarmMonitorStatusReply.last_reconcile:type_name -> google.protobuf.Timestamp
+	149, // 268: mxaccess_gateway.v1.GetAlarmMonitorStatusReply.history:type_name -> mxaccess_gateway.v1.AlarmHistoryBounds
+	166, // 269: mxaccess_gateway.v1.AlarmHistoryBounds.oldest:type_name -> google.protobuf.Timestamp
+	166, // 270: mxaccess_gateway.v1.AlarmHistoryBounds.newest:type_name -> google.protobuf.Timestamp
+	20,  // 271: mxaccess_gateway.v1.MxValue.data_type:type_name -> mxaccess_gateway.v1.MxDataType
+	166, // 272: mxaccess_gateway.v1.MxValue.timestamp_value:type_name -> google.protobuf.Timestamp
+	153, // 273: mxaccess_gateway.v1.MxValue.array_value:type_name -> mxaccess_gateway.v1.MxArray
+	151, // 274: mxaccess_gateway.v1.MxValue.sparse_array_value:type_name -> mxaccess_gateway.v1.MxSparseArray
+	20,  // 275: mxaccess_gateway.v1.MxSparseArray.element_data_type:type_name -> mxaccess_gateway.v1.MxDataType
+	152, // 276: mxaccess_gateway.v1.MxSparseArray.elements:type_name -> mxaccess_gateway.v1.MxSparseElement
+	150, // 277: mxaccess_gateway.v1.MxSparseElement.value:type_name -> mxaccess_gateway.v1.MxValue
+	20,  // 278: mxaccess_gateway.v1.MxArray.element_data_type:type_name -> mxaccess_gateway.v1.MxDataType
+	154, // 279: mxaccess_gateway.v1.MxArray.bool_values:type_name -> mxaccess_gateway.v1.BoolArray
+	155, // 280: mxaccess_gateway.v1.MxArray.int32_values:type_name -> mxaccess_gateway.v1.Int32Array
+	156, // 281: mxaccess_gateway.v1.MxArray.int64_values:type_name -> mxaccess_gateway.v1.Int64Array
+	157, // 282: mxaccess_gateway.v1.MxArray.float_values:type_name -> mxaccess_gateway.v1.FloatArray
+	158, // 283: mxaccess_gateway.v1.MxArray.double_values:type_name -> mxaccess_gateway.v1.DoubleArray
+	159, // 284: mxaccess_gateway.v1.MxArray.string_values:type_name -> mxaccess_gateway.v1.StringArray
+	160, // 285: mxaccess_gateway.v1.MxArray.timestamp_values:type_name -> mxaccess_gateway.v1.TimestampArray
+	161, // 286: mxaccess_gateway.v1.MxArray.raw_values:type_name -> mxaccess_gateway.v1.RawArray
+	166, // 287: mxaccess_gateway.v1.TimestampArray.values:type_name -> google.protobuf.Timestamp
+	21,  // 288: mxaccess_gateway.v1.MxStatusProxy.category:type_name -> mxaccess_gateway.v1.MxStatusCategory
+	22,  // 289: mxaccess_gateway.v1.MxStatusProxy.detected_by:type_name -> mxaccess_gateway.v1.MxStatusSource
+	23,  // 290: mxaccess_gateway.v1.MxAccessGateway.OpenSession:input_type -> mxaccess_gateway.v1.OpenSessionRequest
+	26,  // 291: mxaccess_gateway.v1.MxAccessGateway.CloseSession:input_type -> mxaccess_gateway.v1.CloseSessionRequest
+	33,  // 292: mxaccess_gateway.v1.MxAccessGateway.Invoke:input_type -> mxaccess_gateway.v1.MxCommandRequest
+	31,  // 293: mxaccess_gateway.v1.MxAccessGateway.StreamEvents:input_type -> mxaccess_gateway.v1.StreamEventsRequest
+	128, // 294: mxaccess_gateway.v1.MxAccessGateway.AcknowledgeAlarm:input_type -> mxaccess_gateway.v1.AcknowledgeAlarmRequest
+	124, // 295: mxaccess_gateway.v1.MxAccessGateway.StreamAlarms:input_type -> mxaccess_gateway.v1.StreamAlarmsRequest
+	123, // 296: mxaccess_gateway.v1.MxAccessGateway.QueryActiveAlarms:input_type -> mxaccess_gateway.v1.QueryActiveAlarmsRequest
+	31,  // 297: mxaccess_gateway.v1.MxAccessGateway.StreamEventBatches:input_type -> mxaccess_gateway.v1.StreamEventsRequest
+	34,  // 298: mxaccess_gateway.v1.MxAccessGateway.InvokeStream:input_type -> mxaccess_gateway.v1.MxCommandBatch
+	28,  // 299: mxaccess_gateway.v1.MxAccessGateway.ListSessions:input_type -> mxaccess_gateway.v1.ListSessionsRequest
+	124, // 300: mxaccess_gateway.v1.MxAccessGateway.StreamAlarmBatches:input_type -> mxaccess_gateway.v1.StreamAlarmsRequest
+	130, // 301: mxaccess_gateway.v1.MxAccessGateway.AcknowledgeAlarms:input_type -> mxaccess_gateway.v1.AcknowledgeAlarmsRequest
+	133, // 302: mxaccess_gateway.v1.MxAccessGateway.ShelveAlarms:input_type -> mxaccess_gateway.v1.ShelveAlarmsRequest
+	136, // 303: mxaccess_gateway.v1.MxAccessGateway.QueryAlarmHistory:input_type -> mxaccess_gateway.v1.QueryAlarmHistoryRequest
+	140, // 304: mxaccess_gateway.v1.MxAccessGateway.GetAlarmStatistics:input_type -> mxaccess_gateway.v1.GetAlarmStatisticsRequest
+	146, // 305: mxaccess_gateway.v1.MxAccessGateway.GetAlarmMonitorStatus:input_type -> mxaccess_gateway.v1.GetAlarmMonitorStatusRequest
+	24,  // 306: mxaccess_gateway.v1.MxAccessGateway.OpenSession:output_type -> mxaccess_gateway.v1.OpenSessionReply
+	27,  // 307: mxaccess_gateway.v1.MxAccessGateway.CloseSession:output_type -> mxaccess_gateway.v1.CloseSessionReply
+	86,  // 308: mxaccess_gateway.v1.MxAccessGateway.Invoke:output_type -> mxaccess_gateway.v1.MxCommandReply
+	108, // 309: mxaccess_gateway.v1.MxAccessGateway.StreamEvents:output_type -> mxaccess_gateway.v1.MxEvent
+	129, // 310: mxaccess_gateway.v1.MxAccessGateway.AcknowledgeAlarm:output_type -> mxaccess_gateway.v1.AcknowledgeAlarmReply
+	125, // 311: mxaccess_gateway.v1.MxAccessGateway.StreamAlarms:output_type -> mxaccess_gateway.v1.AlarmFeedMessage
+	117, // 312: mxaccess_gateway.v1.MxAccessGateway.QueryActiveAlarms:output_type -> mxaccess_gateway.v1.ActiveAlarmSnapshot
+	109, // 313: mxaccess_gateway.v1.MxAccessGateway.StreamEventBatches:output_type -> mxaccess_gateway.v1.MxEventBatch
+	36,  // 314: mxaccess_gateway.v1.MxAccessGateway.InvokeStream:output_type -> mxaccess_gateway.v1.MxCommandReplyBatch
+	29,  // 315: mxaccess_gateway.v1.MxAccessGateway.ListSessions:output_type -> mxaccess_gateway.v1.ListSessionsReply
+	126, // 316: mxaccess_gateway.v1.MxAccessGateway.StreamAlarmBatches:output_type -> mxaccess_gateway.v1.AlarmFeedBatch
+	131, // 317: mxaccess_gateway.v1.MxAccessGateway.AcknowledgeAlarms:output_type -> mxaccess_gateway.v1.AcknowledgeAlarmsReply
+	135, // 318: mxaccess_gateway.v1.MxAccessGateway.ShelveAlarms:output_type -> mxaccess_gateway.v1.ShelveAlarmsReply
+	139, // 319: mxaccess_gateway.v1.MxAccessGateway.QueryAlarmHistory:output_type -> mxaccess_gateway.v1.AlarmHistoryPage
+	145, // 320: mxaccess_gateway.v1.MxAccessGateway.GetAlarmStatistics:output_type -> mxaccess_gateway.v1.GetAlarmStatisticsReply
+	148, // 321: mxaccess_gateway.v1.MxAccessGateway.GetAlarmMonitorStatus:output_type -> mxaccess_gateway.v1.GetAlarmMonitorStatusReply
+	306, // [306:322] is the sub-list for method output_type
+	290, // [290:306] is the sub-list for method input_type
+	290, // [290:290] is the sub-list for extension type_name
+	290, // [290:290] is the sub-list for extension extendee
+	0,   // [0:290] is the sub-list for field type_name
 }
 
 func init() { file_mxaccess_gateway_proto_init() }
@@ -15544,7 +15739,7 @@ func file_mxaccess_gateway_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_mxaccess_gateway_proto_rawDesc), len(file_mxaccess_gateway_proto_rawDesc)),
-			NumEnums:      22,
+			NumEnums:      23,
 			NumMessages:   142,
 			NumExtensions: 0,
 			NumServices:   1,
