@@ -282,6 +282,9 @@ LIMITS = {
     "max_write_classification": Constraints(max_write_classification=1),
     "browse_subtrees": Constraints(browse_subtrees=("*DosingPump_1",)),
     "read_only": Constraints(read_only=True),
+    # What a key sees of the alarms; no command of a session shows any.
+    "alarm_areas": Constraints(alarm_areas=("Nowhere",)),
+    "alarm_min_priority": Constraints(alarm_min_priority=1),
 }
 
 
