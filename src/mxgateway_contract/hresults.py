@@ -17,6 +17,14 @@ E_OUTOFMEMORY = -2147024882
 """0x8007000E"""
 REGDB_E_CLASSNOTREG = -2147221164
 """0x80040154: MXAccess is not installed, or the process is not 32-bit."""
+DISP_E_MEMBERNOTFOUND = -2147352573
+"""0x80020003"""
+DISP_E_UNKNOWNNAME = -2147352570
+"""0x80020006: the object has no method of this name."""
+DISP_E_EXCEPTION = -2147352567
+"""0x80020009: the method's own failure stands beside it."""
+DISP_E_BADPARAMCOUNT = -2147352562
+"""0x8002000E: the method takes another number of arguments."""
 E_SECURED_WRITE_REFUSED = -2147467231
 """0x80004021: WriteSecured where the server handle holds no authenticated user."""
 

@@ -6,13 +6,13 @@ It speaks as the product's consumer does: a subscription, polls that give the wh
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 from mxgateway_contract import failures, hresults
 from mxgateway_contract.status import MxStatus
 from mxgateway_protocol.alarms.asking import ListReader
+from mxgateway_protocol.alarms.expressions import parse_expression
 from mxgateway_protocol.alarms.provider import (
     AlarmName,
     AlarmSubscription,
@@ -23,6 +23,7 @@ from mxgateway_protocol.alarms.provider import (
 )
 from mxgateway_protocol.alarms.reader import RecordReader
 from mxgateway_protocol.alarms.records import AlarmRecord
+from mxgateway_protocol.alarms.shelving import shelve_command
 from mxgateway_protocol.alarms.times import Offset, RecordClock
 from mxgateway_protocol.alarms.zones import zone_offset
 from mxgateway_simulator.alarm_xml import HEAD, TAIL, record_xml
@@ -31,7 +32,6 @@ from mxgateway_simulator.faults import Faults
 from mxgateway_simulator.plant.alarms.alarm import Alarm
 from mxgateway_simulator.plant.alarms.attributes import acknowledge, dismiss, shelve
 from mxgateway_simulator.plant.alarms.listing import PROVIDER, group_of, record_of
-from mxgateway_simulator.plant.alarms.shelving import shelve_command
 from mxgateway_simulator.plant.alarms.states import Mode
 from mxgateway_simulator.plant.alarms.table import AlarmTable, Entry
 from mxgateway_simulator.plant.board import Edit
@@ -39,7 +39,6 @@ from mxgateway_simulator.plant.entries import Key
 from mxgateway_simulator.plant.plant_tags import PlantTags
 from mxgateway_simulator.plant.tags import Author
 
-_EXPRESSION = re.compile(r"\\{0,2}(?:[^\\!]*\\)?(?P<provider>[^\\!\s]+)!(?P<area>[^!\s]+)(?:!(?P<name>[^!\s]+))?")
 _NOT_FOUND = Answer(1, "there is no such alarm in the subscription")
 _REFUSED = 2
 
@@ -112,17 +111,16 @@ class AlarmManager:
         self.is_open = True
 
     def _scope(self, text: str) -> _Scope:
-        match = _EXPRESSION.fullmatch(text)
-        if match is None or match["provider"].casefold() != PROVIDER.casefold():
+        found = parse_expression(text)
+        if found is None or found.provider.casefold() != PROVIDER.casefold():
             raise ProviderError(
                 f"the expression {text!r} is none; write \\\\NODE\\{PROVIDER}!AREA, or {PROVIDER}!* for all areas",
                 hresults.E_INVALIDARG,
                 is_misconfigured=True,
             )
-        area = match["area"].casefold()
-        if area != "*":
-            self._check_area(match["area"])
-        return _Scope(area, (match["name"] or "").casefold())
+        if found.area != "*":
+            self._check_area(found.area)
+        return _Scope(found.area.casefold(), found.name.casefold())
 
     def _check_area(self, name: str) -> None:
         galaxy = self._tags().plant.galaxy

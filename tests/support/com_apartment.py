@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from mxgateway_contract import hresults
 from mxgateway_protocol.errors import MxComError
 from mxgateway_worker.backends.com.identity import EVENTS, METHODS
-from mxgateway_worker.backends.com.ports import Argument, Deliver, ServerFile
+from mxgateway_worker.backends.com.ports import Argument, Deliver, LateBound, ServerFile
 from tests.support.com_memory import Arena
 
 GOOD = (-1, 0, 0, 0)
@@ -82,6 +82,8 @@ class FakeApartment:
         self.lmx: FakeLmx | None = None
         self._event = threading.Event()
         self.budgets: list[float] = []
+        self.late_bound: list[str] = []
+        self.make_late_bound: Callable[[], LateBound] | None = None
 
     def enter(self) -> None:
         self.entered += 1
@@ -91,6 +93,12 @@ class FakeApartment:
             raise self._refuse
         self.lmx = self._make(deliver)
         return self.lmx
+
+    def create_late_bound(self, name: str) -> LateBound:
+        self.late_bound.append(name)
+        if self.make_late_bound is None:
+            raise MxComError(hresults.REGDB_E_CLASSNOTREG, f"{name} is not registered")
+        return self.make_late_bound()
 
     def wait(self, seconds: float) -> None:
         if seconds > 0 and not self.messages:

@@ -10,13 +10,13 @@ from pathlib import Path
 
 from mxgateway_contract.status import MxStatus
 from mxgateway_protocol.alarms.records import AlarmRecord
+from mxgateway_protocol.alarms.shelving import shelve_command
 from mxgateway_simulator.places import board_path
 from mxgateway_simulator.plant.alarms.alarm import Alarm
 from mxgateway_simulator.plant.alarms.attributes import acknowledge, dismiss, shelve
 from mxgateway_simulator.plant.alarms.forcing import storm_number
 from mxgateway_simulator.plant.alarms.kinds import KINDS, kind_of
 from mxgateway_simulator.plant.alarms.listing import record_of
-from mxgateway_simulator.plant.alarms.shelving import shelve_command
 from mxgateway_simulator.plant.board import Board, Edit
 from mxgateway_simulator.plant.entries import FORCED, STORM, Forced, Storm
 from mxgateway_simulator.plant.galaxy_file import GalaxyFile

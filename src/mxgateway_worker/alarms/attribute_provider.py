@@ -42,6 +42,8 @@ class AttributeProvider:
         self._told: dict[str, AlarmRecord] = {}
         self._gone: list[AlarmRecord] = []
         self._to_write: list[tuple[TrackedItem, str]] = []
+        self._once: list[TrackedItem] = []
+        self._to_drop: list[TrackedItem] = []
 
     @property
     def watched(self) -> int:
@@ -61,11 +63,11 @@ class AttributeProvider:
     @property
     def is_adding(self) -> bool:
         """Whether there is more to add at once."""
-        return bool(self._to_add or self._to_write)
+        return bool(self._to_add or self._to_write or self._to_drop)
 
     @property
     def has_work(self) -> bool:
-        return bool(self._to_add or self._dirty or self._gone or self._to_write)
+        return bool(self._to_add or self._dirty or self._gone or self._to_write or self._to_drop)
 
     def knows(self, key: str) -> bool:
         return key in self._alarms
@@ -111,7 +113,11 @@ class AttributeProvider:
     def close(self) -> None:
         """Drops everything; never raises."""
         self._to_add.clear()
-        for item in [*(item for items in self._items.values() for item in items), *self._comments.values()]:
+        for item in [
+            *(item for items in self._items.values() for item in items),
+            *self._comments.values(),
+            *self._once,
+        ]:
             self._drop(item)
         if self._server:
             try:
@@ -121,6 +127,7 @@ class AttributeProvider:
         self._server = 0
         self._alarms, self._items, self._comments = {}, {}, {}
         self._dirty, self._told, self._gone, self._to_write = {}, {}, [], []
+        self._once, self._to_drop = [], []
 
     # ---------------------------------------------------------------------------------------------------------- values
 
@@ -129,7 +136,11 @@ class AttributeProvider:
         portion, self._to_add = self._to_add[:ADDED_A_TURN], self._to_add[ADDED_A_TURN:]
         for key, role, reference in portion:
             self._add(key, role, reference)
-        self._write_comments()
+        self._write_texts()
+        dropped, self._to_drop = self._to_drop, []
+        for item in dropped:
+            self._once.remove(item)
+            self._drop(item)
         return self._settled()
 
     def _add(self, key: str, role: str, reference: str) -> None:
@@ -198,33 +209,58 @@ class AttributeProvider:
         item = self._comments.get(key)
         if item is None:
             item = self._comments[key] = self._calls.add_item(self._server, alarm.watched.comment)
-        item.completed = completed
-        if item.advised:
-            self._to_write.append((item, comment))
-            return ""
-        # A write needs an item whose type is known: the first callback tells it.
-        item.answer = partial(self._type_known, item, comment)
-        self._calls.advise(self._server, item.item_handle)
+        self._write_to(item, comment, completed)
         return ""
 
+    def write(self, reference: str, text: str, completed: Callable[[Sequence[MxStatus]], None]) -> None:
+        """Writes a text to an attribute that is not watched, in the turns to come.
+
+        Args:
+            completed: as with `acknowledge`.
+
+        Raises:
+            MxComError: MXAccess refuses the call.
+        """
+        if not self._server:
+            self._server = self._calls.register(_CLIENT_NAME)
+        item = self._calls.add_item(self._server, reference)
+        self._once.append(item)
+
+        def done(statuses: Sequence[MxStatus]) -> None:
+            self._to_drop.append(item)
+            completed(statuses)
+
+        self._write_to(item, text, done)
+
+    def _write_to(self, item: TrackedItem, text: str, completed: Callable[[Sequence[MxStatus]], None]) -> None:
+        item.completed = completed
+        if item.advised:
+            self._to_write.append((item, text))
+            return
+        # A write needs an item whose type is known: the first callback tells it.
+        item.answer = partial(self._type_known, item, text)
+        self._calls.advise(self._server, item.item_handle)
+
     def _type_known(
-        self, item: TrackedItem, comment: str, value: Variant, quality: int, time_ns: int, statuses: Sequence[MxStatus]
+        self, item: TrackedItem, text: str, value: Variant, quality: int, time_ns: int, statuses: Sequence[MxStatus]
     ) -> None:
         item.answer = _ignore
         if all(status.is_success for status in statuses):
             # Not from within the callback.
-            self._to_write.append((item, comment))
+            self._to_write.append((item, text))
         elif item.completed is not None:
             item.completed(statuses)
 
-    def _write_comments(self) -> None:
+    def _write_texts(self) -> None:
         waiting, self._to_write = self._to_write, []
-        for item, comment in waiting:
+        for item, text in waiting:
             try:
-                text = Variant(VarType.VT_BSTR, comment)
-                self._calls.backend.write(item.server_handle, item.item_handle, text, 0)
+                value = Variant(VarType.VT_BSTR, text)
+                self._calls.backend.write(item.server_handle, item.item_handle, value, 0)
             except MxComError as error:
-                logger.info("an acknowledgement could not be written item=%s reason=%s", item.reference, error)
+                logger.info(
+                    "an acknowledgement or shelving could not be written item=%s reason=%s", item.reference, error
+                )
                 if item.completed is not None:
                     item.completed(())
 

@@ -12,6 +12,7 @@ from mxgateway_contract.filetime import NS_PER_SECOND
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_contract.status import MxStatus
 from mxgateway_protocol.alarms.provider import (
+    NOT_FOR_THIS_PROVIDER,
     AlarmName,
     AlarmProvider,
     Answer,
@@ -19,6 +20,7 @@ from mxgateway_protocol.alarms.provider import (
     ProviderError,
 )
 from mxgateway_protocol.alarms.records import AlarmRecord
+from mxgateway_protocol.alarms.shelving import shelve_command
 from mxgateway_protocol.clock import Clock
 from mxgateway_protocol.errors import MxComError
 from mxgateway_protocol.values import timestamp_from_ns
@@ -266,11 +268,33 @@ class AlarmCommands:
             command.operator_user, command.operator_node, command.operator_domain, command.operator_full_name
         )
         provider, payload = service.provider, reply.shelve_alarm
-        if provider is None:
-            _put(payload, Answer(-1, "this worker has no alarm manager"))
-        else:
+        is_by_attribute = provider is None or service.outbox.speaker is Speaker.ATTRIBUTES
+        if provider is not None and not is_by_attribute:
             _call(payload, lambda: provider.shelve(name, hours, command.reason, operator))
+            is_by_attribute = (payload.native_status, payload.provider_text) == NOT_FOR_THIS_PROVIDER
+        if is_by_attribute:
+            payload.Clear()
+            self._shelve_by_attribute(name.source or name.name, shelve_command(hours, command.reason), payload)
         service.poll_soon()
+
+    def _shelve_by_attribute(self, source: str, text: str, payload: pb.AcknowledgeAlarmReplyPayload) -> None:
+        answers: list[Sequence[MxStatus]] = []
+        try:
+            self._service.attributes.write(f"{source}.AlarmShelveCmd", text, answers.append)
+        except MxComError as error:
+            _put(payload, Answer(-1, str(error)))
+            payload.hresult = error.hresult
+            return
+        self._pump_until(lambda: bool(answers), self._clock.monotonic() + _WRITE_SECONDS)
+        if not answers:
+            _put(payload, Answer(-1, f"the write was not completed within {_WRITE_SECONDS:g} s"))
+        elif not answers[0]:
+            _put(payload, Answer(-1, "MXAccess refused the write"))
+        else:
+            status = answers[0][0]
+            payload.status.CopyFrom(status.to_proto())
+            if not status.is_success:
+                _put(payload, Answer(-1, status.describe()))
 
 
 def _name(alarm: pb.AcknowledgeAlarmByNameCommand) -> AlarmName:

@@ -68,9 +68,3 @@ def _reason(text: str) -> str:
     if len(text) > LONGEST_REASON:
         raise ShelveCommandError(f"Reason has {len(text)} characters; {LONGEST_REASON} are allowed")
     return text
-
-
-def shelve_command(hours: float, reason: str) -> str:
-    """The text of a command. Quotes of both kinds in one reason cannot be written: the double ones become single."""
-    quote = "'" if "'" not in reason else '"'
-    return f"Duration={hours:g};Reason={quote}{reason.replace(quote, chr(39))}{quote}"

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import logging
 import math
+import re
 import threading
 from collections.abc import Callable, Mapping
 
 from mxgateway_contract import hresults
 from mxgateway_contract.status import MxStatus
+from mxgateway_protocol.alarms.provider import AlarmProvider
 from mxgateway_protocol.backend import BackendInfo, EventSink
 from mxgateway_protocol.clock import Clock, SystemClock
 from mxgateway_protocol.errors import BackendOptionError, MxComError
 from mxgateway_protocol.variants import Variant
-from mxgateway_worker.backends.com.identity import CLASS_ID, METHODS, PROG_ID
+from mxgateway_worker.backends.com.identity import ALARM_CONSUMER, CLASS_ID, METHODS, PROG_ID
 from mxgateway_worker.backends.com.images import read_status
-from mxgateway_worker.backends.com.ports import Apartment, Argument, Deliver, LmxObject, ServerFile
+from mxgateway_worker.backends.com.ports import Apartment, Argument, Deliver, LateBound, LmxObject, ServerFile
 
 logger = logging.getLogger(__name__)
 
+_OPTIONS = frozenset({"time", "pump_budget_ms", "alarm_consumer"})
+_CLASS = re.compile(r"[A-Za-z][\w.]{0,63}|\{[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\}", re.ASCII)
 PUMP_BUDGET = 0.004
 """Seconds of a pump: how long a flood of events may hold a command back."""
 _UNTIL_MESSAGE = 1.0
@@ -31,6 +35,8 @@ class ComOptions:
 
     Attributes:
         is_local_time: whether VT_DATE and text times are the node's local time (`time = local`); else UTC.
+        alarm_consumer: ProgID, or CLSID in braces, of the alarm manager's consumer; empty for none
+            (`alarm_consumer = off`).
         pump_budget: seconds of one pump (`pump_budget_ms`).
     """
 
@@ -38,9 +44,11 @@ class ComOptions:
         """Raises:
         BackendOptionError: no such option, or a value that it does not take.
         """
-        unknown = sorted(options.keys() - {"time", "pump_budget_ms"})
+        unknown = sorted(options.keys() - _OPTIONS)
         if unknown:
-            raise BackendOptionError(f"the backend com has no option {unknown[0]!r}; it has: pump_budget_ms, time")
+            raise BackendOptionError(
+                f"the backend com has no option {unknown[0]!r}; it has: {', '.join(sorted(_OPTIONS))}"
+            )
         time = options.get("time", "utc")
         if time not in ("utc", "local"):
             raise BackendOptionError(f"time = {time!r}: it takes utc or local")
@@ -53,6 +61,12 @@ class ComOptions:
         if not 0.1 <= budget <= 1000:
             raise BackendOptionError(f"pump_budget_ms = {text!r}: it takes 0.1 to 1000 milliseconds")
         self.pump_budget = budget / 1000
+        consumer = options.get("alarm_consumer", ALARM_CONSUMER)
+        if not _CLASS.fullmatch(consumer):
+            raise BackendOptionError(
+                f"alarm_consumer = {consumer!r}: it takes a ProgID such as {ALARM_CONSUMER}, a CLSID in braces, or off"
+            )
+        self.alarm_consumer = "" if consumer == "off" else consumer
 
 
 class ComBackend:
@@ -84,6 +98,7 @@ class ComBackend:
         self._deliver: Deliver | None = None
         # Server handle → item handle → whether it is advised: what the teardown has to undo.
         self._servers: dict[int, dict[int, bool]] = {}
+        self._alarm_providers: list[AlarmProvider] = []
 
     @property
     def info(self) -> BackendInfo:
@@ -139,6 +154,9 @@ class ComBackend:
         if apartment is None or lmx is None:
             return
         self._check_thread()
+        for provider in self._alarm_providers:
+            self._quietly("closing the alarm consumer", provider.close)
+        self._alarm_providers.clear()
         self._undo(lmx, deadline)
         # Nothing may come in any more while the object goes.
         self._quietly("disconnecting the events", lmx.disconnect)
@@ -312,6 +330,28 @@ class ComBackend:
 
     def set_buffered_update_interval(self, server_handle: int, interval_ms: int) -> None:
         self._call("set_buffered_update_interval", server_handle, interval_ms)
+
+    # ---------------------------------------------------------------------------------------------------------- alarms
+
+    def alarm_provider(self) -> AlarmProvider:
+        """The alarm manager's consumer, in the same apartment; nothing of it is made before it is subscribed."""
+        # Loaded by those workers only that watch alarms.
+        from mxgateway_worker.backends.com.alarm_consumer import ComAlarmProvider, NoAlarmConsumer
+
+        self._check_thread()
+        name = self._options.alarm_consumer
+        if not name:
+            return NoAlarmConsumer()
+
+        def make() -> LateBound:
+            if self._apartment is None:
+                raise MxComError(hresults.E_FAIL, "MXAccess is not open")
+            return self._apartment.create_late_bound(name)
+
+        provider = ComAlarmProvider(make, self._check_thread)
+        # One subscription at a time; the one before it is closed.
+        self._alarm_providers[:] = [provider]
+        return provider
 
     # ------------------------------------------------------------------------------------------------ beyond MXAccess
 

@@ -21,6 +21,9 @@ EVENTS = "{848299B6-DD61-4A0D-A304-3947A564B89C}"
 BUFFERED_EVENTS = "{C70A6FC4-09EF-4F31-8874-A049FEE87A95}"
 """The two source interfaces. Both number their first event 1, so each needs a sink of its own."""
 
+ALARM_CONSUMER = "WNWRAPCONSUMERLib.wwAlarmConsumer"
+"""ProgID of the alarm manager's XML consumer. Of its CLSID only the beginning, 7AB52E5F, is published."""
+
 IUNKNOWN = "{00000000-0000-0000-C000-000000000046}"
 IDISPATCH = "{00020400-0000-0000-C000-000000000046}"
 CONNECTION_POINT_CONTAINER = "{B196B284-BAB4-101A-B69C-00AA00341D07}"

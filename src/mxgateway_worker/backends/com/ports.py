@@ -58,6 +58,27 @@ class LmxObject(Protocol):
         """Gives the object back; what is left of its count."""
 
 
+class LateBound(Protocol):
+    """An object whose methods are called by their names."""
+
+    def call(self, method: str, *arguments: int | str, wants_text: bool = False) -> tuple[int, str | None]:
+        """Calls a method that answers a number.
+
+        Args:
+            wants_text: its last argument is a VARIANT that it fills with a text.
+
+        Returns:
+            The number, 0 for a method that answers none; and the text, None when none came.
+
+        Raises:
+            MxComError: the HRESULT of the failure.
+            BackendLostError: the object's code broke down.
+        """
+
+    def release(self) -> None:
+        """Gives the object back; calling it again does nothing."""
+
+
 class Apartment(Protocol):
     """A single-threaded apartment on the thread that enters it."""
 
@@ -69,6 +90,13 @@ class Apartment(Protocol):
     def create(self, deliver: Deliver) -> LmxObject:
         """Raises:
         MxComError: the object cannot be made.
+        """
+
+    def create_late_bound(self, name: str) -> LateBound:
+        """An object of another class, by its ProgID, or its CLSID in braces.
+
+        Raises:
+            MxComError: the object cannot be made, or cannot be called by names.
         """
 
     def wait(self, seconds: float) -> None:

@@ -64,6 +64,7 @@ class WinApi:
         self.co_create_instance = _declare(
             ole32, "CoCreateInstance", c_int32, c_void_p, c_void_p, c_uint32, c_void_p, c_void_p
         )
+        self.class_of_name = _declare(ole32, "CLSIDFromProgID", c_int32, c_void_p, c_void_p)
         self.alloc_string = _declare(oleaut32, "SysAllocStringLen", c_void_p, c_void_p, c_uint32)
         self.free_string = _declare(oleaut32, "SysFreeString", None, c_void_p)
         self.string_bytes = _declare(oleaut32, "SysStringByteLen", c_uint32, c_void_p)

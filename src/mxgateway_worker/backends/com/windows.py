@@ -13,6 +13,7 @@ from mxgateway_contract import hresults
 from mxgateway_protocol.backend import EventSink
 from mxgateway_protocol.errors import MxComError
 from mxgateway_protocol.variants import Variant
+from mxgateway_worker.backends.com.dispatch import DispatchObject, create_late_bound
 from mxgateway_worker.backends.com.events import EventReader
 from mxgateway_worker.backends.com.identity import (
     BUFFERED_EVENTS,
@@ -258,6 +259,9 @@ class WindowsApartment:
         if hresult < 0 or not unknown.value:
             raise MxComError(hresult, text or _why_not(hresult))
         return LmxProxy(self._api, unknown.value, deliver, self._times)
+
+    def create_late_bound(self, name: str) -> DispatchObject:
+        return create_late_bound(self._api, name)
 
     def wait(self, seconds: float) -> None:
         if seconds <= 0:

@@ -289,7 +289,7 @@ def test_faults_go_to_the_stand_in_only(opened: Opened) -> None:
 @pytest.mark.parametrize(
     ("options", "text"),
     [
-        ({"tiem": "utc"}, "no option 'tiem'; it has: pump_budget_ms, time"),
+        ({"tiem": "utc"}, "no option 'tiem'; it has: alarm_consumer, pump_budget_ms, time"),
         ({"time": "plant"}, "utc or local"),
         ({"pump_budget_ms": "0"}, "0.1 to 1000"),
         ({"pump_budget_ms": "nan"}, "0.1 to 1000"),
