@@ -15,7 +15,7 @@ from mxgateway_server.alarms.figures.computing import FigureRules
 from mxgateway_server.alarms.figures.floods import Flood
 from mxgateway_server.alarms.figures.keeper import FigureKeeper
 from mxgateway_server.alarms.figures.observed import Sight
-from mxgateway_server.alarms.history.file import HistoryLimits, Kept
+from mxgateway_server.alarms.history.file import HistoryLimits, Kept, Note
 from mxgateway_server.alarms.history.reading import HistoryReader
 from mxgateway_server.alarms.history.writer import HistoryWriter
 from mxgateway_server.alarms.looking_back import AlarmHistory
@@ -31,6 +31,8 @@ logger = get_logger(__name__)
 TICK_SECONDS = 1.0
 RESTORED_CHANGES = 100_000
 _PORTION = 1000
+_MOST_SIGHTS = 10_000
+_PROVIDER, _STOPPED = "provider", "stopped"
 _SIGHTS = {MonitorState.LIVE: Sight.GOOD, MonitorState.DEGRADED: Sight.DEGRADED}
 
 
@@ -88,11 +90,15 @@ class AlarmPast:
             return
         reached = max(0, last - RESTORED_CHANGES)
         since: float | None = None
+        newest = 0.0
         try:
             while changes := await history.changes(reached, last, _PORTION):
                 reached = changes[-1].sequence
                 since = since or changes[0].received_ns / 1e9
+                newest = max(newest, changes[-1].received_ns / 1e9)
                 self.figures.restore(changes, since)
+            if since is not None:
+                self.figures.restore_sights(_sights(await history.notes(_PROVIDER, _MOST_SIGHTS), newest))
         except GatewayError as error:
             logger.warning("alarm_figures_not_restored", error=error)
 
@@ -103,6 +109,7 @@ class AlarmPast:
                 group.create_task(self.history.writer.run())
             await work_until(self._stop, self._tick_on())
             if self.history is not None:
+                self.history.writer.note(_PROVIDER, text=f"{_STOPPED}: the gateway ended")
                 await self.history.writer.stop()
 
     async def stop(self) -> None:
@@ -126,7 +133,7 @@ class AlarmPast:
         self.figures.seen(status.since_ns / 1e9, _SIGHTS.get(status.state, Sight.BLIND))
         if self.history is not None:
             reason = status.text or status.reason.name.lower()
-            self.history.writer.note("provider", text=f"{status.state.name.lower()}: {reason}")
+            self.history.writer.note(_PROVIDER, text=f"{status.state.name.lower()}: {reason}")
 
     # --------------------------------------------------------------------------------------------------------- details
 
@@ -152,3 +159,16 @@ class AlarmPast:
             if self.history is not None:
                 word = "began" if flood.ended is None else f"ended after {flood.count} alarms"
                 self.history.writer.note("flood", text=f"{flood.position}: {word}")
+
+
+def _sights(notes: Sequence[Note], newest: float) -> list[tuple[float, Sight]]:
+    """Since when the plant was seen how well, from the notes of an earlier run.
+
+    Args:
+        newest: when the last change came, for a run that ended without a word.
+    """
+    known = {state.name.lower(): sight for state, sight in _SIGHTS.items()}
+    found = [(note.at_ns / 1e9, known.get(note.text.partition(":")[0], Sight.BLIND)) for note in notes]
+    if not notes or not notes[-1].text.startswith(_STOPPED):
+        found.append((max(newest, found[-1][0] if found else 0.0), Sight.BLIND))
+    return found

@@ -148,6 +148,7 @@ def compute(
     ours = [row for row in known if row.at >= begin]
     names = [source.reference for source in sources]
     steady = [row for row in known if not row.is_late]
+    timely = [row for row in steady if row.at >= begin]
     floods = _floods(position, steady, names, rules.floods, begin, end)
     chattering = _chattering(ours, rules)
     fleeting = Counter(
@@ -165,8 +166,8 @@ def compute(
         # A rate needs ten minutes to be one: after a few seconds each alarm would count as many.
         average_rate=len(ours) / max(observed / PERIOD, 1.0),
         peak_rate=_peak([row.at for row in steady], begin),
-        share_above_ten=_share_above(ours, PERIOD, _MOST_PER_PERIOD, begin, end),
-        share_of_hours_above_thirty=_share_above(ours, HOUR, _MOST_PER_HOUR, begin, end),
+        share_above_ten=_share_above(timely, PERIOD, _MOST_PER_PERIOD, begin, end),
+        share_of_hours_above_thirty=_share_above(timely, HOUR, _MOST_PER_HOUR, begin, end),
         flood_seconds=sum((past.flood.ended or end) - max(past.flood.began, begin) for past in floods),
         floods=floods,
         most_frequent=_worst(Counter(row.source for row in ours), names, rules.top, len(ours)),

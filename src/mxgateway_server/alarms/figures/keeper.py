@@ -159,9 +159,20 @@ class FigureKeeper:
 
     def restore(self, changes: Iterable[Change], since: float) -> None:
         """Takes in the past, oldest first, out of the history; `since` is when that begins."""
+        if not len(self._table):
+            # Their time runs forward only, and this is a time before they were made.
+            self._floods = {name: FloodWatch(name, self._rules.floods, since) for name in self._floods}
+            self._places.clear()
         self._since = since
         for change in changes:
             self.changed(change)
+
+    def restore_sights(self, sights: Iterable[tuple[float, Sight]]) -> None:
+        """How well the alarms of that past were seen, oldest first: without it each would count as many."""
+        # Whoever told the first of them saw the plant.
+        self._sights.add(self._since, Sight.GOOD)
+        for at, sight in sights:
+            self._sights.add(at, sight)
 
     def _raised(self, change: Change, at: float) -> list[Flood]:
         alarm = change.alarm

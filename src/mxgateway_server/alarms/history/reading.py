@@ -134,13 +134,13 @@ class HistoryReader:
             rows = connection.execute("SELECT from_sequence, to_sequence, at, reason FROM loss ORDER BY from_sequence")
             return [Loss(*row) for row in rows.fetchall()]
 
-    def notes(self, from_ns: int, until_ns: int, most: int = MAX_PAGE) -> list[Note]:
-        """What happened beside the changes within a span, the oldest first."""
+    def notes(self, from_ns: int, until_ns: int, most: int = MAX_PAGE, *, event: str = "") -> list[Note]:
+        """What happened beside the changes within a span, the oldest first; of one event, or of all."""
         with _Limited(self._path, self._now) as connection:
             rows = connection.execute(
                 "SELECT sequence, at, event, reference, key_id, text FROM note WHERE at >= ? AND at < ? "
-                "ORDER BY at, id LIMIT ?",
-                (from_ns, until_ns, most),
+                "AND (? = '' OR event = ?) ORDER BY at, id LIMIT ?",
+                (from_ns, until_ns, event, event, most),
             ).fetchall()
         return [
             Note(sequence=row[0], at_ns=row[1], event=row[2], reference=row[3], key_id=row[4], text=row[5])

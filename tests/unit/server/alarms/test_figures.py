@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +14,8 @@ from mxgateway_server.alarms.figures.computing import FigureRules, Figures
 from mxgateway_server.alarms.figures.floods import Flood, FloodRules, FloodWatch
 from mxgateway_server.alarms.figures.keeper import EVERYTHING, FigureKeeper
 from mxgateway_server.alarms.figures.observed import Sight, SightLog
+from mxgateway_server.alarms.history.file import HistoryFile, HistoryLimits
+from mxgateway_server.alarms.history.reading import HistoryReader
 from mxgateway_server.alarms.model import Alarm, AlarmSource, Change, Kind, Mode, Origin, State
 
 START = 1_700_000_400.0
@@ -28,6 +31,7 @@ class Plant:
         self.alarms: dict[str, Alarm] = {}
         self.sequence = 0
         self.floods: list[Flood] = []
+        self.changes: list[Change] = []
 
     def change(self, kind: Kind, alarm: Alarm, origin: Origin = Origin.LIVE) -> None:
         self.sequence += 1
@@ -35,7 +39,9 @@ class Plant:
         before = self.alarms.pop(alarm.key, None)
         if is_listed:
             self.alarms[alarm.key] = alarm
-        self.floods += self.keeper.changed(Change(self.sequence, kind, origin, alarm, before, is_listed))
+        told = Change(self.sequence, kind, origin, alarm, before, is_listed, received_ns=alarm.changed_ns)
+        self.changes.append(told)
+        self.floods += self.keeper.changed(told)
 
     def up(self, name: str, at: float, origin: Origin = Origin.LIVE, **facts: object) -> Alarm:
         area = str(facts.pop("area", "Line1"))
@@ -264,6 +270,69 @@ def test_a_long_run_against_a_slow_oracle() -> None:
     plant.keeper.advance(START + at + 1)
     live = [flood for flood in plant.floods if flood.ended is None]
     assert [past.flood.began for past in found.floods] == [flood.began for flood in live]
+
+
+def test_after_a_restart_rates_are_over_the_time_in_which_they_were_made() -> None:
+    """A day's alarms, and a gateway that has run for a minute: not a thousand in ten minutes."""
+    plant = Plant()
+    for number in range(144):
+        plant.up(f"Pump{number % 7}.Hi", number * 600)
+        plant.then(f"Line1.Pump{number % 7}.Hi", Kind.CLEAR, State.ACK_RTN, number * 600 + 30)
+    before = plant.figures(0, 86_400)
+    assert before.average_rate == 1.0
+    keeper = FigureKeeper({}, FigureRules(), START + 86_460)
+    keeper.restore(plant.changes, START)
+    keeper.restore_sights([(START, Sight.GOOD), (START + 86_400, Sight.BLIND)])
+    keeper.seen(START + 86_460, Sight.GOOD)
+    report = keeper.report((), begin=START, end=START + 86_520)
+    assert report.observed == 86_460.0
+    assert math.isclose(report.figures[0].average_rate, 144 / 144.1)
+
+
+def test_a_restart_begins_no_flood_of_what_is_long_over() -> None:
+    plant = Plant()
+    for number in range(50):
+        plant.up(f"Pump{number}.Hi", number * 1000)
+    keeper = FigureKeeper({}, FigureRules(), START + 60_000)
+    keeper.restore(plant.changes[:20], START)
+    keeper.restore(plant.changes[20:], START)
+    assert (keeper.floods, keeper.rates) == ([], {EVERYTHING: 1})
+    keeper.advance(START + 60_000)
+    assert keeper.rates == {EVERYTHING: 0}
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_the_history_gives_the_figures_that_were_told_live(tmp_path: Path, seed: int) -> None:
+    """Written, read back, and in a keeper of another run: the same report, for every position."""
+    chance = random.Random(seed)
+    positions = {"west": ["Line1"], "east": ["Line2", "Line3"]}
+    plant = Plant(**positions)
+    at = 0.0
+    for _ in range(400):
+        at += chance.choice((0.1, 2.0, 15.0, 55.0, 400.0))
+        name, area = f"T{chance.randrange(9)}.Hi", f"Line{chance.randrange(1, 4)}"
+        key = f"{area}.{name}"
+        if f"galaxy!{key}".casefold() not in plant.alarms or chance.random() < 0.2:
+            # A tenth of them are told far too late.
+            late = 3000.0 if chance.random() < 0.1 else 0.0
+            mode = chance.choice((Mode.ENABLED, Mode.ENABLED, Mode.SILENCED, Mode.UNKNOWN))
+            facts = {"priority": chance.randrange(1, 1000), "mode": mode, "is_shelved": chance.random() < 0.1}
+            plant.up(name, at - late, chance.choice((Origin.LIVE, Origin.INFERRED, Origin.SWITCH)), area=area, **facts)
+        elif chance.random() < 0.5:
+            plant.then(key, Kind.ACKNOWLEDGE, State.ACK_ALM, at)
+        else:
+            plant.then(key, Kind.CLEAR, chance.choice((State.UNACK_RTN, State.ACK_RTN)), at)
+    file = HistoryFile(tmp_path / "alarms.db", HistoryLimits())
+    file.append(plant.changes)
+    file.close()
+    restored = FigureKeeper(positions, FigureRules(), START + at)
+    reader = HistoryReader(tmp_path / "alarms.db")
+    restored.restore(reader.after(0, 10_000, 10_000), START)
+    restored.restore_sights([(START, Sight.GOOD)])
+    for begin, end in ((0.0, at + 1), (at / 3, at / 2), (at - 700, at + 100)):
+        span = {"begin": START + begin, "end": START + end}
+        assert restored.report(plant.alarms.values(), **span) == plant.keeper.report(plant.alarms.values(), **span)
+    assert restored.floods == plant.keeper.floods
 
 
 def test_a_frozen_keeper_tells_what_was_and_no_more() -> None:
