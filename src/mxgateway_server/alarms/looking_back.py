@@ -21,6 +21,7 @@ from mxgateway_server.alarms.figures.keeper import FigureKeeper
 from mxgateway_server.alarms.figures_reply import statistics_reply
 from mxgateway_server.alarms.filters import MAX_PRIORITY, Sieve
 from mxgateway_server.alarms.groups import Everything, Viewer
+from mxgateway_server.alarms.history.file import Note
 from mxgateway_server.alarms.history.reading import (
     MAX_PAGE,
     BadPageTokenError,
@@ -56,6 +57,14 @@ class AlarmHistory:
     async def changes(self, after: int, until: int, most: int) -> Sequence[Change]:
         """Changes after this number, up to and including the other, in order; none when there is nothing left."""
         return await self._ask(lambda: self._reader.after(after, until, most))
+
+    async def notes(self, event: str, most: int) -> Sequence[Note]:
+        """The notes of an event that are kept, the oldest first.
+
+        Raises:
+            AlarmQuestionTooWideError, AlarmsUnavailableError
+        """
+        return await self._ask(lambda: self._reader.notes(0, Question().until_ns, most, event=event))
 
     async def page(
         self, question: Question, takes_source: Callable[[AlarmSource], bool], takes: Callable[[Alarm], bool]
@@ -119,6 +128,7 @@ class LookingBack:
         self._history = history
         self._figures = figures
         self._clock = clock
+        self._turn = asyncio.Semaphore(_AT_ONCE)
 
     async def query_alarm_history(self, request: pb.QueryAlarmHistoryRequest, context: Context) -> None:
         """Sends page after page until there is no more, or as many changes as were asked for."""
@@ -171,16 +181,17 @@ class LookingBack:
             for alarm in self._driver.monitor.book.cut()
             if takes(alarm.source) and priorities[0] <= max(alarm.priority, 1) <= priorities[1]
         ]
-        report = await asyncio.to_thread(
-            self._figures.frozen().report,
-            alarms,
-            begin=end - window,
-            end=end,
-            positions=tuple(request.positions),
-            takes=takes,
-            priorities=priorities,
-            top=request.top,
-        )
+        async with self._turn:
+            report = await asyncio.to_thread(
+                self._figures.frozen().report,
+                alarms,
+                begin=end - window,
+                end=end,
+                positions=tuple(request.positions),
+                takes=takes,
+                priorities=priorities,
+                top=request.top,
+            )
         reply = statistics_reply(report)
         reply.correlation_id = request.client_correlation_id
         reply.lost = 0 if self._history is None or viewer.number else self._history.writer.lost

@@ -16,8 +16,11 @@ from mxgateway_server.alarms.feed import Wish
 from mxgateway_server.alarms.model import Change
 from mxgateway_server.alarms.subscriber import Subscriber
 from mxgateway_server.alarms.telling import Portion
-from mxgateway_server.errors import AlarmStreamLimitError
+from mxgateway_server.errors import AlarmStreamLimitError, GatewayError
 from mxgateway_server.events.delivery import Waker
+from mxgateway_server.logs import get_logger
+
+logger = get_logger(__name__)
 
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
@@ -74,7 +77,12 @@ class AlarmStreams:
         while True:
             past = subscriber.past
             if past is not None and self._past is not None:
-                changes = await self._past.changes(past.sequence, past.until, _PAST_PAGE)
+                try:
+                    changes = await self._past.changes(past.sequence, past.until, _PAST_PAGE)
+                except GatewayError as error:
+                    logger.warning("alarm_resume_failed", error=error)
+                    subscriber.lose_past()
+                    continue
                 portion = subscriber.take_past(changes)
                 if portion is not None:
                     return portion

@@ -180,16 +180,30 @@ class Subscriber:
     def take_past(self, changes: Sequence[Change]) -> Portion | None:
         """Takes what the history had of `past`, the next of it in order; none when it has no more."""
         assert isinstance(self._phase, Past)
+        numbers = range(self._phase.sequence + 1, self._phase.sequence + 1 + len(changes))
+        if not changes or [change.sequence for change in changes] != list(numbers):
+            # The history has lost some, or cannot be had: never in silence.
+            self.lose_past()
+            return self._portion([])
         items: list[tuple[Told, int | None]] = []
         for change in changes:
             items += [(told, change.sequence) for told in self.group.told_of(change)]
-        reached = changes[-1].sequence if changes else self._phase.until
+        reached = changes[-1].sequence
         if reached >= self._phase.until:
             self._sequence = self._phase.until
             self._begin_live()
         else:
             self._phase = Past(reached, self._phase.until)
         return self._portion(items) if items else None
+
+    def lose_past(self) -> None:
+        """The history cannot give what it needs: word of a gap, and the list."""
+        assert isinstance(self._phase, Past)
+        log, number = self._book.log, self.group.number
+        requested = Position(log.epoch, self._phase.sequence, number)
+        newest = Position(log.epoch, log.newest, number)
+        self._first.append(ToldGap(requested, newest, log.newest - self._phase.sequence, GapReason.EXPIRED))
+        self._phase, self._catches_up_to = _Waiting(), None
 
     # ---------------------------------------------------------------------------------------------------------- details
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sqlite3
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -15,7 +16,6 @@ from mxgateway_server.alarms.history.file import Bounds, HistoryFile, HistoryLim
 from mxgateway_server.alarms.history.schema import UnusableHistoryError
 from mxgateway_server.alarms.model import Alarm, Change
 from mxgateway_server.logs import get_logger
-from mxgateway_server.parts import work_until
 
 logger = get_logger(__name__)
 
@@ -72,6 +72,10 @@ class HistoryWriter:
         self._waiting: deque[_Item] = deque()
         self._wake = asyncio.Event()
         self._stop = asyncio.Event()
+        self._hurry = asyncio.Event()
+        self._asking: list[asyncio.Future[None]] = []
+        self._is_running = self._is_writing = False
+        self._taken = 0
         self._gap: tuple[int, int] | None = None
         self._pruned_at = clock.monotonic()
         self._last = 0
@@ -121,37 +125,81 @@ class HistoryWriter:
     # --------------------------------------------------------------------------------------------------------- writing
 
     async def run(self) -> None:
-        """Writes until `stop`, and then what still waits."""
-        await work_until(self._stop, self._write_on())
-        while self._file is not None and self._waiting and await self._write():
-            pass
-        if self._gap is not None and self._file is not None:
-            self._end_gap("more changes came than could be written")
-            await self._write()
+        """Writes until `stop`, and then what still waits.
+
+        Nobody else writes, and no transaction is left in the middle: a second one beside it would fail, and lose what
+        it was given.
+        """
+        self._is_running = True
+        try:
+            while not self._stop.is_set():
+                await self._wake.wait()
+                if len(self._waiting) < MAX_TOGETHER:
+                    await self._pause(COMMIT_SECONDS)
+                if not await self._write_what_waits():
+                    await self._pause(RETRY_SECONDS)
+            while self._file is not None and self._waiting and await self._write():
+                pass
+            if self._gap is not None and self._file is not None:
+                self._end_gap("more changes came than could be written")
+                await self._write()
+        finally:
+            self._is_running = False
+            self._answer(self._asking)
         if self._file is not None:
             file, self._file = self._file, None
             await asyncio.to_thread(file.close)
 
     async def stop(self) -> None:
         self._stop.set()
+        self._wake.set()
+        self._hurry.set()
 
     async def flush(self) -> None:
-        """Writes what waits now; for whoever asks right after."""
-        while self._waiting and await self._write():
-            pass
+        """Has what waits now written, as far as it can be; for whoever asks right after."""
+        if not self._is_running or not (self._waiting or self._is_writing):
+            return
+        done = asyncio.get_running_loop().create_future()
+        self._asking.append(done)
+        self._wake.set()
+        self._hurry.set()
+        await done
 
-    async def _write_on(self) -> None:
-        while True:
-            await self._wake.wait()
-            await asyncio.sleep(0 if len(self._waiting) >= MAX_TOGETHER else COMMIT_SECONDS)
-            if not await self._write():
-                await asyncio.sleep(RETRY_SECONDS)
-            if not self._waiting:
-                self._wake.clear()
+    async def _pause(self, seconds: float) -> None:
+        """Lets time pass, unless somebody asks or it is to end."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._hurry.wait()
+
+    async def _write_what_waits(self) -> bool:
+        """Writes what waits now; False when nothing could be written."""
+        asking, self._asking = self._asking, []
+        if not self._stop.is_set():
+            self._hurry.clear()
+        left, is_good = len(self._waiting), True
+        self._is_writing = True
+        try:
+            while left > 0 and self._waiting and is_good:
+                before = self._taken
+                is_good = await self._write()
+                left -= self._taken - before
+        finally:
+            self._is_writing = False
+            self._answer(asking)
+        if not self._waiting and not self._asking and not self._stop.is_set():
+            self._wake.clear()
+        return is_good
+
+    @staticmethod
+    def _answer(asking: Sequence[asyncio.Future[None]]) -> None:
+        for each in asking:
+            if not each.done():
+                each.set_result(None)
 
     async def _write(self) -> bool:
         """One transaction; False when nothing could be written."""
         batch = self._next()
+        self._taken += len(batch)
         if not len(batch):
             return True
         try:
@@ -219,14 +267,15 @@ class HistoryWriter:
     def _lose(self, batch: _Batch) -> None:
         """A batch that could not be written; losses of before stay to be told."""
         numbers = [change.sequence for change in batch.changes]
+        losses = list(batch.losses)
         if numbers:
             self.lost += len(numbers)
-            self._waiting.appendleft(
-                Loss(numbers[0], numbers[-1], self._clock.unix_ns(), "the history could not be written")
-            )
-        self._waiting.extendleft(reversed(batch.losses))
+            losses.append(Loss(numbers[0], numbers[-1], self._clock.unix_ns(), "the history could not be written"))
+        self._waiting.extendleft(reversed(_joined(losses)))
         if numbers or batch.adoption is not None:
-            # Whatever becomes of the rest, the list has to be taken anew in the end.
+            # Whatever becomes of the rest, the list has to be taken anew in the end; once is enough, however long the
+            # disk fails.
+            self._waiting = deque(item for item in self._waiting if not isinstance(item, _Adoption))
             self._put(_Adoption(list(self._list_now())))
 
     def _fails(self, error: Exception) -> None:
@@ -239,3 +288,15 @@ class HistoryWriter:
                 remedy="make room on the disk, or give the gateway's account the right to write there",
             )
         self.problem = problem
+
+
+def _joined(losses: Sequence[Loss]) -> list[Loss]:
+    """Losses that follow on each other for the same reason as one."""
+    found: list[Loss] = []
+    for loss in losses:
+        last = found[-1] if found else None
+        if last is not None and last.to_sequence + 1 == loss.from_sequence and last.reason == loss.reason:
+            found[-1] = Loss(last.from_sequence, loss.to_sequence, last.at_ns, last.reason)
+        else:
+            found.append(loss)
+    return found

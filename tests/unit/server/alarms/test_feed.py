@@ -8,7 +8,7 @@ from tests.unit.server.alarms.alarm_parts import EPOCH, Room, alarm, report
 from mxgateway_server.alarms.feed import AlarmFeed, FeedLimits, Wish
 from mxgateway_server.alarms.filters import make_filter
 from mxgateway_server.alarms.groups import PortionLimits
-from mxgateway_server.alarms.model import Alarm, AlarmSource, Kind, Provider, State
+from mxgateway_server.alarms.model import Alarm, AlarmSource, Change, Kind, Origin, Provider, State
 from mxgateway_server.alarms.monitor import Speaker
 from mxgateway_server.alarms.notes import MOST_NOTES, NoteBoard
 from mxgateway_server.alarms.subscriber import LagPolicy
@@ -156,6 +156,30 @@ def test_a_position_that_memory_has_let_go_is_served_by_the_history_up_to_its_li
     assert room.arms(stream)[-1] == "Position"
     older = room.join(resume_after=Position(EPOCH, 9), snapshot_on_gap=True)
     assert room.arms(older)[0] == "Gap"
+
+
+@pytest.mark.parametrize("lost", ["in the middle", "at the end", "all"])
+def test_what_the_history_has_lost_is_a_gap_and_never_silence(lost: str) -> None:
+    room = Room(changes=2)
+    room.begin()
+    storm(room, 9)
+    room.feed.oldest_in_history = 0
+    stream = room.join(is_extended=True, snapshot_on_gap=True, resume_after=Position(EPOCH, 1))
+    past = stream.past
+    assert past is not None
+    assert past.until == 7
+    changes = [Change(number, Kind.UPDATE, Origin.LIVE, alarm(), None, True) for number in range(2, 8)]
+    given = {"in the middle": [*changes[:2], *changes[3:]], "at the end": changes[:3], "all": []}[lost]
+    portion = stream.take_past(given)
+    assert portion is not None
+    if lost == "at the end":
+        assert len(portion.items) == 3
+        assert stream.past is not None
+        portion = stream.take_past([])
+        assert portion is not None
+    assert portion.items == []
+    assert stream.past is None
+    assert room.arms(stream) == ["Gap", "Alarm", "Marker", "Status"]
 
 
 def test_a_sign_of_life_comes_only_when_nothing_else_did() -> None:

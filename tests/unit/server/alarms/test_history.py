@@ -273,6 +273,21 @@ def test_a_failed_transaction_leaves_nothing_and_the_next_works(path: Path) -> N
     assert [note.event for note in reader.notes(NOW, NOW + 1)] == ["switch"]
 
 
+def test_case_47_a_clock_that_is_set_back_changes_no_order(path: Path) -> None:
+    """Both clocks, the plant's and the gateway's: what follows on what is told by the numbers."""
+    file = HistoryFile(path, HistoryLimits(max_rows=4))
+    told = [change(number, NOW - number * 60 * SECOND) for number in range(1, 9)]
+    file.append(told)
+    reader = HistoryReader(path)
+    assert numbers(reader.after(2, 7, 100)) == [3, 4, 5, 6, 7]
+    # The newest by number are kept, though by the clock they are the oldest.
+    while file.prune(NOW):
+        pass
+    assert numbers(reader.after(0, 100, 100)) == [5, 6, 7, 8]
+    assert file.bounds().complete_after == 4
+    file.close()
+
+
 def test_a_damaged_file_is_set_aside(path: Path) -> None:
     path.write_bytes(b"this is no database" * 100)
     file = HistoryFile(path, LIMITS)
@@ -326,6 +341,45 @@ async def test_what_waits_at_the_end_is_written(path: Path) -> None:
     file.close()
 
 
+async def test_who_asks_gets_what_was_written_before_and_nothing_is_written_side_by_side(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Askers that come and go, and an end in the middle of it: one transaction at a time, and no change is lost."""
+    original, busy, most = HistoryFile.append, 0, 0
+
+    def append(file: HistoryFile, *given: Sequence[Change | Note | Loss]) -> None:
+        nonlocal busy, most
+        busy += 1
+        most = max(most, busy)
+        original(file, *given)  # type: ignore[arg-type]
+        busy -= 1
+
+    monkeypatch.setattr(HistoryFile, "append", append)
+    monkeypatch.setattr(writer_module, "MAX_TOGETHER", 3)
+    reader = HistoryReader(path)
+    async with writing(path) as writer:
+        for number in range(1, 200):
+            writer.changed(change(number))
+            if number % 5 == 0:
+                asked = asyncio.ensure_future(writer.flush())
+                await asyncio.sleep(0)
+                if number % 10 == 0:
+                    asked.cancel()
+                    await asyncio.wait([asked])
+                    continue
+                await asked
+                assert numbers(await asyncio.to_thread(reader.after, 0, 10_000, 10_000)) == [*range(1, number + 1)]
+        for number in range(200, 230):
+            writer.changed(change(number))
+        leaving = asyncio.ensure_future(writer.flush())
+        await asyncio.sleep(0)
+    await leaving
+    assert most == 1
+    assert writer.lost == 0
+    assert numbers(reader.after(0, 10_000, 10_000)) == [*range(1, 230)]
+    await writer.flush()
+
+
 async def test_more_than_can_wait_is_lost_and_told(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The feed goes on, the gap stands in the file, and the list is right all the same."""
     monkeypatch.setattr(writer_module, "MAX_WAITING", 10)
@@ -367,6 +421,28 @@ async def test_a_disk_that_fails_loses_what_it_was_given_and_says_so(
     reader = HistoryReader(path)
     assert [(loss.from_sequence, loss.to_sequence) for loss in reader.losses()] == [(1, 1)]
     assert numbers(reader.after(0, 100, 100)) == [2]
+
+
+async def test_a_disk_that_fails_for_hours_fills_no_memory(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What waits is one loss and one list, however often it was tried."""
+    fails = True
+    original = HistoryFile.append
+
+    def append(file: HistoryFile, changes: Sequence[Change], *rest: Sequence[Note | Loss]) -> None:
+        if fails:
+            raise sqlite3.OperationalError("database or disk is full")
+        original(file, changes, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(HistoryFile, "append", append)
+    async with writing(path) as writer:
+        for number in range(1, 101):
+            writer.changed(change(number))
+            await eventually(lambda at=number: writer.lost == at)  # type: ignore[misc]
+        assert writer.waiting <= 2
+        fails = False
+        await eventually(lambda: writer.waiting == 0)
+    losses = HistoryReader(path).losses()
+    assert [(loss.from_sequence, loss.to_sequence) for loss in losses] == [(1, 100)]
 
 
 async def test_a_history_that_cannot_be_opened_is_off(tmp_path: Path) -> None:
