@@ -11,7 +11,7 @@ import grpc.aio
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_protocol.clock import Clock
 from mxgateway_server.access.callers import CallInfo, current_call
-from mxgateway_server.alarms.acting import AlarmActions, Operator, Shelving, Target, fill_result, reply_of
+from mxgateway_server.alarms.acting import AlarmActions
 from mxgateway_server.alarms.alarm_audit import AlarmAudit
 from mxgateway_server.alarms.confirming import Confirmations
 from mxgateway_server.alarms.driver import AlarmDriver
@@ -28,6 +28,7 @@ from mxgateway_server.alarms.requests import (
     seconds_of,
 )
 from mxgateway_server.alarms.rights import AlarmRights
+from mxgateway_server.alarms.targets import Operator, Shelving, Target, fill_result, reply_of
 from mxgateway_server.commands.checks import check_correlation_id
 from mxgateway_server.config.alarm_sections import AlarmAcknowledgeSettings, AlarmShelveSettings
 from mxgateway_server.errors import AlarmCountError, InvalidRequestError

@@ -9,7 +9,7 @@ from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_server.access.audit import AuditLog
 from mxgateway_server.access.callers import CallInfo
 from mxgateway_server.access.records import AuditRecord
-from mxgateway_server.alarms.acting import DENIED, Target
+from mxgateway_server.alarms.targets import DENIED, Target
 from mxgateway_server.errors import AuditUnavailableError, PermissionDeniedError
 
 _PREFIX = "ALARM_ACK_OUTCOME_"

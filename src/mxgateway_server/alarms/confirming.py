@@ -36,12 +36,14 @@ class Expectation:
 
     Attributes:
         alarm: as it was when the wait began.
+        is_first: nobody else waited for the same when it began.
         on_seen: called once when it has ended.
         change: the change that ended it.
     """
 
     alarm: Alarm
     wanted: Wanted
+    is_first: bool = True
     on_seen: Callable[[], None] = field(default=lambda: None)
     seen: Seen | None = None
     change: Change | None = None
@@ -93,8 +95,9 @@ class Confirmations:
 
     def expect(self, alarm: Alarm, wanted: Wanted) -> Expectation:
         """Begins a wait; it has to begin before the provider is asked, as the change may come before its answer."""
-        expectation = Expectation(alarm, wanted)
-        self._waiting.setdefault(alarm.key, []).append(expectation)
+        others = self._waiting.setdefault(alarm.key, [])
+        expectation = Expectation(alarm, wanted, is_first=not any(each.wanted is wanted for each in others))
+        others.append(expectation)
         return expectation
 
     def forget(self, expectation: Expectation) -> None:

@@ -60,17 +60,10 @@ class AlarmDecoder:
         Args:
             watched: keys of the alarms whose attributes the worker was told to watch.
         """
-        last = replies[-1]
-        provider = _PROVIDERS.get(last.mode, Provider.NONE)
-        is_by_attributes = provider is Provider.SUBTAG
-        return Snapshot(
-            alarms=tuple(self.alarm(each) for reply in replies for each in reply.snapshots),
-            provider=provider,
-            as_of=last.as_of_worker_sequence,
-            is_truncated=any(reply.truncated for reply in replies),
-            watched=watched if is_by_attributes else None,
-            returned_are_visible=not (is_by_attributes and last.poll.returned_are_invisible),
-        )
+        pages = ListPages(self)
+        for reply in replies:
+            pages.add(reply)
+        return pages.snapshot(watched)
 
     def alarm(self, snapshot: pb.ActiveAlarmSnapshot) -> Alarm:
         """One alarm of a list."""
@@ -138,6 +131,40 @@ class AlarmDecoder:
             alarm_class=told.alarm_class,
             area=area,
             area_path=tuple(told.area_path) or self._area_path(area),
+        )
+
+
+class ListPages:
+    """The list as it comes, page after page of one cut."""
+
+    def __init__(self, decoder: AlarmDecoder) -> None:
+        self._decoder = decoder
+        self._alarms: list[Alarm] = []
+        self._last = pb.QueryActiveAlarmsReplyPayload()
+        self._is_truncated = False
+
+    def add(self, page: pb.QueryActiveAlarmsReplyPayload) -> None:
+        self._alarms += map(self._decoder.alarm, page.snapshots)
+        self._is_truncated = self._is_truncated or page.truncated
+        self._last = page
+
+    @property
+    def poll(self) -> pb.AlarmPollReport:
+        """How the worker's polls do, as its last page says."""
+        return self._last.poll
+
+    def snapshot(self, watched: frozenset[str]) -> Snapshot:
+        """The whole list; see `AlarmDecoder.snapshot`."""
+        last = self._last
+        provider = _PROVIDERS.get(last.mode, Provider.NONE)
+        is_by_attributes = provider is Provider.SUBTAG
+        return Snapshot(
+            alarms=tuple(self._alarms),
+            provider=provider,
+            as_of=last.as_of_worker_sequence,
+            is_truncated=self._is_truncated,
+            watched=watched if is_by_attributes else None,
+            returned_are_visible=not (is_by_attributes and last.poll.returned_are_invisible),
         )
 
 

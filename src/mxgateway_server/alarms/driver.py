@@ -11,7 +11,7 @@ from google.protobuf.message import DecodeError
 
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_protocol.clock import Clock
-from mxgateway_server.alarms.decoding import AlarmDecoder, speaker_of
+from mxgateway_server.alarms.decoding import AlarmDecoder, ListPages, speaker_of
 from mxgateway_server.alarms.galaxy_view import AlarmGalaxy, WatchList
 from mxgateway_server.alarms.link import AlarmLink
 from mxgateway_server.alarms.model import Change, Report
@@ -292,7 +292,9 @@ class AlarmDriver:
         await self._subscribe(run)
 
     async def _subscribe(self, run: int) -> None:
-        self.watched = self._galaxy.watch_list(self._settings)
+        self.watched = await self._wanted()
+        if run != self._run:
+            return
         if self.watched.left_out and self.watched.left_out != self._told_left_out:
             self._told_left_out = self.watched.left_out
             logger.warning(
@@ -312,9 +314,13 @@ class AlarmDriver:
         elif run == self._run:
             self._do([], self.monitor.subscribed())
 
+    async def _wanted(self) -> WatchList:
+        """The alarms to watch now: those of a large Galaxy are found beside the loop."""
+        return await asyncio.to_thread(self._galaxy.watch_list, self._settings)
+
     async def _ask_list(self, run: int) -> None:
         await self._renew_watch_list(run)
-        pages: list[pb.QueryActiveAlarmsReplyPayload] = []
+        pages = ListPages(self._decoder)
         after = cut_token = ""
         try:
             while True:
@@ -324,7 +330,8 @@ class AlarmDriver:
                     self._list_failed(run, problem)
                     return
                 page = reply.query_active_alarms
-                pages.append(page)
+                # One by one, so that a long list holds nobody up.
+                pages.add(page)
                 after, cut_token = page.next_after, page.cut_token
                 if not after:
                     break
@@ -332,9 +339,8 @@ class AlarmDriver:
             self._list_failed(run, str(error))
             return
         if run == self._run:
-            self.poll = pages[-1].poll
-            snapshot = self._decoder.snapshot(pages, self.watched.keys)
-            self._do(*self.monitor.snapshot(snapshot, *self._now()))
+            self.poll = pages.poll
+            self._do(*self.monitor.snapshot(pages.snapshot(self.watched.keys), *self._now()))
 
     def _list_failed(self, run: int, problem: str) -> None:
         if run == self._run:
@@ -343,8 +349,13 @@ class AlarmDriver:
 
     async def _renew_watch_list(self, run: int) -> None:
         """With each look at the list: what is deployed meanwhile is watched, too."""
-        watched = self._galaxy.watch_list(self._settings)
-        if watched.told == self.watched.told or not watched.targets:
+        try:
+            watched = await self._wanted()
+        except Exception:
+            # The Galaxy's answer, whatever is wrong with it, is no reason to lose alarms.
+            logger.exception("alarm_watch_list_kept")
+            return
+        if run != self._run or watched is self.watched or watched.told == self.watched.told or not watched.targets:
             return
         try:
             reply = await self._link.call(subscription(self._settings, watched), SUBSCRIBE_SECONDS)

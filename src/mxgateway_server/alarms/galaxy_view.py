@@ -30,7 +30,8 @@ class AlarmGalaxy(Protocol):
 
     def is_deployed(self, alarm: Alarm) -> bool: ...
 
-    def watch_list(self, settings: AlarmSettings) -> WatchList: ...
+    def watch_list(self, settings: AlarmSettings) -> WatchList:
+        """May take long, and is asked from another thread."""
 
 
 class WatchList:
@@ -54,6 +55,7 @@ class DeployedGalaxy:
 
     def __init__(self, galaxy: GalaxyComponent) -> None:
         self._galaxy = galaxy
+        self._watched: tuple[GalaxyIndex | None, AlarmSettings, WatchList] | None = None
 
     @property
     def edition(self) -> int:
@@ -75,11 +77,16 @@ class DeployedGalaxy:
         return index is None or not name or index.find_tag_name(name) is not None
 
     def watch_list(self, settings: AlarmSettings) -> WatchList:
-        """The alarms to watch, by the settings."""
-        index = self._index
+        """The alarms to watch, by the settings; made once for each deployment."""
+        index, known = self._index, self._watched
+        if known is not None and known[0] is index and known[1] is settings:
+            return known[2]
         if settings.fallback.mode == "alarm_manager":
-            return WatchList([], 0)
-        return make_watch_list(settings, alarms_of(index) if index is not None else ())
+            made = WatchList([], 0)
+        else:
+            made = make_watch_list(settings, alarms_of(index) if index is not None else ())
+        self._watched = (index, settings, made)
+        return made
 
     @property
     def _index(self) -> GalaxyIndex | None:

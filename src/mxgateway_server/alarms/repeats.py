@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Generic, TypeVar
+
+from google.protobuf.message import Message
 
 from mxgateway_protocol.clock import Clock
 
 KEEP_SECONDS = 60.0
 MOST_KEPT = 10_000
+MOST_BYTES = 32 * 1024 * 1024
+"""Of the answers that are kept: those of calls about many alarms are long."""
 
-_T = TypeVar("_T")
+_T = TypeVar("_T", bound=Message)
+
+
+_Place = tuple[str, str, bytes]
+"""Key, correlation id, and what tells requests apart."""
 
 
 class Repeats(Generic[_T]):
@@ -25,7 +34,8 @@ class Repeats(Generic[_T]):
     def __init__(self, clock: Clock, spawn: Callable[[Coroutine[Any, Any, None]], None]) -> None:
         self._clock = clock
         self._spawn = spawn
-        self._kept: OrderedDict[tuple[str, str, bytes], tuple[float, asyncio.Future[_T]]] = OrderedDict()
+        self._kept: OrderedDict[_Place, tuple[float, asyncio.Future[_T]]] = OrderedDict()
+        self._bytes = 0
 
     async def once(self, key_id: str, correlation_id: str, request: bytes, work: Callable[[], Awaitable[_T]]) -> _T:
         """The answer to this request, worked out once; without a correlation id every time.
@@ -35,7 +45,7 @@ class Repeats(Generic[_T]):
         """
         now = self._clock.monotonic()
         self._expire(now)
-        place = (key_id, correlation_id, request)
+        place = (key_id, correlation_id, hashlib.sha256(request).digest())
         kept = self._kept.get(place) if correlation_id else None
         if kept is not None:
             return await asyncio.shield(kept[1])
@@ -45,11 +55,13 @@ class Repeats(Generic[_T]):
             self._kept[place] = (now, answer)
         return await asyncio.shield(answer)
 
-    async def _work_out(
-        self, place: tuple[str, str, bytes], answer: asyncio.Future[_T], work: Callable[[], Awaitable[_T]]
-    ) -> None:
+    async def _work_out(self, place: _Place, answer: asyncio.Future[_T], work: Callable[[], Awaitable[_T]]) -> None:
         try:
-            answer.set_result(await work())
+            found = await work()
+            answer.set_result(found)
+            kept = self._kept.get(place)
+            if kept is not None and kept[1] is answer:
+                self._bytes += found.ByteSize()
         except asyncio.CancelledError:
             answer.cancel()
             raise
@@ -63,6 +75,9 @@ class Repeats(Generic[_T]):
     def _expire(self, now: float) -> None:
         while self._kept:
             place, (since, answer) = next(iter(self._kept.items()))
-            if not answer.done() or (now - since < KEEP_SECONDS and len(self._kept) < MOST_KEPT):
+            is_full = len(self._kept) >= MOST_KEPT or self._bytes > MOST_BYTES
+            if not answer.done() or (now - since < KEEP_SECONDS and not is_full):
                 return
             del self._kept[place]
+            if not answer.cancelled() and answer.exception() is None:
+                self._bytes -= answer.result().ByteSize()

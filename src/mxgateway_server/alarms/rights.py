@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Collection
+from weakref import WeakSet
 
 from mxgateway_contract.references import ItemReference
 from mxgateway_server.access.authenticator import Caller
@@ -89,6 +90,8 @@ class LimitedViewer:
     def sees_source(self, source: AlarmSource) -> bool:
         verdict = self._verdicts.get(source.key)
         if verdict is None:
+            if len(self._verdicts) >= _MOST_VERDICTS:
+                self._verdicts.clear()
             item = ItemReference(f"{source.object_reference}.InAlarm")
             verdict = self._verdicts[source.key] = read_denial(self._constraints, item, self._lookup) is None
         return verdict and self._sees_areas(source)
@@ -116,6 +119,8 @@ class AlarmRights:
     def __init__(self, lookup: TagLookup) -> None:
         self._lookup = AlarmLookup(lookup)
         self._viewers: dict[Constraints, LimitedViewer] = {}
+        # Those that streams still have, too.
+        self._alive: WeakSet[LimitedViewer] = WeakSet()
 
     def viewer(self, caller: Caller) -> Viewer:
         """What the caller may see; callers with equal limits share it."""
@@ -127,6 +132,7 @@ class AlarmRights:
             if len(self._viewers) >= _MOST_VIEWERS:
                 self._viewers.clear()
             viewer = self._viewers[constraints] = LimitedViewer(constraints, self._lookup)
+            self._alive.add(viewer)
         return viewer
 
     def denial(self, caller: Caller, alarm: Alarm, attribute: str) -> str | None:
@@ -136,8 +142,9 @@ class AlarmRights:
 
     def forget(self) -> None:
         """The Galaxy has changed: everything is judged anew."""
-        for viewer in self._viewers.values():
+        for viewer in self._alive:
             viewer.forget()
 
 
 _MOST_VIEWERS = 256
+_MOST_VERDICTS = 200_000

@@ -82,7 +82,8 @@ def _fill(message: pb.OnAlarmTransitionEvent | pb.ActiveAlarmSnapshot, record: A
     message.state = pb.AlarmState.ValueType(_STATES.get(record.state, 0))
     message.provider_name, message.group_name, message.alarm_name = record.provider, record.group, record.name
     message.alarm_class = record.alarm_class
-    message.area_path.extend(record.area_path or (record.group,))
+    # Who knows the areas around is told nothing here by those who do not.
+    message.area_path.extend(record.area_path)
     message.operator_node = record.user_node
     message.operator_domain = record.domain
     message.operator_full_name = record.full_name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -211,6 +212,25 @@ async def test_a_shelving_that_cannot_be_is_refused(
 
 
 # ------------------------------------------------------------------------------------------------------------ rights
+
+
+async def test_of_two_operators_at_once_one_has_acknowledged_and_the_other_is_told_so(
+    gateway: LiveGateway, link: ScriptedLink
+) -> None:
+    def ask(operator: str) -> Any:
+        request = pb.AcknowledgeAlarmRequest(
+            alarm_full_reference=link.reference(3), operator_user=operator, comment=f"{operator} saw it"
+        )
+        request.wait_for_transition.FromSeconds(5)
+        return gateway.stub.AcknowledgeAlarm(request, metadata=gateway.auth)
+
+    replies = await asyncio.gather(ask("bob"), ask("carl"))
+    assert sorted(each.outcome for each in replies) == [
+        ACK.ALARM_ACK_OUTCOME_ACKNOWLEDGED, ACK.ALARM_ACK_OUTCOME_ALREADY_ACKNOWLEDGED
+    ]  # fmt: skip
+    # The plant says that it was anna: the one who asked first is told, as names may be spelled in other ways there.
+    (first,) = [each for each in replies if each.outcome == ACK.ALARM_ACK_OUTCOME_ACKNOWLEDGED]
+    assert "anna" in first.diagnostic_message
 
 
 async def rows(gateway: LiveGateway, key: str) -> set[str]:
