@@ -9,7 +9,7 @@ COMPILE = $(BIN)/python -m compileall -q src
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-web web web-check test-lowest test-wine lint types layers format protos protos-check tables tables-check bench chaos conformance e2e bench-clients clients clients-go clients-go-protos clients-ts clients-ts-protos attack soak constraints clean dev docs docs-serve
+.PHONY: help demo test test-web web web-check test-lowest test-wine lint types layers format protos protos-check tables tables-check bench chaos conformance e2e bench-clients clients clients-go clients-go-protos clients-ts clients-ts-protos attack soak histories constraints clean dev docs docs-serve
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -69,6 +69,9 @@ web-check: web/node_modules/.installed ## Whether the bundle is what web/ gives,
 	@npm run --prefix web --silent test
 	@node web/build.mjs --to build/web
 	@diff -r build/web src/mxgateway_server/dashboard/static || { echo "the bundle is not what web/ gives; say make web, and commit it" >&2; exit 1; }
+histories: $(VENV)/.dev-installed ## 10,000 random histories of alarms under faults, each against an oracle (ARGS="-n 2" for two at once)
+	@$(COMPILE)
+	@MXGATEWAY_ALARM_EXAMPLES=$${MXGATEWAY_ALARM_EXAMPLES:-10000} $(BIN)/python -m pytest tests/property/test_alarm_sequences.py $(ARGS)
 
 test-wine: $(VENV)/.dev-installed ## The tests on COM, with a stand-in for MXAccess under Wine (root on Debian 12, once)
 	@$(COMPILE)
