@@ -69,6 +69,7 @@ web-check: web/node_modules/.installed ## Whether the bundle is what web/ gives,
 	@npm run --prefix web --silent test
 	@node web/build.mjs --to build/web
 	@diff -r build/web src/mxgateway_server/dashboard/static || { echo "the bundle is not what web/ gives; say make web, and commit it" >&2; exit 1; }
+
 histories: $(VENV)/.dev-installed ## 10,000 random histories of alarms under faults, each against an oracle (ARGS="-n 2" for two at once)
 	@$(COMPILE)
 	@MXGATEWAY_ALARM_EXAMPLES=$${MXGATEWAY_ALARM_EXAMPLES:-10000} $(BIN)/python -m pytest tests/property/test_alarm_sequences.py $(ARGS)

@@ -59,3 +59,11 @@ def test_what_a_client_owes_that_no_event_shows(windows_python: RunWindowsPython
     run = windows_python("tests/wine/details.py", LMXSIM_TABLE="")
     assert run.returncode == 0, run.stdout
     assert "all in order" in run.stdout
+
+
+@pytest.mark.timeout(240)
+def test_objects_are_called_by_the_names_of_their_methods(windows_python: RunWindowsPython) -> None:
+    """As the alarm consumer is: numbers and texts, failures with their HRESULT, a class that is not there."""
+    run = windows_python("tests/wine/late.py")
+    assert run.returncode == 0, run.stdout
+    assert "late-bound" in run.stdout

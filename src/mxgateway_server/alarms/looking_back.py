@@ -58,13 +58,13 @@ class AlarmHistory:
         """Changes after this number, up to and including the other, in order; none when there is nothing left."""
         return await self._ask(lambda: self._reader.after(after, until, most))
 
-    async def notes(self, event: str, most: int) -> Sequence[Note]:
-        """The notes of an event that are kept, the oldest first.
+    async def notes(self, event: str, from_ns: int, most: int) -> Sequence[Note]:
+        """The notes of an event from a time on, the oldest first.
 
         Raises:
             AlarmQuestionTooWideError, AlarmsUnavailableError
         """
-        return await self._ask(lambda: self._reader.notes(0, Question().until_ns, most, event=event))
+        return await self._ask(lambda: self._reader.notes(from_ns, Question().until_ns, most, event=event))
 
     async def page(
         self, question: Question, takes_source: Callable[[AlarmSource], bool], takes: Callable[[Alarm], bool]

@@ -31,7 +31,7 @@ logger = get_logger(__name__)
 TICK_SECONDS = 1.0
 RESTORED_CHANGES = 100_000
 _PORTION = 1000
-_MOST_SIGHTS = 10_000
+_MOST_SIGHTS = 100_000
 _PROVIDER, _STOPPED = "provider", "stopped"
 _SIGHTS = {MonitorState.LIVE: Sight.GOOD, MonitorState.DEGRADED: Sight.DEGRADED}
 
@@ -98,7 +98,9 @@ class AlarmPast:
                 newest = max(newest, changes[-1].received_ns / 1e9)
                 self.figures.restore(changes, since)
             if since is not None:
-                self.figures.restore_sights(_sights(await history.notes(_PROVIDER, _MOST_SIGHTS), newest))
+                self.figures.restore_sights(
+                    _sights(await history.notes(_PROVIDER, round(since * 1e9), _MOST_SIGHTS), newest)
+                )
         except GatewayError as error:
             logger.warning("alarm_figures_not_restored", error=error)
 

@@ -38,7 +38,9 @@ def status_reply(driver: AlarmDriver, viewer: Viewer, unconfirmed: int) -> pb.Ge
         failed_snapshots=monitor.counters.failed_snapshots,
         truncated_snapshots=monitor.counters.truncated_snapshots,
     )
-    if not viewer.number:
+    if viewer.number:
+        reply.poll.ClearField("watched")
+    else:
         reply.watched = len(driver.watched.targets)
         reply.unknown_states = book.counters.unknown_states
         reply.unconfirmed_acknowledgements = unconfirmed
