@@ -10,9 +10,10 @@ import pytest
 from tests.unit.simulator.plant.alarm_lab import SECOND, T0, LabWorker, galaxy_at
 
 from mxgateway_contract import failures
+from mxgateway_protocol.alarms.shelving import shelve_command
 from mxgateway_simulator.plant.alarms.counts import AlarmCounts, Standpoint, severity_of
 from mxgateway_simulator.plant.alarms.operators import Operators, made_of
-from mxgateway_simulator.plant.alarms.shelving import ShelveCommandError, parse_shelve_command, shelve_command
+from mxgateway_simulator.plant.alarms.shelving import ShelveCommandError, parse_shelve_command
 from mxgateway_simulator.plant.alarms.states import AlarmState, Mode
 from mxgateway_simulator.plant.tags import Author
 
