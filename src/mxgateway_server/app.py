@@ -115,6 +115,7 @@ class Gateway:
         settings: everything that can be set.
         clock: time, for tests.
         read_again: reads the settings anew, for a reload; without it only the certificate files are looked at.
+        origin: where the setting of a dotted name comes from; empty for a default.
 
     Attributes:
         parts: what it consists of, from the moment on when it listens; for tests that make a part misbehave.
@@ -123,8 +124,13 @@ class Gateway:
     parts: Parts
 
     def __init__(
-        self, settings: Settings, clock: Clock | None = None, read_again: Callable[[], Settings] | None = None
+        self,
+        settings: Settings,
+        clock: Clock | None = None,
+        read_again: Callable[[], Settings] | None = None,
+        origin: Callable[[str], str] = lambda _: "",
     ) -> None:
+        self._origin = origin
         self._settings = settings
         self._read_again = read_again or (lambda: settings)
         self._reload_wanted = asyncio.Event()
@@ -303,6 +309,12 @@ class Gateway:
             audit=audit,
             authenticator=authenticator,
             certificate=certificate,
+            store=store,
+            browse=browse,
+            commands=gate,
+            plan=plan,
+            alarms=alarms,
+            origin=self._origin,
         )
         pages = () if dashboard is None else dashboard.routes()
         operations = open_operations(

@@ -17,6 +17,12 @@ PAGES = {
     "overview": "/",
     "sessions": "/sessions",
     "streams": "/streams",
+    "alarms": "/alarms",
+    "galaxy": "/galaxy?object=TestMachine_001",
+    "logs": "/logs",
+    "keys": "/keys",
+    "audit": "/audit",
+    "settings": "/settings",
     "about": "/about",
 }
 LOOKS = {
@@ -81,7 +87,7 @@ async def test_every_page_is_readable_for_all(pages: Pages, gateway: LocalGatewa
     SHOTS.mkdir(parents=True, exist_ok=True)
     for name, path in {**PAGES, "session": f"/sessions/{session.session_id}"}.items():
         await page.goto(pages.url + path)
-        await page.locator("main").locator("table, dl, .empty").first.wait_for()
+        await page.locator("main").locator("table, dl, .log, .empty").first.wait_for()
         found[name] = await judge(page, name)
         await page.screenshot(path=SHOTS / f"{name}-{look}.png")
     assert {name: complaints for name, complaints in found.items() if complaints} == {}
@@ -162,3 +168,35 @@ async def test_a_wrong_key_is_told_in_words_and_signing_out_leaves_nothing(pages
     await page.get_by_label("API key").wait_for()
     await page.goto(pages.url + "/sessions")
     await page.get_by_label("API key").wait_for()
+
+
+async def test_tags_are_watched_live_with_words_for_their_quality(pages: Pages, gateway: LocalGateway) -> None:
+    page = await (await pages.context()).new_page()
+    await pages.sign_in(page, gateway.api_key, "/galaxy?object=TestMachine_001")
+    await page.get_by_label("Watch TestMachine_001.TestChangingInt").check()
+    watched = page.get_by_role("region", name="Watched tags")
+    row = watched.get_by_role("row", name="TestMachine_001.TestChangingInt")
+    await row.get_by_text("Good").wait_for()
+    first = await row.locator("td").nth(1).text_content()
+    await page.wait_for_function(
+        "before => document.querySelector('[aria-label=\"Watched tags\"] td.number').textContent !== before", arg=first
+    )
+    await page.locator(".plot canvas").first.wait_for()
+    found = await judge(page, "watch list")
+    assert found == []
+    await row.get_by_role("button", name="Remove").click()
+    await watched.wait_for(state="detached")
+
+
+async def test_the_tree_is_walked_by_keys(pages: Pages, gateway: LocalGateway) -> None:
+    page = await (await pages.context()).new_page()
+    await pages.sign_in(page, gateway.api_key, "/galaxy")
+    tree = page.get_by_role("tree", name="Galaxy")
+    await tree.get_by_role("treeitem").first.focus()
+    await page.keyboard.type("testarea")
+    await page.keyboard.press("ArrowRight")
+    await tree.get_by_role("treeitem", name="TestMachine_001").wait_for()
+    await page.keyboard.press("ArrowRight")
+    await page.keyboard.press("Enter")
+    await page.locator("#object").wait_for()
+    assert "object=" in page.url

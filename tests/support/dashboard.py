@@ -16,7 +16,7 @@ from tests.support.waiting import eventually
 
 SCOPES = {
     "none": ["session:open", "events:read"],
-    "viewer": ["dashboard:view"],
+    "viewer": ["dashboard:view", "metadata:read", "invoke:read"],
     "operator": ["dashboard:operate"],
     "admin": ALL_SCOPES,
 }

@@ -6,10 +6,16 @@ import { setPaused, start, stop } from "./live.ts";
 import { Failure, State } from "./parts/basics.tsx";
 import { Icon } from "./parts/icons.tsx";
 import { About } from "./pages/about.tsx";
+import { Alarms } from "./pages/alarms.tsx";
+import { Audit } from "./pages/audit.tsx";
+import { Galaxy } from "./pages/galaxy.tsx";
+import { Keys } from "./pages/keys.tsx";
 import { Login } from "./pages/login.tsx";
+import { Logs } from "./pages/logs.tsx";
 import { Overview } from "./pages/overview.tsx";
 import { SessionPage } from "./pages/session.tsx";
 import { Sessions } from "./pages/sessions.tsx";
+import { Settings } from "./pages/settings.tsx";
 import { Streams } from "./pages/streams.tsx";
 import { path } from "./router.ts";
 import {
@@ -40,7 +46,13 @@ interface Page {
 export const PAGES: Page[] = [
   { path: "/", icon: "overview", title: "Overview", role: "viewer", show: Overview },
   { path: "/sessions", icon: "sessions", title: "Sessions", role: "viewer", show: Sessions },
+  { path: "/alarms", icon: "alarms", title: "Alarms", role: "viewer", show: Alarms },
+  { path: "/galaxy", icon: "galaxy", title: "Galaxy", role: "viewer", show: Galaxy },
   { path: "/streams", icon: "streams", title: "Streams", role: "viewer", show: Streams },
+  { path: "/logs", icon: "logs", title: "Logs", role: "operator", show: Logs },
+  { path: "/keys", icon: "keys", title: "Keys", role: "admin", show: Keys },
+  { path: "/audit", icon: "audit", title: "Audit", role: "admin", show: Audit },
+  { path: "/settings", icon: "settings", title: "Settings", role: "admin", show: Settings },
   { path: "/about", icon: "about", title: "About", role: "viewer", show: About },
 ];
 

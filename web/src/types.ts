@@ -10,6 +10,10 @@ export interface Check {
 }
 
 export interface EventStream {
+  kind: string;
+  peer: string;
+  ageSeconds: number;
+  deliveredEvents: number;
   policy: string;
   waitingEvents: number;
   waitingBytes: number;
@@ -19,6 +23,10 @@ export interface EventStream {
 export interface Worker {
   pid: number;
   state: string;
+  heartbeatAgeSeconds: number;
+  residentBytes: number;
+  cpuSeconds: number;
+  callAgeSeconds: number;
   inFlight: number;
   lateReplies: number;
   unknownReplies: number;
@@ -35,6 +43,9 @@ export interface Worker {
 export interface Session {
   sessionId: string;
   ownerKeyId: string;
+  peer: string;
+  opened: number;
+  leaseSeconds: number;
   name: string;
   state: string;
   fault: string;
@@ -60,6 +71,32 @@ export interface SessionRow extends Session {
   waiting: number;
   silence: number;
   why: string[];
+}
+
+export interface Fault {
+  at: number;
+  sessionId: string;
+  name: string;
+  key: string;
+  reason: string;
+  text: string;
+}
+
+export interface Ended {
+  sessionId: string;
+  ownerKeyId: string;
+  name: string;
+  peer: string;
+  opened: number;
+  ended: number;
+  reason: string;
+  isClean: boolean;
+  fault: string;
+  faultText: string;
+  workerPid: number;
+  commandsStarted: number;
+  eventsReceived: number;
+  eventsDropped: number;
 }
 
 export interface AlarmsPart {
@@ -98,6 +135,7 @@ export interface Frame {
   audit: { waiting: number; lost: number; failures: number };
   certificate: { sha256: string; names: string[]; notAfter: string; problem: string } | null;
   alarms: AlarmsPart | null;
+  faults: Fault[];
   sessions: SessionRow[];
 }
 

@@ -26,6 +26,8 @@ ALL_SCOPES = tuple(map(str, Scope))
 
 _GATEWAY = (sys.executable, "-P", "-m", "mxgateway_server")
 _LOG = "gateway.log"
+# Without TLS: no browser trusts a certificate that was made a moment ago, and nobody else reaches the loopback.
+_DASHBOARD = {"MXGATEWAY__OPERATIONS__LISTEN": "", "MXGATEWAY__OPERATIONS__LISTEN_PLAINTEXT": "localhost:0"}
 
 
 class LocalGatewayError(RuntimeError):
@@ -42,7 +44,7 @@ class LocalGateway:
         state_dir: the gateway's state directory.
         galaxy_file: the Galaxy database that it serves.
         plant: the plant behind it, to be changed from a test.
-        dashboard_url: where its dashboard is found in a browser; empty unless `arguments` say `--operations`.
+        dashboard_url: where its dashboard is found in a browser; empty without one.
         pid: process id of the gateway.
         exit_code: how the gateway ended; None while it runs. 0 is an orderly end.
     """
@@ -84,6 +86,7 @@ class LocalGateway:
         start_timeout: float = 60.0,
         stop_timeout: float = 20.0,
         progress: Callable[[str], None] = lambda _: None,
+        dashboard: bool = False,
     ) -> AsyncIterator[LocalGateway]:
         """Builds a Galaxy, makes a key and a certificate, runs the gateway, and removes all of it at the end.
 
@@ -98,6 +101,8 @@ class LocalGateway:
             start_timeout: seconds that each step of the start may take.
             stop_timeout: seconds for an orderly stop; then the process is killed.
             progress: called with a line of text before each step.
+            dashboard: offer the dashboard on a free port, without TLS, to this machine's browsers; a key with a role in
+                it needs one of the scopes dashboard:view, dashboard:operate and admin.
 
         Raises:
             LocalGatewayError: a step failed.
@@ -106,7 +111,7 @@ class LocalGateway:
             scratch = stack.enter_context(tempfile.TemporaryDirectory(prefix="mxgateway-", ignore_cleanup_errors=True))
             state = Path(scratch)
             watched = {"MXGATEWAY__ALARMS__ENABLED": "true", "MXGATEWAY__ALARMS__DEFAULT_AREA": alarms}
-            settings = {**(watched if alarms else {}), **(environment or {})}
+            settings = {**(watched if alarms else {}), **(_DASHBOARD if dashboard else {}), **(environment or {})}
             steps = _Steps(state, {**os.environ, **settings}, start_timeout)
             galaxy_file = Path(galaxy)
             if galaxy_file.suffix != ".db":
@@ -120,7 +125,10 @@ class LocalGateway:
             )
             progress("starting the gateway")
             process, ready = await stack.enter_async_context(
-                steps.serve("--galaxy", str(galaxy_file), "--no-operations", *arguments, stop_timeout=stop_timeout)
+                steps.serve(
+                    *("--galaxy", str(galaxy_file), *(() if dashboard else ("--no-operations",)), *arguments),
+                    stop_timeout=stop_timeout,
+                )
             )
             tls = next(each for each in ready["endpoints"] if each["tls"])
             gateway = cls(

@@ -8,6 +8,7 @@ import shlex
 import shutil
 import sys
 import time
+import webbrowser
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import asdict
@@ -20,6 +21,7 @@ from mxgateway import GatewayClient, MxAccessError, Subscription, from_mx_value,
 from mxgateway.testing import LocalGateway, LocalGatewayError
 from mxgateway_cli import interrupts, profiles
 from mxgateway_cli.connection import readable_failures
+from mxgateway_cli.dashboard_link import dashboard_link
 from mxgateway_cli.demo_plan import DemoPlan, plan
 from mxgateway_cli.failures import CommandFailure
 from mxgateway_cli.interrupts import graceful_end
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     from mxgateway_cli.live_table import LiveTable
 
 _SCOPES = ("session:open", "session:close", "invoke:read", "invoke:write", "events:read", "metadata:read")
+_ADMIN = "admin"
 _REDRAW = 0.25
 _WRITE_PERIOD = 10.0
 _WRITE_LIMIT = 10.0
@@ -49,7 +52,8 @@ _MAX_LATENCIES = 200_000
 )
 @click.option("--galaxy", default="plant", show_default=True, help="Galaxy to build: plant, reference, or a file.")
 @click.option("--json", "output_json", is_flag=True, help="One JSON object at the end in place of the table.")
-def demo(duration: float | None, tag_count: int, galaxy: str, output_json: bool) -> None:
+@click.option("--dashboard", "opens", is_flag=True, help="Open the dashboard in a browser, signed in as administrator.")
+def demo(duration: float | None, tag_count: int, galaxy: str, output_json: bool, opens: bool) -> None:
     """Shows live tags of a simulated plant: gateway, worker, TLS, key and Galaxy, all real and on this machine.
 
     Everything lives in a temporary folder and ends with the demo. The exit code is 0 only if all of it worked.
@@ -57,11 +61,12 @@ def demo(duration: float | None, tag_count: int, galaxy: str, output_json: bool)
     \b
     Examples:
       mxgw-py demo
+      mxgw-py demo --dashboard
       mxgw-py demo --duration 5 --json
     """
     if output_json and duration is None:
         duration = 10.0
-    run = _Demo(duration, tag_count, galaxy, output_json)
+    run = _Demo(duration, tag_count, galaxy, output_json, opens=opens)
     try:
         with readable_failures():
             interrupts.run(run.main())
@@ -82,7 +87,10 @@ def demo(duration: float | None, tag_count: int, galaxy: str, output_json: bool)
 class _Demo:
     """One run, from the building of the Galaxy to the last process that ended."""
 
-    def __init__(self, duration: float | None, tag_count: int, galaxy: str, output_json: bool) -> None:
+    def __init__(
+        self, duration: float | None, tag_count: int, galaxy: str, output_json: bool, *, opens: bool = False
+    ) -> None:
+        self._opens = opens
         self._duration = duration
         self._tag_count = tag_count
         self._galaxy = galaxy
@@ -103,13 +111,15 @@ class _Demo:
     async def main(self) -> None:
         """Runs the demo. Ctrl-C, SIGTERM and the end of the terminal end it in order."""
         began = time.monotonic()
-        async with LocalGateway.run(self._galaxy, scopes=_SCOPES, progress=note) as gateway:
+        scopes = (*_SCOPES, _ADMIN) if self._opens else _SCOPES
+        async with LocalGateway.run(self._galaxy, scopes=scopes, progress=note, dashboard=True) as gateway:
             async with await gateway.connect() as client:
                 note(f"connected to {gateway.endpoint} over TLS")
                 async with await gateway.connect_galaxy() as galaxy:
                     self._plan = plan([each async for each in galaxy.iter_hierarchy()], self._tag_count)
                 note(f"browsed {self._plan.objects} objects with {self._plan.attributes} attributes")
                 with self._profile(gateway):
+                    await self._tell_of_dashboard(gateway)
                     await self._watch(client, began)
             note("stopping the gateway")
         self._clean = gateway.exit_code == 0 and not gateway.state_dir.exists()
@@ -220,6 +230,23 @@ class _Demo:
         finally:
             with suppress(click.UsageError, OSError):
                 profiles.forget(name, profile)
+
+    async def _tell_of_dashboard(self, gateway: LocalGateway) -> None:
+        """Where the dashboard is; opened with a link that signs in once, if that was asked for."""
+        hint = "" if self._opens else "  (demo --dashboard opens it)"
+        self._joining.append(f"dashboard: {gateway.dashboard_url}{hint}")
+        note(self._joining[-1])
+        if not self._opens:
+            return
+        try:
+            link = await asyncio.to_thread(dashboard_link, gateway.dashboard_url, gateway.api_key)
+            is_open = await asyncio.to_thread(webbrowser.open, link)
+        except (OSError, ValueError, KeyError) as error:
+            note(f"the dashboard cannot be opened: {error}")
+            return
+        if not is_open:
+            # The link is worth a login, once, to whoever reads this terminal.
+            note(f"no browser to open; this link lets in once, for two minutes: {link}")
 
     def _judge(self, exit_code: int | None) -> None:
         """What did not work; the exit code of the demo is 0 only when nothing is listed."""

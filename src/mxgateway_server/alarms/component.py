@@ -53,7 +53,11 @@ class AlarmRules:
 
 
 class AlarmComponent:
-    """The monitor with its worker, and the calls that read and change its list."""
+    """The monitor with its worker, and the calls that read and change its list.
+
+    Attributes:
+        calls: for who asks from within the gateway; they judge the present call as those over gRPC do.
+    """
 
     def __init__(
         self,
@@ -83,7 +87,7 @@ class AlarmComponent:
             settings.shelve,
             clock,
         )
-        self._service = AlarmService(
+        self.calls = AlarmService(
             self.driver,
             _streams(self.driver, clock, settings.streams, past.history),
             acting,
@@ -126,7 +130,7 @@ class AlarmComponent:
 
     def handler(self) -> grpc.GenericRpcHandler:
         """The alarm calls for a server."""
-        return self._service.handler()
+        return self.calls.handler()
 
     async def run(self) -> None:
         """Keeps the list until `stop`."""

@@ -18,7 +18,7 @@ import click
 from mxgateway_server.cli.console import on_console_close
 from mxgateway_server.cli.options import config_option, load_or_fail, state_option
 from mxgateway_server.config.settings import Settings
-from mxgateway_server.config.sources import load
+from mxgateway_server.config.sources import load, read_sources
 from mxgateway_server.errors import ConfigurationError, StoreError
 from mxgateway_server.node.notify import Notifier
 
@@ -87,6 +87,7 @@ def serve(
         }
     )
     settings = load_or_fail(config_file, flags)
+    origins = read_sources(config_file, flags)
     if hasattr(os, "umask"):
         # Whatever this process and its workers make is for their own account: Galaxy, board, snapshot, key store.
         os.umask(os.umask(0o077) | 0o077)
@@ -105,7 +106,15 @@ def serve(
     add_context(call_facts)
     try:
         with asyncio.Runner(loop_factory=_loop_factory(settings.event_loop)) as runner:
-            runner.run(_serve(settings, lambda: load(config_file, flags), announce, stop_on_stdin_close))
+            runner.run(
+                _serve(
+                    settings,
+                    lambda: load(config_file, flags),
+                    lambda name: origins.place(name.split(".")),
+                    announce,
+                    stop_on_stdin_close,
+                )
+            )
     except* (ConfigurationError, StoreError) as errors:
         raise click.ClickException("; ".join(str(error) for error in errors.exceptions)) from None
     finally:
@@ -132,11 +141,15 @@ def _flags(given: dict[str, Any]) -> dict[str, Any]:
 
 
 async def _serve(
-    settings: Settings, read_again: Callable[[], Settings], announce: bool, stop_on_stdin_close: bool
+    settings: Settings,
+    read_again: Callable[[], Settings],
+    origin: Callable[[str], str],
+    announce: bool,
+    stop_on_stdin_close: bool,
 ) -> None:
     from mxgateway_server.app import Gateway, Running
 
-    gateway = Gateway(settings, read_again=read_again)
+    gateway = Gateway(settings, read_again=read_again, origin=origin)
     notifier = Notifier(os.environ)
 
     def stop() -> None:

@@ -9,6 +9,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.routing import compile_path
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from mxgateway_server.access.actors import Actor, acting
 from mxgateway_server.dashboard.calls import Call, ProblemError, not_found
 from mxgateway_server.dashboard.checks import HEADERS
 from mxgateway_server.dashboard.gate import Gate
@@ -60,7 +61,10 @@ class Dashboard:
 
     async def _handle(self, call: Call, rule: Rule) -> ASGIApp:
         try:
-            return await rule.handler(call)
+            if call.caller is None:
+                return await rule.handler(call)
+            with acting(Actor(f"key:{call.caller.key_id}", "dashboard")):
+                return await rule.handler(call)
         except GatewayError as error:
             raise ProblemError.of(error) from None
         except (ProblemError, ClientDisconnect):

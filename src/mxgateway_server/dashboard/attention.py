@@ -14,36 +14,39 @@ class AttentionRules:
     """What counts.
 
     Attributes:
-        queue_capacity: events that may wait for one stream.
         heartbeat_seconds: how often a worker says that it is alive.
-        lease_seconds: life of a session without calls and streams.
+        call_seconds: a call that runs longer wants attention.
+        lease_seconds: so long before its end a lease does.
     """
 
-    queue_capacity: int
     heartbeat_seconds: float
-    lease_seconds: float
+    call_seconds: float = 10.0
+    lease_seconds: float = 120.0
 
 
-def attention(session: SessionStatus, rules: AttentionRules, *, dropped: float, silence: float) -> list[str]:
+def attention(session: SessionStatus, rules: AttentionRules, *, dropped: float) -> list[str]:
     """Why a session wants attention; empty when it does not.
 
     Args:
         session: as it is now.
         rules: what counts.
         dropped: events a second that it loses.
-        silence: seconds since its worker's last heartbeat was seen.
     """
     found: list[str] = []
+    worker = session.worker
     if session.fault:
         found.append(f"faulted: {session.fault}")
     if dropped > 0:
-        found.append("drops events: a reader is too slow")
-    fullest = max((stream.waiting_events for stream in session.event_streams), default=0)
-    if fullest > rules.queue_capacity * BACKLOG_SHARE:
-        found.append(f"backlog: {fullest} events wait for one stream")
-    if session.worker is not None and silence > 2.5 * rules.heartbeat_seconds:
-        found.append(f"its worker has said nothing for {silence:.0f} s")
-    left = rules.lease_seconds - session.idle_seconds
-    if not session.attached_streams and not session.commands_under_way and left < 120:
-        found.append(f"its lease ends in {max(0, left):.0f} s")
+        found.append("drops events: a reader is too slow, or nobody reads")
+    backlog = [each for each in session.event_streams if each.waiting_events > each.capacity * BACKLOG_SHARE]
+    if backlog:
+        fullest = max(backlog, key=lambda stream: stream.waiting_events)
+        found.append(f"backlog: {fullest.waiting_events} of {fullest.capacity} events wait for one stream")
+    if worker is not None and worker.heartbeat_age_seconds > 2.5 * rules.heartbeat_seconds:
+        found.append(f"its worker has said nothing for {worker.heartbeat_age_seconds:.0f} s")
+    if worker is not None and worker.call_age_seconds > rules.call_seconds:
+        found.append(f"a call has been running for {worker.call_age_seconds:.0f} s")
+    is_used = session.attached_streams or session.commands_under_way
+    if not is_used and session.lease_seconds < rules.lease_seconds:
+        found.append(f"its lease ends in {max(0, session.lease_seconds):.0f} s")
     return found

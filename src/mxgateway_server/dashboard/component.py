@@ -12,23 +12,33 @@ from starlette.routing import Mount
 from mxgateway_protocol.clock import Clock
 from mxgateway_server.access.audit import AuditLog
 from mxgateway_server.access.authenticator import Authenticator
+from mxgateway_server.access.store import KeyStore
+from mxgateway_server.alarms.component import AlarmComponent
 from mxgateway_server.certificates.keeper import CertificateKeeper
 from mxgateway_server.config.addresses import split_address
 from mxgateway_server.config.settings import Settings
 from mxgateway_server.dashboard import process
+from mxgateway_server.dashboard.alarms_api import AlarmRoutes
 from mxgateway_server.dashboard.application import Dashboard
 from mxgateway_server.dashboard.attention import AttentionRules
+from mxgateway_server.dashboard.audit_api import AuditRoutes
+from mxgateway_server.dashboard.galaxy_api import GalaxyRoutes
 from mxgateway_server.dashboard.gate import Gate
+from mxgateway_server.dashboard.keys_api import KeyRoutes
 from mxgateway_server.dashboard.live import Feed, Frame
 from mxgateway_server.dashboard.login_file import LoginFile
 from mxgateway_server.dashboard.logins import LoginBook, LoginTimes
+from mxgateway_server.dashboard.logs_api import LogRoutes
 from mxgateway_server.dashboard.pages import PAGES, Pages
 from mxgateway_server.dashboard.roles import Role
 from mxgateway_server.dashboard.routes import PUBLIC, Rule
 from mxgateway_server.dashboard.sampler import Process, Sampler
 from mxgateway_server.dashboard.sessions_api import SessionRoutes
+from mxgateway_server.dashboard.settings_api import SettingRoutes
 from mxgateway_server.dashboard.signing_in import SigningIn
 from mxgateway_server.dashboard.streaming import LiveStreams
+from mxgateway_server.dashboard.watching import WatchDesk
+from mxgateway_server.galaxy import GalaxyRepositoryService
 from mxgateway_server.logs import get_logger
 from mxgateway_server.parts import work_until
 from mxgateway_server.sessions.manager import SessionManager
@@ -61,6 +71,11 @@ class DashboardPart:
         audit: AuditLog,
         authenticator: Authenticator | None,
         certificate: CertificateKeeper | None,
+        store: KeyStore,
+        browse: GalaxyRepositoryService,
+        desk: WatchDesk,
+        alarms: AlarmComponent | None,
+        origin: Callable[[str], str],
     ) -> None:
         """Reads files: it blocks on the disk.
 
@@ -68,6 +83,7 @@ class DashboardPart:
             ConfigurationError: the bundle is not complete.
         """
         mine = settings.dashboard
+        self._desk = desk
         self._clock = clock
         self._status = status
         self._stop = asyncio.Event()
@@ -76,13 +92,7 @@ class DashboardPart:
         self._book = LoginBook(times, self._file.logins)
         self._stored = self._book.version
         self.feed = Feed()
-        self.sampler = Sampler(
-            AttentionRules(
-                queue_capacity=settings.events.queue_capacity,
-                heartbeat_seconds=settings.worker.heartbeat_interval_seconds,
-                lease_seconds=settings.sessions.default_lease_seconds,
-            )
-        )
+        self.sampler = Sampler(AttentionRules(heartbeat_seconds=settings.worker.heartbeat_interval_seconds))
         gate = Gate(
             self._book,
             authenticator,
@@ -109,6 +119,17 @@ class DashboardPart:
                 *_login_rules(signing_in),
                 *_live_rules(self.streams),
                 *_session_rules(SessionRoutes(sessions, status, self.sampler, audit)),
+                *_galaxy_rules(GalaxyRoutes(browse, self._desk)),
+                *_alarm_rules(AlarmRoutes(alarms)),
+                *_key_rules(KeyRoutes(store, authenticator, audit, clock)),
+                *_audit_rules(AuditRoutes(store, audit)),
+                Rule(method="GET", path=f"{_API}/logs", needs=Role.OPERATOR, handler=LogRoutes().listed, is_use=False),
+                Rule(
+                    method="GET",
+                    path=f"{_API}/settings",
+                    needs=Role.ADMIN,
+                    handler=SettingRoutes(settings, origin).listed,
+                ),
             ],
         )
 
@@ -119,7 +140,10 @@ class DashboardPart:
     async def run(self) -> None:
         """Works until `stop`."""
         try:
-            await work_until(self._stop, self._sample(), self._store())
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._desk.run(), name="dashboard-watch-lists")
+                await work_until(self._stop, self._sample(), self._store())
+                await self._desk.stop()
         finally:
             self.feed.end()
             await asyncio.to_thread(self._file.save, list(self._book.logins))
@@ -212,7 +236,45 @@ def _session_rules(routes: SessionRoutes) -> Sequence[Rule]:
     one = f"{_API}/sessions/{{session_id}}"
     return [
         Rule(method="GET", path=f"{_API}/history", needs=Role.VIEWER, handler=routes.history),
+        Rule(method="GET", path=f"{_API}/sessions/ended", needs=Role.VIEWER, handler=routes.ended, is_use=False),
         Rule(method="GET", path=one, needs=Role.VIEWER, handler=routes.one, is_use=False),
         Rule(method="POST", path=f"{_API}/sessions/close", needs=Role.OPERATOR, handler=routes.close),
         Rule(method="POST", path=f"{one}/kill", needs=Role.ADMIN, handler=routes.kill),
+    ]
+
+
+def _galaxy_rules(routes: GalaxyRoutes) -> Sequence[Rule]:
+    return [
+        Rule(method="GET", path=f"{_API}/galaxy/children", needs=Role.VIEWER, handler=routes.children),
+        Rule(method="POST", path=f"{_API}/galaxy/watch", needs=Role.VIEWER, handler=routes.watch, is_use=False),
+        Rule(method="GET", path=f"{_API}/galaxy/watch", needs=Role.VIEWER, handler=routes.watched, is_use=False),
+        Rule(method="GET", path=f"{_API}/galaxy/search", needs=Role.VIEWER, handler=routes.search),
+        Rule(method="GET", path=f"{_API}/galaxy/objects/{{tag_name}}", needs=Role.VIEWER, handler=routes.one),
+    ]
+
+
+def _alarm_rules(routes: AlarmRoutes) -> Sequence[Rule]:
+    return [
+        Rule(method="GET", path=f"{_API}/alarms", needs=Role.VIEWER, handler=routes.listed, is_use=False),
+        Rule(method="GET", path=f"{_API}/alarms/history", needs=Role.VIEWER, handler=routes.history),
+        Rule(method="GET", path=f"{_API}/alarms/figures", needs=Role.VIEWER, handler=routes.figures),
+        Rule(method="POST", path=f"{_API}/alarms/acknowledge", needs=Role.OPERATOR, handler=routes.acknowledge),
+    ]
+
+
+def _key_rules(routes: KeyRoutes) -> Sequence[Rule]:
+    one = f"{_API}/keys/{{key_id}}"
+    return [
+        Rule(method="GET", path=f"{_API}/keys", needs=Role.ADMIN, handler=routes.listed),
+        Rule(method="POST", path=f"{_API}/keys", needs=Role.ADMIN, handler=routes.create),
+        Rule(method="POST", path=f"{one}/rotate", needs=Role.ADMIN, handler=routes.rotate),
+        Rule(method="POST", path=f"{one}/revoke", needs=Role.ADMIN, handler=routes.revoke),
+        Rule(method="POST", path=f"{one}/delete", needs=Role.ADMIN, handler=routes.delete),
+    ]
+
+
+def _audit_rules(routes: AuditRoutes) -> Sequence[Rule]:
+    return [
+        Rule(method="GET", path=f"{_API}/audit", needs=Role.ADMIN, handler=routes.listed),
+        Rule(method="GET", path=f"{_API}/audit.csv", needs=Role.ADMIN, handler=routes.exported),
     ]

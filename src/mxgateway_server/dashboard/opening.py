@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from mxgateway_contract.installing import install_command
 from mxgateway_protocol.clock import Clock
 from mxgateway_server.access.audit import AuditLog
 from mxgateway_server.access.authenticator import Authenticator
+from mxgateway_server.access.store import KeyStore
+from mxgateway_server.alarms.component import AlarmComponent
 from mxgateway_server.certificates.keeper import CertificateKeeper
+from mxgateway_server.commands.gate import CommandGate
 from mxgateway_server.config.settings import Settings
 from mxgateway_server.errors import ConfigurationError
+from mxgateway_server.galaxy import GalaxyRepositoryService
 from mxgateway_server.sessions.manager import SessionManager
+from mxgateway_server.sessions.options import OpenOptions
 from mxgateway_server.status import StatusReader
+from mxgateway_server.workers.launcher import WorkerPlan
 
 if TYPE_CHECKING:
     from mxgateway_server.dashboard.component import DashboardPart
@@ -28,6 +35,12 @@ async def open_dashboard(
     audit: AuditLog,
     authenticator: Authenticator | None,
     certificate: CertificateKeeper | None,
+    store: KeyStore,
+    browse: GalaxyRepositoryService,
+    commands: CommandGate,
+    plan: WorkerPlan,
+    alarms: AlarmComponent | None,
+    origin: Callable[[str], str] = lambda _: "",
 ) -> DashboardPart | None:
     """The dashboard; None when the settings want none, or nothing listens where it would be.
 
@@ -38,6 +51,7 @@ async def open_dashboard(
         return None
     try:
         from mxgateway_server.dashboard.component import DashboardPart
+        from mxgateway_server.dashboard.watching import WatchDesk
     except ModuleNotFoundError as error:
         if (error.name or "mxgateway").startswith("mxgateway"):
             raise
@@ -45,6 +59,8 @@ async def open_dashboard(
             f"dashboard.enabled needs {error.name}, which is not installed: {install_command('server')}, or set "
             "dashboard.enabled = false"
         ) from None
+    timeout = settings.sessions.default_command_timeout_seconds
+    wanted = OpenOptions(plan=plan, uses_default_plan=True, command_timeout=timeout)
     return await asyncio.to_thread(
         DashboardPart,
         settings,
@@ -54,4 +70,9 @@ async def open_dashboard(
         audit=audit,
         authenticator=authenticator,
         certificate=certificate,
+        store=store,
+        browse=browse,
+        desk=WatchDesk(sessions, commands, clock, wanted),
+        alarms=alarms,
+        origin=origin,
     )

@@ -21,6 +21,8 @@ GAP_SECONDS = 2.5
 """Intervals above this are gaps: what happened in them is no rate of now."""
 MAX_GAP_SAMPLES = 60
 
+MAX_FAULTS = 10
+
 GATEWAY_SERIES = (
     "eventsIn",
     "commands",
@@ -42,8 +44,6 @@ class _Seen:
     events: int
     commands: int
     dropped: int
-    heartbeats: int
-    beat_at: float
     series: SeriesBook = field(default_factory=lambda: SeriesBook(SESSION_SERIES, seconds=SESSION_SECONDS))
 
 
@@ -76,7 +76,7 @@ class Sampler:
         if is_gap:
             self._series.gap(min(int(seconds) - 1, MAX_GAP_SAMPLES))
         over = 0.0 if is_gap else seconds
-        rows = [self._row(session, over, now) for session in status.sessions]
+        rows = [self._row(session, over) for session in status.sessions]
         alive = {session.session_id for session in status.sessions}
         self._seen = {session_id: seen for session_id, seen in self._seen.items() if session_id in alive}
         totals = _sums(rows)
@@ -110,23 +110,27 @@ class Sampler:
             "audit": to_json(status.audit),
             "certificate": None if status.certificate is None else to_json(status.certificate),
             "alarms": None if status.alarms is None else to_json(status.alarms),
+            "faults": [
+                {
+                    "at": fault.at_ns // 1_000_000,
+                    "sessionId": fault.session_id,
+                    "name": fault.name,
+                    "key": fault.owner_key_id,
+                    "reason": fault.reason,
+                    "text": fault.text,
+                }
+                for fault in status.faults[-MAX_FAULTS:]
+            ],
             "sessions": rows,
         }
 
-    def _row(self, session: SessionStatus, seconds: float, now: float) -> dict[str, Any]:
-        dropped = sum(stream.dropped_events for stream in session.event_streams)
-        beats = 0 if session.worker is None else session.worker.heartbeats
-        if session.worker is not None:
-            dropped += session.worker.dropped_events
+    def _row(self, session: SessionStatus, seconds: float) -> dict[str, Any]:
+        dropped = session.events_dropped
         waiting = sum(stream.waiting_events for stream in session.event_streams)
         seen = self._seen.get(session.session_id)
         if seen is None:
             # What it did before the first look at it was done in no known time.
-            seen = self._seen[session.session_id] = _Seen(
-                session.events_received, session.commands_started, dropped, beats, now
-            )
-        if beats != seen.heartbeats:
-            seen.heartbeats, seen.beat_at = beats, now
+            seen = self._seen[session.session_id] = _Seen(session.events_received, session.commands_started, dropped)
         figures = {
             "events": rate(seen.events, session.events_received, seconds),
             "commands": rate(seen.commands, session.commands_started, seconds),
@@ -137,16 +141,18 @@ class Sampler:
         seen.events, seen.commands, seen.dropped = session.events_received, session.commands_started, dropped
         if seconds:
             seen.series.add(figures)
-        silence = now - seen.beat_at
+        told = to_json(session)
+        # In milliseconds: no browser has digits for nanoseconds since 1970.
+        told["opened"] = told.pop("openedNs") // 1_000_000
         return {
-            **to_json(session),
+            **told,
             "eventsPerSecond": round(figures["events"], 2),
             "commandsPerSecond": round(figures["commands"], 2),
             "droppedPerSecond": round(figures["dropped"], 2),
             "dropped": dropped,
             "waiting": waiting,
-            "silence": round(silence, 1),
-            "why": attention(session, self._rules, dropped=figures["dropped"], silence=silence),
+            "silence": 0.0 if session.worker is None else round(session.worker.heartbeat_age_seconds, 1),
+            "why": attention(session, self._rules, dropped=figures["dropped"]),
         }
 
     def history(self, span: str) -> dict[str, Any]:

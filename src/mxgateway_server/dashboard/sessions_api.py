@@ -11,6 +11,7 @@ from mxgateway_server.access.records import AuditRecord
 from mxgateway_server.dashboard.calls import Call, ProblemError, data
 from mxgateway_server.dashboard.sampler import Sampler
 from mxgateway_server.errors import WorkerShutdownTimeoutError
+from mxgateway_server.sessions.history import EndedSession
 from mxgateway_server.sessions.manager import SessionManager
 from mxgateway_server.sessions.session import Session
 from mxgateway_server.sessions.state import CloseReason
@@ -39,10 +40,18 @@ class SessionRoutes:
     async def one(self, call: Call) -> Response:
         """One session with its last five minutes."""
         session_id = call.path("session_id")
-        found = self._status.take().session(session_id)
+        picture = self._status.take()
+        found = picture.session(session_id)
         if found is None:
+            over = next((each for each in picture.ended_sessions if each.session_id == session_id), None)
+            if over is not None:
+                return data({"ended": _told(over), "series": {}})
             raise self._gone(session_id)
-        return data({"session": to_json(found), "series": self._sampler.session_history(session_id)})
+        return data({"series": self._sampler.session_history(session_id)})
+
+    async def ended(self, _: Call) -> Response:
+        """The last sessions that are over, the youngest first."""
+        return data({"sessions": [_told(each) for each in reversed(self._status.take().ended_sessions)]})
 
     async def close(self, call: Call) -> Response:
         """Ends sessions in order, each told by itself: what ended meanwhile is no error of the others."""
@@ -119,3 +128,9 @@ class SessionRoutes:
                 details=details,
             )
         )
+
+
+def _told(session: EndedSession) -> dict[str, object]:
+    told: dict[str, object] = to_json(session)
+    del told["openedNs"], told["endedNs"]
+    return {**told, "opened": session.opened_ns // 1_000_000, "ended": session.ended_ns // 1_000_000}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -18,11 +19,17 @@ from tests.support.waiting import wait_until
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 
 
-def demo(home: Path, *arguments: str) -> subprocess.Popen[str]:
+def demo(home: Path, *arguments: str, **environ: str) -> subprocess.Popen[str]:
     """Starts the demo with a home and a temporary folder of its own."""
     scratch = home / "tmp"
     scratch.mkdir()
-    environment = {**os.environ, "HOME": str(home), "XDG_CONFIG_HOME": str(home / "config"), "TMPDIR": str(scratch)}
+    environment = {
+        **os.environ,
+        "HOME": str(home),
+        "XDG_CONFIG_HOME": str(home / "config"),
+        "TMPDIR": str(scratch),
+        **environ,
+    }
     return subprocess.Popen(
         [sys.executable, "-m", "mxgateway_cli", "demo", *arguments],
         stdout=subprocess.PIPE,
@@ -41,8 +48,13 @@ def until(output: Iterable[str], text: str) -> Iterator[str]:
 
 
 def test_demo_reports_success(tmp_path: Path) -> None:
-    """--duration --json prints one object with the documented keys, exits 0, and leaves no file."""
-    process = demo(tmp_path, "--duration", "3", "--json")
+    """--duration --json prints one object with the documented keys, exits 0, and leaves no file; --dashboard opens a
+    link that signs in."""
+    opened = tmp_path / "opened"
+    browser = tmp_path / "browser"
+    browser.write_text(f'#!/bin/sh\necho "$1" > {opened}\n', encoding="ascii")
+    browser.chmod(0o700)
+    process = demo(tmp_path, "--duration", "3", "--json", "--dashboard", BROWSER=str(browser))
     out, err = process.communicate(timeout=100)
     assert process.returncode == 0, err
     report = json.loads(out)
@@ -55,6 +67,8 @@ def test_demo_reports_success(tmp_path: Path) -> None:
     assert report["cleanShutdown"] is True
     assert report["problems"] == []
     assert "mxgw_" not in out + err
+    (told,) = re.findall(r"^dashboard: (http://localhost:\d+)$", err, re.MULTILINE)
+    assert re.fullmatch(re.escape(told) + r"/login#ticket=[\w-]{43}\n", opened.read_text(encoding="ascii"))
     assert list((tmp_path / "tmp").iterdir()) == []
 
 

@@ -12,6 +12,7 @@ from tests.support.dashboard import Browser, DashboardRig, dashboard_rig
 from tests.support.gateway import live_gateway, open_store
 from tests.support.http import Answer
 
+from mxgateway_server.access.records import AuditRecord
 from mxgateway_server.config.settings import Settings
 from mxgateway_server.dashboard.checks import csrf_token
 from mxgateway_server.dashboard.roles import Role
@@ -227,8 +228,13 @@ async def test_sessions_are_closed_and_killed_by_those_who_may_with_a_reason(tmp
         assert answer.json()["results"][0]["outcome"] == "killed"
         status, why = reason(await admin.post(kill, {"reason": "again", "confirm": second[-6:]}))
         assert (status, why) == (409, "SESSION_GONE")
-        gone = await admin.get(f"/api/v1/sessions/{first}")
-        assert (gone.status, "an operator closed it" in gone.json()["detail"]) == (409, True)
+        ended = (await admin.get(f"/api/v1/sessions/{first}")).json()["ended"]
+        assert (ended["reason"], ended["isClean"]) == ("operator-close", True)
+        over = (await operator.get("/api/v1/sessions/ended")).json()["sessions"]
+        assert [(each["sessionId"], each["reason"]) for each in over] == [
+            (second, "admin-kill"),
+            (first, "operator-close"),
+        ]
         closed = await rig.audit("dashboard.session-close")
         assert {(each["session"], each["outcome"], each["reason"]) for each in closed} == {
             (first, "closed", "night shift"),
@@ -241,6 +247,93 @@ async def test_sessions_are_closed_and_killed_by_those_who_may_with_a_reason(tmp
         ]
         denied = [each for each in await rig.audit("denied") if "kill" in each["method"]]
         assert [(each["key"], each["reason"]) for each in denied] == [("operator", "role")]
+
+
+async def test_keys_are_made_changed_and_forgotten_and_a_secret_is_told_once(tmp_path: Path) -> None:
+    async with dashboard_rig(tmp_path) as rig:
+        admin = await rig.browser("admin")
+        wanted = {"keyId": "new-key", "displayName": "New", "scopes": ["dashboard:view"], "days": 30, "reason": "shift"}
+        made = (await admin.post("/api/v1/keys", wanted)).json()["apiKey"]
+        assert reason(await admin.post("/api/v1/keys", wanted)) == (409, "KEY_EXISTS")
+        for wrong in (
+            {"keyId": ""},
+            {"scopes": []},
+            {"scopes": ["all"]},
+            {"scopes": "admin"},
+            {"days": 0},
+            {"days": "9"},
+        ):
+            assert (await admin.post("/api/v1/keys", {**wanted, "keyId": "other", **wrong})).status == 400, wrong
+        listed = (await admin.get("/api/v1/keys")).json()["keys"]
+        (new,) = (each for each in listed if each["keyId"] == "new-key")
+        assert (new["state"], new["role"], new["scopes"]) == ("valid", "viewer", ["dashboard:view"])
+        first = Browser(rig.url)
+        assert (await first.sign_in({"key": made})).status == 200
+        rotated = (await admin.post("/api/v1/keys/new-key/rotate")).json()["apiKey"]
+        assert (await first.get("/api/v1/boot")).status == 401, "the secret that signed in is void"
+        assert (await Browser(rig.url).sign_in({"key": rotated})).status == 200
+        assert reason(await admin.post("/api/v1/keys/new-key/delete")) == (409, "KEY_STATE")
+        assert (await admin.post("/api/v1/keys/new-key/revoke")).json()["wasValid"] is True
+        assert (await admin.post("/api/v1/keys/new-key/revoke")).json()["wasValid"] is False
+        assert reason(await admin.post("/api/v1/keys/admin/revoke")) == (409, "OWN_KEY")
+        assert (await admin.post("/api/v1/keys/new-key/delete")).status == 200
+        assert reason(await admin.post("/api/v1/keys/new-key/rotate")) == (404, "KEY_NOT_FOUND")
+        (did,) = await rig.audit("dashboard.key-create")
+        assert (did["key"], did["reason"]) == ("admin", "shift")
+
+
+async def test_the_audit_comes_page_by_page_and_its_export_is_in_it(tmp_path: Path) -> None:
+    async with dashboard_rig(tmp_path) as rig:
+        store = await open_store(rig.gateway.settings)
+        try:
+            await store.record([AuditRecord(event="write", key_id="mes", target=f"Tank_{i}.Level") for i in range(250)])
+            await store.record([AuditRecord(event="write", key_id="mes", target="=HYPERLINK(1)")])
+        finally:
+            await store.close()
+        admin = await rig.browser("admin")
+        seen: list[int] = []
+        path = "/api/v1/audit?event=write"
+        while True:
+            page = (await admin.get(path)).json()
+            seen += [each["id"] for each in page["records"]]
+            if page["next"] is None:
+                break
+            path = f"/api/v1/audit?event=write&before={page['next']}"
+        assert (len(seen), seen) == (251, sorted(seen, reverse=True))
+        found = (await admin.get("/api/v1/audit?tag=Tank_7.*")).json()["records"]
+        assert [each["target"] for each in found] == ["Tank_7.Level"]
+        exported = await admin.get("/api/v1/audit.csv?event=write")
+        assert exported.body.count(b"\r\n") == 252
+        assert b",'=HYPERLINK(1)," in exported.body
+        assert [each["records"] for each in await rig.audit("dashboard.audit-export")] == [251]
+        for wrong in ("before=x", "before=-1", "since=99999999999999999999", "key=" + "k" * 301):
+            assert (await admin.get(f"/api/v1/audit?{wrong}")).status == 400, wrong
+
+
+async def test_no_answer_has_a_secret(tmp_path: Path) -> None:
+    """Every route that answers by itself, asked by an administrator, with secrets wherever one may stand."""
+    sentinel = "sentinel-Pa55"
+    environment = {"TOKEN": sentinel}
+    async with dashboard_rig(
+        tmp_path,
+        worker__environment=environment,
+        worker__backend_options={"password": sentinel},
+        galaxy__connection_string=f"Server=none;Database=ZB;User Id=u;Password={sentinel}",
+    ) as rig:
+        admin = await rig.browser("admin")
+        answers = [
+            await ask(admin, rule)
+            for rule in rig.gateway.gateway.parts.dashboard.application.rules  # type: ignore[union-attr]
+            if rule.method == "GET" and rule.path != ENDLESS
+        ]
+        bodies = b"".join(answer.body for answer in answers)
+        token = admin.cookie.partition("=")[2]
+        for secret in (sentinel, token, *(key.rpartition("_")[2] for key in rig.keys.values())):
+            assert secret.encode() not in bodies
+        settings = (await admin.get("/api/v1/settings")).json()["settings"]
+        origins = {each["name"]: each["origin"] for each in settings}
+        assert {"dashboard.enabled", "authentication.mode", "listen"} <= set(origins)
+        assert all(each["meaning"] for each in settings)
 
 
 async def test_live_figures_come_by_one_stream_until_the_login_or_the_gateway_ends(tmp_path: Path) -> None:

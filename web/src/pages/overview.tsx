@@ -190,6 +190,29 @@ function Attention({ now }: { now: Frame }) {
   );
 }
 
+function Faults({ now }: { now: Frame }) {
+  const faults = [...(now.faults ?? [])].reverse();
+  if (!faults.length) return null;
+  return (
+    <Section title="Last faults" aside={<a href="/sessions?tab=closed">Closed sessions</a>}>
+      <ul class="lines">
+        {faults.map((fault) => (
+          <li key={`${fault.at}${fault.sessionId}`}>
+            <Shape tone="bad" />
+            <span class="dim nowrap">{dateTime(fault.at, zone.value)}</span>
+            <a href={`/sessions/${fault.sessionId}`}>
+              <Text empty={fault.sessionId.slice(-6)}>{fault.name}</Text>
+            </a>
+            <span class="grow">
+              <code>{fault.reason}</code> <Text>{fault.text}</Text>
+            </span>
+          </li>
+        ))}
+      </ul>
+    </Section>
+  );
+}
+
 function Checks({ checks }: { checks: Check[] }) {
   return (
     <Section title="Checks">
@@ -244,6 +267,7 @@ export function Overview() {
       <Verdict now={now} />
       <Now now={now} />
       <Plots />
+      <Faults now={now} />
       <div class="columns">
         <Attention now={now} />
         <Checks checks={now.health.checks} />

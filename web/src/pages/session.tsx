@@ -1,28 +1,31 @@
 import { useEffect, useState } from "preact/hooks";
 import { get, post, Problem } from "../api.ts";
-import { bytes, count, duration, rate, shortId, words } from "../format.ts";
+import { bytes, count, dateTime, duration, rate, shortId, words } from "../format.ts";
 import { Empty, Failure, Figure, Figures, Loading, Section, SessionState, State, Text } from "../parts/basics.tsx";
 import { Dialog } from "../parts/dialog.tsx";
 import { Plot } from "../parts/plot.tsx";
 import { appended, type History } from "../series.ts";
-import { frame, isStale, may } from "../state.ts";
-import type { SessionRow, Values } from "../types.ts";
+import { frame, isStale, may, zone } from "../state.ts";
+import type { Ended, SessionRow, Values } from "../types.ts";
 import { CloseDialog } from "./sessions.tsx";
 import { StreamTable } from "./streams.tsx";
 
 interface Told {
   series: Record<string, Values>;
+  ended?: Ended;
 }
 
 function useSessionHistory(sessionId: string, row: SessionRow | undefined) {
   const [history, setHistory] = useState<History>({ times: [], series: {}, peaks: {} });
   const [problem, setProblem] = useState<Problem | null>(null);
+  const [over, setOver] = useState<Ended | null>(null);
   const n = frame.value?.n;
 
   useEffect(() => {
     const ending = new AbortController();
     get<Told>(`/sessions/${encodeURIComponent(sessionId)}`, ending.signal).then(
       (told) => {
+        setOver(told.ended ?? null);
         const length = Math.max(0, ...Object.values(told.series).map((values) => values.length));
         const end = (frame.peek()?.at ?? Date.now()) / 1000;
         setHistory({
@@ -51,7 +54,7 @@ function useSessionHistory(sessionId: string, row: SessionRow | undefined) {
     setHistory((before) => appended(before, at, sample, 300));
   }, [n]);
 
-  return { history, problem };
+  return { history, problem, over };
 }
 
 function KillDialog({ row, onClose }: { row: SessionRow; onClose: () => void }) {
@@ -84,13 +87,51 @@ export function SessionPage({ sessionId }: { sessionId: string }) {
   const live = now?.sessions.find((each) => each.sessionId === sessionId);
   const [last, setLast] = useState<SessionRow | null>(null);
   const [dialog, setDialog] = useState<"close" | "kill" | null>(null);
-  const { history, problem } = useSessionHistory(sessionId, live);
+  const { history, problem, over } = useSessionHistory(sessionId, live);
   useEffect(() => {
     if (live) setLast(live);
   }, [now?.n]);
 
   const row = live ?? last;
   if (!now) return <Loading what="the session" />;
+  if (!row && over)
+    return (
+      <Section title={over.name || "Unnamed session"} id="over" aside={<State tone="idle">Ended</State>}>
+        <dl class="pairs">
+          <dt>Id</dt>
+          <dd class="wrap">
+            <code>{over.sessionId}</code>
+          </dd>
+          <dt>Key</dt>
+          <dd>
+            <bdi>{over.ownerKeyId}</bdi>
+          </dd>
+          <dt>Open from</dt>
+          <dd>{dateTime(over.opened, zone.value)}</dd>
+          <dt>to</dt>
+          <dd>
+            {dateTime(over.ended, zone.value)}, {duration((over.ended - over.opened) / 1000)}
+          </dd>
+          <dt>Why it ended</dt>
+          <dd>
+            <Text>{over.faultText || words(over.reason)}</Text>
+          </dd>
+          <dt>Its worker</dt>
+          <dd>
+            process {over.workerPid}, ended {over.isClean ? "in order" : "by force"}
+          </dd>
+          <dt>Commands</dt>
+          <dd>{count(over.commandsStarted)}</dd>
+          <dt>Events</dt>
+          <dd>
+            {count(over.eventsReceived)}, {count(over.eventsDropped)} dropped
+          </dd>
+        </dl>
+        <p class="crumbs">
+          <a href="/sessions?tab=closed">All closed sessions</a>
+        </p>
+      </Section>
+    );
   if (!row)
     return problem ? (
       <Empty title={problem.message}>
@@ -142,7 +183,7 @@ export function SessionPage({ sessionId }: { sessionId: string }) {
       <Figures by={5}>
         <Figure label="Key" value={<bdi>{row.ownerKeyId}</bdi>} />
         <Figure label="Open" value={duration(row.ageSeconds)} />
-        <Figure label="Idle" value={duration(row.idleSeconds)} />
+        <Figure label="Idle" value={duration(row.idleSeconds)} note={<>lease left {duration(row.leaseSeconds)}</>} />
         <Figure
           label="Client"
           value={row.isConnected ? "connected" : "gone"}
@@ -201,8 +242,18 @@ export function SessionPage({ sessionId }: { sessionId: string }) {
               <dd>{worker.pid}</dd>
               <dt>State</dt>
               <dd>{worker.state ? words(worker.state) : "no heartbeat yet"}</dd>
+              <dt>Memory</dt>
+              <dd class="live">{worker.residentBytes ? bytes(worker.residentBytes) : "–"}</dd>
+              <dt>Processor time</dt>
+              <dd class="live">{worker.cpuSeconds.toFixed(1)} s</dd>
+              {worker.callAgeSeconds > 0 && (
+                <>
+                  <dt>Running call</dt>
+                  <dd class="live">for {duration(worker.callAgeSeconds)}</dd>
+                </>
+              )}
               <dt>Last heartbeat</dt>
-              <dd class="live">{row.silence.toFixed(0)} s ago</dd>
+              <dd class="live">{worker.heartbeatAgeSeconds.toFixed(0)} s ago</dd>
               <dt>Heartbeats</dt>
               <dd>{count(worker.heartbeats)}</dd>
               <dt>Commands in it</dt>

@@ -1,12 +1,13 @@
 import { useState } from "preact/hooks";
 import { post } from "../api.ts";
-import { bytes, count, csvCell, duration, rate, shortId, words } from "../format.ts";
-import { Empty, Loading, SessionState, Text } from "../parts/basics.tsx";
+import { bytes, count, csvCell, dateTime, duration, rate, shortId, words } from "../format.ts";
+import { useLoaded } from "../load.ts";
+import { Choice, Empty, Failure, Loading, SessionState, State, Text } from "../parts/basics.tsx";
 import { Dialog } from "../parts/dialog.tsx";
 import { type Column, Table } from "../parts/table.tsx";
 import { query, setQuery } from "../router.ts";
-import { frame, isStale, may } from "../state.ts";
-import type { SessionRow } from "../types.ts";
+import { frame, isStale, may, zone } from "../state.ts";
+import type { Ended, SessionRow } from "../types.ts";
 
 export const COLUMNS: Column<SessionRow>[] = [
   {
@@ -124,7 +125,75 @@ function save(rows: SessionRow[]): void {
   URL.revokeObjectURL(link.href);
 }
 
+function Closed() {
+  const { value, problem } = useLoaded<{ sessions: Ended[] }>("/sessions/ended", 5);
+  if (!value) return problem ? <Failure error={problem} /> : <Loading what="what has ended" />;
+  return (
+    <Table
+      caption="Closed sessions"
+      name="c"
+      rows={value.sessions}
+      id={(row) => row.sessionId}
+      sort="-ended"
+      columns={[
+        {
+          id: "ended",
+          title: "Ended",
+          value: (row) => row.ended,
+          cell: (row) => <span class="nowrap">{dateTime(row.ended, zone.value)}</span>,
+        },
+        {
+          id: "name",
+          title: "Session",
+          isName: true,
+          value: (row) => row.name || row.sessionId,
+          cell: (row) => (
+            <a href={`/sessions/${row.sessionId}`}>
+              <Text empty="unnamed">{row.name}</Text> <code class="dim">{shortId(row.sessionId)}</code>
+            </a>
+          ),
+        },
+        { id: "key", title: "Key", value: (row) => row.ownerKeyId, cell: (row) => <bdi>{row.ownerKeyId}</bdi> },
+        {
+          id: "reason",
+          title: "Why",
+          value: (row) => row.fault || row.reason,
+          cell: (row) => (
+            <State tone={row.fault ? "bad" : row.isClean ? "good" : "warn"}>
+              {row.fault || words(row.reason)}
+              {!row.isClean && !row.fault && ", by force"}
+            </State>
+          ),
+        },
+        { id: "lasted", title: "Lasted", isNumber: true, value: (row) => row.ended - row.opened, cell: (row) => duration((row.ended - row.opened) / 1000) },
+        { id: "commands", title: "Commands", isNumber: true, value: (row) => row.commandsStarted, cell: (row) => count(row.commandsStarted) },
+        { id: "events", title: "Events", isNumber: true, value: (row) => row.eventsReceived, cell: (row) => count(row.eventsReceived) },
+        { id: "dropped", title: "Dropped", isNumber: true, value: (row) => row.eventsDropped, cell: (row) => count(row.eventsDropped) },
+        { id: "pid", title: "Worker", isNumber: true, isWide: true, value: (row) => row.workerPid },
+      ]}
+      empty={<Empty title="No session has ended yet">The last ones are kept here with the reason, as long as the gateway runs.</Empty>}
+    />
+  );
+}
+
+const TABS = [
+  ["open", "Open"],
+  ["closed", "Closed"],
+] as const;
+
 export function Sessions() {
+  const tab = query.value.get("tab") === "closed" ? "closed" : "open";
+  return (
+    <>
+      <div class="controls">
+        <Choice label="View" options={TABS} value={tab} onChange={(next) => setQuery({ tab: next === "open" ? "" : next })} />
+      </div>
+      {tab === "closed" ? <Closed /> : <Open />}
+    </>
+  );
+}
+
+function Open() {
   const now = frame.value;
   const [selected, setSelected] = useState<Set<string>>(new Set());
   const [isClosing, setClosing] = useState(false);

@@ -1,4 +1,4 @@
-import { bytes, count, shortId, words } from "../format.ts";
+import { bytes, count, duration, shortId, words } from "../format.ts";
 import { Empty, Loading, Text } from "../parts/basics.tsx";
 import { type Column, Table } from "../parts/table.tsx";
 import { frame } from "../state.ts";
@@ -10,6 +10,9 @@ export interface StreamRow extends EventStream {
 }
 
 const OWN: Column<StreamRow>[] = [
+  { id: "kind", title: "Kind", value: (row) => row.kind },
+  { id: "peer", title: "From", isWide: true, value: (row) => row.peer, cell: (row) => <Text>{row.peer}</Text> },
+  { id: "age", title: "Since", isNumber: true, value: (row) => row.ageSeconds, cell: (row) => duration(row.ageSeconds) },
   { id: "policy", title: "When slow", value: (row) => words(row.policy) },
   {
     id: "waiting",
@@ -19,6 +22,13 @@ const OWN: Column<StreamRow>[] = [
     cell: (row) => count(row.waitingEvents),
   },
   { id: "bytes", title: "Size", isNumber: true, value: (row) => row.waitingBytes, cell: (row) => bytes(row.waitingBytes) },
+  {
+    id: "delivered",
+    title: "Delivered",
+    isNumber: true,
+    value: (row) => row.deliveredEvents,
+    cell: (row) => count(row.deliveredEvents),
+  },
   {
     id: "dropped",
     title: "Dropped",

@@ -15,6 +15,8 @@ interface Props {
   height?: number;
   /** The axis begins here at least, so that noise around nothing is not drawn as mountains. */
   least?: number;
+  /** The axis goes by the values alone, which may be anything. */
+  isFree?: boolean;
 }
 
 const DASHES: (number[] | undefined)[] = [undefined, [6, 3], [2, 3], [10, 3, 2, 3], [1, 2]];
@@ -41,7 +43,9 @@ function options(props: Props, width: number, height: number, where: Zone): uPlo
     padding: [8, 4, 0, 0],
     scales: {
       x: { time: true },
-      y: { range: (_, low, high) => [Math.min(0, low ?? 0), Math.max(props.least ?? 1, (high ?? 1) * 1.1)] },
+      y: props.isFree
+        ? {}
+        : { range: (_, low, high) => [Math.min(0, low ?? 0), Math.max(props.least ?? 1, (high ?? 1) * 1.1)] },
     },
     axes: [
       {

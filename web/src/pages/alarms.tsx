@@ -1,0 +1,361 @@
+import { useState } from "preact/hooks";
+import { post } from "../api.ts";
+import { count, dateTime, words } from "../format.ts";
+import { useLoaded } from "../load.ts";
+import { Choice, Empty, Failure, Figure, Figures, Loading, Section, State, Text, type Tone } from "../parts/basics.tsx";
+import { Dialog } from "../parts/dialog.tsx";
+import { type Column, Table } from "../parts/table.tsx";
+import { query, setQuery } from "../router.ts";
+import { boot, frame, isStale, may, zone } from "../state.ts";
+
+interface Alarm {
+  alarmFullReference: string;
+  alarmGuid?: string;
+  alarmName?: string;
+  groupName?: string;
+  severity?: number;
+  state?: string;
+  description?: string;
+  originalRaiseTimestamp?: string;
+  lastTransitionTimestamp?: string;
+  operatorUser?: string;
+  operatorComment?: string;
+  areaPath?: string[];
+  shelved?: boolean;
+  shelvedUntil?: string;
+  uncertain?: boolean;
+  degraded?: boolean;
+}
+
+interface Listed {
+  status: { provider?: { state?: string; mode?: string; reason?: string } };
+  alarms: Alarm[];
+  isCut: boolean;
+  problem: string;
+}
+
+interface Change extends Alarm {
+  transitionKind?: string;
+  transitionTimestamp?: string;
+}
+
+interface Page {
+  changes?: { transition?: Change }[] | Change[];
+  nextPageToken?: string;
+}
+
+const STATES: Record<string, [Tone, string]> = {
+  ALARM_STATE_UNACK_ALM: ["bad", "active, not acknowledged"],
+  ALARM_STATE_ACK_ALM: ["warn", "active, acknowledged"],
+  ALARM_STATE_UNACK_RTN: ["warn", "returned, not acknowledged"],
+  ALARM_STATE_ACK_RTN: ["good", "returned"],
+  ALARM_STATE_LATCHED: ["idle", "latched"],
+};
+
+const at = (stamp?: string) => (stamp ? dateTime(Date.parse(stamp), zone.value) : "–");
+const nameOf = (alarm: Alarm) => alarm.alarmName || alarm.alarmFullReference;
+
+function stateOf(alarm: Alarm) {
+  const [tone, text] = STATES[alarm.state ?? ""] ?? ["idle", words((alarm.state ?? "unknown").toLowerCase())];
+  return (
+    <State tone={alarm.uncertain ? "stale" : tone}>
+      {text}
+      {alarm.shelved && ", shelved"}
+      {alarm.uncertain && ", last known"}
+    </State>
+  );
+}
+
+const COLUMNS: Column<Alarm>[] = [
+  { id: "priority", title: "Priority", isNumber: true, value: (row) => row.severity ?? 0 },
+  { id: "state", title: "State", value: (row) => row.state ?? "", cell: stateOf },
+  { id: "name", title: "Alarm", isName: true, value: nameOf, cell: (row) => <Text>{nameOf(row)}</Text> },
+  {
+    id: "area",
+    title: "Area",
+    value: (row) => row.areaPath?.[0] ?? row.groupName ?? "",
+    cell: (row) => <Text>{row.areaPath?.[0] ?? row.groupName}</Text>,
+  },
+  {
+    id: "since",
+    title: "Since",
+    value: (row) => row.originalRaiseTimestamp ?? "",
+    cell: (row) => <span class="nowrap">{at(row.originalRaiseTimestamp)}</span>,
+  },
+  { id: "text", title: "Text", isName: true, value: (row) => row.description ?? "", cell: (row) => <Text>{row.description}</Text> },
+  {
+    id: "operator",
+    title: "Operator",
+    isWide: true,
+    value: (row) => row.operatorUser ?? "",
+    cell: (row) => <Text>{[row.operatorUser, row.operatorComment].filter(Boolean).join(": ")}</Text>,
+  },
+];
+
+function Acknowledge({ alarms, onClose, onDone }: { alarms: Alarm[]; onClose: () => void; onDone: () => void }) {
+  const [first] = alarms;
+  return (
+    <Dialog
+      title={alarms.length === 1 ? "Acknowledge this alarm?" : `Acknowledge ${alarms.length} alarms?`}
+      action="Acknowledge"
+      reason="optional"
+      reasonLabel="Comment"
+      onClose={onClose}
+      onDo={async (comment) => {
+        const reply = await post<{ results?: { outcome?: string; diagnosticMessage?: string }[] }>("/alarms/acknowledge", {
+          comment,
+          alarms: alarms.map((alarm) => ({ reference: alarm.alarmFullReference, guid: alarm.alarmGuid ?? "" })),
+        });
+        onDone();
+        const outcomes = (reply.results ?? []).map((each) =>
+          words((each.outcome ?? "done").replace("ALARM_ACK_OUTCOME_", "").toLowerCase()),
+        );
+        return outcomes.length === 1 ? `The alarm: ${outcomes[0]}.` : `${outcomes.length} alarms: ${[...new Set(outcomes)].join(", ")}.`;
+      }}
+    >
+      <p>
+        {alarms.length === 1 && first ? (
+          <>
+            <Text>{nameOf(first)}</Text>, priority {first.severity}, since {at(first.originalRaiseTimestamp)}.
+          </>
+        ) : (
+          alarms.map(nameOf).slice(0, 12).join(", ") + (alarms.length > 12 ? " …" : "")
+        )}
+      </p>
+      <p class="dim">The occurrences that you see are meant; one that comes up meanwhile stays unacknowledged. The plant is told.</p>
+    </Dialog>
+  );
+}
+
+function Now() {
+  const { value, problem, reload } = useLoaded<Listed>("/alarms", 2);
+  const [selected, setSelected] = useState<Set<string>>(new Set());
+  const [isAsking, setAsking] = useState(false);
+  if (!value) return problem ? <Failure error={problem} /> : <Loading what="the alarms" />;
+  const text = (query.value.get("q") ?? "").toLowerCase();
+  const rows = value.alarms.filter(
+    (alarm) =>
+      !text ||
+      `${alarm.alarmFullReference} ${alarm.description ?? ""} ${(alarm.areaPath ?? []).join(" ")}`.toLowerCase().includes(text),
+  );
+  const chosen = rows.filter((alarm) => selected.has(alarm.alarmFullReference));
+  const mayAcknowledge = may("operator") && boot.value?.scopes.includes("invoke:write") && !boot.value.features.readOnly;
+  const open = value.alarms.filter((alarm) => alarm.state === "ALARM_STATE_UNACK_ALM" || alarm.state === "ALARM_STATE_UNACK_RTN");
+  return (
+    <>
+      {value.problem && <Failure error={{ message: value.problem }} />}
+      <div class="controls">
+        <label class="search">
+          <span class="unseen">Filter by name, area or text</span>
+          <input
+            type="search"
+            placeholder="Name, area or text"
+            value={query.value.get("q") ?? ""}
+            onInput={(event) => setQuery({ q: event.currentTarget.value })}
+          />
+        </label>
+        <span class="dim">
+          {rows.length} of {value.alarms.length}
+          {value.isCut && " (the most urgent)"} alarms, {open.length} not acknowledged
+        </span>
+        <span class="grow" />
+        {mayAcknowledge && chosen.length > 0 && (
+          <button type="button" class="primary" disabled={isStale.value} onClick={() => setAsking(true)}>
+            Acknowledge {chosen.length} selected
+          </button>
+        )}
+      </div>
+      <Table
+        caption="Alarms"
+        name="a"
+        rows={rows}
+        columns={COLUMNS}
+        id={(row) => row.alarmFullReference}
+        sort="priority"
+        rowClass={(row) => (row.state === "ALARM_STATE_UNACK_ALM" ? "is-bad" : "")}
+        {...(mayAcknowledge ? { selected, onSelect: setSelected } : {})}
+        empty={
+          value.alarms.length ? (
+            <Empty title="No alarm fits the filter" />
+          ) : (
+            <Empty title="No alarm is active">What comes up in the areas that alarms.* names is listed here at once.</Empty>
+          )
+        }
+      />
+      {isAsking && (
+        <Acknowledge
+          alarms={chosen}
+          onDone={reload}
+          onClose={() => {
+            setAsking(false);
+            setSelected(new Set());
+          }}
+        />
+      )}
+    </>
+  );
+}
+
+function Course() {
+  const [pages, setPages] = useState<string[]>([""]);
+  const token = pages[pages.length - 1] ?? "";
+  const { value, problem } = useLoaded<Page>(`/alarms/history${token ? `?page=${encodeURIComponent(token)}` : ""}`);
+  if (problem) return <Failure error={problem} />;
+  if (!value) return <Loading what="the history" />;
+  const rows = (value.changes ?? []).map((each) => ("transition" in each && each.transition ? each.transition : (each as Change)));
+  return (
+    <>
+      <Table
+        caption="History of alarms"
+        name="h"
+        rows={rows.map((row, index) => ({ ...row, index }))}
+        id={(row) => String(row.index)}
+        columns={[
+          {
+            id: "at",
+            title: "Time",
+            value: (row) => row.index,
+            cell: (row) => <span class="nowrap">{at(row.transitionTimestamp)}</span>,
+          },
+          {
+            id: "kind",
+            title: "What",
+            value: (row) => row.transitionKind ?? "",
+            cell: (row) => words((row.transitionKind ?? "").replace("ALARM_TRANSITION_KIND_", "").toLowerCase()),
+          },
+          { id: "priority", title: "Priority", isNumber: true, value: (row) => row.severity ?? 0 },
+          { id: "name", title: "Alarm", isName: true, value: nameOf, cell: (row) => <Text>{nameOf(row)}</Text> },
+          { id: "state", title: "State after it", value: (row) => row.state ?? "", cell: stateOf },
+          {
+            id: "operator",
+            title: "Operator",
+            value: (row) => row.operatorUser ?? "",
+            cell: (row) => <Text>{[row.operatorUser, row.operatorComment].filter(Boolean).join(": ")}</Text>,
+          },
+        ]}
+        empty={<Empty title="Nothing has happened yet">Each change of an alarm is kept here, with who acknowledged it.</Empty>}
+      />
+      <Pager
+        hasNewer={pages.length > 1}
+        hasOlder={!!value.nextPageToken}
+        onNewer={() => setPages(pages.slice(0, -1))}
+        onOlder={() => setPages([...pages, value.nextPageToken ?? ""])}
+      />
+    </>
+  );
+}
+
+export function Pager(props: { hasNewer: boolean; hasOlder: boolean; onNewer: () => void; onOlder: () => void }) {
+  if (!props.hasNewer && !props.hasOlder) return null;
+  return (
+    <div class="buttons pager">
+      <button type="button" disabled={!props.hasNewer} onClick={props.onNewer}>
+        Newer
+      </button>
+      <button type="button" disabled={!props.hasOlder} onClick={props.onOlder}>
+        Older
+      </button>
+    </div>
+  );
+}
+
+function figureText(value: unknown): string {
+  if (typeof value === "number") return Number.isInteger(value) ? count(value) : value.toFixed(2);
+  return String(value);
+}
+
+function Numbers() {
+  const [hours, setHours] = useState<"8" | "24" | "168">("24");
+  const { value, problem } = useLoaded<{ observed?: string; figures?: Record<string, unknown>[] }>(`/alarms/figures?hours=${hours}`);
+  const figures = value?.figures?.[0] ?? {};
+  const simple = Object.entries(figures).filter(([, each]) => typeof each === "number" || typeof each === "string");
+  const lists = Object.entries(figures).filter(([, each]) => Array.isArray(each) && each.length > 0) as [string, unknown[]][];
+  const title = (name: string) => words(name.replace(/([A-Z])/g, " $1").toLowerCase());
+  return (
+    <>
+      <div class="controls">
+        <Choice
+          label="Span of time"
+          options={
+            [
+              ["8", "8 h"],
+              ["24", "24 h"],
+              ["168", "7 days"],
+            ] as const
+          }
+          value={hours}
+          onChange={setHours}
+        />
+        {value?.observed && <span class="dim">good for {value.observed.replace(/(\.\d+)?s$/, " s")} of it</span>}
+      </div>
+      {problem ? (
+        <Failure error={problem} />
+      ) : !value ? (
+        <Loading what="the figures" />
+      ) : simple.length + lists.length === 0 ? (
+        <Empty title="No figures yet">They come with the first alarms.</Empty>
+      ) : (
+        <>
+          <Figures>
+            {simple.map(([name, each]) => (
+              <Figure key={name} label={title(name)} value={figureText(each)} />
+            ))}
+          </Figures>
+          <div class="columns">
+            {lists.map(([name, each]) => (
+              <Section key={name} title={title(name)}>
+                <ul class="lines">
+                  {each.slice(0, 10).map((row, index) => (
+                    <li key={String(index)}>
+                      {typeof row === "object" && row !== null ? (
+                        Object.entries(row).map(([part, told]) => (
+                          <span key={part}>
+                            <span class="dim">{title(part)}</span> <Text>{figureText(told)}</Text>
+                          </span>
+                        ))
+                      ) : (
+                        <Text>{figureText(row)}</Text>
+                      )}
+                    </li>
+                  ))}
+                </ul>
+              </Section>
+            ))}
+          </div>
+        </>
+      )}
+    </>
+  );
+}
+
+const TABS = [
+  ["now", "Now"],
+  ["history", "History"],
+  ["figures", "Figures"],
+] as const;
+
+export function Alarms() {
+  const tab = (query.value.get("tab") ?? "now") as "now" | "history" | "figures";
+  const monitor = frame.value?.alarms;
+  if (boot.value && !boot.value.features.alarms)
+    return (
+      <Empty title="This gateway keeps no alarms">
+        Set <code>alarms.enabled</code> and <code>alarms.default_area</code> in its configuration, and start it again.
+      </Empty>
+    );
+  return (
+    <>
+      <div class="controls">
+        <Choice label="View" options={TABS} value={tab} onChange={(next) => setQuery({ tab: next === "now" ? "" : next })} />
+        {monitor && (
+          <State tone={monitor.isUncertain ? "stale" : monitor.state === "live" ? "good" : "warn"}>
+            monitor {words(monitor.state)}
+            {monitor.provider !== "none" && <span class="dim">, told by {words(monitor.provider)}</span>}
+            {monitor.isUncertain && ": the list is the last known"}
+          </State>
+        )}
+      </div>
+      {tab === "history" ? <Course /> : tab === "figures" ? <Numbers /> : <Now />}
+    </>
+  );
+}

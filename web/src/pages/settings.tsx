@@ -1,0 +1,86 @@
+import { useLoaded } from "../load.ts";
+import { Empty, Failure, Loading, Section, Text } from "../parts/basics.tsx";
+import { query, setQuery } from "../router.ts";
+
+interface Setting {
+  name: string;
+  value: string;
+  isDefault: boolean;
+  origin: string;
+  meaning: string;
+}
+
+export function Settings() {
+  const { value, problem } = useLoaded<{ settings: Setting[] }>("/settings");
+  if (!value) return problem ? <Failure error={problem} /> : <Loading what="the settings" />;
+  const text = (query.value.get("q") ?? "").toLowerCase();
+  const onlyChanged = query.value.get("changed") === "1";
+  const shown = value.settings.filter(
+    (each) =>
+      (!onlyChanged || each.origin !== "default") && (!text || `${each.name} ${each.meaning} ${each.value}`.toLowerCase().includes(text)),
+  );
+  const sections = new Map<string, Setting[]>();
+  for (const each of shown) {
+    const name = each.name.includes(".") ? each.name.slice(0, each.name.lastIndexOf(".")) : "general";
+    sections.set(name, [...(sections.get(name) ?? []), each]);
+  }
+  return (
+    <>
+      <div class="controls">
+        <label class="search">
+          <span class="unseen">Filter by name or meaning</span>
+          <input
+            type="search"
+            placeholder="Name or meaning"
+            value={query.value.get("q") ?? ""}
+            onInput={(event) => setQuery({ q: event.currentTarget.value })}
+          />
+        </label>
+        <label class="inline">
+          <input
+            type="checkbox"
+            checked={onlyChanged}
+            onChange={(event) => setQuery({ changed: event.currentTarget.checked ? "1" : "" })}
+          />
+          Only what was set
+        </label>
+        <span class="dim">
+          {shown.length} of {value.settings.length} settings
+        </span>
+      </div>
+      {shown.length === 0 && <Empty title="No setting fits">Everything else has its default.</Empty>}
+      {[...sections].map(([name, rows]) => (
+        <Section key={name} title={name} id={`section-${name.replaceAll(".", "-")}`}>
+          <div class="scroller" role="region" aria-label={`Settings of ${name}`} tabIndex={0}>
+            <table class="settings">
+              <thead>
+                <tr>
+                  <th scope="col">Setting</th>
+                  <th scope="col">Value</th>
+                  <th scope="col">From</th>
+                  <th scope="col">Meaning</th>
+                </tr>
+              </thead>
+              <tbody>
+                {rows.map((each) => (
+                  <tr key={each.name}>
+                    <td>
+                      <code>{each.name.split(".").pop()}</code>
+                    </td>
+                    <td class="wrap">
+                      <Text empty="empty">{each.value}</Text>
+                    </td>
+                    <td class={each.origin === "default" ? "dim" : ""}>
+                      <Text>{each.origin}</Text>
+                    </td>
+                    <td class="dim">{each.meaning}</td>
+                  </tr>
+                ))}
+              </tbody>
+            </table>
+          </div>
+        </Section>
+      ))}
+    </>
+  );
+}

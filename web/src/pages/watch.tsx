@@ -1,0 +1,196 @@
+// Tags that somebody watches: the newest of each, and the last five minutes of those that are numbers.
+import { useEffect, useRef, useState } from "preact/hooks";
+import { get, post, Problem } from "../api.ts";
+import { count, dateTime, duration } from "../format.ts";
+import { Failure, Loading, Section, State, Text, type Tone } from "../parts/basics.tsx";
+import { Plot } from "../parts/plot.tsx";
+import { isPaused, isStale, now, zone } from "../state.ts";
+import type { Values } from "../types.ts";
+
+interface Watched {
+  tag: string;
+  error: string;
+  value: string | null;
+  number: number | null;
+  type: string;
+  quality: number;
+  qualityWord: string;
+  sourceMs: number | null;
+  changes: number;
+  low: number | null;
+  high: number | null;
+}
+
+interface Trend {
+  times: number[];
+  value: Values;
+  low: Values;
+  high: Values;
+}
+
+const MOST = 300;
+const PLOTS = 4;
+
+export function storedTags(): string[] {
+  try {
+    const found: unknown = JSON.parse(localStorage.getItem("mxgw.watch") ?? "[]");
+    return Array.isArray(found) ? found.filter((each): each is string => typeof each === "string").slice(0, 50) : [];
+  } catch {
+    return [];
+  }
+}
+
+function Quality({ row }: { row: Watched }) {
+  if (row.error) return <State tone="stale">not live: {row.error}</State>;
+  if (row.value === null) return <State tone="idle">waiting</State>;
+  const tone: Tone = row.quality >= 192 ? "good" : row.quality >= 64 ? "warn" : row.quality === 32 ? "idle" : "bad";
+  return (
+    <State tone={tone}>
+      {row.qualityWord} <code class="dim">0x{row.quality.toString(16).toUpperCase().padStart(2, "0")}</code>
+    </State>
+  );
+}
+
+const digits = (value: number | null) => (value === null ? "–" : String(Number(value.toPrecision(6))));
+
+export function WatchList({ tags, onChange }: { tags: string[]; onChange: (tags: string[]) => void }) {
+  const [rows, setRows] = useState<Watched[] | null>(null);
+  const [problem, setProblem] = useState<Problem | null>(null);
+  const trends = useRef(new Map<string, Trend>());
+  const wanted = tags.join("\n");
+
+  useEffect(() => {
+    const ending = new AbortController();
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    let round = 0;
+    const take = (found: Watched[]) => {
+      const at = Date.now() / 1000;
+      for (const row of found) {
+        const before = trends.current.get(row.tag) ?? { times: [], value: [], low: [], high: [] };
+        // A bad value is drawn as a gap.
+        const isGood = !row.error && row.quality >= 64;
+        trends.current.set(row.tag, {
+          times: [...before.times, at].slice(-MOST),
+          value: [...before.value, isGood ? row.number : null].slice(-MOST),
+          low: [...before.low, isGood ? row.low : null].slice(-MOST),
+          high: [...before.high, isGood ? row.high : null].slice(-MOST),
+        });
+      }
+      setRows(found);
+    };
+    const ask = async () => {
+      try {
+        if (!isPaused.peek() && !document.hidden) {
+          // Asked for as a whole at first and every few seconds: a list whose session has ended begins anew.
+          const found =
+            round % 5 === 0
+              ? await post<{ tags: Watched[] }>("/galaxy/watch", { tags: wanted.split("\n") })
+              : await get<{ tags: Watched[] }>("/galaxy/watch", ending.signal);
+          if (ending.signal.aborted) return;
+          take(found.tags);
+          setProblem(null);
+          round += 1;
+        }
+      } catch (error) {
+        if (ending.signal.aborted) return;
+        round = 0;
+        if (error instanceof Problem) setProblem(error);
+      }
+      timer = setTimeout(ask, 1000);
+    };
+    void ask();
+    return () => {
+      ending.abort();
+      clearTimeout(timer);
+    };
+  }, [wanted]);
+
+  const plotted = (rows ?? []).filter((row) => trends.current.get(row.tag)?.value.some((value) => value !== null)).slice(0, PLOTS);
+  return (
+    <Section
+      title="Watch list"
+      aside={
+        <button type="button" class="quiet" onClick={() => onChange([])}>
+          Clear
+        </button>
+      }
+    >
+      <Failure error={problem} />
+      {!rows ? (
+        !problem && <Loading what="the values" />
+      ) : (
+        <div class={`scroller ${problem || isStale.value ? "is-stale" : ""}`} role="region" aria-label="Watched tags" tabIndex={0}>
+          <table>
+            <thead>
+              <tr>
+                <th scope="col">Tag</th>
+                <th scope="col" class="number">
+                  Value
+                </th>
+                <th scope="col">Quality</th>
+                <th scope="col">Type</th>
+                <th scope="col">Time at the source</th>
+                <th scope="col" class="number">
+                  Age
+                </th>
+                <th scope="col" class="number">
+                  Changes
+                </th>
+                <th scope="col">
+                  <span class="unseen">Remove</span>
+                </th>
+              </tr>
+            </thead>
+            <tbody>
+              {rows.map((row) => (
+                <tr key={row.tag}>
+                  <td class="name">
+                    <bdi>{row.tag}</bdi>
+                  </td>
+                  <td class="number live">
+                    <Text>{row.value ?? undefined}</Text>
+                  </td>
+                  <td>
+                    <Quality row={row} />
+                  </td>
+                  <td class="dim">{row.type}</td>
+                  <td class="nowrap">{row.sourceMs ? dateTime(row.sourceMs, zone.value) : "–"}</td>
+                  <td class="number">{row.sourceMs ? duration((now.value - row.sourceMs) / 1000) : "–"}</td>
+                  <td class="number">{count(row.changes)}</td>
+                  <td>
+                    <button type="button" class="quiet" onClick={() => onChange(tags.filter((tag) => tag !== row.tag))}>
+                      Remove<span class="unseen"> {row.tag}</span>
+                    </button>
+                  </td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </div>
+      )}
+      {plotted.length > 0 && (
+        <div class="plots two">
+          {plotted.map((row) => {
+            const trend = trends.current.get(row.tag);
+            if (!trend) return null;
+            const hasBand = trend.low.some((low, index) => low !== trend.high[index]);
+            return (
+              <Plot
+                key={row.tag}
+                title={row.tag}
+                unit=""
+                times={trend.times}
+                lines={[
+                  { label: "value", values: trend.value, isStep: true },
+                  ...(hasBand ? [{ label: "highest", values: trend.high }, { label: "lowest", values: trend.low }] : []),
+                ]}
+                show={digits}
+                isFree
+              />
+            );
+          })}
+        </div>
+      )}
+    </Section>
+  );
+}
