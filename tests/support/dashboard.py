@@ -22,7 +22,7 @@ SCOPES = {
 }
 
 
-class SteppingClock(SystemClock):
+class SteppingTime(SystemClock):
     """The machine's clocks, of which the wall clock can be set forward."""
 
     def __init__(self) -> None:
@@ -79,7 +79,7 @@ class DashboardRig:
     gateway: LiveGateway
     url: str
     keys: dict[str, str]
-    clock: SteppingClock
+    clock: SteppingTime
 
     def stranger(self) -> Browser:
         return Browser(self.url)
@@ -116,7 +116,7 @@ async def dashboard_rig(state: Path, **flags: Any) -> AsyncIterator[DashboardRig
         **flags,
     )
     keys = {role: await create_key(settings, role, scopes) for role, scopes in SCOPES.items()}
-    clock = SteppingClock()
+    clock = SteppingTime()
     async with live_gateway(settings, clock=clock) as gateway:
         (url,) = gateway.running.urls
         yield DashboardRig(gateway, url, keys, clock)
