@@ -114,6 +114,23 @@ async def test_refusals_never_displace_what_was_done(store: KeyStore, clock: Man
     assert [record.target for record in await store.read_audit(key_id="mes")] == ["Tank.SP", "Oven.SP"]
 
 
+async def test_refusals_have_a_lane_of_their_own_that_is_full_by_itself(
+    store: KeyStore, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not only because few of them are kept at all."""
+    monkeypatch.setattr("mxgateway_server.access.audit.MAX_WAITING", 4)
+    monkeypatch.setattr("mxgateway_server.access.audit.MAX_DENIALS", 4)
+    log = AuditLog(store, clock)
+    for number in range(4):
+        log.add(AuditRecord(event="write", key_id="mes", target=f"t{number}"))
+    for number in range(10):
+        log.add_denial(AuditRecord(event="denied", key_id=f"k{number}"))
+    assert log.lost == 6
+    log.close()
+    await log.run()
+    assert [record.target for record in await store.read_audit(key_id="mes")] == ["t0", "t1", "t2", "t3"]
+
+
 async def test_of_one_keys_refusals_some_are_kept_and_the_others_counted(store: KeyStore, clock: ManualClock) -> None:
     log = AuditLog(store, clock)
     for _ in range(1000):

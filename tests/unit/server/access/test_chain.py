@@ -72,6 +72,12 @@ def test_a_cut_off_end_is_found(left: int) -> None:
     assert findings(rows[:left], head) == [left]
 
 
+@pytest.mark.parametrize("more", [-1, 1])
+def test_a_head_that_counts_otherwise_is_found(more: int) -> None:
+    rows, head = chained(5)
+    assert findings(rows, Mark(head.record_id, head.link, head.count + more)) == [5]
+
+
 def test_a_chain_of_another_key_is_found() -> None:
     rows, head = chained(3, ChainKey(b"x" * 32))
     assert findings(rows, head) != []
