@@ -22,7 +22,7 @@ from mxgateway_cli.main import COMMANDS, main
 ROOT = Path(__file__).resolve().parents[2]
 LONG_RUNNING = {
     *("stream-events", "watch", "record", "galaxy-watch", "stream-alarms"),
-    *("bench-read-bulk", "bench-stream-events", "tui"),
+    *("alarms", "bench-read-bulk", "bench-stream-events", "tui"),
 }
 
 
