@@ -110,6 +110,7 @@ class DashboardPart:
             clock,
             features={"alarms": settings.alarms.enabled, "readOnly": settings.read_only},
             interval=SAMPLE_SECONDS,
+            store=self._save,
         )
         self.streams = LiveStreams(self.feed, gate, clock, most=mine.max_streams, most_per_key=mine.max_streams_per_key)
         self.application = Dashboard(
@@ -181,9 +182,12 @@ class DashboardPart:
         while True:
             await asyncio.sleep(STORE_SECONDS)
             self._book.drop_ended(self._clock.unix_ns())
-            version = self._book.version
-            if version != self._stored and await asyncio.to_thread(self._file.save, list(self._book.logins)):
-                self._stored = version
+            await self._save()
+
+    async def _save(self) -> None:
+        version = self._book.version
+        if version != self._stored and await asyncio.to_thread(self._file.save, list(self._book.logins)):
+            self._stored = version
 
 
 def _encode(frame: dict[str, Any]) -> bytes:

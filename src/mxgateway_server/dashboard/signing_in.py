@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Awaitable, Callable
 
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.responses import Response
@@ -32,6 +33,7 @@ class SigningIn:
         authenticator: None where nobody needs a key: then whoever is on this machine signs in without one.
         features: what else there is to see, for the page's menu.
         interval: seconds between two frames.
+        store: stores the logins: who is told that he is signed in stays so, whatever becomes of this process.
     """
 
     def __init__(
@@ -44,7 +46,9 @@ class SigningIn:
         *,
         features: dict[str, bool],
         interval: float,
+        store: Callable[[], Awaitable[None]],
     ) -> None:
+        self._store = store
         self._gate = gate
         self._book = book
         self._authenticator = authenticator
@@ -137,6 +141,7 @@ class SigningIn:
             self._failed(call, key.key_id, "key-ended")
             raise ProblemError(401, "KEY_ENDED", "the key that this link was made with is not valid any more")
         call.login, call.token, call.caller, call.role = login, token, caller, self._gate.role(login, caller)
+        await self._store()
         self._record(call, "login", "ok", {"kind": kind, "role": call.role.word})
         logger.info("login", key_id=key.key_id, role=call.role.word, kind=kind, client=call.address)
         response = data(self._boot(call))
@@ -158,6 +163,7 @@ class SigningIn:
         if call.body.get("everywhere") is True:
             count = self._book.end_all(call.login.key.key_id)
         self._book.end(call.login)
+        await self._store()
         self._record(call, "logout", "ok", {"logins": count})
         response = data({"logins": count})
         response.delete_cookie(
