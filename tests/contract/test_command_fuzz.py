@@ -43,6 +43,8 @@ KNOWN_FAILURES = {
         *COMMANDS[pb.MX_COMMAND_KIND_WRITE].statuses, *COMMANDS[pb.MX_COMMAND_KIND_WRITE_SECURED].statuses
     },
     pb.MX_EVENT_FAMILY_OPERATION_COMPLETE: set[MxStatus](),
+    pb.MX_EVENT_FAMILY_ON_ALARM_TRANSITION: set[MxStatus](),
+    pb.MX_EVENT_FAMILY_ON_ALARM_PROVIDER_MODE_CHANGED: set[MxStatus](),
 }  # fmt: skip
 """What the catalogue of commands says of failures that come by event."""
 

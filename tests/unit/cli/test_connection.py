@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import stat
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 import grpc
 import pytest
-from tests.support.fake_gateway import Abort, FakeGateway, ok
+from tests.support.fake_gateway import Abort, FakeGateway, data_change, ok
 from tests.unit.cli.conftest import API_KEY, Cli
 
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
@@ -103,6 +105,15 @@ def test_timeout_does_not_bound_what_streams_or_measures(
     gateway: FakeGateway, cli: Cli, tmp_path: Path, arguments: tuple[str, ...]
 ) -> None:
     """Such a command runs longer than --timeout, which is for its single calls, and ends with 0."""
+
+    def answer(request: pb.MxCommandRequest) -> Any:
+        # A bench that measures no event fails by that.
+        for index in range(100):
+            asyncio.get_running_loop().call_later(index * 0.02, gateway.put, data_change(index + 1))
+        return gateway.reply(request)
+
+    if arguments[0] == "bench-stream-events":
+        gateway.answer("subscribe_bulk", answer)
     named = [str(tmp_path / "out.csv") if each == "FILE" else each for each in arguments]
     outcome = cli(*named, "--timeout", "1")
     assert outcome.code == 0, outcome.err
