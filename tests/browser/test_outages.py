@@ -101,3 +101,25 @@ async def _clock(page: Any) -> str:
 
 def _further(clock: str) -> str:
     return f"() => document.querySelector('.freshness .clock')?.textContent > {clock!r}"
+
+
+async def test_who_stands_on_a_button_still_does_when_what_it_shows_is_old(pages: Pages, gateway: LocalGateway) -> None:
+    """An element that is disabled loses the keyboard's focus, and whoever works by keys begins at the top again."""
+    page = await (await pages.context()).new_page()
+    async with gateway.connect() as client:
+        session = await client.open_session(client_session_name="line 1")
+        await pages.sign_in(page, gateway.api_key, f"/sessions/{session.session_id}")
+        button = page.get_by_role("button", name="Close …")
+        await button.focus()
+        os.kill(gateway.pid, signal.SIGSTOP)
+        try:
+            await page.wait_for_function(STALE)
+            assert await button.get_attribute("aria-disabled") == "true"
+            assert await page.evaluate("() => document.activeElement.textContent") == "Close …"
+            await page.keyboard.press("Enter")
+            assert await page.get_by_role("dialog").count() == 0
+        finally:
+            os.kill(gateway.pid, signal.SIGCONT)
+        await page.wait_for_function(LIVE)
+        await page.keyboard.press("Enter")
+        await page.get_by_role("dialog").wait_for()

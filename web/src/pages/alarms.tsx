@@ -160,7 +160,7 @@ function Now() {
         </span>
         <span class="grow" />
         {mayAcknowledge && chosen.length > 0 && (
-          <button type="button" class="primary" disabled={isStale.value} onClick={() => setAsking(true)}>
+          <button type="button" class="primary" aria-disabled={isStale.value} onClick={() => !isStale.value && setAsking(true)}>
             Acknowledge {chosen.length} selected
           </button>
         )}

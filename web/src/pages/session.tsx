@@ -155,12 +155,12 @@ export function SessionPage({ sessionId }: { sessionId: string }) {
         {hasEnded ? <State tone="idle">Ended</State> : <SessionState state={row.state} why={row.why} />}
         <span class="grow" />
         {!hasEnded && may("operator") && (
-          <button type="button" disabled={isStale.value} onClick={() => setDialog("close")}>
+          <button type="button" aria-disabled={isStale.value} onClick={() => !isStale.value && setDialog("close")}>
             Close …
           </button>
         )}
         {!hasEnded && may("admin") && (
-          <button type="button" class="danger" disabled={isStale.value} onClick={() => setDialog("kill")}>
+          <button type="button" class="danger" aria-disabled={isStale.value} onClick={() => !isStale.value && setDialog("kill")}>
             Kill …
           </button>
         )}

@@ -245,7 +245,7 @@ function Open() {
         </label>
         <span class="grow" />
         {may("operator") && chosen.length > 0 && (
-          <button type="button" disabled={isStale.value || chosen.length > 50} onClick={() => setClosing(true)}>
+          <button type="button" aria-disabled={isStale.value} disabled={chosen.length > 50} onClick={() => !isStale.value && setClosing(true)}>
             Close {chosen.length} selected
           </button>
         )}
