@@ -207,7 +207,7 @@ export function Keys() {
   return (
     <>
       <div class="controls">
-        <span class="dim">{value.keys.length} keys</span>
+        <span class="dim">{value.keys.length === 1 ? "1 key" : `${value.keys.length} keys`}</span>
         <span class="grow" />
         <button type="button" class="primary" onClick={() => setMaking(true)}>
           Make a key …
