@@ -50,9 +50,11 @@ class Notes:
 
 
 @asynccontextmanager
-async def running(gateway: FakeGateway, notes: Notes | None = None, **more: bool) -> AsyncIterator[GatewayAlarms]:
+async def running(
+    gateway: FakeGateway, notes: Notes | None = None, pauses: asyncio.Semaphore | None = None, **more: bool
+) -> AsyncIterator[GatewayAlarms]:
     async def pause(_: float) -> None:
-        await asyncio.sleep(0)
+        await (asyncio.sleep(0) if pauses is None else pauses.acquire())
 
     options = ClientOptions(endpoint=gateway.endpoint, plaintext=True, api_key=KEY)
     alarms = GatewayAlarms(options, sleep=pause, **more)
@@ -87,11 +89,14 @@ async def test_what_ends_a_feed_is_told_and_tried_again(gateway: FakeGateway) ->
     gateway.alarm_streams = [
         [batch(snapshot("A"), marker(1))],
     ]
-    async with running(gateway) as alarms:
+    pauses = asyncio.Semaphore(0)
+    async with running(gateway, pauses=pauses) as alarms:
         await eventually(lambda: "no alarm provider" in alarms.problem)
         assert KEY not in alarms.problem
+        pauses.release()
+        pauses.release()
         await eventually(lambda: alarms.state is AlarmFeedState.SYNCED)
-        gateway.script("StreamAlarmBatches", *[Abort(grpc.StatusCode.PERMISSION_DENIED, "revoked")] * 500)
+        gateway.script("StreamAlarmBatches", *[Abort(grpc.StatusCode.PERMISSION_DENIED, "revoked")] * 10)
         gateway.alarms_live.put_nowait(Abort(grpc.StatusCode.PERMISSION_DENIED, "revoked"))
         await eventually(lambda: alarms.state is AlarmFeedState.RECONNECTING)
         assert set(alarms.alarms) == {"Galaxy!Area.A"}
