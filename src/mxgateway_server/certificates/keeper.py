@@ -87,6 +87,7 @@ class CertificateKeeper:
             try:
                 await asyncio.to_thread(self.look)
             except Exception:
+                # What is presented now goes on being presented, and the next look may succeed.
                 logger.exception("certificate_look_failed")
             if was_asked:
                 self._tell_current("certificate")
