@@ -10,9 +10,9 @@ import sys
 import threading
 from collections.abc import AsyncIterator, Iterator
 
-import psutil
 import pytest
 
+from tests.support.process_leaks import living_children
 from tests.support.task_leaks import check_tasks
 from tests.support.waiting import wait_until
 
@@ -38,17 +38,6 @@ def _threads() -> set[threading.Thread]:
     return {t for t in threading.enumerate() if t.is_alive() and not any(name in t.name for name in _LASTING_THREADS)}
 
 
-def _children() -> set[psutil.Process]:
-    return {p for p in psutil.Process().children(recursive=True) if _is_alive(p)}
-
-
-def _is_alive(process: psutil.Process) -> bool:
-    try:
-        return process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
-
-
 def _files() -> set[str]:
     if sys.platform != "linux":
         return set()
@@ -71,10 +60,14 @@ def leak_check(request: pytest.FixtureRequest) -> Iterator[None]:
     if request.node.get_closest_marker("shares_processes"):
         yield
         return
-    threads, children, files = _threads(), _children(), _files()
+    threads, processes, files = _threads(), living_children(), _files()
     yield
     wait_until(lambda: not (_threads() - threads), 20, lambda: f"threads left behind: {_threads() - threads}")
-    wait_until(lambda: not (_children() - children), 20, lambda: f"processes left behind: {_children() - children}")
+    wait_until(
+        lambda: not (living_children() - processes),
+        20,
+        lambda: f"processes left behind: {living_children() - processes}",
+    )
     wait_until(lambda: not (_files() - files), 20, lambda: f"files left open: {_files() - files}")
 
 

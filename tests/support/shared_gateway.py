@@ -10,6 +10,9 @@ from contextlib import contextmanager
 
 from mxgateway.testing import LocalGateway
 
+SHARED: set[int] = set()
+"""Process ids of the gateways that outlive a test: what they start at any moment is nobody's leak."""
+
 
 @contextmanager
 def shared_gateway(
@@ -40,10 +43,12 @@ def shared_gateway(
     try:
         if not ready:
             raise failures[0]
+        SHARED.add(ready[0].pid)
         yield ready[0]
     finally:
         stop.set()
         thread.join()
+        SHARED.difference_update(gateway.pid for gateway in ready)
 
 
 def environment(gateway: LocalGateway) -> dict[str, str]:

@@ -1,0 +1,37 @@
+"""The leak check of processes tells what a test left from what a shared gateway starts by itself."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from tests.support.process_leaks import living_children
+from tests.support.shared_gateway import SHARED
+
+_PARENT = (
+    "import subprocess, sys; c = subprocess.Popen(['cat'], stdin=subprocess.PIPE); print(c.pid, flush=True); input()"
+)
+
+
+@contextmanager
+def parent_and_child() -> Iterator[tuple[int, int]]:
+    """A process that has started another; both end with the block."""
+    command = [sys.executable, "-S", "-c", _PARENT]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout
+        child = int(parent.stdout.readline())
+        yield parent.pid, child
+        parent.communicate("\n")
+
+
+def test_what_a_shared_gateway_starts_is_not_a_leak_and_all_else_is() -> None:
+    before = {p.pid for p in living_children()}
+    with parent_and_child() as of_a_gateway, parent_and_child() as of_a_test:
+        SHARED.add(of_a_gateway[0])
+        try:
+            assert {p.pid for p in living_children()} - before == {*of_a_test}
+        finally:
+            SHARED.discard(of_a_gateway[0])
+        assert {p.pid for p in living_children()} - before == {*of_a_gateway, *of_a_test}
