@@ -32,7 +32,8 @@ class Policy(Enum):
     FAIL_FAST = "fail_fast"
     """Reports one overflow and refuses further events; what waits is still sent. While items are advised, when each
     brings a first value at once, a full queue takes the latest data change of each item beyond its capacity, until it
-    is empty; and replaces no more of them than its capacity is, so that a flood is still an overflow."""
+    is empty; and replaces no more of them than its capacity is while nothing is taken out, so that a flood is still an
+    overflow."""
     DROP_OLDEST = "drop_oldest"
     """Drops the oldest events, whatever they are."""
     CONFLATE = "conflate"
@@ -98,7 +99,7 @@ class EventQueue:
         self._bytes_in = self._bytes_out = 0
         self._sequence = 0
         self._dropped = 0
-        # Data changes replaced since first values have filled the queue.
+        # Data changes replaced beyond a full queue since events were last taken.
         self._replaced = 0
         self._has_overflowed = False
         # Whether an event is simply appended while there is room.
@@ -247,8 +248,9 @@ class EventQueue:
         taken = self._take_waiting(max_events, max_bytes) if self._waiting else []
         if self._conflated and len(taken) < max_events:
             taken += self._take_conflated(max_events - len(taken), max_bytes - sum(map(len, taken)), not taken)
+            # Who takes is slow, but there: a flood is what nobody takes from.
+            self._replaced = 0
             if not self._conflated:
-                self._replaced = 0
                 self._takes_all = self._policy is not Policy.CONFLATE and not self._has_overflowed
         return taken
 
