@@ -245,11 +245,11 @@ class EventQueue:
         return was_empty, False
 
     def _take(self, max_events: int, max_bytes: int) -> list[bytes]:
+        # Who takes is slow, but there: a flood is what nobody takes from.
+        self._replaced = 0
         taken = self._take_waiting(max_events, max_bytes) if self._waiting else []
         if self._conflated and len(taken) < max_events:
             taken += self._take_conflated(max_events - len(taken), max_bytes - sum(map(len, taken)), not taken)
-            # Who takes is slow, but there: a flood is what nobody takes from.
-            self._replaced = 0
             if not self._conflated:
                 self._takes_all = self._policy is not Policy.CONFLATE and not self._has_overflowed
         return taken

@@ -171,6 +171,9 @@ class Guard:
                     task.uncancel()
                     await abort(context, ended, call.correlation_id)
                 raise
+            except grpc.aio.InternalError:
+                # What was written reaches nobody: the caller is gone, and gRPC has not yet come to cancelling.
+                self._ended("client")
             except Exception as error:  # noqa: BLE001 — as above
                 await self._unexpected(context, error, call)
             finally:

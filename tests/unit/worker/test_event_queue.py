@@ -111,17 +111,17 @@ def test_a_flood_is_an_overflow_while_items_are_advised_too() -> None:
 
 def test_items_advised_for_long_fault_nobody_while_a_slow_reader_takes_something() -> None:
     """However many changes are replaced until all items are there: each batch that leaves shows that it is no flood."""
-    events_queue, listener = queue(Policy.FAIL_FAST, is_adding=True)
+    events_queue, listener = queue(Policy.FAIL_FAST, capacity=9, is_adding=True)
     taken = 0
     for turn in range(50):
         for number in range(9):
             events_queue.put(body(turn), number, True)
-        taken += len(events(events_queue.take_batch(7, 1 << 20)))
+        taken += len(events(events_queue.take_batch(1, 1 << 20)))
     assert listener.overflows == []
     left = events(events_queue.take_batch(99, 1 << 20))
     assert [event.quality for event in left][-1] == 49
     assert taken + len(left) + events_queue.dropped_total == 450
-    for number in range(9):
+    for number in range(20):
         events_queue.put(body(number), 1, True)
     assert len(listener.overflows) == 1
 

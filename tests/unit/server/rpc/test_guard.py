@@ -9,6 +9,7 @@ from typing import Any, cast
 import grpc
 import grpc.aio
 import pytest
+import structlog
 from sqlalchemy.exc import OperationalError
 from tests.support.clock import ManualClock
 
@@ -19,6 +20,7 @@ from mxgateway_server.access.records import AuditRecord
 from mxgateway_server.access.refusal_log import RefusalLog
 from mxgateway_server.access.scopes import Scope
 from mxgateway_server.access.shares import Shares
+from mxgateway_server.counters import Counters
 from mxgateway_server.errors import AuthenticationError, KeyRefusal, OwnerMismatchError, SessionNotFoundError
 from mxgateway_server.rpc.connections import ConnectionWatch
 from mxgateway_server.rpc.errors import CORRELATION_KEY
@@ -27,9 +29,11 @@ from mxgateway_server.rpc.live_streams import LiveStreams
 
 SERVICE = "mxaccess_gateway.v1.MxAccessGateway"
 CLOSE = f"/{SERVICE}/CloseSession"
+STREAM = f"/{SERVICE}/StreamEvents"
 CALLERS = {
     "admin": Caller(key_id="admin", scopes=frozenset({Scope.ADMIN})),
     "closer": Caller(key_id="closer", scopes=frozenset({Scope.SESSION_CLOSE})),
+    "streamer": Caller(key_id="streamer", scopes=frozenset({Scope.EVENTS_READ})),
     "reader": Caller(key_id="reader", scopes=frozenset({Scope.INVOKE_READ})),
 }
 
@@ -79,9 +83,14 @@ class House:
 
 
 @asynccontextmanager
-async def house(answer: Callable[[], Awaitable[bytes]], *, has_keys: bool = True) -> AsyncIterator[House]:
+async def house(
+    answer: Callable[[], Awaitable[bytes]], *, has_keys: bool = True, counters: Counters | None = None
+) -> AsyncIterator[House]:
     async def handle(_: bytes, __: Any) -> bytes:
         return await answer()
+
+    async def write(_: bytes, context: grpc.aio.ServicerContext[bytes, bytes]) -> None:
+        await context.write(await answer())
 
     audit, clock = Notebook(), ManualClock()
     guard = Guard(
@@ -91,8 +100,12 @@ async def house(answer: Callable[[], Awaitable[bytes]], *, has_keys: bool = True
         RefusalLog(clock),
         ConnectionWatch(None),
         Shares(),
+        counters=counters,
     )
-    handlers = {"CloseSession": grpc.unary_unary_rpc_method_handler(handle)}
+    handlers = {
+        "CloseSession": grpc.unary_unary_rpc_method_handler(handle),
+        "StreamEvents": grpc.unary_stream_rpc_method_handler(write),
+    }
     server = grpc.aio.server()
     server.add_generic_rpc_handlers((guard.over([grpc.method_handlers_generic_handler(SERVICE, handlers)]),))
     port = server.add_insecure_port("127.0.0.1:0")
@@ -188,6 +201,21 @@ async def test_an_error_is_told_as_far_as_it_is_the_callers_business(
         got, text = await door.ring("closer")
         assert (got, told in text, "secret" in text) == (code, True, False)
         assert error.__traceback__ is None, "frames would keep the request"
+
+
+async def test_a_caller_who_is_gone_when_a_message_is_sent_is_no_error() -> None:
+    """gRPC fails the sending before it cancels the handler; nobody must look for a fault in the log then."""
+    counters = Counters()
+
+    async def fail() -> bytes:
+        raise grpc.aio.InternalError("Failed 'execute_batch'")
+
+    with structlog.testing.capture_logs() as told:
+        async with house(fail, counters=counters) as door:
+            call = door._channel.unary_stream(STREAM)(b"x", metadata=(("authorization", "streamer"),))
+            await call.code()
+    assert dict(counters.stream_ends) == {"client": 1}
+    assert told == []
 
 
 async def test_another_keys_session_is_a_denial_in_the_audit() -> None:
