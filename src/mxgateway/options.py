@@ -83,6 +83,9 @@ class ClientOptions:
         for name in ("ca_file", "server_name_override", "client_certificate_file", "client_key_file"):
             if self.plaintext and getattr(self, name) is not None:
                 raise ValueError(f"plaintext=True excludes {name}: it is an option of TLS")
+            # What an unset variable gives; taken for a path it would be the current folder.
+            if getattr(self, name) == "":
+                raise ValueError(f"{name} is empty; name one, or leave it out")
         if (self.client_certificate_file is None) != (self.client_key_file is None):
             raise ValueError("client_certificate_file and client_key_file belong together: give both, or neither")
         for name in ("connect_timeout", "call_timeout", "stream_timeout", "keepalive_time"):

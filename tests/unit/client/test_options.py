@@ -61,6 +61,9 @@ def test_what_is_no_endpoint(endpoint: str) -> None:
         {"plaintext": True, "client_certificate_file": "x", "client_key_file": "x"},
         {"client_certificate_file": "x.crt"},
         {"client_key_file": "x.key"},
+        {"ca_file": ""},
+        {"server_name_override": ""},
+        {"client_key_file": "", "client_certificate_file": "x.crt"},
     ],
 )
 def test_senseless_settings_are_refused(setting: dict[str, Any]) -> None:
