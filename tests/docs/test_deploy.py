@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 from tests.support.code_blocks import ROOT
+from tests.support.programs import installed
 
 from mxgateway_server.operations.metric_table import METRICS
 
@@ -72,17 +73,85 @@ def test_every_metric_that_an_operator_looks_at_is_on_the_dashboard() -> None:
     }
 
 
-def test_prometheus_takes_the_alerts() -> None:
-    program = shutil.which("promtool")
-    if program is None:
-        pytest.skip("promtool is not on this machine")
-    done = subprocess.run(
-        [program, "check", "rules", str(DEPLOY / "prometheus" / "rules.yml")],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+QUIET = {
+    'up{job="mxgateway"}': "1+0x70",
+    'mxgateway_ready{check="all"}': "1+0x70",
+    'mxgateway_workers_startup_duration_seconds_count{outcome="failed"}': "2+0x70",
+    "mxgateway_workers_ready": "0+0x70",
+    'mxgateway_faults_total{class="hung"}': "2+0x70",
+    "mxgateway_sessions_open": "57+0x70",
+    "mxgateway_sessions_limit": "64+0x70",
+    "mxgateway_events_dropped_total": "9+0x70",
+    "mxgateway_events_grpc_stream_queue_fullness": "0.4+0x70",
+    'mxgateway_commands_duration_seconds_bucket{le="2.5"}': "0+100x70",
+    'mxgateway_commands_duration_seconds_bucket{le="1"}': "0+100x70",
+    'mxgateway_commands_duration_seconds_bucket{le="+Inf"}': "0+100x70",
+    'mxgateway_commands_failed_total{outcome="timeout"}': "0+5x70",
+    'mxgateway_event_loop_lag_seconds{quantile="0.99"}': "0.02+0x70",
+    "mxgateway_audit_waiting": "900+0x70",
+    "mxgateway_audit_lost_total": "3+0x70",
+    "mxgateway_galaxy_age_seconds": "200+0x70",
+    "mxgateway_tls_certificate_expiry_timestamp_seconds": "100000000+0x70",
+    "mxgateway_auth_failures_total": "0+30x70",
+    "mxgateway_config_last_reload_success": "1+0x70",
+}
+"""A gateway that is well, each figure near its limit: a value a minute for seventy minutes."""
+LOUD = [
+    ("GatewayDown", {'up{job="mxgateway"}': "1+0x68 0 0"}),
+    ("NotReady", {'mxgateway_ready{check="all"}': "1+0x67 0 0 0"}),
+    ("WorkersFail", {'mxgateway_workers_startup_duration_seconds_count{outcome="failed"}': "2+1x70"}),
+    ("SessionFaults", {'mxgateway_faults_total{class="hung"}': "2+0x60 8+0x9"}),
+    ("SessionsNearLimit", {"mxgateway_sessions_open": "58+0x70"}),
+    ("EventsDropped", {"mxgateway_events_dropped_total": "9+1x70"}),
+    ("StreamBacklog", {"mxgateway_events_grpc_stream_queue_fullness": "0.6+0x70"}),
+    ("CommandsSlow", {'mxgateway_commands_duration_seconds_bucket{le="1"}': "0+90x70"}),
+    ("CommandTimeouts", {'mxgateway_commands_failed_total{outcome="timeout"}': "0+7x70"}),
+    ("LoopLag", {'mxgateway_event_loop_lag_seconds{quantile="0.99"}': "0.06+0x70"}),
+    ("AuditNotStored", {"mxgateway_audit_waiting": "1001+0x70"}),
+    ("AuditNotStored", {"mxgateway_audit_lost_total": "3+1x70"}),
+    ("GalaxyStale", {"mxgateway_galaxy_age_seconds": "301+0x70"}),
+    ("CertificateExpires", {"mxgateway_tls_certificate_expiry_timestamp_seconds": "1728000+0x70"}),
+    ("AuthFailures", {"mxgateway_auth_failures_total": "0+61x70"}),
+    ("ReloadFailed", {"mxgateway_config_last_reload_success": "1+0x69 0"}),
+]
+
+
+def test_prometheus_takes_the_alerts_and_each_is_raised_by_what_it_is_for_alone(tmp_path: Path) -> None:
+    assert {name for name, _ in LOUD} == {rule["alert"] for rule in RULES}
+    program = installed("promtool", "prometheus")
+
+    def case(alert: str, changed: dict[str, str]) -> dict[str, Any]:
+        # Two gateways: the other one is well, and an alert names the one that is not.
+        given = {(series, "a"): changed.get(series, values) for series, values in QUIET.items()}
+        given |= {(series, "b"): values for series, values in QUIET.items()}
+        return {
+            "interval": "1m",
+            "name": alert or "quiet",
+            "input_series": [{"series": named(*each), "values": values} for each, values in given.items()],
+            "promql_expr_test": [
+                {
+                    "expr": 'count by (alertname, instance) (ALERTS{alertstate="firing"})',
+                    "eval_time": "70m",
+                    "exp_samples": [{"labels": f'{{alertname="{alert}", instance="a"}}', "value": 1}] if alert else [],
+                }
+            ],
+        }
+
+    cases = [case("", {}), *(case(alert, changed) for alert, changed in LOUD)]
+    rules = str(DEPLOY / "prometheus" / "rules.yml")
+    path = tmp_path / "alerts.json"
+    # JSON is YAML, too.
+    path.write_text(json.dumps({"rule_files": [rules], "tests": cases}), "utf-8")
+    for command in (["check", "rules", rules], ["test", "rules", str(path)]):
+        done = subprocess.run([program, *command], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def named(series: str, instance: str) -> str:
+    """A series as one of this gateway's."""
+    name, _, labels = series.partition("{")
+    own = [f'instance="{instance}"', *(() if "job=" in labels else ('job="mxgateway"',))]
+    return f"{name}{{{', '.join([*own, *filter(None, [labels.removesuffix('}')])])}}}"
 
 
 def test_the_container_is_nobody_is_asked_for_its_health_and_stops_in_order() -> None:

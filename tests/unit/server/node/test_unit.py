@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from tests.support.programs import installed
 
 from mxgateway_server.cli.main import main
 from mxgateway_server.node.unit import Service, unit_text
@@ -67,9 +67,7 @@ def test_it_is_installed_once_removed_and_told_of(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_systemd_itself_finds_little_that_is_exposed(tmp_path: Path) -> None:
-    program = shutil.which("systemd-analyze")
-    if program is None:
-        pytest.skip("systemd-analyze is not on this machine")
+    program = installed("systemd-analyze", "systemd")
     path = tmp_path / "gw.service"
     path.write_text(unit_text(Service(name="gw", python=sys.executable, user="root")))
     done = subprocess.run(

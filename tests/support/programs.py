@@ -1,0 +1,24 @@
+"""Programs of other packages that a test runs: skipped where they are missing, and a failure in CI."""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+import pytest
+
+
+def installed(program: str, package: str) -> str:
+    """The path of a program.
+
+    Args:
+        program: its name.
+        package: the Debian package that has it, for whoever lacks it.
+    """
+    found = shutil.which(program)
+    if found is not None:
+        return found
+    reason = f"{program} is not on this machine; it is in the package {package}"
+    if os.environ.get("CI") == "true":
+        pytest.fail(reason)
+    pytest.skip(reason)
