@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 
-from tests.support.process_leaks import living_children
+import pytest
+from tests.support.process_leaks import LISTS_CHILDREN, below, living_children, psutil_below
 from tests.support.shared_gateway import SHARED
 
 _PARENT = (
@@ -35,3 +38,13 @@ def test_what_a_shared_gateway_starts_is_not_a_leak_and_all_else_is() -> None:
         finally:
             SHARED.discard(of_a_gateway[0])
         assert {p.pid for p in living_children()} - before == {*of_a_gateway, *of_a_test}
+
+
+@pytest.mark.skipif(not LISTS_CHILDREN, reason="this system does not list the children of a process")
+def test_the_system_s_list_has_what_psutil_finds_whatever_thread_has_started_it() -> None:
+    with ThreadPoolExecutor(1) as thread, ExitStack() as stack:
+        mine = stack.enter_context(parent_and_child())
+        of_a_thread = thread.submit(stack.enter_context, parent_and_child()).result()
+        for found in (below(os.getpid()), psutil_below(os.getpid())):
+            assert {*mine, *of_a_thread} <= found
+    assert below(mine[0]) == set()
