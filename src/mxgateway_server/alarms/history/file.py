@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,10 @@ _NOTE_USE_EVERY = 10_000
 _NO_TEXT = (0, 1 << 62)
 _RESERVE = 1_000_000
 """Numbers that are given up when the gateway ends without closing the file."""
+_FOLD_EVERY = 5000
+"""Changes after which the list in the file is brought up to them: in a storm that is much less than with each."""
+_AT_ONCE = 50
+"""Changes of one statement. The interpreter lock is given up for each, and comes back late in a busy gateway."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,8 +108,9 @@ class Bounds:
     complete_after: int
 
 
-def _insert(table: str, columns: Sequence[str], *, how: str = "INSERT") -> str:
-    return f"{how} INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
+def _insert(table: str, columns: Sequence[str], *, how: str = "INSERT", rows: int = 1) -> str:
+    row = f"({', '.join('?' * len(columns))})"
+    return f"{how} INTO {table} ({', '.join(columns)}) VALUES {', '.join([row] * rows)}"
 
 
 _ADD_SOURCE = (
@@ -114,7 +120,18 @@ _ADD_SOURCE = (
     + " RETURNING id"
 )
 _ADD_CHANGE = _insert("change", CHANGE_COLUMNS, how="INSERT OR REPLACE")
+_ADD_CHANGES = _insert("change", CHANGE_COLUMNS, how="INSERT OR REPLACE", rows=_AT_ONCE)
 _PUT_PRESENT = _insert("present", STATE_COLUMNS, how="INSERT OR REPLACE")
+# The newest change of each alarm since the list was brought up. Not by the index of alarms, which has all of them.
+_NEWEST = (
+    f"SELECT max(sequence), listed, {', '.join(STATE_COLUMNS)} FROM change NOT INDEXED "  # noqa: S608
+    "WHERE sequence > ? GROUP BY alarm"
+)
+_FOLD = (
+    f"INSERT OR REPLACE INTO present ({', '.join(STATE_COLUMNS)}) "  # noqa: S608
+    f"SELECT {', '.join(STATE_COLUMNS)} FROM ({_NEWEST}) WHERE listed",
+    f"DELETE FROM present WHERE alarm IN (SELECT alarm FROM ({_NEWEST}) WHERE NOT listed)",  # noqa: S608
+)
 
 
 class HistoryFile:
@@ -133,17 +150,21 @@ class HistoryFile:
         self._texts: dict[str, tuple[int, int]] = {"": _NO_TEXT}
         self._rows: int = self._one("SELECT count(*) FROM change")
         self._reserved = int(self._one("SELECT value FROM meta WHERE name = 'reserved'"))
+        # Number of the last change that the list in the file has in it.
+        self._listed = int(self._one("SELECT value FROM meta WHERE name = 'listed'"))
         self._begin()
 
     def close(self) -> None:
         """Ends it in order: the numbering goes on where it is."""
         try:
+            self._bring_list_up()
             self._connection.execute("UPDATE meta SET value = '1' WHERE name = 'is_closed'")
         finally:
             self._connection.close()
 
     def kept(self) -> Kept:
         """What an earlier run left."""
+        self._bring_list_up()
         epoch = self._one("SELECT value FROM meta WHERE name = 'epoch'")
         adopted = self._one("SELECT count(*) FROM meta WHERE name = 'adopted'")
         return Kept(epoch=epoch, last=self._last(), alarms=self._present(), has_list=bool(adopted))
@@ -173,13 +194,13 @@ class HistoryFile:
         connection.execute("BEGIN IMMEDIATE")
         try:
             rows = [self._row(change) for change in changes]
-            connection.executemany(_ADD_CHANGE, rows)
-            newest = {change.alarm.key: (change, row) for change, row in zip(changes, rows, strict=True)}
-            connection.executemany(_PUT_PRESENT, [row[5:] for change, row in newest.values() if change.is_listed])
-            connection.executemany(
-                "DELETE FROM present WHERE alarm = ?",
-                [(row[5],) for change, row in newest.values() if not change.is_listed],
-            )
+            whole = len(rows) - len(rows) % _AT_ONCE
+            for start in range(0, whole, _AT_ONCE):
+                connection.execute(_ADD_CHANGES, tuple(chain.from_iterable(rows[start : start + _AT_ONCE])))
+            connection.executemany(_ADD_CHANGE, rows[whole:])
+            listed = self._listed
+            if changes and changes[-1].sequence - listed >= _FOLD_EVERY:
+                listed = self._fold(changes[-1].sequence)
             connection.executemany(
                 "INSERT INTO note (sequence, at, event, reference, key_id, text) VALUES (?, ?, ?, ?, ?, ?)",
                 [(note.sequence, note.at_ns, note.event, note.reference, note.key_id, note.text) for note in notes],
@@ -194,7 +215,7 @@ class HistoryFile:
             self._undo()
             raise
         self._rows += len(rows)
-        self._reserved = reserved
+        self._reserved, self._listed = reserved, listed
 
     def adopt(self, alarms: Iterable[Alarm]) -> None:
         """The list as it is now, whatever was known before.
@@ -209,10 +230,12 @@ class HistoryFile:
             connection.execute("INSERT OR REPLACE INTO meta VALUES ('adopted', 'yes')")
             last = self._last()
             connection.executemany(_PUT_PRESENT, [self._state(alarm, last) for alarm in alarms])
+            self._note_listed(last)
             connection.execute("COMMIT")
         except BaseException:
             self._undo()
             raise
+        self._listed = last
 
     def prune(self, now_ns: int) -> int:
         """Lets one portion of what is too old, or too much, go; returns how many changes that were.
@@ -224,6 +247,7 @@ class HistoryFile:
         surplus = max(0, self._rows - self._limits.max_rows)
         if not surplus and self.bounds().file_bytes > self._limits.max_bytes:
             surplus = PORTION
+        self._bring_list_up()
         connection = self._connection
         connection.execute("BEGIN IMMEDIATE")
         try:
@@ -273,6 +297,29 @@ class HistoryFile:
             return self._reserved
         self._connection.execute("UPDATE meta SET value = ? WHERE name = 'reserved'", (str(last + _RESERVE),))
         return last + _RESERVE
+
+    def _bring_list_up(self) -> None:
+        """Has the list in the file as it is after the last change."""
+        newest = self._one("SELECT coalesce(max(sequence), 0) FROM change")
+        if newest <= self._listed:
+            return
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            listed = self._fold(newest)
+            self._connection.execute("COMMIT")
+        except BaseException:
+            self._undo()
+            raise
+        self._listed = listed
+
+    def _fold(self, newest: int) -> int:
+        for statement in _FOLD:
+            self._connection.execute(statement, (self._listed,))
+        self._note_listed(newest)
+        return newest
+
+    def _note_listed(self, sequence: int) -> None:
+        self._connection.execute("UPDATE meta SET value = ? WHERE name = 'listed'", (str(sequence),))
 
     def _undo(self) -> None:
         if self._connection.in_transaction:

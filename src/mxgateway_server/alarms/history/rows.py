@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import uuid
 from collections.abc import Mapping, Sequence
+from operator import attrgetter
 from typing import Any
 
 from mxgateway_server.alarms.model import Alarm, AlarmSource, Change, Kind, Mode, Origin, Provider, State
@@ -32,6 +34,9 @@ _RARE: Mapping[str, Any] = {
     "is_uncertain": False,
     "raw_state": "",
 }
+_GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_rare_of = attrgetter(*_RARE)
+_USUAL = tuple(_RARE.values())
 
 
 def source_row(source: AlarmSource) -> tuple[Any, ...]:
@@ -147,19 +152,20 @@ def change_of(row: Sequence[Any], source: AlarmSource, comment: str, description
 
 
 def _rare(alarm: Alarm) -> str | None:
-    found = {name: value for name, usual in _RARE.items() if (value := getattr(alarm, name)) != usual}
-    return json.dumps(found, ensure_ascii=False) if found else None
+    values = _rare_of(alarm)
+    if values == _USUAL:
+        return None
+    found = {name: value for name, value, usual in zip(_RARE, values, _USUAL, strict=True) if value != usual}
+    return json.dumps(found, ensure_ascii=False)
 
 
 def _guid_bytes(guid: str) -> bytes | str | None:
     if not guid:
         return None
-    try:
-        binary = uuid.UUID(guid)
-    except ValueError:
-        return guid
     # One that is spelled in another way than GUIDs are keeps its spelling.
-    return binary.bytes if str(binary) == guid else guid
+    if not _GUID.fullmatch(guid):
+        return guid
+    return bytes.fromhex(guid.replace("-", ""))
 
 
 def _guid_text(stored: bytes | str | None) -> str:

@@ -12,7 +12,7 @@ from mxgateway_server.logs import get_logger
 
 logger = get_logger(__name__)
 
-VERSION = 1
+VERSION = 2
 
 _STATE = """
     alarm INTEGER NOT NULL REFERENCES alarm (id),
@@ -84,6 +84,17 @@ CREATE TABLE loss (
 """
 
 
+# Version 1 had the list brought up with each change.
+_FROM_1 = """
+BEGIN;
+INSERT OR REPLACE INTO meta SELECT 'listed', coalesce(max(sequence), 0) FROM change;
+PRAGMA user_version = 2;
+COMMIT;
+"""
+# A page of the index of alarms is written again for nearly every change: fewer checkpoints write it fewer times.
+_PRAGMAS = ("synchronous = NORMAL", "journal_size_limit = 67108864", "wal_autocheckpoint = 4000", "cache_size = -8192")
+
+
 class UnusableHistoryError(Exception):
     """The file is not a history, is damaged, or is a newer program's; the text says which."""
 
@@ -122,13 +133,15 @@ def _open(path: Path) -> sqlite3.Connection:
             )
         if version == 0:
             connection.executescript(_SCHEMA)
-            first = (("epoch", secrets.token_hex(16)), ("reserved", "0"), ("is_closed", "1"))
+            first = (("epoch", secrets.token_hex(16)), ("reserved", "0"), ("is_closed", "1"), ("listed", "0"))
             connection.executemany("INSERT INTO meta VALUES (?, ?)", first)
             connection.execute(f"PRAGMA user_version = {VERSION}")
         elif connection.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
             raise sqlite3.DatabaseError("the quick check found damage")
-        connection.execute("PRAGMA synchronous = NORMAL")
-        connection.execute("PRAGMA journal_size_limit = 67108864")
+        elif version == 1:
+            connection.executescript(_FROM_1)
+        for pragma in _PRAGMAS:
+            connection.execute(f"PRAGMA {pragma}")
     except BaseException:
         connection.close()
         raise

@@ -128,6 +128,53 @@ def test_the_list_and_the_numbering_go_on_after_an_orderly_end(path: Path) -> No
     again.close()
 
 
+@pytest.mark.parametrize("fold_every", [1, 3, 5000])
+def test_the_list_is_right_after_any_end_however_late_it_is_brought_up(
+    path: Path, monkeypatch: pytest.MonkeyPatch, fold_every: int
+) -> None:
+    """It is brought up after many changes only, and after none is it lost: at each end without a close."""
+    monkeypatch.setattr(file_module, "_FOLD_EVERY", fold_every)
+    chance = random.Random(fold_every)
+    sources = [source(f"A{n}.Hi") for n in range(6)]
+    expected: dict[str, int] = {}
+    number = 0
+    for _ in range(20):
+        file = HistoryFile(path, LIMITS)
+        assert {each.source.name: each.priority for each in file.kept().alarms} == expected
+        number = file.kept().last
+        for _ in range(chance.randrange(4)):
+            made = []
+            for _ in range(chance.randrange(1, 4)):
+                number += 1
+                of, is_over = chance.choice(sources), chance.random() < 0.3
+                state = State.ACK_RTN if is_over else State.UNACK_ALM
+                made.append(change(number, of=of, state=state, priority=number % 999 + 1))
+                expected.pop(of.name, None)
+                if not is_over:
+                    expected[of.name] = number % 999 + 1
+            file.append(made)
+        if chance.random() < 0.2:
+            file.adopt([Alarm(sources[0], priority=7)])
+            expected = {"A0.Hi": 7}
+        file._connection.close() if chance.random() < 0.7 else file.close()
+
+
+def test_a_file_of_version_1_goes_on_with_its_list(path: Path) -> None:
+    file = HistoryFile(path, LIMITS)
+    file.append([change(1), change(2, of=source("Fan.Hi"))])
+    file.close()
+    with contextlib.closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("DELETE FROM meta WHERE name = 'listed'")
+        # What a list was without its change.
+        connection.execute("DELETE FROM present WHERE alarm = 1")
+        connection.execute("PRAGMA user_version = 1")
+    again = HistoryFile(path, LIMITS)
+    assert [alarm.source.name for alarm in again.kept().alarms] == ["Fan.Hi"]
+    again.append([change(3)])
+    assert [alarm.source.name for alarm in again.kept().alarms] == ["Fan.Hi", "Pump.Hi"]
+    again.close()
+
+
 def test_numbers_that_readers_may_have_seen_are_not_given_again(path: Path) -> None:
     """After an end without a close, what comes next is beyond everything that can have been told."""
     file = HistoryFile(path, LIMITS)
