@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 
@@ -37,7 +37,10 @@ class AlarmBook:
         self.counters = BookCounters()
         self._alarms: dict[str, Alarm] = {}
         self._by_guid: dict[str, str] = {}
-        self._by_object: dict[str, dict[str, None]] = {}
+        # References end with object and attribute: what is before those, and of how many alarms, finds them all. Only
+        # what is named otherwise has an entry of its own.
+        self._places: Counter[str] = Counter()
+        self._elsewhere: dict[str, dict[str, None]] = {}
         self._past_guids: OrderedDict[str, str] = OrderedDict()
 
     def __len__(self) -> int:
@@ -64,7 +67,10 @@ class AlarmBook:
 
     def by_object(self, object_reference: str) -> list[Alarm]:
         """The alarms of this object and attribute."""
-        return [self._alarms[key] for key in self._by_object.get(object_reference.casefold(), ())]
+        wanted = object_reference.casefold()
+        keys = [place + wanted for place in self._places] + list(self._elsewhere.get(wanted, ()))
+        found = [alarm for key in keys if (alarm := self._alarms.get(key)) is not None]
+        return [alarm for alarm in found if alarm.source.object_reference.casefold() == wanted]
 
     # ---------------------------------------------------------------------------------------------------- what comes in
 
@@ -183,7 +189,11 @@ class AlarmBook:
         if old is None or old.source is not alarm.source:
             if old is not None:
                 self._forget_object(old)
-            self._by_object.setdefault(alarm.source.object_reference.casefold(), {})[key] = None
+            place, wanted = _place_of(alarm)
+            if place:
+                self._places[place] += 1
+            else:
+                self._elsewhere.setdefault(wanted, {})[key] = None
 
     def _drop(self, key: str) -> None:
         old = self._alarms.pop(key, None)
@@ -200,11 +210,22 @@ class AlarmBook:
             self._past_guids.popitem(last=False)
 
     def _forget_object(self, alarm: Alarm) -> None:
-        reference = alarm.source.object_reference.casefold()
-        keys = self._by_object.get(reference, {})
+        place, wanted = _place_of(alarm)
+        if place:
+            self._places[place] -= 1
+            if not self._places[place]:
+                del self._places[place]
+            return
+        keys = self._elsewhere.get(wanted, {})
         keys.pop(alarm.key, None)
         if not keys:
-            self._by_object.pop(reference, None)
+            self._elsewhere.pop(wanted, None)
+
+
+def _place_of(alarm: Alarm) -> tuple[str, str]:
+    """What the reference has before object and attribute, and those; the first is empty when it does not end so."""
+    key, wanted = alarm.key, alarm.source.object_reference.casefold()
+    return (key[: -len(wanted)] if wanted and key.endswith(wanted) else "", wanted)
 
 
 def is_occurrence(alarm: Alarm, guid: str, raised_ns: int) -> bool:

@@ -27,6 +27,7 @@ _OLD_STATES = {
     pb.ALARM_CONDITION_STATE_INACTIVE: State.UNACK_RTN,
 }
 _MOST_SOURCES = 200_000
+_MOST_TEXTS = 10_000
 
 
 class AlarmDecoder:
@@ -39,10 +40,14 @@ class AlarmDecoder:
     def __init__(self, area_path: AreaPath) -> None:
         self._area_path = area_path
         self._sources: dict[str, AlarmSource] = {}
+        # A message makes every text anew; most of them are those of other alarms, too.
+        self._texts: dict[str, str] = {}
+        self._paths: dict[tuple[str, ...], tuple[str, ...]] = {}
 
     def forget_areas(self) -> None:
         """The Galaxy's tree of areas has changed."""
         self._sources.clear()
+        self._paths.clear()
 
     def report(self, event: pb.OnAlarmTransitionEvent) -> Report:
         """What a transition says."""
@@ -85,12 +90,12 @@ class AlarmDecoder:
             changed_ns=changed.ToNanoseconds(),
             acknowledged_ns=told.acknowledged_timestamp.ToNanoseconds(),
             cleared_ns=told.cleared_timestamp.ToNanoseconds(),
-            operator_user=told.operator_user,
-            operator_node=told.operator_node,
-            operator_domain=told.operator_domain,
-            operator_full_name=told.operator_full_name,
+            operator_user=self._shared(told.operator_user),
+            operator_node=self._shared(told.operator_node),
+            operator_domain=self._shared(told.operator_domain),
+            operator_full_name=self._shared(told.operator_full_name),
             comment=told.operator_comment,
-            description=told.description,
+            description=self._shared(told.description),
             value=told.current_value.SerializeToString() if told.HasField("current_value") else b"",
             limit=told.limit_value.SerializeToString() if told.HasField("limit_value") else b"",
             mode=_MODES.get(told.mode, Mode.UNKNOWN),
@@ -114,24 +119,39 @@ class AlarmDecoder:
         if len(self._sources) >= _MOST_SOURCES:
             self._sources.clear()
         if source.area == told.category and source.object_reference == told.source_object_reference:
-            self._sources[reference] = source
+            self._sources[source.reference] = source
         return source
 
     def _new_source(self, told: pb.OnAlarmTransitionEvent | pb.ActiveAlarmSnapshot) -> AlarmSource:
         parts = split_reference(told.alarm_full_reference)
         provider, group, name = parts or ("", "", told.alarm_full_reference)
         area = told.category or told.group_name or group
+        name = told.alarm_name or name
+        object_reference = told.source_object_reference or name
+        path = tuple(told.area_path) or self._area_path(area)
+        shared = self._shared
         return AlarmSource(
             reference=told.alarm_full_reference,
-            provider=told.provider_name or provider,
-            group=told.group_name or group,
-            name=told.alarm_name or name,
-            object_reference=told.source_object_reference or name,
-            type_name=told.alarm_type_name,
-            alarm_class=told.alarm_class,
-            area=area,
-            area_path=tuple(told.area_path) or self._area_path(area),
+            provider=shared(told.provider_name or provider),
+            group=shared(told.group_name or group),
+            name=name,
+            # Nearly always the same text.
+            object_reference=name if object_reference == name else object_reference,
+            type_name=shared(told.alarm_type_name),
+            alarm_class=shared(told.alarm_class),
+            area=shared(area),
+            area_path=self._paths.setdefault(path, path),
         )
+
+    def _shared(self, text: str) -> str:
+        """The same text, once for all who have it."""
+        known = self._texts.get(text)
+        if known is not None:
+            return known
+        if len(self._texts) >= _MOST_TEXTS:
+            self._texts.clear()
+        self._texts[text] = text
+        return text
 
 
 class ListPages:

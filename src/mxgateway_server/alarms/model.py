@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
 from enum import IntEnum
+from functools import lru_cache
 from typing import Any
 
 
@@ -81,6 +82,12 @@ class Provider(IntEnum):
     SUBTAG = 2
 
 
+@lru_cache(maxsize=4096)
+def _folded(areas: tuple[str, ...]) -> frozenset[str]:
+    """Of areas without case; one for all the alarms of an area."""
+    return frozenset(area.casefold() for area in areas)
+
+
 @dataclass(slots=True, eq=False)
 class AlarmSource:
     """What stays the same of an alarm from one occurrence to the next; shared by all versions of the alarm.
@@ -103,13 +110,16 @@ class AlarmSource:
     area: str = ""
     area_path: tuple[str, ...] = ()
     key: str = field(init=False)
-    folded_object: str = field(init=False)
     folded_areas: frozenset[str] = field(init=False)
 
     def __post_init__(self) -> None:
         self.key = self.reference.casefold()
-        self.folded_object = self.object_reference.partition(".")[0].casefold()
-        self.folded_areas = frozenset(area.casefold() for area in self.area_path or (self.area,))
+        self.folded_areas = _folded(self.area_path or (self.area,))
+
+    @property
+    def folded_object(self) -> str:
+        """The object without its attribute and without case. Not kept: few filters ask, and every alarm would pay."""
+        return self.object_reference.partition(".")[0].casefold()
 
     def facts(self) -> tuple[Any, ...]:
         """What makes two sources the same to a reader."""

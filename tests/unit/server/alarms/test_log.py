@@ -32,6 +32,8 @@ def test_the_oldest_go_beyond_the_number_and_what_is_kept_stays_in_order() -> No
         assert [each.sequence for each in log.after(log.oldest - 1, 1000)] == list(range(log.oldest, log.newest + 1))
     log = filled(LogLimits(changes=10_000), 5000)
     assert [each.sequence for each in log.after(4990, 4)] == [4991, 4992, 4993, 4994]
+    # Nothing is left behind when it grows.
+    assert [each.sequence for each in log.after(0, 10_000)] == list(range(1, 5001))
 
 
 def test_the_oldest_go_beyond_the_size_and_one_stays() -> None:
