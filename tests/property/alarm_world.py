@@ -17,7 +17,16 @@ from mxgateway_server.alarms.filters import AlarmFilter, make_filter
 from mxgateway_server.alarms.groups import Everything, PortionLimits
 from mxgateway_server.alarms.log import ChangeLog, LogLimits
 from mxgateway_server.alarms.model import Alarm, Change, Kind, Mode, Provider, Snapshot, State
-from mxgateway_server.alarms.monitor import Action, AlarmMonitor, AskSnapshot, Close, MonitorTimes, Open, Speaker
+from mxgateway_server.alarms.monitor import (
+    Action,
+    AlarmMonitor,
+    AskSnapshot,
+    Close,
+    MonitorTimes,
+    Open,
+    Resubscribe,
+    Speaker,
+)
 from mxgateway_server.alarms.notes import NoteBoard
 from mxgateway_server.alarms.occurrences import SAME_START_NS
 from mxgateway_server.alarms.rights import LimitedViewer
@@ -173,7 +182,7 @@ class World:
         self.worker: Worker | None = None
         self.is_asked = False
         self.coming: Snapshot | None = None
-        self.is_doubtful = False
+        self.is_doubtful = self.is_without_manager = False
         self.witness = Witness()
         self.readers: list[Reader] = [self._reader() for _ in range(5)] + [self._old_reader()]
         self.start()
@@ -210,7 +219,9 @@ class World:
         if self.has_history:
             self.feed.oldest_in_history = 0
         self.monitor = AlarmMonitor(
-            self.book, self.feed, notes, MonitorTimes(), lambda: 0.5, (self.witness, self.kept), is_restored=keeps
+            *(self.book, self.feed, notes, MonitorTimes(retry_manager=10.0), lambda: 0.5, (self.witness, self.kept)),
+            is_restored=keeps,
+            losses=2,
         )
         self.worker, self.is_asked, self.coming = None, False, None
 
@@ -220,12 +231,24 @@ class World:
                 # The plant goes on while a worker starts.
                 self.worker = Worker(self.plant, watched=self._watched())
                 self.monitor.opened(self.now, self.plant.now_ns)
-                self.do(self.monitor.subscribed())
+                self._subscribe()
+            elif isinstance(action, Resubscribe):
+                self._subscribe()
             elif isinstance(action, AskSnapshot):
                 self.is_asked = True
             else:
                 assert isinstance(action, Close)
                 self.worker, self.is_asked, self.coming = None, False, None
+
+    def _subscribe(self) -> None:
+        assert self.worker is not None
+        self.is_without_manager = not self.monitor.uses_manager(self.now, has_attributes=True)
+        if self.is_without_manager:
+            self.seen["without manager"] += 1
+            self.worker.switch(Provider.SUBTAG)
+        elif self.worker.provider is not Provider.ALARMMGR:
+            self.worker.switch(Provider.ALARMMGR)
+        self.do(self.monitor.subscribed())
 
     def _watched(self) -> frozenset[str]:
         return frozenset(each.source.key for number, each in enumerate(self.plant.alarms) if number % 3)
@@ -283,7 +306,8 @@ class World:
 
     def switch(self) -> None:
         if self.worker is not None:
-            self.worker.switch(self.chance.choice([p for p in Provider if p is not self.worker.provider]))
+            out = {self.worker.provider, *((Provider.ALARMMGR,) if self.is_without_manager else ())}
+            self.worker.switch(self.chance.choice([provider for provider in Provider if provider not in out]))
 
     def restart_provider(self) -> None:
         """The alarm manager starts again: new GUIDs for the same alarms, and the worker reads everything anew."""
@@ -364,7 +388,9 @@ class World:
 
     def settle(self) -> None:
         """Every fault ends; then nobody may be wrong about anything."""
-        if self.worker is not None and self.worker.provider is not Provider.ALARMMGR:
+        if self.worker is not None and self.worker.provider is Provider.NONE and self.is_without_manager:
+            self.worker.switch(Provider.SUBTAG)
+        elif self.worker is not None and self.worker.provider is not Provider.ALARMMGR and not self.is_without_manager:
             self.worker.switch(Provider.ALARMMGR)
         for _ in range(12):
             self.deliver()

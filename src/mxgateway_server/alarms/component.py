@@ -36,6 +36,9 @@ from mxgateway_server.config.alarm_sections import (
     AlarmStreamSettings,
 )
 
+_PROBES_UNTIL_TRIAL = 10
+"""A trial of an alarm manager that ended its workers may cost another: it is rarer than the probes of a silent one."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlarmRules:
@@ -155,12 +158,16 @@ def _monitor(
         book,
         AlarmFeed(book, notes, _feed_limits(settings.streams)),
         notes,
-        MonitorTimes(reconcile=settings.reconcile_interval_seconds),
+        MonitorTimes(
+            reconcile=settings.reconcile_interval_seconds,
+            retry_manager=_PROBES_UNTIL_TRIAL * settings.fallback.failback_probe_interval_seconds,
+        ),
         random.random,
         observers,
         galaxy.is_deployed,
         is_forced=settings.fallback.mode != "auto",
         is_restored=kept.has_list,
+        losses=settings.fallback.consecutive_failure_threshold,
     )
 
 

@@ -15,12 +15,18 @@ from mxgateway_server.alarms.decoding import AlarmDecoder, ListPages, speaker_of
 from mxgateway_server.alarms.galaxy_view import AlarmGalaxy, WatchList
 from mxgateway_server.alarms.link import AlarmLink
 from mxgateway_server.alarms.model import Change, Report
-from mxgateway_server.alarms.monitor import Action, AlarmMonitor, AskSnapshot, Open
+from mxgateway_server.alarms.monitor import Action, AlarmMonitor, AskSnapshot, Open, Resubscribe
 from mxgateway_server.alarms.publishing import Publisher
 from mxgateway_server.alarms.subscribing import page_of_list, problem_of, reason_of_refusal, subscription
 from mxgateway_server.alarms.telling import Reason
 from mxgateway_server.config.alarm_sections import AlarmSettings
-from mxgateway_server.errors import AlarmsUnavailableError, EventQueueOverflowError, GatewayError, WorkerFaultedError
+from mxgateway_server.errors import (
+    AlarmsUnavailableError,
+    EventQueueOverflowError,
+    GatewayError,
+    WorkerError,
+    WorkerFaultedError,
+)
 from mxgateway_server.events.chunks import EventChunk
 from mxgateway_server.logs import get_logger
 from mxgateway_server.parts import work_until
@@ -75,6 +81,7 @@ class AlarmDriver:
         self._group: asyncio.TaskGroup | None = None
         self._warned: set[str] = set()
         self._told_left_out = 0
+        self._uses_manager = True
         self._closing: asyncio.Task[None] | None = None
 
     # ------------------------------------------------------------------------------------------------------------- life
@@ -259,6 +266,8 @@ class AlarmDriver:
         for action in actions:
             if isinstance(action, Open):
                 group.create_task(self._guarded(self._open(self._run), self._run))
+            elif isinstance(action, Resubscribe):
+                group.create_task(self._guarded(self._subscribe(self._run), self._run))
             elif isinstance(action, AskSnapshot):
                 group.create_task(self._guarded(self._ask_list(self._run), self._run))
             else:
@@ -302,10 +311,14 @@ class AlarmDriver:
                 count=self.watched.left_out,
                 remedy="raise alarms.fallback.discovery.max_alarms, or exclude alarms",
             )
+        self._judge_manager()
+        command = subscription(self._settings, self.watched, uses_manager=self._uses_manager)
         try:
-            reply = await self._link.call(subscription(self._settings, self.watched), SUBSCRIBE_SECONDS)
+            reply = await self._link.call(command, SUBSCRIBE_SECONDS)
         except GatewayError as error:
-            self._lost(run, Reason.SUBSCRIBE_FAILED, str(error))
+            self._lost(
+                run, Reason.WORKER_LOST if isinstance(error, WorkerError) else Reason.SUBSCRIBE_FAILED, str(error)
+            )
             return
         problem = problem_of(reply)
         if problem:
@@ -313,6 +326,21 @@ class AlarmDriver:
             self._lost(run, reason_of_refusal(reply), problem, hresult)
         elif run == self._run:
             self._do([], self.monitor.subscribed())
+
+    def _judge_manager(self) -> None:
+        """Decides whether the alarm manager is used, and tells the operator when that is new."""
+        used = self._uses_manager
+        self._uses_manager = self.monitor.uses_manager(
+            self._clock.monotonic(), has_attributes=bool(self.watched.targets)
+        )
+        if used and not self._uses_manager:
+            logger.warning(
+                "alarm_manager_avoided",
+                error=self.monitor.trust.text,
+                remedy="see the worker's last lines; alarms.fallback.mode = attributes leaves it alone for good",
+            )
+        elif self._uses_manager and not used:
+            logger.info("alarm_manager_tried_again")
 
     async def _wanted(self) -> WatchList:
         """The alarms to watch now: those of a large Galaxy are found beside the loop."""
@@ -358,7 +386,8 @@ class AlarmDriver:
         if run != self._run or watched is self.watched or watched.told == self.watched.told or not watched.targets:
             return
         try:
-            reply = await self._link.call(subscription(self._settings, watched), SUBSCRIBE_SECONDS)
+            command = subscription(self._settings, watched, uses_manager=self._uses_manager)
+            reply = await self._link.call(command, SUBSCRIBE_SECONDS)
         except GatewayError as error:
             logger.warning("alarm_watch_list_kept", error=str(error))
             return

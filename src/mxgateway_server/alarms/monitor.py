@@ -16,10 +16,15 @@ from mxgateway_server.alarms.model import Alarm, Change, Origin, Provider, Repor
 from mxgateway_server.alarms.notes import NoteBoard
 from mxgateway_server.alarms.observing import AlarmObserver
 from mxgateway_server.alarms.telling import MonitorState, ProviderStatus, Reason, ToldStatus
+from mxgateway_server.alarms.trust import ManagerTrust
 
 
 class Open:
     """Start a worker and subscribe."""
+
+
+class Resubscribe:
+    """Subscribe again, this time with the alarm manager."""
 
 
 class AskSnapshot:
@@ -33,7 +38,7 @@ class Close:
     reason: Reason
 
 
-Action = Open | AskSnapshot | Close
+Action = Open | Resubscribe | AskSnapshot | Close
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,12 +50,14 @@ class MonitorTimes:
         first_snapshot: how long a fresh worker may take for its list.
         catch_up: how long a snapshot waits for the events that it contains already.
         retry_misconfigured: between two tries when somebody has to mend something first.
+        retry_manager: until an alarm manager that ended its workers is tried again, for the first time.
     """
 
     reconcile: float = 30.0
     first_snapshot: float = 30.0
     catch_up: float = 5.0
     retry_misconfigured: float = 60.0
+    retry_manager: float = 300.0
 
 
 @dataclass(slots=True)
@@ -99,6 +106,8 @@ class _Run:
         since_ask: its reports since it was asked for its list.
         held: a list that has to wait for events which are on their way.
         failures: lists in a row that did not come.
+        uses_manager: whether its subscription is with the alarm manager.
+        avoids_manager: whether it is without, since that ended workers before this one.
     """
 
     since: float
@@ -114,6 +123,8 @@ class _Run:
     held: Snapshot | None = None
     held_until: float = 0.0
     failures: int = 0
+    uses_manager: bool = False
+    avoids_manager: bool = False
 
     @property
     def is_silent(self) -> bool:
@@ -133,6 +144,7 @@ class AlarmMonitor:
         observers: told of everything, in this order.
         is_deployed: whether the object of an alarm that is missing is still there.
         is_forced: whether the settings say which provider is to speak.
+        losses: workers lost within ten minutes after which the alarm manager is avoided.
         is_restored: whether the book has the list of an earlier run, be it an empty one.
     """
 
@@ -148,6 +160,7 @@ class AlarmMonitor:
         *,
         is_forced: bool = False,
         is_restored: bool = False,
+        losses: int = 3,
     ) -> None:
         self.book = book
         self.feed = feed
@@ -159,6 +172,7 @@ class AlarmMonitor:
         self.notes = notes
         self._times = times
         self._backoff = BackOff(chance)
+        self.trust = ManagerTrust(losses, times.retry_manager)
         self._is_deployed = is_deployed
         self._is_forced = is_forced
         self._run: _Run | None = None
@@ -178,6 +192,21 @@ class AlarmMonitor:
         self._ask_at = 0.0
         self._tell(MonitorState.SYNCING, now_ns)
 
+    def uses_manager(self, now: float, *, has_attributes: bool) -> bool:
+        """Whether the subscription that comes now is to be with the alarm manager.
+
+        Args:
+            has_attributes: whether there are any to speak in its place.
+        """
+        run, trust = self._run, self.trust
+        if run is None or self._is_forced:
+            return True
+        if trust.is_due(now) or (trust.is_avoided and not has_attributes):
+            trust.begin_trial(now)
+        run.avoids_manager = trust.is_avoided
+        run.uses_manager = not run.avoids_manager
+        return run.uses_manager
+
     def subscribed(self) -> list[Action]:
         """The worker has begun; its list comes next."""
         if self._run is None:
@@ -187,13 +216,15 @@ class AlarmMonitor:
 
     def lost(self, reason: Reason, text: str, now: float, now_ns: int, hresult: int | None = None) -> list[Action]:
         """The worker is gone, or cannot be used; nothing of the list is over because of that."""
-        had_run, self._run = self._run is not None, None
+        run, self._run = self._run, None
+        if run is not None and run.uses_manager and reason is Reason.WORKER_LOST:
+            self.trust.worker_lost(text, now)
         is_lasting = reason is Reason.MISCONFIGURED
         wait = self._backoff.failed(now)
         self._retry_at = now + (self._times.retry_misconfigured if is_lasting else wait)
         self._speaker = Speaker(reason=reason, text=text, hresult=hresult)
         self._tell(MonitorState.FAILED if is_lasting else MonitorState.LOST, now_ns)
-        return [Close(reason)] if had_run else []
+        return [Close(reason)] if run is not None else []
 
     def reported(
         self, reports: Sequence[tuple[int, Report | None]], now: float, now_ns: int
@@ -229,6 +260,9 @@ class AlarmMonitor:
         if run is None:
             return []
         was_silent = run.is_silent
+        if run.avoids_manager and speaker.provider is Provider.SUBTAG:
+            # The worker was told to; it is no wish of the settings.
+            speaker = replace(speaker, is_forced=False, reason=Reason.WORKER_LOST, text=self.trust.text)
         self._speaker = run.speaker = speaker
         if run.has_met:
             run.origin = Origin.SWITCH
@@ -248,6 +282,7 @@ class AlarmMonitor:
         if run is None:
             return [], []
         run.failures = 0
+        self.trust.is_well(now)
         if run.is_outdated or run.is_silent:
             # Asked for before the provider was switched: only the next one counts.
             run.is_asking = run.is_outdated = False
@@ -287,6 +322,10 @@ class AlarmMonitor:
             return self._meet(run, run.held, now, now_ns), []
         if not run.has_met and not run.is_silent and now - run.since >= self._times.first_snapshot:
             return [], self.lost(Reason.NO_SNAPSHOT, "the worker told no list in time", now, now_ns)
+        if run.avoids_manager and run.is_subscribed and self.trust.is_due(now):
+            self.trust.begin_trial(now)
+            run.avoids_manager = run.is_subscribed = False
+            return [], [Resubscribe()]
         if now >= self._ask_at and run.is_subscribed and not run.is_asking and not run.is_silent:
             return [], self._ask(run)
         return [], []

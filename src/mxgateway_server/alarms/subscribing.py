@@ -19,13 +19,17 @@ _FORCED = {
 _LASTING = frozenset({E_ACCESSDENIED, E_INVALIDARG})
 
 
-def subscription(settings: AlarmSettings, watched: WatchList) -> pb.MxCommand:
-    """The command that starts the providers, or replaces their watch list."""
+def subscription(settings: AlarmSettings, watched: WatchList, *, uses_manager: bool = True) -> pb.MxCommand:
+    """The command that starts the providers, or replaces their watch list.
+
+    Args:
+        uses_manager: False for the attributes alone, whatever the settings say.
+    """
     expressions = settings.expressions
     command = pb.SubscribeAlarmsCommand(
         subscription_expression=expressions[0] if expressions else "",
         subscription_expressions=expressions if len(expressions) > 1 else (),
-        forced_mode=_FORCED[settings.fallback.mode],
+        forced_mode=_FORCED[settings.fallback.mode if uses_manager else "attributes"],
         watch_list=watched.targets,
         failover=_failover(settings.fallback),
         max_records=settings.max_records,

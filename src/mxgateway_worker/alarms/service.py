@@ -117,7 +117,9 @@ class AlarmService:
             self._watch(before, order.watch)
             return
         self.close()
-        self._provider = self._make_provider() if self._make_provider is not None else None
+        # Even its making may be what ends a worker: with the attributes alone there is none.
+        makes = self._make_provider if order.forced is not Speaker.ATTRIBUTES else None
+        self._provider = makes() if makes is not None else None
         opened = _Open(order, FailoverPolicy(order.failover, order.forced))
         self._open = opened
         try:

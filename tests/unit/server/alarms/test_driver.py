@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import pytest
+import structlog
 from tests.support.alarm_link import ScriptedLink
 from tests.support.clock import ManualClock
 from tests.support.waiting import eventually
@@ -17,10 +18,10 @@ from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_server.alarms import driver as driver_module
 from mxgateway_server.alarms.driver import AlarmDriver
 from mxgateway_server.alarms.galaxy_view import WatchList
-from mxgateway_server.alarms.model import Alarm
+from mxgateway_server.alarms.model import Alarm, Provider
 from mxgateway_server.alarms.telling import MonitorState
 from mxgateway_server.config.alarm_sections import AlarmSettings
-from mxgateway_server.errors import GatewayError
+from mxgateway_server.errors import GatewayError, WorkerExitedError
 from mxgateway_server.events.chunks import EventChunk
 
 SETTINGS = AlarmSettings(default_area="Plant")
@@ -133,3 +134,54 @@ async def test_alarms_to_watch_are_found_beside_the_loop_and_a_failure_keeps_tho
 
         await eventually(renewed)
     assert threading.get_ident() not in galaxy.asked
+
+
+class CrashingLink(CountingLink):
+    """Its worker ends with every subscription to the alarm manager."""
+
+    def __init__(self, clock: ManualClock) -> None:
+        super().__init__(clock)
+        self.crashes = 0
+        self.is_mended = False
+
+    async def call(self, command: pb.MxCommand, timeout: float) -> pb.MxCommandReply:
+        mode = command.subscribe_alarms.forced_mode
+        if command.HasField("subscribe_alarms") and mode != pb.ALARM_PROVIDER_MODE_SUBTAG and not self.is_mended:
+            self.crashes += 1
+            self.kill()
+            raise WorkerExitedError("the worker process ended (signal 11)", exit_code=-11)
+        reply = await super().call(command, timeout)
+        if self.worker is not None:
+            provider = Provider.SUBTAG if mode == pb.ALARM_PROVIDER_MODE_SUBTAG else Provider.ALARMMGR
+            if command.HasField("subscribe_alarms") and self.worker.provider is not provider:
+                self.switch(provider, reason=pb.ALARM_PROVIDER_REASON_FORCED)
+        return reply
+
+
+async def test_a_consumer_that_ends_every_worker_is_left_for_the_attributes_and_tried_again() -> None:
+    """Restarts are bounded, the operator is told, and when it is mended it speaks again."""
+    clock = ManualClock()
+    link, galaxy = CrashingLink(clock), SmallGalaxy()
+    with structlog.testing.capture_logs() as lines:
+        await see_it_through(link, galaxy, clock)
+    events = [line["event"] for line in lines]
+    assert (events.count("alarm_manager_avoided"), events.count("alarm_worker_lost")) == (2, 4)
+    assert events.count("alarm_manager_tried_again") == 2
+
+
+async def see_it_through(link: CrashingLink, galaxy: SmallGalaxy, clock: ManualClock) -> None:
+    async with at_work(link, galaxy, clock) as driver:
+
+        def is_in(state: MonitorState) -> bool:
+            clock.advance(1.0)
+            return driver.monitor.status.state is state
+
+        await eventually(lambda: is_in(MonitorState.DEGRADED))
+        assert (link.crashes, link.opened) == (3, 4)
+        assert "ended 3 times with the alarm manager" in driver.monitor.status.text
+        await eventually(lambda: is_in(MonitorState.LOST))
+        await eventually(lambda: is_in(MonitorState.DEGRADED))
+        assert (link.crashes, link.opened) == (4, 5)
+        link.is_mended = True
+        await eventually(lambda: is_in(MonitorState.LIVE))
+        assert (link.crashes, link.opened) == (4, 5)

@@ -251,3 +251,98 @@ def test_observers_are_told_of_everything_in_order() -> None:
     assert seen == ["SYNCING", "adopted", "LIVE", "changed"]
     assert isinstance(AskSnapshot(), AskSnapshot)
     assert isinstance(Open(), Open)
+
+
+def lose(room: Room, times: int = 1, text: str = "signal 11") -> None:
+    """Workers that end as soon as they have subscribed."""
+    for _ in range(times):
+        while not room.monitor.tick(room.now, room.now_ns)[1]:
+            room.now += 0.5
+        room.monitor.opened(room.now, room.now_ns)
+        room.monitor.uses_manager(room.now, has_attributes=True)
+        room.monitor.lost(Reason.WORKER_LOST, text, room.now, room.now_ns)
+
+
+def reopened(room: Room, *, has_attributes: bool = True) -> bool:
+    """The next worker; whether it subscribes with the alarm manager."""
+    while not room.monitor.tick(room.now, room.now_ns)[1]:
+        room.now += 0.5
+    room.monitor.opened(room.now, room.now_ns)
+    room.number = 0
+    uses = room.monitor.uses_manager(room.now, has_attributes=has_attributes)
+    room.monitor.subscribed()
+    return uses
+
+
+def test_an_alarm_manager_that_ends_its_workers_is_left_alone_and_nothing_is_cleared() -> None:
+    """After three of them the attributes speak: degraded, with the reason, and what they do not watch is uncertain."""
+    room = Room()
+    room.begin(alarm("Tank.Hi"), alarm("Other.Hi"))
+    room.monitor.uses_manager(room.now, has_attributes=True)
+    room.monitor.lost(Reason.WORKER_LOST, "signal 11", room.now, room.now_ns)
+    lose(room)
+    assert reopened(room), "two are no reason yet"
+    room.monitor.lost(Reason.WORKER_LOST, "signal 11", room.now, room.now_ns)
+    assert not reopened(room)
+    room.monitor.switched(Speaker(provider=Provider.SUBTAG, is_forced=True, reason=Reason.FORCED), room.now_ns)
+    listed = {"provider": Provider.SUBTAG, "watched": frozenset({"galaxy!line1.tank.hi"})}
+    # The first was asked for before the attributes spoke.
+    assert room.list(alarm("Tank.Hi"), **listed) + room.list(alarm("Tank.Hi"), **listed) == []
+    status = room.monitor.status
+    assert (status.state, status.provider, status.reason) == (
+        *(MonitorState.DEGRADED, Provider.SUBTAG),
+        Reason.WORKER_LOST,
+    )
+    assert not status.is_forced
+    assert "ended 3 times with the alarm manager (signal 11)" in status.text
+    assert {each.source.name: each.is_uncertain for each in room.book.cut()} == {"Tank.Hi": False, "Other.Hi": True}
+
+
+def test_trials_of_an_alarm_manager_are_rarer_each_time_and_a_passed_one_ends_it() -> None:
+    room = Room()
+    lose(room, 3)
+    waits = []
+    for _ in range(6):
+        assert not reopened(room)
+        room.list(alarm(), provider=Provider.SUBTAG)
+        began = room.now
+        while names(room.monitor.tick(room.now, room.now_ns)[1]) != ["Resubscribe"]:
+            room.now += 10.0
+        assert room.monitor.uses_manager(room.now, has_attributes=True)
+        waits.append(round((room.now - began) / 60))
+        room.monitor.lost(Reason.WORKER_LOST, "signal 11", room.now, room.now_ns)
+    assert waits == [5, 10, 20, 40, 60, 60]
+    assert not reopened(room)
+    room.list(alarm(), provider=Provider.SUBTAG)
+    room.now += 3600.0
+    assert names(room.monitor.tick(room.now, room.now_ns)[1]) == ["Resubscribe"]
+    room.monitor.subscribed()
+    room.monitor.switched(MANAGER, room.now_ns)
+    room.list(alarm())
+    room.list(alarm())
+    assert room.monitor.status.state is MonitorState.LIVE
+    room.now += 61.0
+    room.list(alarm())
+    assert room.monitor.trust.text == ""
+    lose(room, 2)
+    assert reopened(room), "the count begins anew"
+
+
+def test_an_alarm_manager_is_not_avoided_without_anything_in_its_place() -> None:
+    """No attributes, a setting that asks for it, or workers that were lost long after each other or without it."""
+    room = Room()
+    lose(room, 3)
+    assert reopened(room, has_attributes=False)
+    forced = Room(is_forced=True)
+    lose(forced, 5)
+    assert reopened(forced)
+    slow = Room()
+    for _ in range(5):
+        lose(slow)
+        slow.now += 400.0
+    assert reopened(slow)
+    other = Room()
+    for _ in range(5):
+        assert reopened(other)
+        other.monitor.lost(Reason.NO_SNAPSHOT, "no list", other.now, other.now_ns)
+    assert reopened(other)
