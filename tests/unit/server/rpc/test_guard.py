@@ -19,7 +19,7 @@ from mxgateway_server.access.callers import current_call
 from mxgateway_server.access.records import AuditRecord
 from mxgateway_server.access.refusal_log import RefusalLog
 from mxgateway_server.access.scopes import Scope
-from mxgateway_server.access.shares import Shares
+from mxgateway_server.access.shares import LARGE_BODY, Shares
 from mxgateway_server.counters import Counters
 from mxgateway_server.errors import AuthenticationError, KeyRefusal, OwnerMismatchError, SessionNotFoundError
 from mxgateway_server.rpc.connections import ConnectionWatch
@@ -30,6 +30,7 @@ from mxgateway_server.rpc.live_streams import LiveStreams
 SERVICE = "mxaccess_gateway.v1.MxAccessGateway"
 CLOSE = f"/{SERVICE}/CloseSession"
 STREAM = f"/{SERVICE}/StreamEvents"
+HEALTH = "grpc.health.v1.Health"
 CALLERS = {
     "admin": Caller(key_id="admin", scopes=frozenset({Scope.ADMIN})),
     "closer": Caller(key_id="closer", scopes=frozenset({Scope.SESSION_CLOSE})),
@@ -66,9 +67,10 @@ class Notebook:
 class House:
     """One method behind a guard, and what is known of its calls."""
 
-    def __init__(self, channel: grpc.aio.Channel, audit: Notebook) -> None:
+    def __init__(self, channel: grpc.aio.Channel, audit: Notebook, shares: Shares) -> None:
         self._channel = channel
         self.audit = audit
+        self.shares = shares
         self.correlation_id = ""
 
     async def ring(self, header: str | None, method: str = CLOSE, **metadata: str) -> tuple[grpc.StatusCode, str]:
@@ -84,7 +86,11 @@ class House:
 
 @asynccontextmanager
 async def house(
-    answer: Callable[[], Awaitable[bytes]], *, has_keys: bool = True, counters: Counters | None = None
+    answer: Callable[[], Awaitable[bytes]],
+    *,
+    has_keys: bool = True,
+    counters: Counters | None = None,
+    connections: ConnectionWatch | None = None,
 ) -> AsyncIterator[House]:
     async def handle(_: bytes, __: Any) -> bytes:
         return await answer()
@@ -92,26 +98,31 @@ async def house(
     async def write(_: bytes, context: grpc.aio.ServicerContext[bytes, bytes]) -> None:
         await context.write(await answer())
 
-    audit, clock = Notebook(), ManualClock()
+    audit, clock, shares = Notebook(), ManualClock(), Shares()
     guard = Guard(
         cast(Authenticator, Doorkeeper()) if has_keys else None,
         cast(AuditLog, audit),
         LiveStreams(),
         RefusalLog(clock),
-        ConnectionWatch(None),
-        Shares(),
+        connections or ConnectionWatch(None),
+        shares,
         counters=counters,
     )
     handlers = {
         "CloseSession": grpc.unary_unary_rpc_method_handler(handle),
         "StreamEvents": grpc.unary_stream_rpc_method_handler(write),
     }
+    public = {"Check": grpc.unary_unary_rpc_method_handler(handle)}
+    services = [
+        grpc.method_handlers_generic_handler(SERVICE, handlers),
+        grpc.method_handlers_generic_handler(HEALTH, public),
+    ]
     server = grpc.aio.server()
-    server.add_generic_rpc_handlers((guard.over([grpc.method_handlers_generic_handler(SERVICE, handlers)]),))
+    server.add_generic_rpc_handlers((guard.over(services),))
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
-        yield House(channel, audit)
+        yield House(channel, audit, shares)
     await server.stop(None)
 
 
@@ -164,6 +175,46 @@ async def test_a_method_that_nobody_has_tells_strangers_no_more_than_others() ->
         for method in (f"/{SERVICE}/Nothing", "/other.Service/Method", f"/{SERVICE}/" + "x" * 5000):
             assert (await door.ring("nobody", method))[0] is grpc.StatusCode.UNAUTHENTICATED
             assert (await door.ring("reader", method))[0] is grpc.StatusCode.UNIMPLEMENTED
+
+
+async def test_a_connection_that_is_too_many_and_cannot_be_closed_is_told_so() -> None:
+    """Where the system lets nobody close it; a stranger hears of his key, and nothing of connections."""
+
+    class Crowded(ConnectionWatch):
+        def is_refused(self, name: str) -> bool:
+            return True
+
+    async with house(fine, connections=Crowded(None)) as door:
+        code, text = await door.ring("closer")
+        assert (code, "protocol.max_connections_per_address" in text) == (grpc.StatusCode.RESOURCE_EXHAUSTED, True)
+        assert (await door.ring("nobody"))[0] is grpc.StatusCode.UNAUTHENTICATED
+
+
+@pytest.mark.parametrize("method", [CLOSE, STREAM])
+async def test_a_large_request_holds_a_place_of_its_key_until_the_call_ends(method: str) -> None:
+    held: list[int] = []
+    who = "closer" if method == CLOSE else "streamer"
+
+    async def look() -> bytes:
+        held.append(door.shares.of(who).bodies)
+        return b"done"
+
+    async with house(look) as door:
+        call = door._channel.stream_stream(method)(iter([bytes(LARGE_BODY + 1)]), metadata=(("authorization", who),))
+        assert [reply async for reply in call] == [b"done"]
+        assert (held, door.shares.of(who).bodies) == ([1], 0)
+
+
+async def test_a_call_that_needs_no_key_has_little_time_for_its_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else strangers hold the few places that they have for as long as they like; whoever has a key may be slow."""
+    monkeypatch.setattr("mxgateway_server.rpc.guard.MAX_STRANGER_SECONDS", 0.05)
+    async with house(fine) as door:
+        slow = door._channel.stream_unary(CLOSE)(metadata=(("authorization", "closer"),))
+        stranger = door._channel.stream_unary(f"/{HEALTH}/Check")()
+        assert await stranger.code() is grpc.StatusCode.INVALID_ARGUMENT
+        assert not slow.done()
+        await slow.write(b"x")
+        assert await slow == b"done"
 
 
 async def test_without_keys_everybody_may() -> None:
