@@ -47,6 +47,7 @@ class Database:
         self._reader = reader
         self._writer = writer
         self._glances: aiosqlite.Connection | None = None
+        self._address = ""
 
     @classmethod
     def connect(cls, database: str) -> Self:
@@ -59,7 +60,7 @@ class Database:
             ConfigurationError: it cannot be used; the text names the setting, never a password.
         """
         try:
-            return cls(*_engines(database))
+            found = cls(*_engines(database))
         except (sa.exc.SQLAlchemyError, ImportError) as error:
             raise ConfigurationError(
                 f"authentication.database: {type(error).__name__}: not a database URL with an asynchronous driver that "
@@ -70,6 +71,16 @@ class Database:
             raise ConfigurationError(
                 f"authentication.database: {path}: {why_not(error, path)}; choose a path that the gateway may write"
             ) from error
+        found._address = database
+        return found
+
+    def again(self) -> Self:
+        """The same database on further connections, which are closed apart.
+
+        Raises:
+            ConfigurationError: as `connect`.
+        """
+        return self.connect(self._address)
 
     @property
     def is_postgresql(self) -> bool:

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from mxgateway_protocol.clock import Clock
 from mxgateway_server.access import pepper_store, tables
+from mxgateway_server.access.audit_pages import AuditPages
 from mxgateway_server.access.audit_store import AuditStore
 from mxgateway_server.access.certificates import parse_rule
 from mxgateway_server.access.chain import ChainKey
@@ -92,6 +93,10 @@ class KeyStore:
     def problem(self, error: BaseException) -> str:
         """A failure of the database in one line, with the remedy where it is known."""
         return self._database.problem(error)
+
+    def audit_pages(self) -> AuditPages:
+        """The audit for people, on connections of its own; close it."""
+        return AuditPages(self._database.again())
 
     async def keys_version(self) -> str:
         """Another text after each change of a key that matters to callers, by whatever process."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import csv
 import io
 from datetime import UTC, datetime
@@ -10,13 +9,13 @@ from datetime import UTC, datetime
 from starlette.responses import Response
 
 from mxgateway_server.access.audit import AuditLog
+from mxgateway_server.access.audit_pages import AuditPage, AuditPages
 from mxgateway_server.access.records import AuditQuery, AuditRecord
-from mxgateway_server.access.store import KeyStore
 from mxgateway_server.dashboard.calls import NO_STORE, Call, ProblemError, data
+from mxgateway_server.errors import StoreError
 
 PAGE = 100
 MAX_EXPORTED = 10_000
-PAGE_SECONDS = 2.0
 _TEXTS = ("key", "event", "session", "correlation", "outcome", "tag")
 _COLUMNS = ("event", "key", "address", "session", "correlation", "target", "outcome")
 _MAX_ID = 2**62
@@ -25,20 +24,18 @@ _MAX_ID = 2**62
 class AuditRoutes:
     """The routes under `/audit`."""
 
-    def __init__(self, store: KeyStore, audit: AuditLog) -> None:
-        self._store = store
+    def __init__(self, pages: AuditPages, audit: AuditLog) -> None:
+        self._pages = pages
         self._audit = audit
 
     async def listed(self, call: Call) -> Response:
         """One page; `next` leads to the one before it."""
-        found = await self._read(call, PAGE + 1)
-        shown = found[:PAGE]
-        more = shown[-1].record_id if len(found) > PAGE else None
-        return data({"records": [_shown(each) for each in shown], "next": more})
+        found = await self._read(call, PAGE)
+        return data({"records": [_shown(each) for each in found.records], "next": found.before_id})
 
     async def exported(self, call: Call) -> Response:
         """What fits as CSV; looking at so much at once is recorded itself."""
-        found = await self._read(call, MAX_EXPORTED)
+        found = (await self._read(call, MAX_EXPORTED)).records
         self._audit.add(
             AuditRecord(
                 event="dashboard.audit-export",
@@ -62,7 +59,7 @@ class AuditRoutes:
         headers = {**NO_STORE, "content-disposition": 'attachment; filename="audit.csv"'}
         return Response(text.getvalue(), 200, headers, "text/csv")
 
-    async def _read(self, call: Call, limit: int) -> list[AuditRecord]:
+    async def _read(self, call: Call, limit: int) -> AuditPage:
         key, event, session, correlation, outcome, tag = (call.query(name, at_most=300) or None for name in _TEXTS)
         query = AuditQuery(
             key_id=key,
@@ -76,13 +73,9 @@ class AuditRoutes:
             limit=limit,
         )
         try:
-            async with asyncio.timeout(PAGE_SECONDS):
-                found = await self._store.audit.read(query)
-        except TimeoutError:
-            raise ProblemError(
-                503, "TOO_WIDE", "the audit has too many records to answer this in time", "ask for one key or event"
-            ) from None
-        return list(reversed(found))
+            return await self._pages.page(query)
+        except StoreError as error:
+            raise ProblemError(503, "TOO_WIDE", *str(error).split("; ", 1)) from None
 
 
 def _shown(record: AuditRecord) -> dict[str, object]:

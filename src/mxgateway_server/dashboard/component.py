@@ -11,6 +11,7 @@ from starlette.routing import Mount
 
 from mxgateway_protocol.clock import Clock
 from mxgateway_server.access.audit import AuditLog
+from mxgateway_server.access.audit_pages import AuditPages
 from mxgateway_server.access.authenticator import Authenticator
 from mxgateway_server.access.store import KeyStore
 from mxgateway_server.alarms.component import AlarmComponent
@@ -43,6 +44,7 @@ from mxgateway_server.logs import get_logger
 from mxgateway_server.parts import work_until
 from mxgateway_server.sessions.manager import SessionManager
 from mxgateway_server.status import StatusReader
+from mxgateway_server.telemetry.lag_log import LoopLagLog
 
 logger = get_logger(__name__)
 
@@ -72,6 +74,8 @@ class DashboardPart:
         authenticator: Authenticator | None,
         certificate: CertificateKeeper | None,
         store: KeyStore,
+        audit_pages: AuditPages,
+        lag: LoopLagLog,
         browse: GalaxyRepositoryService,
         desk: WatchDesk,
         alarms: AlarmComponent | None,
@@ -86,6 +90,8 @@ class DashboardPart:
         self._desk = desk
         self._clock = clock
         self._status = status
+        self._lag = lag
+        lag.want()
         self._stop = asyncio.Event()
         self._file = LoginFile(settings.state_path / _login_file(settings))
         times = LoginTimes(login=mine.login_hours * 3600, idle=mine.idle_minutes * 60, screen=mine.screen_days * 86400)
@@ -123,7 +129,7 @@ class DashboardPart:
                 *_galaxy_rules(GalaxyRoutes(browse, self._desk)),
                 *_alarm_rules(AlarmRoutes(alarms)),
                 *_key_rules(KeyRoutes(store, authenticator, audit, clock)),
-                *_audit_rules(AuditRoutes(store, audit)),
+                *_audit_rules(AuditRoutes(audit_pages, audit)),
                 Rule(method="GET", path=f"{_API}/logs", needs=Role.OPERATOR, handler=LogRoutes().listed, is_use=False),
                 Rule(
                     method="GET",
@@ -157,21 +163,21 @@ class DashboardPart:
     async def _sample(self) -> None:
         due = self._clock.monotonic()
         while True:
-            self.sample(max(0.0, self._clock.monotonic() - due))
+            self.sample()
             # On a fixed grid; a beat that was missed is left out.
             now = self._clock.monotonic()
             due = max(due + SAMPLE_SECONDS, now - (now - due) % SAMPLE_SECONDS)
             await asyncio.sleep(max(0.0, due - now))
 
-    def sample(self, lag: float = 0.0) -> None:
-        """Takes a picture and publishes what follows from it; a failure of it ends nothing.
-
-        Args:
-            lag: seconds that the event loop came late.
-        """
+    def sample(self) -> None:
+        """Takes a picture and publishes what follows from it; a failure of it ends nothing."""
         try:
             now = self._clock.monotonic()
-            used = Process(cpu_seconds=process.cpu_seconds(), memory_bytes=process.memory_bytes(), loop_lag=lag)
+            used = Process(
+                cpu_seconds=process.cpu_seconds(),
+                memory_bytes=process.memory_bytes(),
+                loop_lag=self._lag.take_longest(),
+            )
             frame = self.sampler.take(self._status.take(), used, now)
         except Exception:
             logger.exception("sampler_failed")

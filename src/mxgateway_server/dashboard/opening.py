@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
 from mxgateway_contract.installing import install_command
@@ -20,6 +21,7 @@ from mxgateway_server.galaxy import GalaxyRepositoryService
 from mxgateway_server.sessions.manager import SessionManager
 from mxgateway_server.sessions.options import OpenOptions
 from mxgateway_server.status import StatusReader
+from mxgateway_server.telemetry.lag_log import LoopLagLog
 from mxgateway_server.workers.launcher import WorkerPlan
 
 if TYPE_CHECKING:
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 async def open_dashboard(
     settings: Settings,
     clock: Clock,
+    stack: AsyncExitStack,
     *,
     status: StatusReader,
     sessions: SessionManager,
@@ -36,6 +39,7 @@ async def open_dashboard(
     authenticator: Authenticator | None,
     certificate: CertificateKeeper | None,
     store: KeyStore,
+    lag: LoopLagLog,
     browse: GalaxyRepositoryService,
     commands: CommandGate,
     plan: WorkerPlan,
@@ -43,6 +47,9 @@ async def open_dashboard(
     origin: Callable[[str], str] = lambda _: "",
 ) -> DashboardPart | None:
     """The dashboard; None when the settings want none, or nothing listens where it would be.
+
+    Args:
+        stack: ends what is opened here, once nobody asks any more.
 
     Raises:
         ConfigurationError: what it needs is not installed.
@@ -59,6 +66,8 @@ async def open_dashboard(
             f"dashboard.enabled needs {error.name}, which is not installed: {install_command('server')}, or set "
             "dashboard.enabled = false"
         ) from None
+    pages = store.audit_pages()
+    stack.push_async_callback(pages.close)
     timeout = settings.sessions.default_command_timeout_seconds
     wanted = OpenOptions(plan=plan, uses_default_plan=True, command_timeout=timeout)
     return await asyncio.to_thread(
@@ -71,6 +80,8 @@ async def open_dashboard(
         authenticator=authenticator,
         certificate=certificate,
         store=store,
+        audit_pages=pages,
+        lag=lag,
         browse=browse,
         desk=WatchDesk(sessions, commands, clock, wanted),
         alarms=alarms,

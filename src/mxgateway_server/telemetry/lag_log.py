@@ -1,4 +1,4 @@
-"""The event loop's lag as lines of the log: for operators without a metrics endpoint, and for load tests."""
+"""The event loop's lag, measured in one place: for lines of the log, the metrics and the dashboard."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class LoopLagLog:
     """Measures the loop's lag while it runs.
 
     Args:
-        interval: seconds between two lines of the log; 0 for no measuring at all.
+        interval: seconds between two lines of the log; 0 for none, and for no measuring unless somebody `wants` it.
 
     Attributes:
         recent: the figures of the last full RECENT_SECONDS; None before.
@@ -30,12 +30,23 @@ class LoopLagLog:
 
     def __init__(self, interval: float) -> None:
         self._interval = interval
+        self._is_wanted = bool(interval)
+        self._longest = 0.0
         self.recent: LagFigures | None = None
         self._stop = asyncio.Event()
 
+    def want(self) -> None:
+        """Measures whatever the interval is; before `run`."""
+        self._is_wanted = True
+
+    def take_longest(self) -> float:
+        """The most that the loop was late by since the last call, in seconds; for one reader."""
+        longest, self._longest = self._longest, 0.0
+        return longest
+
     async def run(self) -> None:
         """Logs `event_loop_lag` at each interval, and once at the end, until `stop`."""
-        if self._interval:
+        if self._is_wanted:
             await work_until(self._stop, self._measure())
 
     async def stop(self) -> None:
@@ -51,15 +62,16 @@ class LoopLagLog:
         try:
             while True:
                 await asyncio.sleep(max(0.0, lag.due - loop.time()))
-                lag.tick(loop.time())
+                self._longest = max(self._longest, lag.tick(loop.time()))
                 recent.tick(loop.time())
                 if loop.time() - span >= RECENT_SECONDS:
                     self.recent, span = recent.take(), loop.time()
-                if lag.due - since >= self._interval:
+                if self._interval and lag.due - since >= self._interval:
                     _report(lag, loop.time() - since)
                     since = loop.time()
         finally:
-            _report(lag, loop.time() - since)
+            if self._interval:
+                _report(lag, loop.time() - since)
 
 
 def _report(lag: LoopLag, seconds: float) -> None:

@@ -8,15 +8,19 @@ import re
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import pytest
 from tests.support.dashboard import Browser, DashboardRig, dashboard_rig
 from tests.support.gateway import live_gateway, open_store
 from tests.support.http import Answer
 
-from mxgateway_server.access.records import AuditRecord
+from mxgateway_server.access.audit_pages import AuditPage, AuditPages
+from mxgateway_server.access.audit_store import AuditStore
+from mxgateway_server.access.records import AuditQuery, AuditRecord
 from mxgateway_server.config.settings import Settings
 from mxgateway_server.dashboard.checks import csrf_token
 from mxgateway_server.dashboard.roles import Role
 from mxgateway_server.dashboard.routes import Rule
+from mxgateway_server.errors import StoreError
 
 BELOW = {Role.OPERATOR: "viewer", Role.ADMIN: "operator"}
 ENDLESS = "/api/v1/live"
@@ -282,7 +286,9 @@ async def test_keys_are_made_changed_and_forgotten_and_a_secret_is_told_once(tmp
         assert (did["key"], did["reason"]) == ("admin", "shift")
 
 
-async def test_the_audit_comes_page_by_page_and_its_export_is_in_it(tmp_path: Path) -> None:
+async def test_the_audit_comes_page_by_page_and_its_export_is_in_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with dashboard_rig(tmp_path) as rig:
         store = await open_store(rig.gateway.settings)
         try:
@@ -308,6 +314,17 @@ async def test_the_audit_comes_page_by_page_and_its_export_is_in_it(tmp_path: Pa
         assert [each["records"] for each in await rig.audit("dashboard.audit-export")] == [251]
         for wrong in ("before=x", "before=-1", "since=99999999999999999999", "key=" + "k" * 301):
             assert (await admin.get(f"/api/v1/audit?{wrong}")).status == 400, wrong
+
+        # Keys are looked up on the store's own connections, which nobody takes who reads at leisure.
+        monkeypatch.delattr(AuditStore, "read")
+        assert (await admin.get("/api/v1/audit")).status == 200
+
+        async def never(_: AuditPages, query: AuditQuery) -> AuditPage:
+            raise StoreError("the audit has too many records; ask for a shorter time")
+
+        monkeypatch.setattr(AuditPages, "page", never)
+        wide = await admin.get("/api/v1/audit")
+        assert (reason(wide), wide.json()["remedy"]) == ((503, "TOO_WIDE"), "ask for a shorter time")
 
 
 async def test_no_answer_has_a_secret(tmp_path: Path) -> None:

@@ -26,3 +26,15 @@ async def test_an_interval_of_nothing_measures_nothing() -> None:
     lag_log = LoopLagLog(0)
     await lag_log.run()
     await lag_log.stop()
+
+
+async def test_who_wants_figures_gets_them_without_a_log_and_each_delay_once() -> None:
+    lag_log = LoopLagLog(0)
+    lag_log.want()
+    with structlog.testing.capture_logs() as lines:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(lag_log.run())
+            await eventually(lambda: lag_log.take_longest() > 0)
+            await lag_log.stop()
+    lag_log.take_longest()
+    assert (lag_log.take_longest(), lines) == (0.0, [])
