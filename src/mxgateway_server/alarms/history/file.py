@@ -33,8 +33,9 @@ _RESERVE = 1_000_000
 """Numbers that are given up when the gateway ends without closing the file."""
 _FOLD_EVERY = 5000
 """Changes after which the list in the file is brought up to them: in a storm that is much less than with each."""
-_AT_ONCE = 50
-"""Changes of one statement. The interpreter lock is given up for each, and comes back late in a busy gateway."""
+_AT_ONCE = 40
+"""Changes of one statement. The interpreter lock is given up for each, and comes back late in a busy gateway. Not more:
+an older SQLite takes 999 values at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +118,6 @@ _ADD_SOURCE = (
     _insert("alarm", SOURCE_COLUMNS)
     + " ON CONFLICT (key) DO UPDATE SET "
     + ", ".join(f"{name} = excluded.{name}" for name in SOURCE_COLUMNS[1:])
-    + " RETURNING id"
 )
 _ADD_CHANGE = _insert("change", CHANGE_COLUMNS, how="INSERT OR REPLACE")
 _ADD_CHANGES = _insert("change", CHANGE_COLUMNS, how="INSERT OR REPLACE", rows=_AT_ONCE)
@@ -328,8 +328,8 @@ class HistoryFile:
         self._sources.clear()
         self._texts = {"": _NO_TEXT}
 
-    def _one(self, statement: str) -> Any:
-        return self._connection.execute(statement).fetchone()[0]
+    def _one(self, statement: str, *values: Any) -> Any:
+        return self._connection.execute(statement, values).fetchone()[0]
 
     def _row(self, change: Change) -> tuple[Any, ...]:
         alarm, number = change.alarm, change.sequence
@@ -344,7 +344,8 @@ class HistoryFile:
         known = self._sources.get(source.key)
         if known is not None and (known[1] is source or known[1].facts() == source.facts()):
             return known[0]
-        number = int(self._connection.execute(_ADD_SOURCE, source_row(source)).fetchone()[0])
+        self._connection.execute(_ADD_SOURCE, source_row(source))
+        number = int(self._one("SELECT id FROM alarm WHERE key = ?", source.key))
         self._sources[source.key] = (number, source)
         return number
 
@@ -369,8 +370,8 @@ class HistoryFile:
     def _find_text(self, text: str, sequence: int) -> tuple[int, int]:
         found = self._connection.execute("SELECT id, used FROM text WHERE text = ?", (text,)).fetchone()
         if found is None:
-            statement = "INSERT INTO text (text, used) VALUES (?, ?) RETURNING id, used"
-            found = self._connection.execute(statement, (text, sequence)).fetchone()
+            added = self._connection.execute("INSERT INTO text (text, used) VALUES (?, ?)", (text, sequence))
+            found = (added.lastrowid or 0, sequence)
         if len(self._texts) >= _REMEMBERED_TEXTS:
             self._texts = {"": _NO_TEXT}
         self._texts[text] = (int(found[0]), int(found[1]))
