@@ -23,7 +23,7 @@ LIVE = "() => document.querySelector('.freshness')?.textContent.includes('Live')
 
 
 @asynccontextmanager
-async def serving(state: Path, address: str) -> AsyncIterator[tuple[asyncio.subprocess.Process, str]]:
+async def serving(state: Path, address: str, **settings: str) -> AsyncIterator[tuple[asyncio.subprocess.Process, str]]:
     """A gateway of its own, which may be killed, and the URL of its dashboard."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "mxgateway_server", "serve", "--state-dir", str(state), "--listen", "localhost:0"),
@@ -31,7 +31,7 @@ async def serving(state: Path, address: str) -> AsyncIterator[tuple[asyncio.subp
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        env={**os.environ, "MXGATEWAY__WORKER__POOL_SIZE": "0"},
+        env={**os.environ, "MXGATEWAY__WORKER__POOL_SIZE": "0", **settings},
     )
     try:
         assert process.stdout is not None

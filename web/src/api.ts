@@ -75,7 +75,7 @@ export async function loadBoot(): Promise<Boot> {
 
 export function signedOut(): void {
   boot.value = null;
-  if (path.value !== "/login") {
+  if (!path.value.startsWith("/login")) {
     const back = location.pathname + location.search;
     go(`/login${back === "/" ? "" : `?return=${encodeURIComponent(back)}`}`);
   }

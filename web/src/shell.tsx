@@ -1,6 +1,6 @@
 // The frame around every page: menu, how live it is, who looks on.
 import { useEffect, useState } from "preact/hooks";
-import { loadBoot, post, Problem, signedOut } from "./api.ts";
+import { loadBoot, post, Problem } from "./api.ts";
 import { clock, duration, zoneName } from "./format.ts";
 import { setPaused, start, stop } from "./live.ts";
 import { Failure, State } from "./parts/basics.tsx";
@@ -17,7 +17,7 @@ import { SessionPage } from "./pages/session.tsx";
 import { Sessions } from "./pages/sessions.tsx";
 import { Settings } from "./pages/settings.tsx";
 import { Streams } from "./pages/streams.tsx";
-import { path } from "./router.ts";
+import { go, path } from "./router.ts";
 import {
   announcement,
   boot,
@@ -165,14 +165,15 @@ function Bar({ title }: { title: string }) {
             </summary>
             <div class="sheet">
               <p>
-                Signed in with the key <bdi>{who.keyId}</bdi>
+                {who.door === "key" ? "Signed in with the key " : "Signed in as "}
+                <bdi>{who.keyId}</bdi>
                 {who.displayName && who.displayName !== who.keyId && (
                   <>
                     {" "}
                     (<bdi>{who.displayName}</bdi>)
                   </>
-                )}{" "}
-                as {who.role}.
+                )}
+                , {who.role}.
               </p>
               <button type="button" onClick={() => leave(false)}>
                 Sign out
@@ -189,11 +190,15 @@ function Bar({ title }: { title: string }) {
 }
 
 async function leave(everywhere: boolean): Promise<void> {
+  let farewell = "";
   try {
-    await post("/logout", { everywhere });
+    farewell = (await post<{ farewell?: string }>("/logout", { everywhere })).farewell ?? "";
   } finally {
     stop();
-    signedOut();
+    boot.value = null;
+    // A proxy would let in at once who has just signed out.
+    if (farewell) location.assign(farewell);
+    else go("/login?out", true);
   }
 }
 
@@ -253,7 +258,7 @@ function Missing() {
 export function Shell() {
   const [problem, setProblem] = useState<Problem | null>(null);
   const here = path.value;
-  const isLogin = here === "/login";
+  const isLogin = here === "/login" || here === "/login/oidc";
   const isIn = boot.value !== null;
 
   useEffect(() => {
@@ -307,7 +312,10 @@ export function Shell() {
           {!isAllowed ? (
             <div class="empty">
               <p class="title">This page is for {page?.role}s</p>
-              <p>Your key gives you the role {boot.value?.role}. An administrator changes that with its scopes.</p>
+              <p>
+                You have the role {boot.value?.role}. An administrator changes that, with the scopes of your key or with the
+                groups you are in.
+              </p>
             </div>
           ) : isSession ? (
             <SessionPage key={here} sessionId={decodeURIComponent(here.slice("/sessions/".length))} />

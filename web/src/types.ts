@@ -148,6 +148,7 @@ export interface Boot {
   role: Role;
   scopes: string[];
   kind: string;
+  door: string;
   csrf: string;
   expires: number;
   now: number;

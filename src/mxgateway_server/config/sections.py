@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
@@ -331,33 +330,6 @@ class MetricsSettings(Section):
     listen_plaintext: Address = ""
     """Address of HTTP without TLS for metrics and health alone, for a monitoring network; beyond loopback addresses
     only with `access = "open"`, since a key would travel in clear."""
-
-
-def _external_url(text: str) -> str:
-    parts = urlsplit(text)
-    is_bare = parts.path in ("", "/") and not (parts.query or parts.fragment or "@" in parts.netloc)
-    if text and not (parts.scheme in ("http", "https") and parts.hostname and is_bare):
-        raise ValueError("write the address alone, such as https://plant.example:8443")
-    return text.rstrip("/")
-
-
-class DashboardSettings(Section):
-    enabled: bool = True
-    """Offers the dashboard where `operations` listens. Everybody signs in with an API key that has one of the scopes
-    dashboard:view, dashboard:operate and admin."""
-    external_url: Annotated[str, AfterValidator(_external_url)] = ""
-    """Address under which browsers reach it through a proxy, such as https://plant.example; empty without one."""
-    login_hours: float = Field(default=8.0, gt=0, le=168)
-    """Longest life of a login."""
-    idle_minutes: float = Field(default=30.0, gt=0, le=1440)
-    """Life of a login without anything that its person does; what a page asks by itself does not count. The live
-    figures of an open page go on meanwhile only as long as the login does."""
-    screen_days: float = Field(default=30.0, gt=0, le=366)
-    """Life of a login of a display on a wall, which only looks; it has no idle limit."""
-    max_streams: int = Field(default=100, ge=1, le=1000)
-    """Browsers that may be shown live figures at once; the pages of one browser share one stream."""
-    max_streams_per_key: int = Field(default=10, ge=1, le=1000)
-    """The same of one key."""
 
 
 class LoggingSettings(Section):

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -16,9 +15,10 @@ from pydantic import BaseModel, ValidationInfo, field_validator, model_validator
 
 from mxgateway_server.config.addresses import is_loopback, split_address
 from mxgateway_server.config.alarm_sections import AlarmSettings
+from mxgateway_server.config.conflict import Conflict
+from mxgateway_server.config.dashboard_sections import DashboardSettings, sign_in_conflicts
 from mxgateway_server.config.sections import (
     AuthenticationSettings,
-    DashboardSettings,
     EventSettings,
     FilePath,
     GalaxySettings,
@@ -145,14 +145,6 @@ def setting_names(model: type[BaseModel] = Settings, prefix: str = "") -> Iterat
 # ------------------------------------------------------------------------------------------------------------ conflicts
 
 
-@dataclass(frozen=True, slots=True)
-class Conflict:
-    """Settings that are right by themselves and wrong together."""
-
-    names: tuple[str, ...]
-    text: str
-
-
 def conflicts(settings: Settings) -> Iterator[Conflict]:
     """What does not go together, each with the remedy."""
     yield from _endpoints(settings)
@@ -161,6 +153,7 @@ def conflicts(settings: Settings) -> Iterator[Conflict]:
     yield from _backends(settings.worker)
     yield from _limits(settings.worker, settings.sessions)
     yield from _alarms(settings.alarms)
+    yield from sign_in_conflicts(settings.dashboard)
     authentication, tls = settings.authentication, settings.tls
     if authentication.pepper_file and authentication.pepper_variable:
         names = ("authentication.pepper_file", "authentication.pepper_variable")

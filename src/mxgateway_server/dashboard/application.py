@@ -63,7 +63,7 @@ class Dashboard:
         try:
             if call.caller is None:
                 return await rule.handler(call)
-            with acting(Actor(f"key:{call.caller.key_id}", "dashboard")):
+            with acting(Actor(call.actor[:100], "dashboard")):
                 return await rule.handler(call)
         except GatewayError as error:
             raise ProblemError.of(error) from None

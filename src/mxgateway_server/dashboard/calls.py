@@ -84,6 +84,7 @@ class Call:
     Attributes:
         origin: of this dashboard, as `https://host:port`.
         address: who asks, as an address without port.
+        peer: the other end of the connection: a proxy, where one is in front.
         login, token, caller, role: who asks; without a login they are empty.
     """
 
@@ -91,15 +92,25 @@ class Call:
     origin: str
     address: str
     correlation_id: str
+    peer: str = ""
     login: Login | None = None
     token: str = field(default="", repr=False)
     caller: Caller | None = None
     role: Role = Role.NONE
     body: dict[str, Any] = field(default_factory=dict, repr=False)
+    form: bytes = field(default=b"", repr=False)
 
     @property
     def is_https(self) -> bool:
         return self.origin.startswith("https:")
+
+    @property
+    def actor(self) -> str:
+        """Who acts, for the audit: `key:…`, `oidc:…`, `ldap:…`, `proxy:…`, or `screen:…` of whoever made it."""
+        who, login = self.who, self.login
+        if login is not None and login.is_screen:
+            return f"screen:{login.name}"
+        return who.key_id if login is not None and login.key.door else f"key:{who.key_id}"
 
     @property
     def who(self) -> Caller:
@@ -124,6 +135,11 @@ class Call:
         if is_needed and not value.strip():
             raise InvalidRequestError(f"{name}: write something")
         return value.strip()
+
+    def secret(self, name: str) -> str:
+        """A text of the body as it was typed; empty when there is none."""
+        value = self.body.get(name, "")
+        return value if isinstance(value, str) else ""
 
     def query(self, name: str, *, at_most: int = MAX_TEXT) -> str:
         """A text of the query; empty when it is not there."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from starlette.routing import Mount
@@ -14,11 +14,12 @@ from mxgateway_server.access.audit import AuditLog
 from mxgateway_server.access.audit_pages import AuditPages
 from mxgateway_server.access.authenticator import Authenticator
 from mxgateway_server.access.store import KeyStore
+from mxgateway_server.access.throttle import Throttle
 from mxgateway_server.alarms.component import AlarmComponent
 from mxgateway_server.certificates.keeper import CertificateKeeper
 from mxgateway_server.config.addresses import split_address
 from mxgateway_server.config.settings import Settings
-from mxgateway_server.dashboard import process
+from mxgateway_server.dashboard import process, rules
 from mxgateway_server.dashboard.alarms_api import AlarmRoutes
 from mxgateway_server.dashboard.application import Dashboard
 from mxgateway_server.dashboard.attention import AttentionRules
@@ -30,9 +31,9 @@ from mxgateway_server.dashboard.live import Feed, Frame
 from mxgateway_server.dashboard.login_file import LoginFile
 from mxgateway_server.dashboard.logins import LoginBook, LoginTimes
 from mxgateway_server.dashboard.logs_api import LogRoutes
-from mxgateway_server.dashboard.pages import PAGES, Pages
-from mxgateway_server.dashboard.roles import Role
-from mxgateway_server.dashboard.routes import PUBLIC, Rule
+from mxgateway_server.dashboard.pages import Pages
+from mxgateway_server.dashboard.people.opening import open_doors
+from mxgateway_server.dashboard.people.signing_in import PeopleSigningIn
 from mxgateway_server.dashboard.sampler import Process, Sampler
 from mxgateway_server.dashboard.sessions_api import SessionRoutes
 from mxgateway_server.dashboard.settings_api import SettingRoutes
@@ -50,7 +51,6 @@ logger = get_logger(__name__)
 
 SAMPLE_SECONDS = 1.0
 STORE_SECONDS = 2.0
-_API = "/api/v1"
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -61,6 +61,7 @@ class DashboardPart:
         application: what answers.
         sampler: keeps what happened.
         feed: the newest frame.
+        people: lets in people without a key.
     """
 
     def __init__(
@@ -84,7 +85,7 @@ class DashboardPart:
         """Reads files: it blocks on the disk.
 
         Raises:
-            ConfigurationError: the bundle is not complete.
+            ConfigurationError: the bundle is not complete, or a door for people cannot be opened.
         """
         mine = settings.dashboard
         self._desk = desk
@@ -99,6 +100,7 @@ class DashboardPart:
         self._stored = self._book.version
         self.feed = Feed()
         self.sampler = Sampler(AttentionRules(heartbeat_seconds=settings.worker.heartbeat_interval_seconds))
+        doors = open_doors(settings, clock)
         gate = Gate(
             self._book,
             authenticator,
@@ -107,6 +109,9 @@ class DashboardPart:
             hosts=_hosts(settings, certificate),
             gateway_id=self._file.gateway_id,
             external_url=mine.external_url,
+            people=doors.roles,
+            proxies=doors.proxies,
+            proxy=doors.proxy,
         )
         signing_in = SigningIn(
             gate,
@@ -118,25 +123,30 @@ class DashboardPart:
             interval=SAMPLE_SECONDS,
             store=self._save,
         )
+        people = signing_in.people = self.people = PeopleSigningIn(
+            signing_in,
+            self._book,
+            doors,
+            clock,
+            cookie_name=gate.cookie_name,
+            throttles=_throttles(settings),
+            button=mine.oidc.button,
+        )
         self.streams = LiveStreams(self.feed, gate, clock, most=mine.max_streams, most_per_key=mine.max_streams_per_key)
         self.application = Dashboard(
             gate,
             [
-                *_page_rules(Pages()),
-                *_login_rules(signing_in),
-                *_live_rules(self.streams),
-                *_session_rules(SessionRoutes(sessions, status, self.sampler, audit)),
-                *_galaxy_rules(GalaxyRoutes(browse, self._desk)),
-                *_alarm_rules(AlarmRoutes(alarms)),
-                *_key_rules(KeyRoutes(store, authenticator, audit, clock)),
-                *_audit_rules(AuditRoutes(audit_pages, audit)),
-                Rule(method="GET", path=f"{_API}/logs", needs=Role.OPERATOR, handler=LogRoutes().listed, is_use=False),
-                Rule(
-                    method="GET",
-                    path=f"{_API}/settings",
-                    needs=Role.ADMIN,
-                    handler=SettingRoutes(settings, origin).listed,
-                ),
+                *rules.page_rules(Pages()),
+                *rules.login_rules(signing_in),
+                *rules.people_rules(people),
+                *rules.live_rules(self.streams),
+                *rules.session_rules(SessionRoutes(sessions, status, self.sampler, audit)),
+                *rules.galaxy_rules(GalaxyRoutes(browse, self._desk)),
+                *rules.alarm_rules(AlarmRoutes(alarms)),
+                *rules.key_rules(KeyRoutes(store, authenticator, audit, clock)),
+                *rules.audit_rules(AuditRoutes(audit_pages, audit)),
+                *rules.log_rules(LogRoutes()),
+                *rules.setting_rules(SettingRoutes(settings, origin)),
             ],
         )
 
@@ -200,6 +210,13 @@ def _encode(frame: dict[str, Any]) -> bytes:
     return json.dumps(frame, separators=(",", ":"), allow_nan=False).encode()
 
 
+def _throttles(settings: Settings) -> tuple[Throttle, Throttle]:
+    """For failures by name and address, and for those of an address whatever the name."""
+    authentication = settings.authentication
+    before, wait = authentication.failures_before_throttle, authentication.throttle_seconds
+    return Throttle(before, wait), Throttle(10 * before, wait)
+
+
 def _login_file(settings: Settings) -> str:
     # Gateways that share a state directory have logins of their own.
     ports = "-".join(str(split_address(address)[1]) for _, address, _ in settings.http_endpoints())
@@ -215,76 +232,3 @@ def _hosts(settings: Settings, certificate: CertificateKeeper | None) -> Callabl
         return frozenset({*own, *(name.lower() for name in names)})
 
     return hosts
-
-
-def _page_rules(pages: Pages) -> Sequence[Rule]:
-    return [
-        *(Rule(method="GET", path=path, needs=PUBLIC, handler=pages.shell) for path in PAGES),
-        Rule(method="GET", path="/static/{name}", needs=PUBLIC, handler=pages.file),
-    ]
-
-
-def _login_rules(signing_in: SigningIn) -> Sequence[Rule]:
-    return [
-        Rule(method="GET", path=f"{_API}/login", needs=PUBLIC, handler=signing_in.how),
-        Rule(method="POST", path=f"{_API}/login", needs=PUBLIC, handler=signing_in.login),
-        Rule(method="POST", path=f"{_API}/links", needs=PUBLIC, handler=signing_in.link, is_for_programs=True),
-        Rule(method="GET", path=f"{_API}/boot", needs=Role.VIEWER, handler=signing_in.boot, is_use=False),
-        Rule(method="POST", path=f"{_API}/logout", needs=Role.VIEWER, handler=signing_in.logout),
-        Rule(method="POST", path=f"{_API}/screens", needs=Role.OPERATOR, handler=signing_in.screen),
-    ]
-
-
-def _live_rules(streams: LiveStreams) -> Sequence[Rule]:
-    return [
-        Rule(method="GET", path=f"{_API}/snapshot", needs=Role.VIEWER, handler=streams.snapshot, is_use=False),
-        Rule(method="GET", path=f"{_API}/live", needs=Role.VIEWER, handler=streams.live, is_use=False),
-    ]
-
-
-def _session_rules(routes: SessionRoutes) -> Sequence[Rule]:
-    one = f"{_API}/sessions/{{session_id}}"
-    return [
-        Rule(method="GET", path=f"{_API}/history", needs=Role.VIEWER, handler=routes.history),
-        Rule(method="GET", path=f"{_API}/sessions/ended", needs=Role.VIEWER, handler=routes.ended, is_use=False),
-        Rule(method="GET", path=one, needs=Role.VIEWER, handler=routes.one, is_use=False),
-        Rule(method="POST", path=f"{_API}/sessions/close", needs=Role.OPERATOR, handler=routes.close),
-        Rule(method="POST", path=f"{one}/kill", needs=Role.ADMIN, handler=routes.kill),
-    ]
-
-
-def _galaxy_rules(routes: GalaxyRoutes) -> Sequence[Rule]:
-    return [
-        Rule(method="GET", path=f"{_API}/galaxy/children", needs=Role.VIEWER, handler=routes.children),
-        Rule(method="POST", path=f"{_API}/galaxy/watch", needs=Role.VIEWER, handler=routes.watch, is_use=False),
-        Rule(method="GET", path=f"{_API}/galaxy/watch", needs=Role.VIEWER, handler=routes.watched, is_use=False),
-        Rule(method="GET", path=f"{_API}/galaxy/search", needs=Role.VIEWER, handler=routes.search),
-        Rule(method="GET", path=f"{_API}/galaxy/objects/{{tag_name}}", needs=Role.VIEWER, handler=routes.one),
-    ]
-
-
-def _alarm_rules(routes: AlarmRoutes) -> Sequence[Rule]:
-    return [
-        Rule(method="GET", path=f"{_API}/alarms", needs=Role.VIEWER, handler=routes.listed, is_use=False),
-        Rule(method="GET", path=f"{_API}/alarms/history", needs=Role.VIEWER, handler=routes.history),
-        Rule(method="GET", path=f"{_API}/alarms/figures", needs=Role.VIEWER, handler=routes.figures),
-        Rule(method="POST", path=f"{_API}/alarms/acknowledge", needs=Role.OPERATOR, handler=routes.acknowledge),
-    ]
-
-
-def _key_rules(routes: KeyRoutes) -> Sequence[Rule]:
-    one = f"{_API}/keys/{{key_id}}"
-    return [
-        Rule(method="GET", path=f"{_API}/keys", needs=Role.ADMIN, handler=routes.listed),
-        Rule(method="POST", path=f"{_API}/keys", needs=Role.ADMIN, handler=routes.create),
-        Rule(method="POST", path=f"{one}/rotate", needs=Role.ADMIN, handler=routes.rotate),
-        Rule(method="POST", path=f"{one}/revoke", needs=Role.ADMIN, handler=routes.revoke),
-        Rule(method="POST", path=f"{one}/delete", needs=Role.ADMIN, handler=routes.delete),
-    ]
-
-
-def _audit_rules(routes: AuditRoutes) -> Sequence[Rule]:
-    return [
-        Rule(method="GET", path=f"{_API}/audit", needs=Role.ADMIN, handler=routes.listed),
-        Rule(method="GET", path=f"{_API}/audit.csv", needs=Role.ADMIN, handler=routes.exported),
-    ]

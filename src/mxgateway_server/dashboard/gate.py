@@ -6,6 +6,7 @@ import itertools
 import json
 import secrets
 from collections.abc import Callable
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -15,10 +16,13 @@ from mxgateway_protocol.clock import Clock
 from mxgateway_server.access.audit import AuditLog
 from mxgateway_server.access.authenticator import ANYONE, Authenticator, Caller
 from mxgateway_server.access.records import AuditRecord
+from mxgateway_server.access.scopes import Scope
 from mxgateway_server.dashboard import checks
 from mxgateway_server.dashboard.calls import MAX_BODY, Call, ProblemError
 from mxgateway_server.dashboard.limits import RequestLimit
 from mxgateway_server.dashboard.logins import KeyPart, Login, LoginBook
+from mxgateway_server.dashboard.people.persons import Door, RoleBook
+from mxgateway_server.dashboard.people.proxies import ProxyDoor, TrustedProxies
 from mxgateway_server.dashboard.roles import Role, role_of
 from mxgateway_server.dashboard.routes import PUBLIC, Rule
 from mxgateway_server.logs import get_logger
@@ -40,6 +44,9 @@ class Gate:
         hosts: the names under which this gateway is reached, at this moment.
         gateway_id: what its cookie is named after.
         external_url: under which browsers reach it through a proxy; empty without one.
+        people: what people without a key may; None where none is let in.
+        proxies: those whose word counts.
+        proxy: by which people are let in; None where none is.
     """
 
     def __init__(
@@ -52,6 +59,9 @@ class Gate:
         hosts: Callable[[], frozenset[str]],
         gateway_id: str,
         external_url: str = "",
+        people: RoleBook | None = None,
+        proxies: TrustedProxies | None = None,
+        proxy: ProxyDoor | None = None,
     ) -> None:
         self._book = book
         self._authenticator = authenticator
@@ -61,6 +71,9 @@ class Gate:
         self._gateway_id = gateway_id
         parts = urlsplit(external_url)
         self._external = f"{parts.scheme}://{parts.netloc}" if parts.netloc else ""
+        self._people = people
+        self._proxies = proxies or TrustedProxies(())
+        self._proxy = proxy
         self._limit = RequestLimit()
 
     def cookie_name(self, call: Call) -> str:
@@ -80,10 +93,12 @@ class Gate:
                 "this gateway is not known under the name that was asked for",
                 "use a name of its certificate, or set dashboard.external_url to the address that browsers use",
             )
+        peer = plain_address(request.client.host) if request.client else ""
         return Call(
             request=request,
             origin=self._external or f"{request.url.scheme}://{host}".lower(),
-            address=plain_address(request.client.host) if request.client else "",
+            address=self._proxies.client(peer, request.headers),
+            peer=peer,
             correlation_id=f"ui-{_PROCESS}{next(_numbers):06x}",
         )
 
@@ -100,6 +115,9 @@ class Gate:
             ProblemError: he may not, or nobody is signed in.
         """
         is_unsafe = rule.method != "GET"
+        if rule.is_form:
+            call.form = await _bytes(call.request)
+            return
         if is_unsafe:
             self._check_origin(call, rule)
         if rule.needs is not PUBLIC:
@@ -115,7 +133,8 @@ class Gate:
                     403,
                     "ROLE",
                     f"this needs the role {rule.needs.word}, and you have {call.role.word}",
-                    "an administrator gives it with a scope of your key: dashboard:view, dashboard:operate or admin",
+                    "an administrator gives it with a scope of your key (dashboard:view, dashboard:operate, admin), or "
+                    "to a group of yours (dashboard.roles)",
                 )
             if rule.is_use and call.login is not None:
                 self._book.use(call.login, self._clock.unix_ns())
@@ -139,6 +158,7 @@ class Gate:
     async def _sign_in(self, call: Call, *, looks_anew: bool) -> None:
         token = call.request.cookies.get(self.cookie_name(call), "")
         login = self._book.find(token, self._clock.unix_ns()) if token else None
+        login = self._as_proxy_says(call, login)
         caller = None if login is None else await self.caller_of(login, looks_anew=looks_anew)
         if login is None or caller is None:
             raise ProblemError(401, "NOT_SIGNED_IN", "sign in first" if not token else "your sign-in has ended")
@@ -146,6 +166,16 @@ class Gate:
             raise ProblemError(429, "TOO_MANY_REQUESTS", "that was too much at once", retry_after=1.0)
         call.login, call.token, call.caller = login, token, caller
         call.role = self.role(login, caller)
+
+    def _as_proxy_says(self, call: Call, login: Login | None) -> Login | None:
+        """Whom a proxy let in is who the proxy says with each request, in the groups of now."""
+        if login is None or login.key.door != Door.PROXY or login.is_screen:
+            return login
+        person = None if self._proxy is None else self._proxy.person(call.peer, call.request.headers)
+        if person is None or self._people is None:
+            return None
+        part = self._people.part(person)
+        return replace(login, key=part) if part.key_id == login.key.key_id else None
 
     def role(self, login: Login, caller: Caller) -> Role:
         """What a login may do: a screen only looks, whoever made it."""
@@ -161,6 +191,8 @@ class Gate:
         Raises:
             ProblemError: the store cannot be asked, and something is to be changed.
         """
+        if login.key.door:
+            return self._person(login.key)
         if self._authenticator is None:
             return ANYONE if login.key == key_part(ANYONE) else None
         key = login.key
@@ -175,6 +207,10 @@ class Gate:
                 "look whether authentication.database can be reached and is not locked",
                 retry_after=2.0,
             ) from None
+
+    def _person(self, part: KeyPart) -> Caller | None:
+        scopes = frozenset[Scope]() if self._people is None else self._people.scopes(part)
+        return Caller(key_id=part.key_id, scopes=scopes, display_name=part.display_name) if scopes else None
 
     async def is_alive(self, login: Login) -> bool:
         """Whether a login that holds a stream goes on."""
@@ -203,12 +239,17 @@ def key_part(caller: Caller) -> KeyPart:
     return KeyPart(key_id=caller.key_id, created_ns=caller.created_ns, secret_id=caller.secret_id)
 
 
-async def _body(request: Request) -> dict[str, object]:
+async def _bytes(request: Request) -> bytes:
     found = b""
     async for chunk in request.stream():
         found += chunk
         if len(found) > MAX_BODY:
             raise ProblemError(413, "TOO_LONG", f"a request has at most {MAX_BODY // 1024} KiB")
+    return found
+
+
+async def _body(request: Request) -> dict[str, object]:
+    found = await _bytes(request)
     try:
         value = json.loads(found or b"{}")
     except (ValueError, RecursionError):

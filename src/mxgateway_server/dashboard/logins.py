@@ -1,12 +1,13 @@
 """Who is signed in: logins and one-time links by the hashes of their tokens. Pure; a file keeps them elsewhere.
 
-A login is bound to the secret of the key that made it, and holds no rights: what the key may is looked up each time.
+A login is bound to the secret of the key that made it, or to the groups of a person, and holds no rights: what these
+give is looked up each time.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,11 +20,24 @@ _IDLE_STEP_NS = 30 * _SECOND
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyPart:
-    """The key that somebody signed in with: its secret of then, by an id that is not the secret."""
+    """Who signed in: a key with its secret of then, by an id that is not the secret, or a person without a key.
+
+    Attributes:
+        door: how a person is known; empty for a key, and then so is all that follows.
+        display_name: of a person.
+        subject: what stays of a person when his name changes.
+        session: the session of a person's provider, which the provider may end.
+        groups: those of a person's groups that gave a role.
+    """
 
     key_id: str
     created_ns: int
     secret_id: str
+    door: str = ""
+    display_name: str = ""
+    subject: str = ""
+    session: str = ""
+    groups: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +47,8 @@ class Login:
     Attributes:
         token_hash: SHA-256 of its token, in hex.
         address: where it signed in from.
-        kind: `key` for who showed a key, `link` by a one-time link, `screen` for a display that only looks.
+        kind: `key` for who showed a key, `link` by a one-time link, `screen` for a display that only looks, else the
+            door by which a person came.
         name: of a screen.
         used_ns: last request of the person, not of the page by itself.
         expires_ns: end, however much it is used.
@@ -141,8 +156,12 @@ class LoginBook:
             self.version += 1
 
     def end_all(self, key_id: str) -> int:
-        """Signs out every browser of a key; returns how many."""
-        found = [login for login in self._logins.values() if login.key.key_id == key_id]
+        """Signs out every browser of a key, or of a person; returns how many."""
+        return self.end_those(lambda key: key.key_id == key_id)
+
+    def end_those(self, ends: Callable[[KeyPart], bool]) -> int:
+        """Signs out every browser of those for whom `ends` says so; returns how many."""
+        found = [login for login in self._logins.values() if ends(login.key)]
         for login in found:
             self.end(login)
         return len(found)
@@ -190,6 +209,7 @@ def to_json(logins: Iterable[Login]) -> list[dict[str, Any]]:
             "usedNs": login.used_ns,
             "expiresNs": login.expires_ns,
             "name": login.name,
+            **_person_to_json(login.key),
         }
         for login in logins
     ]
@@ -204,7 +224,12 @@ def from_json(rows: Iterable[Mapping[str, Any]]) -> list[Login]:
     return [
         Login(
             token_hash=str(row["tokenHash"]),
-            key=KeyPart(key_id=str(row["keyId"]), created_ns=int(row["keyCreatedNs"]), secret_id=str(row["secretId"])),
+            key=KeyPart(
+                key_id=str(row["keyId"]),
+                created_ns=int(row["keyCreatedNs"]),
+                secret_id=str(row["secretId"]),
+                **_person_from_json(row),
+            ),
             address=str(row["address"]),
             kind=str(row["kind"]),
             created_ns=int(row["createdNs"]),
@@ -214,3 +239,27 @@ def from_json(rows: Iterable[Mapping[str, Any]]) -> list[Login]:
         )
         for row in rows
     ]
+
+
+def _person_to_json(key: KeyPart) -> dict[str, Any]:
+    if not key.door:
+        return {}
+    return {
+        "door": key.door,
+        "displayName": key.display_name,
+        "subject": key.subject,
+        "session": key.session,
+        "groups": list(key.groups),
+    }
+
+
+def _person_from_json(row: Mapping[str, Any]) -> dict[str, Any]:
+    if "door" not in row:
+        return {}
+    return {
+        "door": str(row["door"]),
+        "display_name": str(row["displayName"]),
+        "subject": str(row["subject"]),
+        "session": str(row["session"]),
+        "groups": tuple(str(group) for group in row["groups"]),
+    }

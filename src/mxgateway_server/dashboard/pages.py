@@ -14,6 +14,7 @@ from mxgateway_server.errors import ConfigurationError
 PAGES = (
     "/",
     "/login",
+    "/login/oidc",
     "/sessions",
     "/sessions/{session_id}",
     "/streams",

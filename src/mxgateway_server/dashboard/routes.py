@@ -29,6 +29,7 @@ class Rule:
         handler: answers.
         is_use: whether a request shows that the person is still there; not what a page asks by itself.
         is_for_programs: whether what is no browser asks, which shows a key itself.
+        is_form: whether another server asks, with a form whose contents it has signed.
         is_action: whether it does something that has to be recorded, refused attempts included.
     """
 
@@ -38,6 +39,7 @@ class Rule:
     handler: Handler
     is_use: bool = True
     is_for_programs: bool = False
+    is_form: bool = False
 
     @property
     def is_action(self) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.responses import Response
@@ -21,6 +22,9 @@ from mxgateway_server.dashboard.roles import Role, role_of
 from mxgateway_server.errors import AuthenticationError, KeyRefusal
 from mxgateway_server.logs import get_logger
 
+if TYPE_CHECKING:
+    from mxgateway_server.dashboard.people.signing_in import PeopleSigningIn
+
 logger = get_logger(__name__)
 
 _REFUSED = "this key does not let you in"
@@ -34,7 +38,12 @@ class SigningIn:
         features: what else there is to see, for the page's menu.
         interval: seconds between two frames.
         store: stores the logins: who is told that he is signed in stays so, whatever becomes of this process.
+
+    Attributes:
+        people: lets in people without a key; None where nobody is.
     """
+
+    people: PeopleSigningIn | None = None
 
     def __init__(
         self,
@@ -48,7 +57,7 @@ class SigningIn:
         interval: float,
         store: Callable[[], Awaitable[None]],
     ) -> None:
-        self._store = store
+        self.store = store
         self._gate = gate
         self._book = book
         self._authenticator = authenticator
@@ -61,9 +70,10 @@ class SigningIn:
         """What a page has to know first."""
         return data(self._boot(call))
 
-    async def how(self, _: Call) -> Response:
+    async def how(self, call: Call) -> Response:
         """How one signs in here; for who is not signed in."""
-        return data({"needsKey": self._authenticator is not None})
+        doors = {} if self.people is None else self.people.doors(call)
+        return data({"needsKey": self._authenticator is not None, **doors})
 
     async def login(self, call: Call) -> Response:
         """Signs in by a key, by the ticket of a link, or without either where nobody needs a key."""
@@ -71,14 +81,14 @@ class SigningIn:
         if ticket:
             link = self._book.take(ticket, self._clock.unix_ns())
             if link is None:
-                self._failed(call, "", "link")
+                self.failed(call, "", "link")
                 raise ProblemError(
                     401, "LINK_USED", "this link was used already, or is too old", "sign in with a key, or make another"
                 )
-            return await self._begin(call, link.key, link.kind, link.name)
+            return await self.begin(call, link.key, link.kind, link.name)
         caller = await self._by_key(call)
         if role_of(caller.scopes) is Role.NONE:
-            self._failed(call, caller.key_id, "role")
+            self.failed(call, caller.key_id, "role")
             raise ProblemError(
                 403,
                 "ROLE",
@@ -86,7 +96,7 @@ class SigningIn:
                 "an administrator gives it the scope dashboard:view, dashboard:operate or admin "
                 "(mxgateway apikey change --scopes)",
             )
-        return await self._begin(call, key_part(caller), "key", "")
+        return await self.begin(call, key_part(caller), "key", "")
 
     async def _by_key(self, call: Call) -> Caller:
         if self._authenticator is None:
@@ -108,7 +118,7 @@ class SigningIn:
                 raise ProblemError(
                     429, "THROTTLED", "too many attempts failed; wait a minute", retry_after=60.0
                 ) from None
-            self._failed(call, error.key_id, error.kind)
+            self.failed(call, error.key_id, error.kind)
             raise ProblemError(
                 401,
                 "UNAUTHENTICATED",
@@ -121,13 +131,25 @@ class SigningIn:
                 503, "KEY_STORE_UNAVAILABLE", "keys cannot be checked now; try again", retry_after=2.0
             ) from None
         if caller.certificate:
-            self._failed(call, caller.key_id, "certificate")
+            self.failed(call, caller.key_id, "certificate")
             raise ProblemError(
                 403, "CLIENT_CERTIFICATE", "this key is bound to a client certificate, which a browser does not show"
             )
         return caller
 
-    async def _begin(self, call: Call, key: KeyPart, kind: str, name: str) -> Response:
+    async def begin(self, call: Call, key: KeyPart, kind: str, name: str, back: str = "") -> Response:
+        """Makes the login of somebody who is let in.
+
+        Args:
+            call: his.
+            key: who he is.
+            kind: of the login, see `Login`.
+            name: of a screen.
+            back: the page that he wanted, for whom comes from elsewhere.
+
+        Raises:
+            ProblemError: he is nobody any more.
+        """
         token = secrets.token_urlsafe(checks.COOKIE_BYTES)
         now = self._clock.unix_ns()
         # Whoever signs in again leaves the login of before: its token is worth nothing from now on.
@@ -138,13 +160,13 @@ class SigningIn:
         caller = await self._gate.caller_of(login)
         if caller is None or self._gate.role(login, caller) is Role.NONE:
             self._book.end(login)
-            self._failed(call, key.key_id, "key-ended")
-            raise ProblemError(401, "KEY_ENDED", "the key that this link was made with is not valid any more")
+            self.failed(call, key.key_id, "key-ended")
+            raise ProblemError(401, "KEY_ENDED", "who made this sign-in is not let in any more")
         call.login, call.token, call.caller, call.role = login, token, caller, self._gate.role(login, caller)
-        await self._store()
+        await self.store()
         self._record(call, "login", "ok", {"kind": kind, "role": call.role.word})
         logger.info("login", key_id=key.key_id, role=call.role.word, kind=kind, client=call.address)
-        response = data(self._boot(call))
+        response = data({**self._boot(call), "back": back})
         response.set_cookie(
             self._gate.cookie_name(call),
             token,
@@ -163,9 +185,10 @@ class SigningIn:
         if call.body.get("everywhere") is True:
             count = self._book.end_all(call.login.key.key_id)
         self._book.end(call.login)
-        await self._store()
+        await self.store()
         self._record(call, "logout", "ok", {"logins": count})
-        response = data({"logins": count})
+        farewell = "" if self.people is None else await self.people.farewell(call.login, call.origin)
+        response = data({"logins": count, "farewell": farewell})
         response.delete_cookie(
             self._gate.cookie_name(call), path="/", secure=call.is_https, httponly=True, samesite="lax"
         )
@@ -202,6 +225,7 @@ class SigningIn:
             "role": call.role.word,
             "scopes": sorted(caller.scopes),
             "kind": call.login.kind,
+            "door": call.login.key.door or "key",
             "csrf": checks.csrf_token(call.token),
             "expires": call.login.expires_ns // 1_000_000,
             "now": self._clock.unix_ns() // 1_000_000,
@@ -221,7 +245,8 @@ class SigningIn:
             )
         )
 
-    def _failed(self, call: Call, key_id: str, why: str) -> None:
+    def failed(self, call: Call, key_id: str, why: str) -> None:
+        """Notes that somebody was not let in, in a word for the audit."""
         self._audit.add_failure(
             AuditRecord(
                 event="authentication-failed",

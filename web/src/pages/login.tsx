@@ -5,6 +5,21 @@ import { go, localPath, query } from "../router.ts";
 import { boot } from "../state.ts";
 import type { Boot } from "../types.ts";
 
+interface How {
+  needsKey: boolean;
+  oidc?: string | null;
+  ldap?: boolean;
+  proxy?: string | null;
+}
+
+/** What the provider sent the browser back with; it leaves the address at once. */
+function takeAnswer(): Record<string, string> | null {
+  if (location.pathname !== "/login/oidc") return null;
+  const answer = new URLSearchParams(location.search);
+  go("/login", true);
+  return { code: answer.get("code") ?? "", state: answer.get("state") ?? "" };
+}
+
 /** The ticket of a one-time link; it leaves the address at once. */
 function takeTicket(): string {
   const match = /^#ticket=([A-Za-z0-9_-]{20,200})$/.exec(location.hash);
@@ -15,14 +30,19 @@ function takeTicket(): string {
 export function Login() {
   const [key, setKey] = useState("");
   const [isBusy, setBusy] = useState(false);
-  const [needsKey, setNeedsKey] = useState(true);
+  const [how, setHow] = useState<How>({ needsKey: true });
+  const [user, setUser] = useState("");
+  const [password, setPassword] = useState("");
   const [problem, setProblem] = useState<Problem | null>(null);
 
-  const signIn = async (body: Record<string, string>) => {
+  const { needsKey } = how;
+  const wantsKey = needsKey && !how.ldap;
+
+  const signIn = async (body: Record<string, string>, door = "") => {
     setBusy(true);
     setProblem(null);
     try {
-      const found = await post<Boot>("/login", body);
+      const found = await post<Boot & { back?: string }>(`/login${door}`, body);
       // A cookie that is not kept would lead back here again and again: said in words instead.
       try {
         await get<Boot>("/boot");
@@ -37,19 +57,38 @@ export function Login() {
         throw error;
       }
       setKey("");
+      setPassword("");
       boot.value = found;
-      go(localPath(query.value.get("return")), true);
+      go(localPath(found.back || query.value.get("return")), true);
     } catch (error) {
       setProblem(error instanceof Problem ? error : new Problem(0, "INTERNAL", String(error), ""));
     }
     setBusy(false);
   };
 
+  const leaveForProvider = async () => {
+    setBusy(true);
+    setProblem(null);
+    try {
+      const found = await post<{ url: string }>("/oidc/start", { return: localPath(query.value.get("return")) });
+      location.assign(found.url);
+    } catch (error) {
+      setProblem(error instanceof Problem ? error : new Problem(0, "INTERNAL", String(error), ""));
+      setBusy(false);
+    }
+  };
+
   useEffect(() => {
     const ticket = takeTicket();
+    const answer = takeAnswer();
     if (ticket) void signIn({ ticket });
-    get<{ needsKey: boolean }>("/login").then(
-      (found) => setNeedsKey(found.needsKey),
+    else if (answer) void signIn(answer, "/oidc");
+    get<How>("/login").then(
+      (found) => {
+        setHow(found);
+        // Whom a proxy has let in is in; not who has just signed out.
+        if (found.proxy && !ticket && !answer && !query.value.has("out")) void signIn({}, "/proxy");
+      },
       () => undefined,
     );
   }, []);
@@ -61,13 +100,66 @@ export function Login() {
         <path d="M3 21h5l3.5-13 4.5 17 4.5-20 3.2 12H29" />
       </svg>
       <h1>mxaccess-gateway</h1>
+      {wasIn && !problem && <p class="dim">Sign in to go on where you were.</p>}
+      <Failure error={problem} />
+      {(how.oidc || how.proxy) && (
+        <div class="doors">
+          {how.oidc && (
+            <button type="button" class="primary" disabled={isBusy} onClick={leaveForProvider}>
+              Sign in with {how.oidc}
+            </button>
+          )}
+          {how.proxy && (
+            <button type="button" class="primary" disabled={isBusy} onClick={() => signIn({}, "/proxy")}>
+              Go on as <bdi>{how.proxy}</bdi>
+            </button>
+          )}
+        </div>
+      )}
+      {how.ldap && (
+        <form
+          aria-label="Sign in with your name"
+          onSubmit={(event) => {
+            event.preventDefault();
+            void signIn({ user: user.trim(), password }, "/ldap");
+          }}
+        >
+          <label>
+            Name
+            <input
+              type="text"
+              name="username"
+              autocomplete="username"
+              autocapitalize="none"
+              spellcheck={false}
+              required
+              value={user}
+              onInput={(event) => setUser(event.currentTarget.value)}
+            />
+          </label>
+          <label>
+            Password
+            <input
+              type="password"
+              name="current-password"
+              autocomplete="current-password"
+              required
+              value={password}
+              onInput={(event) => setPassword(event.currentTarget.value)}
+            />
+          </label>
+          <button type="submit" class="primary" disabled={isBusy || !user.trim() || !password}>
+            {isBusy ? "Signing in …" : "Sign in"}
+          </button>
+        </form>
+      )}
       <form
+        aria-label="Sign in with a key"
         onSubmit={(event) => {
           event.preventDefault();
           void signIn(needsKey ? { key: key.trim() } : {});
         }}
       >
-        {wasIn && !problem && <p class="dim">Sign in to go on where you were.</p>}
         {needsKey ? (
           <label>
             API key
@@ -88,9 +180,8 @@ export function Login() {
         ) : (
           <p>This gateway asks nobody for a key (authentication.mode = disabled): whoever is on this machine may do all.</p>
         )}
-        <Failure error={problem} />
-        <button type="submit" class="primary" disabled={isBusy || (needsKey && !key.trim())}>
-          {isBusy ? "Signing in …" : "Sign in"}
+        <button type="submit" class={wantsKey && !how.oidc ? "primary" : ""} disabled={isBusy || (needsKey && !key.trim())}>
+          {isBusy ? "Signing in …" : how.ldap || how.oidc ? "Sign in with the key" : "Sign in"}
         </button>
       </form>
       <details class="help">

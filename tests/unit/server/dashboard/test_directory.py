@@ -1,0 +1,176 @@
+"""A directory lets in nobody who is not meant, and its certificate is looked at before anything is said."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import datetime
+import ssl
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.support.certificates import earlier_pair
+
+from mxgateway_server.config.dashboard_sections import LdapSettings
+from mxgateway_server.dashboard.people.opening import DirectoryError
+
+ldap3: Any = pytest.importorskip("ldap3")
+
+from mxgateway_server.dashboard.people.directory import LdapDirectory  # noqa: E402
+
+BASE = "DC=plant,DC=example"
+PEOPLE = {
+    f"CN=Otto Kern,{BASE}": {
+        "objectClass": "person",
+        "sAMAccountName": "otto",
+        "userPassword": "Right 1",
+        "displayName": "Otto Kern",
+        "memberOf": [f"CN=Operators,OU=Groups,{BASE}", f"CN=All,{BASE}"],
+    },
+    f"CN=Twin,OU=A,{BASE}": {"objectClass": "person", "sAMAccountName": "twin", "userPassword": "Right 1"},
+    f"CN=Twin,OU=B,{BASE}": {"objectClass": "person", "sAMAccountName": "twin", "userPassword": "Right 1"},
+    f"CN=svc,{BASE}": {"objectClass": "person", "sAMAccountName": "svc", "userPassword": "account"},
+}
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> LdapSettings:
+    password = tmp_path / "password"
+    password.write_text("account\n", encoding="utf-8")
+    return LdapSettings(
+        url="ldaps://d.example", bind_dn=f"CN=svc,{BASE}", bind_password_file=str(password), search_base=BASE
+    )
+
+
+@pytest.fixture
+def directory(settings: LdapSettings) -> LdapDirectory:
+    server = ldap3.Server("d.example", get_info=ldap3.NONE)
+    seed = ldap3.Connection(server, client_strategy=ldap3.MOCK_SYNC)
+    for dn, attributes in PEOPLE.items():
+        seed.strategy.add_entry(dn, attributes)
+    return LdapDirectory(settings, server, ldap3.MOCK_SYNC)
+
+
+def test_who_knows_his_password_is_let_in_with_his_groups(directory: LdapDirectory) -> None:
+    person = directory.person("Otto", "Right 1")
+    assert (person.name, person.display_name) == ("otto", "Otto Kern")
+    assert person.groups == (f"CN=Operators,OU=Groups,{BASE}", f"CN=All,{BASE}")
+
+
+@pytest.mark.parametrize(
+    ("name", "password"),
+    [
+        ("otto", "wrong"),
+        ("otto", ""),
+        ("otto", "Right 1\0"),
+        ("nobody", "Right 1"),
+        ("*", "Right 1"),
+        ("*)(uid=*", "Right 1"),
+        ("otto)(objectClass=*", "Right 1"),
+        ("ot*", "Right 1"),
+        ("", "Right 1"),
+        ("otto\n", "Right 1"),
+        ("otto", "x" * 1025),
+    ],
+)
+def test_everybody_else_is_refused_in_the_same_words(directory: LdapDirectory, name: str, password: str) -> None:
+    with pytest.raises(DirectoryError, match="the name or password does not let you in") as refused:
+        directory.person(name, password)
+    assert refused.value.why == "refused"
+
+
+def test_a_name_of_two_lets_in_neither(directory: LdapDirectory) -> None:
+    with pytest.raises(DirectoryError) as refused:
+        directory.person("twin", "Right 1")
+    assert refused.value.why == "several"
+
+
+def test_an_account_that_is_refused_is_no_fault_of_the_person(settings: LdapSettings, directory: LdapDirectory) -> None:
+    Path(settings.bind_password_file).write_text("wrong", encoding="utf-8")
+    with pytest.raises(DirectoryError) as refused:
+        directory.person("otto", "Right 1")
+    assert refused.value.why == "account"
+
+
+def test_a_password_that_has_to_be_changed_is_told(directory: LdapDirectory, monkeypatch: pytest.MonkeyPatch) -> None:
+    bind = ldap3.Connection.bind
+
+    def refused(connection: Any) -> bool:
+        if "Otto" not in str(connection.user):
+            return bool(bind(connection))
+        connection.result = {"description": "invalidCredentials", "message": "80090308: LdapErr: data 773, v4563"}
+        return False
+
+    monkeypatch.setattr(ldap3.Connection, "bind", refused)
+    with pytest.raises(DirectoryError, match="has to be changed") as found:
+        directory.person("otto", "Right 1")
+    assert found.value.why == "expired"
+
+
+def test_groups_by_way_of_groups_are_asked_for_by_the_escaped_name(
+    settings: LdapSettings, directory: LdapDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    search = ldap3.Connection.search
+
+    def answered(connection: Any, base: str, wanted: str, **rest: Any) -> Any:
+        if "1.2.840.113556.1.4.1941" not in wanted:
+            return search(connection, base, wanted, **rest)
+        asked.append(wanted)
+        connection.strategy.connection.response = [
+            {"type": "searchResEntry", "dn": f"CN=Nested,{BASE}"},
+            {"type": "searchResRef", "uri": ["ldap://elsewhere"]},
+        ]
+        return True
+
+    monkeypatch.setattr(ldap3.Connection, "search", answered)
+    directory._settings = settings.model_copy(update={"nested_groups": True})
+    assert directory.person("otto", "Right 1").groups[-1] == f"CN=Nested,{BASE}"
+    assert asked == [f"(&(objectClass=group)(member:1.2.840.113556.1.4.1941:=CN=Otto Kern,{BASE}))"]
+
+
+async def test_a_directory_with_another_certificate_hears_no_password(tmp_path: Path, settings: LdapSettings) -> None:
+    """Of a stranger's authority, and of the right one with another name in it."""
+    pairs = []
+    for name in ("localhost", "elsewhere.example"):
+        folder = tmp_path / name
+        folder.mkdir()
+        earlier_pair(folder, datetime.datetime.now(datetime.UTC), names=(name,))
+        pairs.append((folder / "gateway.crt", folder / "gateway.key"))
+    right, wrong = pairs
+    heard = b""
+
+    async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal heard
+        with contextlib.suppress(ConnectionError):
+            heard += await reader.read()
+        writer.close()
+
+    for shown, trusted in ((wrong, right), (wrong, wrong)):
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(*shown)
+        server = await asyncio.start_server(listen, "localhost", 0, ssl=context)
+        async with server:
+            port = server.sockets[0].getsockname()[1]
+            changed = settings.model_copy(
+                update={"url": f"ldaps://localhost:{port}", "ca_file": str(trusted[0]), "timeout_seconds": 2}
+            )
+            with pytest.raises(DirectoryError) as refused:
+                await asyncio.to_thread(LdapDirectory(changed).person, "otto", "Right 1")
+            assert refused.value.why == "unreachable"
+    assert heard == b""
+
+
+async def test_a_directory_that_is_silent_is_not_waited_for(settings: LdapSettings) -> None:
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(silent, "localhost", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        changed = settings.model_copy(update={"url": f"ldap://localhost:{port}", "timeout_seconds": 1})
+        with pytest.raises(DirectoryError) as refused:
+            await asyncio.to_thread(LdapDirectory(changed).person, "otto", "Right 1")
+        assert refused.value.why == "unreachable"
