@@ -20,6 +20,9 @@ MAX_WAITING = 20_000
 MAX_DENIALS = 5_000
 """Records of what was refused, likewise: a lane of its own, so that refusals never displace what was done."""
 MAX_TOGETHER = 500
+GATHER_SECONDS = 0.02
+"""Pause after a transaction, in which what comes next gathers: a transaction costs as much as some ten calls, and each of
+many writes in a row would pay for one."""
 RETRY_SECONDS = 1.0
 TELL_EVERY = 60
 """Failures of a row between two lines of the log."""
@@ -109,16 +112,22 @@ class AuditLog:
             self._wake.clear()
             while self.waiting:
                 if await self._store_some():
+                    if self.waiting < MAX_TOGETHER:
+                        await self._rest(GATHER_SECONDS)
                     continue
                 if self._closing.is_set():
                     logger.error("audit_records_lost", lost=self.lost + self.waiting)
                     return
                 # A store that is not well is asked once in a while only, however many records come.
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(RETRY_SECONDS):
-                        await self._closing.wait()
+                await self._rest(RETRY_SECONDS)
             if self._closing.is_set():
                 return
+
+    async def _rest(self, seconds: float) -> None:
+        """So long, or until the log is closed."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._closing.wait()
 
     def close(self) -> None:
         """Lets `run` end once everything is stored."""

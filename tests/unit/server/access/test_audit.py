@@ -194,3 +194,46 @@ async def test_writes_stop_before_what_was_done_is_lost(clock: ManualClock) -> N
         log.add(AuditRecord(event="write", key_id="k"))
         taken += 1
     assert (taken, log.lost) == (10_000, 0)
+
+
+async def test_what_follows_a_transaction_gathers_for_the_next(
+    clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of many writes in a row each had a transaction of its own, which cost more than the write."""
+    monkeypatch.setattr("mxgateway_server.access.audit.GATHER_SECONDS", 600.0)
+    stored: list[int] = []
+
+    class Counting:
+        async def record(self, records: list[AuditRecord]) -> None:
+            stored.append(len(records))
+
+    log = AuditLog(Counting(), clock)  # type: ignore[arg-type]
+    async with asyncio.TaskGroup() as group:
+        group.create_task(log.run())
+        for _ in range(50):
+            log.add(AuditRecord(event="write", key_id="k"))
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+        # The first one did not wait for others.
+        assert stored == [1]
+        log.close()
+    assert stored == [1, 49]
+
+
+async def test_many_that_wait_are_stored_without_a_pause(clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mxgateway_server.access.audit.GATHER_SECONDS", 600.0)
+    stored: list[int] = []
+
+    class Counting:
+        async def record(self, records: list[AuditRecord]) -> None:
+            stored.append(len(records))
+
+    log = AuditLog(Counting(), clock)  # type: ignore[arg-type]
+    for _ in range(1700):
+        log.add(AuditRecord(event="write", key_id="k"))
+    async with asyncio.TaskGroup() as group:
+        group.create_task(log.run())
+        await eventually(lambda: len(stored) == 3)
+        assert (stored, log.waiting) == ([500, 500, 500], 200)
+        log.close()
+    assert stored[3:] == [200]
