@@ -77,12 +77,14 @@ class GatewayProcess:
         flags: tuple[str, ...] = (),
         log_lines: int = 200,
         environment: Mapping[str, str] | None = None,
+        log_file: Path | None = None,
     ) -> None:
         """Starts it and waits until it listens.
 
         Args:
             settings: dotted name of a setting → value, for example `worker.pool_size`.
             environment: variables on top of this process's own.
+            log_file: takes all of its log, line by line.
 
         Raises:
             GatewayFailedError: it did not come up.
@@ -90,6 +92,7 @@ class GatewayProcess:
         self.site = site
         variables = {f"MXGATEWAY__{name.replace('.', '__').upper()}": value for name, value in (settings or {}).items()}
         self.last_lines: deque[str] = deque(maxlen=log_lines)
+        self._log_file = log_file
         self._popen = subprocess.Popen(
             [
                 *(sys.executable, "-m", "mxgateway_server", "serve", "--announce", "--stop-on-stdin-close"),
@@ -169,8 +172,11 @@ class GatewayProcess:
 
     def _read_log(self) -> None:
         assert self._popen.stderr
-        for line in self._popen.stderr:
-            self.last_lines.append(line.rstrip())
+        with open(self._log_file or os.devnull, "a", encoding="utf-8") as kept:
+            for line in self._popen.stderr:
+                self.last_lines.append(line.rstrip())
+                kept.write(line)
+                kept.flush()
 
 
 @contextmanager

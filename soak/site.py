@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 from benches.gateway_process import GatewayProcess, Site, scratch_folder
 
 ROOT = Path(__file__).parents[1]
@@ -73,18 +75,43 @@ def worker_command(backend: str) -> list[str]:
     return [str(ROOT / "tests" / "wine" / "lab" / "worker.sh"), str(ROOT / "src"), f"{LAB}={lab}", "--"]
 
 
+class UntidyEndError(RuntimeError):
+    """The gateway left a process behind, or did not end in order."""
+
+
+def killed_for_memory() -> int:
+    """Processes that the kernel of this machine has killed for want of memory, ever; 0 where it does not tell."""
+    try:
+        lines = Path("/proc/vmstat").read_text().splitlines()
+    except OSError:
+        return 0
+    return sum(int(line.split()[1]) for line in lines if line.startswith("oom_kill "))
+
+
+def machine() -> dict[str, float]:
+    """What the machine has left."""
+    return {
+        "memoryAvailableMiB": round(psutil.virtual_memory().available / (1 << 20)),
+        "diskFreeMiB": round(psutil.disk_usage(tempfile.gettempdir()).free / (1 << 20)),
+        "loadAverage": round(psutil.getloadavg()[0], 2),
+    }
+
+
 @contextmanager
-def running_gateway(backend: str) -> Iterator[GatewayProcess]:
+def running_gateway(backend: str, log: Path | None = None) -> Iterator[GatewayProcess]:
     """A gateway, gone when the block ends; nothing of it may be left then.
 
+    Args:
+        log: takes all of its log.
+
     Raises:
-        RuntimeError: it left a process behind, or did not end in order.
+        UntidyEndError: it left a process behind, or did not end in order.
     """
     with scratch_folder() as folder:
         settings = folder / "soak.toml"
         settings.write_text(SETTINGS.format(backend=backend, command=json.dumps(worker_command(backend))))
         site = Site.prepare(folder, Path("reference"), SCOPES)
-        gateway = GatewayProcess(site, flags=("--config", str(settings), "--allow-fault-injection"))
+        gateway = GatewayProcess(site, flags=("--config", str(settings), "--allow-fault-injection"), log_file=log)
         try:
             yield gateway
         finally:
@@ -92,7 +119,7 @@ def running_gateway(backend: str) -> Iterator[GatewayProcess]:
             code = gateway.stop()
             left = [worker.pid for worker in workers if worker.is_running()]
         if code or left:
-            raise RuntimeError(f"the gateway ended with {code}, and left processes {left}")
+            raise UntidyEndError(f"the gateway ended with {code}, and left processes {left}")
 
 
 class WindowsHandles:
@@ -111,16 +138,34 @@ class WindowsHandles:
             )
 
     def of(self, windows_pid: int) -> int | None:
-        """Handles of one process."""
+        """Handles of one process.
+
+        Raises:
+            RuntimeError: whoever counts them has ended.
+        """
         if self._process is None:
             return None
         assert self._process.stdin
         assert self._process.stdout
-        self._process.stdin.write(f"{windows_pid}\n")
-        self._process.stdin.flush()
-        found: dict[str, int] = json.loads(self._process.stdout.readline())
+        try:
+            self._process.stdin.write(f"{windows_pid}\n")
+            self._process.stdin.flush()
+            line = self._process.stdout.readline()
+        except BrokenPipeError:
+            line = ""
+        if not line:
+            raise RuntimeError("the program that counts handles has ended")
+        found: dict[str, int] = json.loads(line)
         return found[str(windows_pid)]
+
+    @property
+    def returncode(self) -> int | None:
+        """How the program in the prefix ended; None while it runs, or without one."""
+        return None if self._process is None else self._process.poll()
 
     def close(self) -> None:
         if self._process is not None:
-            self._process.communicate()
+            try:
+                self._process.communicate()
+            except BrokenPipeError:
+                self._process.wait()

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
+from collections.abc import Callable
+from pathlib import Path
 
+import psutil
 import pytest
+from tests.support.waiting import wait_until
 from tests.wine.conftest import ROOT
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
@@ -24,3 +29,44 @@ def test_a_short_soak_loses_nothing_and_keeps_its_handles() -> None:
         *("workerWorkingSetMiB", "workerOpenFiles", "workerHandles"),
         *("gatewayWorkingSetMiB", "gatewayOpenFiles", "gatewayThreads"),
     }
+
+
+def test_a_soak_that_dies_says_why_and_keeps_what_it_has(tmp_path: Path) -> None:
+    """One died after 22 minutes, and nobody could tell of what."""
+    samples, log = tmp_path / "samples.json", tmp_path / "gateway.log"
+    command = [sys.executable, "-m", "soak", "--seconds", "120", "--samples", str(samples), "--log", str(log)]
+    soak = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        (worker,) = wait_until_some(lambda: soaked_workers(soak.pid, log))
+        worker.kill()
+        output, errors = soak.communicate(timeout=60)
+    finally:
+        soak.kill()
+        soak.wait()
+    assert soak.returncode == 1, errors
+    report = json.loads(output)
+    assert report["violations"][-1].startswith("died after ")
+    died = report["died"]
+    assert died["cause"].startswith("the worker of the soaked session ended")
+    assert (died["gateway"], died["worker"]) == ("runs", "gone")
+    assert any("the worker process ended" in line for line in died["errors"])
+    assert any(line in log.read_text() for line in died["gatewayLog"])
+    assert samples.exists()
+
+
+def soaked_workers(soak: int, log: Path) -> list[psutil.Process]:
+    """The worker of the session that is soaked, once it works."""
+    opened = re.search(r"session_opened .* name=soak session_id=(\S+)", log.read_text() if log.exists() else "")
+    children = psutil.Process(soak).children(recursive=True)
+    return [child for child in children if opened and opened[1] in " ".join(child.cmdline())]
+
+
+def wait_until_some(find: Callable[[], list[psutil.Process]]) -> list[psutil.Process]:
+    found: list[psutil.Process] = []
+
+    def look() -> bool:
+        found[:] = find()
+        return bool(found)
+
+    wait_until(look, 60)
+    return found
