@@ -16,6 +16,31 @@ class Clock(Protocol):
         """Nanoseconds since 1970-01-01 UTC; for timestamps."""
 
 
+class CarriedClock:
+    """A wall clock that costs much to read, carried on by a counter that costs little; set anew every 50 ms.
+
+    Args:
+        wall: nanoseconds since 1970.
+        counter: nanoseconds since whenever; never goes back.
+    """
+
+    _EVERY_NS = 50_000_000
+
+    def __init__(self, wall: Callable[[], int], counter: Callable[[], int]) -> None:
+        self._wall = wall
+        self._counter = counter
+        self._ahead = self._until = 0
+
+    def unix_ns(self) -> int:
+        """Nanoseconds since 1970-01-01 UTC; any thread may ask."""
+        counted = self._counter()
+        if counted >= self._until:
+            # Two threads at once set it twice, and either is right.
+            self._ahead = self._wall() - counted
+            self._until = counted + self._EVERY_NS
+        return counted + self._ahead
+
+
 def _fine_clocks() -> tuple[Callable[[], float], Callable[[], int]]:
     """Monotonic seconds and Unix nanoseconds, both finer than a millisecond.
 
@@ -28,12 +53,12 @@ def _fine_clocks() -> tuple[Callable[[], float], Callable[[], int]]:
         precise = kernel.GetSystemTimePreciseAsFileTime
         precise.argtypes, precise.restype = (ctypes.c_void_p,), None
 
-        def unix_ns() -> int:
+        def wall() -> int:
             ticks = ctypes.c_uint64()
             precise(ctypes.byref(ticks))
             return (ticks.value - _FILETIME_EPOCH_TICKS) * 100
 
-        return time.perf_counter, unix_ns
+        return time.perf_counter, CarriedClock(wall, time.perf_counter_ns).unix_ns
     return time.monotonic, time.time_ns
 
 

@@ -38,11 +38,12 @@ class TimeField:
         start, end: the field's bytes before and after those of the low bits.
     """
 
-    __slots__ = ("_key", "_seconds", "base", "end", "high", "start")
+    __slots__ = ("_end_size", "_key", "_seconds", "base", "end", "high", "start")
 
     def __init__(self, field_key: bytes) -> None:
         self._key = field_key
         self._seconds = self.start = self.end = b""
+        self._end_size = 0
         self.base = self.high = _NEVER
 
     def write(self, unix_ns: int) -> bytes:
@@ -51,6 +52,7 @@ class TimeField:
             seconds, nanos = divmod(unix_ns, NS_PER_SECOND)
             self.base, self.high = seconds * NS_PER_SECOND, _NEVER
             self._seconds = b"\x08" + int_varint(seconds) if seconds else b""
+            self._end_size = 0
         high = nanos >> PAIR_BITS
         if not 0 < high < _LAST_HIGH:
             # Few nanoseconds take fewer bytes, and 16 µs at the end of a second reach into the next.
@@ -58,5 +60,9 @@ class TimeField:
             return delimited(self._key, timestamp(unix_ns))
         if high != self.high:
             self.high, self.end = high, varint(high)
-            self.start = self._key + varint(len(self._seconds) + 3 + len(self.end)) + self._seconds + b"\x10"
+            size = len(self.end)
+            if size != self._end_size:
+                # It says how long the rest is, which hardly changes within a second.
+                self._end_size = size
+                self.start = self._key + varint(len(self._seconds) + 3 + size) + self._seconds + b"\x10"
         return self.start + PAIRS[nanos & _LOW] + self.end
