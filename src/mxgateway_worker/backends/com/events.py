@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import struct
 from collections.abc import Callable
 
@@ -20,7 +21,7 @@ from mxgateway_worker.backends.com.identity import (
     ON_WRITE_COMPLETE,
     OPERATION_COMPLETE,
 )
-from mxgateway_worker.backends.com.images import STATUS_ARRAY, ImageError, ImageReader, Memory, read_status
+from mxgateway_worker.backends.com.images import STATUS_ARRAY, ImageError, ImageReader, Looks, Memory, looks_by
 from mxgateway_worker.backends.com.times import TimeRangeError
 
 logger = logging.getLogger(__name__)
@@ -35,7 +36,13 @@ _USUAL_CHANGE = struct.Struct("<H6xI4x H6xd H6xi4x H6xi4x H6xi4x H6xi4x")
 _VALUE_AT = 48
 _OUTCOME = struct.Struct("<H6xI4x H6xi4x H6xi4x")
 _REAL = struct.Struct("<8xd")
-_ARRAY_HEAD = struct.Struct("<HHIIIIi")
+_POINTER = struct.Struct("<I")
+# Dimensions, size of an element, address of the first, count of the only dimension.
+_ARRAY_HEAD = struct.Struct("<H2xI4xII4x")
+# Padding lies between success and category, and behind detail: only 14 bytes are defined.
+_STATUS = struct.Struct("<hxxiih")
+# A Variant without the call of its constructor, which fills in what is not given.
+_variant = tuple.__new__
 _MOST_KEPT_STATUSES = 256
 _PARAMETERS = {
     (EVENTS, ON_DATA_CHANGE): 6,
@@ -52,12 +59,16 @@ class EventReader:
     VARTYPE, so that the item does not fall silent.
     """
 
-    def __init__(self, sink: EventSink, images: ImageReader, memory: Memory) -> None:
+    def __init__(self, sink: EventSink, images: ImageReader, memory: Memory, looks: Looks | None = None) -> None:
         self._sink = sink
+        self._on_data_change = sink.on_data_change
         self._images = images
-        self._memory = memory
+        look_at = looks or looks_by(memory)
+        self._pointer_at, self._array_at, self._status_at = look_at(_POINTER), look_at(_ARRAY_HEAD), look_at(_STATUS)
         self._from_date = images.time_rules.from_date
-        self._statuses: dict[bytes, tuple[MxStatus, ...]] = {}
+        # Of the last change: many come with one time.
+        self._days, self._stamp = math.nan, 0
+        self._statuses: dict[tuple[int, ...], tuple[MxStatus, ...]] = {}
         self.unreadable = 0
 
     def deliver(self, source: str, dispid: int, arguments: bytes) -> None:
@@ -110,18 +121,23 @@ class EventReader:
         if not (quality_type == item_type == kind == _I4 and time_type == _DATE):
             self._any_data_change(arguments)
             return
-        try:
-            stamp = self._from_date(days)
-        except (TimeRangeError, OverflowError):
-            stamp = self._time(arguments[16:32])
+        if days == self._days:
+            stamp = self._stamp
+        else:
+            try:
+                stamp = self._stamp = self._from_date(days)
+                self._days = days
+            except (TimeRangeError, OverflowError):
+                self._days = math.nan
+                stamp = self._time(arguments[16:32])
         if vartype == _I4:
-            value = Variant(_I4, number, _INTEGER)
+            value = _variant(Variant, (_I4, number, _INTEGER, ()))
         elif vartype == _R8:
-            value = Variant(_R8, _REAL.unpack_from(arguments, _VALUE_AT)[0], _DOUBLE)
+            value = _variant(Variant, (_R8, _REAL.unpack_from(arguments, _VALUE_AT)[0], _DOUBLE, ()))
         else:
             value = self._value(arguments[_VALUE_AT:64])
         told = self._status(statuses_type, statuses, arguments)
-        self._sink.on_data_change(server, item, value, quality, stamp, told)
+        self._on_data_change(server, item, value, quality, stamp, told)
 
     def _any_data_change(self, arguments: bytes) -> None:
         statuses_type, statuses, time, quality_type, quality, value, item_type, item, server_type, server = (
@@ -186,22 +202,20 @@ class EventReader:
             return 0
 
     def _status(self, vartype: int, reference: int, arguments: bytes) -> tuple[MxStatus, ...]:
-        """The usual form, one status by reference, by its defined bytes out of a table; all others in full."""
+        """The usual form, one status by reference, by its numbers out of a table; all others in full."""
         if vartype != STATUS_ARRAY or not reference:
             return self._images.statuses(arguments[:16])
-        memory = self._memory
-        pointer = int.from_bytes(memory(reference, 4), "little")
+        (pointer,) = self._pointer_at(reference)
         if not pointer:
             return ()
-        dimensions, _, size, _, data, count, _ = _ARRAY_HEAD.unpack(memory(pointer, 24))
+        dimensions, size, data, count = self._array_at(pointer)
         if dimensions != 1 or count != 1 or size != 16:
             return self._images.statuses(arguments[:16])
-        # Padding is undefined, so it must be no part of the key.
-        raw = memory(data, 14)
-        key = raw[:2] + raw[4:]
+        # Without the padding, which is undefined.
+        key = self._status_at(data)
         known = self._statuses.get(key)
         if known is None:
-            known = (read_status(raw),)
+            known = (MxStatus(*key),)
             if len(self._statuses) < _MOST_KEPT_STATUSES:
                 self._statuses[key] = known
         return known

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import struct
 from collections.abc import Callable
+from typing import Any
 
 from mxgateway_contract.status import MxStatus
 from mxgateway_protocol.variants import EMPTY, VT_ARRAY, Scalar, Variant, VarType, data_type_of
@@ -17,6 +18,21 @@ from mxgateway_worker.backends.com.times import TimeRangeError, TimeRules, ticks
 
 Memory = Callable[[int, int], bytes]
 """`count` bytes at an address of this process."""
+
+Look = Callable[[int], tuple[Any, ...]]
+"""The fields of a structure at an address of this process."""
+Looks = Callable[[struct.Struct], Look]
+"""How structures of a form are looked at."""
+
+
+def looks_by(memory: Memory) -> Looks:
+    """Looks that read a copy; where memory can be looked at in place there are faster ones."""
+
+    def look_at(form: struct.Struct) -> Look:
+        return lambda address: form.unpack(memory(address, form.size))
+
+    return look_at
+
 
 VARIANT_SIZE = 16
 VT_BYREF = 0x4000

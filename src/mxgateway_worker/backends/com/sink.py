@@ -11,12 +11,12 @@ from typing import Any
 from mxgateway_contract import hresults
 from mxgateway_worker.backends.com.identity import IDISPATCH, IUNKNOWN, guid_bytes
 from mxgateway_worker.backends.com.ports import Deliver
-from mxgateway_worker.backends.com.winapi import callback, memory
+from mxgateway_worker.backends.com.winapi import callback, look_at, memory
 
 logger = logging.getLogger(__name__)
 
 # DISPPARAMS: arguments, names, and how many there are of each.
-_unpack_parameters = struct.Struct("<IIII").unpack
+_parameters_at = look_at(struct.Struct("<I4xI4x"))
 
 
 class Sink:
@@ -83,7 +83,7 @@ class Sink:
     ) -> int:
         """Never lets an exception out: LMXProxy has no use for one, and the next event is worth having."""
         try:
-            arguments, _, count, _ = _unpack_parameters(memory(parameters, 16))
+            arguments, count = _parameters_at(parameters)
             # The arguments are the caller's and end with this call: one copy, and no address is kept.
             self._deliver(self._iid, dispid, memory(arguments, 16 * count) if count else b"")
         except BaseException:

@@ -6,7 +6,10 @@
 from __future__ import annotations
 
 import ctypes
+import struct
+from collections.abc import Callable
 from ctypes import c_double, c_int, c_int32, c_uint16, c_uint32, c_void_p
+from functools import partial
 from typing import Any
 
 from mxgateway_contract import hresults
@@ -104,6 +107,25 @@ class WinApi:
 
 memory = ctypes.string_at
 """`count` bytes at an address of this process: no function of ours around it, it is called five times an event."""
+
+
+_HALF = 0x7FFF_FFFF
+# All of a process's lower half: nothing is held or copied, and only what is asked for is ever touched.
+_lower_half = (ctypes.c_char * _HALF).from_address(0)
+
+
+def look_at(form: struct.Struct) -> Callable[[int], tuple[Any, ...]]:
+    """Unpacks a structure where it lies, in one call: several times cheaper than a copy, and made four times an event.
+
+    The upper half, which a 32-bit process seldom has, is read by a copy.
+    """
+    below, size, unpack = _HALF - form.size, form.size, form.unpack
+    in_place = partial(form.unpack_from, _lower_half)
+
+    def look(address: int) -> tuple[Any, ...]:
+        return in_place(address) if address <= below else unpack(memory(address, size))
+
+    return look
 
 
 def broke_down(error: OSError) -> BackendLostError:

@@ -52,6 +52,7 @@ from mxgateway_worker.backends.com.winapi import (
     VARIANT,
     WinApi,
     broke_down,
+    look_at,
     memory,
     prototype,
 )
@@ -66,7 +67,8 @@ _STATUS_ROOM = 16
 
 def event_reader(sink: EventSink, is_local_time: bool) -> EventReader:
     """Reads this process's memory with this node's times."""
-    return EventReader(sink, ImageReader(memory, TimeRules(WindowsZone(WinApi()), is_local=is_local_time)), memory)
+    times = TimeRules(WindowsZone(WinApi()), is_local=is_local_time)
+    return EventReader(sink, ImageReader(memory, times), memory, look_at)
 
 
 class ComAllocator:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import logging
+import mmap
 import struct
 
 import pytest
@@ -15,9 +17,10 @@ from tests.support.told import Told
 from mxgateway_contract.status import MxStatus
 from mxgateway_protocol.backend import Sample
 from mxgateway_protocol.variants import DataType, Variant
+from mxgateway_worker.backends.com import winapi
 from mxgateway_worker.backends.com.events import EventReader
 from mxgateway_worker.backends.com.identity import BUFFERED_EVENTS, EVENTS
-from mxgateway_worker.backends.com.images import ImageReader
+from mxgateway_worker.backends.com.images import ImageReader, looks_by
 from mxgateway_worker.backends.com.times import TimeRules
 
 FAILED = (0, 4, 1, 6)
@@ -62,6 +65,34 @@ def test_values_of_every_way_through_are_the_same(source: Source, value: bytes, 
     pointer = struct.pack("<H6xI4x", 0x400C, source.arena.block(value))
     source.change(pointer)
     assert [change[2] for change in source.told.changes] == [expected, expected]
+
+
+def test_times_of_one_after_the_other_are_each_their_own(source: Source) -> None:
+    """The last time is kept; one that cannot be read is not taken for the next."""
+    days = (45_000.5, 45_000.5, 45_001.5, 1e9, 45_001.5, float("nan"), float("nan"), 45_000.5)
+    for one in days:
+        source.change(integer(1), 192, date(one))
+    day = 86_400_000_000_000
+    expected = [NOON_NS, NOON_NS, NOON_NS + day, 0, NOON_NS + day, 0, 0, NOON_NS]
+    assert [change[4] for change in source.told.changes] == expected
+    assert source.reader.unreadable == 3
+
+
+def test_structures_are_looked_at_in_place_as_they_are_by_a_copy() -> None:
+    """On real memory of this process, below and above the half that is looked at in place."""
+    form = struct.Struct("<hxxiih")
+    kept = ctypes.create_string_buffer(struct.pack("<hxxiihxx", -1, 4, -2, 6))
+    address = ctypes.addressof(kept)
+    expected = (-1, 4, -2, 6)
+    assert winapi.look_at(form)(address) == looks_by(ctypes.string_at)(form)(address) == expected
+    low = mmap.mmap(-1, mmap.PAGESIZE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | 0x40)  # MAP_32BIT
+    view = (ctypes.c_char * mmap.PAGESIZE).from_buffer(low)
+    address = ctypes.addressof(view)
+    if address < 0x7FFF_0000:
+        low[:16] = kept.raw[:16]
+        assert winapi.look_at(form)(address) == expected
+    del view
+    low.close()
 
 
 def test_outcomes_come_by_their_number(source: Source) -> None:
