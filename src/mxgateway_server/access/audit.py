@@ -21,8 +21,8 @@ MAX_DENIALS = 5_000
 """Records of what was refused, likewise: a lane of its own, so that refusals never displace what was done."""
 MAX_TOGETHER = 500
 GATHER_SECONDS = 0.02
-"""Pause after a transaction, in which what comes next gathers: a transaction costs as much as some ten calls, and each of
-many writes in a row would pay for one."""
+"""Pause after a transaction, in which what comes next gathers: a transaction costs as much as some ten calls, and each
+of many writes in a row would pay for one."""
 RETRY_SECONDS = 1.0
 TELL_EVERY = 60
 """Failures of a row between two lines of the log."""
