@@ -46,6 +46,18 @@ def write_some(fd: int, data: bytes | memoryview) -> int:
         return 0
 
 
+SHORT = 4096
+"""Bytes that a pipe takes in one piece."""
+
+
+def write_short(fd: int, data: bytes) -> int:
+    """Writes all of a short piece to a pipe that blocks, and nothing of a longer one; returns how many bytes that were.
+
+    It waits only while the pipe is full, which the gateway never leaves it: it reads all the time.
+    """
+    return os.write(fd, data) if len(data) <= SHORT else 0
+
+
 def write_all(fd: int, data: bytes) -> None:
     """Writes every byte; blocks while the pipe is full."""
     written = write_some(fd, data)

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 import threading
 
 # The `compare_digest` of `hmac`, which would load all of hashlib and OpenSSL for it.
 from _operator import _compare_digest
 from dataclasses import dataclass
+from typing import Any
 
 from mxgateway_contract.constants import WORKER_PROTOCOL_VERSION
 from mxgateway_contract.filetime import NS_PER_SECOND
@@ -98,7 +100,7 @@ class Worker:
             envelopes=EnvelopeWriter(settings.session_id, max_bytes=settings.max_frame_bytes),
             clock=clock,
             on_broken=self._on_broken_pipe,
-            write_some=(lambda data: stdio.write_some(write_fd, data)) if stdio.make_nonblocking(write_fd) else None,
+            **_ways_to_write_some(write_fd),
         )
         self._events = EventQueue(
             settings.policy,
@@ -418,6 +420,15 @@ class Worker:
         self._finish(
             End(WorkerExit.SUCCESS, "shutdown command", grace or self._settings.shutdown_grace, acknowledge=True)
         )
+
+
+def _ways_to_write_some(write_fd: int) -> dict[str, Any]:
+    """How the executor's thread writes what it has, and whether the writer's thread keeps out of its way."""
+    if stdio.make_nonblocking(write_fd):
+        return {"write_some": lambda data: stdio.write_some(write_fd, data)}
+    if sys.platform == "win32":
+        return {"write_some": lambda data: stdio.write_short(write_fd, data), "is_paced": True}
+    return {}
 
 
 def _assigned(code: int, message: str) -> wpb.WorkerEnvelope:

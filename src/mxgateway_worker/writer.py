@@ -36,6 +36,8 @@ _BATCH_FIELD = wpb.WorkerEnvelope.WORKER_EVENT_BATCH_FIELD_NUMBER
 BATCH_EVENTS = 2048
 BATCH_BYTES = 512 * 1024
 _FEW_EVENTS = 64
+_LONGEST_PUMP = 0.02
+"""Seconds that events wait for the end of a pump, where that paces the writer."""
 
 
 class Pulse(Protocol):
@@ -87,6 +89,9 @@ class Writer:
         on_broken: called from the thread that writes when it does.
         write_some: writes what the pipe takes at once and returns how many bytes that were; None where a pipe cannot
             do that, so that all is left to the writer thread.
+        is_paced: whether the writer thread sends the events of a pump when it is over, also when they are many. Where
+            each event takes the interpreter's lock anew, as in callbacks of COM, a thread that sends beside them
+            costs more by being woken than by sending.
     """
 
     def __init__(
@@ -96,8 +101,11 @@ class Writer:
         clock: Clock,
         on_broken: Callable[[Exception], None],
         write_some: Callable[[bytes], int] | None = None,
+        *,
+        is_paced: bool = False,
     ) -> None:
         self._write = write
+        self._is_paced = is_paced
         self._write_some = write_some
         self._envelopes = envelopes
         self._clock = clock
@@ -116,6 +124,8 @@ class Writer:
         # Both belong to the executor's thread.
         self._is_gathering = False
         self._has_few = True
+        # Whether this turn of the writer's thread has waited for the end of a pump.
+        self._has_waited = False
         self._is_frozen = False
         self._last: wpb.WorkerEnvelope | None = None
         self._thread = threading.Thread(target=self._run, name="worker-writer", daemon=True)
@@ -199,8 +209,8 @@ class Writer:
 
     def gather(self) -> None:
         """Begins a pump: its events leave with `send_gathered`, unless the last pump had so many that sending them has
-        to go on beside it. The executor's thread calls both."""
-        self._is_gathering = self._has_few
+        to go on beside it, which a paced writer never does. The executor's thread calls both."""
+        self._is_gathering = self._has_few or self._is_paced
 
     def send_gathered(self) -> None:
         """Ends a pump: sends its events at once, as `reply` does and for the same reason."""
@@ -212,7 +222,9 @@ class Writer:
         self._is_gathering = False
         if not waiting:
             return
-        if self._write_some is None or not self._sending.acquire(blocking=False):
+        # Many take longer to write than the executor has time for.
+        is_for_thread = self._is_paced and not self._has_few
+        if is_for_thread or self._write_some is None or not self._sending.acquire(blocking=False):
             self._wakeup.set()
             return
         try:
@@ -268,12 +280,16 @@ class Writer:
             return None
         if self._control or self._replies or self._rest or self._is_closing:
             return 0
-        if self._events is not None and self._events.depth:
+        until_pulse = None if self._pulse is None else max(0.0, self._pulse.next_due() - self._clock.monotonic())
+        if self._events is None or not self._events.depth:
+            return until_pulse
+        if not (self._is_paced and self._is_gathering) or self._has_waited:
             return 0
-        return None if self._pulse is None else max(0.0, self._pulse.next_due() - self._clock.monotonic())
+        return _LONGEST_PUMP if until_pulse is None else min(_LONGEST_PUMP, until_pulse)
 
     def _turn(self) -> bool:
         """Waits for something to send and sends it; False when all is sent for good."""
+        self._has_waited = False
         while True:
             with self._lock:
                 wait = self._idle()
@@ -281,6 +297,8 @@ class Writer:
                 with self._sending:
                     return self._send()
             self._wakeup.wait(wait)
+            # A pump that does not end, because a call inside it hangs, holds its events back no longer.
+            self._has_waited = True
 
     def _send(self) -> bool:
         """Sends all that waits, at most one batch of events; False when that was all for good."""

@@ -405,3 +405,89 @@ def test_a_body_in_parts_makes_the_same_frame_as_one_in_one_piece() -> None:
     whole = EnvelopeWriter(SESSION).frame_body(14, body, "7")
     parts = EnvelopeWriter(SESSION).frame_parts(14, (body[:3], body[3:90_000], body[90_000:]), "7")
     assert b"".join(parts) == whole
+
+
+class Paced:
+    """A writer whose events leave when a pump ends, as on Windows."""
+
+    def __init__(self) -> None:
+        self.pipe = Pipe()
+        self.rig = rig_with(self.pipe)
+        self.rig.writer._is_paced = True
+        self.rig.writer.start_events(self.rig.events)
+        # What starting the events has told.
+        self.rig.writer._wakeup.wait(0)
+
+    def put(self, count: int) -> None:
+        for number in range(count):
+            self.rig.events.put(b"\x18\x01", number, True)
+
+    @property
+    def is_told(self) -> bool:
+        """Whether the writer's thread was woken; takes the wake with it."""
+        return self.rig.writer._wakeup._asleep.acquire(blocking=False)
+
+
+def test_a_paced_writer_is_woken_once_a_pump_however_many_events_it_has() -> None:
+    paced = Paced()
+    writer = paced.rig.writer
+    for _ in range(3):
+        writer.gather()
+        paced.put(300)
+        assert not paced.is_told
+        writer.send_gathered()
+        assert paced.is_told
+        # The executor's thread has no time to write that many.
+        assert paced.pipe.taken == []
+        (envelope,) = paced.rig.turn()
+        assert envelope.worker_event_batch.event_count == 300
+
+
+def test_a_paced_pump_with_few_events_writes_them_itself() -> None:
+    paced = Paced()
+    for _ in range(2):
+        paced.rig.writer.gather()
+        paced.put(3)
+        paced.rig.writer.send_gathered()
+        assert not paced.is_told
+    assert len(paced.pipe.taken) == 2
+
+
+def test_events_of_a_pump_that_does_not_end_leave_all_the_same() -> None:
+    """A call inside it may hang for ever; what came before is the client's."""
+    paced = Paced()
+    writer = paced.rig.writer
+    writer.gather()
+    paced.put(5)
+    with writer._lock:
+        assert writer._idle() == pytest.approx(0.02)
+    (envelope,) = paced.rig.turn()
+    assert envelope.worker_event_batch.event_count == 5
+
+
+def test_a_heartbeat_does_not_wait_for_a_pump() -> None:
+    paced = Paced()
+    writer = paced.rig.writer
+    beat = Beat(paced.rig.clock.monotonic() + 0.005)
+    writer.start_pulse(beat)
+    writer.gather()
+    paced.put(500)
+    with writer._lock:
+        assert writer._idle() == pytest.approx(0.005)
+    beat.next -= 0.005
+    with writer._lock:
+        assert writer._idle() == 0
+
+
+@pytest.mark.parametrize(("length", "written"), [(1, 1), (4096, 4096), (4097, 0)])
+def test_a_pipe_that_blocks_gets_short_pieces_whole_and_nothing_of_long_ones(length: int, written: int) -> None:
+    read_fd, write_fd = os.pipe()
+    try:
+        assert stdio.write_short(write_fd, b"x" * length) == written
+        os.close(write_fd)
+        write_fd = -1
+        assert os.read(read_fd, 10_000) == b"x" * written
+    finally:
+        os.close(read_fd)
+        if write_fd >= 0:
+            os.close(write_fd)
