@@ -10,7 +10,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mxgateway_contract import hresults
 from mxgateway_contract.commands import COMMANDS, Command, Group, kind_name, kinds_with
@@ -25,9 +25,6 @@ from mxgateway_protocol.values import ValueConversionError, to_wire
 from mxgateway_protocol.variants import EMPTY, DataType, Variant, VarType
 from mxgateway_protocol.wire import delimited, key
 from mxgateway_worker import __version__, memory
-from mxgateway_worker.alarms.attribute_provider import AttributeProvider
-from mxgateway_worker.alarms.commands import AlarmCommands
-from mxgateway_worker.alarms.service import AlarmService
 from mxgateway_worker.bulk import BulkCommands, describe
 from mxgateway_worker.calls import (
     USUAL_LIMITS,
@@ -44,6 +41,9 @@ from mxgateway_worker.grace import grace_seconds
 from mxgateway_worker.read_bulk import BulkReader
 from mxgateway_worker.replies import FRAME_ROOM, refusal
 from mxgateway_worker.sink import SessionSink
+
+if TYPE_CHECKING:
+    from mxgateway_worker.alarms.commands import AlarmCommands
 
 logger = logging.getLogger(__name__)
 
@@ -106,7 +106,7 @@ class Dispatcher:
         self._calls = calls = SessionCalls(backend, sink, executor, limits)
         self._bulk = BulkCommands(calls, sink)
         self._reader = BulkReader(calls, sink, executor, clock, max_frame_bytes - FRAME_ROOM)
-        self._alarms = self._alarm_commands(sink, clock)
+        self._alarms: AlarmCommands | None = None
         self._expires: float | None = None
         # What a handler appends to the reply as bytes.
         self._extra = b""
@@ -134,12 +134,28 @@ class Dispatcher:
             handler: Handler | None = getattr(self, f"_{facts.payload}", None)
             if handler is None and facts.group is Group.COM and not facts.reply:
                 handler = self._plain_call(facts)
-            holder = self._alarms if facts.group is Group.ALARM else self._bulk
-            table[kind] = facts.payload, handler or getattr(holder, facts.payload)
+            if facts.group is Group.ALARM:
+                handler = self._alarm_command(facts.payload)
+            table[kind] = facts.payload, handler or getattr(self._bulk, facts.payload)
         return table
+
+    def _alarm_command(self, payload: str) -> Handler:
+        """The handler of an alarm command. What carries it out is loaded for the first one: most sessions watch no
+        alarms, and it is a tenth of what a worker loads."""
+
+        def handle(command: Any, reply: Reply) -> None:
+            if self._alarms is None:
+                self._alarms = self._alarm_commands(self._sink, self._clock)
+            getattr(self._alarms, payload)(command, reply)
+
+        return handle
 
     def _alarm_commands(self, sink: SessionSink, clock: Clock) -> AlarmCommands:
         """The alarm commands, on providers that have their turns in the executor's pump."""
+        from mxgateway_worker.alarms.attribute_provider import AttributeProvider
+        from mxgateway_worker.alarms.commands import AlarmCommands
+        from mxgateway_worker.alarms.service import AlarmService
+
         backend, executor = self._backend, self._executor
         service = AlarmService(
             provider=getattr(backend, OffersAlarms.alarm_provider.__name__, None),

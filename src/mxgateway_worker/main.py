@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from mxgateway_protocol.clock import MovableClock, SystemClock
 from mxgateway_protocol.contract import NONCE_VARIABLE, WorkerExit
-from mxgateway_worker import arguments, logs, memory, sandbox, stdio, usage, windows_process
+from mxgateway_worker import arguments, logs, memory, quick_start, stdio, usage, windows_process
 from mxgateway_worker.parent import die_with_parent
 from mxgateway_worker.worker import Worker
 
@@ -47,6 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return int(WorkerExit.INVALID_ARGUMENTS)
     worker = Worker(settings=settings, read_fd=read_fd, write_fd=write_fd, clock=SystemClock(), formatter=formatter)
     _end_on_sigterm(worker)
+    quick_start.done()
     code = worker.run()
     logger.info("worker ends exit=%d", code)
     if not worker.threads_ended:
@@ -60,6 +61,9 @@ def _give_up(settings: arguments.WorkerSettings) -> bool:
     """Gives up what the worker does not need; False when not all could be given up, and that was asked for."""
     if settings.sandbox == "off":
         return True
+    # Only where there is one.
+    from mxgateway_worker import sandbox
+
     try:
         missing = sandbox.lay_down(sandbox.grants(settings.options)).missing
     except OSError as error:

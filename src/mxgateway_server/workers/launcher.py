@@ -89,7 +89,8 @@ class WorkerPlan:
         # -P: a module in the folder where the gateway happens to be started must not stand in for a worker's.
         module = ("-P", "-m", "mxgateway_worker")
         if self.backend == "com" and self.com_python:
-            return (self.com_python, *module)
+            # -s: nor must one among an account's own packages, where the worker has a folder of its own.
+            return (self.com_python, *(("-s",) if self.com_packages else ()), *module)
         return self.command or (sys.executable, *module)
 
     def command_line(self, session_id: str) -> list[str]:

@@ -1,8 +1,10 @@
 # Source me. What every call of Wine shares. MXGATEWAY_WINELAB: where everything lies that is downloaded or built; its
 # name has the hash of all that it is made from, so an old lab is never taken for a new one.
 winelab_here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-winelab_hash=$(cat "$winelab_here"/*.py "$winelab_here"/*.cpp "$winelab_here"/*.txt "$winelab_here"/setup.sh "$winelab_here"/../../standin/* | sha256sum | cut -c1-16)
-export MXGATEWAY_WINELAB=${MXGATEWAY_WINELAB:-${XDG_CACHE_HOME:-$HOME/.cache}/mxaccess-winelab/$winelab_hash}
+if [ -z "${MXGATEWAY_WINELAB:-}" ]; then
+    winelab_hash=$(cat "$winelab_here"/*.py "$winelab_here"/*.cpp "$winelab_here"/*.txt "$winelab_here"/setup.sh "$winelab_here"/../../standin/* | sha256sum | cut -c1-16)
+    export MXGATEWAY_WINELAB=${XDG_CACHE_HOME:-$HOME/.cache}/mxaccess-winelab/$winelab_hash
+fi
 export WINEDEBUG=${WINEDEBUG:--all}
 export WINEDLLOVERRIDES="mscoree,mshtml=;winemenubuilder.exe=d"      # no .NET or HTML installers, no menu entries
 export PYTHONUTF8=1                                                   # else prints in cp1252 raise

@@ -10,4 +10,4 @@ shift
 . "$(dirname "$(readlink -f "$0")")/env.sh"
 PYTHONPATH=$(winpath "$source")
 export PYTHONPATH
-exec wine "$WPYEXE" -m mxgateway_worker "$@"
+exec wine "$WPYEXE" -P -s -m mxgateway_worker "$@"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from dataclasses import dataclass
 
 PROG_ID = "LMXProxy.LMXProxyServer.1"
@@ -78,5 +77,6 @@ METHODS = {
 
 
 def guid_bytes(text: str) -> bytes:
-    """A GUID as it lies in memory."""
-    return uuid.UUID(text).bytes_le
+    """A GUID as it lies in memory: its first three parts are numbers, lowest byte first."""
+    raw = bytes.fromhex(text.strip("{}").replace("-", ""))
+    return raw[3::-1] + raw[5:3:-1] + raw[7:5:-1] + raw[8:]

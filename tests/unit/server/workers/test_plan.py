@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 
 import pytest
 
@@ -25,6 +26,12 @@ def test_com_runs_on_its_own_python_and_the_others_on_this_one() -> None:
     assert PLAN.command_line(SESSION)[:4] == ["C:\\py32\\python.exe", "-P", "-m", "mxgateway_worker"]
     assert PLAN.for_backend("simulator").command_line(SESSION)[:4] == [sys.executable, "-P", "-m", "mxgateway_worker"]
     assert PLAN.for_backend("simulator").program == sys.executable
+
+
+def test_where_the_worker_has_a_folder_of_its_own_no_accounts_packages_are_looked_at() -> None:
+    plan = replace(PLAN, com_packages="C:\\packages")
+    assert plan.command_line(SESSION)[:5] == ["C:\\py32\\python.exe", "-s", "-P", "-m", "mxgateway_worker"]
+    assert plan.for_backend("simulator").command_line(SESSION)[:3] == [sys.executable, "-P", "-m"]
 
 
 def test_a_command_serves_all_backends_but_com_where_that_has_a_python_of_its_own() -> None:

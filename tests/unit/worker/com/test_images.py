@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import uuid
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from tests.support.com_memory import FILETIME_TICKS, NOON_NS, Arena, EarlierZone
 
 from mxgateway_contract.status import MxStatus
 from mxgateway_protocol.variants import VT_ARRAY, DataType, Variant
+from mxgateway_worker.backends.com import identity
 from mxgateway_worker.backends.com.images import ImageError, ImageReader, to_column_major, to_row_major
 from mxgateway_worker.backends.com.times import TimeRules
 
@@ -237,3 +239,8 @@ def test_an_array_without_elements_takes_no_room_however_long_its_other_dimensio
     for counts in ((0, 2147483647), (2147483647, 3, 0), (2, 3, 2147483647, 3, 0)):
         assert to_column_major((), counts) == ()
         assert to_row_major((), counts) == ()
+
+
+@pytest.mark.parametrize("text", [*identity.INTERFACES, identity.CLASS_ID, identity.IUNKNOWN, identity.EVENTS])
+def test_guids_lie_in_memory_as_windows_lays_them(text: str) -> None:
+    assert identity.guid_bytes(text) == uuid.UUID(text).bytes_le

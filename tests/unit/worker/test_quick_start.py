@@ -1,0 +1,56 @@
+"""What a worker's start leaves out, and that all of it is still there when it is asked for."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from mxgateway_worker.quick_start import put_off
+
+# What a worker that watches no alarms has no use for.
+LEFT_OUT = ("google.protobuf.text_format", "pickle", "uuid", "mxgateway_worker.alarms.service")
+START = """
+import json, sys
+from mxgateway_worker import quick_start
+quick_start.prepare()
+import mxgateway_worker.main
+import mxgateway_worker.backends.com.windows
+loaded = sorted(sys.modules)
+from mxgateway_contract.generated import mxaccess_worker_pb2 as wpb
+ready = wpb.WorkerReady()
+ready.ready_timestamp.FromNanoseconds(1_700_000_000_123_456_789)
+again = wpb.WorkerReady.FromString(ready.SerializeToString())
+from google.protobuf.internal import python_message
+print(json.dumps({
+    "loaded": loaded,
+    "ns": again.ready_timestamp.ToNanoseconds(),
+    "text": str(again),
+    "real": python_message.GeneratedProtocolMessageType.__name__,
+}))
+"""
+
+
+def test_a_worker_loads_no_more_than_it_needs_and_protobuf_misses_nothing() -> None:
+    done = subprocess.run([sys.executable, "-P", "-c", START], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert not [name for name in LEFT_OUT if name in told["loaded"]]
+    assert told["ns"] == 1_700_000_000_123_456_789
+    assert "seconds: 1700000000" in told["text"]
+    assert told["real"] == "GeneratedProtocolMessageType"
+
+
+def test_a_module_that_is_put_off_is_loaded_by_the_first_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "colorsys", raising=False)
+    put_off("colorsys")
+    import colorsys
+
+    assert "__file__" not in vars(sys.modules["colorsys"])
+    assert colorsys.rgb_to_hsv(0, 0, 0) == (0.0, 0.0, 0)
+    assert sys.modules["colorsys"].__file__
+    with pytest.raises(AttributeError):
+        _ = colorsys.no_such_thing  # type: ignore[attr-defined]
+    monkeypatch.delitem(sys.modules, "colorsys")
