@@ -14,6 +14,10 @@ MOST_UNDER_WAY = 50
 PAUSE = 0.02
 HANG_EVERY = 30.0
 LAST_WORDS = 20.0
+STILL_IN_A_HANG = 2.0
+"""Seconds of a hang in which nothing happens to its worker yet."""
+STILL_AGAIN = 1.0
+"""Seconds after which a worker that was killed is gone for Wine, too."""
 
 
 @dataclass(slots=True)
@@ -37,11 +41,14 @@ class Load:
 
     Attributes:
         counters: what was done so far.
+        undisturbed: held while handles are counted; no process starts then.
     """
 
     def __init__(self, client: GatewayClient, session: Session, tags: Tags, seed: int) -> None:
         self.counters = Counters()
         self.over = asyncio.Event()
+        self.undisturbed = asyncio.Lock()
+        self._still_until = 0.0
         self._client = client
         self._session = session
         self._tags = tags
@@ -49,6 +56,11 @@ class Load:
         self._server = 0
         self._written: tuple[int, ...] = ()
         self._places = asyncio.Semaphore(MOST_UNDER_WAY)
+
+    @property
+    def is_still(self) -> bool:
+        """Whether no process starts or ends now, or is about to."""
+        return not self.undisturbed.locked() and asyncio.get_running_loop().time() < self._still_until
 
     async def prepare(self) -> None:
         """Registers, and advises what moves and what is written."""
@@ -123,10 +135,14 @@ class Load:
 
     async def _hang(self) -> None:
         """Another session hangs now and then; it must cost nobody else anything."""
+        loop = asyncio.get_running_loop()
         while not self.over.is_set():
+            async with self.undisturbed:
+                self._still_until = 0.0
             session = await self._client.open_session(client_session_name="hangs")
             server = await session.register("hang")
             await session.inject_fault("hang_call", {"method": "add_item", "seconds": "3600"})
+            self._still_until = loop.time() + STILL_IN_A_HANG
             try:
                 await session.add_item(server, self._tags.written[0])
                 self.counters.violations.append("a hung call came back")
@@ -139,8 +155,16 @@ class Load:
             except MxGatewaySessionError as error:
                 self.counters.violations.append(f"a hung session could not be closed: {error}")
             self.counters.hangs += 1
-            try:
-                async with asyncio.timeout(HANG_EVERY):
-                    await self.over.wait()
-            except TimeoutError:
-                continue
+            if await self._is_over_after(STILL_AGAIN):
+                return
+            self._still_until = loop.time() + HANG_EVERY
+            if await self._is_over_after(HANG_EVERY - STILL_AGAIN):
+                return
+
+    async def _is_over_after(self, seconds: float) -> bool:
+        try:
+            async with asyncio.timeout(seconds):
+                await self.over.wait()
+        except TimeoutError:
+            return False
+        return True

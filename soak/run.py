@@ -108,7 +108,13 @@ class _Run:
         async def watch() -> None:
             while (left := self._began + self._seconds - time.monotonic()) > 0:
                 await asyncio.sleep(min(left, max(0.5, self._seconds / MOST_SAMPLES)))
-                sample(self._series, gateway, worker, await asyncio.to_thread(self._handles.of, windows_pid))
+                count = None
+                # Wine's server has broken down under a look at all handles while a process started or ended, and took
+                # the prefix with it: after 22 minutes of a sample every few seconds, or after seconds of many.
+                if load.is_still:
+                    async with load.undisturbed:
+                        count = await asyncio.to_thread(self._handles.of, windows_pid)
+                sample(self._series, gateway, worker, count)
             load.over.set()
 
         async with asyncio.TaskGroup() as group:

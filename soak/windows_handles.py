@@ -1,7 +1,7 @@
 """How many handles processes of Windows have, by the kernel's own table; run by a 64-bit Python of Windows.
 
 Reads lines of process ids from its input and answers each with a JSON object. Not by GetProcessHandleCount, which
-answers 0 under Wine.
+answers 0 under Wine. Ask only while no process starts or ends: Wine 8's server can break down under it then.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
 
 def test_a_short_soak_loses_nothing_and_keeps_its_handles() -> None:
-    command = [sys.executable, "-m", "soak", "--seconds", "12", "--growth", "25"]
+    command = [sys.executable, "-m", "soak", "--seconds", "20", "--growth", "25"]
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=150)
     assert run.returncode == 0, run.stdout + run.stderr
     report = json.loads(run.stdout)
