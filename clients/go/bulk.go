@@ -77,14 +77,22 @@ func (s *Session) subscribing(
 // AddItemBulk adds an item for each reference. The results stand in the order of the tags; an entry that failed has
 // WasSuccessful false and is no error of the call. So it is with all bulk calls.
 func (s *Session) AddItemBulk(ctx context.Context, serverHandle int32, tags []string, options ...CallOption) ([]*pb.SubscribeResult, error) {
+	numbers, err := clientHandles(len(tags), options)
+	if err != nil {
+		return nil, err
+	}
 	return s.subscribing(ctx, "add_item_bulk", "tag_addresses", len(tags),
-		&pb.AddItemBulkCommand{ServerHandle: serverHandle, TagAddresses: tags}, (*pb.MxCommandReply).GetAddItemBulk, options)
+		&pb.AddItemBulkCommand{ServerHandle: serverHandle, TagAddresses: tags, ClientHandles: numbers}, (*pb.MxCommandReply).GetAddItemBulk, options)
 }
 
 // SubscribeBulk adds and advises an item for each reference.
 func (s *Session) SubscribeBulk(ctx context.Context, serverHandle int32, tags []string, options ...CallOption) ([]*pb.SubscribeResult, error) {
+	numbers, err := clientHandles(len(tags), options)
+	if err != nil {
+		return nil, err
+	}
 	return s.subscribing(ctx, "subscribe_bulk", "tag_addresses", len(tags),
-		&pb.SubscribeBulkCommand{ServerHandle: serverHandle, TagAddresses: tags}, (*pb.MxCommandReply).GetSubscribeBulk, options)
+		&pb.SubscribeBulkCommand{ServerHandle: serverHandle, TagAddresses: tags, ClientHandles: numbers}, (*pb.MxCommandReply).GetSubscribeBulk, options)
 }
 
 // AdviseItemBulk advises each item.

@@ -31,6 +31,10 @@ func After(sequence uint64) StreamOption {
 // that broke before its first event arrived.
 func FromBeginning() StreamOption { return func(o *streamOptions) { o.request.FromBeginning = true } }
 
+// RecoverGaps asks the gateway to send the present value of each advised item after a ReplayGap, with the origin
+// RECOVERED. Only a gateway that announces CapabilityRecoveredValues does.
+func RecoverGaps() StreamOption { return func(o *streamOptions) { o.request.RecoverGaps = true } }
+
 // StreamBackpressure says what the gateway does when this stream is not read fast enough.
 func StreamBackpressure(policy pb.BackpressurePolicy) StreamOption {
 	return func(o *streamOptions) { o.request.BackpressurePolicy = policy }

@@ -52,7 +52,13 @@ func (s *Session) Unregister(ctx context.Context, serverHandle int32, options ..
 // AddItem adds an item and returns its handle. MXAccess takes any text: whether the reference exists shows only after
 // Advise, by the status of its first OnDataChange.
 func (s *Session) AddItem(ctx context.Context, serverHandle int32, item string, options ...CallOption) (int32, error) {
-	reply, err := s.Invoke(ctx, newCommand("add_item", &pb.AddItemCommand{ServerHandle: serverHandle, ItemDefinition: item}), options...)
+	number, err := clientHandle(options)
+	if err != nil {
+		return 0, err
+	}
+	reply, err := s.Invoke(ctx, newCommand("add_item", &pb.AddItemCommand{
+		ServerHandle: serverHandle, ItemDefinition: item, ClientHandle: number,
+	}), options...)
 	if err != nil {
 		return 0, err
 	}
@@ -64,8 +70,12 @@ func (s *Session) AddItem(ctx context.Context, serverHandle int32, item string, 
 
 // AddItem2 adds an item by a reference that may start with Me, MyContainer, MyArea, … of the object itemContext.
 func (s *Session) AddItem2(ctx context.Context, serverHandle int32, item, itemContext string, options ...CallOption) (int32, error) {
+	number, err := clientHandle(options)
+	if err != nil {
+		return 0, err
+	}
 	reply, err := s.Invoke(ctx, newCommand("add_item2", &pb.AddItem2Command{
-		ServerHandle: serverHandle, ItemDefinition: item, ItemContext: itemContext,
+		ServerHandle: serverHandle, ItemDefinition: item, ItemContext: itemContext, ClientHandle: number,
 	}), options...)
 	if err != nil {
 		return 0, err
@@ -78,8 +88,12 @@ func (s *Session) AddItem2(ctx context.Context, serverHandle int32, item, itemCo
 
 // AddBufferedItem adds an item whose values come in OnBufferedDataChange events.
 func (s *Session) AddBufferedItem(ctx context.Context, serverHandle int32, item, itemContext string, options ...CallOption) (int32, error) {
+	number, err := clientHandle(options)
+	if err != nil {
+		return 0, err
+	}
 	reply, err := s.Invoke(ctx, newCommand("add_buffered_item", &pb.AddBufferedItemCommand{
-		ServerHandle: serverHandle, ItemDefinition: item, ItemContext: itemContext,
+		ServerHandle: serverHandle, ItemDefinition: item, ItemContext: itemContext, ClientHandle: number,
 	}), options...)
 	if err != nil {
 		return 0, err

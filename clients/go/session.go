@@ -17,6 +17,7 @@ type CallOption func(*callOptions)
 type callOptions struct {
 	timeout       time.Duration
 	correlationID string
+	clientHandles []uint32
 }
 
 // Timeout is the deadline of this call, in place of the client's.
@@ -24,6 +25,32 @@ func Timeout(limit time.Duration) CallOption { return func(o *callOptions) { o.t
 
 // CorrelationID is sent with this call, to find it in the gateway's logs.
 func CorrelationID(id string) CallOption { return func(o *callOptions) { o.correlationID = id } }
+
+// ClientHandles are numbers of your own, one for each item that the call adds (AddItem, AddItemBulk, SubscribeBulk): where
+// the gateway announces CapabilityClientHandles, every event of such an item carries its number, also one that comes
+// before the reply. 0 is no number. Other calls ignore it.
+func ClientHandles(numbers ...uint32) CallOption {
+	return func(o *callOptions) { o.clientHandles = numbers }
+}
+
+func clientHandles(count int, options []CallOption) ([]uint32, error) {
+	o := &callOptions{}
+	for _, option := range options {
+		option(o)
+	}
+	if found := len(o.clientHandles); found > 0 && found != count {
+		return nil, argumentError("client_handles", "client_handles has %d numbers for %d items", found, count)
+	}
+	return o.clientHandles, nil
+}
+
+func clientHandle(options []CallOption) (uint32, error) {
+	numbers, err := clientHandles(1, options)
+	if err != nil || len(numbers) == 0 {
+		return 0, err
+	}
+	return numbers[0], nil
+}
 
 // Session is one session of a gateway, with a worker process of its own. Its methods are those of LMXProxyServer, and
 // may be called from any goroutine.

@@ -25,8 +25,16 @@ type subscribedItems struct {
 	tags       map[int32]string
 	advised    map[string]int32
 	unwanted   map[int32]bool
-	adding     chan struct{} // closed when the reply that names new items is there; nil while none is under way
-	orphans    bool
+
+	// Where the gateway echoes numbers of ours, each item that is added has one of its own, never used again: its events
+	// are known before the reply is there, and those of an item that had the handle before are not its own.
+	numbering   bool
+	number      uint32
+	tagByNumber map[uint32]string
+	numberOf    map[int32]uint32
+
+	adding  chan struct{} // closed when the reply that names new items is there; nil while none is under way
+	orphans bool
 
 	asked, done int
 	serving     bool
@@ -37,6 +45,7 @@ func newSubscribedItems(tags []string) *subscribedItems {
 	items := &subscribedItems{
 		isWanted: map[string]bool{}, failures: map[string]string{}, unresolved: map[string]string{}, seen: map[string]bool{},
 		tags: map[int32]string{}, advised: map[string]int32{}, unwanted: map[int32]bool{}, todo: make(chan struct{}, 1),
+		tagByNumber: map[uint32]string{}, numberOf: map[int32]uint32{},
 	}
 	items.want(tags)
 	return items
@@ -70,6 +79,11 @@ func (i *subscribedItems) unwant(gone map[string]bool) {
 			i.discard(handle)
 		}
 	}
+	for number, tag := range i.tagByNumber {
+		if gone[tag] {
+			delete(i.tagByNumber, number)
+		}
+	}
 }
 
 func (i *subscribedItems) ask() int {
@@ -85,8 +99,11 @@ func (i *subscribedItems) wake() {
 	}
 }
 
-func (i *subscribedItems) begin(server int32) {
+func (i *subscribedItems) begin(server int32, numbering bool) {
 	i.server, i.registered, i.empty, i.orphans, i.done = server, true, true, false, -1
+	i.numbering = numbering
+	clear(i.tagByNumber)
+	clear(i.numberOf)
 	clear(i.tags)
 	clear(i.advised)
 	clear(i.unwanted)
@@ -98,6 +115,10 @@ func (i *subscribedItems) begin(server int32) {
 func (i *subscribedItems) tagOf(event *pb.MxEvent) (string, bool) {
 	if event.GetServerHandle() != i.server {
 		return "", false
+	}
+	if number := event.GetClientHandle(); number != 0 {
+		tag, known := i.tagByNumber[number]
+		return tag, known
 	}
 	tag, known := i.tags[event.GetItemHandle()]
 	return tag, known
@@ -112,7 +133,7 @@ func (i *subscribedItems) mayComeToKnow(event *pb.MxEvent) bool {
 	if i.adding != nil {
 		return true
 	}
-	if i.orphans {
+	if _, known := i.tags[event.GetItemHandle()]; i.orphans && !known {
 		i.discard(event.GetItemHandle())
 	}
 	return false
@@ -140,6 +161,8 @@ func (i *subscribedItems) judge(tag string, statuses []*pb.MxStatusProxy) {
 
 func (i *subscribedItems) discard(handle int32) {
 	delete(i.tags, handle)
+	delete(i.tagByNumber, i.numberOf[handle])
+	delete(i.numberOf, handle)
 	i.unwanted[handle] = true
 	i.wake()
 }
@@ -239,49 +262,90 @@ func (i *subscribedItems) inParts(ctx context.Context, x *Subscription, add adde
 // subscribe adds and advises in one call; a first value may come before its reply.
 func (i *subscribedItems) subscribe(ctx context.Context, x *Subscription, tags []string) error {
 	x.mu.Lock()
+	// A tag that was removed again while earlier ones were added.
+	tags = slices.DeleteFunc(slices.Clone(tags), func(tag string) bool { return !i.isWanted[tag] })
 	adding := make(chan struct{})
 	i.adding = adding
+	numbers := i.numbered(tags)
 	x.mu.Unlock()
-	results, err := x.session.SubscribeBulk(ctx, i.server, tags)
+	results, err := x.session.SubscribeBulk(ctx, i.server, tags, ClientHandles(numbers...))
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	i.adding = nil
 	close(adding)
 	if err != nil {
 		i.orphans = true
+		i.forget(numbers)
 		return err
 	}
 	for index, tag := range tags {
-		if handle, taken := i.take(tag, results[index]); taken {
+		if handle, taken := i.take(tag, numbers, index, results[index]); taken {
 			i.advised[tag] = handle
 		}
 	}
 	return nil
 }
 
-func (i *subscribedItems) take(tag string, result *pb.SubscribeResult) (int32, bool) {
+// numbered gives each tag a new number, where the gateway takes them.
+func (i *subscribedItems) numbered(tags []string) []uint32 {
+	if !i.numbering {
+		return nil
+	}
+	numbers := make([]uint32, len(tags))
+	for index, tag := range tags {
+		i.number++
+		numbers[index] = i.number
+		i.tagByNumber[i.number] = tag
+	}
+	return numbers
+}
+
+func (i *subscribedItems) forget(numbers []uint32) {
+	for _, number := range numbers {
+		delete(i.tagByNumber, number)
+	}
+}
+
+// take notes a new item; its handle, unless the tag was refused or is wanted no more.
+func (i *subscribedItems) take(tag string, numbers []uint32, index int, result *pb.SubscribeResult) (int32, bool) {
+	var number uint32
+	if numbers != nil {
+		number = numbers[index]
+	}
 	if !result.GetWasSuccessful() {
+		delete(i.tagByNumber, number)
 		i.refuse(tag, result.GetErrorMessage())
 		return 0, false
 	}
 	if !i.isWanted[tag] {
+		delete(i.tagByNumber, number)
 		i.discard(result.GetItemHandle())
 		return 0, false
 	}
 	i.tags[result.GetItemHandle()] = tag
+	if number != 0 {
+		// It may have been unwanted and wanted again meanwhile.
+		i.tagByNumber[number] = tag
+		i.numberOf[result.GetItemHandle()] = number
+	}
 	return result.GetItemHandle(), true
 }
 
 // add adds and then advises, so that each item is known before its first value.
 func (i *subscribedItems) add(ctx context.Context, x *Subscription, tags []string) error {
-	added, err := x.session.AddItemBulk(ctx, i.server, tags)
+	x.mu.Lock()
+	numbers := i.numbered(tags)
+	x.mu.Unlock()
+	added, err := x.session.AddItemBulk(ctx, i.server, tags, ClientHandles(numbers...))
+	x.mu.Lock()
 	if err != nil {
+		i.forget(numbers)
+		x.mu.Unlock()
 		return err
 	}
-	x.mu.Lock()
 	var handles []int32
 	for index, tag := range tags {
-		if handle, taken := i.take(tag, added[index]); taken {
+		if handle, taken := i.take(tag, numbers, index, added[index]); taken {
 			handles = append(handles, handle)
 		}
 	}

@@ -525,7 +525,7 @@ func (x *Subscription) connect() (*EventStream, error) {
 	}
 	x.session = session
 	// The stream comes first, so that no first value is missed.
-	stream, err := session.Events(x.ctx)
+	stream, err := session.Events(x.ctx, x.recovering()...)
 	if err != nil {
 		return nil, err
 	}
@@ -536,7 +536,7 @@ func (x *Subscription) connect() (*EventStream, error) {
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.items.begin(handle)
+	x.items.begin(handle, session.has(CapabilityClientHandles))
 	x.position = 0
 	x.early = nil
 	clear(x.readAt)
@@ -573,9 +573,19 @@ func (x *Subscription) resume() (*EventStream, error) {
 	x.mu.Unlock()
 	if position == 0 {
 		// Before its first event there is no position to go on from, only the beginning.
-		return x.session.Events(x.ctx, FromBeginning())
+		return x.session.Events(x.ctx, append(x.recovering(), FromBeginning())...)
 	}
-	return x.session.Events(x.ctx, After(position))
+	return x.session.Events(x.ctx, append(x.recovering(), After(position))...)
+}
+
+// recovers tells whether the gateway itself sends the present values after a gap.
+func (x *Subscription) recovers() bool { return x.session.has(CapabilityRecoveredValues) }
+
+func (x *Subscription) recovering() []StreamOption {
+	if x.recovers() {
+		return []StreamOption{RecoverGaps()}
+	}
+	return nil
 }
 
 // serve feeds the queue and keeps the items as they are wanted, until the stream or a command fails.
@@ -679,7 +689,8 @@ func (x *Subscription) read(ctx context.Context, stream *EventStream, isFirst bo
 				}
 				continue
 			}
-			if err := x.take(event, index < batch.Replayed); err != nil {
+			replayed := index < batch.Replayed || event.GetOrigin() == pb.MxEventOrigin_MX_EVENT_ORIGIN_REPLAYED
+			if err := x.take(event, replayed); err != nil {
 				return err
 			}
 		}
@@ -693,6 +704,12 @@ func (x *Subscription) read(ctx context.Context, stream *EventStream, isFirst bo
 func (x *Subscription) take(event *pb.MxEvent, replayed bool) error {
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	if event.GetOrigin() == pb.MxEventOrigin_MX_EVENT_ORIGIN_RECOVERED {
+		if tag, known := x.items.tagOf(event); known {
+			return x.renewLocked(tag, event, event)
+		}
+		return nil
+	}
 	if sequence := event.GetWorkerSequence(); sequence != 0 {
 		if sequence <= x.position {
 			return nil
@@ -744,7 +761,8 @@ func (x *Subscription) gap(ctx context.Context, gap *pb.ReplayGap, isFirst bool)
 	// Under conflate what was dropped was replaced by a younger value of its item, which is in the stream; the first gap
 	// of a stream is another matter.
 	isReplaced := x.policy() == pb.BackpressurePolicy_BACKPRESSURE_POLICY_CONFLATE && gap.GetDroppedEvents() > 0
-	if isFirst || !isReplaced {
+	// A gateway that recovers gaps sends the values by itself, right behind this.
+	if (isFirst || !isReplaced) && !x.recovers() {
 		var err error
 		if order, results, err = x.items.readAll(ctx, x); err != nil {
 			return err
@@ -765,16 +783,28 @@ func (x *Subscription) gap(ctx context.Context, gap *pb.ReplayGap, isFirst bool)
 		if !result.GetWasSuccessful() || !x.items.wanted(tag) {
 			continue
 		}
-		x.readAt[tag] = result.GetSourceTimestamp().AsTime()
-		err := x.putLocked(DataChange{
-			Tag: tag, Value: FromMxValue(result.GetValue()), Quality: result.GetQuality(), SourceTime: result.GetSourceTimestamp(),
-			Statuses: result.GetStatuses(), Recovered: true, Raw: result,
-		})
+		err := x.renewLocked(tag, result, result)
 		if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+type reading interface {
+	GetValue() *pb.MxValue
+	GetQuality() int32
+	GetSourceTimestamp() *timestamppb.Timestamp
+	GetStatuses() []*pb.MxStatusProxy
+}
+
+// renewLocked passes on what stands for changes that were lost: a value as it is now, read or sent once more.
+func (x *Subscription) renewLocked(tag string, value reading, raw proto.Message) error {
+	x.readAt[tag] = value.GetSourceTimestamp().AsTime()
+	return x.putLocked(DataChange{
+		Tag: tag, Value: FromMxValue(value.GetValue()), Quality: value.GetQuality(), SourceTime: value.GetSourceTimestamp(),
+		Statuses: value.GetStatuses(), Recovered: true, Raw: raw,
+	})
 }
 
 // policy is what the session was opened with; unspecified where that is not known.

@@ -299,6 +299,28 @@ async def _next_batch(named: Named, args: dict[str, Any]) -> dict[str, Any]:
     return {"end": True}
 
 
+async def _take_all(named: Named, args: dict[str, Any]) -> dict[str, Any]:
+    taken = 0
+    async for batch in named.it.batches():
+        taken += len(batch)
+        if taken >= args["count"]:
+            break
+    return {"taken": taken}
+
+
+async def _burst(named: Named, args: dict[str, Any]) -> dict[str, Any]:
+    left = iter(range(args["count"]))
+
+    async def one() -> None:
+        for _ in left:
+            await named.it.ping("burst")
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(args["at_once"]):
+            group.create_task(one())
+    return {}
+
+
 # ------------------------------------------------------------------------------------------------------ subscriptions
 
 
@@ -430,6 +452,8 @@ OPERATIONS: dict[str, Callable[[Named, dict[str, Any]], Awaitable[dict[str, Any]
     "subscribe": _subscribe,
     "add": lambda named, args: _change_tags(named, args, "add"),
     "remove": lambda named, args: _change_tags(named, args, "remove"),
+    "take_all": _take_all,
+    "burst": _burst,
     "wait_state": _wait_state,
     "stats": _stats,
     "test_connection": _test_connection,

@@ -4,13 +4,19 @@
  * An entry that fails has `wasSuccessful` false and never throws; only a call that fails as a whole does.
  */
 
-import { type CommandFields, bulkEntries, int32 } from "./commands.js";
+import { type CommandFields, bulkEntries, int32, uint32 } from "./commands.js";
 import { MxGatewayProtocolError } from "./errors.js";
-import type { BulkReadResult, BulkWriteResult, MxCommandReply, SubscribeResult } from "./gen/mxaccess_gateway_pb.js";
-import { ItemCommands, MAX_UINT32, type Moment, type UserOptions, momentValue, users } from "./itemCommands.js";
-import { type ReplyArm, payload } from "./replies.js";
+import type { BulkReadResult, BulkWriteResult, SubscribeResult } from "./gen/mxaccess_gateway_pb.js";
+import { ItemCommands, type Moment, type UserOptions, momentValue, users } from "./itemCommands.js";
+import { type PayloadOf, payload } from "./replies.js";
 import type { CallOptions } from "./transport.js";
 import { type MxInput, toMxValue } from "./values.js";
+
+/** How to add items. */
+export interface AddBulkOptions extends CallOptions {
+  /** A number of your own for each of them, see `AddOptions`; empty for none. */
+  readonly clientHandles?: Iterable<number>;
+}
 
 /** How to read. */
 export interface ReadOptions extends CallOptions {
@@ -40,9 +46,11 @@ export interface WriteSecured2Entry extends WriteSecuredEntry {
   readonly timestamp: Moment;
 }
 
-type SubscribeArm =
-  "addItemBulk" | "adviseItemBulk" | "removeItemBulk" | "unAdviseItemBulk" | "subscribeBulk" | "unsubscribeBulk";
-type WriteArm = "writeBulk" | "write2Bulk" | "writeSecuredBulk" | "writeSecured2Bulk";
+type HandleArm = "adviseItemBulk" | "removeItemBulk" | "unAdviseItemBulk" | "unsubscribeBulk";
+type BulkArm =
+  | ("addItemBulk" | "subscribeBulk" | "readBulk" | HandleArm)
+  | ("writeBulk" | "write2Bulk" | "writeSecuredBulk" | "writeSecured2Bulk");
+type ResultOf<A extends BulkArm> = PayloadOf<A>["results"][number];
 
 /** The eleven bulk commands. Each takes at most MAX_BULK_ITEMS entries. */
 export abstract class BulkCommands extends ItemCommands {
@@ -50,42 +58,47 @@ export abstract class BulkCommands extends ItemCommands {
   async addItemBulk(
     serverHandle: number,
     tagAddresses: Iterable<string>,
-    call?: CallOptions,
+    call: AddBulkOptions = {},
   ): Promise<SubscribeResult[]> {
-    return await this.#byName("addItemBulk", serverHandle, tagAddresses, call);
+    const added = numbered(tagAddresses, call.clientHandles ?? []);
+    return await this.#each("addItemBulk", added.tagAddresses, { ...on(serverHandle), ...added }, call);
   }
 
   /** Adds and advises an item for each reference. */
   async subscribeBulk(
     serverHandle: number,
     tagAddresses: Iterable<string>,
-    call?: CallOptions,
+    call: AddBulkOptions = {},
   ): Promise<SubscribeResult[]> {
-    return await this.#byName("subscribeBulk", serverHandle, tagAddresses, call);
+    const added = numbered(tagAddresses, call.clientHandles ?? []);
+    return await this.#each("subscribeBulk", added.tagAddresses, { ...on(serverHandle), ...added }, call);
   }
 
+  /** Advises each item. */
   async adviseItemBulk(
     serverHandle: number,
     itemHandles: Iterable<number>,
     call?: CallOptions,
   ): Promise<SubscribeResult[]> {
-    return await this.#byHandle("adviseItemBulk", serverHandle, itemHandles, call);
+    return await this.#eachItem("adviseItemBulk", serverHandle, itemHandles, call);
   }
 
+  /** Un-advises each item; the items stay. */
   async unadviseItemBulk(
     serverHandle: number,
     itemHandles: Iterable<number>,
     call?: CallOptions,
   ): Promise<SubscribeResult[]> {
-    return await this.#byHandle("unAdviseItemBulk", serverHandle, itemHandles, call);
+    return await this.#eachItem("unAdviseItemBulk", serverHandle, itemHandles, call);
   }
 
+  /** Removes each item. */
   async removeItemBulk(
     serverHandle: number,
     itemHandles: Iterable<number>,
     call?: CallOptions,
   ): Promise<SubscribeResult[]> {
-    return await this.#byHandle("removeItemBulk", serverHandle, itemHandles, call);
+    return await this.#eachItem("removeItemBulk", serverHandle, itemHandles, call);
   }
 
   /** Un-advises and removes each item. */
@@ -94,7 +107,7 @@ export abstract class BulkCommands extends ItemCommands {
     itemHandles: Iterable<number>,
     call?: CallOptions,
   ): Promise<SubscribeResult[]> {
-    return await this.#byHandle("unsubscribeBulk", serverHandle, itemHandles, call);
+    return await this.#eachItem("unsubscribeBulk", serverHandle, itemHandles, call);
   }
 
   /** Reads each tag once; an advised one answers from its last OnDataChange (`wasCached`). */
@@ -103,14 +116,9 @@ export abstract class BulkCommands extends ItemCommands {
     tagAddresses: Iterable<string>,
     call: ReadOptions = {},
   ): Promise<BulkReadResult[]> {
-    const timeoutMs = call.tagTimeoutMs ?? 0;
-    if (!Number.isInteger(timeoutMs) || timeoutMs < 0 || timeoutMs > MAX_UINT32) {
-      throw new RangeError(`tagTimeoutMs is ${timeoutMs}; it needs to be 0 (the worker's default) or more`);
-    }
+    const timeoutMs = uint32(call.tagTimeoutMs ?? 0, "tagTimeoutMs");
     const tags = bulkEntries(tagAddresses, "tagAddresses");
-    const fields = { serverHandle: int32(serverHandle, "serverHandle"), tagAddresses: tags, timeoutMs };
-    const reply = await this.run("readBulk", fields, call);
-    return counted(reply, "readBulk", payload(reply, "readBulk").results, tags.length);
+    return await this.#each("readBulk", tags, { ...on(serverHandle), tagAddresses: tags, timeoutMs }, call);
   }
 
   /** Writes each entry; completions come as OnWriteComplete events. `userId` is that of entries without one. */
@@ -119,17 +127,8 @@ export abstract class BulkCommands extends ItemCommands {
     entries: Iterable<WriteEntry>,
     call: UserOptions = {},
   ): Promise<BulkWriteResult[]> {
-    const found = bulkEntries(entries, "entries").map((each) => ({
-      itemHandle: int32(each.itemHandle, "itemHandle"),
-      value: toMxValue(each.value),
-      userId: int32(each.userId ?? call.userId ?? 0, "userId"),
-    }));
-    return await this.#writes(
-      "writeBulk",
-      { serverHandle: int32(serverHandle, "serverHandle"), entries: found },
-      found.length,
-      call,
-    );
+    const found = bulkEntries(entries, "entries").map((each) => written(each, call));
+    return await this.#each("writeBulk", found, { ...on(serverHandle), entries: found }, call);
   }
 
   /** Writes each entry with its source time. */
@@ -138,18 +137,8 @@ export abstract class BulkCommands extends ItemCommands {
     entries: Iterable<Write2Entry>,
     call: UserOptions = {},
   ): Promise<BulkWriteResult[]> {
-    const found = bulkEntries(entries, "entries").map((each) => ({
-      itemHandle: int32(each.itemHandle, "itemHandle"),
-      value: toMxValue(each.value),
-      timestampValue: momentValue(each.timestamp),
-      userId: int32(each.userId ?? call.userId ?? 0, "userId"),
-    }));
-    return await this.#writes(
-      "write2Bulk",
-      { serverHandle: int32(serverHandle, "serverHandle"), entries: found },
-      found.length,
-      call,
-    );
+    const found = bulkEntries(entries, "entries").map((each) => ({ ...written(each, call), ...stamped(each) }));
+    return await this.#each("write2Bulk", found, { ...on(serverHandle), entries: found }, call);
   }
 
   /** Writes each entry in the name of its users. */
@@ -158,17 +147,8 @@ export abstract class BulkCommands extends ItemCommands {
     entries: Iterable<WriteSecuredEntry>,
     call?: CallOptions,
   ): Promise<BulkWriteResult[]> {
-    const found = bulkEntries(entries, "entries").map((each) => ({
-      itemHandle: int32(each.itemHandle, "itemHandle"),
-      ...users(each.currentUserId, each.verifierUserId),
-      value: toMxValue(each.value),
-    }));
-    return await this.#writes(
-      "writeSecuredBulk",
-      { serverHandle: int32(serverHandle, "serverHandle"), entries: found },
-      found.length,
-      call,
-    );
+    const found = bulkEntries(entries, "entries").map(signed);
+    return await this.#each("writeSecuredBulk", found, { ...on(serverHandle), entries: found }, call);
   }
 
   /** Writes each entry in the name of its users, with its source time. */
@@ -177,77 +157,64 @@ export abstract class BulkCommands extends ItemCommands {
     entries: Iterable<WriteSecured2Entry>,
     call?: CallOptions,
   ): Promise<BulkWriteResult[]> {
-    const found = bulkEntries(entries, "entries").map((each) => ({
-      itemHandle: int32(each.itemHandle, "itemHandle"),
-      ...users(each.currentUserId, each.verifierUserId),
-      value: toMxValue(each.value),
-      timestampValue: momentValue(each.timestamp),
-    }));
-    return await this.#writes(
-      "writeSecured2Bulk",
-      { serverHandle: int32(serverHandle, "serverHandle"), entries: found },
-      found.length,
-      call,
-    );
+    const found = bulkEntries(entries, "entries").map((each) => ({ ...signed(each), ...stamped(each) }));
+    return await this.#each("writeSecured2Bulk", found, { ...on(serverHandle), entries: found }, call);
   }
 
-  async #byName(
-    arm: "addItemBulk" | "subscribeBulk",
-    handle: number,
-    tags: Iterable<string>,
+  async #eachItem(
+    arm: HandleArm,
+    serverHandle: number,
+    given: Iterable<number>,
     call: CallOptions | undefined,
   ): Promise<SubscribeResult[]> {
-    const tagAddresses = bulkEntries(tags, "tagAddresses");
-    return await this.#subscribed(
-      arm,
-      { serverHandle: int32(handle, "serverHandle"), tagAddresses },
-      tagAddresses.length,
-      call,
-    );
+    const itemHandles = bulkEntries(given, "itemHandles").map((each) => int32(each, "itemHandles"));
+    return await this.#each(arm, itemHandles, { ...on(serverHandle), itemHandles }, call);
   }
 
-  async #byHandle(
-    arm: Exclude<SubscribeArm, "addItemBulk" | "subscribeBulk">,
-    handle: number,
-    handles: Iterable<number>,
-    call: CallOptions | undefined,
-  ): Promise<SubscribeResult[]> {
-    const itemHandles = bulkEntries(handles, "itemHandles").map((each) => int32(each, "itemHandles"));
-    return await this.#subscribed(
-      arm,
-      { serverHandle: int32(handle, "serverHandle"), itemHandles },
-      itemHandles.length,
-      call,
-    );
-  }
-
-  async #subscribed<A extends SubscribeArm>(
+  /** Runs a bulk command. Results are matched to entries by position: a wrong count would put them on the wrong tags. */
+  async #each<A extends BulkArm>(
     arm: A,
+    entries: readonly unknown[],
     fields: CommandFields<A>,
-    count: number,
     call: CallOptions | undefined,
-  ): Promise<SubscribeResult[]> {
+  ): Promise<ResultOf<A>[]> {
     const reply = await this.run(arm, fields, call);
-    return counted(reply, arm, payload(reply, arm).results, count);
-  }
-
-  async #writes<A extends WriteArm>(
-    arm: A,
-    fields: CommandFields<A>,
-    count: number,
-    call: CallOptions | undefined,
-  ): Promise<BulkWriteResult[]> {
-    const reply = await this.run(arm, fields, call);
-    return counted(reply, arm, payload(reply, arm).results, count);
+    const results = payload(reply, arm).results as ResultOf<A>[];
+    if (results.length === entries.length) return results;
+    throw new MxGatewayProtocolError(`${arm}: ${results.length} results came back for ${entries.length} entries`, {
+      rawReply: reply,
+      protocolStatus: reply.protocolStatus,
+      correlationId: reply.correlationId,
+    });
   }
 }
 
-/** Results are matched to entries by position, so a wrong count would put values on the wrong tags. */
-function counted<T>(reply: MxCommandReply, arm: ReplyArm, results: T[], sent: number): T[] {
-  if (results.length === sent) return results;
-  throw new MxGatewayProtocolError(`${arm}: ${results.length} results came back for ${sent} entries`, {
-    rawReply: reply,
-    protocolStatus: reply.protocolStatus,
-    correlationId: reply.correlationId,
-  });
+function on(serverHandle: number): { serverHandle: number } {
+  return { serverHandle: int32(serverHandle, "serverHandle") };
+}
+
+function numbered(
+  tags: Iterable<string>,
+  numbers: Iterable<number>,
+): { tagAddresses: string[]; clientHandles: number[] } {
+  const tagAddresses = bulkEntries(tags, "tagAddresses");
+  const clientHandles = bulkEntries(numbers, "clientHandles").map((each) => uint32(each, "clientHandles"));
+  if (clientHandles.length > 0 && clientHandles.length !== tagAddresses.length)
+    throw new TypeError(`clientHandles has ${clientHandles.length} entries for ${tagAddresses.length} tags`);
+  return { tagAddresses, clientHandles };
+}
+
+/** An entry with the user that it names, or else that of the call. */
+function written(each: WriteEntry, call: UserOptions) {
+  const userId = int32(each.userId ?? call.userId ?? 0, "userId");
+  return { itemHandle: int32(each.itemHandle, "itemHandle"), value: toMxValue(each.value), userId };
+}
+
+function signed(each: WriteSecuredEntry) {
+  const people = users(each.currentUserId, each.verifierUserId);
+  return { itemHandle: int32(each.itemHandle, "itemHandle"), ...people, value: toMxValue(each.value) };
+}
+
+function stamped(each: { readonly timestamp: Moment }) {
+  return { timestampValue: momentValue(each.timestamp) };
 }

@@ -127,7 +127,10 @@ export class GatewayClient {
     options: SubscribeOptions & { readonly clientSessionName?: string } = {},
   ): Subscription {
     const clientSessionName = options.clientSessionName ?? "subscription";
-    return new Subscription((signal) => this.openSession({ clientSessionName, signal }), true, tags, options);
+    return new Subscription(tags, options, {
+      openSession: (signal) => this.openSession({ clientSessionName, signal }),
+      ownsSessions: true,
+    });
   }
 
   // ------------------------------------------------------------------------------------------- generated messages

@@ -64,3 +64,13 @@ export function int32(value: number, name: string): number {
   }
   return value;
 }
+
+const MAX_UINT32 = 2 ** 32 - 1;
+
+/** @throws {RangeError} a number that is no integer of 32 bits without a sign. */
+export function uint32(value: number, name: string): number {
+  if (!Number.isInteger(value) || value < 0 || value > MAX_UINT32) {
+    throw new RangeError(`${name} is ${value}, but needs to be a whole number within 0 and ${MAX_UINT32}`);
+  }
+  return value;
+}

@@ -2,9 +2,10 @@
 
 import type { OverflowPolicy } from "./changeQueue.js";
 import type { BulkReadResult, MxEvent, MxStatusProxy } from "./gen/mxaccess_gateway_pb.js";
-import type { MxTime } from "./time.js";
+import { isGood, isStatusFailure } from "./quality.js";
+import { MxTime } from "./time.js";
 import type { CallOptions } from "./transport.js";
-import type { MxOutput } from "./values.js";
+import { type MxOutput, fromMxValue } from "./values.js";
 
 /**
  * Where a subscription stands: `starting` (the tags are not all subscribed yet), `connected`, `reconnecting` (values may
@@ -34,8 +35,50 @@ export interface DataChange {
   readonly raw: MxEvent | BulkReadResult;
 }
 
+/** The change of an OnDataChange event or of a read result; marks that are not given are false, and 0n. */
+export function changeOf(
+  tag: string,
+  raw: MxEvent | BulkReadResult,
+  marks: Partial<Pick<DataChange, "workerSequence" | "replayed" | "recovered">>,
+): DataChange {
+  return {
+    tag,
+    value: raw.value === undefined ? null : fromMxValue(raw.value),
+    quality: raw.quality,
+    sourceTimestamp: raw.sourceTimestamp && MxTime.fromTimestamp(raw.sourceTimestamp),
+    statuses: raw.statuses,
+    workerSequence: 0n,
+    replayed: false,
+    recovered: false,
+    ...marks,
+    lostBefore: 0,
+    isGood: isGood(raw.quality) && !raw.statuses.some(isStatusFailure),
+    raw,
+  };
+}
+
+/** Figures of a subscription's life so far. */
+export interface SubscriptionStats {
+  /** How often changes were lost between plant and queue. */
+  readonly gaps: number;
+  /** Events of the session that are known to be lost on their way from the gateway. */
+  readonly lost: number;
+  /** Changes that the overflow policy dropped. */
+  readonly dropped: number;
+  /** How often the stream broke. */
+  readonly interruptions: number;
+  /** How often the session was lost and a new one was opened; each time is one of `gaps`. */
+  readonly newSessions: number;
+  /** Changes in the queue now. */
+  readonly waiting: number;
+  /** Why the stream broke last, or could not be opened again since. */
+  readonly lastInterruption: Error | undefined;
+}
+
 /** How to subscribe. */
-export interface SubscribeOptions extends Pick<CallOptions, "signal"> {
+export interface SubscribeOptions {
+  /** Ends the subscription when it aborts; whoever waits gets its reason. */
+  readonly signal?: NonNullable<CallOptions["signal"]>;
   /** Changes that may wait for the consumer; default 10,000, never less than twice the tags. */
   readonly queueSize?: number;
   readonly overflow?: OverflowPolicy;
@@ -45,6 +88,6 @@ export interface SubscribeOptions extends Pick<CallOptions, "signal"> {
   readonly reconnect?: boolean;
   /** Told when the policy `warn` lets more wait. */
   readonly onWarning?: (text: string) => void;
-  /** Milliseconds of the first pause before another attempt; for tests. */
+  /** Milliseconds of the second pause between attempts, which doubles from then on up to 5 s; the first is none. */
   readonly firstDelayMs?: number;
 }

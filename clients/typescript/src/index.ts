@@ -28,10 +28,17 @@ export { BrowseNode, GalaxyClient, type GalaxyFilter, type HierarchyOptions } fr
 export type { ClientOptions, RetryPolicy } from "./options.js";
 export { isBad, isGood, isStatusFailure, isUncertain, qualityName, statusText } from "./quality.js";
 export { redact } from "./redact.js";
-export type { ReadOptions, Write2Entry, WriteEntry, WriteSecured2Entry, WriteSecuredEntry } from "./bulkCommands.js";
-export type { Moment, UserOptions } from "./itemCommands.js";
+export type {
+  AddBulkOptions,
+  ReadOptions,
+  Write2Entry,
+  WriteEntry,
+  WriteSecured2Entry,
+  WriteSecuredEntry,
+} from "./bulkCommands.js";
+export type { AddOptions, Moment, UserOptions } from "./itemCommands.js";
 export { Session, type StreamOptions } from "./session.js";
-export type { DataChange, SubscribeOptions, SubscriptionState } from "./dataChange.js";
+export type { DataChange, SubscribeOptions, SubscriptionState, SubscriptionStats } from "./dataChange.js";
 export { Subscription } from "./subscription.js";
 export { MxTime } from "./time.js";
 export { type CallOptions, type ConnectionState, ServerStream } from "./transport.js";

@@ -3,7 +3,7 @@
 import { create } from "@bufbuild/protobuf";
 import { DurationSchema } from "@bufbuild/protobuf/wkt";
 
-import { type CommandArm, type CommandFields, command, int32 } from "./commands.js";
+import { type CommandArm, type CommandFields, command, int32, uint32 } from "./commands.js";
 import {
   type MxCommand,
   type MxCommandReply,
@@ -24,10 +24,17 @@ export interface UserOptions extends CallOptions {
   readonly userId?: number;
 }
 
+/** A number of one's own for an item that is added. */
+export interface AddOptions extends CallOptions {
+  /**
+   * 1 to 2³² − 1: every event of the item carries it, also one that comes before the reply, where the gateway has the
+   * capability `client-handles`. 0 is none.
+   */
+  readonly clientHandle?: number;
+}
+
 /** Source time of a timestamped write. */
 export type Moment = Date | MxTime;
-
-export const MAX_UINT32 = 2 ** 32 - 1;
 
 /** LMXProxyServer, method by method. Handles are those of MXAccess: positive, 0 is none. */
 export abstract class ItemCommands {
@@ -53,8 +60,12 @@ export abstract class ItemCommands {
   }
 
   /** Adds an item; returns its handle. MXAccess takes any text: whether it exists shows by its first OnDataChange. */
-  async addItem(serverHandle: number, itemDefinition: string, call?: CallOptions): Promise<number> {
-    const fields = { serverHandle: int32(serverHandle, "serverHandle"), itemDefinition };
+  async addItem(serverHandle: number, itemDefinition: string, call: AddOptions = {}): Promise<number> {
+    const fields = {
+      serverHandle: int32(serverHandle, "serverHandle"),
+      itemDefinition,
+      clientHandle: uint32(call.clientHandle ?? 0, "clientHandle"),
+    };
     return payload(await this.run("addItem", fields, call), "addItem").itemHandle;
   }
 
@@ -63,9 +74,14 @@ export abstract class ItemCommands {
     serverHandle: number,
     itemDefinition: string,
     itemContext: string,
-    call?: CallOptions,
+    call: AddOptions = {},
   ): Promise<number> {
-    const fields = { serverHandle: int32(serverHandle, "serverHandle"), itemDefinition, itemContext };
+    const fields = {
+      serverHandle: int32(serverHandle, "serverHandle"),
+      itemDefinition,
+      itemContext,
+      clientHandle: uint32(call.clientHandle ?? 0, "clientHandle"),
+    };
     return payload(await this.run("addItem2", fields, call), "addItem2").itemHandle;
   }
 
@@ -74,9 +90,14 @@ export abstract class ItemCommands {
     serverHandle: number,
     itemDefinition: string,
     itemContext: string,
-    call?: CallOptions,
+    call: AddOptions = {},
   ): Promise<number> {
-    const fields = { serverHandle: int32(serverHandle, "serverHandle"), itemDefinition, itemContext };
+    const fields = {
+      serverHandle: int32(serverHandle, "serverHandle"),
+      itemDefinition,
+      itemContext,
+      clientHandle: uint32(call.clientHandle ?? 0, "clientHandle"),
+    };
     return payload(await this.run("addBufferedItem", fields, call), "addBufferedItem").itemHandle;
   }
 
@@ -218,10 +239,8 @@ export abstract class ItemCommands {
 
   /** Takes the events that wait for this session, at most `maxEvents`, 0 for all; for diagnosis, not for streams. */
   async drainEvents(maxEvents = 0, call?: CallOptions): Promise<MxEvent[]> {
-    if (!Number.isInteger(maxEvents) || maxEvents < 0 || maxEvents > MAX_UINT32) {
-      throw new RangeError(`maxEvents is ${maxEvents}; 0 takes all that wait`);
-    }
-    return payload(await this.run("drainEvents", { maxEvents }, call), "drainEvents").events;
+    return payload(await this.run("drainEvents", { maxEvents: uint32(maxEvents, "maxEvents") }, call), "drainEvents")
+      .events;
   }
 
   /** Asks the worker to end in order; for diagnosis. `close` is the ordinary way. */

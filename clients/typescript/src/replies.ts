@@ -77,7 +77,8 @@ export function checkMxAccess(reply: MxCommandReply, what: string): void {
 
 /** An arm of MxCommandReply. */
 export type ReplyArm = NonNullable<MxCommandReply["payload"]["case"]>;
-type PayloadOf<A extends ReplyArm> = Extract<MxCommandReply["payload"], { case: A }>["value"];
+/** The payload of an arm. */
+export type PayloadOf<A extends ReplyArm> = Extract<MxCommandReply["payload"], { case: A }>["value"];
 
 /**
  * The payload that a successful reply has to carry. A missing one never becomes a handle 0 or an empty list.

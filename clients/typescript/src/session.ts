@@ -33,6 +33,11 @@ export interface StreamOptions extends CallOptions {
   readonly afterWorkerSequence?: bigint | number;
   /** Begins with the session's first event, even when another stream had it. */
   readonly fromBeginning?: boolean;
+  /**
+   * Asks for the present value of each advised item after a gap, as events of the origin RECOVERED; only a gateway with
+   * the capability `recovered-values` sends them.
+   */
+  readonly recoverGaps?: boolean;
   /** What the gateway does when this stream is not read fast enough. */
   readonly backpressurePolicy?: BackpressurePolicy;
 }
@@ -148,6 +153,7 @@ export class Session extends BulkCommands {
       sessionId: this.id,
       afterWorkerSequence: after,
       fromBeginning: options.fromBeginning ?? false,
+      recoverGaps: options.recoverGaps ?? false,
       backpressurePolicy: options.backpressurePolicy ?? 0,
     });
     const { method } = MxAccessGateway;
@@ -160,15 +166,13 @@ export class Session extends BulkCommands {
 
   /** Changes of some tags, over interruptions of the connection; it lives at most as long as this session. */
   subscribe(tags: Iterable<string>, options: SubscribeOptions = {}): Subscription {
-    const subscription = new Subscription(
-      () => Promise.resolve(this),
-      false,
-      tags,
-      options,
-      () => {
+    const subscription = new Subscription(tags, options, {
+      openSession: () => Promise.resolve(this),
+      ownsSessions: false,
+      onEnded: () => {
         this.#subscriptions.delete(subscription);
       },
-    );
+    });
     this.#subscriptions.add(subscription);
     return subscription;
   }

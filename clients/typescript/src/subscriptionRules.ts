@@ -6,35 +6,53 @@ import {
   MxGatewayConnectionError,
   MxGatewayError,
   MxGatewayResourceError,
+  MxGatewaySessionError,
   MxGatewayTimeoutError,
-  MxGatewayTransportError,
+  MxGatewayWorkerError,
 } from "./errors.js";
 import { ProtocolStatusCode } from "./gen/mxaccess_gateway_pb.js";
 import type { MxTime } from "./time.js";
 import { MAX_BULK_ITEMS } from "./version.js";
 
+/** Whether one time is before another. */
 export function isBefore(one: MxTime, other: MxTime): boolean {
   return one.seconds < other.seconds || (one.seconds === other.seconds && one.nanos < other.nanos);
 }
 
+const FIRST_DELAY_MS = 200;
+/** The longest pause between attempts, and how long a connection has to hold to count as one. */
+export const MAX_DELAY_MS = 5000;
+const MAX_DOUBLINGS = 10;
+// What proxies and a transport in trouble answer.
+const TRANSIENT: readonly (number | undefined)[] = [Code.INTERNAL, Code.UNKNOWN, Code.ABORTED, Code.DATA_LOSS];
+
+/** Whether only another session can go on. */
+export function saysSessionLost(error: unknown): boolean {
+  return error instanceof MxGatewaySessionError || error instanceof MxGatewayWorkerError;
+}
+
+/** Whether the same session may be there again later. */
 export function isTransient(error: unknown): boolean {
-  if (
-    error instanceof MxGatewayConnectionError ||
-    error instanceof MxGatewayTimeoutError ||
-    error instanceof MxGatewayResourceError
-  ) {
-    return true;
-  }
+  if (error instanceof MxGatewayResourceError) return error.retryable;
+  if (error instanceof MxGatewayConnectionError || error instanceof MxGatewayTimeoutError) return true;
   if (!(error instanceof MxGatewayError)) return false;
-  if (error.protocolStatus?.code === ProtocolStatusCode.CANCELED) return true;
-  const passing: readonly (number | undefined)[] = [Code.INTERNAL, Code.UNKNOWN, Code.ABORTED, Code.DATA_LOSS];
-  return error instanceof MxGatewayTransportError && passing.includes(error.code);
+  // Nobody here cancels a command: the gateway did, because it stops.
+  return error.protocolStatus?.code === ProtocolStatusCode.CANCELED || TRANSIENT.includes(error.code);
 }
 
-export function* chunks<T>(items: readonly T[]): Generator<T[]> {
-  for (let start = 0; start < items.length; start += MAX_BULK_ITEMS) yield items.slice(start, start + MAX_BULK_ITEMS);
+/** Milliseconds before an attempt: none before the first, then doubled, with jitter; at least what the gateway asks. */
+export function delayMs(attempt: number, failure: unknown, firstDelayMs = FIRST_DELAY_MS): number {
+  const longest = attempt === 0 ? 0 : Math.min(MAX_DELAY_MS, firstDelayMs * 2 ** Math.min(attempt, MAX_DOUBLINGS));
+  const asked = failure instanceof MxGatewayError ? (failure.retryAfterMs ?? 0) : 0;
+  return Math.max(longest * (0.5 + Math.random() / 2), asked);
 }
 
+/** The items in lists of at most `size`. */
+export function* chunks<T>(items: readonly T[], size: number = MAX_BULK_ITEMS): Generator<T[]> {
+  for (let start = 0; start < items.length; start += size) yield items.slice(start, start + size);
+}
+
+/** @throws {TypeError} no list, or something else than texts in it. */
 export function checkedTags(tags: Iterable<string>): string[] {
   const given: unknown = tags;
   if (typeof given === "string" || given === null || given === undefined)
@@ -42,9 +60,4 @@ export function checkedTags(tags: Iterable<string>): string[] {
   const found = [...tags];
   if (found.some((tag) => typeof tag !== "string")) throw new TypeError("tags holds something else than texts");
   return found;
-}
-
-export function checkedSize(size: number, atLeast: number): number {
-  if (!Number.isInteger(size) || size < 1) throw new RangeError(`queueSize is ${size}; at least 1 is needed`);
-  return atLeast;
 }

@@ -26,6 +26,8 @@ import {
   WorkerInfoReplySchema,
 } from "../src/gen/mxaccess_gateway_pb.js";
 import {
+  type AddBulkOptions,
+  type AddOptions,
   type BrowseNode,
   type CallOptions,
   type ClientOptions,
@@ -144,6 +146,10 @@ const session = (step: Step): Session => it<Session>(step);
 const number = (step: Step, name: string): number => step.args[name] as number;
 const text = (step: Step, name: string): string => step.args[name] as string;
 const moment = (step: Step): MxTime => MxTime.parse(text(step, "timestamp"));
+const numberOf = (step: Step): AddOptions => ({
+  ...step.call,
+  ...given<AddOptions>({ clientHandle: step.args["client_handle"] as number | undefined } as never),
+});
 const userId = (step: Step): { userId?: number } =>
   given<{ userId?: number }>({ userId: step.args["user_id"] as number | undefined });
 
@@ -173,7 +179,10 @@ const byName =
   async (step) =>
     results(
       SubscribeResultSchema,
-      await session(step)[call](number(step, "server_handle"), step.args["tag_addresses"] as string[], step.call),
+      await session(step)[call](number(step, "server_handle"), step.args["tag_addresses"] as string[], {
+        ...step.call,
+        ...given<AddBulkOptions>({ clientHandles: step.args["client_handles"] as number[] | undefined } as never),
+      }),
     );
 const byHandle =
   (call: "adviseItemBulk" | "unadviseItemBulk" | "removeItemBulk" | "unsubscribeBulk"): Operation =>
@@ -257,6 +266,32 @@ async function nextChanges(source: Subscription, count: number, signal: AbortSig
     });
   }
   return { changes, end };
+}
+
+/** Takes so many events or changes by the cheapest way: what the bench measures. */
+async function takeAll(step: Step): Promise<JsonObject> {
+  const source = it<EventStream | Subscription>(step);
+  const count = step.args["count"] as number;
+  let taken = 0;
+  if (source instanceof Subscription) {
+    while (taken < count && !(await source.next()).done) taken += 1;
+    return { taken };
+  }
+  for await (const batch of source.batches()) if ((taken += batch.length) >= count) break;
+  return { taken };
+}
+
+/** So many pings, some of them at once. */
+async function burst(step: Step): Promise<JsonObject> {
+  let left = step.args["count"] as number;
+  const one = async (): Promise<void> => {
+    while (left > 0) {
+      left -= 1;
+      await session(step).ping("burst", step.call);
+    }
+  };
+  await Promise.all(Array.from({ length: step.args["at_once"] as number }, one));
+  return {};
 }
 
 /** The language's own cancelling of a step that waits: its signal. */
@@ -376,6 +411,7 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
   ping: async (step) => ({
     message: await session(step).ping((step.args["message"] as string | undefined) ?? "", step.call),
   }),
+  burst,
   worker_info: async (step) => asJson(WorkerInfoReplySchema, await session(step).workerInfo(step.call)),
   drain_events: async (step) => ({
     events: (await session(step).drainEvents((step.args["max_events"] as number | undefined) ?? 0, step.call)).map(
@@ -400,14 +436,18 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     return {};
   },
   add_item: async (step) => ({
-    item_handle: await session(step).addItem(number(step, "server_handle"), text(step, "item_definition"), step.call),
+    item_handle: await session(step).addItem(
+      number(step, "server_handle"),
+      text(step, "item_definition"),
+      numberOf(step),
+    ),
   }),
   add_item2: async (step) => ({
     item_handle: await session(step).addItem2(
       number(step, "server_handle"),
       text(step, "item_definition"),
       text(step, "item_context"),
-      step.call,
+      numberOf(step),
     ),
   }),
   add_buffered_item: async (step) => ({
@@ -415,7 +455,7 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
       number(step, "server_handle"),
       text(step, "item_definition"),
       text(step, "item_context"),
-      step.call,
+      numberOf(step),
     ),
   }),
   remove_item: onItem("removeItem"),
@@ -535,17 +575,20 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
       afterWorkerSequence?: bigint;
       fromBeginning?: boolean;
       backpressurePolicy?: BackpressurePolicy;
+      recoverGaps?: boolean;
       timeoutMs?: number;
     }>({
       afterWorkerSequence:
         args["after_worker_sequence"] === undefined ? undefined : BigInt(args["after_worker_sequence"] as string),
       fromBeginning: args["from_beginning"] as boolean | undefined,
       backpressurePolicy: policyOf(args["backpressure_policy"]),
+      recoverGaps: args["recover_gaps"] as boolean | undefined,
       timeoutMs: step.call.timeoutMs,
     });
     return keep(step, session(step).events(options));
   },
   next,
+  take_all: takeAll,
   next_batch: async (step) => {
     const found = await it<EventStream>(step).batches().next();
     return found.done ? { size: 0, end: true } : { size: found.value.length };

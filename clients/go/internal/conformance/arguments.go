@@ -80,6 +80,10 @@ type arguments struct {
 	AfterSequence     string          `json:"after_worker_sequence"`
 	FromBeginning     bool            `json:"from_beginning"`
 	Count             int             `json:"count"`
+	AtOnce            int             `json:"at_once"`
+	RecoverGaps       bool            `json:"recover_gaps"`
+	ClientHandle      *uint32         `json:"client_handle"`
+	ClientHandles     []uint32        `json:"client_handles"`
 	Discard           bool            `json:"discard"`
 	QueueSize         *int            `json:"queue_size"`
 	Overflow          string          `json:"overflow"`
@@ -181,6 +185,12 @@ func (a arguments) call() []mxgateway.CallOption {
 	}
 	if a.CorrelationID != "" {
 		options = append(options, mxgateway.CorrelationID(a.CorrelationID))
+	}
+	if a.ClientHandle != nil {
+		options = append(options, mxgateway.ClientHandles(*a.ClientHandle))
+	}
+	if len(a.ClientHandles) > 0 {
+		options = append(options, mxgateway.ClientHandles(a.ClientHandles...))
 	}
 	return options
 }

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -245,6 +246,16 @@ func onEvents(ctx context.Context, events *mxgateway.EventStream, op string, a a
 			return object{"end": true}, nil
 		}
 		return object{"size": len(batch.Events), "last_worker_sequence": strconv.FormatUint(events.LastSequence(), 10)}, err
+	case "take_all":
+		count := 0
+		for count < a.Count {
+			batch, err := events.NextBatch(ctx)
+			if err != nil {
+				return nil, err
+			}
+			count += len(batch.Events)
+		}
+		return object{"taken": count}, nil
 	}
 	return nil, errUnsupported
 }
@@ -292,6 +303,13 @@ func onSubscription(ctx context.Context, x *mxgateway.Subscription, op string, a
 			})
 		}
 		return object{"changes": changes, "end": end}, nil
+	case "take_all":
+		for range a.Count {
+			if _, err := x.Next(ctx); err != nil {
+				return nil, err
+			}
+		}
+		return object{"taken": a.Count}, nil
 	}
 	return nil, errUnsupported
 }
@@ -328,6 +346,9 @@ func (a arguments) streamOptions() ([]mxgateway.StreamOption, error) {
 	}
 	if a.FromBeginning {
 		options = append(options, mxgateway.FromBeginning())
+	}
+	if a.RecoverGaps {
+		options = append(options, mxgateway.RecoverGaps())
 	}
 	if a.BackpressurePolicy != "" {
 		options = append(options, mxgateway.StreamBackpressure(pb.BackpressurePolicy(pb.BackpressurePolicy_value[a.BackpressurePolicy])))
@@ -373,6 +394,8 @@ func command(ctx context.Context, s *mxgateway.Session, op string, a arguments) 
 	case "ping":
 		text, err := s.Ping(ctx, a.Message, call...)
 		return object{"message": text}, err
+	case "burst":
+		return nil, burst(ctx, s, a.Count, a.AtOnce)
 	case "worker_info":
 		return message(s.WorkerInfo(ctx, call...))
 	case "drain_events":
@@ -433,6 +456,29 @@ func command(ctx context.Context, s *mxgateway.Session, op string, a arguments) 
 		return bulk(ctx, s, op, a)
 	}
 	return write(ctx, s, op, a)
+}
+
+// burst sends so many pings, some of them at once.
+func burst(ctx context.Context, s *mxgateway.Session, count, atOnce int) error {
+	var left atomic.Int64
+	left.Store(int64(count))
+	failures := make(chan error, atOnce)
+	for range atOnce {
+		go func() {
+			for left.Add(-1) >= 0 {
+				if _, err := s.Ping(ctx, "burst"); err != nil {
+					failures <- err
+					return
+				}
+			}
+			failures <- nil
+		}()
+	}
+	var failed error
+	for range atOnce {
+		failed = errors.Join(failed, <-failures)
+	}
+	return failed
 }
 
 func write(ctx context.Context, s *mxgateway.Session, op string, a arguments) (any, error) {
