@@ -111,7 +111,7 @@ def tagged(value: Any, mx: pb.MxValue) -> dict[str, Any]:
     if value is None:
         return {"null": True}
     if isinstance(value, OutOfRangeValue):
-        return {"out_of_range": True}
+        return _stand_in(value)
     arm = mx.WhichOneof("kind")
     if isinstance(value, list):
         kind = str(mx.array_value.WhichOneof("values") or "").removesuffix("_values")
@@ -134,11 +134,17 @@ def tagged(value: Any, mx: pb.MxValue) -> dict[str, Any]:
     return {"raw": base64.b64encode(value).decode()}
 
 
+def _stand_in(value: OutOfRangeValue) -> dict[str, Any]:
+    if isinstance(value.raw, float):
+        return {"out_of_range": {"elapsed": _number(value.raw)}}
+    return {"out_of_range": {"seconds": str(value.raw.seconds), "nanos": value.raw.nanos}}
+
+
 def _shown(value: Any) -> Any:
     if isinstance(value, list):
         return [_shown(each) for each in value]
     if isinstance(value, OutOfRangeValue):
-        return {"out_of_range": True}
+        return _stand_in(value)
     if isinstance(value, datetime):
         return _text_of(value)
     if isinstance(value, timedelta):

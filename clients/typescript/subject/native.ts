@@ -87,7 +87,7 @@ export function tagged(value: MxValue | undefined): JsonObject {
   const plain = value === undefined ? null : fromMxValue(value);
   const arm = value?.kind.case;
   if (plain === null) return { null: true };
-  if (plain instanceof OutOfRangeTime) return { out_of_range: true };
+  if (plain instanceof OutOfRangeTime) return standIn(plain);
   if (value?.kind.case === "arrayValue") {
     const type = (value.kind.value.values.case ?? "").replace(/Values$/, "");
     return { array: { type, values: (plain as MxOutput[]).map(shown) } };
@@ -98,13 +98,17 @@ export function tagged(value: MxValue | undefined): JsonObject {
   return { [(arm ?? "").replace(/Value$/, "")]: shown(plain) };
 }
 
+function standIn({ seconds, nanos }: OutOfRangeTime): JsonObject {
+  return { out_of_range: { seconds: seconds.toString(), nanos } };
+}
+
 function isElapsed(value: MxValue): boolean {
   return value.dataType === 9 && (value.kind.case === "doubleValue" || value.kind.case === "floatValue");
 }
 
 function shown(value: MxOutput): JsonValue {
   if (Array.isArray(value)) return value.map(shown);
-  if (value instanceof OutOfRangeTime) return { out_of_range: true };
+  if (value instanceof OutOfRangeTime) return standIn(value);
   if (value instanceof MxTime) return microseconds(value);
   if (value instanceof Uint8Array) return Buffer.from(value).toString("base64");
   if (typeof value === "bigint") return value.toString();

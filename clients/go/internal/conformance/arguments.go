@@ -307,7 +307,7 @@ func tagged(value any, mx *pb.MxValue) object {
 	case mxgateway.Opaque:
 		return object{"opaque": true}
 	case mxgateway.OutOfRange:
-		return object{"out_of_range": true}
+		return standIn(given)
 	case bool:
 		return object{"bool": given}
 	case int32:
@@ -386,7 +386,7 @@ func shown(value any) any {
 	case time.Duration:
 		return given.Seconds()
 	case mxgateway.OutOfRange:
-		return object{"out_of_range": true}
+		return standIn(given)
 	case []byte:
 		return base64.StdEncoding.EncodeToString(given)
 	}
@@ -407,4 +407,11 @@ func momentOf(text string) (any, error) {
 		return nil, err
 	}
 	return clitext.Moment(stamp), nil
+}
+
+func standIn(value mxgateway.OutOfRange) object {
+	if value.Time != nil {
+		return object{"out_of_range": object{"seconds": strconv.FormatInt(value.Time.GetSeconds(), 10), "nanos": value.Time.GetNanos()}}
+	}
+	return object{"out_of_range": object{"elapsed": number(value.Seconds)}}
 }
