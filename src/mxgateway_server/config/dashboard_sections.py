@@ -95,7 +95,7 @@ class OidcSettings(Section):
     ca_file: FilePath = ""
     """PEM certificates that the provider's certificate is checked against; empty for those of the machine."""
     button: str = Field(default="single sign-on", min_length=1, max_length=60)
-    """What the sign-in page calls it: Sign in with …"""
+    """What the sign-in page calls it, behind the words *Sign in with*."""
 
 
 class LdapSettings(Section):

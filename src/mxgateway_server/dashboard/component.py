@@ -130,7 +130,6 @@ class DashboardPart:
             clock,
             cookie_name=gate.cookie_name,
             throttles=_throttles(settings),
-            button=mine.oidc.button,
         )
         self.streams = LiveStreams(self.feed, gate, clock, most=mine.max_streams, most_per_key=mine.max_streams_per_key)
         self.application = Dashboard(

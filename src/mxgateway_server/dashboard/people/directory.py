@@ -39,13 +39,13 @@ class LdapDirectory:
         ConfigurationError: a file that the settings name is not what it should be.
     """
 
-    def __init__(self, settings: LdapSettings, server: Any = None, strategy: str = ldap3.SYNC) -> None:
-        self._settings = settings
+    def __init__(self, options: LdapSettings, server: Any = None, strategy: str = ldap3.SYNC) -> None:
+        self._options = options
         self._strategy = strategy
         self._password = (
-            SecretFile("dashboard.ldap.bind_password_file", settings.bind_password_file) if settings.bind_dn else None
+            SecretFile("dashboard.ldap.bind_password_file", options.bind_password_file) if options.bind_dn else None
         )
-        self._server = server or _server(settings)
+        self._server = server or _server(options)
 
     def person(self, name: str, password: str) -> Person:
         """Who this is.
@@ -57,14 +57,14 @@ class LdapDirectory:
             # A bind without a password succeeds, as nobody.
             raise _refused()
         try:
-            with self._connection(self._settings.bind_dn, self._read_password()) as connection:
+            with self._connection(self._options.bind_dn, self._read_password()) as connection:
                 self._bind_account(connection)
                 entry = self._only(connection, name)
                 self._check(entry["dn"], password)
                 groups = self._groups(connection, entry)
         except (LDAPException, OSError, ssl.SSLError) as error:
             logger.warning(
-                "ldap_unreachable", url=self._settings.url, error=type(error).__name__, problem=str(error)[:200]
+                "ldap_unreachable", url=self._options.url, error=type(error).__name__, problem=str(error)[:200]
             )
             raise DirectoryError(
                 "unreachable",
@@ -94,11 +94,11 @@ class LdapDirectory:
             auto_bind=ldap3.AUTO_BIND_NONE,
             auto_referrals=False,
             read_only=True,
-            receive_timeout=self._settings.timeout_seconds,
+            receive_timeout=self._options.timeout_seconds,
         )
         try:
             connection.open()
-            if self._settings.start_tls and not connection.start_tls():
+            if self._options.start_tls and not connection.start_tls():
                 raise LDAPException("StartTLS was refused")
             yield connection
         finally:
@@ -106,7 +106,7 @@ class LdapDirectory:
 
     def _bind_account(self, connection: Any) -> None:
         if not connection.bind():
-            logger.warning("ldap_account_refused", url=self._settings.url, result=connection.result["description"])
+            logger.warning("ldap_account_refused", url=self._options.url, result=connection.result["description"])
             raise DirectoryError(
                 "account",
                 "the account that looks people up is refused",
@@ -114,21 +114,21 @@ class LdapDirectory:
             )
 
     def _only(self, connection: Any, name: str) -> Mapping[str, Any]:
-        settings = self._settings
+        options = self._options
         connection.search(
-            settings.search_base,
-            settings.user_filter.replace("{user}", escape_filter_chars(name)),
+            options.search_base,
+            options.user_filter.replace("{user}", escape_filter_chars(name)),
             search_scope=ldap3.SUBTREE,
             attributes=[ldap3.ALL_ATTRIBUTES],
             size_limit=2,
-            time_limit=settings.timeout_seconds,
+            time_limit=options.timeout_seconds,
         )
         # What only refers to another directory is no entry.
         found = [each for each in connection.response or () if each.get("type") == "searchResEntry"]
         if not found:
             raise _refused()
         if len(found) > 1:
-            logger.warning("ldap_several", filter=settings.user_filter)
+            logger.warning("ldap_several", filter=options.user_filter)
             raise DirectoryError(
                 "several",
                 "the name or password does not let you in",
@@ -148,10 +148,10 @@ class LdapDirectory:
         raise _refused()
 
     def _groups(self, connection: Any, entry: Mapping[str, Any]) -> tuple[str, ...]:
-        found = _values(entry["attributes"], self._settings.group_attribute)
-        if self._settings.nested_groups:
+        found = _values(entry["attributes"], self._options.group_attribute)
+        if self._options.nested_groups:
             connection.search(
-                self._settings.search_base,
+                self._options.search_base,
                 f"(&(objectClass=group)(member:{_IN_CHAIN}:={escape_filter_chars(entry['dn'])}))",
                 search_scope=ldap3.SUBTREE,
                 attributes=[ldap3.NO_ATTRIBUTES],
@@ -174,12 +174,12 @@ class _Tls(ldap3.Tls):  # type: ignore[misc]
         )
 
 
-def _server(settings: LdapSettings) -> Any:
-    parts = urlsplit(settings.url)
+def _server(options: LdapSettings) -> Any:
+    parts = urlsplit(options.url)
     is_ldaps = parts.scheme == "ldaps"
     tls = None
-    if is_ldaps or settings.start_tls:
-        ca_file = str(Path(settings.ca_file).expanduser()) if settings.ca_file else None
+    if is_ldaps or options.start_tls:
+        ca_file = str(Path(options.ca_file).expanduser()) if options.ca_file else None
         try:
             tls = _Tls(ssl.create_default_context(cafile=ca_file))
         except (OSError, ssl.SSLError) as error:
@@ -191,7 +191,7 @@ def _server(settings: LdapSettings) -> Any:
         port=parts.port or (636 if is_ldaps else 389),
         use_ssl=is_ldaps,
         tls=tls,
-        connect_timeout=settings.timeout_seconds,
+        connect_timeout=options.timeout_seconds,
         get_info=ldap3.NONE,
     )
 

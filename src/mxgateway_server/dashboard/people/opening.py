@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from mxgateway_contract.installing import install_command
 from mxgateway_protocol.clock import Clock
+from mxgateway_server.config.dashboard_sections import ProxyLoginSettings
 from mxgateway_server.config.settings import Settings
 from mxgateway_server.dashboard.people.persons import Door, Person, RoleBook
 from mxgateway_server.dashboard.people.proxies import ProxyDoor, TrustedProxies
@@ -62,16 +63,16 @@ def open_doors(settings: Settings, clock: Clock) -> Doors:
             mine.roles, [door for door, setting in used.items() if setting], acknowledges=mine.people_acknowledge
         ),
         proxies=proxies,
-        proxy=_proxy(settings, proxies) if mine.proxy_login.user_header else None,
+        proxy=_proxy(mine.proxy_login, proxies) if mine.proxy_login.user_header else None,
         oidc=_oidc(settings, clock) if mine.oidc.issuer else None,
         ldap=_ldap(settings) if mine.ldap.url else None,
     )
 
 
-def _proxy(settings: Settings, proxies: TrustedProxies) -> ProxyDoor:
-    mine = settings.dashboard.proxy_login
-    secret = SecretFile("dashboard.proxy_login.secret_file", mine.secret_file).read() if mine.secret_file else ""
-    return ProxyDoor(mine, proxies, secret)
+def _proxy(options: ProxyLoginSettings, proxies: TrustedProxies) -> ProxyDoor:
+    file = options.secret_file
+    secret = SecretFile("dashboard.proxy_login.secret_file", file).read() if file else ""
+    return ProxyDoor(options, proxies, secret)
 
 
 def _oidc(settings: Settings, clock: Clock) -> OidcProvider:

@@ -66,15 +66,15 @@ class ProxyDoor:
         dropped: requests with the header of a name that did not count.
     """
 
-    def __init__(self, settings: ProxyLoginSettings, proxies: TrustedProxies, secret: str) -> None:
-        self._settings = settings
+    def __init__(self, options: ProxyLoginSettings, proxies: TrustedProxies, secret: str) -> None:
+        self._options = options
         self._proxies = proxies
         self._secret = secret
         self.dropped = 0
 
     def person(self, peer: str, headers: Headers) -> Person | None:
         """Whom the proxy at the other end of the connection has let in."""
-        names = headers.getlist(self._settings.user_header)
+        names = headers.getlist(self._options.user_header)
         if not names:
             return None
         name = _text(names[0])
@@ -83,15 +83,15 @@ class ProxyDoor:
             return None
         groups = [
             group.strip()
-            for line in headers.getlist(self._settings.groups_header)
-            for group in _text(line).split(self._settings.groups_separator)
+            for line in headers.getlist(self._options.groups_header)
+            for group in _text(line).split(self._options.groups_separator)
         ]
         return Person(door=Door.PROXY, name=name, groups=tuple(filter(None, groups)))
 
     def _knows(self, headers: Headers) -> bool:
         if not self._secret:
             return True
-        shown = headers.getlist(self._settings.secret_header)
+        shown = headers.getlist(self._options.secret_header)
         return len(shown) == 1 and hmac.compare_digest(shown[0].encode(), self._secret.encode())
 
 

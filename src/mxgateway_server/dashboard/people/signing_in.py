@@ -41,7 +41,6 @@ class PeopleSigningIn:
         begin: makes the login of whoever is let in.
         cookie_name: of the login's cookie, which the one of a sign-in on its way is named after.
         throttles: of failures by name and address, and of failures by address alone.
-        button: what the sign-in page calls the provider.
 
     Attributes:
         oidc, ldap, proxy: the doors; None for one that is closed.
@@ -57,7 +56,6 @@ class PeopleSigningIn:
         *,
         cookie_name: Callable[[Call], str],
         throttles: tuple[Throttle, Throttle],
-        button: str,
     ) -> None:
         self._signing_in = signing_in
         self._book = book
@@ -65,7 +63,6 @@ class PeopleSigningIn:
         self._clock = clock
         self._cookie_name = cookie_name
         self._names, self._addresses = throttles
-        self._button = button
         self.oidc, self.ldap, self.proxy = doors.oidc, doors.ldap, doors.proxy
         self.limit = RequestLimit(per_second=1.0, burst=30.0)
         self._at_directory = asyncio.Semaphore(MAX_AT_DIRECTORY)
@@ -76,7 +73,7 @@ class PeopleSigningIn:
         """What the sign-in page offers."""
         person = None if self.proxy is None else self.proxy.person(call.peer, call.request.headers)
         return {
-            "oidc": None if self.oidc is None else self._button,
+            "oidc": None if self.oidc is None else self.oidc.button,
             "ldap": self.ldap is not None,
             "proxy": None if person is None else person.name,
         }

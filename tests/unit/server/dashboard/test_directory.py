@@ -125,7 +125,7 @@ def test_groups_by_way_of_groups_are_asked_for_by_the_escaped_name(
         return True
 
     monkeypatch.setattr(ldap3.Connection, "search", answered)
-    directory._settings = settings.model_copy(update={"nested_groups": True})
+    directory._options = settings.model_copy(update={"nested_groups": True})
     assert directory.person("otto", "Right 1").groups[-1] == f"CN=Nested,{BASE}"
     assert asked == [f"(&(objectClass=group)(member:1.2.840.113556.1.4.1941:=CN=Otto Kern,{BASE}))"]
 

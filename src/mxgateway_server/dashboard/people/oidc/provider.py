@@ -61,18 +61,23 @@ class OidcProvider:
         ConfigurationError: a file that the settings name is not what it should be.
     """
 
-    def __init__(self, settings: OidcSettings, clock: Clock) -> None:
-        self._settings = settings
+    def __init__(self, options: OidcSettings, clock: Clock) -> None:
+        self._options = options
         self._clock = clock
         self._secret = (
-            SecretFile("dashboard.oidc.client_secret_file", settings.client_secret_file)
-            if settings.client_secret_file
+            SecretFile("dashboard.oidc.client_secret_file", options.client_secret_file)
+            if options.client_secret_file
             else None
         )
-        self._tls = _tls(settings.ca_file)
+        self._tls = _tls(options.ca_file)
         self._metadata: tuple[float, Mapping[str, Any]] | None = None
         self._keys: tuple[float, KeySet] | None = None
         self._asking = asyncio.Lock()
+
+    @property
+    def button(self) -> str:
+        """What the sign-in page calls it."""
+        return self._options.button
 
     async def begin(self, redirect_uri: str, state: str, attempt: Attempt) -> str:
         """Where the browser goes to sign in.
@@ -84,13 +89,13 @@ class OidcProvider:
         offered = metadata.get("scopes_supported")
         scopes = [
             scope
-            for scope in self._settings.scopes
+            for scope in self._options.scopes
             if scope == "openid" or not isinstance(offered, list) or scope in offered
         ]
         return str(
             prepare_grant_uri(
                 metadata["authorization_endpoint"],
-                self._settings.client_id,
+                self._options.client_id,
                 "code",
                 redirect_uri,
                 " ".join(scopes),
@@ -122,7 +127,7 @@ class OidcProvider:
         return await self._checked(
             token,
             lambda keys, now: tokens.read_logout(
-                token, keys, issuer=self._settings.issuer, client_id=self._settings.client_id, now=now
+                token, keys, issuer=self._options.issuer, client_id=self._options.client_id, now=now
             ),
         )
 
@@ -138,7 +143,7 @@ class OidcProvider:
             return ""
         if not isinstance(place, str) or not self._is_safe(place):
             return ""
-        query = httpx2.QueryParams({"client_id": self._settings.client_id, "post_logout_redirect_uri": back})
+        query = httpx2.QueryParams({"client_id": self._options.client_id, "post_logout_redirect_uri": back})
         return f"{place}{'&' if '?' in place else '?'}{query}"
 
     # ------------------------------------------------------------------------------------------------- what it offers
@@ -153,13 +158,13 @@ class OidcProvider:
             now = self._clock.monotonic()
             if self._metadata is not None and now - self._metadata[0] < METADATA_SECONDS:
                 return self._metadata[1]
-            found = OpenIDProviderMetadata(await self._get(get_well_known_url(self._settings.issuer, external=True)))
+            found = OpenIDProviderMetadata(await self._get(get_well_known_url(self._options.issuer, external=True)))
             self._judge(found)
             self._metadata = now, dict(found)
             return self._metadata[1]
 
     def _judge(self, metadata: OpenIDProviderMetadata) -> None:
-        if metadata.get("issuer") != self._settings.issuer:
+        if metadata.get("issuer") != self._options.issuer:
             raise self._misfit(
                 "it calls itself by another issuer; copy dashboard.oidc.issuer from its discovery document"
             )
@@ -171,14 +176,14 @@ class OidcProvider:
             raise self._misfit("it offers no PKCE with S256, which is needed here")
 
     def _misfit(self, what: str) -> OidcError:
-        logger.warning("oidc_misfit", issuer=self._settings.issuer, problem=what)
+        logger.warning("oidc_misfit", issuer=self._options.issuer, problem=what)
         return OidcError("provider", f"the provider is not the one of the settings: {what}")
 
     def _is_safe(self, url: object) -> bool:
         if not isinstance(url, str):
             return False
         parts = urlsplit(url)
-        is_local = urlsplit(self._settings.issuer).scheme == "http" and parts.hostname in _LOCAL
+        is_local = urlsplit(self._options.issuer).scheme == "http" and parts.hostname in _LOCAL
         return bool(parts.hostname) and (parts.scheme == "https" or (parts.scheme == "http" and is_local))
 
     # ---------------------------------------------------------------------------------------------------------- tokens
@@ -190,7 +195,7 @@ class OidcProvider:
         if secret and "client_secret_basic" not in offered and "client_secret_post" in offered:
             method = "client_secret_post"
         client = AsyncOAuth2Client(
-            client_id=self._settings.client_id,
+            client_id=self._options.client_id,
             client_secret=secret or None,
             token_endpoint_auth_method=method,
             verify=self._tls,
@@ -207,7 +212,7 @@ class OidcProvider:
                 )
         except AuthlibBaseError as error:
             # Its description is the provider's own text; its name is one of a few.
-            logger.warning("oidc_code_refused", issuer=self._settings.issuer, error=str(error.error)[:60])
+            logger.warning("oidc_code_refused", issuer=self._options.issuer, error=str(error.error)[:60])
             if error.error in ("invalid_client", "unauthorized_client"):
                 raise OidcError(
                     "client",
@@ -229,9 +234,9 @@ class OidcProvider:
             raise OidcError("secret", "the secret of this gateway cannot be read", str(error)) from None
 
     def _identity(self, token: str, keys: KeySet, attempt: Attempt, now: int) -> dict[str, Any]:
-        settings = self._settings
+        options = self._options
         return tokens.read_identity(
-            token, keys, issuer=settings.issuer, client_id=settings.client_id, nonce=attempt.nonce, now=now
+            token, keys, issuer=options.issuer, client_id=options.client_id, nonce=attempt.nonce, now=now
         )
 
     async def _checked(self, token: str, check: Any) -> dict[str, Any]:
@@ -245,7 +250,7 @@ class OidcProvider:
                     raise
                 found = check(await self._known_keys(), now)
         except TokenError as error:
-            logger.warning("oidc_token_refused", issuer=self._settings.issuer, why=error.why)
+            logger.warning("oidc_token_refused", issuer=self._options.issuer, why=error.why)
             remedy = "look at the clocks of gateway and provider" if error.why in ("expired", "issued") else ""
             raise OidcError(
                 f"token-{error.why}", f"what the provider sent is not to be trusted ({error.why})", remedy
@@ -272,15 +277,15 @@ class OidcProvider:
     # ---------------------------------------------------------------------------------------------------------- person
 
     async def _person(self, metadata: Mapping[str, Any], claims: Mapping[str, Any], access: str) -> Person:
-        settings = self._settings
+        options = self._options
         known = dict(claims)
-        is_whole = _at(known, settings.groups_claim) is not None and _at(known, settings.user_claim) is not None
+        is_whole = _at(known, options.groups_claim) is not None and _at(known, options.user_claim) is not None
         place = metadata.get("userinfo_endpoint")
         if not is_whole and access and self._is_safe(place):
             more = await self._get(str(place), access)
             if more.get("sub") == claims["sub"]:
                 known = {**more, **claims}
-        name = _at(known, settings.user_claim) or claims["sub"]
+        name = _at(known, options.user_claim) or claims["sub"]
         if not isinstance(name, str) or not is_name(name):
             raise OidcError(
                 "name", "the provider's name for you cannot be written down", "see dashboard.oidc.user_claim"
@@ -293,7 +298,7 @@ class OidcProvider:
             display_name=shown if isinstance(shown, str) and is_name(shown) else "",
             subject=str(claims["sub"]),
             session=session if isinstance(session, str) else "",
-            groups=_texts(_at(known, settings.groups_claim)),
+            groups=_texts(_at(known, options.groups_claim)),
         )
 
     # ------------------------------------------------------------------------------------------------------------ HTTP
@@ -322,7 +327,7 @@ class OidcProvider:
 
     def _outage(self, error: object) -> OidcError:
         logger.warning(
-            "oidc_unreachable", issuer=self._settings.issuer, error=type(error).__name__, problem=str(error)[:200]
+            "oidc_unreachable", issuer=self._options.issuer, error=type(error).__name__, problem=str(error)[:200]
         )
         return OidcError(
             "unreachable",
