@@ -77,6 +77,8 @@ class ReplyFuture(asyncio.Future[CommandReply]):
             except Exception as error:  # noqa: BLE001 - reported as asyncio does: others who wait must not suffer from it
                 context = {"message": "telling the end of a command failed", "exception": error, "future": self}
                 self.get_loop().call_exception_handler(context)
+        # Who is told may hold this future: without the circle it goes at once, and does not wait for the collector.
+        self.on_end.clear()
 
 
 class _Waiter(NamedTuple):

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
+from functools import partial
 
 import pytest
 from tests.support.clock import ManualClock
@@ -151,6 +154,32 @@ async def test_one_who_cannot_be_told_keeps_nobody_else_waiting() -> None:
     for future in (broken, other):
         with pytest.raises(SessionClosedError):
             await future
+
+
+@pytest.mark.parametrize("end", ["reply", "fail", "cancel"])
+async def test_a_command_that_has_ended_is_gone_at_once_whoever_was_told(end: str) -> None:
+    """Circles would wait for the collector, which would have much to do for every thousand commands."""
+    rig = Rig()
+    future = rig.submit()
+    seen = weakref.ref(future)
+    future.on_end.append(partial(list.append, rig.told, future))  # type: ignore[arg-type]
+    gc.disable()
+    try:
+        if end == "reply":
+            rig.reply("1")
+        elif end == "cancel":
+            future.cancel()
+        else:
+            rig.table.fail_all(SessionClosedError("over"))
+            with pytest.raises(SessionClosedError):
+                await future
+        assert len(rig.told) == 2
+        rig.told.clear()
+        del future
+        await asyncio.sleep(0)
+        assert seen() is None
+    finally:
+        gc.enable()
 
 
 async def test_what_cannot_be_sent_leaves_nothing_behind() -> None:
