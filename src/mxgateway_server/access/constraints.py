@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, fields
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from mxgateway_contract.commands import COMMANDS, Scope, Touch
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
@@ -310,8 +310,7 @@ def signature_denial(item: ItemReference | None, lookup: TagLookup) -> str | Non
     return _SIGNED if any(each in SIGNED_CLASSIFICATIONS for each in found) else None
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """What constraints say of one command.
 
     Attributes:

@@ -51,10 +51,16 @@ class Share:
         """Bodies that are on their way in, or large and held."""
         return self._bodies
 
-    async def enter(self) -> None:
-        """Takes the place of one body; waits in line while there is none."""
+    def enter_now(self) -> bool:
+        """Takes the place of one body, if there is one and nobody waits for it."""
         if self._bodies < self._limit and not self._waiting:
             self._bodies += 1
+            return True
+        return False
+
+    async def enter(self) -> None:
+        """Takes the place of one body; waits in line while there is none."""
+        if self.enter_now():
             return
         place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append(place)

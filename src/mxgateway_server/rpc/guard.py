@@ -121,22 +121,21 @@ class Guard:
         if not handler.response_streaming:
             unary: Any = handler.stream_unary if handler.request_streaming else handler.unary_unary
 
-            async def answered(context: Context) -> Any:
-                call = await self._enter(context, name, needed)
-                requests = self._requests(method, context, call)
-                try:
-                    return await unary(requests if handler.request_streaming else await requests.one(), context)
-                except GatewayError as error:
-                    await self._refuse(context, error, call)
-                except Exception as error:  # noqa: BLE001 — nothing of an unexpected error may reach the caller
-                    await self._unexpected(context, error, call)
-                finally:
-                    requests.end()
+            takes_stream = handler.request_streaming
 
             async def answer(_: Any, context: Context) -> Any:
                 began, code = perf_counter(), ""
                 try:
-                    reply = await answered(context)
+                    call = await self._enter(context, name, needed)
+                    requests = self._requests(method, context, call)
+                    try:
+                        reply = await unary(requests if takes_stream else await requests.one(), context)
+                    except GatewayError as error:
+                        await self._refuse(context, error, call)
+                    except Exception as error:  # noqa: BLE001 — nothing of an unexpected error may reach the caller
+                        await self._unexpected(context, error, call)
+                    finally:
+                        requests.end()
                     code = "OK"
                     return reply
                 finally:
@@ -201,7 +200,8 @@ class Guard:
     async def _enter(self, context: Context, method: str, needed: ScopeSet) -> CallInfo:
         metadata = dict(context.invocation_metadata() or ())
         correlation_id = _correlation_id(metadata)
-        address = peer_host(context.peer())
+        peer = context.peer()
+        address = peer_host(peer)
         context.set_trailing_metadata(((CORRELATION_KEY, correlation_id),))
         if needed == PUBLIC:
             call = CallInfo(
@@ -214,9 +214,11 @@ class Guard:
             return call
         caller = ANYONE
         if self._authenticator is not None:
-            header = metadata.get("authorization", "")
+            given = metadata.get("authorization", "")
+            header = given if isinstance(given, str) else ""
             try:
-                caller = await self._authenticator.authenticate(header if isinstance(header, str) else "", address)
+                known = self._authenticator.known(header)
+                caller = await self._authenticator.authenticate(header, address) if known is None else known
             except AuthenticationError as error:
                 self._refusals.stranger(error, address=address, method=method, correlation_id=correlation_id)
                 if error.kind is not KeyRefusal.THROTTLED:
@@ -238,7 +240,6 @@ class Guard:
             except Exception:
                 logger.exception("key_check_failed", correlation_id=correlation_id)
                 await abort(context, _unchecked(), correlation_id)
-        peer = context.peer()
         call = CallInfo(caller=caller, address=address, method=method, correlation_id=correlation_id, peer=peer)
         if caller.certificate and (problem := _certificate_problem(caller.certificate, context)):
             await self._deny(context, ClientCertificateError(problem), call)

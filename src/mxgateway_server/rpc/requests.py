@@ -30,11 +30,15 @@ class Method:
         name: full name of the method.
         deserializer: makes a message of bytes; None for a handler that reads the bytes itself, and counts them.
         max_bytes: longest request.
+
+    Attributes:
+        is_parsed: whether the handler gets messages, not bytes.
     """
 
     def __init__(self, name: str, deserializer: Callable[[bytes], Any] | None, max_bytes: int) -> None:
         self.name = name
         self.max_bytes = max_bytes
+        self.is_parsed = deserializer is not None
         self._deserializer = deserializer
         self._shape = None if deserializer is None else _shape(name)
 
@@ -75,7 +79,8 @@ class Requests:
             MessageLimitError: it is longer than requests of this method may be.
         """
         share = self._share
-        await share.enter()
+        if not share.enter_now():
+            await share.enter()
         is_large = False
         try:
             if self._timeout is None:
@@ -91,7 +96,7 @@ class Requests:
             if not is_large:
                 share.leave()
         self._check_length(data)
-        return await self._method.parse(data)
+        return await self._method.parse(data) if self._method.is_parsed else data
 
     def __aiter__(self) -> Requests:
         return self
@@ -103,7 +108,7 @@ class Requests:
         if len(data) > LARGE_BODY:
             self._share.seen(len(data))
         self._check_length(data)
-        return await self._method.parse(data)
+        return await self._method.parse(data) if self._method.is_parsed else data
 
     def end(self) -> None:
         """The call is over."""

@@ -75,6 +75,45 @@ async def test_a_checked_key_is_trusted_for_a_moment_and_forgetting_it_ends_that
     assert (await refused(checker, raw)).kind == "KeyRevoked"
 
 
+async def test_only_the_header_that_was_right_is_known_without_waiting(store: KeyStore, clock: ManualClock) -> None:
+    raw = await store.create("a", "x", READ, expires_ns=clock.unix_ns() + 3_000_000_000)
+    header = f"Bearer {raw}"
+    checker = authenticator(store, clock)
+    assert checker.known(header) is None, "it was never shown"
+    caller = await checker.authenticate(header, "h")
+    checker.take_used()
+    assert checker.known(header) is caller
+    assert checker.take_used() == {"a": clock.unix_ns()}
+    others = (
+        *("", "Bearer", "Bearer mxgw_a", f"Bearer mxgw_a_{SECRET}", f"Bearer mxgw_b_{SECRET}", f"{header}x"),
+        *(header[:-1], header.lower(), f" {header}", f"{header[:-1]}é", f"bearer {raw}"),
+    )
+    assert [other for other in others if checker.known(other) is not None] == []
+    assert checker.take_used() == {}
+    clock.advance(2.0)
+    assert checker.known(header) is None, "the keys have to be looked at again"
+    await checker.authenticate(header, "h")
+    assert checker.known(header) is caller
+    clock.advance(1.0)
+    assert checker.known(header) is None, "the key has expired"
+    assert (await refused(checker, header)).kind == "KeyExpired"
+
+
+@pytest.mark.parametrize("change", ["revoke", "rotate", "delete"])
+async def test_a_header_is_known_no_more_once_a_change_of_its_key_was_seen(
+    store: KeyStore, clock: ManualClock, change: str
+) -> None:
+    header = f"Bearer {await store.create('a', 'x', READ)}"
+    checker = authenticator(store, clock)
+    await checker.authenticate(header, "h")
+    if change == "delete":
+        await store.revoke("a")
+    await getattr(store, change)("a")
+    await checker.look()
+    assert checker.known(header) is None
+    await refused(checker, header)
+
+
 async def test_a_revocation_by_another_process_is_seen_when_the_moment_is_over(
     store: KeyStore, clock: ManualClock
 ) -> None:
