@@ -73,7 +73,8 @@ class Connection:
         self._make_channel = channel_maker(options) if stub is None else None
         self._channel: grpc.aio.Channel | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self.metadata = authorization_metadata(options.api_key)
+        # As gRPC would have it: else each call makes its own out of the pairs.
+        self.metadata = grpc.aio.Metadata(*authorization_metadata(options.api_key))
         self._sleep = sleep
         self._jitter = jitter
 
