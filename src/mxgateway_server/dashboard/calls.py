@@ -104,6 +104,12 @@ class Call:
     def is_https(self) -> bool:
         return self.origin.startswith("https:")
 
+    def introduce(self, key_id: str) -> None:
+        """Tells the listener that somebody is signed in over this connection, so that it does not go for strangers."""
+        introduce = self.request.scope.get("state", {}).get("introduce")
+        if introduce is not None:
+            introduce(key_id)
+
     @property
     def actor(self) -> str:
         """Who acts, for the audit: `key:…`, `oidc:…`, `ldap:…`, `proxy:…`, or `screen:…` of whoever made it."""

@@ -164,6 +164,7 @@ class Gate:
             raise ProblemError(401, "NOT_SIGNED_IN", "sign in first" if not token else "your sign-in has ended")
         if not self._limit.admit(login.token_hash, self._clock.monotonic()):
             raise ProblemError(429, "TOO_MANY_REQUESTS", "that was too much at once", retry_after=1.0)
+        call.introduce(login.key.key_id)
         call.login, call.token, call.caller = login, token, caller
         call.role = self.role(login, caller)
 

@@ -162,6 +162,7 @@ class SigningIn:
             self._book.end(login)
             self.failed(call, key.key_id, "key-ended")
             raise ProblemError(401, "KEY_ENDED", "who made this sign-in is not let in any more")
+        call.introduce(key.key_id)
         call.login, call.token, call.caller, call.role = login, token, caller, self._gate.role(login, caller)
         await self.store()
         self._record(call, "login", "ok", {"kind": kind, "role": call.role.word})

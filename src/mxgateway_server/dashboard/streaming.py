@@ -65,25 +65,29 @@ class LiveStreams:
                 retry_after=10.0,
             )
 
-        async def stream(_: Scope, receive: Receive, send: Send) -> None:
+        async def stream(scope: Scope, receive: Receive, send: Send) -> None:
             self._by_key[key_id] += 1
             try:
-                await self._stream(login, receive, send)
+                if await self._stream(login, receive, send) and (abort := scope.get("state", {}).get("abort")):
+                    # An end in order would wait for the reader, too.
+                    abort()
             finally:
                 self._by_key[key_id] -= 1
                 self._by_key += Counter()
 
         return stream
 
-    async def _stream(self, login: Login, receive: Receive, send: Send) -> None:
+    async def _stream(self, login: Login, receive: Receive, send: Send) -> bool:
+        """Sends frames until somebody ends it; whether that was since its reader took nothing."""
         async with asyncio.TaskGroup() as group:
             gone = group.create_task(_until_gone(receive))
             sending = group.create_task(self._send_all(login, send))
             await asyncio.wait((gone, sending), return_when=asyncio.FIRST_COMPLETED)
             gone.cancel()
             sending.cancel()
+        return not sending.cancelled() and sending.result()
 
-    async def _send_all(self, login: Login, send: Send) -> None:
+    async def _send_all(self, login: Login, send: Send) -> bool:
         await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
         await self._put(send, PREAMBLE)
         number, checked, sent = 0, self._clock.monotonic(), self._clock.monotonic()
@@ -111,10 +115,11 @@ class LiveStreams:
             if frame is not None:
                 if not await self._put(send, frame.event):
                     self.slow += 1
-                    return
+                    return True
                 number, sent = frame.number, now
         end = json.dumps({"reason": why}).encode()
         await send({"type": "http.response.body", "body": framed("end", end), "more_body": False})
+        return False
 
     async def _goes_on(self, login: Login) -> bool:
         try:

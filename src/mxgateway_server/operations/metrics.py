@@ -27,13 +27,17 @@ def metrics_routes(take: Callable[[], Reading], may_read: Callable[[Request], Aw
         may_read: whether somebody may.
     """
 
+    turn = asyncio.Lock()
+
     async def metrics(request: Request) -> Response:
         if not await may_read(request):
             text = "metrics are for this machine, or for a key with the scope metadata:read as bearer token\n"
             return PlainTextResponse(text, 401, headers={"www-authenticate": "Bearer", "cache-control": "no-store"})
         encode, content_type = choose_encoder(request.headers.get("accept", ""))
-        registry = _registry(take())
-        body = await asyncio.to_thread(encode, registry)
+        # However many ask at once, one answer is made at a time.
+        async with turn:
+            registry = _registry(take())
+            body = await asyncio.to_thread(encode, registry)
         return Response(body, headers={"content-type": content_type, "cache-control": "no-store"})
 
     return [Route("/metrics", metrics)]

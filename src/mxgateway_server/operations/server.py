@@ -9,31 +9,35 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import ssl
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import h11
 import uvicorn
 from starlette.types import ASGIApp
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from mxgateway_server.certificates.keeper import CertificateKeeper
 from mxgateway_server.config.addresses import split_address
 from mxgateway_server.errors import ConfigurationError
 from mxgateway_server.logs import get_logger
 from mxgateway_server.open_files import OF_OPERATIONS
+from mxgateway_server.operations.connections import GuestProtocol, greet
+from mxgateway_server.operations.door import Door, Guest
 from mxgateway_server.operations.tls import server_context
+from mxgateway_server.parts import work_until
 from mxgateway_server.rpc.ports import check_port
 
 logger = get_logger(__name__)
 
-REQUEST_SECONDS = 15.0
-"""How long a client may take to send a request, or to send the first after connecting."""
 KEEP_ALIVE_SECONDS = 20
 MAX_HEAD_BYTES = 32 * 1024
 GRACE_SECONDS = 3
+BACKLOG = 128
+"""Connections that wait to be taken."""
+ACCEPT_AGAIN_SECONDS = 1.0
+"""After the system gave no connection: it has no file left, perhaps."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,58 +59,53 @@ class HttpEndpoint:
     app: ASGIApp
 
 
-class _Protocol(H11Protocol):
-    """Ends a connection that is one too many, or that does not come to the end of its request."""
-
-    _deadline: asyncio.TimerHandle | None = None
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
-        if len(self.connections) > OF_OPERATIONS:
-            transport.abort()
-            return
-        self._wait_for_request()
-
-    def data_received(self, data: bytes) -> None:
-        super().data_received(data)
-        if self.conn.their_state in (h11.DONE, h11.MUST_CLOSE):
-            self._forget_deadline()
-        else:
-            self._wait_for_request()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._forget_deadline()
-        super().connection_lost(exc)
-
-    def _wait_for_request(self) -> None:
-        if self._deadline is None:
-            self._deadline = self.loop.call_later(REQUEST_SECONDS, self.transport.abort)
-
-    def _forget_deadline(self) -> None:
-        if self._deadline is not None:
-            self._deadline.cancel()
-            self._deadline = None
-
-
 class _Server(uvicorn.Server):
-    """Leaves signals alone, and waits to be told to stop."""
+    """Leaves signals alone, counts connections from their first moment on, and waits to be told to stop."""
 
-    def __init__(self, config: uvicorn.Config) -> None:
+    def __init__(self, config: uvicorn.Config, door: Door, context: ssl.SSLContext | None) -> None:
         super().__init__(config)
+        self.servers = []
         self._told = asyncio.Event()
+        self._door = door
+        self._context = context
+        self._sockets: list[socket.socket] = []
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
 
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        self._sockets = sockets or []
+        self.started = True
+
     async def main_loop(self) -> None:
         # Once, for the headers of every answer.
         await self.on_tick(0)
-        await self._told.wait()
+        await work_until(self._told, *(self._accept(each) for each in self._sockets))
 
     def stop(self) -> None:
         self.should_exit = True
         self._told.set()
+
+    async def _accept(self, listening: socket.socket) -> None:
+        """Takes connections without end; asyncio's own server does not count those that have not greeted."""
+        loop = asyncio.get_running_loop()
+        async with asyncio.TaskGroup() as greetings:
+            while True:
+                try:
+                    connected, _ = await loop.sock_accept(listening)
+                except ConnectionError:
+                    continue  # it ended before it was taken
+                except OSError as error:
+                    logger.warning("operations_cannot_accept", error=error)
+                    await asyncio.sleep(ACCEPT_AGAIN_SECONDS)
+                    continue
+                greetings.create_task(greet(connected, self._door, self._context, self._protocol))
+                # In turns with everything else, however many wait.
+                await asyncio.sleep(0)
+
+    def _protocol(self, guest: Guest) -> asyncio.Protocol:
+        return GuestProtocol(self.config, self.server_state, {}, door=self._door, guest=guest)
 
 
 class OperationsServer:
@@ -117,6 +116,7 @@ class OperationsServer:
         certificate: what endpoints with TLS present, the newest at each handshake; None when none has TLS.
 
     Attributes:
+        door: who is connected.
         ending: set when the gateway stops. Whoever answers with a stream has to end it then: uvicorn tells it nothing.
     """
 
@@ -124,6 +124,8 @@ class OperationsServer:
         self._endpoints = endpoints
         self._certificate = certificate
         self._bound: list[tuple[_Server, list[socket.socket]]] = []
+        # One for all addresses: they share the files that are kept for them.
+        self.door = Door(OF_OPERATIONS)
         self.ending = asyncio.Event()
 
     def start(self) -> list[str]:
@@ -142,7 +144,7 @@ class OperationsServer:
                     raise
                 logger.warning("operations_not_listening", problem=str(error))
                 continue
-            self._bound.append((_Server(self._config(endpoint)), sockets))
+            self._bound.append((_Server(self._config(endpoint), self.door, self._context(endpoint)), sockets))
             urls.append(_url(endpoint, sockets[0].getsockname()[1]))
             logger.info("operations_listening", url=urls[-1])
         return urls
@@ -168,7 +170,7 @@ class OperationsServer:
     def _config(self, endpoint: HttpEndpoint) -> uvicorn.Config:
         config = uvicorn.Config(
             endpoint.app,
-            http=_Protocol,
+            http=GuestProtocol,
             ws="none",
             lifespan="off",
             interface="asgi3",
@@ -183,10 +185,13 @@ class OperationsServer:
             h11_max_incomplete_event_size=MAX_HEAD_BYTES,
         )
         config.load()
-        if endpoint.is_tls:
-            assert self._certificate is not None
-            config.ssl = server_context(self._certificate)
         return config
+
+    def _context(self, endpoint: HttpEndpoint) -> ssl.SSLContext | None:
+        if not endpoint.is_tls:
+            return None
+        assert self._certificate is not None
+        return server_context(self._certificate)
 
 
 def _bind(setting: str, address: str) -> list[socket.socket]:
@@ -219,7 +224,7 @@ def _listening(family: int, kind: int, place: Any) -> socket.socket:
             made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         made.bind(place)
         # Who comes before `run` waits for it.
-        made.listen(128)
+        made.listen(BACKLOG)
         made.setblocking(False)
     except OSError:
         made.close()

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import importlib
 import signal
 import socket
 import ssl
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -18,11 +20,13 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 from tests.support.http import fetch
+from tests.support.waiting import eventually
 
 from mxgateway_server.certificates.automatic import AutomaticCertificate
 from mxgateway_server.certificates.presented import HostNames, ServerCertificate
 from mxgateway_server.errors import ConfigurationError
 from mxgateway_server.health.readiness import CheckStatus, HealthStatus
+from mxgateway_server.operations import connections
 from mxgateway_server.operations import server as module
 from mxgateway_server.operations.app import health_routes, operations_app
 from mxgateway_server.operations.server import HttpEndpoint, OperationsServer
@@ -94,7 +98,7 @@ async def test_localhost_has_one_port_for_both_kinds_of_addresses() -> None:
 
 
 async def test_who_never_ends_his_request_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "REQUEST_SECONDS", 0.02)
+    monkeypatch.setattr(connections, "REQUEST_SECONDS", 0.02)
     async with serving(endpoint()) as (url, _, _):
         host, _, port = url.removeprefix("http://").partition(":")
         for sent in (b"", b"GET /hello HTTP/1.1\r\n", b"POST /hello HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\nx"):
@@ -105,17 +109,90 @@ async def test_who_never_ends_his_request_is_let_go(monkeypatch: pytest.MonkeyPa
             writer.close()
 
 
-async def test_connections_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "OF_OPERATIONS", 1)
-    async with serving(endpoint()) as (url, _, _):
+async def test_of_too_many_connections_the_oldest_strangers_go_and_who_is_signed_in_stays(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def sign_in(request: Request) -> Response:
+        request.scope["state"]["introduce"]("anna")
+        return PlainTextResponse("hello, Anna")
+
+    app = operations_app([Route("/hello", _hello), Route("/sign-in", sign_in)])
+    monkeypatch.setattr(module, "OF_OPERATIONS", 2)
+    async with serving(endpoint(app)) as (url, server, _):
         host, _, port = url.removeprefix("http://").partition(":")
-        reader, writer = await asyncio.open_connection(host, int(port))
-        writer.write(b"GET /hello HTTP/1.1\r\nhost: x\r\n\r\n")
-        assert (await reader.readline()).startswith(b"HTTP/1.1 200")
-        with pytest.raises((ConnectionError, IndexError)):
-            await fetch(f"{url}/hello")
-        writer.close()
-        await writer.wait_closed()
+        anna = await asyncio.open_connection(host, int(port))
+        anna[1].write(b"GET /sign-in HTTP/1.1\r\nhost: x\r\n\r\n")
+        await _read_until(anna[0], b"Anna")
+        stranger = await asyncio.open_connection(host, int(port))
+        assert (await fetch(f"{url}/hello")).body == b"hello"
+        async with asyncio.timeout(10):
+            assert await _read_to_the_end(stranger[0]) == b""
+        anna[1].write(b"GET /hello HTTP/1.1\r\nhost: x\r\n\r\n")
+        await _read_until(anna[0], b"hello")
+        assert server.door.turned_away == 1
+        for _, writer in (anna, stranger):
+            writer.close()
+
+
+async def test_who_does_not_greet_is_counted_at_once_and_let_go(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A TLS connection is a file before TLS begins."""
+    monkeypatch.setattr(module, "OF_OPERATIONS", 2)
+    current = made(tmp_path)
+    trusting = ssl.create_default_context(cafile=str(current.ca_file))
+    keeper = SimpleNamespace(current=current)
+    async with serving(endpoint(address="localhost:0", is_tls=True), keeper) as (url, server, _):
+        port = int(url.rpartition(":")[2])
+        silent = [await asyncio.open_connection("localhost", port) for _ in range(4)]
+        await eventually(lambda: server.door.turned_away == 2)
+        for reader, _ in silent[:2]:
+            assert await _read_to_the_end(reader) == b""
+        silent[2][1].write(b"GET /hello HTTP/1.1\r\n\r\n")
+        assert b"HTTP" not in await _read_to_the_end(silent[2][0])
+        assert (await fetch(f"{url}/hello", context=trusting)).body == b"hello"
+        monkeypatch.setattr(connections, "HANDSHAKE_SECONDS", 0.02)
+        late = await asyncio.open_connection("localhost", port)
+        async with asyncio.timeout(10):
+            assert await _read_to_the_end(late[0]) == b""
+        for _, writer in (*silent, late):
+            writer.close()
+        await eventually(lambda: not len(server.door))
+
+
+def test_it_works_on_uvloop_as_well(tmp_path: Path) -> None:
+    """The gateway takes it where it is installed; it begins to read at another moment."""
+    uvloop = pytest.importorskip("uvloop") if sys.platform == "win32" else importlib.import_module("uvloop")
+
+    async def ask() -> bytes:
+        current = made(tmp_path)
+        trusting = ssl.create_default_context(cafile=str(current.ca_file))
+        keeper = SimpleNamespace(current=current)
+        async with serving(endpoint(address="localhost:0", is_tls=True), keeper) as (url, server, _):
+            _, silent = await asyncio.open_connection("localhost", int(url.rpartition(":")[2]))
+            answer = await fetch(f"{url}/hello", context=trusting)
+            await eventually(lambda: len(server.door) == 1)
+            silent.close()
+            return answer.body
+
+    assert asyncio.Runner(loop_factory=uvloop.new_event_loop).run(ask()) == b"hello"
+
+
+async def test_who_takes_nothing_of_an_answer_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "STALL_SECONDS", 0.05)
+    monkeypatch.setattr(connections, "FLUSH_SECONDS", 0.05)
+
+    async def much(_: Request) -> Response:
+        return PlainTextResponse("x" * 20_000_000)
+
+    async with serving(endpoint(operations_app([Route("/much", much)]))) as (url, server, _):
+        host, _, port = url.removeprefix("http://").partition(":")
+        for asked in (b"GET /much HTTP/1.1\r\nhost: x\r\n\r\n", b"GET /much HTTP/1.0\r\nhost: x\r\n\r\n"):
+            _, writer = await asyncio.open_connection(host, int(port), limit=1)
+            writer.write(asked)
+            await eventually(lambda: len(server.door) == 1)
+            await eventually(lambda: not len(server.door))
+            writer.close()
 
 
 async def test_a_stream_that_heeds_the_end_ends_with_the_gateway() -> None:
@@ -138,6 +215,11 @@ async def test_a_stream_that_heeds_the_end_ends_with_the_gateway() -> None:
         assert answer.result().body == b"one\nend\n"
         async with asyncio.timeout(module.GRACE_SECONDS):
             await task
+
+
+async def _read_until(reader: asyncio.StreamReader, text: bytes) -> None:
+    async with asyncio.timeout(10):
+        await reader.readuntil(text)
 
 
 async def _read_to_the_end(reader: asyncio.StreamReader) -> bytes:
