@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from attack import callers, endings, large, strangers
+from attack import callers, endings, large, pages, strangers
 from attack.bars import Bars
 from attack.target import Target
 
@@ -24,12 +24,14 @@ class Flood:
     Attributes:
         run: floods for so many seconds at most, and counts how its calls ended.
         counts_writes: whether the honest client's writes are looked for in the audit afterwards.
+        has_browser: whether there is a browser beside, too: it is about the HTTP listener.
         processes: how many of them run it at once: one may have as few as 1,024 open files.
     """
 
     run: Callable[[Target, float], Awaitable[Counter[str]]]
     bars: Bars = _USUAL
     counts_writes: bool = False
+    has_browser: bool = False
     processes: int = 1
 
     @property
@@ -58,6 +60,15 @@ FLOODS: dict[str, Flood] = {
     "queries": Flood(callers.queries),
     "endings": Flood(endings.endings, Bars(latest=1.0)),
     "locked-store": Flood(callers.locked_store, counts_writes=True),
+    "http-silent": Flood(pages.silent, processes=2, has_browser=True),
+    "http-slow-headers": Flood(pages.slow_headers, has_browser=True),
+    "http-slow-bodies": Flood(pages.slow_bodies, has_browser=True),
+    "http-headers": Flood(pages.headers, has_browser=True),
+    "http-bodies": Flood(pages.bodies, has_browser=True),
+    "http-requests": Flood(pages.requests, has_browser=True),
+    "http-guessing": Flood(pages.guessing, has_browser=True),
+    "http-streams": Flood(pages.streams, has_browser=True),
+    "http-slow-readers": Flood(pages.slow_readers, has_browser=True),
 }
 
 

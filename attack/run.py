@@ -68,7 +68,7 @@ def attack(name: str, seconds: float, files: int = FILES) -> dict[str, Any]:
 
 def _observe(name: str, flood: Flood, target: Target, seconds: float) -> Observation:
     memory = Memory(target.pid)
-    honest = _process("attack.honest", target.as_json())
+    honest = _process("attack.honest", target.as_json(), *(("browse",) if flood.has_browser else ()))
     try:
         assert honest.stdout is not None
         with ended_after(honest, _PATIENCE):

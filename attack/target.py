@@ -21,16 +21,19 @@ from benches.gateway_process import run_command
 FILES = 1024
 """Open files of the gateway, soft and hard limit: what many systems give."""
 
-HONEST, FLOODER, LIMITED = "honest", "flooder", "limited"
+HONEST, FLOODER, LIMITED, VIEWER = "honest", "flooder", "limited", "viewer"
 SCOPES = "session:open,session:close,invoke:read,invoke:write,events:read,metadata:read"
 _KEYS: dict[str, tuple[str, ...]] = {
-    HONEST: ("--scopes", SCOPES),
+    HONEST: ("--scopes", f"{SCOPES},dashboard:view"),
     FLOODER: ("--scopes", SCOPES),
     LIMITED: ("--scopes", SCOPES, "--read-tag", "TestChildObject.*", "--write-tag", "TestChildObject.*"),
+    VIEWER: ("--scopes", "dashboard:view"),
 }
 _SETTINGS = {
     "MXGATEWAY__LOGGING__LOOP_LAG_INTERVAL_SECONDS": "1",
     "MXGATEWAY__LOGGING__FORMAT": "json",
+    "MXGATEWAY__OPERATIONS__LISTEN": "localhost:0",
+    "MXGATEWAY__OPERATIONS__LISTEN_PLAINTEXT": "",
 }
 _LOG = "gateway.log"
 _START_SECONDS = 60.0
@@ -38,17 +41,18 @@ _START_SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where and with which keys; `keys` by name, see HONEST and the others."""
+    """Where and with which keys; `keys` by name, see HONEST and the others; `pages` is the dashboard's URL."""
 
     address: str
     ca_file: str
     state_dir: str
     keys: dict[str, str]
     pid: int
+    pages: str = ""
 
     def __post_init__(self) -> None:
-        if not is_loopback(self.address):
-            raise ValueError(f"{self.address} is not this machine's loopback; floods go nowhere else")
+        if not is_loopback(self.address) or (self.pages and not is_loopback(self.pages.partition("://")[2])):
+            raise ValueError(f"{self.address} {self.pages} is not this machine's loopback; floods go nowhere else")
 
     @classmethod
     def from_json(cls, text: str) -> Target:
@@ -136,7 +140,8 @@ def running(files: int = FILES) -> Iterator[Target]:
                 if "endpoints" not in ready:
                     raise RuntimeError(f"the gateway did not start: {(Path(folder) / _LOG).read_text()[-2000:]}")
                 tls = next(each for each in ready["endpoints"] if each["tls"])
-                yield Target(tls["address"], tls["caFile"], folder, keys, process.pid)
+                pages = next(iter(ready.get("http", ())), "")
+                yield Target(tls["address"], tls["caFile"], folder, keys, process.pid, pages)
             finally:
                 _end(process)
 
