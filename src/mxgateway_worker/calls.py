@@ -101,7 +101,8 @@ class SessionCalls:
         self, server_handle: int, item_definition: str, item_context: str, client_handle: int = 0
     ) -> TrackedItem:
         self.require_room(1)
-        handle = self.backend.add_buffered_item(server_handle, item_definition, item_context)
+        with self._items.adding_buffered():
+            handle = self.backend.add_buffered_item(server_handle, item_definition, item_context)
         return self._sink.track(server_handle, handle, "", client_handle)
 
     def remove_item(self, server_handle: int, item_handle: int) -> None:

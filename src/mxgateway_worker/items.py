@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import NamedTuple
 
 from mxgateway_contract.constants import MAX_BULK_ITEMS
@@ -83,6 +84,7 @@ class Items:
         self.by_key: dict[int, TrackedItem] = {}
         self._by_reference: dict[tuple[int, str], dict[int, TrackedItem]] = {}
         self._retired: dict[int, None] = {}
+        self._adds_buffered = False
 
     def add(self, item: TrackedItem) -> None:
         # A backend may use a handle again; nothing of its old life may serve the new one.
@@ -149,4 +151,15 @@ class Items:
             del self._retired[next(iter(self._retired))]
 
     def is_retired(self, key: int) -> bool:
-        return key in self._retired
+        """Whether events of this handle go nowhere."""
+        return key in self._retired and not self._adds_buffered
+
+    @contextmanager
+    def adding_buffered(self) -> Iterator[None]:
+        """While the handle is made that AddBufferedItem returns: it subscribes, too, so an event of it may come before
+        anybody knows it, and MXAccess may have taken the handle of a temporary item again."""
+        self._adds_buffered = True
+        try:
+            yield
+        finally:
+            self._adds_buffered = False

@@ -10,7 +10,7 @@ from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_contract.constants import MAX_BULK_ITEMS
 from mxgateway_protocol.backend import Sample
 from mxgateway_protocol.variants import DataType, Variant, VarType
-from mxgateway_worker.items import Items
+from mxgateway_worker.items import Items, item_key
 
 TEXT = DataType.STRING
 
@@ -76,3 +76,27 @@ def test_the_temporary_items_of_a_whole_bulk_are_remembered_and_not_for_ever() -
         items.retire(key)
     assert all(items.is_retired(key) for key in range(8 * MAX_BULK_ITEMS, 10 * MAX_BULK_ITEMS))
     assert sum(map(items.is_retired, range(10 * MAX_BULK_ITEMS))) == 8 * MAX_BULK_ITEMS
+
+
+def test_an_event_inside_add_buffered_item_is_delivered_also_under_a_handle_of_a_temporary_item() -> None:
+    """MXAccess may take a handle again, and AddBufferedItem subscribes before it returns."""
+
+    class Hasty(FakeBackend):
+        def add_buffered_item(self, server_handle: int, item_definition: str, item_context: str) -> int:
+            samples = [Sample(text(3), 192, 5)]
+            session.sink.on_buffered_data_change(server_handle, 9, TEXT, samples, GOOD)
+            return 9
+
+    session = DirectSession(Hasty())
+    server = session.call("register", client_name="x").register.server_handle
+    session.sink.items.retire(item_key(server, 9))
+    session.sink.on_data_change(server, 9, text(3), 192, 5, GOOD)
+    assert session.pump() == [], "a late event of the temporary item"
+    reply = session.call("add_buffered_item", server_handle=server, item_definition="A.B", item_context="")
+    assert reply.add_buffered_item.item_handle == 9
+    (event,) = session.pump()
+    assert (event.item_handle, event.HasField("on_buffered_data_change")) == (9, True)
+    session.sink.items.discard(server, 9)
+    session.sink.items.retire(item_key(server, 9))
+    session.sink.on_data_change(server, 9, text(3), 192, 5, GOOD)
+    assert session.pump() == []
