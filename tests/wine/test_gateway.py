@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -23,6 +24,7 @@ from mxgateway import (
     Session,
     from_mx_value,
 )
+from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway.testing import LocalGateway
 
 pytestmark = [pytest.mark.shares_processes, pytest.mark.slow, pytest.mark.timeout(240)]
@@ -144,15 +146,65 @@ async def test_a_flood_does_not_hold_commands_back(session: Session) -> None:
         assert await session.ping(str(number)) == str(number)
 
 
-async def test_killing_the_gateway_leaves_no_worker(plant_table: Path, tmp_path: Path) -> None:
-    """The pipe's end is what ends them: no process of the session is left."""
+async def _start(client: GatewayClient, under_way: asyncio.Event) -> None:
+    under_way.set()
+    await client.open_session()
+
+
+async def _idle(client: GatewayClient, under_way: asyncio.Event) -> None:
+    await client.open_session()
+    under_way.set()
+
+
+async def _hang(client: GatewayClient, under_way: asyncio.Event) -> None:
+    session = await client.open_session()
+    await session.inject_fault("hang_call", {"method": "register", "seconds": "600"})
+    under_way.set()
+    await session.register("hangs")
+
+
+async def _flood(client: GatewayClient, under_way: asyncio.Event) -> None:
+    session = await client.open_session(backpressure_policy=pb.BACKPRESSURE_POLICY_DROP_OLDEST)
+    await session.subscribe_bulk(await session.register("flood"), ["Sim.Burst.100000000"])
+    async with session.stream_events(backpressure_policy=pb.BACKPRESSURE_POLICY_DROP_OLDEST) as events:
+        async for _ in events:
+            under_way.set()
+
+
+async def _close(client: GatewayClient, under_way: asyncio.Event) -> None:
+    session = await client.open_session()
+    server = await session.register("closes")
+    await session.subscribe_bulk(server, [TAG, MOVING])
+    under_way.set()
+    await session.close()
+
+
+async def test_killing_the_gateway_at_any_moment_leaves_no_worker(plant_table: Path, tmp_path: Path) -> None:
+    """The pipe's end is what ends them: workers that start, wait, hang in a call, flood, or are being closed."""
     settings = configuration(tmp_path, plant_table)
-    async with LocalGateway.run("reference", arguments=["--config", str(settings)]) as running:
+    async with LocalGateway.run(
+        "reference", arguments=["--config", str(settings), "--allow-fault-injection"]
+    ) as running:
         options = ClientOptions(endpoint=running.endpoint, api_key=running.api_key, ca_file=running.ca_file)
         async with await GatewayClient.connect(options) as connected:
-            await connected.open_session()
+            scenes = (_idle, _hang, _flood, _close, _start)
+            under_way = [asyncio.Event() for _ in scenes]
+            acts = [
+                asyncio.create_task(scene(connected, event)) for scene, event in zip(scenes, under_way, strict=True)
+            ]
             doomed = psutil.Process(running.pid)
-            workers = [child for child in doomed.children(recursive=True) if "mxgateway_worker" in child.cmdline()]
-            assert workers
-            doomed.kill()
-            await eventually(lambda: not any(worker.is_running() for worker in workers))
+            try:
+                async with asyncio.timeout(60):
+                    for event in under_way:
+                        await event.wait()
+                workers = [child for child in doomed.children(recursive=True) if "mxgateway_worker" in child.cmdline()]
+                assert len(workers) >= 4
+                doomed.kill()
+                await eventually(
+                    lambda: not any(worker.is_running() for worker in workers),
+                    failure=lambda: f"left: {[worker for worker in workers if worker.is_running()]}",
+                )
+            finally:
+                for act in acts:
+                    act.cancel()
+                await asyncio.gather(*acts, return_exceptions=True)
