@@ -49,7 +49,8 @@ demo: $(VENV)/.run-installed ## Live tags from a running gateway (ARGS="--durati
 
 test: $(VENV)/.dev-installed ## The tests, 5 to 10 minutes; installs 1 GB at first (ARGS="-k name" to choose)
 	@$(COMPILE)
-	@$(BIN)/python -m pytest -n 3 $(ARGS)
+	@# To read the tests and rewrite their asserts takes each of the three processes 20 seconds, where it cannot be kept.
+	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -n 3 $(ARGS)
 
 test-web: $(VENV)/.dev-installed ## The dashboard's pages in Chromium, which has to be installed
 	@$(COMPILE)
