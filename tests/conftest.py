@@ -1,4 +1,4 @@
-"""Every test ends with a leak check: tasks, threads, child processes and open files are as before."""
+"""Every test ends with a leak check: tasks, threads, child processes, open files and logging are as before."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
+from tests.support.logging_left import logging_now, take_back
 from tests.support.process_leaks import living_children
 from tests.support.task_leaks import check_tasks
 from tests.support.waiting import wait_until
@@ -57,11 +58,14 @@ def leak_check(request: pytest.FixtureRequest) -> Iterator[None]:
     """Fails a test that leaves a thread, a process, an open file or (when async) a task behind."""
     if inspect.iscoroutinefunction(getattr(request, "function", None)):
         request.getfixturevalue("task_leak_check")
+    logged = logging_now()
     if request.node.get_closest_marker("shares_processes"):
         yield
+        take_back(logged)
         return
     threads, processes, files = _threads(), living_children(), _files()
     yield
+    take_back(logged)
     wait_until(lambda: not (_threads() - threads), 20, lambda: f"threads left behind: {_threads() - threads}")
     wait_until(
         lambda: not (living_children() - processes),

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 import structlog
+from tests.support.logging_left import logging_now, take_back
 
 from mxgateway_contract.redaction import redact
 from mxgateway_server import logs
@@ -114,3 +115,16 @@ def test_configuring_again_replaces_the_handler(stream: io.StringIO) -> None:
     logs.configure("info", "json", stream)
     logs.get_logger("a").info("once")
     assert len(stream.getvalue().splitlines()) == 1
+
+
+def test_what_a_test_configures_is_taken_back(capsys: pytest.CaptureFixture[str]) -> None:
+    """A later test that looks at stderr would find lines of whatever logs there, such as gRPC's of a closed loop."""
+    before = logging_now()
+    logs.configure("info")
+    logs.configure("debug", "json")
+    logging.getLogger("asyncio").error("told")
+    assert "told" in capsys.readouterr().err
+    take_back(before)
+    assert logging_now() == before
+    logging.getLogger("asyncio").error("told")
+    assert capsys.readouterr() == ("", "")
