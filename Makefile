@@ -9,7 +9,7 @@ COMPILE = $(BIN)/python -m compileall -q src
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-web web web-check test-lowest test-wine lint types layers format protos protos-check tables tables-check bench chaos conformance e2e bench-clients clients clients-go clients-go-protos clients-ts clients-ts-protos attack soak histories constraints clean dev docs docs-serve
+.PHONY: help demo test test-web web web-check test-lowest test-wine lint types layers format protos protos-check tables tables-check bench chaos conformance e2e bench-clients clients clients-go clients-go-protos clients-java clients-java-tables clients-ts clients-ts-protos attack soak histories constraints clean dev docs docs-serve
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -159,7 +159,7 @@ e2e: $(VENV)/.dev-installed ## Every client's CLI against a real gateway, compar
 
 # A missing toolchain is no failure on a developer's machine; in CI it is.
 clients: ## Every client in another language: build, style, tests; what is not installed is skipped, and said
-	@for each in go:clients-go node:clients-ts; do \
+	@for each in go:clients-go node:clients-ts mvn:clients-java; do \
 	  if command -v $${each%%:*} >/dev/null; then $(MAKE) --no-print-directory $${each#*:} || exit 1; \
 	  else echo "skipped: $${each%%:*} not found ($${each#*:})" >&2; [ -z "$$CI" ] || exit 1; fi; done
 
@@ -168,6 +168,12 @@ clients-go-protos: $(VENV)/.protos-installed ## Generated code of the Go client
 
 clients-go: $(VENV)/.dev-installed $(VENV)/.protos-installed ## The Go client: generated code, style, tests with the race detector
 	@clients/go/check.sh
+
+clients-java: ## The Java client: tables, build, tests, style, Javadoc (needs a JDK and Maven)
+	@clients/java/check.sh
+
+clients-java-tables: ## Tables of the Java client that all clients share
+	@$(PYTHON) tools/generate_java.py
 
 attack: $(VENV)/.dev-installed ## Floods over a real gateway with an honest client beside, judged (ARGS="--flood silent --seconds 8")
 	@$(BIN)/python -m attack $(ARGS)
