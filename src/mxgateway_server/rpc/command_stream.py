@@ -182,8 +182,9 @@ class CommandStream:
     def _admit(self, session: Session, streamed: pb.MxStreamCommand, checked: Checked) -> None:
         correlation_id = checked.correlation_id
         try:
-            # Looked up again each time, so that a session that is closed meanwhile answers as it does to Invoke.
-            self._manager.find(session.session_id, self._call.caller)
+            if not self._manager.holds(session):
+                # It was closed meanwhile, and answers as it does to Invoke.
+                self._manager.find(session.session_id, self._call.caller)
             asked = None
             if streamed.HasField("timeout"):
                 asked = streamed.timeout.seconds + streamed.timeout.nanos / 1e9

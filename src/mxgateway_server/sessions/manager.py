@@ -162,6 +162,10 @@ class SessionManager:
             raise OwnerMismatchError(session_id)
         return self._sessions[record.session_id]
 
+    def holds(self, session: Session) -> bool:
+        """Whether a session that `find` gave is still there, and so would be given to the same caller again."""
+        return self._sessions.get(session.session_id) is session
+
     def end_of(self, session_id: str) -> str:
         """Why a session is not there any more, in words; empty for one that nobody remembers."""
         return self._table.end_of(session_id)
