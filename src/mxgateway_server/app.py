@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from mxgateway_contract.constants import ENVELOPE_BYTES
 from mxgateway_protocol.clock import Clock, SystemClock
-from mxgateway_server import __version__, announcing, wiring
+from mxgateway_server import __version__, announcing, places, wiring
 from mxgateway_server.access.audit import AuditLog
 from mxgateway_server.access.authenticator import Authenticator
 from mxgateway_server.access.callers import current_call
@@ -191,8 +191,8 @@ class Gateway:
         self._confine(plan)
         certificate = self._certificate = await self._keep_certificate()
         store = await KeyStore.open(
-            wiring.key_store(settings),
-            wiring.pepper_source(settings),
+            places.key_store(settings),
+            places.pepper_source(settings),
             clock,
             migrate=settings.authentication.run_migrations_on_startup,
         )

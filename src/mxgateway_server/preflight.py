@@ -18,7 +18,7 @@ from pathlib import Path
 from sqlalchemy import make_url
 
 from mxgateway_protocol.clock import SystemClock
-from mxgateway_server import __version__, wiring
+from mxgateway_server import __version__, places, wiring
 from mxgateway_server.access.peppers import PepperFile
 from mxgateway_server.access.probe import probe_store
 from mxgateway_server.certificates.client_authorities import ClientAuthoritiesFile
@@ -142,11 +142,11 @@ def _ports(settings: Settings) -> Iterator[Finding]:
 
 def _key_store(settings: Settings) -> Iterator[Finding]:
     authentication = settings.authentication
-    peppers = wiring.pepper_source(settings)
+    peppers = places.pepper_source(settings)
     if not isinstance(peppers, PepperFile) or peppers.path.exists():
         peppers.load()
-    if "://" not in wiring.key_store(settings):
-        require_private("authentication.database", Path(wiring.key_store(settings)).expanduser().absolute())
+    if "://" not in places.key_store(settings):
+        require_private("authentication.database", Path(places.key_store(settings)).expanduser().absolute())
     if authentication.database and "://" not in authentication.database:
         name, file = "authentication.database", Path(authentication.database).expanduser()
         problem = _why_not_writable(file.parent) if not file.exists() else _why_no_file(file)
@@ -281,7 +281,7 @@ async def _deep_galaxy(settings: Settings) -> list[Finding]:
 
 
 async def _deep_key_store(settings: Settings) -> list[Finding]:
-    await probe_store(wiring.key_store(settings), migrates=settings.authentication.run_migrations_on_startup)
+    await probe_store(places.key_store(settings), migrates=settings.authentication.run_migrations_on_startup)
     return []
 
 

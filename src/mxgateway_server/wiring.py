@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable
 from pathlib import Path
 
-from mxgateway_server.access.peppers import PepperFile, PepperVariable
 from mxgateway_server.alarms.component import AlarmComponent, AlarmRules
 from mxgateway_server.alarms.figures.computing import FigureRules
 from mxgateway_server.alarms.figures.floods import FloodRules
@@ -29,6 +27,7 @@ from mxgateway_server.galaxy.sql_source import SqlGalaxySource
 from mxgateway_server.health import checks
 from mxgateway_server.health.readiness import Problem
 from mxgateway_server.open_files import ConnectionRoom, room_for_connections
+from mxgateway_server.places import in_state
 from mxgateway_server.rpc.surplus import ConnectionLimits
 from mxgateway_server.sessions.options import SessionOptions
 from mxgateway_server.sessions.state import SessionLimits
@@ -37,24 +36,6 @@ from mxgateway_server.workers.terms import WorkerLimits
 from mxgateway_server.workers.watchdog import WatchdogLimits
 
 _FEWEST_STREAMS = 200
-
-
-def in_state(settings: Settings, given: str, name: str) -> Path:
-    """The file that a setting names, or the one of this name in the state directory."""
-    return Path(given).expanduser() if given else settings.state_path / name
-
-
-def key_store(settings: Settings) -> str:
-    """SQLite file or URL of the key store."""
-    return settings.authentication.database or str(settings.state_path / "keys.db")
-
-
-def pepper_source(settings: Settings) -> PepperFile | PepperVariable:
-    """Where the peppers that keys are hashed with come from."""
-    authentication = settings.authentication
-    if authentication.pepper_variable:
-        return PepperVariable(authentication.pepper_variable, os.environ)
-    return PepperFile(in_state(settings, authentication.pepper_file, "pepper"))
 
 
 def certificate_source(settings: Settings) -> CertificateSource | None:

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import click
 
-from mxgateway_server import wiring
+from mxgateway_server import places
 from mxgateway_server.access.actors import acting, console_actor
 from mxgateway_server.access.certificates import rule_of
 from mxgateway_server.access.constraints import MAX_ALARM_PRIORITY, Constraints
@@ -45,8 +45,8 @@ def with_store(settings: Settings, work: Callable[[KeyStore], Awaitable[T]], *, 
 
     async def run() -> T:
         store = await KeyStore.open(
-            wiring.key_store(settings),
-            wiring.pepper_source(settings),
+            places.key_store(settings),
+            places.pepper_source(settings),
             SystemClock(),
             needs_all_peppers=needs_all_peppers,
         )

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from mxgateway_server import wiring
+from mxgateway_server import places
 from mxgateway_server.access.pepper_store import PepperUse
 from mxgateway_server.access.peppers import PepperFile
 from mxgateway_server.access.store import KeyStore
@@ -117,7 +117,7 @@ def _unneeded(uses: list[PepperUse], wanted: tuple[str, ...]) -> list[str]:
 
 
 def _file(settings: Settings) -> PepperFile:
-    source = wiring.pepper_source(settings)
+    source = places.pepper_source(settings)
     if isinstance(source, PepperFile):
         return source
     raise click.ClickException(

@@ -10,7 +10,7 @@ from tests.support.certificates import earlier_pair
 from tests.support.gateway import fake_settings
 
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
-from mxgateway_server import wiring
+from mxgateway_server import places, wiring
 from mxgateway_server.certificates.automatic import AutomaticCertificate
 from mxgateway_server.config.sources import load
 from mxgateway_server.errors import ConfigurationError
@@ -22,13 +22,13 @@ SERVER = GalaxyPlace(source="mssql+pytds://sql/ZB", name="mssql+pytds")
 
 def test_files_without_a_setting_of_their_own_lie_in_the_state_directory(tmp_path: Path) -> None:
     settings = fake_settings(tmp_path)
-    assert wiring.in_state(settings, "", "pepper") == tmp_path / "pepper"
-    assert wiring.in_state(settings, "/etc/gateway/pepper", "pepper") == Path("/etc/gateway/pepper")
-    assert wiring.key_store(settings) == str(tmp_path / "keys.db")
+    assert places.in_state(settings, "", "pepper") == tmp_path / "pepper"
+    assert places.in_state(settings, "/etc/gateway/pepper", "pepper") == Path("/etc/gateway/pepper")
+    assert places.key_store(settings) == str(tmp_path / "keys.db")
     assert wiring.snapshot_path(settings) == tmp_path / "galaxy-snapshot.jsonl.gz"
     assert wiring.snapshot_path(fake_settings(tmp_path, galaxy__persist_snapshot=False)) is None
     url = "postgresql+asyncpg://db/keys"
-    assert wiring.key_store(fake_settings(tmp_path, authentication__database=url)) == url
+    assert places.key_store(fake_settings(tmp_path, authentication__database=url)) == url
 
 
 def test_a_certificate_is_for_the_endpoint_with_tls_only(tmp_path: Path) -> None:
