@@ -6,6 +6,7 @@ import { type Frame, isFrame } from "./types.ts";
 const LOCK = "mxgw.live";
 const MISSED_MS = 3200;
 const LONGEST_WAIT = 4000;
+const SILENT_MS = 8000;
 
 type Message = { kind: "frame"; data: string } | { kind: "lost" } | { kind: "signed-out" };
 
@@ -67,6 +68,7 @@ function ended(): void {
 
 function open(): void {
   source?.close();
+  openedAt = Date.now();
   source = new EventSource("/api/v1/live");
   source.addEventListener("frame", (event) => {
     attempts = 0;
@@ -124,12 +126,15 @@ function lead(steal: boolean): void {
 
 let leave: () => void = () => undefined;
 let heard = 0;
+let openedAt = 0;
 
 /** Sees to it that somebody holds the stream: whoever does says so, also while the gateway is away. */
 function watch(): void {
   if (!isRunning) return;
   if (isLeader) {
     if (connection.value === "lost") channel?.postMessage({ kind: "lost" } satisfies Message);
+    // A connection that a proxy has forgotten makes no error: it is only silent.
+    else if (source && !isPaused.value && Date.now() - Math.max(lastFrameAt.value, openedAt) > SILENT_MS) again();
     return;
   }
   const silent = Date.now() - Math.max(lastFrameAt.value, heard);

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.datastructures import MutableHeaders
 from starlette.requests import ClientDisconnect, Request
 from starlette.routing import compile_path
@@ -69,6 +70,15 @@ class Dashboard:
             raise ProblemError.of(error) from None
         except (ProblemError, ClientDisconnect):
             raise
+        except (SQLAlchemyError, OSError) as error:
+            logger.warning("key_store_failed", error=error, path=rule.path)
+            raise ProblemError(
+                503,
+                "STORE_UNAVAILABLE",
+                "the store of keys and audit does not answer; nothing was changed",
+                "look whether authentication.database can be reached, is not locked, and its disk has room",
+                retry_after=2.0,
+            ) from None
         except Exception:
             logger.exception("dashboard_request_failed", path=rule.path, correlation_id=call.correlation_id)
             raise ProblemError(500, "INTERNAL", "an unexpected error; the gateway's log has it") from None
