@@ -301,35 +301,6 @@ class Gateway:
             health=health.status,
             alarms=None if alarms is None else alarms.driver,
         )
-        dashboard = await open_dashboard(
-            settings,
-            clock,
-            stack,
-            status=status,
-            sessions=sessions,
-            audit=audit,
-            authenticator=authenticator,
-            certificate=certificate,
-            store=store,
-            lag=lag_log,
-            browse=browse,
-            commands=gate,
-            plan=plan,
-            alarms=alarms,
-            origin=self._origin,
-        )
-        pages = () if dashboard is None else dashboard.routes()
-        operations = open_operations(
-            settings,
-            health=health,
-            status=status,
-            lag=lag_log,
-            authenticator=authenticator,
-            certificate=certificate,
-            more=pages,
-        )
-        if operations is not None:
-            stack.callback(operations.close)
         reloading = Reloading(
             settings,
             self._read_again,
@@ -347,6 +318,36 @@ class Gateway:
             metrics=metrics_text(settings, status, lag_log),
         )
         stack.callback(controls.close)
+        dashboard = await open_dashboard(
+            settings,
+            clock,
+            stack,
+            status=status,
+            sessions=sessions,
+            audit=audit,
+            authenticator=authenticator,
+            certificate=certificate,
+            store=store,
+            lag=lag_log,
+            browse=browse,
+            commands=gate,
+            plan=plan,
+            alarms=alarms,
+            origin=self._origin,
+            actions=controls.actions,
+        )
+        pages = () if dashboard is None else dashboard.routes()
+        operations = open_operations(
+            settings,
+            health=health,
+            status=status,
+            lag=lag_log,
+            authenticator=authenticator,
+            certificate=certificate,
+            more=pages,
+        )
+        if operations is not None:
+            stack.callback(operations.close)
         doors = control_doors(settings.state_path, controls.actions)
         reloads = Reloads(reloading, self._reload_wanted)
         optional = [part for part in (alarms, operations, dashboard, *doors) if part is not None]

@@ -103,6 +103,7 @@ class AlarmService:
         self._acting = acting
         self._looking_back = looking_back
         self.acknowledge_alarms = acting.acknowledge_alarms
+        self.shelve_alarms = acting.shelve_alarms
         self.query_alarm_history = looking_back.query_alarm_history
         self.get_alarm_statistics = looking_back.get_alarm_statistics
         self._rights = rights

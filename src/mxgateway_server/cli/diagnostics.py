@@ -67,21 +67,14 @@ def diagnostics(
 
 def _ask(bundle: Any, settings: Settings, pid: int, *, include_names: bool) -> None:
     from mxgateway_server.control.client import ask
-    from mxgateway_server.node.bundle import log_lines, without_names
+    from mxgateway_server.node.bundle import running_parts
 
     try:
         found = ask(settings.state_path, "diagnose", pid=pid, patience=30.0)
     except ConfigurationError as error:
         bundle.left_out["running gateway"] = str(error)
         return
-    status = found["status"] if include_names else without_names(found["status"])
-    bundle.add("status.json", lambda: status)
-    bundle.add("health.json", lambda: found["status"]["health"])
-    bundle.add("metrics.txt", lambda: found["metrics"])
-    bundle.add("logs.jsonl", lambda: log_lines(found["logs"]))
-    bundle.add("tasks.json", lambda: found["tasks"])
-    bundle.add("threads.json", lambda: found["threads"])
-    bundle.add("gc.json", lambda: found["gc"])
+    running_parts(bundle, found, include_names=include_names)
 
 
 def _settings(settings: Settings, config_file: Path | None, state_dir: str | None) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from mxgateway_server.errors import AlarmsUnavailableError
 MAX_SHOWN = 500
 MAX_TOGETHER = 200
 MAX_HOURS = 24 * 31
+MAX_SHELVED_MINUTES = 60 * 24 * 31
 
 
 class AlarmRoutes:
@@ -68,22 +69,41 @@ class AlarmRoutes:
     async def acknowledge(self, call: Call) -> Response:
         """Acknowledges the occurrences that somebody saw, and no later ones."""
         alarms = self._require()
-        if Scope.INVOKE_WRITE not in call.who.scopes:
-            raise ProblemError(
-                403,
-                "SCOPE",
-                "acknowledging writes to the plant, and your key has not the scope invoke:write",
-                "an administrator gives it (mxgateway apikey change --scopes)",
-            )
-        wanted = call.body.get("alarms")
-        if not isinstance(wanted, list) or not 0 < len(wanted) <= MAX_TOGETHER:
-            raise ProblemError(400, "INVALID_REQUEST", f"alarms: name 1 to {MAX_TOGETHER} of them")
         request = pb.AcknowledgeAlarmsRequest(comment=call.text("comment", at_most=256))
-        for each in wanted:
-            if not isinstance(each, dict):
-                raise ProblemError(400, "INVALID_REQUEST", "alarms: each has a reference and a guid")
-            request.alarms.add(
-                alarm_full_reference=str(each.get("reference", ""))[:512], expected_guid=str(each.get("guid", ""))[:80]
-            )
-        reply = await ask(call, alarms.calls.acknowledge_alarms, request)
-        return data(plain(reply))
+        for target in _targets(call):
+            request.alarms.add(**target)
+        return data(plain(await ask(call, alarms.calls.acknowledge_alarms, request)))
+
+    async def shelve(self, call: Call) -> Response:
+        """Shelves the occurrences that somebody saw for some minutes, with a reason; 0 minutes end their shelving."""
+        alarms = self._require()
+        request = pb.ShelveAlarmsRequest(targets=[pb.AlarmTarget(**target) for target in _targets(call)])
+        minutes = call.body.get("minutes")
+        if not isinstance(minutes, int) or isinstance(minutes, bool) or not 0 <= minutes <= MAX_SHELVED_MINUTES:
+            raise ProblemError(400, "INVALID_REQUEST", f"minutes: write a whole number from 0 to {MAX_SHELVED_MINUTES}")
+        request.duration.FromSeconds(60 * minutes)
+        request.reason = call.text("reason", at_most=200, is_needed=minutes > 0)
+        return data(plain(await ask(call, alarms.calls.shelve_alarms, request)))
+
+
+def _targets(call: Call) -> list[dict[str, str]]:
+    if Scope.INVOKE_WRITE not in call.who.scopes:
+        raise ProblemError(
+            403,
+            "SCOPE",
+            "acknowledging and shelving write to the plant, which you may not",
+            "an administrator gives your key the scope invoke:write (mxgateway apikey change --scopes), or sets "
+            "dashboard.people_acknowledge for those without a key",
+        )
+    wanted = call.body.get("alarms")
+    if not isinstance(wanted, list) or not 0 < len(wanted) <= MAX_TOGETHER:
+        raise ProblemError(400, "INVALID_REQUEST", f"alarms: name 1 to {MAX_TOGETHER} of them")
+    if not all(isinstance(each, dict) for each in wanted):
+        raise ProblemError(400, "INVALID_REQUEST", "alarms: each has a reference and a guid")
+    return [
+        {
+            "alarm_full_reference": str(each.get("reference", ""))[:512],
+            "expected_guid": str(each.get("guid", ""))[:80],
+        }
+        for each in wanted
+    ]

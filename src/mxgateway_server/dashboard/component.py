@@ -24,6 +24,7 @@ from mxgateway_server.dashboard.alarms_api import AlarmRoutes
 from mxgateway_server.dashboard.application import Dashboard
 from mxgateway_server.dashboard.attention import AttentionRules
 from mxgateway_server.dashboard.audit_api import AuditRoutes
+from mxgateway_server.dashboard.control_api import Actions, ControlRoutes
 from mxgateway_server.dashboard.galaxy_api import GalaxyRoutes
 from mxgateway_server.dashboard.gate import Gate
 from mxgateway_server.dashboard.keys_api import KeyRoutes
@@ -81,6 +82,7 @@ class DashboardPart:
         desk: WatchDesk,
         alarms: AlarmComponent | None,
         origin: Callable[[str], str],
+        actions: Actions,
     ) -> None:
         """Reads files: it blocks on the disk.
 
@@ -144,6 +146,7 @@ class DashboardPart:
                 *rules.alarm_rules(AlarmRoutes(alarms)),
                 *rules.key_rules(KeyRoutes(store, authenticator, audit, clock)),
                 *rules.audit_rules(AuditRoutes(audit_pages, audit)),
+                *rules.control_rules(ControlRoutes(settings, origin, actions, audit)),
                 *rules.log_rules(LogRoutes()),
                 *rules.setting_rules(SettingRoutes(settings, origin)),
             ],

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mxgateway_contract.installing import install_command
 from mxgateway_protocol.clock import Clock
@@ -44,6 +44,7 @@ async def open_dashboard(
     commands: CommandGate,
     plan: WorkerPlan,
     alarms: AlarmComponent | None,
+    actions: Mapping[str, Callable[[dict[str, Any]], Any]],
     origin: Callable[[str], str] = lambda _: "",
 ) -> DashboardPart | None:
     """The dashboard; None when the settings want none, or nothing listens where it would be.
@@ -86,4 +87,5 @@ async def open_dashboard(
         desk=WatchDesk(sessions, commands, clock, wanted),
         alarms=alarms,
         origin=origin,
+        actions=actions,
     )

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from mxgateway_server.dashboard.alarms_api import AlarmRoutes
 from mxgateway_server.dashboard.audit_api import AuditRoutes
+from mxgateway_server.dashboard.control_api import ControlRoutes
 from mxgateway_server.dashboard.galaxy_api import GalaxyRoutes
 from mxgateway_server.dashboard.keys_api import KeyRoutes
 from mxgateway_server.dashboard.logs_api import LogRoutes
@@ -79,6 +80,7 @@ def alarm_rules(routes: AlarmRoutes) -> Sequence[Rule]:
         Rule(method="GET", path=f"{_API}/alarms/history", needs=Role.VIEWER, handler=routes.history),
         Rule(method="GET", path=f"{_API}/alarms/figures", needs=Role.VIEWER, handler=routes.figures),
         Rule(method="POST", path=f"{_API}/alarms/acknowledge", needs=Role.OPERATOR, handler=routes.acknowledge),
+        Rule(method="POST", path=f"{_API}/alarms/shelve", needs=Role.OPERATOR, handler=routes.shelve),
     ]
 
 
@@ -116,6 +118,15 @@ def people_rules(people: PeopleSigningIn) -> Sequence[Rule]:
     if people.proxy is not None:
         rules.append(Rule(method="POST", path=f"{_API}/login/proxy", needs=PUBLIC, handler=people.by_proxy))
     return rules
+
+
+def control_rules(routes: ControlRoutes) -> Sequence[Rule]:
+    """What is asked of the gateway itself."""
+    return [
+        Rule(method="POST", path=f"{_API}/settings/reload", needs=Role.ADMIN, handler=routes.reload),
+        Rule(method="POST", path=f"{_API}/logs/level", needs=Role.ADMIN, handler=routes.level),
+        Rule(method="GET", path=f"{_API}/diagnostics", needs=Role.ADMIN, handler=routes.diagnostics),
+    ]
 
 
 def log_rules(routes: LogRoutes) -> Sequence[Rule]:

@@ -7,6 +7,7 @@ manifest says so. What cannot be had is left out likewise.
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 import platform
@@ -19,7 +20,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import distributions
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from mxgateway_contract.redaction import REDACTED, redact, sounds_secret
 from mxgateway_server import __version__
@@ -64,12 +65,13 @@ class Bundle:
         else:
             self.parts[name] = text.encode("utf-8", "backslashreplace")[-MAX_PART_BYTES:]
 
-    def write(self, target: Path) -> None:
-        """Writes the file, for its owner only.
+    def packed(self) -> bytes:
+        """The file's contents."""
+        file = io.BytesIO()
+        self._pack(file)
+        return file.getvalue()
 
-        Raises:
-            ConfigurationError: it is there already, or cannot be written.
-        """
+    def _pack(self, file: IO[bytes]) -> None:
         manifest = {
             "version": __version__,
             "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
@@ -79,16 +81,25 @@ class Bundle:
             ],
             "leftOut": self.left_out,
         }
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("MANIFEST.json", json.dumps(manifest, indent=2))
+            for name, data in sorted(self.parts.items()):
+                archive.writestr(name, data)
+
+    def write(self, target: Path) -> None:
+        """Writes the file, for its owner only.
+
+        Raises:
+            ConfigurationError: it is there already, or cannot be written.
+        """
         try:
             descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         except FileExistsError:
             raise ConfigurationError(f"{target} is there already; name a new file with --output") from None
         except OSError as error:
             raise ConfigurationError(f"{target}: {error.strerror}; name another with --output") from None
-        with os.fdopen(descriptor, "wb") as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-            archive.writestr("MANIFEST.json", json.dumps(manifest, indent=2))
-            for name, data in sorted(self.parts.items()):
-                archive.writestr(name, data)
+        with os.fdopen(descriptor, "wb") as file:
+            self._pack(file)
 
 
 def suspicion(text: str) -> str:
@@ -125,6 +136,18 @@ def without_names(status: Mapping[str, Any]) -> dict[str, Any]:
 
 
 _KINDS = {"name": "client", "ownerKeyId": "key", "keyId": "key", "peer": "peer"}
+
+
+def running_parts(bundle: Bundle, found: Mapping[str, Any], *, include_names: bool) -> None:
+    """Adds what a running gateway says of itself."""
+    status = found["status"] if include_names else without_names(found["status"])
+    bundle.add("status.json", lambda: status)
+    bundle.add("health.json", lambda: found["status"]["health"])
+    bundle.add("metrics.txt", lambda: found["metrics"])
+    bundle.add("logs.jsonl", lambda: log_lines(found["logs"]))
+    bundle.add("tasks.json", lambda: found["tasks"])
+    bundle.add("threads.json", lambda: found["threads"])
+    bundle.add("gc.json", lambda: found["gc"])
 
 
 def system() -> dict[str, Any]:

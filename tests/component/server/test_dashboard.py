@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import re
+import zipfile
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,6 +17,7 @@ from tests.support.dashboard import Browser, DashboardRig, dashboard_rig
 from tests.support.gateway import live_gateway, open_store
 from tests.support.http import Answer
 
+from mxgateway_server import logs
 from mxgateway_server.access.audit_pages import AuditPage, AuditPages
 from mxgateway_server.access.audit_store import AuditStore
 from mxgateway_server.access.records import AuditQuery, AuditRecord
@@ -372,6 +375,43 @@ async def test_no_answer_has_a_secret(tmp_path: Path) -> None:
         origins = {each["name"]: each["origin"] for each in settings}
         assert {"dashboard.enabled", "authentication.mode", "listen"} <= set(origins)
         assert all(each["meaning"] for each in settings)
+
+
+async def test_administrators_reload_change_the_level_and_take_a_bundle_and_all_is_audited(
+    tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    level = logs.level()
+    request.addfinalizer(lambda: logs.set_level(level))
+    async with dashboard_rig(tmp_path) as rig:
+        admin, operator = await rig.browser("admin"), await rig.browser("operator")
+        for path in ("/settings/reload", "/logs/level"):
+            assert reason(await operator.post(f"/api/v1{path}")) == (403, "ROLE")
+        assert reason(await operator.get("/api/v1/diagnostics")) == (403, "ROLE")
+        assert (await admin.post("/api/v1/settings/reload")).json() == {"changed": [], "needsRestart": []}
+        told = (await admin.post("/api/v1/logs/level", {"level": "debug", "seconds": 60})).json()
+        assert (told["level"], told["seconds"]) == ("debug", 60)
+        assert (await admin.post("/api/v1/logs/level", {"level": "info"})).json()["seconds"] == 900
+        for wrong in ({"level": "loud"}, {}, {"level": "info", "seconds": 0}, {"level": "info", "seconds": "x"}):
+            assert (await admin.post("/api/v1/logs/level", wrong)).status == 400, wrong
+        answer = await admin.get("/api/v1/diagnostics")
+        assert answer.headers["content-disposition"].startswith('attachment; filename="mxgateway-diagnostics-')
+        with zipfile.ZipFile(io.BytesIO(answer.body)) as bundle:
+            assert {"config.json", "status.json", "metrics.txt", "logs.jsonl", "tasks.json"} <= set(bundle.namelist())
+            whole = b"".join(bundle.read(name) for name in bundle.namelist())
+        for key in rig.keys.values():
+            assert key.split("_", 2)[2].encode() not in whole
+        assert admin.cookie.partition("=")[2].encode() not in whole
+        (taken,) = await rig.audit("dashboard.diagnostics")
+        assert (taken["key"], taken["outcome"]) == ("admin", "ok")
+        store = await open_store(rig.gateway.settings)
+        try:
+            did = [
+                *await store.read_audit(event="settings-reloaded"),
+                *await store.read_audit(event="log-level-changed"),
+            ]
+        finally:
+            await store.close()
+        assert {(each.actor, each.origin) for each in did} == {("key:admin", "dashboard")}
 
 
 async def test_live_figures_come_by_one_stream_until_the_login_or_the_gateway_ends(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 import { count, dateTime, duration } from "../format.ts";
 import { Loading, Section } from "../parts/basics.tsx";
-import { boot, frame, serverOffset, zone } from "../state.ts";
+import { boot, frame, may, serverOffset, zone } from "../state.ts";
 
 export function About() {
   const now = frame.value;
@@ -43,9 +43,26 @@ export function About() {
           <p class="dim">The gateway has no TLS endpoint.</p>
         )}
       </Section>
+      {may("admin") && (
+        <Section title="Diagnostics">
+          <p>
+            One file for whoever helps you: settings with their origin, health, sessions, metrics, the log's last records, what
+            the process does now. Without keys, secrets and values of tags; names of clients and addresses are replaced.
+          </p>
+          <p class="buttons">
+            <a class="button" href="/api/v1/diagnostics" download>
+              Download the bundle
+            </a>
+            <a class="button" href="/api/v1/diagnostics?names=1" download>
+              With names
+            </a>
+          </p>
+          <p class="dim">Who takes it stands in the audit.</p>
+        </Section>
+      )}
       <Section title="You">
         <dl class="pairs">
-          <dt>Key</dt>
+          <dt>{who.door === "key" ? "Key" : "Person"}</dt>
           <dd>{who.keyId}</dd>
           <dt>Role</dt>
           <dd>{who.role}</dd>

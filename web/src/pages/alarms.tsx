@@ -127,10 +127,54 @@ function Acknowledge({ alarms, onClose, onDone }: { alarms: Alarm[]; onClose: ()
   );
 }
 
+function Shelve({ alarms, onDone, onClose }: { alarms: Alarm[]; onDone: () => void; onClose: () => void }) {
+  const isEnding = alarms.every((alarm) => alarm.shelved);
+  const [minutes, setMinutes] = useState("60");
+  return (
+    <Dialog
+      title={`${isEnding ? "End the shelving of" : "Shelve"} ${alarms.length === 1 ? "this alarm" : `${alarms.length} alarms`}`}
+      action={isEnding ? "End it" : "Shelve"}
+      {...(isEnding ? {} : { reason: "needed" as const })}
+      onClose={onClose}
+      onDo={async (reason) => {
+        const reply = await post<{ results?: { outcome?: string }[] }>("/alarms/shelve", {
+          reason,
+          minutes: isEnding ? 0 : Number(minutes),
+          alarms: alarms.map((alarm) => ({ reference: alarm.alarmFullReference, guid: alarm.alarmGuid ?? "" })),
+        });
+        onDone();
+        const outcomes = (reply.results ?? []).map((each) =>
+          words((each.outcome ?? "done").replace("ALARM_SHELVE_OUTCOME_", "").toLowerCase()),
+        );
+        return `${outcomes.length === 1 ? "The alarm" : `${outcomes.length} alarms`}: ${[...new Set(outcomes)].join(", ")}.`;
+      }}
+    >
+      <p>{alarms.map(nameOf).slice(0, 12).join(", ") + (alarms.length > 12 ? " …" : "")}</p>
+      {!isEnding && (
+        <label>
+          For
+          <select value={minutes} onChange={(event) => setMinutes(event.currentTarget.value)}>
+            {["15", "60", "240", "480", "1440"].map((each) => (
+              <option key={each} value={each}>
+                {Number(each) < 60 ? `${each} minutes` : `${Number(each) / 60} h`}
+              </option>
+            ))}
+          </select>
+        </label>
+      )}
+      <p class="dim">
+        {isEnding ? "They count and sound again at once." : "They stay in the list, marked, and come back by themselves."} The plant is
+        told.
+      </p>
+    </Dialog>
+  );
+}
+
 function Now() {
   const { value, problem, reload } = useLoaded<Listed>("/alarms", 2);
   const [selected, setSelected] = useState<Set<string>>(new Set());
   const [isAsking, setAsking] = useState(false);
+  const [isShelving, setShelving] = useState(false);
   if (!value) return problem ? <Failure error={problem} /> : <Loading what="the alarms" />;
   const text = (query.value.get("q") ?? "").toLowerCase();
   const rows = value.alarms.filter(
@@ -164,6 +208,11 @@ function Now() {
             Acknowledge {chosen.length} selected
           </button>
         )}
+        {mayAcknowledge && chosen.length > 0 && (
+          <button type="button" aria-disabled={isStale.value} onClick={() => !isStale.value && setShelving(true)}>
+            {chosen.every((alarm) => alarm.shelved) ? "End the shelving …" : "Shelve …"}
+          </button>
+        )}
       </div>
       <Table
         caption="Alarms"
@@ -182,6 +231,16 @@ function Now() {
           )
         }
       />
+      {isShelving && (
+        <Shelve
+          alarms={chosen}
+          onDone={reload}
+          onClose={() => {
+            setShelving(false);
+            setSelected(new Set());
+          }}
+        />
+      )}
       {isAsking && (
         <Acknowledge
           alarms={chosen}

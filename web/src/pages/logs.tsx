@@ -1,9 +1,10 @@
 import { useEffect, useRef, useState } from "preact/hooks";
-import { get, Problem } from "../api.ts";
+import { get, post, Problem } from "../api.ts";
 import { clockMs, plain } from "../format.ts";
 import { Choice, Empty, Failure, Loading, State, type Tone } from "../parts/basics.tsx";
+import { Dialog } from "../parts/dialog.tsx";
 import { query, setQuery } from "../router.ts";
-import { isPaused, zone } from "../state.ts";
+import { isPaused, isStale, may, zone } from "../state.ts";
 
 interface Line {
   n: number;
@@ -24,10 +25,49 @@ const LEVELS = [
   ["error", "Errors"],
 ] as const;
 
+function Level({ onClose }: { onClose: () => void }) {
+  const [level, setLevel] = useState("debug");
+  const [minutes, setMinutes] = useState("15");
+  return (
+    <Dialog
+      title="Change what the log has, for a while"
+      action="Change"
+      onClose={onClose}
+      onDo={async () => {
+        await post("/logs/level", { level, seconds: Number(minutes) * 60 });
+        return `The log has ${level} and above for ${minutes} minutes.`;
+      }}
+    >
+      <label>
+        Least level
+        <select value={level} onChange={(event) => setLevel(event.currentTarget.value)}>
+          {RANKS.map((each) => (
+            <option key={each} value={each}>
+              {each}
+            </option>
+          ))}
+        </select>
+      </label>
+      <label>
+        For
+        <select value={minutes} onChange={(event) => setMinutes(event.currentTarget.value)}>
+          {["5", "15", "60", "240"].map((each) => (
+            <option key={each} value={each}>
+              {each} minutes
+            </option>
+          ))}
+        </select>
+      </label>
+      <p class="dim">It holds for what the gateway writes everywhere, and falls back to the settings by itself. It is audited.</p>
+    </Dialog>
+  );
+}
+
 export function Logs() {
   const [lines, setLines] = useState<Line[] | null>(null);
   const [skipped, setSkipped] = useState(0);
   const [problem, setProblem] = useState<Problem | null>(null);
+  const [isAsking, setAsking] = useState(false);
   const [isFollowing, setFollowing] = useState(true);
   const [seen, setSeen] = useState(0);
   const place = useRef<HTMLDivElement>(null);
@@ -106,12 +146,18 @@ export function Logs() {
           {shown.length} of {lines?.length ?? 0} records{skipped > 0 && `, ${skipped} were too many to be shown`}
         </span>
         <span class="grow" />
+        {may("admin") && (
+          <button type="button" aria-disabled={isStale.value} onClick={() => !isStale.value && setAsking(true)}>
+            Write more or less …
+          </button>
+        )}
         {!isFollowing && (
           <button type="button" onClick={() => setFollowing(true)}>
             Stopped here; {unseen} new below — go on
           </button>
         )}
       </div>
+      {isAsking && <Level onClose={() => setAsking(false)} />}
       <Failure error={problem} />
       {!lines ? (
         !problem && <Loading what="the log" />

@@ -1,6 +1,10 @@
+import { useState } from "preact/hooks";
+import { post } from "../api.ts";
 import { useLoaded } from "../load.ts";
-import { Empty, Failure, Loading, Section, Text } from "../parts/basics.tsx";
+import { Empty, Failure, Loading, Section, State, Text } from "../parts/basics.tsx";
+import { Dialog } from "../parts/dialog.tsx";
 import { query, setQuery } from "../router.ts";
+import { isStale } from "../state.ts";
 
 interface Setting {
   name: string;
@@ -10,8 +14,26 @@ interface Setting {
   meaning: string;
 }
 
+interface Reloaded {
+  changed: string[];
+  needsRestart: string[];
+}
+
+function Result({ found }: { found: Reloaded }) {
+  return (
+    <p class="notice">
+      <State tone={found.needsRestart.length ? "warn" : "good"}>
+        {found.changed.length ? `Taken: ${found.changed.join(", ")}.` : "No setting that can change at run time has changed."}{" "}
+        {found.needsRestart.length > 0 && `A restart is needed for: ${found.needsRestart.join(", ")}.`}
+      </State>
+    </p>
+  );
+}
+
 export function Settings() {
   const { value, problem } = useLoaded<{ settings: Setting[] }>("/settings");
+  const [isAsking, setAsking] = useState(false);
+  const [reloaded, setReloaded] = useState<Reloaded | null>(null);
   if (!value) return problem ? <Failure error={problem} /> : <Loading what="the settings" />;
   const text = (query.value.get("q") ?? "").toLowerCase();
   const onlyChanged = query.value.get("changed") === "1";
@@ -47,7 +69,28 @@ export function Settings() {
         <span class="dim">
           {shown.length} of {value.settings.length} settings
         </span>
+        <span class="grow" />
+        <button type="button" aria-disabled={isStale.value} onClick={() => !isStale.value && setAsking(true)}>
+          Read again …
+        </button>
       </div>
+      {reloaded && <Result found={reloaded} />}
+      {isAsking && (
+        <Dialog
+          title="Read the settings again"
+          action="Read again"
+          onClose={() => setAsking(false)}
+          onDo={async () => {
+            setReloaded(await post<Reloaded>("/settings/reload"));
+            return "The settings were read again.";
+          }}
+        >
+          <p>
+            File and environment are read anew. What can change while the gateway runs is taken, all of it or nothing; what
+            needs a restart is named. Sessions go on.
+          </p>
+        </Dialog>
+      )}
       {shown.length === 0 && <Empty title="No setting fits">Everything else has its default.</Empty>}
       {[...sections].map(([name, rows]) => (
         <Section key={name} title={name} id={`section-${name.replaceAll(".", "-")}`}>

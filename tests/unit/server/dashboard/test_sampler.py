@@ -119,3 +119,14 @@ def _numbers(value: Any) -> list[float]:
 def test_what_wants_attention_says_why(known: dict[str, Any], dropped: float, words: str | None) -> None:
     found = attention(session(**known), RULES, dropped=dropped)
     assert (found == []) if words is None else (words in "; ".join(found))
+
+
+def test_a_wall_clock_that_steps_moves_no_rate() -> None:
+    """An hour forth and back, as at the change to summer time or when a clock is set."""
+    sampler, hour = Sampler(RULES), 3600 * 1_000_000_000
+    for second, step in enumerate((0, hour, 0, -hour, 0)):
+        taken = 1_700_000_000 * 1_000_000_000 + second * 1_000_000_000 + step
+        frame = sampler.take(picture(session(events_received=100 * second), taken_ns=taken), Process(), 10.0 + second)
+        assert frame["at"] == taken // 1_000_000, "what is shown is the clock's"
+        assert frame["rates"]["eventsIn"] == (100.0 if second else 0.0)
+    assert sampler.history("5m")["series"]["eventsIn"][-4:] == [100.0] * 4
