@@ -194,6 +194,7 @@ export class GatewayClient {
     return Promise.resolve();
   }
 
+  /** `close`, at the end of an `await using`. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }

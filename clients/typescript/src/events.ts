@@ -54,10 +54,12 @@ export class EventStream implements AsyncIterableIterator<MxEvent> {
     return this.#stamp && MxTime.fromTimestamp(this.#stamp);
   }
 
+  /** Itself: it is iterated once. */
   [Symbol.asyncIterator](): this {
     return this;
   }
 
+  /** The next event; done after an ordinary end and after `close`. Throws what the stream has ended with. */
   async next(): Promise<IteratorResult<MxEvent, undefined>> {
     for (;;) {
       const event = this.#waiting[this.#position];
@@ -97,6 +99,7 @@ export class EventStream implements AsyncIterableIterator<MxEvent> {
     this.#stream.close();
   }
 
+  /** Ends the stream: leaving a `for await` loop calls this. */
   async return(): Promise<IteratorResult<MxEvent, undefined>> {
     this.#waiting = [];
     this.#position = 0;
@@ -104,6 +107,7 @@ export class EventStream implements AsyncIterableIterator<MxEvent> {
     return { done: true, value: undefined };
   }
 
+  /** `close`, at the end of an `await using`. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.return();
   }

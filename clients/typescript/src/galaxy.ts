@@ -178,6 +178,7 @@ export class GalaxyClient {
     return Promise.resolve();
   }
 
+  /** `close`, at the end of an `await using`. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }

@@ -41,6 +41,7 @@ export abstract class ItemCommands {
   /** Runs a command and checks the reply in full. */
   abstract invoke(wanted: MxCommand, call?: CallOptions): Promise<MxCommandReply>;
 
+  /** Runs the command of an arm's fields. */
   protected async run<A extends CommandArm>(
     arm: A,
     fields: CommandFields<A>,

@@ -122,7 +122,6 @@ export function checkEndpoint(endpoint: string): void {
 
 /** @throws {TypeError} a key that no header can carry; the text does not show it. */
 export function checkApiKey(key: string): void {
-  // eslint-disable-next-line no-control-regex
   if (!/^[\x21-\x7e]+$/.test(key)) {
     throw new TypeError("apiKey is empty or holds blanks or characters outside ASCII; give the key and nothing else");
   }

@@ -1,5 +1,6 @@
 /** OPC quality words, and what counts as a failure of MXAccess. */
 
+import { nameOf } from "./enums.js";
 import { MxStatusCategory, type MxStatusProxy } from "./gen/mxaccess_gateway_pb.js";
 import { DETAIL_WORDS, QUALITY_NAMES } from "./tables.js";
 
@@ -36,7 +37,7 @@ export function isStatusFailure(status: MxStatusProxy): boolean {
 
 /** One status in words: category, detail number, and what the number means. */
 export function statusText(status: MxStatusProxy): string {
-  const text = `${MxStatusCategory[status.category] ?? "?"} detail ${status.detail}`;
+  const text = `${nameOf(MxStatusCategory, status.category) ?? "?"} detail ${status.detail}`;
   const meaning = status.diagnosticText || DETAILS[status.detail];
   return meaning ? `${text} (${meaning})` : text;
 }

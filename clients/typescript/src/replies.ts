@@ -1,5 +1,6 @@
 /** What a reply says: success, a failure of the gateway, or a failure of MXAccess. */
 
+import { nameOf } from "./enums.js";
 import { CLASS_OF_KIND, type ErrorClass, MxAccessError, MxGatewayProtocolError, classOfReason } from "./errors.js";
 import {
   type MxCommandReply,
@@ -37,14 +38,14 @@ export function checkProtocol(
   if (Class === undefined) {
     throw new MxGatewayProtocolError(`${what}: the reply has no usable protocol status (code ${code})`, context);
   }
-  const name = (Code[code] ?? `status ${code}`).toLowerCase().replaceAll("_", " ");
+  const name = (nameOf(Code, code) ?? `status ${code}`).toLowerCase().replaceAll("_", " ");
   const { hresult, statuses } = reply as Partial<MxCommandReply>;
   throw new Class(`${what}: ${status?.message || name}`, { ...context, hresult, statuses: statuses ?? [] });
 }
 
 function classOfStatus(code: Code): ErrorClass | undefined {
   const kinds = ERRORS.byProtocolStatus as Readonly<Record<string, keyof typeof CLASS_OF_KIND>>;
-  const kind = kinds[`PROTOCOL_STATUS_CODE_${Code[code] ?? ""}`];
+  const kind = kinds[`PROTOCOL_STATUS_CODE_${nameOf(Code, code) ?? ""}`];
   return kind === undefined ? undefined : CLASS_OF_KIND[kind];
 }
 

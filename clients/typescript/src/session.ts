@@ -205,6 +205,7 @@ export class Session extends BulkCommands {
     return reply;
   }
 
+  /** `close`, at the end of an `await using`. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }

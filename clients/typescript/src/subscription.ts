@@ -101,6 +101,7 @@ export class Subscription implements AsyncIterableIterator<DataChange> {
     });
   }
 
+  /** Itself: it is iterated once. */
   [Symbol.asyncIterator](): this {
     return this;
   }
@@ -165,6 +166,7 @@ export class Subscription implements AsyncIterableIterator<DataChange> {
     await this.#running;
   }
 
+  /** `close`, at the end of an `await using`. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }

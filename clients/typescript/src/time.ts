@@ -62,6 +62,7 @@ export class MxTime {
     return new Date(Number(this.seconds) * 1000 + Math.floor(this.nanos / 1_000_000));
   }
 
+  /** As protobuf has it. */
   toTimestamp(): Timestamp {
     return create(TimestampSchema, { seconds: this.seconds, nanos: this.nanos });
   }
@@ -81,6 +82,7 @@ export class MxTime {
     return `${whole}${shown ? `.${shown}` : ""}Z`;
   }
 
+  /** As `toString`. */
   toJSON(): string {
     return this.toString();
   }

@@ -254,7 +254,7 @@ export class Transport {
     const limit = this.options.streamTimeoutMs;
     const settings: grpc.CallOptions = limit === undefined ? {} : { deadline: Date.now() + limit };
     const call = this.#client.makeBidiStreamRequest(wire.path, wire.encode, wire.decode, metadata, settings);
-    this.#keep(call as unknown as grpc.ClientDuplexStream<never, unknown>);
+    this.#keep(call);
     return { call, key };
   }
 
@@ -446,10 +446,12 @@ export class ServerStream<T> implements AsyncIterableIterator<T> {
     return this.#isFinished;
   }
 
+  /** Itself: it is iterated once. */
   [Symbol.asyncIterator](): this {
     return this;
   }
 
+  /** The next message; done after an ordinary end and after `close`. Throws what the stream has ended with. */
   async next(): Promise<IteratorResult<T, undefined>> {
     if (this.#isFinished) return { done: true, value: undefined };
     try {
@@ -478,11 +480,13 @@ export class ServerStream<T> implements AsyncIterableIterator<T> {
     this.#call?.cancel();
   }
 
+  /** Ends the stream: leaving a `for await` loop calls this. */
   return(): Promise<IteratorResult<T, undefined>> {
     this.close();
     return Promise.resolve(this.#end());
   }
 
+  /** `close`, at the end of an `await using`. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.return();
   }

@@ -47,6 +47,7 @@ export class OutOfRangeTime {
     readonly nanos: number,
   ) {}
 
+  /** Seconds and nanoseconds since 1970, as a text. */
   toString(): string {
     return `${this.seconds} s ${this.nanos} ns since 1970`;
   }
@@ -76,15 +77,23 @@ const MAX_DIMENSIONS = 60;
 
 /** Values whose type has to be said, because JavaScript has one number for all. Each takes a value, or a (nested) list. */
 export const mx = {
+  /** VT_BOOL. */
   bool: (value: boolean | readonly MxInput[]): MxValue => toMxValue(value, "bool"),
+  /** VT_I4. */
   int32: (value: number | readonly MxInput[]): MxValue => toMxValue(value, "int32"),
+  /** VT_I8. */
   int64: (value: number | bigint | readonly MxInput[]): MxValue => toMxValue(value, "int64"),
+  /** VT_R4. */
   float: (value: number | readonly MxInput[]): MxValue => toMxValue(value, "float"),
+  /** VT_R8. */
   double: (value: number | readonly MxInput[]): MxValue => toMxValue(value, "double"),
+  /** VT_BSTR. */
   string: (value: string | readonly MxInput[]): MxValue => toMxValue(value, "string"),
+  /** VT_DATE. */
   timestamp: (value: Date | MxTime | readonly MxInput[]): MxValue => toMxValue(value, "timestamp"),
   /** Seconds. */
   elapsed: (value: number | readonly MxInput[]): MxValue => toMxValue(value, "elapsed"),
+  /** Bytes of a VARIANT without a form of its own. */
   raw: (value: Uint8Array | readonly MxInput[]): MxValue => toMxValue(value, "raw"),
 } as const;
 
@@ -163,7 +172,7 @@ function typeOf(value: MxInput, asked: MxTypeName | undefined): MxTypeName {
     (asked === "int64" && natural === "int32") ||
     (asked === "int64" && natural === "double" && Number.isSafeInteger(value));
   if (fits) return asked;
-  if (asked === "int32" && isNumber) throw new RangeError(`${String(value)} is no whole number of 32 bits`);
+  if (asked === "int32" && isNumber) throw new RangeError(`${value as number} is no whole number of 32 bits`);
   throw new TypeError(`a ${natural} does not fit the type ${asked}`);
 }
 
@@ -179,7 +188,12 @@ function naturalType(value: MxInput): MxTypeName {
       return "int64";
     case "string":
       return "string";
+    default:
+      return typeOfObject(value);
   }
+}
+
+function typeOfObject(value: MxInput): MxTypeName {
   if (value instanceof Date || value instanceof MxTime) return "timestamp";
   if (value instanceof Uint8Array) return "raw";
   if (value === null) throw new TypeError("null has no place within an array");

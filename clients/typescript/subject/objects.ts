@@ -2,6 +2,7 @@
 
 import { type DescMessage, type JsonObject, type JsonValue, type Message, fromJson } from "@bufbuild/protobuf";
 
+import { nameOf } from "../src/enums.js";
 import { DeployEventSchema, GalaxyObjectSchema } from "../src/gen/galaxy_repository_pb.js";
 import {
   AcknowledgeAlarmReplySchema,
@@ -43,7 +44,9 @@ import {
 } from "../src/index.js";
 import { type Args, asJson, schemaOf, tagged, writable } from "./native.js";
 
-type Closable = { close(): unknown };
+interface Closable {
+  close(): unknown;
+}
 
 /** What the case has made, by name. */
 export class Objects {
@@ -118,7 +121,7 @@ function optionsOf(args: Args): ClientOptions {
 
 function policyOf(value: JsonValue | undefined): BackpressurePolicy | undefined {
   if (value === undefined) return undefined;
-  return BackpressurePolicy[String(value).replace("BACKPRESSURE_POLICY_", "") as keyof typeof BackpressurePolicy];
+  return BackpressurePolicy[(value as string).replace("BACKPRESSURE_POLICY_", "") as keyof typeof BackpressurePolicy];
 }
 
 function filterOf({ args, call }: Step): HierarchyOptions & { containedPath?: string } {
@@ -148,7 +151,7 @@ const text = (step: Step, name: string): string => step.args[name] as string;
 const moment = (step: Step): MxTime => MxTime.parse(text(step, "timestamp"));
 const numberOf = (step: Step): AddOptions => ({
   ...step.call,
-  ...given<AddOptions>({ clientHandle: step.args["client_handle"] as number | undefined } as never),
+  ...given<AddOptions>({ clientHandle: step.args["client_handle"] as number | undefined }),
 });
 const userId = (step: Step): { userId?: number } =>
   given<{ userId?: number }>({ userId: step.args["user_id"] as number | undefined });
@@ -170,7 +173,7 @@ function entries(step: Step): never {
       timestamp: timestamp === undefined ? undefined : MxTime.parse(timestamp as string),
       currentUserId: current_user_id,
       verifierUserId: verifier_user_id,
-    } as never);
+    });
   }) as never;
 }
 
@@ -181,7 +184,7 @@ const byName =
       SubscribeResultSchema,
       await session(step)[call](number(step, "server_handle"), step.args["tag_addresses"] as string[], {
         ...step.call,
-        ...given<AddBulkOptions>({ clientHandles: step.args["client_handles"] as number[] | undefined } as never),
+        ...given<AddBulkOptions>({ clientHandles: step.args["client_handles"] as number[] | undefined }),
       }),
     );
 const byHandle =
@@ -407,7 +410,9 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
       }),
     ),
 
-  state: async (step) => ({ state: `SESSION_STATE_${SessionState[await session(step).state(step.call)] ?? ""}` }),
+  state: async (step) => ({
+    state: `SESSION_STATE_${nameOf(SessionState, await session(step).state(step.call)) ?? ""}`,
+  }),
   ping: async (step) => ({
     message: await session(step).ping((step.args["message"] as string | undefined) ?? "", step.call),
   }),
@@ -540,7 +545,7 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
         supervisory: args["supervisory"],
         timeoutMs: ms(args["timeout"]),
         signal: step.call.signal,
-      } as never),
+      }),
     );
     return {
       value: asJson(MxValueSchema, outcome.value),

@@ -1,6 +1,6 @@
 /** Operations of the subject that need no gateway. */
 
-import { type JsonObject, type JsonValue, fromBinary, fromJson, toJson } from "@bufbuild/protobuf";
+import { type JsonObject, fromBinary, fromJson, toJson } from "@bufbuild/protobuf";
 import { BinaryWriter } from "@bufbuild/protobuf/wire";
 import { Metadata, status as Code } from "@grpc/grpc-js";
 
@@ -124,7 +124,7 @@ export const PURE: Readonly<Record<string, (args: Args) => JsonObject>> = {
   to_json: (args) => {
     const schema = schemaOf(args["type"] as string);
     return {
-      json: messageJson(schema, fromBinary(schema, Buffer.from(args["base64"] as string, "base64"))) as JsonValue,
+      json: messageJson(schema, fromBinary(schema, Buffer.from(args["base64"] as string, "base64"))),
     };
   },
 };

@@ -95,7 +95,7 @@ export class FakeGateway {
           stream.on("close", () => (this.openStreams -= 1));
           this.onStream(stream, (...events) => void stream.write(create(MxEventBatchSchema, { events })));
         },
-      } as unknown as grpc.UntypedServiceImplementation,
+      },
     );
     const port = await new Promise<number>((resolve, reject) => {
       this.#server.bindAsync(address, grpc.ServerCredentials.createInsecure(), (error, bound) => {
@@ -179,6 +179,8 @@ export class FakeGateway {
         reply.payload = create(MxCommandReplySchema, {
           payload: { case: "getSessionState", value: { state: 6 } },
         }).payload;
+        break;
+      default:
         break;
     }
     return reply;

@@ -1,6 +1,6 @@
 /** Commands that measure. */
 
-import { GatewayClient } from "../client.js";
+import { type GatewayClient } from "../client.js";
 import type { Session } from "../session.js";
 import { percentiles } from "./percentiles.js";
 import { CommandFailure, type Run } from "./run.js";
@@ -15,7 +15,7 @@ function tagsOf(run: Run, first: number): string[] {
 export const BENCH_COMMANDS: Readonly<Record<string, Handler>> = {
   "bench-read-bulk": async (run) => {
     await run.gateway(async (client) => {
-      await using session = await client.openSession({ clientSessionName: "mxgw-ts bench-read-bulk" });
+      await using session = await client.openSession({ clientSessionName: "mxgw-ts bench-read-bulk", ...run.call });
       run.emit(...(await readBulk(run, session)));
     });
   },
@@ -28,25 +28,26 @@ export const BENCH_COMMANDS: Readonly<Record<string, Handler>> = {
 
 async function readBulk(run: Run, session: Session): Promise<[object, string]> {
   const tags = tagsOf(run, run.number("tag-start"));
-  const handle = await session.register("mxgw-ts bench-read-bulk");
-  await session.subscribeBulk(handle, tags);
+  const handle = await session.register("mxgw-ts bench-read-bulk", run.call);
+  await session.subscribeBulk(handle, tags, run.call);
+  const call = { tagTimeoutMs: run.number("timeout-ms"), ...run.call };
   const successes: number[] = [];
   const failures: number[] = [];
   let results = 0;
   let cached = 0;
   const warm = performance.now() + run.number("warmup-seconds") * 1000;
-  while (performance.now() < warm && !run.signal.aborted)
-    await session.readBulk(handle, tags, { tagTimeoutMs: run.number("timeout-ms") });
+  while (performance.now() < warm) await session.readBulk(handle, tags, call);
   const begun = performance.now();
   const end = begun + run.number("duration-seconds") * 1000;
-  while (performance.now() < end && !run.signal.aborted) {
+  while (performance.now() < end) {
     const at = performance.now();
     try {
-      const found = await session.readBulk(handle, tags, { tagTimeoutMs: run.number("timeout-ms") });
+      const found = await session.readBulk(handle, tags, call);
       successes.push(performance.now() - at);
       results += found.length;
       cached += found.filter((each) => each.wasCached).length;
     } catch {
+      run.signal.throwIfAborted();
       failures.push(performance.now() - at);
     }
   }
@@ -77,13 +78,16 @@ async function streamEvents(run: Run, client: GatewayClient): Promise<[object, s
   const latencies: number[] = [];
   let total = 0;
   let lost = 0;
-  let isMeasuring = false;
+  const phase = { isMeasuring: false };
   const readers: Promise<void>[] = [];
   const streams: { close(): void }[] = [];
   try {
     for (let index = 0; index < run.number("session-count"); index += 1) {
       if (index > 0) await new Promise((resolve) => setTimeout(resolve, run.number("session-start-stagger-ms")));
-      const session = await client.openSession({ clientSessionName: `mxgw-ts bench-stream-events ${index}` });
+      const session = await client.openSession({
+        clientSessionName: `mxgw-ts bench-stream-events ${index}`,
+        ...run.call,
+      });
       sessions.push(session);
       const stream = session.events();
       streams.push(stream);
@@ -93,9 +97,9 @@ async function streamEvents(run: Run, client: GatewayClient): Promise<[object, s
           for await (const batch of stream.batches()) {
             for (const event of batch) {
               if (event.workerSequence === 0n) continue;
-              if (last > 0n && isMeasuring) lost += Number(event.workerSequence - last - 1n);
+              if (last > 0n && phase.isMeasuring) lost += Number(event.workerSequence - last - 1n);
               last = event.workerSequence;
-              if (!isMeasuring) continue;
+              if (!phase.isMeasuring) continue;
               total += 1;
               const stamp = event.workerTimestamp;
               if (stamp !== undefined)
@@ -104,14 +108,14 @@ async function streamEvents(run: Run, client: GatewayClient): Promise<[object, s
           }
         })(),
       );
-      const handle = await session.register("mxgw-ts bench-stream-events");
-      await session.subscribeBulk(handle, tagsOf(run, run.number("tag-start")));
+      const handle = await session.register("mxgw-ts bench-stream-events", run.call);
+      await session.subscribeBulk(handle, tagsOf(run, run.number("tag-start")), run.call);
     }
     await pause(run.number("warmup-seconds") * 1000, run.signal);
-    isMeasuring = true;
+    phase.isMeasuring = true;
     const begun = performance.now();
     await pause(run.number("duration-seconds") * 1000, run.signal);
-    isMeasuring = false;
+    phase.isMeasuring = false;
     const durationMs = Math.round((performance.now() - begun) * 1000) / 1000;
     const report = {
       language: "typescript",

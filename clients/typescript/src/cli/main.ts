@@ -3,18 +3,18 @@
 
 import { createInterface } from "node:readline";
 
-import { execute } from "./program.js";
+import { Interrupt, execute } from "./program.js";
 
 const AGAIN_WITHIN_MS = 500;
 
 const interrupted = new AbortController();
 let interruptedAt = 0;
-function interrupt(): void {
+function interrupt(signal: NodeJS.Signals): void {
   const now = performance.now();
   // Whoever presses twice, after what a finger does by itself, does not want to wait.
   if (interruptedAt > 0 && now - interruptedAt > AGAIN_WITHIN_MS) process.exit(130);
   interruptedAt = interruptedAt || now;
-  interrupted.abort(new Error("interrupted"));
+  interrupted.abort(new Interrupt(signal));
 }
 process.on("SIGINT", interrupt);
 process.on("SIGTERM", interrupt);

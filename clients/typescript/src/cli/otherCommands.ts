@@ -2,6 +2,8 @@
 
 import { type DescMessage, type JsonObject, type Message, type MessageShape, create } from "@bufbuild/protobuf";
 
+import { nextCorrelationId } from "../correlation.js";
+import { nameOf } from "../enums.js";
 import {
   AttributeOrigin,
   DeployEventSchema,
@@ -12,18 +14,28 @@ import {
   AcknowledgeAlarmReplySchema,
   AcknowledgeAlarmRequestSchema,
   ActiveAlarmSnapshotSchema,
+  AlarmAckOutcome,
   AlarmFeedMessageSchema,
+  AlarmOrder,
   MxEventSchema,
   QueryActiveAlarmsRequestSchema,
   StreamAlarmsRequestSchema,
 } from "../gen/mxaccess_gateway_pb.js";
 import type { GalaxyFilter } from "../galaxy.js";
+import { isStatusFailure } from "../quality.js";
 import { LIMITS } from "../tables.js";
 import { MxTime } from "../time.js";
 import { messageJson } from "./json.js";
-import { CommandFailure, type Run } from "./run.js";
+import { CommandFailure, type Run, UsageError } from "./run.js";
 import type { Handler } from "./sessionCommands.js";
 import { eventText } from "./texts.js";
+
+/** Outcomes after which an alarm is acknowledged, or will be. */
+const ACKNOWLEDGED: ReadonlySet<AlarmAckOutcome> = new Set([
+  AlarmAckOutcome.ACKNOWLEDGED,
+  AlarmAckOutcome.ACCEPTED,
+  AlarmAckOutcome.ALREADY_ACKNOWLEDGED,
+]);
 
 /** Prints messages until enough came, the time is over, or somebody interrupts: all of them ordinary ends. */
 async function follow<T extends Message>(
@@ -90,7 +102,7 @@ export const OTHER_COMMANDS: Readonly<Record<string, Handler>> = {
     const sessionId = run.text("session-id");
     const events = await run.gateway((client) => {
       const stream = client
-        .attachSession(sessionId, ["event-batches"])
+        .attachSession(sessionId)
         .events({ afterWorkerSequence: run.number("after-worker-sequence") });
       return follow(run, stream, MxEventSchema, run.optional<number>("max-events"), eventText);
     });
@@ -155,14 +167,15 @@ export const OTHER_COMMANDS: Readonly<Record<string, Handler>> = {
     if (run.isJson) run.emit({ events }, "");
   },
   "query-active-alarms": async (run) => {
-    const limit = run.optional<number>("limit") ?? Infinity;
-    const request = create(QueryActiveAlarmsRequestSchema, { alarmFilterPrefix: run.text("filter-prefix") });
+    const request = create(QueryActiveAlarmsRequestSchema, {
+      clientCorrelationId: nextCorrelationId(),
+      alarmFilterPrefix: run.text("filter-prefix"),
+      limit: run.number("limit"),
+      order: AlarmOrder.PRIORITY,
+    });
     const alarms = await run.gateway(async (client) => {
       const found: MessageShape<typeof ActiveAlarmSnapshotSchema>[] = [];
-      for await (const each of client.queryActiveAlarms(request, run.call)) {
-        found.push(each);
-        if (found.length >= limit) break;
-      }
+      for await (const each of client.queryActiveAlarms(request, run.call)) found.push(each);
       return found;
     });
     run.emit(
@@ -171,7 +184,10 @@ export const OTHER_COMMANDS: Readonly<Record<string, Handler>> = {
     );
   },
   "stream-alarms": async (run) => {
-    const request = create(StreamAlarmsRequestSchema, { alarmFilterPrefix: run.text("filter-prefix") });
+    const request = create(StreamAlarmsRequestSchema, {
+      clientCorrelationId: nextCorrelationId(),
+      alarmFilterPrefix: run.text("filter-prefix"),
+    });
     const messages = await run.gateway((client) =>
       follow(
         run,
@@ -184,13 +200,24 @@ export const OTHER_COMMANDS: Readonly<Record<string, Handler>> = {
     if (run.isJson) run.emit({ messages }, "");
   },
   "acknowledge-alarm": async (run) => {
+    const references = run.optional<readonly string[]>("reference") ?? [];
+    const [alarmFullReference = ""] = references;
+    if (references.length !== 1) throw new UsageError("give one --reference");
     const request = create(AcknowledgeAlarmRequestSchema, {
-      alarmFullReference: run.text("reference"),
+      clientCorrelationId: nextCorrelationId(),
+      alarmFullReference,
       comment: run.text("comment"),
       operatorUser: run.text("operator"),
       waitForTransition: { seconds: run.flag("no-wait") ? 0n : 3n },
     });
     const reply = await run.gateway((client) => client.acknowledgeAlarm(request, run.call));
-    run.emit(messageJson(AcknowledgeAlarmReplySchema, reply), reply.diagnosticMessage || "acknowledged");
+    const outcome = (nameOf(AlarmAckOutcome, reply.outcome) ?? "?").toLowerCase().replaceAll("_", " ");
+    run.emit(messageJson(AcknowledgeAlarmReplySchema, reply), `${outcome} ${reply.alarmFullReference}`.trim());
+    // The original gateway says no outcome; its HRESULT does.
+    const isDone =
+      reply.outcome === AlarmAckOutcome.UNSPECIFIED
+        ? (reply.hresult ?? 0) >= 0 && !(reply.status && isStatusFailure(reply.status))
+        : ACKNOWLEDGED.has(reply.outcome);
+    if (!isDone) throw new CommandFailure("");
   },
 };

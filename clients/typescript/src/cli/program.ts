@@ -17,7 +17,17 @@ import { ValueParseError } from "./valueParsing.js";
 const HANDLERS: Readonly<Record<string, Handler>> = { ...SESSION_COMMANDS, ...OTHER_COMMANDS, ...BENCH_COMMANDS };
 /** Commands that run until they are stopped: an interrupt is an ordinary end of them. */
 const FOLLOWING = new Set(["stream-events", "galaxy-watch", "stream-alarms", "bench-read-bulk", "bench-stream-events"]);
-const EXIT = CONTRACT.exitCodes as { done: number; failure: number; usage: number; interrupted: number };
+const EXIT = CONTRACT.exitCodes as Record<"done" | "failure" | "usage" | "interrupted" | "terminated", number>;
+
+/** Why everything ends: Ctrl-C, or a signal of a service manager. */
+export class Interrupt extends Error {
+  readonly signal: NodeJS.Signals;
+
+  constructor(signal: NodeJS.Signals) {
+    super(signal === "SIGINT" ? "interrupted" : `ended by ${signal}`);
+    this.signal = signal;
+  }
+}
 
 /** Lines of stdin, for batch. */
 export type Lines = AsyncIterable<string>;
@@ -157,8 +167,10 @@ function codeOf(error: unknown, output: Output, secrets: readonly string[], inte
     return error.exitCode === 0 ? EXIT.done : EXIT.usage;
   }
   if (interrupted.aborted) {
-    output.err("interrupted");
-    return EXIT.interrupted;
+    const { reason } = interrupted as { reason: unknown };
+    const isTerminated = reason instanceof Interrupt && reason.signal !== "SIGINT";
+    output.err(isTerminated ? reason.message : "interrupted");
+    return isTerminated ? EXIT.terminated : EXIT.interrupted;
   }
   const text = redact(error instanceof Error ? error.message : String(error), ...secrets);
   if (text) output.err(`Error: ${text}`);

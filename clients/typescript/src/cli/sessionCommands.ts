@@ -3,6 +3,7 @@
 import type { JsonObject } from "@bufbuild/protobuf";
 import { type MessageShape, type DescMessage } from "@bufbuild/protobuf";
 
+import { nameOf } from "../enums.js";
 import { type CommandArm, type CommandFields, bulkEntries, command } from "../commands.js";
 import type { GatewayClient } from "../client.js";
 import {
@@ -174,10 +175,10 @@ export const SESSION_COMMANDS: Readonly<Record<string, Handler>> = {
   },
   "close-session": async (run) => {
     const reply = await inSession(run, (session) => session.close(run.call));
-    emitMessage(run, CloseSessionReplySchema, reply, SessionState[reply.finalState] ?? "?");
+    emitMessage(run, CloseSessionReplySchema, reply, nameOf(SessionState, reply.finalState) ?? "?");
   },
   "session-state": async (run) => {
-    const state = SessionState[await inSession(run, (session) => session.state(run.call))] ?? "?";
+    const state = nameOf(SessionState, await inSession(run, (session) => session.state(run.call))) ?? "?";
     run.emit({ sessionId: run.text("session-id"), state: `SESSION_STATE_${state}` }, state);
   },
   ping: async (run) => {
@@ -328,7 +329,7 @@ async function smoke(run: Run): Promise<void> {
       await session.unregister(serverHandle, run.call);
     } finally {
       const closed = await session.close();
-      report["closeStatus"] = `SESSION_STATE_${SessionState[closed.finalState] ?? "UNSPECIFIED"}`;
+      report["closeStatus"] = `SESSION_STATE_${nameOf(SessionState, closed.finalState) ?? "UNSPECIFIED"}`;
     }
   });
   report["keySource"] = run.keySource;

@@ -1,5 +1,6 @@
 /** Messages as short lines for people. */
 
+import { nameOf } from "../enums.js";
 import { MxEventFamily, type MxEvent, type MxValue } from "../gen/mxaccess_gateway_pb.js";
 import { isStatusFailure, qualityName, statusText } from "../quality.js";
 import { MxTime } from "../time.js";
@@ -26,5 +27,5 @@ export function eventText(event: MxEvent): string {
   const time = event.sourceTimestamp && MxTime.fromTimestamp(event.sourceTimestamp);
   const value =
     event.family === MxEventFamily.ON_DATA_CHANGE ? ` ${valueText(event.value)} ${qualityName(event.quality)}` : "";
-  return `#${event.workerSequence} ${MxEventFamily[event.family] ?? "?"} item ${event.itemHandle}${value}${time ? ` ${time.toString()}` : ""}${failed ? ` ${failed}` : ""}`;
+  return `#${event.workerSequence} ${nameOf(MxEventFamily, event.family) ?? "?"} item ${event.itemHandle}${value}${time ? ` ${time.toString()}` : ""}${failed ? ` ${failed}` : ""}`;
 }

@@ -2,7 +2,7 @@
 
 import type { MxValue } from "../gen/mxaccess_gateway_pb.js";
 import { MxTime } from "../time.js";
-import { type MxInput, type MxTypeName, toMxValue } from "../values.js";
+import { type MxInput, toMxValue } from "../values.js";
 
 const SCALARS = ["bool", "int32", "int64", "float", "double", "string", "timestamp", "elapsed"] as const;
 /** What --type takes. */
@@ -40,11 +40,10 @@ export function parseValue(text: string, type: string, flag: string): MxValue {
   const scalar = type.replace(/\[\]$/, "") as Scalar;
   try {
     if (!SCALARS.includes(scalar)) throw new RangeError(`--type is one of ${TYPES.join(", ")}`);
-    if (type === scalar)
-      return toMxValue(parseScalar(scalar === "string" ? text : text.trim(), scalar), scalar as MxTypeName);
+    if (type === scalar) return toMxValue(parseScalar(scalar === "string" ? text : text.trim(), scalar), scalar);
     return toMxValue(
       elementsOf(text).map((each) => rowOf(each, scalar)),
-      scalar as MxTypeName,
+      scalar,
     );
   } catch (error) {
     const why = (error as Error).message || `say ${WANTED[scalar]}`;
@@ -118,7 +117,7 @@ function decimal(text: string, wanted: string): number {
 function duration(text: string): number {
   const match = CLOCK.exec(text) ?? ISO_DURATION.exec(text);
   if (match === null) return decimal(text.replace(/ ?s$/, ""), WANTED.elapsed);
-  const [, sign, ...parts] = match;
+  const [, sign, ...parts]: (string | undefined)[] = match;
   if (parts.every((part) => part === undefined)) throw new RangeError(`say ${WANTED.elapsed}`);
   const [days = "0", hours = "0", minutes = "0", seconds = "0"] = parts;
   const total = Number(days) * 86_400 + Number(hours) * 3600 + Number(minutes) * 60 + Number(seconds);

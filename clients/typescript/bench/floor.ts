@@ -1,0 +1,120 @@
+/**
+ * The floor of TypeScript: the generated messages over grpc-js and nothing else.
+ *
+ * `floor ENDPOINT CA SECONDS SIZE` reads, `floor events ENDPOINT COUNT` takes raw batches of a plaintext gateway.
+ */
+
+import { readFileSync } from "node:fs";
+
+import { type MessageInitShape, create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { type ClientOptions, Metadata, credentials, makeClientConstructor } from "@grpc/grpc-js";
+
+import {
+  CloseSessionRequestSchema,
+  MxAccessGateway,
+  MxCommandKind,
+  type MxCommandReply,
+  MxCommandRequestSchema,
+  type MxCommandSchema,
+  type MxEventBatch,
+  OpenSessionRequestSchema,
+  StreamEventsRequestSchema,
+} from "../src/gen/mxaccess_gateway_pb.js";
+
+const { openSession, closeSession, invoke, streamEventBatches } = MxAccessGateway.method;
+
+function definition(method: (typeof MxAccessGateway.methods)[number]) {
+  return {
+    path: `/${MxAccessGateway.typeName}/${method.name}`,
+    requestStream: false,
+    responseStream: method.methodKind === "server_streaming",
+    requestSerialize: (message: unknown) => Buffer.from(toBinary(method.input, message as never)),
+    requestDeserialize: (bytes: Buffer) => fromBinary(method.input, bytes),
+    responseSerialize: (message: unknown) => Buffer.from(toBinary(method.output, message as never)),
+    responseDeserialize: (bytes: Buffer) => fromBinary(method.output, bytes),
+  };
+}
+
+const metadata = new Metadata();
+metadata.set("authorization", `Bearer ${process.env["MXGATEWAY_API_KEY"] ?? ""}`);
+const limits: ClientOptions = { "grpc.max_receive_message_length": 16 * 1024 * 1024 };
+const Stub = makeClientConstructor(
+  Object.fromEntries(
+    [openSession, closeSession, invoke, streamEventBatches].map((each) => [each.name, definition(each)]),
+  ),
+  MxAccessGateway.typeName,
+);
+
+async function unary<T>(stub: InstanceType<typeof Stub>, name: string, request: unknown): Promise<T> {
+  return await new Promise((resolve, reject) => {
+    const call = stub[name] as (
+      request: unknown,
+      metadata: Metadata,
+      done: (error: Error | null, reply: T) => void,
+    ) => void;
+    call.call(stub, request, metadata, (error, reply) => {
+      if (error) reject(error);
+      else resolve(reply);
+    });
+  });
+}
+
+async function reads(endpoint: string, caFile: string, seconds: number, size: number): Promise<object> {
+  const stub = new Stub(endpoint, credentials.createSsl(readFileSync(caFile)), limits);
+  const { sessionId } = await unary<{ sessionId: string }>(stub, "OpenSession", create(OpenSessionRequestSchema));
+  const run = async (command: MessageInitShape<typeof MxCommandSchema>): Promise<MxCommandReply> =>
+    await unary(stub, "Invoke", create(MxCommandRequestSchema, { sessionId, command }));
+  const registered = await run({
+    kind: MxCommandKind.REGISTER,
+    payload: { case: "register", value: { clientName: "floor" } },
+  });
+  const serverHandle = registered.payload.case === "register" ? registered.payload.value.serverHandle : 0;
+  const tagAddresses = Array.from(
+    { length: size },
+    (_, index) => `TestMachine_${String(index + 1).padStart(3, "0")}.TestChangingInt`,
+  );
+  await run({
+    kind: MxCommandKind.SUBSCRIBE_BULK,
+    payload: { case: "subscribeBulk", value: { serverHandle, tagAddresses } },
+  });
+  const read = async (): Promise<MxCommandReply> =>
+    await run({ kind: MxCommandKind.READ_BULK, payload: { case: "readBulk", value: { serverHandle, tagAddresses } } });
+  await read();
+  const took: number[] = [];
+  const began = performance.now();
+  while (performance.now() - began < seconds * 1000) {
+    const at = performance.now();
+    await read();
+    took.push(performance.now() - at);
+  }
+  const length = (performance.now() - began) / 1000;
+  await unary(stub, "CloseSession", create(CloseSessionRequestSchema, { sessionId }));
+  stub.close();
+  took.sort((one, other) => one - other);
+  return { successfulCalls: took.length, callsPerSecond: took.length / length, p50Ms: took[took.length >> 1] ?? 0 };
+}
+
+async function events(endpoint: string, count: number): Promise<object> {
+  const stub = new Stub(endpoint, credentials.createInsecure(), limits);
+  const { sessionId } = await unary<{ sessionId: string }>(stub, "OpenSession", create(OpenSessionRequestSchema));
+  const open = stub["StreamEventBatches"] as (
+    request: unknown,
+    metadata: Metadata,
+  ) => AsyncIterable<MxEventBatch> & { cancel(): void };
+  const stream = open.call(stub, create(StreamEventsRequestSchema, { sessionId }), metadata);
+  let taken = 0;
+  if (count > 0) {
+    for await (const batch of stream) {
+      taken += batch.events.length;
+      if (taken >= count) break;
+    }
+  }
+  stream.cancel();
+  stub.close();
+  return { events: taken };
+}
+
+const [first = "", second = "", third = "0", fourth = "1"] = process.argv.slice(2);
+const found = first === "events" ? events(second, Number(third)) : reads(first, second, Number(third), Number(fourth));
+console.log(JSON.stringify(await found));
+process.exit(0);
