@@ -33,17 +33,23 @@ def main() -> int:
     except CaseError as error:
         print(f"Error: {error}", file=sys.stderr)
         return 2
-    subjects: dict[str, Any] = json.loads((ROOT / "subjects.json").read_text(encoding="utf-8"))
+    subjects = read_subjects()
     names = list(subjects) if given.subject == "all" else [given.subject]
     failed = False
     for name in names:
-        command = _command(name, subjects.get(name), skips=given.subject == "all" and not os.environ.get("CI"))
+        command = command_of(name, subjects.get(name), skips=given.subject == "all" and not os.environ.get("CI"))
         if command is not None:
             failed |= not _report(name, command, cases, given.verbose)
     return 1 if failed else 0
 
 
-def _command(name: str, subject: dict[str, Any] | None, *, skips: bool) -> list[str] | None:
+def read_subjects() -> dict[str, Any]:
+    """How the subject of each language is built and started."""
+    subjects: dict[str, Any] = json.loads((ROOT / "subjects.json").read_text(encoding="utf-8"))
+    return subjects
+
+
+def command_of(name: str, subject: dict[str, Any] | None, *, skips: bool) -> list[str] | None:
     """The command of a subject, built; None when its tools are not here and it may be skipped."""
     if subject is None:
         return [str(Path(name).resolve())]

@@ -24,6 +24,10 @@ class LineProcess:
         self.said: list[str] = []
         self._errors = asyncio.ensure_future(self._collect_errors())
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     @classmethod
     async def start(cls, command: Sequence[str], name: str) -> LineProcess:
         process = await asyncio.create_subprocess_exec(

@@ -7,14 +7,17 @@ import asyncio
 import json
 from pathlib import Path
 
-from e2e.matrix import CLIS, compare, run
+from e2e.languages import LANGUAGES
+from e2e.matrix import compare, run
 from e2e.steps import STEPS
 
 
 def main() -> int:
     """Exit code 0: every client did and printed the same. 1: one did not."""
     parser = argparse.ArgumentParser(prog="python -m e2e", description=__doc__)
-    parser.add_argument("--languages", default=",".join(CLIS), help="Which, with commas between; python is the model.")
+    parser.add_argument(
+        "--languages", default=",".join(LANGUAGES), help="Which, with commas between; python is the model."
+    )
     parser.add_argument("--report", type=Path, help="Writes the report as JSON.")
     parser.add_argument("--dry-run", action="store_true", help="Only the lines that would be run.")
     given = parser.parse_args()

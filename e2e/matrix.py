@@ -5,36 +5,29 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
+from conformance.__main__ import command_of, read_subjects
+
+from e2e.languages import EXAMPLES, LANGUAGES, ROOT, Language, built
 from e2e.normalising import Normaliser, rendered
+from e2e.outage import killed, mortal
+from e2e.signals import interrupted
 from e2e.steps import STEPS, Step
+from mxgateway import AlarmState
 from mxgateway.testing import LocalGateway
 
-ROOT = Path(__file__).resolve().parent.parent
 END = "__MXGW_BATCH_EOR__"
 PASSWORD = "sentinel-password-4711"
 
-CLIS: dict[str, dict[str, Any]] = {
-    "python": {"command": [sys.executable, "-m", "mxgateway_cli"]},
-    "go": {
-        "tools": ["go"],
-        "build": ["go", "build", "-o", "bin/mxgw-go", "./cmd/mxgw-go"],
-        "folder": "clients/go",
-        "command": [str(ROOT / "clients/go/bin/mxgw-go")],
-    },
-}
-"""How the CLI of each language is built and started; the first one is what the others are compared with."""
-
-
-EXAMPLES = (("read", [], "Good"), ("watch", [], "true"), ("write", ["77"], "-> 77"))
-"""Examples that a client brings, with further arguments, and what they print."""
+ALARM = "TestMachine_001.TestAlarm002"
+LISTED = f"Galaxy!TestArea.{ALARM}"
+"""An alarm that nothing but the matrix raises, by its attribute and as it stands in the list."""
 
 
 @dataclass
@@ -51,7 +44,7 @@ class Record:
 class Batch:
     """A CLI in batch mode."""
 
-    def __init__(self, command: list[str], environment: dict[str, str]) -> None:
+    def __init__(self, command: Sequence[str], environment: dict[str, str]) -> None:
         self._process = subprocess.Popen(
             [*command, "batch"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
             env={**os.environ, **environment}, encoding="utf-8",
@@ -76,9 +69,9 @@ class Batch:
         return said
 
 
-def drive(language: str, command: list[str], gateway: LocalGateway, narrow_key: str) -> Record:
+def drive(name: str, language: Language, gateway: LocalGateway, narrow_key: str) -> Record:
     """All steps with one client. The narrow key may only read events."""
-    record, kept, normaliser = Record(language), {}, Normaliser()
+    record, kept, normaliser = Record(name), {"alarm": LISTED}, Normaliser()
     environment = {
         "MATRIX_KEY": gateway.api_key,
         "MATRIX_NARROW": narrow_key,
@@ -98,7 +91,7 @@ def drive(language: str, command: list[str], gateway: LocalGateway, narrow_key: 
         "missing-ca": f"{endpoint} {key} --ca-file /nowhere/ca.pem",
     }
     began = time.monotonic()
-    batch = Batch(command, environment)
+    batch = Batch(language.cli, environment)
     for step in STEPS:
         line = step.arguments.format(**kept)
         if line and not line.startswith(("version", "'", "no-such")):
@@ -118,13 +111,14 @@ def drive(language: str, command: list[str], gateway: LocalGateway, narrow_key: 
     return record
 
 
-def examples(language: str, gateway: LocalGateway) -> list[str]:
+def examples(language: Language, gateway: LocalGateway) -> list[str]:
     """Runs the examples of a client; what went wrong."""
     environment = {**os.environ, "MXGATEWAY_API_KEY": gateway.api_key}
     problems = []
-    for name, arguments, wanted in EXAMPLES if language == "go" else ():
-        command = ["go", "run", f"./examples/{name}", gateway.endpoint, str(gateway.ca_file), *arguments]
-        found = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=ROOT / "clients/go")
+    for name, arguments, wanted in EXAMPLES if language.example else ():
+        command = [part.replace("{example}", name) for part in language.example]
+        command += [gateway.endpoint, str(gateway.ca_file), *arguments]
+        found = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=ROOT / language.folder)
         if found.returncode != 0 or wanted not in found.stdout:
             problems.append(f"example {name}: {found.stdout}{found.stderr}"[:500])
     return problems
@@ -138,9 +132,7 @@ def _judge(record: Record, step: Step, printed: str, kept: dict[str, Any], norma
         record.answers.append("<no JSON>")
         return
     failure = document.get("error") if isinstance(document, dict) and document.get("type") == "error" else None
-    if step.fails == "NO_ALARM_PROVIDER_OR_ALARMS":
-        record.answers.append("<alarms>")
-    elif failure is not None:
+    if failure is not None:
         if not step.fails and not step.arguments.startswith("'"):
             record.problems.append(f"{step.arguments}: {failure}")
         elif step.fails.lower() not in failure.lower():
@@ -186,21 +178,6 @@ def compare(model: Record, other: Record) -> list[str]:
     return found
 
 
-def built(language: str) -> list[str] | None:
-    """The command of a CLI, built; None where its tools are not here."""
-    cli = CLIS[language]
-    missing = [tool for tool in cli.get("tools", ()) if shutil.which(tool) is None]
-    if missing:
-        if os.environ.get("CI"):
-            raise SystemExit(f"{', '.join(missing)} not found ({language})")
-        print(f"skipped: {language} ({', '.join(missing)} not found)")
-        return None
-    if "build" in cli:
-        subprocess.run(cli["build"], check=True, cwd=ROOT / cli["folder"])
-    command: list[str] = cli["command"]
-    return command
-
-
 def _narrow_key(gateway: LocalGateway) -> str:
     command = [
         *(sys.executable, "-m", "mxgateway_server", "apikey", "create", "--state-dir", str(gateway.state_dir)),
@@ -211,14 +188,41 @@ def _narrow_key(gateway: LocalGateway) -> str:
     return key
 
 
-async def run(languages: list[str]) -> list[Record]:
-    """The matrix; the records of all languages."""
+async def _raise_alarm(gateway: LocalGateway) -> None:
+    """A new occurrence of the alarm, which nobody has acknowledged, in the gateway's list."""
+    async with gateway.connect() as client, asyncio.timeout(60):
+        await asyncio.to_thread(gateway.plant.raise_alarm, ALARM)
+        async with client.alarms.watch(references=[LISTED]) as feed:
+            await feed.wait_for(LISTED, AlarmState.UNACK_ALM)
+
+
+def _say(what: str) -> None:
+    print(what, file=sys.stderr, flush=True)
+
+
+async def run(names: Sequence[str]) -> list[Record]:
+    """The matrix; the records of all languages. The first one is the model."""
+    here = {name: language for name in names if (language := built(name)) is not None}
+    subjects = read_subjects()
     records = []
-    async with LocalGateway.run() as gateway:
+    async with LocalGateway.run(alarms="TestArea") as gateway:
         narrow_key = await asyncio.to_thread(_narrow_key, gateway)
-        for language in languages:
-            command = built(language)
-            if command is not None:
-                gateway.reset()
-                records.append(await asyncio.to_thread(drive, language, command, gateway, narrow_key))
+        for name, language in here.items():
+            _say(f"{name}: alarm")
+            gateway.reset()
+            await _raise_alarm(gateway)
+            _say(f"{name}: {len(STEPS)} steps")
+            record = await asyncio.to_thread(drive, name, language, gateway, narrow_key)
+            _say(f"{name}: signals")
+            record.problems += await interrupted(language.cli)
+            records.append(record)
+        await gateway.stop()
+        async with mortal(gateway) as own:
+            for record in records:
+                subject = command_of(record.language, subjects[record.language], skips=False)
+                assert subject is not None
+                _say(f"{record.language}: a gateway that is killed")
+                began = time.monotonic()
+                record.problems += await killed(own, gateway, subject, LANGUAGES[record.language].cli)
+                record.seconds += time.monotonic() - began
     return records

@@ -50,7 +50,7 @@ class Normaliser:
     def text(self, line: str) -> str:
         """A line of an error, without what is there by chance."""
         line = re.sub(r"session-[0-9a-f]{32}", "<session>", line)
-        return re.sub(r"mxgw-(py|go)", "mxgw", line)
+        return re.sub(r"mxgw-\w+", "mxgw", line)
 
 
 def rendered(document: Any) -> str:

@@ -1,10 +1,14 @@
-"""The floor of Python: read_bulk by the generated stub and nothing else. `floor_python ENDPOINT CA SECONDS SIZE`."""
+"""The floor of Python: the generated stub and nothing else.
+
+`floor_python ENDPOINT CA SECONDS SIZE` reads, `floor_python events ENDPOINT COUNT` takes raw batches without TLS.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import os
+import statistics
 import sys
 import time
 from pathlib import Path
@@ -16,7 +20,7 @@ from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway.generated.mxaccess_gateway_pb2_grpc import MxAccessGatewayStub
 
 
-async def main(endpoint: str, ca_file: str, seconds: float, size: int) -> None:
+async def reads(endpoint: str, ca_file: str, seconds: float, size: int) -> None:
     metadata = (("authorization", f"Bearer {os.environ['MXGATEWAY_API_KEY']}"),)
     credentials = grpc.ssl_channel_credentials(Path(ca_file).read_bytes())
     async with grpc.aio.secure_channel(endpoint, credentials) as channel:
@@ -35,14 +39,30 @@ async def main(endpoint: str, ca_file: str, seconds: float, size: int) -> None:
         await invoke(pb.MX_COMMAND_KIND_SUBSCRIBE_BULK, subscribe_bulk=subscribe)
         read = pb.ReadBulkCommand(server_handle=handle, tag_addresses=tags)
         await invoke(pb.MX_COMMAND_KIND_READ_BULK, read_bulk=read)
-        calls, began = 0, time.perf_counter()
-        while time.perf_counter() - began < seconds:
+        times, began = [], time.perf_counter()
+        while (at := time.perf_counter()) - began < seconds:
             await invoke(pb.MX_COMMAND_KIND_READ_BULK, read_bulk=read)
-            calls += 1
+            times.append(time.perf_counter() - at)
         took = time.perf_counter() - began
         await stub.CloseSession(pb.CloseSessionRequest(session_id=session), metadata=metadata)
-    print(json.dumps({"successfulCalls": calls, "callsPerSecond": calls / took}))
+    p50 = statistics.median(times) * 1000
+    print(json.dumps({"successfulCalls": len(times), "callsPerSecond": len(times) / took, "p50Ms": p50}))
+
+
+async def events(endpoint: str, count: int) -> None:
+    async with grpc.aio.insecure_channel(endpoint) as channel:
+        stub = MxAccessGatewayStub(channel)
+        session = (await stub.OpenSession(pb.OpenSessionRequest())).session_id
+        stream = stub.StreamEventBatches(pb.StreamEventsRequest(session_id=session))
+        taken = 0
+        while taken < count:
+            taken += len((await stream.read()).events)
+        stream.cancel()
+    print(json.dumps({"events": taken}))
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], sys.argv[2], float(sys.argv[3]), int(sys.argv[4])))
+    if sys.argv[1] == "events":
+        asyncio.run(events(sys.argv[2], int(sys.argv[3])))
+    else:
+        asyncio.run(reads(sys.argv[1], sys.argv[2], float(sys.argv[3]), int(sys.argv[4])))

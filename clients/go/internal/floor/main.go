@@ -1,4 +1,5 @@
-// Command floor is the floor of Go: read_bulk by the generated stub and nothing else. floor ENDPOINT CA SECONDS SIZE
+// Command floor is the floor of Go: the generated stub and nothing else. floor ENDPOINT CA SECONDS SIZE reads, floor events
+// ENDPOINT COUNT takes raw batches without TLS.
 package main
 
 import (
@@ -7,11 +8,13 @@ import (
 	"fmt"
 	"log"
 	"os"
+	"slices"
 	"strconv"
 	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/metadata"
 
 	pb "mxaccess-gateway.example/clients/go/gatewaypb"
@@ -25,6 +28,29 @@ func must[T any](value T, err error) T {
 }
 
 func main() {
+	if os.Args[1] == "events" {
+		events(os.Args[2], must(strconv.Atoi(os.Args[3])))
+	} else {
+		reads()
+	}
+}
+
+func events(endpoint string, count int) {
+	channel := must(grpc.NewClient(endpoint, grpc.WithTransportCredentials(insecure.NewCredentials())))
+	defer channel.Close()
+	stub := pb.NewMxAccessGatewayClient(channel)
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	session := must(stub.OpenSession(ctx, &pb.OpenSessionRequest{})).GetSessionId()
+	stream := must(stub.StreamEventBatches(ctx, &pb.StreamEventsRequest{SessionId: session}))
+	taken := 0
+	for taken < count {
+		taken += len(must(stream.Recv()).GetEvents())
+	}
+	_ = json.NewEncoder(os.Stdout).Encode(map[string]any{"events": taken})
+}
+
+func reads() {
 	creds := must(credentials.NewClientTLSFromFile(os.Args[2], ""))
 	channel := must(grpc.NewClient(os.Args[1], grpc.WithTransportCredentials(creds)))
 	defer channel.Close()
@@ -51,12 +77,17 @@ func main() {
 		Payload: &pb.MxCommand_ReadBulk{ReadBulk: &pb.ReadBulkCommand{ServerHandle: handle, TagAddresses: tags}},
 	}
 	invoke(read)
-	calls, began := 0, time.Now()
+	var took []float64
+	began := time.Now()
 	for time.Since(began).Seconds() < length {
+		at := time.Now()
 		invoke(read)
-		calls++
+		took = append(took, float64(time.Since(at).Microseconds())/1000)
 	}
-	rate := float64(calls) / time.Since(began).Seconds()
+	rate := float64(len(took)) / time.Since(began).Seconds()
+	slices.Sort(took)
 	must(stub.CloseSession(ctx, &pb.CloseSessionRequest{SessionId: session}))
-	_ = json.NewEncoder(os.Stdout).Encode(map[string]any{"successfulCalls": calls, "callsPerSecond": rate})
+	_ = json.NewEncoder(os.Stdout).Encode(map[string]any{
+		"successfulCalls": len(took), "callsPerSecond": rate, "p50Ms": took[len(took)/2],
+	})
 }
