@@ -141,9 +141,13 @@ conformance: $(VENV)/.dev-installed ## What all clients have to do alike, with e
 clients/typescript/node_modules/.package-lock.json: clients/typescript/package-lock.json
 	@for try in 1 2 3; do (cd clients/typescript && npm ci --silent) && exit 0; echo "installing failed (try $$try of 3)" >&2; sleep 5; done; exit 1
 
-clients-ts: clients/typescript/node_modules/.package-lock.json $(VENV)/.protos-installed ## The TypeScript client: style, types, generated code, tests (needs Node.js)
+# eslint and typedoc want an older compiler than the client is built with.
+clients/typescript/tools/node_modules/.package-lock.json: clients/typescript/tools/package-lock.json
+	@for try in 1 2 3; do (cd clients/typescript/tools && npm ci --silent) && exit 0; echo "installing failed (try $$try of 3)" >&2; sleep 5; done; exit 1
+
+clients-ts: clients/typescript/node_modules/.package-lock.json clients/typescript/tools/node_modules/.package-lock.json $(VENV)/.protos-installed ## The TypeScript client: style, types, documentation, generated code, tests (needs Node.js)
 	@.venv-protos/bin/python tools/generate_typescript.py --check
-	@cd clients/typescript && npm run --silent check && npm run --silent test && npm run --silent build
+	@cd clients/typescript && npm run --silent check && npm run --silent lint && npm run --silent test && npm run --silent build
 
 clients-ts-protos: clients/typescript/node_modules/.package-lock.json $(VENV)/.protos-installed ## Generated code of the TypeScript client
 	@.venv-protos/bin/python tools/generate_typescript.py
