@@ -9,16 +9,26 @@ from __future__ import annotations
 import gc
 import importlib
 import sys
+from _thread import allocate_lock
 from types import ModuleType
 
-_PURE_PYTHON = "google.protobuf.internal.python_message"
+_SELDOM_USED = (
+    # Protobuf's implementation in Python, a tenth of all that a worker loads: imported also where it runs on the one in
+    # C and needs nothing of it.
+    "google.protobuf.internal.python_message",
+    # What dataclasses asks for the signature of a class that has no docstring.
+    "inspect",
+    # What the COM backend writes currencies and decimals with.
+    "decimal",
+)
 
 
 def prepare() -> None:
-    """To be called before protobuf is imported, and once only."""
+    """To be called before anything of these is imported, and once only."""
     # Nothing of what is loaded now will ever be garbage.
     gc.disable()
-    put_off(_PURE_PYTHON)
+    for name in _SELDOM_USED:
+        put_off(name)
 
 
 def done() -> None:
@@ -28,16 +38,15 @@ def done() -> None:
 
 
 def put_off(name: str) -> None:
-    """Has a module loaded when something of it is asked for, not when it is imported.
-
-    Protobuf imports its implementation in Python, a tenth of all that a worker loads, also where it runs on the one in
-    C and needs nothing of it.
-    """
+    """Has a module loaded when something of it is asked for, not when it is imported."""
     stand_in = ModuleType(name)
 
+    lock = allocate_lock()
+
     def load(attribute: str) -> object:
-        if sys.modules.get(name) is stand_in:
-            del sys.modules[name]
+        with lock:
+            if sys.modules.get(name) is stand_in:
+                del sys.modules[name]
         return getattr(importlib.import_module(name), attribute)
 
     stand_in.__getattr__ = load  # type: ignore[method-assign]

@@ -11,7 +11,7 @@ import pytest
 from mxgateway_worker.quick_start import put_off
 
 # What a worker that watches no alarms has no use for.
-LEFT_OUT = ("google.protobuf.text_format", "pickle", "uuid", "mxgateway_worker.alarms.service")
+LEFT_OUT = ("google.protobuf.text_format", "pickle", "uuid", "ast", "_decimal", "mxgateway_worker.alarms.service")
 START = """
 import json, sys
 from mxgateway_worker import quick_start
@@ -24,6 +24,9 @@ ready = wpb.WorkerReady()
 ready.ready_timestamp.FromNanoseconds(1_700_000_000_123_456_789)
 again = wpb.WorkerReady.FromString(ready.SerializeToString())
 from google.protobuf.internal import python_message
+import inspect
+from decimal import Decimal
+assert inspect.signature(put_off := quick_start.put_off).parameters and Decimal("0.1") + 1 == Decimal("1.1")
 print(json.dumps({
     "loaded": loaded,
     "ns": again.ready_timestamp.ToNanoseconds(),

@@ -3,8 +3,8 @@ allocator, which is COM's own there and an arena in tests."""
 
 from __future__ import annotations
 
+import decimal
 import struct
-from decimal import Decimal
 from typing import Protocol
 
 from mxgateway_contract import hresults
@@ -86,7 +86,7 @@ class ValueWriter:
                 raise TypeError(f"a {type(value).__name__} is no time")
             return struct.pack("<d", self._times.to_date(value))
         if vartype == VarType.VT_CY:
-            amount = int((Decimal(repr(_number(value))) * 10_000).to_integral_value())
+            amount = int((decimal.Decimal(repr(_number(value))) * 10_000).to_integral_value())
             return struct.pack("<q", _nearest(amount, 10_000, -(1 << 63), (1 << 63) - 1))
         raise TypeError("MXAccess takes no such value")
 
@@ -143,7 +143,7 @@ def _variant(vartype: int, payload: bytes) -> bytes:
 
 def _decimal(value: float) -> bytes:
     """DECIMAL overlays the whole VARIANT: scale at 2, sign at 3, the high 32 bits at 4, the low 64 at 8."""
-    sign, digits, exponent = Decimal(repr(value)).as_tuple()
+    sign, digits, exponent = decimal.Decimal(repr(value)).as_tuple()
     if not isinstance(exponent, int):
         raise OverflowError("not a finite number")
     number = int("".join(map(str, digits)))
