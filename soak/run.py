@@ -19,6 +19,8 @@ from soak.site import TAGS, UntidyEndError, WindowsHandles, killed_for_memory, m
 
 MIB = 1 << 20
 MOST_SAMPLES = 600
+LEAST_PAUSE = 0.2
+"""Seconds between two samples of a short run, of which some have no handles."""
 SETTLING = 1.0
 """Seconds after a failure in which others that go down with it are gone, too."""
 
@@ -107,7 +109,7 @@ class _Run:
 
         async def watch() -> None:
             while (left := self._began + self._seconds - time.monotonic()) > 0:
-                await asyncio.sleep(min(left, max(0.5, self._seconds / MOST_SAMPLES)))
+                await asyncio.sleep(min(left, max(LEAST_PAUSE, self._seconds / MOST_SAMPLES)))
                 count = None
                 # Wine's server has broken down under a look at all handles while a process started or ended, and took
                 # the prefix with it: after 22 minutes of a sample every few seconds, or after seconds of many.

@@ -8,10 +8,12 @@ import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 import pytest
-from tests.support.process_leaks import LISTS_CHILDREN, below, living_children, psutil_below
-from tests.support.shared_gateway import SHARED
+from tests.support.process_leaks import LISTS_CHILDREN, SHARED, below, living_children, psutil_below
+
+ROOT = Path(__file__).parents[2]
 
 _PARENT = (
     "import subprocess, sys; c = subprocess.Popen(['cat'], stdin=subprocess.PIPE); print(c.pid, flush=True); input()"
@@ -48,3 +50,13 @@ def test_the_system_s_list_has_what_psutil_finds_whatever_thread_has_started_it(
         for found in (below(os.getpid()), psutil_below(os.getpid())):
             assert {*mine, *of_a_thread} <= found
     assert below(mine[0]) == set()
+
+
+def test_the_checks_of_every_test_load_on_a_workers_python() -> None:
+    """It runs suites under Wine and has protobuf, psutil and pytest, and nothing of the gateway's or the client's."""
+    lacking = "('grpc', 'structlog', 'sqlalchemy', 'uvloop', 'click', 'httpx2', 'cryptography')"
+    code = (
+        f"import sys\nfor name in {lacking}: sys.modules[name] = None\nimport tests.conftest"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr

@@ -9,9 +9,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from mxgateway.testing import LocalGateway
-
-SHARED: set[int] = set()
-"""Process ids of the gateways that outlive a test: what they start at any moment is nobody's leak."""
+from tests.support.process_leaks import SHARED
 
 
 @contextmanager
