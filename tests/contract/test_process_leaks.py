@@ -55,8 +55,6 @@ def test_the_system_s_list_has_what_psutil_finds_whatever_thread_has_started_it(
 def test_the_checks_of_every_test_load_on_a_workers_python() -> None:
     """It runs suites under Wine and has protobuf, psutil and pytest, and nothing of the gateway's or the client's."""
     lacking = "('grpc', 'structlog', 'sqlalchemy', 'uvloop', 'click', 'httpx2', 'cryptography')"
-    code = (
-        f"import sys\nfor name in {lacking}: sys.modules[name] = None\nimport tests.conftest"
-    )
+    code = f"import sys\nfor name in {lacking}: sys.modules[name] = None\nimport tests.conftest"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
