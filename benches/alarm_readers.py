@@ -18,6 +18,9 @@ from benches.alarm_server import METHOD
 from benches.figures import latency_ms
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 
+SINGLE_METHOD = METHOD.replace("StreamAlarmBatches", "StreamAlarms")
+SINGLE = 0
+"""In place of a number of filters: streams that get each message by itself."""
 NO_KEY = "-"
 """In place of a key, for the bare server."""
 _LOOK = 50
@@ -31,7 +34,7 @@ class Reader:
         self.latencies: list[float] = []
         self.is_synced = asyncio.Event()
 
-    async def run(self, call: Any) -> None:
+    async def run(self, call: Any, *, is_single: bool = False) -> None:
         looked = 0
         async for data in call:
             self.messages += 1
@@ -40,7 +43,10 @@ class Reader:
             if self.is_synced.is_set() and looked < _LOOK:
                 continue
             looked = 0
-            self._look(pb.AlarmFeedBatch.FromString(data))
+            if is_single:
+                self._look(pb.AlarmFeedBatch(messages=[pb.AlarmFeedMessage.FromString(data)]))
+            else:
+                self._look(pb.AlarmFeedBatch.FromString(data))
 
     def _look(self, batch: pb.AlarmFeedBatch) -> None:
         now = time.time_ns()
@@ -67,7 +73,9 @@ class Reader:
 async def main(address: str, key: str, streams: int, filters: int) -> None:
     """Reads until the end of the standard input."""
     async with grpc.aio.insecure_channel(address, options=[("grpc.max_receive_message_length", -1)]) as channel:
-        method = channel.unary_stream(METHOD)
+        method = channel.unary_stream(
+            METHOD if filters != SINGLE else METHOD.replace("StreamAlarmBatches", "StreamAlarms")
+        )
         readers = [Reader() for _ in range(streams)]
         async with asyncio.TaskGroup() as group:
             tasks = []
@@ -80,7 +88,7 @@ async def main(address: str, key: str, streams: int, filters: int) -> None:
                     # Every stream gets everything; what each asks for is another filter all the same.
                     request.filter.references.extend(("*", f"Other_{number % filters}.*"))
                 call = method(request.SerializeToString(), metadata=(("authorization", f"Bearer {key}"),))
-                tasks.append(group.create_task(reader.run(call)))
+                tasks.append(group.create_task(reader.run(call, is_single=filters == SINGLE)))
                 await call.initial_metadata()
             print(json.dumps({"streams": streams}), flush=True)
             lines = asyncio.StreamReader()

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ctypes
+import gc
 import json
 import resource
 import sys
@@ -106,7 +108,8 @@ class ScriptedWorker:
         self._on_events: Callable[[EventChunk], None] | None = None
         self._on_fault: Callable[[GatewayError], None] | None = None
         self._sequence = 0
-        self._list: list[pb.ActiveAlarmSnapshot] = []
+        self._cut = (0, 0)
+        self.history_lost: Callable[[], int] = lambda: 0
 
     async def open(self, on_events: Callable[[EventChunk], None], on_fault: Callable[[GatewayError], None]) -> None:
         self._on_events, self._on_fault = on_events, on_fault
@@ -120,20 +123,20 @@ class ScriptedWorker:
             query, page = command.query_active_alarms, reply.query_active_alarms
             start = int(query.after_reference or 0)
             if not start:
-                self._list = self._present()
-            page.snapshots.extend(self._list[start : start + _PAGE])
-            page.total, page.cut_token, page.as_of_worker_sequence = len(self._list), "cut", self._sequence
+                self._cut = (self.source.sent, self._sequence)
+            # Made as they are asked for: a whole list beside the gateway's would count as the gateway's memory.
+            limit = query.limit or _PAGE
+            page.snapshots.extend(self._present(self._cut[0], start, start + limit))
+            page.total, page.cut_token, page.as_of_worker_sequence = self._alarms, "cut", self._cut[1]
             page.mode = pb.ALARM_PROVIDER_MODE_ALARMMGR
-            if start + _PAGE < len(self._list):
-                page.next_after = str(start + _PAGE)
-            else:
-                self._list = []
+            if start + limit < self._alarms:
+                page.next_after = str(start + limit)
         return reply
 
-    def _present(self) -> list[pb.ActiveAlarmSnapshot]:
-        turn, reached = divmod(self.source.sent, self._alarms)
+    def _present(self, sent: int, first: int, last: int) -> list[pb.ActiveAlarmSnapshot]:
+        turn, reached = divmod(sent, self._alarms)
         found = []
-        for number in range(self._alarms):
+        for number in range(first, min(last, self._alarms)):
             done = turn + (number < reached)
             state = _CYCLE[(done - 1) % len(_CYCLE)][1]
             if state == pb.ALARM_STATE_ACK_RTN:
@@ -285,11 +288,19 @@ async def serve(state_dir: Path, galaxy: str, alarms: int) -> None:
     }
     configure("error", stream=sys.stderr)
     gateway = Scripted(load(None, flags))
+
     started: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
     async with asyncio.TaskGroup() as group:
         task = group.create_task(gateway.run(started.set_result))
         await asyncio.wait((task, started), return_when=asyncio.FIRST_COMPLETED)
         (address,) = (each.address for each in started.result().endpoints if not each.is_tls)
+        status = started.result().status
+
+        def history_lost() -> int:
+            alarms = status().alarms
+            return 0 if alarms is None else alarms.history_lost
+
+        worker.history_lost = history_lost
         _say(port=int(address.rpartition(":")[2]))
         with contextlib.suppress(asyncio.CancelledError):
             async for asked in _lines():
@@ -307,8 +318,20 @@ async def _do(worker: ScriptedWorker, asked: dict[str, Any]) -> dict[str, Any]:
         worker.die()
     elif "switch" in asked:
         worker.switch(int(asked["switch"]), int(asked["reason"]))
-    own = psutil.Process()
-    return {"rssMiB": round(own.memory_info().rss / 2**20, 1), "cpu": _cpu(), "at": time.time_ns()}
+    return {
+        "rssMiB": round(_rss() / 2**20, 2),
+        "cpu": _cpu(),
+        "at": time.time_ns(),
+        "historyLost": worker.history_lost(),
+    }
+
+
+def _rss() -> int:
+    """Bytes of this process's memory that are in use: what was freed is given back before."""
+    gc.collect()
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)
+    return int(psutil.Process().memory_info().rss)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
-"""Alarms: fan-out beside the bare server of the same run, the list, memory, reopening, failover, history, the client.
+"""Alarms: fan-out beside the bare server of the same run, the list, memory, reopening, failover, history, polls, a real
+worker over 20,000 alarms, the client.
 
 Usage: python -m benches.alarms [--seconds N] [--streams N] [--rate N] [--alarms N] [--rows N]
 """
@@ -8,22 +9,22 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import sqlite3
-import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, closing
-from dataclasses import dataclass
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import grpc
 
-from benches.alarm_readers import NO_KEY
-from benches.alarm_server import AREAS, METHOD, facts, transition
-from benches.figures import latency_ms, ratio
+from benches.alarm_parts import measure_poll, measure_ring
+from benches.alarm_past import measure_history
+from benches.alarm_peer import Peer
+from benches.alarm_plant import measure_plant
+from benches.alarm_readers import NO_KEY, SINGLE
+from benches.alarm_server import METHOD, facts, transition
+from benches.figures import ratio
 from benches.gateway_process import Site
 from mxgateway import AlarmChange, AlarmFeedState, GatewayClient
 from mxgateway.alarm_reader import AlarmReader
@@ -33,58 +34,18 @@ _LIMIT = 60.0
 _PROCESSES = 2
 _FEW = 2000
 """Alarms of the gateway that fans out."""
+_IDLE = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Size:
     """How much is measured. The defaults are the bars' own sizes, but for the time of a figure."""
 
-    seconds: float = 10.0
+    seconds: float = 3.0
     streams: int = 50
     rate: int = 10_000
     alarms: int = 20_000
     rows: int = 2_000_000
-
-
-class Peer:
-    """A process that answers a line with a line."""
-
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
-        self._process = process
-
-    @classmethod
-    @asynccontextmanager
-    async def running(cls, module: str, *arguments: str) -> AsyncIterator[tuple[Peer, dict[str, Any]]]:
-        """Starts it; also the first line that it prints. Ends with its input."""
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", module, *arguments), stdin=subprocess.PIPE, stdout=subprocess.PIPE
-        )
-        peer = cls(process)
-        try:
-            yield peer, await peer._line()
-        finally:
-            assert process.stdin is not None
-            process.stdin.close()
-            try:
-                async with asyncio.timeout(_LIMIT):
-                    await process.wait()
-            except TimeoutError:
-                process.kill()
-                await process.wait()
-
-    async def ask(self, **what: Any) -> dict[str, Any]:
-        assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps(what).encode() + b"\n")
-        await self._process.stdin.drain()
-        return await self._line()
-
-    async def _line(self) -> dict[str, Any]:
-        assert self._process.stdout is not None
-        line = await self._process.stdout.readline()
-        if not line:
-            raise RuntimeError("a process of the benches has ended")
-        found: dict[str, Any] = json.loads(line)
-        return found
 
 
 async def measure(size: Size) -> dict[str, Any]:
@@ -104,13 +65,18 @@ async def measure(size: Size) -> dict[str, Any]:
             few = await server.ask()
             for name, filters in (("oneFilter", 1), ("tenFilters", 10)):
                 figures[name] = await _fan_out(server, address, site.api_key, size, filters=filters)
-            calm = Size(size.seconds, size.streams, 1000, size.alarms)
+            calm = replace(size, rate=1000)
             figures["calm"] = await _fan_out(server, address, site.api_key, calm, filters=1)
+            few_single = replace(calm, streams=6)
+            figures["single"] = await _fan_out(server, address, site.api_key, few_single, filters=SINGLE)
         async with Peer.running("benches.alarm_server", *arguments, str(size.alarms)) as (server, ready):
             address = f"127.0.0.1:{ready['port']}"
             figures["list"] = await _list(server, address, site, size, few["rssMiB"])
             figures["failover"] = await _failover(server, address, site)
-        figures["history"] = await asyncio.to_thread(_history, Path(scratch), size)
+        figures["plant"] = await measure_plant(Path(scratch))
+        figures["history"] = await asyncio.to_thread(measure_history, Path(scratch), size.rows, size.seconds)
+        figures["poll"] = await asyncio.to_thread(measure_poll, size.alarms)
+        figures["ring"] = await asyncio.to_thread(measure_ring)
         figures["client"] = _client(size)
     figures["overFloor"] = ratio(figures["oneFilter"]["cores"], figures["floor"]["cores"])
     return figures
@@ -141,6 +107,7 @@ async def _fan_out(server: Peer, address: str, key: str, size: Size, *, filters:
         sent = await server.ask(rate=size.rate, seconds=size.seconds)
         await asyncio.sleep(0.5)
         found = [await reader.ask() for reader, _ in readers]
+        kept = await server.ask()
     p99 = max(each["latencyMs"]["p99"] for each in found)
     return {
         "changesPerSecond": sent["perSecond"],
@@ -149,6 +116,7 @@ async def _fan_out(server: Peer, address: str, key: str, size: Size, *, filters:
         "lookedInto": sum(each["lookedInto"] for each in found),
         "gaps": sum(each["gaps"] for each in found),
         "latencyMs": {"p50": max(each["latencyMs"]["p50"] for each in found), "p99": p99},
+        "historyLost": kept.get("historyLost", 0),
     }
 
 
@@ -163,6 +131,7 @@ async def _list(server: Peer, address: str, site: Site, size: Size, rss_of_few: 
         await asyncio.gather(*(_snapshot(channel, site.api_key) for _ in range(size.streams)))
         many = time.perf_counter() - begin
         holding = await server.ask()
+    streams = await _idle_streams(server, address, site.api_key)
     return {
         "entries": entries,
         "firstMs": round(1000 * first, 1),
@@ -170,7 +139,27 @@ async def _list(server: Peer, address: str, site: Site, size: Size, rss_of_few: 
         "allStreamsSeconds": round(many, 2),
         "kibPerAlarm": round((full["rssMiB"] - rss_of_few) * 1024 / max(1, size.alarms - _FEW), 2),
         "mibAfterAllStreams": round(holding["rssMiB"] - full["rssMiB"], 1),
+        "kibPerStream": streams,
     }
+
+
+async def _idle_streams(server: Peer, address: str, key: str) -> float:
+    """KiB of the gateway for each of many streams that only stand."""
+    before = await server.ask()
+    async with grpc.aio.insecure_channel(address) as channel:
+        request = pb.StreamAlarmsRequest(include_extended=True)
+        # Streams of nothing, so that what is measured is not their list on its way.
+        request.filter.references.append("nothing.*")
+        calls = [
+            channel.unary_stream(METHOD)(request.SerializeToString(), metadata=(("authorization", f"Bearer {key}"),))
+            for _ in range(_IDLE)
+        ]
+        for call in calls:
+            await call.read()
+        standing = await server.ask()
+        for call in calls:
+            call.cancel()
+    return round((standing["rssMiB"] - before["rssMiB"]) * 1024 / _IDLE, 1)
 
 
 async def _snapshot(channel: grpc.aio.Channel, key: str) -> tuple[float, float, int]:
@@ -231,81 +220,6 @@ async def _changes(feed: Any, quiet: float) -> int:
             found += isinstance(await feed.next_event(quiet), AlarmChange)
         except TimeoutError:
             return found
-
-
-# ------------------------------------------------------------------------------------------------------------- history
-
-
-def _history(folder: Path, size: Size) -> dict[str, Any]:
-    """Changes written a second, beside rows of the same size in a bare file, and the first page of one area."""
-    from mxgateway_server.alarms.history.file import HistoryFile, HistoryLimits
-    from mxgateway_server.alarms.history.reading import HistoryReader, Question
-
-    path = folder / "alarms.db"
-    file = HistoryFile(path, HistoryLimits())
-    begin, written = time.perf_counter(), 0
-    for portion in _portions(size.rows):
-        file.append(portion)
-        written += len(portion)
-    seconds = time.perf_counter() - begin
-    samples = []
-    reader = HistoryReader(path)
-    question = Question(page=500)
-    for turn in range(20):
-        area = f"Area_{turn % AREAS}"
-        start = time.perf_counter()
-        reader.page(question, takes_source=lambda source, area=area: source.area == area)  # type: ignore[misc]
-        samples.append(time.perf_counter() - start)
-    size_of_file = path.stat().st_size
-    file.close()
-    return {
-        "rows": written,
-        "changesPerSecond": round(written / seconds),
-        "microsecondsPerChange": round(1e6 * seconds / written, 1),
-        "floorPerSecond": _history_floor(folder / "floor.db", min(size.rows, 200_000)),
-        "bytesPerChange": round(size_of_file / written),
-        "firstPageMs": latency_ms(samples),
-    }
-
-
-def _portions(rows: int) -> Iterator[list[Any]]:
-    from mxgateway_server.alarms.decoding import AlarmDecoder
-    from mxgateway_server.alarms.model import Change, Kind, Origin
-
-    decoder = AlarmDecoder(lambda area: (area,))
-    reports = [
-        decoder.report(transition(number, turn, 0).on_alarm_transition) for number in range(2000) for turn in range(3)
-    ]
-    begin = time.time_ns() - 24 * 3600 * 10**9
-    step = 24 * 3600 * 10**9 // rows
-    for first in range(0, rows, 1000):
-        found = []
-        for number in range(first, min(first + 1000, rows)):
-            report = reports[number % len(reports)]
-            alarm = report.alarm
-            alarm.changed_ns = begin + number * step
-            found.append(Change(number + 1, Kind(report.kind), Origin.LIVE, alarm, None, True, alarm.changed_ns))
-        yield found
-
-
-def _history_floor(path: Path, rows: int) -> int:
-    """Rows a second of bare SQLite with the same commits, columns and indexes."""
-    with closing(sqlite3.connect(path)) as connection:
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=NORMAL")
-        connection.execute("CREATE TABLE change (sequence INTEGER PRIMARY KEY, alarm, at, received, kind, state, text)")
-        connection.execute("CREATE INDEX by_time ON change (at)")
-        connection.execute("CREATE INDEX by_alarm ON change (alarm, at)")
-        begin = time.perf_counter()
-        for first in range(0, rows, 1000):
-            with connection:
-                connection.executemany("INSERT INTO change VALUES (?, ?, ?, ?, ?, ?, ?)", _rows(first))
-        return round(rows / (time.perf_counter() - begin))
-
-
-def _rows(first: int) -> Iterator[tuple[Any, ...]]:
-    for n in range(first, first + 1000):
-        yield n, n % 2000, n * 1000, n * 1000, n % 3, n % 3, b"0123456789abcdef" * 3
 
 
 # -------------------------------------------------------------------------------------------------------------- client

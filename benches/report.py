@@ -103,6 +103,10 @@ RATIOS = (
     ),
     Ratio("alarms to 50 streams, cores / bare gRPC", "alarms.oneFilter.cores", "alarms.floor.cores"),
     Ratio("history of alarms / bare SQLite", "alarms.history.changesPerSecond", "alarms.history.floorPerSecond"),
+    Ratio(
+        "first answer of an alarm manager / bare parser", "alarms.poll.firstSeconds", "alarms.poll.firstFloorSeconds"
+    ),
+    Ratio("a changed answer / cutting both", "alarms.poll.changedMs", "alarms.poll.changedFloorMs"),
 )
 
 LIMITS: tuple[tuple[str, str, float], ...] = (
@@ -135,8 +139,21 @@ LIMITS: tuple[tuple[str, str, float], ...] = (
     ("a lost alarm worker until the list is live, s", "alarms.failover.reopenSeconds", 5.0),
     ("changes told after a lost alarm worker", "alarms.failover.reopenChanges", 0.0),
     ("alarms that vanished with it", "alarms.failover.missingAfter", 0.0),
+    ("memory of the log of changes over its bound", "alarms.ring.overBound", 1.2),
+    ("the gateway's memory of a stream of alarms, KiB", "alarms.list.kibPerStream", 30.0),
+    ("alarm changes lost to the history at 10,000/s", "alarms.oneFilter.historyLost", 0.0),
+    ("holes in streams of single alarm messages", "alarms.single.gaps", 0.0),
     ("history of alarms, µs a change", "alarms.history.microsecondsPerChange", 1e6 / 15_000),
     ("history of alarms, first page of an area, p95 ms", "alarms.history.firstPageMs.p95", 100.0),
+    ("a change in the figures of alarms, µs", "alarms.history.figuresMicrosecondsPerChange", 3.0),
+    ("the figures of a day out of the history, s", "alarms.history.reloadSeconds", 2.0),
+    ("first answer of an alarm manager, 20,000 records, s", "alarms.poll.firstSeconds", 0.6),
+    ("an answer of 20,000 records of which 50 changed, ms", "alarms.poll.changedMs", 30.0),
+    ("a worker of 20,000 alarms, cores at 20 changes/s", "alarms.plant.workerCores", 0.05),
+    ("to acknowledge an alarm and see it, p50 ms over the poll", "alarms.plant.acknowledgeOverPollMs", 30.0),
+    ("to acknowledge 1,000 alarms at once, s", "alarms.plant.bulkSeconds", 5.0),
+    ("to fail over to 1,000 watched alarms, s", "alarms.plant.failoverSeconds", 4.0),
+    ("a killed worker of 20,000 alarms until the list is live, s", "alarms.plant.reopenSeconds", 5.0),
     ("a change in the client's feed, µs", "alarms.client.microsecondsPerChange", 20.0),
 )
 """Name, path, and the most that it may be."""

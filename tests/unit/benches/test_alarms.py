@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from benches.alarm_parts import measure_poll
+from benches.alarm_past import measure_history
 from benches.alarm_server import ScriptedWorker, at_rate
-from benches.alarms import Size, _client, _history
+from benches.alarms import Size, _client
 
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_server.events.chunks import EventChunk
@@ -56,7 +58,8 @@ async def test_a_rate_is_kept_however_long_a_step_takes() -> None:
 
 
 def test_the_figures_of_history_and_client_come_at_any_size(tmp_path) -> None:  # type: ignore[no-untyped-def]
-    found = _history(tmp_path, Size(rows=2000))
-    assert found["rows"] == 2000
+    found = measure_history(tmp_path, 8000, 0.01)
+    assert found["rows"] == 8000 + found["written"]
     assert found["firstPageMs"]["p95"] > 0
+    assert measure_poll(100)["changes"] == 50
     assert _client(Size(seconds=0.01))["changesPerSecond"] > 0
