@@ -1,7 +1,8 @@
 """A gateway whose alarm worker can be made to misbehave: a client has no way to it, so the storm has one of its own.
 
-Usage: python -m chaos.alarm_gateway STATE_DIR GALAXY AREA; the first line on stdout has the address. Each line on stdin
-is {"fault": NAME, "parameters": {…}} for the alarm worker, or {} to ask for its process; each is answered with a line.
+Usage: python -m chaos.alarm_gateway STATE_DIR GALAXY AREA [SETTINGS]; the first line on stdout has the address. Each
+line on stdin is {"fault": NAME, "parameters": {…}} for the alarm worker, or {} to ask how it is; each is answered with
+a line.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import asyncio
 import json
 import signal
 import sys
+from collections.abc import Callable
 from typing import Any
 
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
@@ -18,6 +20,7 @@ from mxgateway_server.app import Gateway
 from mxgateway_server.config.sources import load
 from mxgateway_server.errors import GatewayError
 from mxgateway_server.logs import configure
+from mxgateway_server.status import GatewayStatus
 from mxgateway_server.workers.launcher import Launcher, WorkerPlan
 
 _SETTINGS: dict[str, Any] = {
@@ -41,7 +44,7 @@ _SETTINGS: dict[str, Any] = {
 }
 
 
-async def main(state_dir: str, galaxy: str, area: str) -> None:
+async def main(state_dir: str, galaxy: str, area: str, settings: str = "{}") -> None:
     """Runs it until stdin ends."""
     # Its log goes where nobody takes it for an answer.
     configure("warning", stream=sys.stderr)
@@ -53,6 +56,7 @@ async def main(state_dir: str, galaxy: str, area: str) -> None:
             return links[-1]
 
     flags = {"state_dir": state_dir, "galaxy.connection_string": galaxy, "alarms.default_area": area, **_SETTINGS}
+    flags |= json.loads(settings)
     gateway = Stormy(load(None, flags))
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, gateway.request_stop)
@@ -66,12 +70,14 @@ async def main(state_dir: str, galaxy: str, area: str) -> None:
             return
         (endpoint,) = started.result().endpoints
         print(json.dumps({"address": endpoint.address}), flush=True)
-        serving = group.create_task(_serve(lines, links[0], gateway))
+        serving = group.create_task(_serve(lines, links[0], gateway, started.result().status))
         await running
         serving.cancel()
 
 
-async def _serve(lines: asyncio.StreamReader, link: WorkerLink, gateway: Gateway) -> None:
+async def _serve(
+    lines: asyncio.StreamReader, link: WorkerLink, gateway: Gateway, status: Callable[[], GatewayStatus]
+) -> None:
     while line := await lines.readline():
         asked = json.loads(line)
         problem = ""
@@ -82,9 +88,11 @@ async def _serve(lines: asyncio.StreamReader, link: WorkerLink, gateway: Gateway
             except GatewayError as error:
                 # Several of these faults break the very call that asks for them.
                 problem = str(error)
-        print(json.dumps({"worker": link.worker_pid, "problem": problem}), flush=True)
+        alarms = status().alarms
+        state = "" if alarms is None else alarms.state
+        print(json.dumps({"worker": link.worker_pid, "problem": problem, "state": state}), flush=True)
     gateway.request_stop()
 
 
 if __name__ == "__main__":
-    asyncio.run(main(*sys.argv[1:4]))
+    asyncio.run(main(*sys.argv[1:5]))

@@ -182,9 +182,7 @@ class AlarmOracle:
                 self._wrong("invented", reader, now, f"it is still in alarm: {told}")
         elif told.kind == "ACKNOWLEDGE":
             found = known[-1] if told.raised is None else _nearest(known, told.raised)
-            # One that left the list unseen, since it came up again and that was acknowledged, is told so by its origin.
-            may_be = not told.is_live and found is not known[-1]
-            if found is not None and found.acknowledged is None and not may_be:
+            if found is not None and found.acknowledged is None and not _left_unseen(known, found, told):
                 self._wrong("invented", reader, now, f"nobody has acknowledged it: {told}")
 
     # ------------------------------------------------------------------------------------------------------- at the end
@@ -273,6 +271,13 @@ class AlarmOracle:
 
     def _wrong(self, rule: str, reader: str, now: float, text: str) -> None:
         self._journal.violation(f"alarm-{rule}", reader, now, text)
+
+
+def _left_unseen(known: list[Occurrence], found: Occurrence, told: Told) -> bool:
+    """Whether an occurrence left the list without an acknowledgement of its own: the alarm came up again, that was
+    acknowledged, and nobody saw either. Then the origin has to say that it was found by comparison."""
+    later = known[known.index(found) + 1 :]
+    return not told.is_live and any(each.acknowledged is not None for each in later)
 
 
 def _nearest(known: list[Occurrence], raised: float | None) -> Occurrence | None:

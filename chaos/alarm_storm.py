@@ -53,6 +53,9 @@ _WEIGHTS: Mapping[str, int] = {
     "refuse": 3,
 }
 KINDS = tuple(_WEIGHTS)
+_HOLDS = (0.1, 1.0)
+_LONG_HOLD = 3.0
+_SEEING = ("live", "degraded")
 _OF_LINE = ("cut", "reset", "half_open", "black_hole", "delay", "refuse")
 
 
@@ -68,7 +71,7 @@ class AlarmStormOptions:
     seed: int = 1
     faults: int = 50
     kinds: tuple[str, ...] = KINDS
-    pauses: tuple[float, float] = (0.1, 1.2)
+    pauses: tuple[float, float] = (0.05, 0.5)
     rest: float = 1.5
 
     def plan(self) -> list[str]:
@@ -89,8 +92,21 @@ class _Gateway:
         self._process: asyncio.subprocess.Process | None = None
         self.address = ("", 0)
         self.restarts = 0
+        # Questions and answers are lines of one pipe.
+        self._turn = asyncio.Lock()
 
     async def start(self) -> None:
+        async with self._turn:
+            await self._start()
+
+    async def sees(self) -> bool:
+        """Whether somebody tells its monitor the alarms now."""
+        try:
+            return (await self.ask())["state"] in _SEEING
+        except (OSError, RuntimeError, TimeoutError):
+            return False
+
+    async def _start(self) -> None:
         # Its log goes with it: what the storm breaks, it complains of.
         self._process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "chaos.alarm_gateway", str(self._site.state_dir), str(self._site.galaxy), AREA),
@@ -102,11 +118,12 @@ class _Gateway:
         self.address = (host, int(port))
 
     async def ask(self, **what: Any) -> dict[str, Any]:
-        assert self._process is not None
-        assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps(what).encode() + b"\n")
-        await self._process.stdin.drain()
-        return await self._line()
+        async with self._turn:
+            assert self._process is not None
+            assert self._process.stdin is not None
+            self._process.stdin.write(json.dumps(what).encode() + b"\n")
+            await self._process.stdin.drain()
+            return await self._line()
 
     async def end(self, number: int) -> int:
         """Ends it by a signal; returns its exit code."""
@@ -220,7 +237,8 @@ class _AlarmStorm:
             proxy.slow_down(delay=self._chance.uniform(0.02, 0.2))
         else:
             await proxy.refuse()
-        await asyncio.sleep(self._chance.uniform(0.3, 2.0))
+        # Most are short, so that many fit into the time; some last until the line is found dead.
+        await asyncio.sleep(self._chance.uniform(*_HOLDS) if self._chance.random() < 0.9 else _LONG_HOLD)
         if name == "half_open":
             proxy.drop_abandoned()
         else:
@@ -243,7 +261,7 @@ class _AlarmStorm:
         answer = await self._gateway.ask(fault=fault, parameters=parameters.get(name, {}))
         if name in ("failover", "slow_poll"):
             # Until it has run its course, and the alarm manager speaks again.
-            await asyncio.sleep(self._chance.uniform(0.5, 4.0))
+            await asyncio.sleep(self._chance.uniform(0.5, 3.0))
         return not answer["problem"]
 
     async def _of_worker(self, name: str) -> bool:
@@ -277,9 +295,10 @@ class _AlarmStorm:
         while True:
             await asyncio.sleep(TICK)
             self._judge.tick(TICK)
-            if not self._readers[0].is_synced:
-                # The gateway does not see, or this process does not see it.
-                self._oracle.dark(self._judge.now - 2 * TICK - 0.5, self._judge.now + _DARK)
+            began = self._judge.now
+            # What a reader sees does not matter here: its line may be cut while the gateway sees everything.
+            if not await self._gateway.sees():
+                self._oracle.dark(began - 2 * TICK - 0.5, self._judge.now + _DARK)
 
     async def _until_synced(self) -> None:
         await _until(lambda: all(reader.is_synced for reader in self._readers), _END)

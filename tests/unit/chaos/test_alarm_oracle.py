@@ -106,6 +106,14 @@ def false_acknowledgement(story: Story) -> None:
     story.told("ACKNOWLEDGE", "ACK_ALM")
 
 
+def acknowledgement_of_one_that_came_up_again(story: Story) -> None:
+    """Found by comparison, but the later occurrence is not acknowledged either."""
+    raised(story)
+    story.happen(A, "off")
+    story.happen(A, "on")
+    story.oracle.change("r", "e", Told(2, A, "ACKNOWLEDGE", "", 5.0, False), story.now)
+
+
 def never_told(story: Story) -> None:
     story.happen(A, "on")
 
@@ -140,6 +148,7 @@ def acknowledged_twice(story: Story) -> None:
         (another_time, "alarm-invented"),
         (false_clear, "alarm-invented"),
         (false_acknowledgement, "alarm-invented"),
+        (acknowledgement_of_one_that_came_up_again, "alarm-invented"),
         (never_told, "alarm-lost"),
         (two_readers_differ, "alarm-differs"),
         (another_epoch, "alarm-epoch"),
