@@ -19,7 +19,7 @@ from mxgateway_protocol.alarms.times import RecordClock, TimeFormatError
 
 LONGEST_LIST = 64 * 1024 * 1024
 """Characters of a whole answer at most."""
-_LOOK_AHEAD = 8
+_LOOK_AROUND = 8
 _SHAPES_LOGGED = 3
 _AHEAD_NS = 300 * 10**9
 _GUID = re.compile(r"[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}")
@@ -170,14 +170,16 @@ class RecordReader:
         place, count = 0, len(old)
         # Most lists are as they were but for a few records: both are gone through side by side.
         for index, piece in enumerate(slices):
-            for ahead in range(place, min(place + _LOOK_AHEAD, count)):
-                if old[ahead] == piece:
-                    found[index] = records[ahead]
-                    matched[ahead] = 1
-                    place = ahead + 1
-                    break
-            else:
+            is_next = place < count and old[place] == piece and not matched[place]
+            near = place if is_next else _near(old, piece, place, matched)
+            if near is None:
+                # Most likely it is what has become of the one in this place.
                 missed.append(index)
+                place += 1
+            else:
+                found[index] = records[near]
+                matched[near] = 1
+                place = near + 1
         if missed and count:
             self._match_by_text(slices, missed, found, matched)
         return found, matched
@@ -222,6 +224,8 @@ class RecordReader:
         ahead = changed > now_ns + _AHEAD_NS
         self._ahead += ahead
         mode = get("mode", "").upper()
+        # Of an alarm that nobody has acknowledged yet the two are the same.
+        is_as_raised = get("raise_time") == get("time") and get("raise_date") == get("date")
         return AlarmRecord(
             provider=provider or "Galaxy",
             group=group,
@@ -236,7 +240,7 @@ class RecordReader:
             limit=get("limit", ""),
             description=get("description", ""),
             changed_ns=changed,
-            raised_ns=self._time(fields, "raise_date", "raise_time", now_ns),
+            raised_ns=changed if is_as_raised else self._time(fields, "raise_date", "raise_time", now_ns),
             acked_ns=self._time(fields, "ack_date", "ack_time", now_ns),
             cleared_ns=self._time(fields, "return_date", "return_time", now_ns),
             user=get("user", ""),
@@ -272,6 +276,14 @@ class RecordReader:
             sample = ", ".join(f"{name}={_masked(value)}" for name, value in sorted(fields.items()))
             unknown = ", ".join(sorted(self._unknown)) or "none"
             self._notes.append(f"records of the alarm manager look like this: {sample}; unknown elements: {unknown}")
+
+
+def _near(old: Sequence[str], piece: str, place: int, matched: bytearray) -> int | None:
+    """Where a slice is among the old ones around a place; None when it is not there."""
+    for near in range(max(0, place - _LOOK_AROUND), min(place + _LOOK_AROUND, len(old))):
+        if old[near] == piece and not matched[near]:
+            return near
+    return None
 
 
 def _fields(element: Element, unknown: Counter[str]) -> dict[str, str]:
