@@ -97,6 +97,21 @@ _ROWS: tuple[tuple[str, tuple[tuple[str, str, tuple[str, ...]], ...]], ...] = (
         ),
     ),
     (
+        "Alarms",
+        (
+            ("Alarms, by state", "short", ("alarms_listed",)),
+            ("Changes, by kind", "ops", ("alarms_changes_total",)),
+            ("Came up in ten minutes, by position", "short", ("alarms_rate", "alarms_flood")),
+            (
+                "Uncertain, manager avoided, workers anew",
+                "short",
+                ("alarms_uncertain", "alarms_manager_avoided", "alarms_workers_reopened_total"),
+            ),
+            ("Question to the alarm manager", "s", ("alarms_poll_seconds",)),
+            ("History: waiting, lost", "short", ("alarms_history_waiting", "alarms_history_lost_total")),
+        ),
+    ),
+    (
         "Galaxy and gateway",
         (
             ("Galaxy, by state", "short", ("galaxy_status",)),

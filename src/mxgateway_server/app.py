@@ -299,7 +299,7 @@ class Gateway:
             counters=counters,
             certificate=certificate,
             health=health.status,
-            alarms=None if alarms is None else alarms.driver,
+            alarms=alarms,
         )
         reloading = Reloading(
             settings,

@@ -6,7 +6,7 @@ worker, no database and no disk, and the paths of commands and events know nothi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -14,7 +14,8 @@ from typing import Any, Protocol
 from mxgateway_protocol.clock import Clock
 from mxgateway_server import logs
 from mxgateway_server.access.audit import AuditLog
-from mxgateway_server.alarms.driver import AlarmDriver
+from mxgateway_server.alarms.component import AlarmComponent
+from mxgateway_server.alarms.model import Kind, State
 from mxgateway_server.certificates.keeper import CertificateKeeper
 from mxgateway_server.counters import Counters
 from mxgateway_server.galaxy.component import GalaxyComponent
@@ -137,6 +138,14 @@ class AlarmsStatus:
         filters: different filters, times rights, among them.
         reopened: workers that were started after the first.
         worker_pid: process of its worker; 0 without one.
+        avoids_manager: the alarm manager ended its workers, so the attributes speak in its place.
+        poll_seconds: how long the last question to the alarm manager took.
+        states: alarms in the list by state.
+        changes: changes since the start, by kind.
+        rates: alarms that came up within ten minutes, by operator's position.
+        floods: positions that are in a flood.
+        history_waiting: changes that are not written yet.
+        history_lost: changes since the start that could not be written.
     """
 
     state: str
@@ -150,6 +159,14 @@ class AlarmsStatus:
     filters: int
     reopened: int
     worker_pid: int
+    avoids_manager: bool
+    poll_seconds: float
+    states: Mapping[str, int]
+    changes: Mapping[str, int]
+    rates: Mapping[str, int]
+    floods: Collection[str]
+    history_waiting: int
+    history_lost: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -245,7 +262,7 @@ class StatusReader:
         counters: Counters | None = None,
         certificate: CertificateKeeper | None = None,
         health: Callable[[], HealthStatus] = lambda: HealthStatus(readiness="ready", checks=()),
-        alarms: AlarmDriver | None = None,
+        alarms: AlarmComponent | None = None,
     ) -> None:
         self._clock = clock
         self._sessions = sessions
@@ -315,22 +332,32 @@ def log_status() -> LogStatus:
     return LogStatus(level=logs.level(), records=dict(ring.counts), dropped=ring.dropped, newest=ring.newest)
 
 
-def alarms_status(driver: AlarmDriver) -> AlarmsStatus:
+def alarms_status(alarms: AlarmComponent) -> AlarmsStatus:
     """The alarm monitor as it is now."""
+    driver, past = alarms.driver, alarms.past
     monitor = driver.monitor
-    status = monitor.status
+    status, book = monitor.status, monitor.book
+    writer = None if past.history is None else past.history.writer
     return AlarmsStatus(
         state=status.state.name.lower(),
         provider=status.provider.name.lower(),
         reason=status.reason.name.lower(),
         is_uncertain=status.is_uncertain,
-        alarms=len(monitor.book),
-        newest_change=monitor.book.log.newest,
-        kept_changes=len(monitor.book.log),
+        alarms=len(book),
+        newest_change=book.log.newest,
+        kept_changes=len(book.log),
         streams=len(monitor.feed),
         filters=monitor.feed.groups,
         reopened=monitor.counters.reopened,
         worker_pid=driver.worker_pid,
+        avoids_manager=monitor.trust.is_avoided,
+        poll_seconds=driver.poll.last_duration.ToNanoseconds() / 1e9,
+        states={state.name.lower(): book.states[state] for state in State if state.is_listed},
+        changes={kind.name.lower(): book.counters.changes[kind] for kind in Kind if kind},
+        rates=past.figures.rates,
+        floods=tuple(flood.position for flood in past.figures.floods),
+        history_waiting=0 if writer is None else writer.waiting,
+        history_lost=0 if writer is None else writer.lost,
     )
 
 

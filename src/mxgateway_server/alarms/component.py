@@ -59,6 +59,7 @@ class AlarmComponent:
     """The monitor with its worker, and the calls that read and change its list.
 
     Attributes:
+        past: what is kept beside the list.
         calls: for who asks from within the gateway; they judge the present call as those over gRPC do.
     """
 
@@ -77,7 +78,7 @@ class AlarmComponent:
     ) -> None:
         confirmations = Confirmations()
         monitor = _monitor(settings, galaxy, kept, (confirmations, past))
-        self._past = past
+        self.past = past
         past.serve(monitor.book, monitor.feed, monitor.notes)
         rights = AlarmRights(lookup)
         self.driver = AlarmDriver(monitor, link, galaxy, settings, clock, on_new_galaxy=rights.forget)
@@ -138,12 +139,12 @@ class AlarmComponent:
     async def run(self) -> None:
         """Keeps the list until `stop`."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._past.run())
+            group.create_task(self.past.run())
             try:
-                await self._past.restore()
+                await self.past.restore()
                 await self.driver.run()
             finally:
-                await self._past.stop()
+                await self.past.stop()
 
     async def stop(self) -> None:
         await self.driver.stop()

@@ -14,7 +14,7 @@ from typing import TypeAlias
 from mxgateway_server import __version__
 from mxgateway_server.counters import FAILURES, Counters, Distribution
 from mxgateway_server.sessions.picture import EventStreamStatus, WorkerStatus
-from mxgateway_server.status import GatewayStatus
+from mxgateway_server.status import AlarmsStatus, GatewayStatus
 from mxgateway_server.telemetry.lag import LagFigures
 from mxgateway_server.traffic import TrafficStatus
 
@@ -159,6 +159,25 @@ def _alarms(reading: Reading) -> Iterator[Sample]:
             yield (mode,), int(alarms.provider == mode)
 
 
+def _of_alarms(value: Callable[[AlarmsStatus], float]) -> Callable[[Reading], Iterator[Sample]]:
+    """One number of the alarm monitor; none where the gateway keeps no alarms."""
+
+    def samples(reading: Reading) -> Iterator[Sample]:
+        if reading.status.alarms is not None:
+            yield (), value(reading.status.alarms)
+
+    return samples
+
+
+def _each_of_alarms(values: Callable[[AlarmsStatus], Mapping[str, float]]) -> Callable[[Reading], Iterator[Sample]]:
+    def samples(reading: Reading) -> Iterator[Sample]:
+        if reading.status.alarms is not None:
+            for name, value in values(reading.status.alarms).items():
+                yield (name,), value
+
+    return samples
+
+
 def _log(reading: Reading) -> Mapping[str, int]:
     return {} if reading.status.log is None else reading.status.log.records
 
@@ -244,6 +263,25 @@ METRICS: tuple[Metric, ...] = (
     _metric("galaxy_age_seconds", GAUGE, "Since the last look that succeeded.", _galaxy_age),
     _metric("galaxy_last_deploy_timestamp_seconds", GAUGE, "Time of the deployment that is served.", _deployed),
     _metric("alarms_provider_mode", GAUGE, "1 for who tells the alarms.", _alarms, "mode"),
+    _metric("alarms_uncertain", GAUGE, "1 while the list of alarms is the last known, or not whole.",
+            _of_alarms(lambda a: int(a.is_uncertain))),
+    _metric("alarms_manager_avoided", GAUGE, "1 while the alarm manager is left alone, since it ended its workers.",
+            _of_alarms(lambda a: int(a.avoids_manager))),
+    _metric("alarms_workers_reopened_total", COUNTER, "Workers of the alarm monitor that were started after the first.",
+            _of_alarms(lambda a: a.reopened)),
+    _metric("alarms_poll_seconds", GAUGE, "How long the last question to the alarm manager took.",
+            _of_alarms(lambda a: a.poll_seconds)),
+    _metric("alarms_listed", GAUGE, "Alarms in the list.", _each_of_alarms(lambda a: a.states), "state"),
+    _metric("alarms_changes_total", COUNTER, "Changes of the list.", _each_of_alarms(lambda a: a.changes), "kind"),
+    _metric("alarms_rate", GAUGE, "Alarms that came up within the last ten minutes.",
+            _each_of_alarms(lambda a: a.rates), "position"),
+    _metric("alarms_flood", GAUGE, "1 while an operator's position is in a flood of alarms.",
+            _each_of_alarms(lambda a: {name: int(name in a.floods) for name in a.rates}), "position"),
+    _metric("alarms_streams", GAUGE, "Streams of alarms.", _of_alarms(lambda a: a.streams)),
+    _metric("alarms_history_waiting", GAUGE, "Changes that are not written to the history yet.",
+            _of_alarms(lambda a: a.history_waiting)),
+    _metric("alarms_history_lost_total", COUNTER, "Changes that could not be written to the history.",
+            _of_alarms(lambda a: a.history_lost)),
     _metric("event_loop_lag_seconds", GAUGE, "How late the event loop ran in the last 15 s.", _lag, "quantile"),
     _metric("tls_certificate_expiry_timestamp_seconds", GAUGE, "End of the certificate that is presented.",
             _certificate),
