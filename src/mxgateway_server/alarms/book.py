@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from mxgateway_server.alarms.evolving import Draft, Evolution, compared, evolved, over, removed, reported
 from mxgateway_server.alarms.log import ChangeLog
-from mxgateway_server.alarms.model import Alarm, Change, Origin, Report, Snapshot, State
+from mxgateway_server.alarms.model import Alarm, Change, Kind, Origin, Report, Snapshot, State
 from mxgateway_server.alarms.occurrences import is_all_the_same, is_same_occurrence
 
 _PAST_GUIDS = 20_000
@@ -22,11 +22,13 @@ class BookCounters:
         repeated: reports of what was known already.
         stale: reports about an occurrence before the present one.
         unknown_states: reports with a state that is not understood.
+        changes: by kind.
     """
 
     repeated: int = 0
     stale: int = 0
     unknown_states: int = 0
+    changes: Counter[Kind] = field(default_factory=Counter)
 
 
 class AlarmBook:
@@ -35,6 +37,8 @@ class AlarmBook:
     def __init__(self, log: ChangeLog) -> None:
         self.log = log
         self.counters = BookCounters()
+        self.states: Counter[State] = Counter()
+        """Alarms of the list by their state."""
         self._alarms: dict[str, Alarm] = {}
         self._by_guid: dict[str, str] = {}
         # References end with object and attribute: what is before those, and of how many alarms, finds them all. Only
@@ -172,6 +176,7 @@ class AlarmBook:
         alarm.sequence = sequence
         change = Change(sequence, draft.kind, draft.origin, alarm, before, draft.is_listed, received_ns)
         self.log.append(change)
+        self.counters.changes[draft.kind] += 1
         if draft.is_listed:
             self._put(alarm)
         else:
@@ -184,6 +189,9 @@ class AlarmBook:
         if old is not None and old.all_guids != alarm.all_guids:
             self._forget_guids(old)
         self._alarms[key] = alarm
+        self.states[alarm.state] += 1
+        if old is not None:
+            self.states[old.state] -= 1
         for guid in alarm.all_guids:
             self._by_guid[guid] = key
         if old is None or old.source is not alarm.source:
@@ -198,6 +206,7 @@ class AlarmBook:
     def _drop(self, key: str) -> None:
         old = self._alarms.pop(key, None)
         if old is not None:
+            self.states[old.state] -= 1
             self._forget_guids(old)
             self._forget_object(old)
 

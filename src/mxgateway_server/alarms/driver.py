@@ -25,6 +25,7 @@ from mxgateway_server.errors import (
     EventQueueOverflowError,
     GatewayError,
     WorkerError,
+    WorkerExitedError,
     WorkerFaultedError,
 )
 from mxgateway_server.events.chunks import EventChunk
@@ -42,6 +43,7 @@ MOST_WAITING_EVENTS = 200_000
 """Events that may wait for the monitor; more mean that it cannot follow, and it begins anew with a list."""
 _TOGETHER = 200
 _WARNED_STATES = 50
+_KILLED = -9
 
 
 class AlarmDriver:
@@ -187,16 +189,19 @@ class AlarmDriver:
             is_overflow = isinstance(error, EventQueueOverflowError) or (
                 isinstance(error, WorkerFaultedError) and "OVERFLOW" in str(error).upper()
             )
-            self._lost(run, Reason.EVENTS_LOST if is_overflow else Reason.WORKER_LOST, str(error))
+            reason = Reason.EVENTS_LOST if is_overflow else Reason.WORKER_LOST
+            self._lost(run, reason, str(error), is_from_outside=_was_killed(error))
 
         return take
 
-    def _lost(self, run: int, reason: Reason, text: str, hresult: int | None = None) -> None:
+    def _lost(
+        self, run: int, reason: Reason, text: str, hresult: int | None = None, *, is_from_outside: bool = False
+    ) -> None:
         if run != self._run:
             return
         logger.warning("alarm_worker_lost", reason=reason.name.lower(), error=text)
         now, now_ns = self._now()
-        self._do([], self.monitor.lost(reason, text, now, now_ns, hresult))
+        self._do([], self.monitor.lost(reason, text, now, now_ns, hresult, is_from_outside=is_from_outside))
 
     async def _take_events(self) -> None:
         self._wake.clear()
@@ -316,16 +321,15 @@ class AlarmDriver:
         try:
             reply = await self._link.call(command, SUBSCRIBE_SECONDS)
         except GatewayError as error:
-            self._lost(
-                run, Reason.WORKER_LOST if isinstance(error, WorkerError) else Reason.SUBSCRIBE_FAILED, str(error)
-            )
+            reason = Reason.WORKER_LOST if isinstance(error, WorkerError) else Reason.SUBSCRIBE_FAILED
+            self._lost(run, reason, str(error), is_from_outside=_was_killed(error))
             return
         problem = problem_of(reply)
         if problem:
             hresult = reply.hresult if reply.HasField("hresult") else None
             self._lost(run, reason_of_refusal(reply), problem, hresult)
         elif run == self._run:
-            self._do([], self.monitor.subscribed())
+            self._do([], self.monitor.subscribed(self._clock.monotonic()))
 
     def _judge_manager(self) -> None:
         """Decides whether the alarm manager is used, and tells the operator when that is new."""
@@ -407,6 +411,11 @@ class AlarmDriver:
 
     def _now(self) -> tuple[float, int]:
         return self._clock.monotonic(), self._clock.unix_ns()
+
+
+def _was_killed(error: GatewayError) -> bool:
+    """Whether somebody else ended the worker, so that nothing in it is to blame."""
+    return isinstance(error, WorkerExitedError) and error.exit_code == _KILLED
 
 
 def _portions(

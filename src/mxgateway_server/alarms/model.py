@@ -206,6 +206,7 @@ class Alarm:
 
 _ALARM_FIELDS = tuple(each.name for each in fields(Alarm))
 _FIXED_COST = 300
+_CHANGE_COST = 400
 
 
 @dataclass(slots=True, eq=False)
@@ -232,8 +233,8 @@ class Change:
     transition_bytes: bytes = b""
 
     def cost(self) -> int:
-        """About how many bytes of memory it takes."""
-        return self.alarm.cost()
+        """About how many bytes of memory it takes, with its bytes."""
+        return _CHANGE_COST + self.alarm.cost()
 
 
 @dataclass(slots=True, frozen=True)

@@ -207,17 +207,31 @@ class AlarmMonitor:
         run.uses_manager = not run.avoids_manager
         return run.uses_manager
 
-    def subscribed(self) -> list[Action]:
-        """The worker has begun; its list comes next."""
+    def subscribed(self, now: float = 0.0) -> list[Action]:
+        """The worker has begun; its list comes next, and has its time from now on: a large plant took some before."""
         if self._run is None:
             return []
         self._run.is_subscribed = True
+        self._run.since = max(self._run.since, now)
         return self._ask(self._run)
 
-    def lost(self, reason: Reason, text: str, now: float, now_ns: int, hresult: int | None = None) -> list[Action]:
-        """The worker is gone, or cannot be used; nothing of the list is over because of that."""
+    def lost(
+        self,
+        reason: Reason,
+        text: str,
+        now: float,
+        now_ns: int,
+        hresult: int | None = None,
+        *,
+        is_from_outside: bool = False,
+    ) -> list[Action]:
+        """The worker is gone, or cannot be used; nothing of the list is over because of that.
+
+        Args:
+            is_from_outside: somebody ended it, so that the alarm manager is not to blame.
+        """
         run, self._run = self._run, None
-        if run is not None and run.uses_manager and reason is Reason.WORKER_LOST:
+        if run is not None and run.uses_manager and reason is Reason.WORKER_LOST and not is_from_outside:
             self.trust.worker_lost(text, now)
         is_lasting = reason is Reason.MISCONFIGURED
         wait = self._backoff.failed(now)
@@ -320,7 +334,8 @@ class AlarmMonitor:
         if run.held is not None and now >= run.held_until:
             # What it contains and has not come is found by comparison, and dropped when it comes.
             return self._meet(run, run.held, now, now_ns), []
-        if not run.has_met and not run.is_silent and now - run.since >= self._times.first_snapshot:
+        is_late = run.is_subscribed and now - run.since >= self._times.first_snapshot
+        if is_late and not run.has_met and not run.is_silent:
             return [], self.lost(Reason.NO_SNAPSHOT, "the worker told no list in time", now, now_ns)
         if run.avoids_manager and run.is_subscribed and self.trust.is_due(now):
             self.trust.begin_trial(now)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import operator
 import random
 from pathlib import Path
 from typing import Any
 
 from tests.support.alarm_gateway import alarm_gateway
 from tests.support.alarm_link import ScriptedLink
+from tests.support.alarm_plant import PlantAlarm, told_by_manager
 from tests.support.original_contract import original_messages
 
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
@@ -64,6 +66,44 @@ def in_alarm(link: ScriptedLink) -> dict[str, str]:
     return {each.source.reference: words[each.state] for each in link.plant.alarms if each.state in words}
 
 
+def facts(row: Any, changed: str, state: str) -> dict[str, object]:
+    """Every one of the original's fields but for the kind; `state` is the contract's name of the condition."""
+    return {
+        "reference": row.alarm_full_reference,
+        "object": row.source_object_reference,
+        "type": row.alarm_type_name,
+        "severity": row.severity,
+        "raised": row.original_raise_timestamp.ToNanoseconds(),
+        "changed": getattr(row, changed).ToNanoseconds(),
+        "operator": (row.operator_user, row.operator_comment),
+        "category": row.category,
+        "description": row.description,
+        "value": (row.current_value.double_value, row.limit_value.double_value),
+        "provider": (row.degraded, row.source_provider),
+        "state": state,
+    }
+
+
+def plant_facts(link: ScriptedLink, alarm: PlantAlarm) -> dict[str, object]:
+    """The same as the plant has them, once more without the gateway's own way to the wire."""
+    told = told_by_manager(link.plant, alarm)
+    conditions = {"UNACK_ALM": "ACTIVE", "ACK_ALM": "ACTIVE_ACKED", "UNACK_RTN": "INACTIVE", "LATCHED": "INACTIVE"}
+    return {
+        "reference": told.source.reference,
+        "object": told.source.object_reference,
+        "type": told.source.type_name,
+        "severity": told.priority,
+        "raised": told.raised_ns,
+        "changed": told.changed_ns,
+        "operator": (told.operator_user, told.comment),
+        "category": told.source.area,
+        "description": told.description,
+        "value": tuple(pb.MxValue.FromString(each).double_value for each in (told.value, told.limit)),
+        "provider": (False, pb.ALARM_PROVIDER_MODE_ALARMMGR),
+        "state": f"ALARM_CONDITION_STATE_{conditions[alarm.state]}",
+    }
+
+
 def test_the_old_messages_know_nothing_of_ours() -> None:
     fields = OLD["ActiveAlarmSnapshot"].DESCRIPTOR.fields_by_name
     assert len(fields) == 15
@@ -105,8 +145,32 @@ async def test_an_old_client_keeps_the_plants_list_through_every_kind_of_change_
             response_deserializer=OLD["ActiveAlarmSnapshot"].FromString,
         )(OLD["QueryActiveAlarmsRequest"](session_id="ignored"), metadata=gateway.auth)
         rows = {row.alarm_full_reference: row async for row in query}
-    assert {reference for reference, row in rows.items() if row.current_state != 3} == set(in_alarm(link))
-    assert set(rows) == {each.source.reference for each in link.plant.alarms if each.state}
+    states = OLD["ActiveAlarmSnapshot"].DESCRIPTOR.fields_by_name["current_state"].enum_type.values_by_number
+    told = [facts(row, "last_transition_timestamp", states[row.current_state].name) for row in rows.values()]
+    expected = [plant_facts(link, each) for each in link.plant.alarms if each.state]
+    key = operator.itemgetter("reference")
+    assert sorted(told, key=key) == sorted(expected, key=key)
+
+
+async def test_an_old_client_gets_every_old_field_of_a_transition_and_of_the_provider(tmp_path: Path) -> None:
+    link = ScriptedLink(3)
+    async with alarm_gateway(tmp_path, link) as gateway:
+        stream = gateway.channel.unary_stream(
+            SERVICE + "StreamAlarms",
+            request_serializer=OLD["StreamAlarmsRequest"].SerializeToString,
+            response_deserializer=OLD["AlarmFeedMessage"].FromString,
+        )(OLD["StreamAlarmsRequest"](), metadata=gateway.auth)
+        while (message := await stream.read()).WhichOneof("payload") != "provider_status":
+            pass
+        status = message.provider_status
+        assert (status.mode, status.degraded, status.reason != "") == (pb.ALARM_PROVIDER_MODE_ALARMMGR, False, True)
+        for event, kind in (("on", 1), ("ack", 2)):
+            link.happen(0, event)
+            transition = (await stream.read()).transition
+            expected = plant_facts(link, link.alarm(0))
+            assert facts(transition, "transition_timestamp", str(expected["state"])) == expected
+            assert transition.transition_kind == kind
+        stream.cancel()
 
 
 async def test_old_requests_and_old_replies_acknowledge(tmp_path: Path) -> None:

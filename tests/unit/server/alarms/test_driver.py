@@ -148,8 +148,10 @@ class CrashingLink(CountingLink):
         mode = command.subscribe_alarms.forced_mode
         if command.HasField("subscribe_alarms") and mode != pb.ALARM_PROVIDER_MODE_SUBTAG and not self.is_mended:
             self.crashes += 1
-            self.kill()
-            raise WorkerExitedError("the worker process ended (signal 11)", exit_code=-11)
+            error = WorkerExitedError("the worker process ended (signal 11)", exit_code=-11)
+            assert self._on_fault is not None
+            self._on_fault(error)
+            raise error
         reply = await super().call(command, timeout)
         if self.worker is not None:
             provider = Provider.SUBTAG if mode == pb.ALARM_PROVIDER_MODE_SUBTAG else Provider.ALARMMGR
@@ -179,6 +181,7 @@ async def see_it_through(link: CrashingLink, galaxy: SmallGalaxy, clock: ManualC
         await eventually(lambda: is_in(MonitorState.DEGRADED))
         assert (link.crashes, link.opened) == (3, 4)
         assert "ended 3 times with the alarm manager" in driver.monitor.status.text
+        assert "signal 11" in driver.monitor.status.text
         await eventually(lambda: is_in(MonitorState.LOST))
         await eventually(lambda: is_in(MonitorState.DEGRADED))
         assert (link.crashes, link.opened) == (4, 5)

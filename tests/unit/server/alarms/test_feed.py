@@ -104,7 +104,32 @@ def test_an_old_client_that_is_too_slow_gets_a_new_list_and_no_word_that_it_does
     stream = room.join()
     room.read(stream)
     storm(room, 250)
-    assert room.arms(stream) == ["Alarm", "Marker", "Status"] or room.arms(stream) == []
+    assert room.arms(stream) == ["Alarm", "Marker", "Status"]
+
+
+def test_only_who_misses_a_change_has_a_gap() -> None:
+    """A cursor, and a position that comes back, right before the oldest change that is kept, and one before that."""
+    for count, gaps in ((100, []), (101, ["Gap"])):
+        room = Room(changes=100)
+        room.begin()
+        stream = room.join(is_extended=True, policy=LagPolicy.GAP)
+        room.read(stream)
+        storm(room, count)
+        back = room.join(is_extended=True, snapshot_on_gap=True, resume_after=Position(EPOCH, 0, stream.group.number))
+        assert room.arms(stream) == [*gaps, *["Change"] * 100]
+        resumed = ["Status", *["Change"] * 100, "Position"]
+        assert room.arms(back) == (["Gap", "Alarm", "Marker", "Status"] if gaps else resumed)
+
+
+def test_a_change_of_the_history_that_leaves_the_filter_is_told_as_left() -> None:
+    """The list before it is not kept, so it is told to whoever has the alarm, and does no harm to others."""
+    room = Room()
+    room.begin()
+    group = room.join(filter=make_filter(priority_max=200), is_extended=True).group
+    quiet = Change(7, Kind.UPDATE, Origin.LIVE, alarm(priority=300), None, True, is_before_known=False)
+    (left,) = group.told_of(quiet)
+    assert isinstance(left, ToldLeft)
+    assert (left.reference, left.reason) == ("Galaxy!Line1.Tank.Hi", LeftReason.FILTER)
 
 
 @pytest.mark.parametrize(

@@ -84,6 +84,17 @@ def test_a_worker_without_a_list_in_time_is_given_up() -> None:
     assert room.monitor.status.reason is Reason.NO_SNAPSHOT
 
 
+def test_the_time_for_the_first_list_begins_with_the_subscription() -> None:
+    """A large plant takes a while to be subscribed; what is in time after that is no reason to begin anew."""
+    room = Room()
+    room.monitor.tick(room.now, room.now_ns)
+    room.monitor.opened(room.now, room.now_ns)
+    assert room.monitor.tick(room.now + 45, room.now_ns) == ([], [])
+    room.monitor.subscribed(room.now + 45)
+    assert room.monitor.tick(room.now + 70, room.now_ns) == ([], [])
+    assert names(room.monitor.tick(room.now + 75, room.now_ns)[1]) == ["Close"]
+
+
 def test_a_hole_in_the_events_ends_the_worker() -> None:
     """Edge case 19: what was lost on the way is asked anew, so that the list is the truth again."""
     room = Room()
@@ -117,6 +128,20 @@ def test_events_that_stay_away_are_found_by_comparison_and_dropped_when_they_com
     assert room.tell(report(Kind.RAISE, alarm("A.A"))) == []
     assert room.tell(report(Kind.ACKNOWLEDGE, alarm("A.A", State.ACK_ALM))) == []
     assert told(room.tell(report(Kind.CLEAR, alarm("A.A", State.ACK_RTN)))) == [("CLEAR", "ACK_RTN", "LIVE")]
+
+
+def test_a_list_and_the_last_event_in_it_are_one_word() -> None:
+    """What the list says more than that event counts; and the event, when it comes late, says nothing any more."""
+    room = Room()
+    room.begin()
+    room.monitor.tick(room.now + 31, room.now_ns)
+    room.tell(report(Kind.RAISE, alarm("A.A")))
+    assert told(room.list(alarm("A.A", priority=7), as_of=1)) == [("UPDATE", "UNACK_ALM", "RECONCILE")]
+    room.monitor.tick(room.now + 62, room.now_ns)
+    room.list(alarm("A.A", State.ACK_ALM, priority=7), as_of=2)
+    changes, _ = room.monitor.tick(room.now + 70, room.now_ns)
+    assert told(changes) == [("ACKNOWLEDGE", "ACK_ALM", "RECONCILE")]
+    assert room.tell(report(Kind.UPDATE, alarm("A.A", State.ACK_ALM, priority=9))) == []
 
 
 def test_what_happened_since_the_list_was_made_is_not_undone_by_it() -> None:
@@ -346,3 +371,8 @@ def test_an_alarm_manager_is_not_avoided_without_anything_in_its_place() -> None
         assert reopened(other)
         other.monitor.lost(Reason.NO_SNAPSHOT, "no list", other.now, other.now_ns)
     assert reopened(other)
+    killed = Room()
+    for _ in range(5):
+        assert reopened(killed)
+        killed.monitor.lost(Reason.WORKER_LOST, "signal 9", killed.now, killed.now_ns, is_from_outside=True)
+    assert reopened(killed)

@@ -43,6 +43,13 @@ def told(changes: list[Change]) -> list[tuple[str, str, str]]:
     return [(change.kind.name, change.alarm.state, change.origin.name) for change in changes]
 
 
+def test_changes_of_one_poll_are_told_in_the_plants_order_and_not_in_the_lists() -> None:
+    polls = Polls()
+    polls.poll()
+    late, early = record("UNACK_ALM", raised=9), record("UNACK_ALM", raised=3)._replace(name="Fan.Trip")
+    assert [change.alarm.name for change in polls.poll(late, early)] == ["Fan.Trip", "Pump.Trip"]
+
+
 UNACK, ACK, RTN = record("UNACK_ALM"), record("ACK_ALM", changed=2), record("UNACK_RTN", changed=3)
 ROWS = [
     ("absent → UNACK_ALM", None, UNACK, [("RAISE", "UNACK_ALM", "LIVE")]),
