@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from google.protobuf.timestamp_pb2 import Timestamp
-
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_contract.varints import varint
 from mxgateway_protocol.batches import wrap_event
+from mxgateway_protocol.wire import delimited, timestamp
+from mxgateway_server.events.chunks import EventChunk
 from mxgateway_server.events.subscriber import Delivery
 
 # Fields of the contract that are appended as bytes.
@@ -20,10 +20,27 @@ _EVENT_RECEIVED = b"\x5a"  # MxEvent.gateway_receive_timestamp = 11
 
 
 def _timestamp(tag: bytes, unix_ns: int) -> bytes:
-    stamp = Timestamp()
-    stamp.FromNanoseconds(unix_ns)
-    data = stamp.SerializeToString()
-    return tag + varint(len(data)) + data
+    return delimited(tag, timestamp(unix_ns))
+
+
+class _Whole:
+    """The message of the chunk that was sent last: streams of one session send the same one, one after the other."""
+
+    __slots__ = ("_chunk", "_message")
+
+    def __init__(self) -> None:
+        self._chunk: EventChunk | None = None
+        self._message = b""
+
+    def of(self, chunk: EventChunk) -> bytes:
+        """The chunk as one MxEventBatch, nothing lost before it and nothing replayed."""
+        if chunk is not self._chunk:
+            self._message = chunk.data + _timestamp(_BATCH_RECEIVED, chunk.received_ns)
+            self._chunk = chunk
+        return self._message
+
+
+_whole = _Whole().of
 
 
 def _gap_event(session_id: str, requested: int, oldest: int, dropped: int, now_ns: int) -> bytes:
@@ -37,12 +54,15 @@ def _gap_event(session_id: str, requested: int, oldest: int, dropped: int, now_n
 
 def batch_message(delivery: Delivery, session_id: str, now_ns: int) -> bytes:
     """A delivery as one MxEventBatch."""
+    chunks = delivery.chunks
+    if len(chunks) == 1 and delivery.gap is None and not (delivery.total_dropped or delivery.replayed):
+        return _whole(chunks[0])
     parts: list[bytes] = []
     if delivery.gap is not None:
         gap = delivery.gap
         parts.append(wrap_event(_gap_event(session_id, gap.requested_after, gap.oldest_available, 0, now_ns)))
     parts.append(delivery.data)
-    received = delivery.chunks[-1].received_ns if delivery.chunks else now_ns
+    received = chunks[-1].received_ns if chunks else now_ns
     parts.append(_timestamp(_BATCH_RECEIVED, received))
     if delivery.dropped:
         parts.append(_BATCH_DROPPED + varint(delivery.dropped))
