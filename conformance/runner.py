@@ -52,6 +52,10 @@ class Runner:
         self.hello = await self._subject.read(60.0)
         return self._subject
 
+    async def tell(self, step: dict[str, Any]) -> dict[str, Any]:
+        """Has the subject do an operation outside of any case; its answer."""
+        return await (self._subject or await self._start()).ask({"id": "told", **step}, STEP_SECONDS)
+
     async def run(self, cases: Iterable[Case]) -> list[Outcome]:
         """All of them, one after the other."""
         return [await self.run_one(case) for case in cases]

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from conformance.__main__ import judged
 from conformance.cases import ROOT, Case, CaseError, known_gaps, read_cases, read_suite
-from conformance.runner import Outcome, run
+from conformance.runner import Outcome, Runner, run
+from tests.support.wrong_subject import ANSWERS, DEEDS
 
 from mxgateway.testing.scripted import differences
 
@@ -27,6 +28,26 @@ def test_the_python_client_passes_what_needs_no_long_conversations(tmp_path: Pat
     assert hello["language"] == "python"
     assert problems == []
     assert counts["passed"] == len(outcomes), counts
+
+
+@pytest.mark.slow
+async def test_a_subject_that_is_wrong_in_one_thing_is_found(tmp_path: Path) -> None:
+    wrongs = {name: (suite, op) for name, (suite, op, _) in ANSWERS.items()} | DEEDS
+    cases: dict[str, list[Case]] = {
+        suite: list(read_cases((suite,))) for suite in {each[0] for each in wrongs.values()}
+    }
+    unfound = []
+    async with Runner([sys.executable, "-m", "tests.support.wrong_subject"], tmp_path) as runner:
+        for name, (suite, op) in wrongs.items():
+            await runner.tell({"op": "be_wrong", "args": {"name": name}})
+            chosen = [each for each in cases[suite] if op in (each.op, *(step.get("op") for step in each.client))]
+            for case in chosen:
+                if (await runner.run_one(case)).problems:
+                    break
+            else:
+                unfound.append(name)
+    assert unfound == []
+    assert len(wrongs) >= 20
 
 
 @pytest.mark.parametrize(
