@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -135,7 +136,7 @@ def _judge(record: Record, step: Step, printed: str, kept: dict[str, Any], norma
     if failure is not None:
         if not step.fails and not step.arguments.startswith("'"):
             record.problems.append(f"{step.arguments}: {failure}")
-        elif step.fails.lower() not in failure.lower():
+        elif _plain(step.fails) not in _plain(failure):
             record.problems.append(f"{step.arguments}: {failure!r} does not say {step.fails!r}")
         record.answers.append("<failure>")
     else:
@@ -149,9 +150,14 @@ def _judge(record: Record, step: Step, printed: str, kept: dict[str, Any], norma
         record.answers.append(_shape(document) if step.shape else _normalised(record, step, normaliser, document))
 
 
+def _plain(text: str) -> str:
+    """Without the marks by which languages write names apart: ca_file, --ca-file and caFile are one."""
+    return re.sub(r"[-_]", "", text.lower())
+
+
 def _normalised(record: Record, step: Step, normaliser: Normaliser, document: Any) -> Any:
     try:
-        return normaliser.document(document)
+        return normaliser.document(document, free=step.free)
     except ValueError as error:
         record.problems.append(f"{step.arguments}: {error}")
         return document
@@ -190,10 +196,11 @@ def _narrow_key(gateway: LocalGateway) -> str:
 
 async def _raise_alarm(gateway: LocalGateway) -> None:
     """A new occurrence of the alarm, which nobody has acknowledged, in the gateway's list."""
-    async with gateway.connect() as client, asyncio.timeout(60):
+    async with gateway.connect() as client, asyncio.timeout(60), client.alarms.watch(references=[LISTED]) as feed:
+        # The former one has to be gone, else it goes on in the list.
+        await feed.wait_for(LISTED, None)
         await asyncio.to_thread(gateway.plant.raise_alarm, ALARM)
-        async with client.alarms.watch(references=[LISTED]) as feed:
-            await feed.wait_for(LISTED, AlarmState.UNACK_ALM)
+        await feed.wait_for(LISTED, AlarmState.UNACK_ALM)
 
 
 def _say(what: str) -> None:

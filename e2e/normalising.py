@@ -20,17 +20,17 @@ class Normaliser:
         self._seen: dict[str, dict[Any, int]] = {}
         self._first: dict[str, int] = {}
 
-    def document(self, value: Any, key: str = "") -> Any:
-        """The document with its order of keys, and without what is there by chance.
+    def document(self, value: Any, key: str = "", free: frozenset[str] = frozenset()) -> Any:
+        """The document with its order of keys, and without what is there by chance: `free` names further such keys.
 
         Raises:
             ValueError: a time is not written as protobuf's JSON writes times.
         """
         if isinstance(value, dict):
-            return {name: self.document(each, name) for name, each in value.items()}
+            return {name: self.document(each, name, free) for name, each in value.items()}
         if isinstance(value, list):
-            return [self.document(each, key) for each in value]
-        if key in _FREE:
+            return [self.document(each, key, free) for each in value]
+        if key in _FREE or key in free:
             return f"<{key}>"
         if key in _ORDINAL and value not in ("", 0):
             seen = self._seen.setdefault(key, {})

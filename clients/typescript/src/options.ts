@@ -149,7 +149,9 @@ function fileOf(name: string, path: string | undefined): Buffer | undefined {
   try {
     return readFileSync(path);
   } catch (error) {
-    throw new TypeError(`${name} ${path} cannot be read: ${(error as Error).message}`, { cause: error });
+    const { code, message } = error as NodeJS.ErrnoException;
+    const what = code === "ENOENT" ? "does not exist" : `cannot be read: ${message}`;
+    throw new TypeError(`${name} ${path} ${what}`, { cause: error });
   }
 }
 

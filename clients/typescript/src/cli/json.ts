@@ -22,8 +22,8 @@ export function messageJson<D extends DescMessage>(schema: D, message: MessageSh
 
 function mended(document: JsonObject, message: ReflectMessage): JsonObject {
   const found: JsonObject = {};
-  // Field by field, since a oneof stands where its chosen field is in the contract.
-  for (const field of [...message.desc.fields].sort((a, b) => a.number - b.number)) {
+  // As the contract declares them: ours, with numbers from 100, may stand before older ones.
+  for (const field of message.desc.fields) {
     const value = document[field.jsonName];
     if (value !== undefined) found[field.jsonName] = mendedField(value, field, message);
   }
