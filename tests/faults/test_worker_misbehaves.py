@@ -74,10 +74,12 @@ async def test_each_way_to_go_wrong_has_its_own_reason_and_spares_other_sessions
     bad, good = await gateway.open(), await gateway.open()
     stream = gateway.stub.StreamEvents(pb.StreamEventsRequest(session_id=bad), metadata=gateway.auth)
     await stream.initial_metadata()
+    await gateway.ping(bad, "stderr last-words")
     waiting = asyncio.ensure_future(gateway.ping(bad, "silent"))
     await eventually(lambda: in_flight(gateway, bad) == 1)
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await gateway.ping(bad, text)
+    assert "last-words" not in (caught.value.details() or ""), "they are the log's"
     assert (caught.value.code(), reason(caught.value)) == (code, why)
     with pytest.raises(grpc.aio.AioRpcError) as other:
         await waiting

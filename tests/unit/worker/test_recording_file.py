@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -60,6 +61,12 @@ def test_a_recording_that_is_too_large_is_refused_while_it_is_read(
     with pytest.raises(RecordingError, match="1004 columns"):
         read(csv)
 
+    with monkeypatch.context() as patch:
+        patch.setattr(recording_files, "MAX_TEXT", 50)
+        csv.write_text("\n".join(["tag,time,value", *rows[:2], f"a,2026-01-01T00:00:09Z,{'x' * 30}"]))
+        with pytest.raises(RecordingError, match=r"too large to be played: .*MiB of text"):
+            read(csv)
+
     arrow = pytest.importorskip("pyarrow")
     parquet = pytest.importorskip("pyarrow.parquet")
     path = tmp_path / "many.parquet"
@@ -70,9 +77,13 @@ def test_a_recording_that_is_too_large_is_refused_while_it_is_read(
     parquet.write_table(arrow.table({**columns, "value": ["x" * 101] * 4}).slice(0, 1), path)
     with pytest.raises(RecordingError, match="row 1: value has 101 characters"):
         read(path)
-    # What is not played is not even read.
+    # What is not played is not even read, and of the rest little at a time.
     parquet.write_table(arrow.table(columns).slice(0, 2), path)
+    asked: list[dict[str, Any]] = []
+    real = parquet.ParquetFile.iter_batches
+    monkeypatch.setattr(parquet.ParquetFile, "iter_batches", lambda file, **how: asked.append(how) or real(file, **how))
     assert len(read(path).series["a"]) == 2
+    assert (asked[0]["batch_size"] <= 10_000, asked[0]["columns"]) == (True, ["tag", "time", "value"])
 
 
 @pytest.mark.parametrize(

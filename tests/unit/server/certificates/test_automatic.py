@@ -278,7 +278,7 @@ def test_a_key_that_others_could_read_is_closed_and_told_of(tmp_path: Path, file
     (tmp_path / file).chmod(0o644)
     with structlog.testing.capture_logs() as lines:
         automatic(tmp_path).load(NOW)
-    assert [line["event"] for line in lines] == ["private_key_was_open"]
+    assert [(line["event"], line["log_level"]) for line in lines] == [("private_key_was_open", "warning")]
     assert stat.S_IMODE((tmp_path / file).stat().st_mode) == 0o600
 
 

@@ -33,6 +33,7 @@ PASSWORDS = [
         "mssql+pytds://mx:{}@db1/ZB",
         "postgresql+psycopg://mx:{}@db1:5432/ZB?sslmode=require",
         "postgresql+psycopg://db1/ZB?password={}",
+        "postgresql+psycopg://db1/ZB;password={}",
         "mssql+pyodbc://?odbc_connect=Driver=X;UID=mx;PWD={}",
         "Server=db1;Database=ZB;User ID=mx;Password={}",
         "Server=db1;Database=ZB;User ID=mx;Password={};Encrypt=yes",

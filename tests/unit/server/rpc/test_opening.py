@@ -14,6 +14,18 @@ from mxgateway_server.sessions.options import OpenOptions
 from mxgateway_server.workers.launcher import WorkerPlan
 
 
+def test_another_backend_gets_the_options_that_are_its_own() -> None:
+    settings = load(None, {"worker.allowed_backends": ("replay",)})
+    plan = WorkerPlan(
+        backend="simulator",
+        options={"galaxy": "plant.db", "board": "plant.board.db"},
+        other_options={"replay": {"file": "monday.csv"}},
+    )
+    request = pb.OpenSessionRequest(requested_backend="replay", backend_options={})
+    found = open_options(request, settings, plan, is_admin=False).plan
+    assert (found.backend, dict(found.options)) == ("replay", {"file": "monday.csv"})
+
+
 def opened(options: dict[str, str], *, is_admin: bool = False, **settings: Any) -> OpenOptions:
     flags = {name.replace("__", "."): value for name, value in settings.items()}
     request = pb.OpenSessionRequest(backend_options=options)
