@@ -13,6 +13,7 @@ import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from mxgateway_server.operations.door import Door, Guest
+from mxgateway_server.operations.turnstile import Turnstile
 
 HANDSHAKE_SECONDS = 10.0
 """How long a client may take to agree on TLS."""
@@ -34,10 +35,12 @@ class GuestProtocol(H11Protocol):
     Args:
         door: who may stay.
         guest: this connection there.
+        turnstile: what strangers go through.
     """
 
-    def __init__(self, *arguments: Any, door: Door, guest: Guest, **more: Any) -> None:
+    def __init__(self, *arguments: Any, door: Door, guest: Guest, turnstile: Turnstile, **more: Any) -> None:
         super().__init__(*arguments, **more)
+        self._turnstile = turnstile
         self._door = door
         self._guest = guest
         self._deadline: asyncio.TimerHandle | None = None
@@ -55,8 +58,17 @@ class GuestProtocol(H11Protocol):
         self._wait_for_request()
 
     def data_received(self, data: bytes) -> None:
+        if self._guest.name:
+            self._take(data)
+        elif not self._turnstile.enter(lambda: self._take(data, is_late=True)):
+            # One at a time of each stands in line.
+            self.transport.pause_reading()
+
+    def _take(self, data: bytes, *, is_late: bool = False) -> None:
         if self.transport.is_closing():
             return
+        if is_late and not self.flow.read_paused:
+            self.transport.resume_reading()
         super().data_received(data)
         if self.conn.their_state in (h11.DONE, h11.MUST_CLOSE):
             self._forget_deadline()

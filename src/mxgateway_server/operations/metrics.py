@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
+from typing import TypeAlias
 
 from prometheus_client import CollectorRegistry, GCCollector, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
@@ -16,6 +17,11 @@ from starlette.routing import BaseRoute, Route
 from mxgateway_server.counters import Distribution
 from mxgateway_server.operations.metric_table import COUNTER, HISTOGRAM, METRICS, Metric, Reading
 
+Encoder: TypeAlias = Callable[[Collector], bytes]
+SHARE = 0.05
+"""Of one core, for making metrics in the long run."""
+BURST_SECONDS = 2.0
+"""Of work that may be done beyond it at once."""
 _Family = CounterMetricFamily | GaugeMetricFamily | HistogramMetricFamily
 
 
@@ -27,20 +33,53 @@ def metrics_routes(take: Callable[[], Reading], may_read: Callable[[Request], Aw
         may_read: whether somebody may.
     """
 
-    turn = asyncio.Lock()
+    shared = _Shared(take)
 
     async def metrics(request: Request) -> Response:
         if not await may_read(request):
             text = "metrics are for this machine, or for a key with the scope metadata:read as bearer token\n"
             return PlainTextResponse(text, 401, headers={"www-authenticate": "Bearer", "cache-control": "no-store"})
         encode, content_type = choose_encoder(request.headers.get("accept", ""))
-        # However many ask at once, one answer is made at a time.
-        async with turn:
-            registry = _registry(take())
-            body = await asyncio.to_thread(encode, registry)
+        body = await shared.text(encode)
         return Response(body, headers={"content-type": content_type, "cache-control": "no-store"})
 
     return [Route("/metrics", metrics)]
+
+
+class _Shared:
+    """One answer is made at a time, for all who asked before it was begun; and that not without a break.
+
+    Whoever makes text in a thread slows the event loop down: strangers on this machine may ask as often as they like.
+    """
+
+    def __init__(self, take: Callable[[], Reading]) -> None:
+        self._take = take
+        self._turn = asyncio.Lock()
+        self._begun = 0
+        self._made: dict[Encoder, tuple[int, bytes]] = {}
+        self._left = BURST_SECONDS
+        self._at = 0.0
+
+    async def text(self, encode: Encoder) -> bytes:
+        """The numbers of now, or of a moment from now on."""
+        asked = self._begun
+        async with self._turn:
+            number, body = self._made.get(encode, (0, b""))
+            if number > asked:
+                return body
+            clock = asyncio.get_running_loop().time
+            began = clock()
+            self._left = min(BURST_SECONDS, self._left + (began - self._at) * SHARE)
+            if self._left < 0:
+                await asyncio.sleep(-self._left / SHARE)
+                began = clock()
+                self._left = 0.0
+            self._begun += 1
+            body = await asyncio.to_thread(encode, _registry(self._take()))
+            self._at = clock()
+            self._left -= self._at - began
+            self._made[encode] = (self._begun, body)
+            return body
 
 
 def render(reading: Reading) -> bytes:

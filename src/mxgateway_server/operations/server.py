@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import socket
 import ssl
 import sys
@@ -26,6 +27,7 @@ from mxgateway_server.open_files import OF_OPERATIONS
 from mxgateway_server.operations.connections import GuestProtocol, greet
 from mxgateway_server.operations.door import Door, Guest
 from mxgateway_server.operations.tls import server_context
+from mxgateway_server.operations.turnstile import Turnstile
 from mxgateway_server.parts import work_until
 from mxgateway_server.rpc.ports import check_port
 
@@ -34,8 +36,9 @@ logger = get_logger(__name__)
 KEEP_ALIVE_SECONDS = 20
 MAX_HEAD_BYTES = 32 * 1024
 GRACE_SECONDS = 3
-BACKLOG = 128
-"""Connections that wait to be taken."""
+BACKLOG = 1024
+"""Connections that wait to be taken; beyond it the system lets clients try again a second later."""
+ACCEPTED_A_TURN = 8
 ACCEPT_AGAIN_SECONDS = 1.0
 """After the system gave no connection: it has no file left, perhaps."""
 
@@ -62,8 +65,11 @@ class HttpEndpoint:
 class _Server(uvicorn.Server):
     """Leaves signals alone, counts connections from their first moment on, and waits to be told to stop."""
 
-    def __init__(self, config: uvicorn.Config, door: Door, context: ssl.SSLContext | None) -> None:
+    def __init__(
+        self, config: uvicorn.Config, door: Door, turnstile: Turnstile, context: ssl.SSLContext | None
+    ) -> None:
         super().__init__(config)
+        self._turnstile = turnstile
         self.servers = []
         self._told = asyncio.Event()
         self._door = door
@@ -91,7 +97,7 @@ class _Server(uvicorn.Server):
         """Takes connections without end; asyncio's own server does not count those that have not greeted."""
         loop = asyncio.get_running_loop()
         async with asyncio.TaskGroup() as greetings:
-            while True:
+            for number in itertools.count(1):
                 try:
                     connected, _ = await loop.sock_accept(listening)
                 except ConnectionError:
@@ -101,11 +107,13 @@ class _Server(uvicorn.Server):
                     await asyncio.sleep(ACCEPT_AGAIN_SECONDS)
                     continue
                 greetings.create_task(greet(connected, self._door, self._context, self._protocol))
-                # In turns with everything else, however many wait.
-                await asyncio.sleep(0)
+                if number % ACCEPTED_A_TURN == 0:
+                    # In turns with everything else, however many wait.
+                    await asyncio.sleep(0)
 
     def _protocol(self, guest: Guest) -> asyncio.Protocol:
-        return GuestProtocol(self.config, self.server_state, {}, door=self._door, guest=guest)
+        turnstile = self._turnstile
+        return GuestProtocol(self.config, self.server_state, {}, door=self._door, guest=guest, turnstile=turnstile)
 
 
 class OperationsServer:
@@ -126,6 +134,7 @@ class OperationsServer:
         self._bound: list[tuple[_Server, list[socket.socket]]] = []
         # One for all addresses: they share the files that are kept for them.
         self.door = Door(OF_OPERATIONS)
+        self._turnstile = Turnstile()
         self.ending = asyncio.Event()
 
     def start(self) -> list[str]:
@@ -144,7 +153,8 @@ class OperationsServer:
                     raise
                 logger.warning("operations_not_listening", problem=str(error))
                 continue
-            self._bound.append((_Server(self._config(endpoint), self.door, self._context(endpoint)), sockets))
+            server = _Server(self._config(endpoint), self.door, self._turnstile, self._context(endpoint))
+            self._bound.append((server, sockets))
             urls.append(_url(endpoint, sockets[0].getsockname()[1]))
             logger.info("operations_listening", url=urls[-1])
         return urls
