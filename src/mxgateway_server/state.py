@@ -17,6 +17,8 @@ from mxgateway_server.logs import get_logger
 logger = get_logger(__name__)
 
 LOCK_NAME = "gateway.lock"
+RESTORING_NAME = ".restoring"
+"""A folder that is there while a backup is put back, and after that was broken off."""
 
 
 def prepare_state(path: Path) -> None:
@@ -32,6 +34,7 @@ def prepare_state(path: Path) -> None:
             f"state_dir {path}: {why_not(error, path)}; choose a directory that the gateway may write"
         ) from None
     require_closed(path)
+    require_whole(path)
     if os.name == "posix" and path.stat().st_mode & 0o077:
         logger.warning("state_directory_is_open", path=str(path), remedy="chmod 700: it holds keys and values")
     elif sys.platform == "win32":
@@ -71,6 +74,19 @@ def require_closed(path: Path) -> None:
     if sys.platform == "win32" and path.exists() and (writers := _on_windows(other_writers, path)):
         raise ConfigurationError(
             f"state_dir {path}: {', '.join(writers)} may write in it, and it holds keys; say {closing_line(str(path))}"
+        )
+
+
+def require_whole(path: Path) -> None:
+    """Refuses a state directory that a backup was put back into, but not to the end.
+
+    Raises:
+        ConfigurationError: with what to do about it.
+    """
+    if (path / RESTORING_NAME).exists():
+        raise ConfigurationError(
+            f"state_dir {path}: putting back a backup was broken off, and a part of it is no state; remove what is in "
+            "the directory, and run mxgateway restore again"
         )
 
 

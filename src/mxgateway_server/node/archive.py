@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 
 from mxgateway_contract.windows_rights import make_private_folder
 from mxgateway_server.errors import ConfigurationError
-from mxgateway_server.state import LOCK_NAME, is_held
+from mxgateway_server.state import LOCK_NAME, RESTORING_NAME, is_held, require_whole
 
 MANIFEST = "MANIFEST.json"
 FORMAT = 1
@@ -99,11 +99,12 @@ def _add(archive: tarfile.TarFile, name: str, data: bytes, mode: int) -> None:
 
 
 def restore(source: Path, state: Path) -> Archived:
-    """Makes a state directory from a backup.
+    """Makes a state directory from a backup: as a whole, or one that no gateway takes.
 
     Raises:
         ConfigurationError: the directory is in use or not empty, or the file is no whole backup; then nothing is made.
     """
+    require_whole(state)
     if is_held(state):
         raise ConfigurationError(f"state_dir {state} is in use by a running gateway; stop it first")
     if state.exists() and any(each.name not in (LOCK_NAME, ".gitignore") for each in state.iterdir()):
@@ -111,13 +112,21 @@ def restore(source: Path, state: Path) -> Archived:
     found = _read(source)
     if not state.exists():
         make_private_folder(state)
+    # Inside, since the directory may be a volume. While this folder is there no gateway starts.
+    staged = state / RESTORING_NAME
+    staged.mkdir(mode=0o700)
     for name, (data, mode) in found.items():
-        path = state / name
+        path = staged / name
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
             file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
         # Never more open than it was, and never for all.
         path.chmod(mode & 0o750)
+    for each in sorted(staged.iterdir()):
+        each.replace(state / each.name)
+    staged.rmdir()
     return Archived(len(found), sum(len(data) for data, _ in found.values()))
 
 

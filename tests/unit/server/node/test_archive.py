@@ -8,8 +8,10 @@ import sqlite3
 import stat
 import sys
 import tarfile
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -17,7 +19,7 @@ from click.testing import CliRunner
 from mxgateway_server.cli.main import main
 from mxgateway_server.errors import ConfigurationError
 from mxgateway_server.node.archive import back_up, restore
-from mxgateway_server.state import hold_state
+from mxgateway_server.state import hold_state, prepare_state
 
 
 @pytest.fixture
@@ -103,3 +105,48 @@ def test_the_commands_say_what_they_did(state: Path, tmp_path: Path) -> None:
     again = runner.invoke(main, ["restore", "--state-dir", str(tmp_path / "new"), str(target)])
     assert (again.exit_code, "not empty" in again.stderr) == (1, True)
     assert os.listdir(tmp_path / "new") != []
+
+
+class KilledError(BaseException):
+    """The process is gone."""
+
+
+def test_whenever_putting_back_is_broken_off_no_gateway_takes_a_part_for_the_whole(
+    state: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    back_up(state, tmp_path / "b.tar.gz", "1")
+    whole = {"certs", "pepper"}
+    seen = set()
+    for steps in range(100):
+        target = tmp_path / f"new-{steps}"
+        left = steps
+
+        def step(real: Callable[..., Any]) -> Callable[..., Any]:
+            def counted(*given: Any, **more: Any) -> Any:
+                nonlocal left
+                left -= 1
+                if left < 0:
+                    raise KilledError
+                return real(*given, **more)
+
+            return counted
+
+        with monkeypatch.context() as patch:
+            for name in ("mkdir", "chmod", "replace", "rmdir"):
+                patch.setattr(Path, name, step(getattr(Path, name)))
+            try:
+                restore(tmp_path / "b.tar.gz", target)
+            except KilledError:
+                pass
+            else:
+                break
+        there = {path.name for path in target.iterdir()} if target.exists() else set()
+        if there:
+            with pytest.raises(ConfigurationError, match="broken off"):
+                prepare_state(target)
+            with pytest.raises(ConfigurationError, match="broken off"):
+                restore(tmp_path / "b.tar.gz", target)
+        seen.add(frozenset(there))
+    assert {path.name for path in target.iterdir()} == whole
+    prepare_state(target)
+    assert (steps > 5, frozenset({".restoring", "certs"}) in seen) == (True, True)
