@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import grpc
+import grpc.aio
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from tests.support.clock import ManualClock
@@ -12,6 +16,8 @@ from tests.support.gateway import LiveGateway, fake_settings, live_gateway
 from tests.support.http import fetch
 from tests.support.waiting import eventually
 
+from mxgateway.generated import mxaccess_gateway_pb2 as pb
+from mxgateway_server.access.audit import AuditLog
 from mxgateway_server.health.watcher import GALAXY, GATEWAY, LIVE, READY
 
 HTTP = {"operations__enabled": True, "operations__listen": "", "operations__listen_plaintext": "127.0.0.1:0"}
@@ -50,6 +56,9 @@ async def test_each_break_has_its_answers(tmp_path: Path, monkeypatch: pytest.Mo
     async def gone(*_: Any) -> Any:
         raise OSError("the disk is gone")
 
+    # How long a writer waits for another process, and until it asks again.
+    monkeypatch.setattr("mxgateway_server.access.database.WRITER_WAIT_MS", 20)
+    monkeypatch.setattr("mxgateway_server.access.audit.RETRY_SECONDS", 0.02)
     async with live_gateway(fake_settings(tmp_path, **HTTP), clock=clock) as gateway:
         await look(gateway, clock, 1)
         assert await answers(gateway) == (200, "ready", set(), set())
@@ -67,6 +76,7 @@ async def test_each_break_has_its_answers(tmp_path: Path, monkeypatch: pytest.Mo
             await gateway.perform("watch-disk")
             assert await answers(gateway) == (200, "degraded", {"galaxy", "disk"}, {GALAXY})
         await gateway.perform("watch-disk")
+        await a_locked_store(gateway, clock)
         await look(gateway, clock, 12, 4.0)
         assert await answers(gateway) == (503, "not_ready", {"galaxy", "loop", "all"}, {GALAXY, READY})
         await look(gateway, clock, 30)
@@ -75,6 +85,23 @@ async def test_each_break_has_its_answers(tmp_path: Path, monkeypatch: pytest.Mo
         gateway.gateway.drain(600)
         await look(gateway, clock, 1)
         assert await answers(gateway) == (503, "not_ready", {"galaxy", "stopping", "all"}, {GALAXY, READY})
+
+
+async def a_locked_store(gateway: LiveGateway, clock: ManualClock) -> None:
+    """Another process holds the writers' lock: who has a key is let in, and nothing can be recorded."""
+    audit = next(each for each in gateway.gateway.parts.background if isinstance(each, AuditLog))
+    with closing(sqlite3.connect(gateway.settings.state_path / "keys.db", isolation_level=None)) as holder:
+        holder.execute("BEGIN IMMEDIATE")
+        with pytest.raises(grpc.aio.AioRpcError):
+            await gateway.stub.ListSessions(pb.ListSessionsRequest())
+        await eventually(lambda: audit.failures > 0)
+        await look(gateway, clock, 32)
+        assert await answers(gateway) == (503, "not_ready", {"galaxy", "audit", "all"}, {GALAXY, READY})
+        await gateway.stub.ListSessions(pb.ListSessionsRequest(), metadata=gateway.auth)
+        holder.execute("ROLLBACK")
+    await eventually(lambda: not audit.failures)
+    await look(gateway, clock, 1)
+    assert (await answers(gateway))[:2] == (200, "degraded")
 
 
 async def test_a_worker_program_that_is_wrong_takes_no_new_clients(
