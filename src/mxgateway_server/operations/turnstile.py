@@ -42,5 +42,6 @@ class Turnstile:
         while self._waiting and self._left:
             self._left -= 1
             self._waiting.popleft()()
-        if self._waiting:
+        if self._left < A_TURN:
+            # Once more after the last one, so that whoever comes then need not wait.
             self._turn_later()
