@@ -9,7 +9,7 @@ COMPILE = $(BIN)/python -m compileall -q src
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-web web web-check test-lowest test-wine lint types layers format protos protos-check tables tables-check bench chaos conformance e2e bench-clients clients clients-go clients-go-protos clients-java clients-java-tables clients-ts clients-ts-protos attack soak histories constraints clean dev docs docs-serve
+.PHONY: help demo test test-web web web-check test-lowest test-wine lint types layers format protos protos-check tables tables-check bench chaos conformance e2e bench-clients clients clients-go clients-go-protos clients-java clients-java-tables clients-rust clients-rust-protos clients-ts clients-ts-protos attack soak histories constraints clean dev docs docs-serve
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -178,6 +178,12 @@ clients-java: ## The Java client: tables, build, tests, style, Javadoc (needs a 
 
 clients-java-tables: ## Tables of the Java client that all clients share
 	@$(PYTHON) tools/generate_java.py
+
+clients-rust-protos: $(VENV)/.protos-installed ## Generated code of the Rust client
+	@cd clients/rust && . ./toolchain.sh && ../../.venv-protos/bin/python ../../tools/generate_rust.py
+
+clients-rust: $(VENV)/.protos-installed ## The Rust client: generated code, style, documentation, tests (needs cargo and a C compiler)
+	@clients/rust/check.sh
 
 attack: $(VENV)/.dev-installed ## Floods over a real gateway with an honest client beside, judged (ARGS="--flood silent --seconds 8")
 	@$(BIN)/python -m attack $(ARGS)
