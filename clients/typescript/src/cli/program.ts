@@ -19,6 +19,17 @@ const HANDLERS: Readonly<Record<string, Handler>> = { ...SESSION_COMMANDS, ...OT
 const FOLLOWING = new Set(["stream-events", "galaxy-watch", "stream-alarms", "bench-read-bulk", "bench-stream-events"]);
 const EXIT = CONTRACT.exitCodes as Record<"done" | "failure" | "usage" | "interrupted" | "terminated", number>;
 
+/** Options of the library by the flag that sets them: who types a command knows the flag. */
+const FLAGS: Readonly<Record<string, string>> = {
+  caFile: "--ca-file",
+  clientCertificateFile: "--client-cert",
+  clientKeyFile: "--client-key",
+  serverNameOverride: "--server-name-override",
+  callTimeoutMs: "--timeout",
+  shutdownTimeoutMs: "--shutdown-timeout",
+};
+const FLAG_NAMES = new RegExp(`\\b(?:${Object.keys(FLAGS).join("|")})\\b`, "g");
+
 /** Why everything ends: Ctrl-C, or a signal of a service manager. */
 export class Interrupt extends Error {
   readonly signal: NodeJS.Signals;
@@ -172,7 +183,8 @@ function codeOf(error: unknown, output: Output, secrets: readonly string[], inte
     output.err(isTerminated ? reason.message : "interrupted");
     return isTerminated ? EXIT.terminated : EXIT.interrupted;
   }
-  const text = redact(error instanceof Error ? error.message : String(error), ...secrets);
+  const said = error instanceof Error ? error.message : String(error);
+  const text = redact(said, ...secrets).replace(FLAG_NAMES, (name) => FLAGS[name] ?? name);
   if (text) output.err(`Error: ${text}`);
   const isUsage =
     error instanceof UsageError ||
