@@ -285,6 +285,8 @@ async def test_whoever_waits_for_a_reply_when_a_session_fails_is_told_the_cause(
             await gateway.ping(slow)
         assert reason(caught.value) == "SESSION_NOT_FOUND"
         assert metadata(caught.value)["cause"] == "EVENT_QUEUE_OVERFLOW"
+        # What is never read would be waited for when the gateway stops.
+        stream.cancel()
 
 
 async def test_a_stream_that_is_not_read_while_items_are_added_faults_no_session(tmp_path: Path) -> None:

@@ -285,7 +285,7 @@ async def test_a_missing_completion_is_an_unknown_outcome(gateway: FakeGateway, 
 
 async def test_a_loss_during_a_write_is_an_unknown_outcome(gateway: FakeGateway, notes: Notes) -> None:
     """When the connection goes between write and completion, the outcome is unknown and says so."""
-    async with running(gateway, notes) as plant:
+    async with running(gateway, notes, write_limit=1.0) as plant:
         await watch(plant, gateway, "A.B")
         gateway.answer("write", lambda _request: gateway.put(Abort(grpc.StatusCode.UNAVAILABLE, "gone")))
         outcome = await plant.write("A.B", to_mx_value(5))
