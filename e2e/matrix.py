@@ -196,11 +196,20 @@ def _narrow_key(gateway: LocalGateway) -> str:
 
 async def _raise_alarm(gateway: LocalGateway) -> None:
     """A new occurrence of the alarm, which nobody has acknowledged, in the gateway's list."""
-    async with gateway.connect() as client, asyncio.timeout(60), client.alarms.watch(references=[LISTED]) as feed:
-        # The former one has to be gone, else it goes on in the list.
-        await feed.wait_for(LISTED, None)
+    async with gateway.connect() as client, client.alarms.watch(references=[LISTED]) as feed:
         await asyncio.to_thread(gateway.plant.raise_alarm, ALARM)
         await feed.wait_for(LISTED, AlarmState.UNACK_ALM)
+
+
+async def _end_alarm(gateway: LocalGateway) -> None:
+    """The alarm is over and acknowledged, so that it leaves the list: else the next occurrence would go on with it."""
+    async with gateway.connect() as client, client.alarms.watch(references=[LISTED]) as feed:
+        alarm = feed.find(LISTED)
+        if alarm is not None and alarm.state is AlarmState.UNACK_ALM:
+            await asyncio.to_thread(gateway.plant.acknowledge_alarm, ALARM)
+            await feed.wait_for(LISTED, AlarmState.ACK_ALM)
+        await asyncio.to_thread(gateway.plant.clear_alarm, ALARM)
+        await feed.wait_for(LISTED, None)
 
 
 def _say(what: str) -> None:
@@ -220,6 +229,7 @@ async def run(names: Sequence[str]) -> list[Record]:
             await _raise_alarm(gateway)
             _say(f"{name}: {len(STEPS)} steps")
             record = await asyncio.to_thread(drive, name, language, gateway, narrow_key)
+            await _end_alarm(gateway)
             _say(f"{name}: signals")
             record.problems += await interrupted(language.cli)
             records.append(record)

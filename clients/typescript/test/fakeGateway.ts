@@ -75,6 +75,7 @@ export class FakeGateway {
         closeSession: definition(methods.closeSession),
         invoke: definition(methods.invoke),
         streamEventBatches: { ...definition(methods.streamEventBatches), responseStream: true },
+        streamEvents: { ...definition(methods.streamEvents), responseStream: true },
       } as unknown as grpc.ServiceDefinition,
       {
         openSession: this.#unary("OpenSession", () => {
@@ -89,11 +90,12 @@ export class FakeGateway {
         closeSession: this.#unary("CloseSession", () => create(CloseSessionReplySchema, { protocolStatus: OK })),
         invoke: this.#unary("Invoke", (request) => this.#command(request as MxCommandRequest)),
         streamEventBatches: (stream: Stream) => {
-          this.streams.push(stream.request);
-          this.openStreams += 1;
-          stream.sendMetadata(new grpc.Metadata());
-          stream.on("close", () => (this.openStreams -= 1));
-          this.onStream(stream, (...events) => void stream.write(create(MxEventBatchSchema, { events })));
+          this.#opened(stream, (...events) => void stream.write(create(MxEventBatchSchema, { events })));
+        },
+        streamEvents: (stream: Stream) => {
+          this.#opened(stream, (...events) => {
+            for (const event of events) stream.write(event);
+          });
         },
       },
     );
@@ -109,6 +111,14 @@ export class FakeGateway {
   /** Ends all connections at once. */
   stop(): void {
     this.#server.forceShutdown();
+  }
+
+  #opened(stream: Stream, send: (...events: MxEvent[]) => void): void {
+    this.streams.push(stream.request);
+    this.openStreams += 1;
+    stream.sendMetadata(new grpc.Metadata());
+    stream.on("close", () => (this.openStreams -= 1));
+    this.onStream(stream, send);
   }
 
   #unary(name: string, answer: (request: unknown) => unknown) {
