@@ -54,7 +54,10 @@ CASES: dict[int, list[tuple[str, str]]] = {
     11: [(_CALLS, "test_a_prefix_filter_never_eats_the_marker_and_leaves_other_alarms_out")],
     12: [(_CALLS, "test_a_killed_worker_is_replaced_and_nothing_is_cleared")],
     13: [(_CALLS, "test_a_stream_resumes_after_its_position_and_a_foreign_one_is_a_gap_and_a_snapshot")],
-    14: [(_BOOK, "test_case_14_records_of_the_same_moment_are_all_kept")],
+    14: [
+        (_BOOK, "test_case_14_records_of_the_same_moment_are_all_kept"),
+        (f"{_WORKER}/test_differ.py", "test_case_14_a_record_of_the_same_moment_as_the_last_one_is_not_taken_for_old"),
+    ],
     15: [
         (_BOOK, "test_case_15_a_list_that_is_cut_ends_no_alarm"),
         (
@@ -65,7 +68,7 @@ CASES: dict[int, list[tuple[str, str]]] = {
     16: [(_BOOK, "test_case_16_an_alarm_that_came_again_unseen_has_the_clear_that_must_have_been")],
     17: [(_CALLS, "test_an_acknowledgement_of_an_occurrence_that_is_over_says_which_is_there_now")],
     18: [(_BOOK, "test_case_18_a_comparison_removes_what_is_dead_adds_what_is_new_and_says_where_from")],
-    19: [(_MONITOR, "test_a_hole_in_the_events_ends_the_worker")],
+    19: [(_MONITOR, "test_a_hole_in_the_events_ends_the_worker"), (_HISTORIES, _LISTS)],
     20: [(_MONITOR, "test_a_silent_worker_makes_the_list_uncertain_and_the_next_list_good_again")],
     21: [(_ACTIONS, "test_each_alarm_of_a_list_has_its_result_in_order_and_one_that_fails_stops_no_other")],
     22: [(f"{_UNIT}/test_confirming.py", "test_case_22_a_wait_ends_with_its_own_change")],
@@ -116,7 +119,10 @@ CASES: dict[int, list[tuple[str, str]]] = {
     ],
     49: [(_ACTIONS, "test_a_worker_that_is_lost_in_the_middle_leaves_the_rest_unavailable")],
     50: [(_CALLS, "test_what_the_provider_does_not_take_is_data_and_what_nobody_sees_is_only_accepted")],
-    51: [(f"{_UNIT}/test_filters.py", "test_case_51_what_no_filter_can_be_is_refused_by_its_field")],
+    51: [
+        (f"{_UNIT}/test_filters.py", "test_case_51_what_no_filter_can_be_is_refused_by_its_field"),
+        (f"{_UNIT}/test_filters.py", "test_case_51_a_glob_made_to_stall_is_matched_in_a_moment"),
+    ],
     52: [
         (_READER, "test_what_is_no_list_fails_and_changes_nothing"),
         (_READER, "test_an_answer_without_end_is_refused_before_it_is_looked_at"),

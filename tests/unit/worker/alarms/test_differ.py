@@ -43,6 +43,17 @@ def told(changes: list[Change]) -> list[tuple[str, str, str]]:
     return [(change.kind.name, change.alarm.state, change.origin.name) for change in changes]
 
 
+def test_case_14_a_record_of_the_same_moment_as_the_last_one_is_not_taken_for_old() -> None:
+    """Neither in the same poll nor in a later one: what has been told is known by its record, never by its time."""
+    polls = Polls()
+    polls.poll()
+    records = [record("UNACK_ALM", guid=f"g{n}", raised=5)._replace(name=f"Fan{n}.Trip") for n in range(4)]
+    assert [change.alarm.name for change in polls.poll(*records[:2])] == ["Fan0.Trip", "Fan1.Trip"]
+    assert [change.alarm.name for change in polls.poll(*records[:3])] == ["Fan2.Trip"]
+    assert [change.alarm.name for change in polls.poll(*reversed(records))] == ["Fan3.Trip"]
+    assert len(polls.differ.alarms) == 4
+
+
 def test_changes_of_one_poll_are_told_in_the_plants_order_and_not_in_the_lists() -> None:
     polls = Polls()
     polls.poll()
