@@ -23,6 +23,10 @@ MAX_TOGETHER = 500
 GATHER_SECONDS = 0.02
 """Pause after a transaction, in which what comes next gathers: a transaction costs as much as some ten calls, and each
 of many writes in a row would pay for one."""
+LONGEST_GATHERING = 0.25
+SHARE_OF_TIME = 4
+"""The pause is so many times as long as the transaction was, if that is more: on a busy machine storing must not go on
+beside most of the calls."""
 RETRY_SECONDS = 1.0
 TELL_EVERY = 60
 """Failures of a row between two lines of the log."""
@@ -59,6 +63,8 @@ class AuditLog:
         self._callers = RecordLimit(burst=100.0, per_second=5.0)
         self._failures = 0
         self._failing_since: float | None = None
+        # Seconds of the last transaction.
+        self._took = 0.0
         self.lost = 0
 
     def add(self, record: AuditRecord) -> None:
@@ -113,7 +119,7 @@ class AuditLog:
             while self.waiting:
                 if await self._store_some():
                     if self.waiting < MAX_TOGETHER:
-                        await self._rest(GATHER_SECONDS)
+                        await self._rest(max(GATHER_SECONDS, min(SHARE_OF_TIME * self._took, LONGEST_GATHERING)))
                     continue
                 if self._closing.is_set():
                     logger.error("audit_records_lost", lost=self.lost + self.waiting)
@@ -165,7 +171,8 @@ class AuditLog:
             self._done.extendleft(reversed(done))
             self._denied.extendleft(reversed(denied))
             return False
-        self._counters.audit_writes.observe(self._clock.monotonic() - began)
+        self._took = self._clock.monotonic() - began
+        self._counters.audit_writes.observe(self._took)
         if self._failures:
             logger.info("audit_store_recovered", failures=self._failures, lost=self.lost)
         self._failures, self._failing_since = 0, None

@@ -237,3 +237,25 @@ async def test_many_that_wait_are_stored_without_a_pause(clock: ManualClock, mon
         assert (stored, log.waiting) == ([500, 500, 500], 200)
         log.close()
     assert stored[3:] == [200]
+
+
+@pytest.mark.parametrize(("took", "paused"), [(0.001, 0.02), (0.03, 0.12), (5.0, 0.25)])
+async def test_storing_takes_the_smaller_part_of_the_time(
+    clock: ManualClock, monkeypatch: pytest.MonkeyPatch, took: float, paused: float
+) -> None:
+    pauses: list[float] = []
+
+    class Slow:
+        async def record(self, records: list[AuditRecord]) -> None:
+            clock.advance(took)
+
+    log = AuditLog(Slow(), clock)  # type: ignore[arg-type]
+
+    async def rest(seconds: float) -> None:
+        pauses.append(seconds)
+        log.close()
+
+    monkeypatch.setattr(log, "_rest", rest)
+    log.add(AuditRecord(event="write", key_id="k"))
+    await log.run()
+    assert pauses == [pytest.approx(paused)]
