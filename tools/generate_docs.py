@@ -99,6 +99,13 @@ def metrics_page() -> str:
     return page()
 
 
+def log_events_page() -> str:
+    """`docs/log-events.md`: every event of the gateway's log, from its source."""
+    from tools.docs_log_events import log_events_page as page
+
+    return page()
+
+
 def grafana_dashboard() -> str:
     """`deploy/grafana/mxgateway.json`: from the same table."""
     from tools.docs_metrics import grafana_dashboard as dashboard
@@ -113,6 +120,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "configuration.md": configuration_page,
     "how-to/galaxies.md": galaxies_page,
     "metrics.md": metrics_page,
+    "log-events.md": log_events_page,
     "../deploy/grafana/mxgateway.json": grafana_dashboard,
 }
 
