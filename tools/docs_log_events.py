@@ -41,9 +41,9 @@ def log_events_page() -> str:
     return (
         "# Log events\n\n"
         "<!-- Made from the source by python tools/generate_docs.py; do not edit. -->\n\n"
-        "What a record of the gateway's log may be called (`event` where `logging.format` is `json`), how grave it is, and\n"
-        "what it holds beside time, level, logger, and the correlation id and key of the call that it belongs to. A\n"
-        "`remedy` says what to do. What writes it stands last. Names stay as they are; new ones come.\n\n"
+        "What a record of the gateway's log may be called (`event` where `logging.format` is `json`), how grave it\n"
+        "is, and what it holds beside time, level, logger, and the correlation id and key of the call that it belongs\n"
+        "to. A `remedy` says what to do. What writes it stands last. Names stay as they are; new ones come.\n\n"
         "| event | level | holds | written by |\n"
         "|---|---|---|---|\n" + "\n".join(rows) + "\n"
     )
