@@ -105,7 +105,7 @@ def calls(table: Table, gateway: LocalGateway, language: str, seconds: float) ->
     """One run of each program that calls a real gateway."""
     environment = {"MXGATEWAY_API_KEY": gateway.api_key, "PYTHONPATH": str(ROOT)}
     reach = ["--endpoint", gateway.endpoint, "--ca-file", str(gateway.ca_file), "--api-key-env", "MXGATEWAY_API_KEY"]
-    length = ["--duration-seconds", str(seconds), "--warmup-seconds", "0.5", "--bulk-size", str(SIZE)]
+    length = ["--duration-seconds", str(seconds), "--warmup-seconds", "0.5", "--bulk-size", str(SIZE), "--json"]
     cli, floor = LANGUAGES[language].cli, LANGUAGES[language].floor
     programs = {
         ("client", "read-bulk"): [*cli, "bench-read-bulk", *length, *reach],

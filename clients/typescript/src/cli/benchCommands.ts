@@ -11,22 +11,27 @@ function tagsOf(run: Run, first: number): string[] {
   return Array.from({ length: run.number("bulk-size") }, (_, index) => `${name(index)}.${run.text("tag-attribute")}`);
 }
 
+/** A report is a document for programs, with --json and without. */
+function print(run: Run, report: object): void {
+  run.output.out(JSON.stringify(report, null, 2));
+}
+
 /** Handlers by command. */
 export const BENCH_COMMANDS: Readonly<Record<string, Handler>> = {
   "bench-read-bulk": async (run) => {
     await run.gateway(async (client) => {
       await using session = await client.openSession({ clientSessionName: "mxgw-ts bench-read-bulk", ...run.call });
-      run.emit(...(await readBulk(run, session)));
+      print(run, await readBulk(run, session));
     });
   },
   "bench-stream-events": async (run) => {
     await run.gateway(async (client) => {
-      run.emit(...(await streamEvents(run, client)));
+      print(run, await streamEvents(run, client));
     });
   },
 };
 
-async function readBulk(run: Run, session: Session): Promise<[object, string]> {
+async function readBulk(run: Run, session: Session): Promise<object> {
   const tags = tagsOf(run, run.number("tag-start"));
   const handle = await session.register("mxgw-ts bench-read-bulk", run.call);
   await session.subscribeBulk(handle, tags, run.call);
@@ -65,15 +70,15 @@ async function readBulk(run: Run, session: Session): Promise<[object, string]> {
     failureLatencyMs: percentiles(failures),
   };
   if (successes.length === 0 || cached !== results) {
-    run.emit(report, "");
+    print(run, report);
     throw new CommandFailure(
       `this measures nothing: ${successes.length} calls succeeded, ${cached} of ${results} results came from advised tags`,
     );
   }
-  return [report, `${report.callsPerSecond} calls/s, p50 ${report.latencyMs.p50} ms, ${report.failedCalls} failed`];
+  return report;
 }
 
-async function streamEvents(run: Run, client: GatewayClient): Promise<[object, string]> {
+async function streamEvents(run: Run, client: GatewayClient): Promise<object> {
   const sessions: Session[] = [];
   const latencies: number[] = [];
   let total = 0;
@@ -128,10 +133,10 @@ async function streamEvents(run: Run, client: GatewayClient): Promise<[object, s
       latencyMs: percentiles(latencies),
     };
     if (total === 0) {
-      run.emit(report, "");
+      print(run, report);
       throw new CommandFailure("this measures nothing: no events came");
     }
-    return [report, `${report.eventsPerSecond} events/s, p50 ${report.latencyMs.p50} ms, ${lost} lost`];
+    return report;
   } finally {
     for (const stream of streams) stream.close();
     await Promise.allSettled(readers);
