@@ -8,6 +8,7 @@ import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
 import com.google.gson.JsonPrimitive;
 import com.google.gson.Strictness;
+import com.google.protobuf.Descriptors.Descriptor;
 import com.google.protobuf.Descriptors.FieldDescriptor;
 import com.google.protobuf.InvalidProtocolBufferException;
 import com.google.protobuf.Message;
@@ -49,16 +50,46 @@ public final class Documents {
    */
   public static JsonElement of(Message message) {
     try {
-      return JsonParser.parseString(PRINTER.print(message));
+      return ordered(
+          message.getDescriptorForType(), JsonParser.parseString(PRINTER.print(message)));
     } catch (InvalidProtocolBufferException | IllegalArgumentException hasFarTimes) {
       List<Timestamp> far = new ArrayList<>();
       Message known = withoutFarTimes(message, far);
       try {
-        return inWords(JsonParser.parseString(PRINTER.print(known)), far);
+        return ordered(
+            message.getDescriptorForType(),
+            inWords(JsonParser.parseString(PRINTER.print(known)), far));
       } catch (InvalidProtocolBufferException broken) {
         throw new IllegalStateException("the message has no JSON", broken);
       }
     }
+  }
+
+  /**
+   * The keys in the order in which the contract declares the fields; the printer goes by number.
+   */
+  private static JsonElement ordered(Descriptor type, JsonElement element) {
+    if (!element.isJsonObject() || type.getFile().getPackage().equals("google.protobuf")) {
+      return element;
+    }
+    JsonObject made = new JsonObject();
+    for (FieldDescriptor field : type.getFields()) {
+      JsonElement value = element.getAsJsonObject().get(field.getJsonName());
+      if (value == null) {
+        continue;
+      }
+      boolean isMessage =
+          field.getJavaType() == FieldDescriptor.JavaType.MESSAGE && !field.isMapField();
+      if (isMessage && value.isJsonArray()) {
+        JsonArray parts = new JsonArray();
+        value.getAsJsonArray().forEach(part -> parts.add(ordered(field.getMessageType(), part)));
+        value = parts;
+      } else if (isMessage) {
+        value = ordered(field.getMessageType(), value);
+      }
+      made.add(field.getJsonName(), value);
+    }
+    return made;
   }
 
   /** Puts a time that has a JSON form in the place of each that has none, and notes the latter. */

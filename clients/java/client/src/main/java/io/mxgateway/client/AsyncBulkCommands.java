@@ -131,33 +131,6 @@ public abstract sealed class AsyncBulkCommands extends AsyncWriteCommands permit
                         count)));
   }
 
-  /** As addItemBulk or subscribeBulk, with a number of the caller's own for each item. */
-  final CompletableFuture<List<SubscribeResult>> numbered(
-      boolean isAdvised, int serverHandle, List<String> tagAddresses, List<Integer> numbers) {
-    checked("tag_addresses", tagAddresses);
-    return isAdvised
-        ? subscribing(
-            SubscribeBulkCommand.newBuilder()
-                .setServerHandle(serverHandle)
-                .addAllTagAddresses(tagAddresses)
-                .addAllClientHandles(numbers)
-                .build(),
-            "subscribe_bulk",
-            tagAddresses.size(),
-            MxCommandReply::hasSubscribeBulk,
-            MxCommandReply::getSubscribeBulk)
-        : subscribing(
-            AddItemBulkCommand.newBuilder()
-                .setServerHandle(serverHandle)
-                .addAllTagAddresses(tagAddresses)
-                .addAllClientHandles(numbers)
-                .build(),
-            "add_item_bulk",
-            tagAddresses.size(),
-            MxCommandReply::hasAddItemBulk,
-            MxCommandReply::getAddItemBulk);
-  }
-
   /**
    * Adds an item for each reference. The results stand in the order of the entries; one that failed
    * has was_successful false and is no exception.
@@ -172,6 +145,7 @@ public abstract sealed class AsyncBulkCommands extends AsyncWriteCommands permit
         AddItemBulkCommand.newBuilder()
             .setServerHandle(serverHandle)
             .addAllTagAddresses(checked("tag_addresses", tagAddresses))
+            .addAllClientHandles(options.numbersOf(tagAddresses.size()))
             .build(),
         "add_item_bulk",
         tagAddresses.size(),
@@ -193,6 +167,7 @@ public abstract sealed class AsyncBulkCommands extends AsyncWriteCommands permit
         SubscribeBulkCommand.newBuilder()
             .setServerHandle(serverHandle)
             .addAllTagAddresses(checked("tag_addresses", tagAddresses))
+            .addAllClientHandles(options.numbersOf(tagAddresses.size()))
             .build(),
         "subscribe_bulk",
         tagAddresses.size(),

@@ -94,7 +94,11 @@ public abstract sealed class AsyncItemCommands permits AsyncWriteCommands {
    */
   public CompletableFuture<Integer> addItem(int serverHandle, String item) {
     return payload(
-        AddItemCommand.newBuilder().setServerHandle(serverHandle).setItemDefinition(item).build(),
+        AddItemCommand.newBuilder()
+            .setServerHandle(serverHandle)
+            .setItemDefinition(item)
+            .setClientHandle(options.number())
+            .build(),
         "add_item",
         MxCommandReply::hasAddItem,
         reply -> reply.getAddItem().getItemHandle());
@@ -114,6 +118,7 @@ public abstract sealed class AsyncItemCommands permits AsyncWriteCommands {
             .setServerHandle(serverHandle)
             .setItemDefinition(item)
             .setItemContext(itemContext)
+            .setClientHandle(options.number())
             .build(),
         "add_item2",
         MxCommandReply::hasAddItem2,
@@ -135,6 +140,7 @@ public abstract sealed class AsyncItemCommands permits AsyncWriteCommands {
             .setServerHandle(serverHandle)
             .setItemDefinition(item)
             .setItemContext(itemContext)
+            .setClientHandle(options.number())
             .build(),
         "add_buffered_item",
         MxCommandReply::hasAddBufferedItem,

@@ -4,6 +4,7 @@ import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Executor;
+import java.util.concurrent.RejectedExecutionException;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
@@ -73,15 +74,22 @@ final class CallFuture<T> extends CompletableFuture<T> {
     CallFuture<T> made = new CallFuture<>();
     made.onCancel(() -> cancel(true));
     whenComplete(
-        (value, failure) ->
-            executor.execute(
-                () -> {
-                  if (failure != null) {
-                    made.completeExceptionally(failure);
-                  } else {
-                    made.complete(value);
-                  }
-                }));
+        (value, failure) -> {
+          Runnable tell =
+              () -> {
+                if (failure != null) {
+                  made.completeExceptionally(failure);
+                } else {
+                  made.complete(value);
+                }
+              };
+          try {
+            executor.execute(tell);
+          } catch (RejectedExecutionException over) {
+            // An executor that was shut down is no reason to let somebody wait for ever.
+            tell.run();
+          }
+        });
     return made;
   }
 

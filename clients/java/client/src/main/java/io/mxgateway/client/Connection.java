@@ -11,6 +11,9 @@ import io.grpc.MethodDescriptor;
 import io.grpc.Status;
 import io.grpc.protobuf.ProtoUtils;
 import java.time.Duration;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.ThreadLocalRandom;
@@ -38,6 +41,10 @@ final class Connection {
   final ConnectionOptions options;
   private final ManagedChannel channel;
   private final AtomicBoolean isClosed = new AtomicBoolean();
+
+  /** Calls that wait for their next attempt. */
+  private final Set<CallFuture<?>> backingOff = ConcurrentHashMap.newKeySet();
+
   private final AtomicLong nudgedAt = new AtomicLong(System.nanoTime() - NUDGE_NANOS);
 
   /**
@@ -57,7 +64,6 @@ final class Connection {
               return thread;
             });
     worker.setRemoveOnCancelPolicy(true);
-    worker.setExecuteExistingDelayedTasksAfterShutdownPolicy(false);
     worker.setKeepAliveTime(5, TimeUnit.SECONDS);
     worker.allowCoreThreadTimeOut(true);
   }
@@ -208,12 +214,26 @@ final class Connection {
             outcome.completeExceptionally(thrown);
             return;
           }
-          ScheduledFuture<?> later =
-              worker.schedule(
-                  () -> attempt(what, request, deadline, number + 1, outcome),
-                  delay.toNanos(),
-                  TimeUnit.NANOSECONDS);
-          outcome.onCancel(() -> later.cancel(false));
+          backingOff.add(outcome);
+          ScheduledFuture<?> later;
+          try {
+            later =
+                worker.schedule(
+                    () -> {
+                      backingOff.remove(outcome);
+                      attempt(what, request, deadline, number + 1, outcome);
+                    },
+                    delay.toNanos(),
+                    TimeUnit.NANOSECONDS);
+          } catch (RejectedExecutionException closed) {
+            outcome.completeExceptionally(thrown);
+            return;
+          }
+          outcome.onCancel(
+              () -> {
+                backingOff.remove(outcome);
+                later.cancel(false);
+              });
         });
   }
 
@@ -326,7 +346,10 @@ final class Connection {
   void shutdown() {
     if (isClosed.compareAndSet(false, true)) {
       channel.shutdownNow();
+      // What is queued still runs, and finds the channel closed: nobody waits for ever.
       worker.shutdown();
+      backingOff.forEach(
+          call -> call.completeExceptionally(closedFailure("the next attempt of a call")));
     }
   }
 

@@ -96,7 +96,9 @@ final class ItemKeeper {
     List<SubscribeResult> results;
     try {
       results =
-          ItemCommands.await(session.async().numbered(true, items.serverHandle(), tags, numbers));
+          session
+              .with(CallOptions.clientHandles(numbers))
+              .subscribeBulk(items.serverHandle(), tags);
     } catch (RuntimeException failure) {
       synchronized (lock) {
         items.lostNames(numbers);
@@ -126,7 +128,7 @@ final class ItemKeeper {
     List<Integer> handles;
     try {
       List<SubscribeResult> added =
-          ItemCommands.await(session.async().numbered(false, items.serverHandle(), tags, numbers));
+          session.with(CallOptions.clientHandles(numbers)).addItemBulk(items.serverHandle(), tags);
       synchronized (lock) {
         handles = items.take(tags, numbers, added).stream().filter(Objects::nonNull).toList();
       }

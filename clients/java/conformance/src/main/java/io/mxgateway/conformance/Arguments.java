@@ -153,7 +153,12 @@ record Arguments(JsonObject given) {
   CallOptions call() {
     return new CallOptions(
         has("timeout") ? time("timeout") : null,
-        has("correlation_id") ? text("correlation_id") : null);
+        has("correlation_id") ? text("correlation_id") : null,
+        has("client_handle")
+            ? List.of((int) wide("client_handle"))
+            : list("client_handles").asList().stream()
+                .map(each -> (int) each.getAsLong())
+                .toList());
   }
 
   SessionOptions session() {
@@ -177,6 +182,9 @@ record Arguments(JsonObject given) {
     }
     if (flag("from_beginning")) {
       options.fromBeginning();
+    }
+    if (flag("recover_gaps")) {
+      options.recoverGaps();
     }
     if (has("backpressure_policy")) {
       options.backpressure(BackpressurePolicy.valueOf(text("backpressure_policy")));

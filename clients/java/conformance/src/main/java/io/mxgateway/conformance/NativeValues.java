@@ -109,7 +109,7 @@ final class NativeValues {
     } else if (value instanceof Opaque) {
       object.addProperty("opaque", true);
     } else if (value instanceof OutOfRange) {
-      object.addProperty("out_of_range", true);
+      return shown(value).getAsJsonObject();
     } else if (value instanceof List<?> list) {
       JsonObject array = new JsonObject();
       array.addProperty(
@@ -181,9 +181,16 @@ final class NativeValues {
     if (value instanceof byte[] bytes) {
       return new JsonPrimitive(Base64.getEncoder().encodeToString(bytes));
     }
-    if (value instanceof OutOfRange) {
+    if (value instanceof OutOfRange far) {
+      JsonObject raw = new JsonObject();
+      if (far.time() == null) {
+        raw.add("elapsed", shown(far.seconds()));
+      } else {
+        raw.addProperty("seconds", String.valueOf(far.time().getSeconds()));
+        raw.addProperty("nanos", far.time().getNanos());
+      }
       JsonObject object = new JsonObject();
-      object.addProperty("out_of_range", true);
+      object.add("out_of_range", raw);
       return object;
     }
     return text(value);

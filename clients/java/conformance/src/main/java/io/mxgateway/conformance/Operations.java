@@ -190,6 +190,9 @@ final class Operations {
         said.addProperty("dropped_events", Long.toUnsignedString(events.droppedEvents()));
         return said;
       }
+      case "take_all" -> {
+        return taken(a.wide("count"), events);
+      }
       case "next_batch" -> {
         EventBatch batch = events.nextBatch();
         if (batch == null) {
@@ -204,6 +207,19 @@ final class Operations {
     }
   }
 
+  /** So many events by the cheapest way, for the bench. */
+  private static JsonElement taken(long count, EventStream events) {
+    long taken = 0;
+    while (taken < count) {
+      EventBatch batch = events.nextBatch();
+      if (batch == null) {
+        break;
+      }
+      taken += batch.events().size();
+    }
+    return answer("taken", taken);
+  }
+
   private static @Nullable JsonElement onSubscription(
       Subscription subscription, String name, Arguments a) {
     switch (name) {
@@ -213,6 +229,13 @@ final class Operations {
       case "wait_state" ->
           subscription.awaitState(
               SubscriptionState.valueOf(a.text("state").toUpperCase(Locale.ROOT)), null);
+      case "take_all" -> {
+        long taken = 0;
+        while (taken < a.wide("count") && subscription.next() != null) {
+          taken++;
+        }
+        return answer("taken", taken);
+      }
       case "stats" -> {
         return stats(subscription);
       }

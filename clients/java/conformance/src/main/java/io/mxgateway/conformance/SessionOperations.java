@@ -16,6 +16,8 @@ import io.mxgateway.proto.MxCommand;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.Semaphore;
+import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
 
 /** Operations on a session. */
@@ -28,6 +30,7 @@ final class SessionOperations {
     }
     return switch (name) {
       case "state" -> answer("state", session.state().name());
+      case "burst" -> done(() -> burst(session, a.wide("count"), a.number("at_once")));
       case "ping" -> answer("message", session.ping(a.text("message")));
       case "worker_info" -> Subject.json(session.workerInfo());
       case "drain_events" ->
@@ -56,6 +59,29 @@ final class SessionOperations {
   private static @Nullable JsonElement done(Runnable work) {
     work.run();
     return null;
+  }
+
+  /** So many pings, some of them under way at once, for the bench. */
+  private static void burst(Session session, long count, int atOnce) {
+    Semaphore room = new Semaphore(atOnce);
+    AtomicReference<Throwable> failure = new AtomicReference<>();
+    for (long number = 0; number < count && failure.get() == null; number++) {
+      room.acquireUninterruptibly();
+      session
+          .asynchronous()
+          .ping("x")
+          .whenComplete(
+              (text, failed) -> {
+                if (failed != null) {
+                  failure.set(failed);
+                }
+                room.release();
+              });
+    }
+    room.acquireUninterruptibly(atOnce);
+    if (failure.get() instanceof RuntimeException thrown) {
+      throw thrown;
+    }
   }
 
   private static @Nullable JsonElement items(Session session, String name, Arguments a) {
