@@ -34,7 +34,7 @@ _LIMIT = 60.0
 _PROCESSES = 2
 _FEW = 2000
 """Alarms of the gateway that fans out."""
-_IDLE = 200
+_IDLE = 50
 
 
 @dataclass(frozen=True, slots=True)
