@@ -25,6 +25,7 @@ from benches import (
     peer_asyncua,
     product,
     report,
+    restart,
     sessions,
 )
 from benches.figures import machine
@@ -52,6 +53,7 @@ _NAMES = (
     "openCold",
     "sessions",
     "large",
+    "restart",
     "operations",
     "idle",
     "alarms",
@@ -82,6 +84,7 @@ async def run(names: list[str], arguments: argparse.Namespace) -> dict[str, Any]
     await step("openCold", lambda: product.measure_open_cold(seconds))
     await step("sessions", lambda: sessions.measure_sessions(arguments.sessions, arguments.sessions_seconds))
     await step("large", large.measure_large)
+    await step("restart", restart.measure)
     await step("operations", operations.measure)
     await step("idle", lambda: crowd.measure_idle(10 * seconds))
     await step("crowd", lambda: crowd.measure_crowd(10 * seconds))

@@ -122,6 +122,7 @@ LIMITS: tuple[tuple[str, str, float], ...] = (
     ("event-loop lag of the gateway among many sessions, p99 ms", "sessions.eventLoopLagMs.p99", 50.0),
     ("a ping among 500 sessions, p99 ms", "crowd.pingMs.p99", 50.0),
     ("lost sequences among 500 sessions", "crowd.lostSequences", 0.0),
+    ("a restart of the gateway until a subscription goes on, s", "restart.resumeSeconds", 3.0),
     ("a scrape of the metrics at 64 sessions, ms", "operations.scrapeMilliseconds", 20.0),
     ("to raise a counter on the way of a call, ns", "operations.counterNanoseconds", 100.0),
     ("10,000 alarm changes/s to 50 streams, cores of the gateway", "alarms.oneFilter.cores", 0.6),

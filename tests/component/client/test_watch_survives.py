@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 from benches.gateway_process import SCOPES, Site, run_command
+from benches.restart import restarts
 from chaos.proxy import TcpProxy
 from tests.support.restarted_gateway import RestartedGateway
 from tests.support.waiting import eventually
@@ -39,6 +40,12 @@ def gateway(site: Site) -> Iterator[RestartedGateway]:
     running = RestartedGateway(site)
     yield running
     running.stop()
+
+
+async def test_an_orderly_restart_of_the_gateway_is_nothing_that_a_subscription_has_to_know(site: Site) -> None:
+    """What `make bench` measures: SIGTERM, an exit code of 0, the same address again, and values go on."""
+    figures = await restarts(site, 1)
+    assert (figures["exitCodes"], figures["resumeSeconds"] > 0) == ([0], True)
 
 
 class Running:
