@@ -20,11 +20,13 @@ def main() -> int:
     )
     parser.add_argument("--report", type=Path, help="Writes the report as JSON.")
     parser.add_argument("--dry-run", action="store_true", help="Only the lines that would be run.")
+    parser.add_argument("--skip", action="append", default=[], choices=("signals", "outage"), help="Leaves it out.")
     given = parser.parse_args()
     if given.dry_run:
         print("\n".join(step.arguments for step in STEPS))
         return 0
-    records = asyncio.run(run(["python", *(each for each in given.languages.split(",") if each != "python")]))
+    names = ["python", *(each for each in given.languages.split(",") if each != "python")]
+    records = asyncio.run(run(names, frozenset(given.skip)))
     report, failed = [], False
     print("| client | steps | seconds | differences |\n|---|---|---|---|")
     problems: list[str] = []
