@@ -33,6 +33,15 @@ impl Arguments {
         i32::try_from(self.int(name)).unwrap_or(0)
     }
 
+    pub fn number(&self, name: &str) -> u32 {
+        u32::try_from(self.int(name)).unwrap_or(0)
+    }
+
+    pub fn numbers(&self, name: &str) -> Vec<u32> {
+        let all = self.0[name].as_array().map(Vec::as_slice).unwrap_or_default();
+        all.iter().filter_map(|each| u32::try_from(each.as_i64()?).ok()).collect()
+    }
+
     pub fn count(&self, name: &str) -> usize {
         usize::try_from(self.int(name)).unwrap_or(0)
     }

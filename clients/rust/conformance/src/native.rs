@@ -81,7 +81,7 @@ pub fn tagged(value: &Native) -> Value {
     match value {
         Native::Null => json!({"null": true}),
         Native::Message(_) => json!({"opaque": true}),
-        Native::OutOfRange(_) => json!({"out_of_range": true}),
+        Native::OutOfRange(_) => shown(value),
         Native::Bool(_) => json!({"bool": shown(value)}),
         Native::Int32(_) => json!({"int32": shown(value)}),
         Native::Int64(_) => json!({"int64": shown(value)}),
@@ -130,7 +130,12 @@ fn shown(value: &Native) -> Value {
         Native::Sparse(elements) => {
             Value::Object(elements.iter().map(|(index, value)| (index.to_string(), shown(value))).collect())
         }
-        Native::OutOfRange(_) => json!({"out_of_range": true}),
+        Native::OutOfRange(message) => match &message.kind {
+            Some(pb::mx_value::Kind::TimestampValue(time)) => {
+                json!({"out_of_range": {"seconds": time.seconds.to_string(), "nanos": time.nanos}})
+            }
+            _ => json!({"out_of_range": true}),
+        },
         _ => Value::Null,
     }
 }

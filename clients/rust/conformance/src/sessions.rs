@@ -19,6 +19,9 @@ pub async fn on_session(session: &Session, op: &str, a: &Arguments) -> Made {
         "subscribe" => return subscribe(session.subscribe(a.texts("tags")), a).await,
         _ => {}
     }
+    if op == "burst" {
+        return Ok((None, burst(session, a).await?));
+    }
     let session = session.with(a.call()?);
     let answer = if op.ends_with("_bulk") {
         bulk(&session, op, a).await
@@ -28,6 +31,20 @@ pub async fn on_session(session: &Session, op: &str, a: &Arguments) -> Made {
         command(&session, op, a).await
     };
     Ok((None, answer?))
+}
+
+/// So many pings, some of them under way at a time.
+async fn burst(session: &Session, a: &Arguments) -> Answer {
+    let left = std::sync::atomic::AtomicUsize::new(a.count("count"));
+    let one = || async {
+        use std::sync::atomic::Ordering::Relaxed;
+        while left.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1)).is_ok() {
+            session.ping("x").await?;
+        }
+        Ok::<_, Failure>(())
+    };
+    futures_util::future::try_join_all((0..a.count("at_once").max(1)).map(|_| one())).await?;
+    Ok(Value::Null)
 }
 
 fn stream_options(a: &Arguments) -> Result<StreamOptions, Failure> {
@@ -40,6 +57,7 @@ fn stream_options(a: &Arguments) -> Result<StreamOptions, Failure> {
     Ok(StreamOptions {
         after_worker_sequence,
         from_beginning: a.is("from_beginning"),
+        recover_gaps: a.is("recover_gaps"),
         backpressure_policy: a.policy(),
         timeout: a.seconds("timeout")?,
         ..Default::default()
@@ -69,12 +87,14 @@ async fn command(s: &Session, op: &str, a: &Arguments) -> Answer {
         "invoke" => message(&s.invoke(a.message("command")?).await?),
         "invoke_raw" => message(&s.invoke_raw(a.message("command")?).await?),
         "register" => json!({"server_handle": s.register(a.text("client_name")).await?}),
-        "add_item" => json!({"item_handle": s.add_item(h, a.text("item_definition")).await?}),
+        "add_item" => {
+            json!({"item_handle": s.add_item_as(h, a.text("item_definition"), a.number("client_handle")).await?})
+        }
         "add_item2" => {
-            json!({"item_handle": s.add_item2(h, a.text("item_definition"), a.text("item_context")).await?})
+            json!({"item_handle": s.add_item2_as(h, a.text("item_definition"), a.text("item_context"), a.number("client_handle")).await?})
         }
         "add_buffered_item" => {
-            json!({"item_handle": s.add_buffered_item(h, a.text("item_definition"), a.text("item_context")).await?})
+            json!({"item_handle": s.add_buffered_item_as(h, a.text("item_definition"), a.text("item_context"), a.number("client_handle")).await?})
         }
         "suspend" => json!({"status": message(&s.suspend(h, i).await?)}),
         "activate" => json!({"status": message(&s.activate(h, i).await?)}),
@@ -134,6 +154,12 @@ async fn write(s: &Session, op: &str, a: &Arguments) -> Answer {
 async fn bulk(s: &Session, op: &str, a: &Arguments) -> Answer {
     let (h, tags, items) = (a.handle("server_handle"), a.texts("tag_addresses"), a.handles("item_handles"));
     let results = match op {
+        "add_item_bulk" if a.get("client_handles").is_array() => {
+            messages(&s.add_item_bulk_as(h, tags, a.numbers("client_handles")).await?)
+        }
+        "subscribe_bulk" if a.get("client_handles").is_array() => {
+            messages(&s.subscribe_bulk_as(h, tags, a.numbers("client_handles")).await?)
+        }
         "add_item_bulk" => messages(&s.add_item_bulk(h, tags).await?),
         "subscribe_bulk" => messages(&s.subscribe_bulk(h, tags).await?),
         "advise_item_bulk" => messages(&s.advise_item_bulk(h, &items).await?),

@@ -76,6 +76,14 @@ pub async fn on_events(events: &EventStream, op: &str, a: &Arguments) -> Answer 
         let last = events.last_worker_sequence().to_string();
         return Ok(json!({"size": batch.events.len(), "last_worker_sequence": last}));
     }
+    if op == "take_all" {
+        let mut taken = 0;
+        while taken < a.count("count") {
+            let Some(batch) = events.next_batch().await? else { break };
+            taken += batch.events.len();
+        }
+        return Ok(json!({"taken": taken}));
+    }
     let mut answer = on_stream(&Events(events), op, a).await?;
     if op == "next" {
         answer["last_worker_sequence"] = events.last_worker_sequence().to_string().into();
@@ -105,6 +113,14 @@ pub async fn on_subscription(subscription: &Subscription, op: &str, a: &Argument
                 "gaps": stats.gaps, "lost": stats.lost, "dropped": stats.dropped, "interruptions": stats.interruptions,
                 "new_sessions": stats.new_sessions, "waiting": stats.waiting,
             }));
+        }
+        "take_all" => {
+            let mut taken = 0;
+            while taken < a.count("count") {
+                let Some(batch) = subscription.next_batch().await? else { break };
+                taken += batch.len();
+            }
+            return Ok(json!({"taken": taken}));
         }
         "next" => return changes(subscription, a.count("count").max(1)).await,
         _ => return Err(Failure::Unsupported),

@@ -53,6 +53,14 @@ where
     tags.into_iter().map(|tag| tag.as_ref().to_owned()).collect()
 }
 
+fn check_numbers(tags: &[String], client_handles: &[u32]) -> Result<()> {
+    if tags.len() == client_handles.len() {
+        return Ok(());
+    }
+    let text = format!("client_handles has {} entries for {} tags", client_handles.len(), tags.len());
+    Err(Error::argument(text))
+}
+
 fn converted(index: usize, value: impl Into<Value>) -> Result<Option<pb::MxValue>> {
     to_mx_value(value).map(Some).map_err(|error| Error::argument_of(format!("entries[{index}]: {error}"), error))
 }
@@ -100,6 +108,21 @@ impl Session {
         self.add_items(server_handle, texts(tags), Vec::new()).await
     }
 
+    /// [`add_item_bulk`](Self::add_item_bulk) with a number of one's own for each tag, which the events of its item carry where the
+    /// gateway announced `client-handles`.
+    ///
+    /// # Errors
+    /// Also `Argument` when there are not as many numbers as tags.
+    pub async fn add_item_bulk_as(
+        &self,
+        server_handle: i32,
+        tags: Vec<String>,
+        client_handles: Vec<u32>,
+    ) -> Result<Vec<pb::SubscribeResult>> {
+        check_numbers(&tags, &client_handles)?;
+        self.add_items(server_handle, tags, client_handles).await
+    }
+
     pub(crate) async fn add_items(
         &self,
         server_handle: i32,
@@ -119,6 +142,21 @@ impl Session {
         I::Item: AsRef<str>,
     {
         self.subscribe_items(server_handle, texts(tags), Vec::new()).await
+    }
+
+    /// [`subscribe_bulk`](Self::subscribe_bulk) with a number of one's own for each tag, which the events of its item carry where the
+    /// gateway announced `client-handles`.
+    ///
+    /// # Errors
+    /// Also `Argument` when there are not as many numbers as tags.
+    pub async fn subscribe_bulk_as(
+        &self,
+        server_handle: i32,
+        tags: Vec<String>,
+        client_handles: Vec<u32>,
+    ) -> Result<Vec<pb::SubscribeResult>> {
+        check_numbers(&tags, &client_handles)?;
+        self.subscribe_items(server_handle, tags, client_handles).await
     }
 
     pub(crate) async fn subscribe_items(

@@ -37,6 +37,13 @@ impl Session {
         field!(self.run(Payload::AddItem(command)).await?, AddItem, "add_item", item_handle)
     }
 
+    /// [`add_item`](Self::add_item) with a number of one's own, which the item's events carry where the gateway
+    /// announced `client-handles`; 0 is none.
+    pub async fn add_item_as(&self, server_handle: i32, item: impl Into<String>, client_handle: u32) -> Result<i32> {
+        let command = pb::AddItemCommand { server_handle, item_definition: item.into(), client_handle };
+        field!(self.run(Payload::AddItem(command)).await?, AddItem, "add_item", item_handle)
+    }
+
     /// Adds an item by a reference that may start with Me, MyContainer, MyArea, … of the object `context`.
     pub async fn add_item2(
         &self,
@@ -44,11 +51,22 @@ impl Session {
         item: impl Into<String>,
         context: impl Into<String>,
     ) -> Result<i32> {
+        self.add_item2_as(server_handle, item, context, 0).await
+    }
+
+    /// [`add_item2`](Self::add_item2) with a number of one's own.
+    pub async fn add_item2_as(
+        &self,
+        server_handle: i32,
+        item: impl Into<String>,
+        context: impl Into<String>,
+        client_handle: u32,
+    ) -> Result<i32> {
         let command = pb::AddItem2Command {
             server_handle,
             item_definition: item.into(),
             item_context: context.into(),
-            client_handle: 0,
+            client_handle,
         };
         field!(self.run(Payload::AddItem2(command)).await?, AddItem2, "add_item2", item_handle)
     }
@@ -60,11 +78,22 @@ impl Session {
         item: impl Into<String>,
         context: impl Into<String>,
     ) -> Result<i32> {
+        self.add_buffered_item_as(server_handle, item, context, 0).await
+    }
+
+    /// [`add_buffered_item`](Self::add_buffered_item) with a number of one's own.
+    pub async fn add_buffered_item_as(
+        &self,
+        server_handle: i32,
+        item: impl Into<String>,
+        context: impl Into<String>,
+        client_handle: u32,
+    ) -> Result<i32> {
         let command = pb::AddBufferedItemCommand {
             server_handle,
             item_definition: item.into(),
             item_context: context.into(),
-            client_handle: 0,
+            client_handle,
         };
         let reply = self.run(Payload::AddBufferedItem(command)).await?;
         field!(reply, AddBufferedItem, "add_buffered_item", item_handle)

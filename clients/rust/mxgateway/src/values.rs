@@ -85,7 +85,7 @@ pub enum Value {
     String(String),
     /// VT_DATE
     Time(MxTime),
-    /// Seconds of a duration, which may be negative.
+    /// Seconds of a duration, which may be negative; a received one also any other number.
     Elapsed(f64),
     /// VT_RECORD: bytes as they are.
     Raw(Vec<u8>),
@@ -96,7 +96,7 @@ pub enum Value {
     Sparse(BTreeMap<u32, Value>),
     /// The message itself: what is written as it is, or was received and has no form here.
     Message(Box<pb::MxValue>),
-    /// A received time or duration beyond the calendar: the message.
+    /// A received time beyond the calendar: the message.
     OutOfRange(Box<pb::MxValue>),
 }
 

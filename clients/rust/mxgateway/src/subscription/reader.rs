@@ -44,12 +44,7 @@ impl Reader {
     /// The change of an event, or none when it belongs to no wanted tag (as far as is known now) or was seen already.
     pub(crate) fn take(&mut self, items: &mut Items, event: pb::MxEvent, is_replayed: bool) -> Option<DataChange> {
         if event.origin == MxEventOrigin::Recovered as i32 {
-            let tag = items.tag_of(&event)?;
-            return Some(self.read_again(DataChange {
-                recovered: true,
-                worker_sequence: 0,
-                ..DataChange::of_event(tag, event)
-            }));
+            return self.recovered(items, event);
         }
         if event.worker_sequence != 0 {
             if event.worker_sequence <= self.position {
@@ -62,6 +57,18 @@ impl Reader {
         }
         let is_replayed = is_replayed || event.origin == MxEventOrigin::Replayed as i32;
         self.change(items, event, is_replayed)
+    }
+
+    /// A value that the gateway sends once more; it has no position of its own.
+    fn recovered(&mut self, items: &mut Items, event: pb::MxEvent) -> Option<DataChange> {
+        let Some(tag) = items.tag_of(&event) else {
+            if items.may_come_to_know(&event) {
+                self.early.push((event, false));
+            }
+            return None;
+        };
+        let change = DataChange::of_event(tag, event);
+        Some(self.read_again(DataChange { recovered: true, worker_sequence: 0, ..change }))
     }
 
     fn change(&mut self, items: &mut Items, event: pb::MxEvent, is_replayed: bool) -> Option<DataChange> {
@@ -87,7 +94,13 @@ impl Reader {
     /// The changes that overtook their reply, once it is there.
     pub(crate) fn early_changes(&mut self, items: &mut Items) -> Vec<DataChange> {
         let early = std::mem::take(&mut self.early);
-        early.into_iter().filter_map(|(event, is_replayed)| self.change(items, event, is_replayed)).collect()
+        let of_early = |(event, is_replayed): (pb::MxEvent, bool)| {
+            if event.origin == MxEventOrigin::Recovered as i32 {
+                return self.recovered(items, event);
+            }
+            self.change(items, event, is_replayed)
+        };
+        early.into_iter().filter_map(of_early).collect()
     }
 
     /// Counts a gap and returns how many events are known to be lost in it.
