@@ -200,3 +200,52 @@ async def test_the_tree_is_walked_by_keys(pages: Pages, gateway: LocalGateway) -
     await page.keyboard.press("Enter")
     await page.locator("#object").wait_for()
     assert "object=" in page.url
+
+
+async def test_one_field_finds_pages_sessions_and_objects_by_keyboard(
+    pages: Pages, gateway: LocalGateway, session: Session
+) -> None:
+    page = await (await pages.context()).new_page()
+    await pages.sign_in(page, gateway.api_key)
+    await page.locator(".freshness .clock").wait_for()
+    await page.keyboard.press("/")
+    finder = page.get_by_role("dialog", name="Search")
+    await page.keyboard.type("historian")
+    await finder.get_by_role("link", name="<b>line 1</b> historian").wait_for()
+    assert await judge(page, "search") == []
+    await finder.get_by_role("searchbox").fill("testmachine_00")
+    await finder.get_by_role("link", name="TestMachine_001 object").wait_for()
+    await page.keyboard.press("ArrowDown")
+    await page.keyboard.press("Enter")
+    await page.locator("#object").wait_for()
+    assert "object=TestMachine_00" in page.url
+    assert await page.get_by_role("dialog").count() == 0
+
+
+async def test_watch_lists_are_kept_by_name_and_administrators_reload_and_take_a_bundle(
+    pages: Pages, gateway: LocalGateway
+) -> None:
+    page = await (await pages.context()).new_page()
+    await pages.sign_in(page, gateway.api_key, "/galaxy?object=TestMachine_001")
+    await page.get_by_label("Watch TestMachine_001.TestChangingInt").check()
+    await page.get_by_label("Name for this list").fill("line 1")
+    await page.get_by_role("button", name="Keep").click()
+    await page.get_by_role("button", name="Clear").click()
+    await page.reload()
+    await page.get_by_label("Watch list").select_option("line 1")
+    await (
+        page.get_by_role("region", name="Watched tags").get_by_text("TestMachine_001.TestChangingInt").first.wait_for()
+    )
+    await page.goto(pages.url + "/settings")
+    await page.get_by_role("button", name="Read again …").click()
+    await page.get_by_role("dialog").get_by_role("button", name="Read again").click()
+    await page.get_by_text("No setting that can change at run time has changed").wait_for()
+    await page.goto(pages.url + "/logs")
+    await page.get_by_role("button", name="Write more or less …").click()
+    await page.get_by_role("dialog").get_by_label("Least level").select_option("warning")
+    await page.get_by_role("dialog").get_by_role("button", name="Change").click()
+    await page.get_by_role("dialog").wait_for(state="detached")
+    await page.goto(pages.url + "/about")
+    async with page.expect_download() as started:
+        await page.get_by_role("link", name="Download the bundle").click()
+    assert (await started.value).suggested_filename.startswith("mxgateway-diagnostics-")

@@ -5,6 +5,7 @@ import { clock, duration, zoneName } from "./format.ts";
 import { setPaused, start, stop } from "./live.ts";
 import { Failure, State } from "./parts/basics.tsx";
 import { Icon } from "./parts/icons.tsx";
+import { hasShortcut, Search, setShortcut } from "./parts/search.tsx";
 import { About } from "./pages/about.tsx";
 import { Alarms } from "./pages/alarms.tsx";
 import { Audit } from "./pages/audit.tsx";
@@ -138,6 +139,7 @@ function Bar({ title }: { title: string }) {
         </button>
       </div>
       <div class="tools">
+        <Search places={PAGES} />
         <button
           type="button"
           class="quiet zone"
@@ -175,6 +177,14 @@ function Bar({ title }: { title: string }) {
                 )}
                 , {who.role}.
               </p>
+              <label class="inline">
+                <input
+                  type="checkbox"
+                  defaultChecked={hasShortcut()}
+                  onChange={(event) => setShortcut(event.currentTarget.checked)}
+                />
+                The key / searches
+              </label>
               <button type="button" onClick={() => leave(false)}>
                 Sign out
               </button>

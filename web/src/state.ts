@@ -19,7 +19,7 @@ const STALE_MS = 3000;
 export const isStale = computed(() => frame.value !== null && !isPaused.value && now.value - lastFrameAt.value > STALE_MS);
 export const staleSince = computed(() => (isStale.value ? lastFrameAt.value : 0));
 
-function stored(name: string, fallback: string): string {
+export function stored(name: string, fallback: string): string {
   try {
     return localStorage.getItem(name) ?? fallback;
   } catch {

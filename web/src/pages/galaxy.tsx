@@ -5,7 +5,7 @@ import { useLoaded } from "../load.ts";
 import { Empty, Failure, Loading, Section, State, Text } from "../parts/basics.tsx";
 import { query, setQuery } from "../router.ts";
 import { frame, store } from "../state.ts";
-import { storedTags, WatchList } from "./watch.tsx";
+import { SavedLists, storedTags, WatchList } from "./watch.tsx";
 
 interface Place {
   id: number;
@@ -326,6 +326,7 @@ export function Galaxy() {
           </span>
         </p>
       )}
+      <SavedLists tags={watched} onChange={watch} />
       {watched.length > 0 && <WatchList tags={watched} onChange={watch} />}
       <div class="split">
         <div class="side">

@@ -4,7 +4,7 @@ import { get, post, Problem } from "../api.ts";
 import { count, dateTime, duration } from "../format.ts";
 import { Failure, Loading, Section, State, Text, type Tone } from "../parts/basics.tsx";
 import { Plot } from "../parts/plot.tsx";
-import { isPaused, isStale, now, zone } from "../state.ts";
+import { announce, isPaused, isStale, now, store, stored, zone } from "../state.ts";
 import type { Values } from "../types.ts";
 
 interface Watched {
@@ -38,6 +38,94 @@ export function storedTags(): string[] {
   } catch {
     return [];
   }
+}
+
+type Lists = Record<string, string[]>;
+
+function storedLists(): Lists {
+  try {
+    const found: unknown = JSON.parse(stored("mxgw.watch-lists", "{}"));
+    if (typeof found !== "object" || found === null || Array.isArray(found)) return {};
+    return Object.fromEntries(
+      Object.entries(found).flatMap(([name, tags]) =>
+        Array.isArray(tags) ? [[name, tags.filter((each): each is string => typeof each === "string").slice(0, 50)]] : [],
+      ),
+    );
+  } catch {
+    return {};
+  }
+}
+
+/** Lists that are kept in this browser by name. */
+export function SavedLists({ tags, onChange }: { tags: string[]; onChange: (tags: string[]) => void }) {
+  const [lists, setLists] = useState<Lists>(storedLists);
+  const [name, setName] = useState("");
+  const [chosen, setChosen] = useState("");
+  const keep = (next: Lists) => {
+    setLists(next);
+    store("mxgw.watch-lists", JSON.stringify(next));
+  };
+  const names = Object.keys(lists).sort((one, other) => one.localeCompare(other));
+  if (!names.length && !tags.length) return null;
+  return (
+    <form
+      class="controls"
+      onSubmit={(event) => {
+        event.preventDefault();
+        const wanted = name.trim().slice(0, 60);
+        if (!wanted || !tags.length) return;
+        keep({ ...lists, [wanted]: tags });
+        setChosen(wanted);
+        setName("");
+        announce(`The list ${wanted} is kept in this browser.`);
+      }}
+    >
+      {names.length > 0 && (
+        <label class="inline">
+          Watch list
+          <select
+            value={chosen}
+            onChange={(event) => {
+              const next = event.currentTarget.value;
+              setChosen(next);
+              const found = lists[next];
+              if (found) onChange(found);
+            }}
+          >
+            <option value="">choose …</option>
+            {names.map((each) => (
+              <option key={each} value={each}>
+                {each}
+              </option>
+            ))}
+          </select>
+        </label>
+      )}
+      {chosen && (
+        <button
+          type="button"
+          class="quiet"
+          onClick={() => {
+            keep(Object.fromEntries(Object.entries(lists).filter(([each]) => each !== chosen)));
+            setChosen("");
+          }}
+        >
+          Forget<span class="unseen"> the list {chosen}</span>
+        </button>
+      )}
+      {tags.length > 0 && (
+        <>
+          <label>
+            <span class="unseen">Name for this list</span>
+            <input placeholder="Name for this list" maxLength={60} value={name} onInput={(event) => setName(event.currentTarget.value)} />
+          </label>
+          <button type="submit" disabled={!name.trim()}>
+            Keep
+          </button>
+        </>
+      )}
+    </form>
+  );
 }
 
 function Quality({ row }: { row: Watched }) {

@@ -1,6 +1,7 @@
 // The menu's pictures, drawn with one pen.
 
 const PATHS: Record<string, string> = {
+  search: "M10.5 4a6.5 6.5 0 1 0 0 13 6.5 6.5 0 0 0 0-13M15.5 15.5 20 20",
   overview: "M3 12h4l2.5-7 4 13 3-9 1.5 3H21",
   sessions: "M4 5h16v6H4ZM4 14h16v5H4ZM7.5 8h.01M7.5 16.5h.01",
   streams: "M3 7c4 0 5 4 9 4s5-4 9-4M3 14c4 0 5 4 9 4s5-4 9-4",
