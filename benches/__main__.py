@@ -18,6 +18,7 @@ from benches import (
     alarms,
     beside,
     crowd,
+    dashboard,
     floor,
     large,
     operations,
@@ -55,6 +56,7 @@ _NAMES = (
     "large",
     "restart",
     "operations",
+    "dashboard",
     "idle",
     "alarms",
     "crowd",
@@ -86,6 +88,7 @@ async def run(names: list[str], arguments: argparse.Namespace) -> dict[str, Any]
     await step("large", large.measure_large)
     await step("restart", restart.measure)
     await step("operations", operations.measure)
+    await step("dashboard", lambda: dashboard.measure(seconds))
     await step("idle", lambda: crowd.measure_idle(10 * seconds))
     await step("crowd", lambda: crowd.measure_crowd(10 * seconds))
     await step("alarms", lambda: alarms.measure(alarms.Size(seconds=seconds, rows=arguments.rows)))

@@ -67,6 +67,7 @@ class GatewayProcess:
 
     Attributes:
         address: where it listens, host:port.
+        urls: where it is found over HTTP.
         last_lines: the end of its log.
     """
 
@@ -113,7 +114,9 @@ class GatewayProcess:
             code = self._popen.wait(30)
             self._release()
             raise GatewayFailedError(f"the gateway ended with {code}: {' | '.join(list(self.last_lines)[-5:])}")
-        (self.address,) = (e["address"] for e in json.loads(line)["endpoints"] if not e["tls"])
+        ready = json.loads(line)
+        (self.address,) = (e["address"] for e in ready["endpoints"] if not e["tls"])
+        self.urls: list[str] = ready["http"]
         self.process = psutil.Process(self._popen.pid)
 
     @property

@@ -101,6 +101,15 @@ RATIOS = (
         "transports.unary.inFlight50.callsPerSecond",
         4.0,
     ),
+    Ratio(
+        "calls beside ten readers of the dashboard / without", "dashboard.calls.with", "dashboard.calls.without", 0.98
+    ),
+    Ratio(
+        "events beside ten readers of the dashboard / without",
+        "dashboard.events.with",
+        "dashboard.events.without",
+        0.98,
+    ),
     Ratio("alarms to 50 streams, cores / bare gRPC", "alarms.oneFilter.cores", "alarms.floor.cores"),
     Ratio("history of alarms / bare SQLite", "alarms.history.changesPerSecond", "alarms.history.floorPerSecond"),
     Ratio(
@@ -124,6 +133,10 @@ LIMITS: tuple[tuple[str, str, float], ...] = (
     ("lost sequences among 500 sessions", "crowd.lostSequences", 0.0),
     ("a restart of the gateway until a subscription goes on, s", "restart.resumeSeconds", 3.0),
     ("a scrape of the metrics at 64 sessions, ms", "operations.scrapeMilliseconds", 20.0),
+    ("ten pages of a browser, share of a core", "dashboard.cores.tenPagesOfABrowser", 0.01),
+    ("100 streams of the dashboard, share of a core", "dashboard.cores.hundredStreams", 0.01),
+    ("a page of the dashboard, from nothing until it is there, s", "dashboard.page.coldSeconds", 1.0),
+    ("from one page of the dashboard to the next, s", "dashboard.page.nextSeconds", 0.3),
     ("to raise a counter on the way of a call, ns", "operations.counterNanoseconds", 100.0),
     ("10,000 alarm changes/s to 50 streams, cores of the gateway", "alarms.oneFilter.cores", 0.6),
     ("the same with ten filters, cores of the gateway", "alarms.tenFilters.cores", 1.0),
