@@ -142,7 +142,7 @@ CASES: dict[int, tuple[str, list[str]]] = {
         [
             f"{_EDGES}::test_a_reader_who_takes_nothing_is_let_go_and_others_go_on",
             f"{_SERVER}::test_who_never_ends_his_request_is_let_go",
-            f"{_SERVER}::test_connections_are_bounded",
+            f"{_SERVER}::test_of_too_many_connections_the_oldest_strangers_go_and_who_is_signed_in_stays",
             "unit/server/dashboard/test_live.py::test_a_slow_reader_sees_the_newest_and_skips_the_rest",
         ],
     ),
