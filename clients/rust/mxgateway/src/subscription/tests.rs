@@ -178,7 +178,8 @@ fn gaps_count_what_is_missing() {
 fn a_new_session_begins_anew_and_marks_first_values() {
     let mut items = items(&["a"]);
     added(&mut items, "a", 1, None);
-    let mut reader = Reader { gaps: 2, lost: 5, position: 99, ..Default::default() };
+    let mut reader = Reader::default();
+    (reader.gaps, reader.lost, reader.position) = (2, 5, 99);
     reader.begin_session(["a"].into_iter().map(Arc::from));
     assert_eq!((reader.position, reader.gaps, reader.lost), (0, 2, 5));
     assert!(reader.take(&mut items, event(1, 1), false).expect("a change").recovered);
