@@ -163,7 +163,7 @@ e2e: $(VENV)/.dev-installed ## Every client's CLI against a real gateway, compar
 
 # A missing toolchain is no failure on a developer's machine; in CI it is.
 clients: ## Every client in another language: build, style, tests; what is not installed is skipped, and said
-	@for each in go:clients-go node:clients-ts mvn:clients-java; do \
+	@for each in go:clients-go node:clients-ts mvn:clients-java cargo:clients-rust; do \
 	  if command -v $${each%%:*} >/dev/null; then $(MAKE) --no-print-directory $${each#*:} || exit 1; \
 	  else echo "skipped: $${each%%:*} not found ($${each#*:})" >&2; [ -z "$$CI" ] || exit 1; fi; done
 
