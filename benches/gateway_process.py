@@ -116,7 +116,8 @@ class GatewayProcess:
             raise GatewayFailedError(f"the gateway ended with {code}: {' | '.join(list(self.last_lines)[-5:])}")
         ready = json.loads(line)
         (self.address,) = (e["address"] for e in ready["endpoints"] if not e["tls"])
-        self.urls: list[str] = ready["http"]
+        # Left out where another gateway has the port already.
+        self.urls: list[str] = ready.get("http", [])
         self.process = psutil.Process(self._popen.pid)
 
     @property
