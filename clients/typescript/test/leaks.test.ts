@@ -98,7 +98,7 @@ test("a thousand streams of events that somebody leaves", async () => {
     for (let index = 0; index < TIMES; index += 1) {
       const events = session.events({ signal })[Symbol.asyncIterator]();
       assert.equal((await events.next()).done, false);
-      await events.return?.();
+      await events.return();
     }
     assert.equal(fake.streams.length, TIMES);
   });
