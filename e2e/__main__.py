@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import signal
 from pathlib import Path
 
 from e2e.languages import LANGUAGES
@@ -25,6 +26,9 @@ def main() -> int:
     if given.dry_run:
         print("\n".join(step.arguments for step in STEPS))
         return 0
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # A background job inherits an ignored SIGINT and hands it on; in the clients Ctrl+C has to work.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     names = ["python", *(each for each in given.languages.split(",") if each != "python")]
     records = asyncio.run(run(names, frozenset(given.skip)))
     report, failed = [], False

@@ -24,7 +24,8 @@ class Language:
         floor: the same as its bench with nothing but the generated stub. `floor ENDPOINT CA SECONDS SIZE` reads, with
             the key in MXGATEWAY_API_KEY, and prints {"successfulCalls", "callsPerSecond", "p50Ms"}; `floor events
             ENDPOINT COUNT` takes batches of events from a plaintext gateway and prints {"events"}. Empty: none yet.
-        example: an example; `{example}` is its name, and endpoint, CA file and its own arguments follow. Empty: none.
+        example: an example; `{example}` is its name, `{Example}` that with a capital, and endpoint, CA file and its own
+            arguments follow. Empty: none.
         folder: where it is built, and where its examples run.
         tools: programs that the building needs.
         build: commands, in order.
@@ -58,6 +59,22 @@ LANGUAGES: dict[str, Language] = {
         folder="clients/typescript",
         tools=("node", "npm"),
         build=(("npm", "run", "--silent", "build"), ("npm", "run", "--silent", "subject")),
+    ),
+    "rust": Language(
+        cli=(f"{ROOT}/clients/rust/target/debug/mxgw",),
+        example=(f"{ROOT}/clients/rust/target/debug/examples/{{example}}",),
+        folder="clients/rust",
+        tools=("cargo",),
+        build=(
+            ("bash", "-c", ". ./toolchain.sh && cargo build --quiet --locked --target-dir target --bins --examples"),
+        ),
+    ),
+    "java": Language(
+        cli=(f"{ROOT}/clients/java/bin/mxgw-java",),
+        example=("java", "-cp", "cli/target/lib/*", "examples/{Example}.java"),
+        folder="clients/java",
+        tools=("java", "mvn"),
+        build=(("mvn", "-B", "-q", "-ntp", "package", "-DskipTests"),),
     ),
 }
 """By name, which is that of `conformance/subjects.json` too; the first one is what the others are compared with."""

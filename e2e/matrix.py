@@ -117,7 +117,7 @@ def examples(language: Language, gateway: LocalGateway) -> list[str]:
     environment = {**os.environ, "MXGATEWAY_API_KEY": gateway.api_key}
     problems = []
     for name, arguments, wanted in EXAMPLES if language.example else ():
-        command = [part.replace("{example}", name) for part in language.example]
+        command = [part.format(example=name, Example=name.capitalize()) for part in language.example]
         command += [gateway.endpoint, str(gateway.ca_file), *arguments]
         found = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=ROOT / language.folder)
         if found.returncode != 0 or wanted not in found.stdout:

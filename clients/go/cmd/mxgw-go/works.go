@@ -150,14 +150,17 @@ func follow[M proto.Message](r *run, ctx context.Context, maximum string, next f
 	return collected, nil
 }
 
-// bounded is the time that a stream may take: --duration, or --timeout where that was given.
+// bounded is the time that a stream may take: --duration, or --timeout where that was given. Not a deadline, which the
+// gateway would know, too: its own end of the call could come first, and would be an error.
 func (r *run) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(ctx)
 	for _, name := range []string{"duration", "timeout"} {
 		if r.given.flag(name) {
-			return context.WithTimeout(ctx, duration(r.given.number(name)))
+			timer := time.AfterFunc(duration(r.given.number(name)), cancel)
+			return ctx, func() { timer.Stop(); cancel() }
 		}
 	}
-	return context.WithCancel(ctx)
+	return ctx, cancel
 }
 
 func streamEvents(r *run, ctx context.Context, client *mxgateway.Client) error {
