@@ -22,6 +22,8 @@ HERE = Path(__file__).parent
 SHOTS = HERE.parents[1] / "artifacts" / "dashboard"
 CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
+# A context that ignores errors of TLS does so for pages; what is downloaded, the browser itself fetches.
+FLAGS += ["--ignore-certificate-errors"]
 # The browser notes an answer that is no success, too, and that is no mistake of the page.
 _NOTED = re.compile(r"Failed to load resource")
 

@@ -50,10 +50,10 @@ export function About() {
             the process does now. Without keys, secrets and values of tags; names of clients and addresses are replaced.
           </p>
           <p class="buttons">
-            <a class="button" href="/api/v1/diagnostics" download="">
+            <a class="button" href="/api/v1/diagnostics" download="mxgateway-diagnostics.zip">
               Download the bundle
             </a>
-            <a class="button" href="/api/v1/diagnostics?names=1" download="">
+            <a class="button" href="/api/v1/diagnostics?names=1" download="mxgateway-diagnostics.zip">
               With names
             </a>
           </p>
