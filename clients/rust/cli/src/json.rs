@@ -53,7 +53,10 @@ pub fn dynamic_document(message: &DynamicMessage, names: Names) -> Value {
         return known;
     }
     let mut object = Map::new();
-    for field in message.descriptor().fields() {
+    let descriptor = message.descriptor();
+    // As they are declared, which is how the other clients print them; `fields()` would go by their numbers.
+    let declared = descriptor.descriptor_proto().field.iter().filter_map(|each| u32::try_from(each.number()).ok());
+    for field in declared.filter_map(|number| descriptor.get_field(number)) {
         if field.supports_presence() && !message.has_field(&field) {
             continue;
         }
