@@ -33,6 +33,18 @@ async def test_batches_are_used_when_announced(
     assert gateway.calls[rpc] == 1
 
 
+async def test_a_closed_client_ends_a_stream_that_nobody_waits_for(gateway: FakeGateway, client: GatewayClient) -> None:
+    """At once, on the wire, too; and whoever comes back to it is told, and does not wait for what never comes."""
+    gateway.events = [data_change(1)]
+    session = await client.open_session()
+    stream = session.stream_events()
+    await anext(stream)
+    await client.close()
+    await eventually(lambda: "StreamEventBatches" in gateway.cancelled)
+    with pytest.raises(MxGatewayTransportError, match="closed"):
+        await asyncio.wait_for(anext(stream), 10)
+
+
 async def test_batch_becomes_single_events_with_its_receive_time(gateway: FakeGateway, session: Session) -> None:
     """Events of one batch come one by one, each with the batch's gateway receive time."""
     batch = pb.MxEventBatch(events=[data_change(n) for n in range(1, 4)])
