@@ -289,7 +289,7 @@ class Connection:
         forks.closed(channel)
         # gRPC can close a channel only from its own loop; when that has ended, dropping the channel is all there is.
         if asyncio.get_running_loop() is self._loop:
-            # An older gRPC finds only calls that somebody waits for just then; who comes back to another waits for ever.
+            # An older gRPC finds only calls that somebody waits for just then; others would never end.
             for stream in list(self._streams):
                 stream.end()
             await channel.close(grace=None)
