@@ -78,7 +78,8 @@ class Connection:
         self.metadata = grpc.aio.Metadata(*authorization_metadata(options.api_key))
         self._sleep = sleep
         self._jitter = jitter
-        self._streams: WeakSet[ServerStream[Any]] = WeakSet()
+        # The calls of server streams.
+        self._streams: WeakSet[Any] = WeakSet()
 
     @property
     def stub(self) -> Any:
@@ -244,11 +245,8 @@ class Connection:
         self._check_open(what)
         limit = self.options.stream_timeout if timeout is None else timeout
         call = method(request, timeout=limit, metadata=self.metadata)
-        stream: ServerStream[Any] = ServerStream(
-            call=call, what=what, connection=self, correlation_id=correlation_id, sessions=sessions
-        )
-        self._streams.add(stream)
-        return stream
+        self._streams.add(call)
+        return ServerStream(call=call, what=what, connection=self, correlation_id=correlation_id, sessions=sessions)
 
     def map_error(self, error: grpc.RpcError, what: str, correlation_id: str, sessions: bool) -> MxGatewayError:
         return map_rpc_error(
@@ -290,8 +288,8 @@ class Connection:
         # gRPC can close a channel only from its own loop; when that has ended, dropping the channel is all there is.
         if asyncio.get_running_loop() is self._loop:
             # An older gRPC finds only calls that somebody waits for just then; others would never end.
-            for stream in list(self._streams):
-                stream.end()
+            for call in list(self._streams):
+                call.cancel()
             await channel.close(grace=None)
 
 
@@ -354,11 +352,6 @@ class ServerStream(Generic[MessageT]):
         """Ends the stream at once. Idempotent; a stream that has ended stays as it ended."""
         self._is_finished = True
         self._call.cancel()
-
-    def end(self) -> None:
-        """Ends the call with its client; whoever iterates is told so."""
-        if not self._is_finished:
-            self._call.cancel()
 
     async def aclose(self) -> None:
         """Ends the stream at once. Idempotent."""
