@@ -13,8 +13,14 @@ from pathlib import Path
 from tests.browser.conftest import SHOTS, Pages
 from tests.browser.test_outages import serving
 from tests.browser.test_pages import judge
+from tests.support.waiting import eventually
 
 PERSON = {"sub": "anna", "preferred_username": "anna.berg", "name": "Anna Berg", "groups": ["plant-operators"]}
+
+
+def is_listening(port: int) -> bool:
+    with socket.socket() as caller:
+        return caller.connect_ex(("127.0.0.1", port)) == 0
 
 
 @asynccontextmanager
@@ -28,15 +34,7 @@ async def provider() -> AsyncIterator[str]:
         stderr=asyncio.subprocess.DEVNULL,
     )
     try:
-        async with asyncio.timeout(20):
-            while True:
-                try:
-                    _, writer = await asyncio.open_connection("127.0.0.1", port)
-                except OSError:
-                    await asyncio.sleep(0.05)
-                    continue
-                writer.close()
-                break
+        await eventually(lambda: is_listening(port))
         yield f"http://127.0.0.1:{port}"
     finally:
         process.terminate()
