@@ -170,9 +170,13 @@ class Guard:
                     task.uncancel()
                     await abort(context, ended, call.correlation_id)
                 raise
-            except grpc.aio.InternalError:
+            except grpc.aio.InternalError as error:
                 # What was written reaches nobody: the caller is gone, and gRPC has not yet come to cancelling.
                 self._ended("client")
+                logger.info("stream_not_delivered", method=call.method, correlation_id=call.correlation_id)
+                _drop_frames(error)
+                # For whoever is still there after all; an abort would fail as the sending did.
+                context.set_code(grpc.StatusCode.CANCELLED)
             except Exception as error:  # noqa: BLE001 — as above
                 await self._unexpected(context, error, call)
             finally:
@@ -183,7 +187,7 @@ class Guard:
             code = ""
             try:
                 await streamed(context)
-                code = "OK"
+                code = "" if _number(context) else "OK"
             finally:
                 counts.codes[code or _code(context)] += 1
 

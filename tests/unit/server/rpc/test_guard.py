@@ -269,7 +269,8 @@ async def test_a_caller_who_is_gone_when_a_message_is_sent_is_no_error() -> None
             call = door._channel.unary_stream(STREAM)(b"x", metadata=(("authorization", "streamer"),))
             await call.code()
     assert dict(counters.stream_ends) == {"client": 1}
-    assert told == []
+    assert dict(counters.rpc(STREAM.removeprefix("/")).codes) == {"CANCELLED": 1}
+    assert [(each["event"], each["log_level"]) for each in told] == [("stream_not_delivered", "info")]
 
 
 async def test_another_keys_session_is_a_denial_in_the_audit() -> None:
