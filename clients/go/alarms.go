@@ -23,3 +23,9 @@ func (c *Client) QueryActiveAlarms(ctx context.Context, request *pb.QueryActiveA
 func (c *Client) AcknowledgeAlarm(ctx context.Context, request *pb.AcknowledgeAlarmRequest) (*pb.AcknowledgeAlarmReply, error) {
 	return checkedCall(ctx, c.c, "AcknowledgeAlarm", request.GetClientCorrelationId(), false, 0, request, &pb.AcknowledgeAlarmReply{})
 }
+
+// AcknowledgeAlarms acknowledges many alarms, 1,000 at most, or those that a filter takes together with the number that
+// it must match. What the plant says to each is in the reply, and no error.
+func (c *Client) AcknowledgeAlarms(ctx context.Context, request *pb.AcknowledgeAlarmsRequest) (*pb.AcknowledgeAlarmsReply, error) {
+	return checkedCall(ctx, c.c, "AcknowledgeAlarms", request.GetClientCorrelationId(), false, 0, request, &pb.AcknowledgeAlarmsReply{})
+}

@@ -68,9 +68,15 @@ func (q *changeQueue) put(change DataChange) (string, error) {
 	return "", nil
 }
 
-func (q *changeQueue) append(change DataChange) {
-	change.LostBefore += q.lostNext
+// takeLost gives what was noted for the next change, which from now on the caller answers for.
+func (q *changeQueue) takeLost() uint64 {
+	lost := q.lostNext
 	q.lostNext = 0
+	return lost
+}
+
+func (q *changeQueue) append(change DataChange) {
+	change.LostBefore += q.takeLost()
 	q.changes = append(q.changes, change)
 }
 

@@ -51,7 +51,6 @@ type connection struct {
 	cc     *grpc.ClientConn
 	closed chan struct{}
 	once   sync.Once
-	sleep  func(context.Context, time.Duration) error
 	jitter func() float64
 }
 
@@ -86,7 +85,7 @@ func newConnection(endpoint string, given []Option) (*connection, error) {
 	if err != nil {
 		return nil, argumentError("endpoint", "endpoint %q cannot be used: %w", endpoint, err)
 	}
-	return &connection{options: o, cc: cc, closed: make(chan struct{}), sleep: sleep, jitter: rand.Float64}, nil
+	return &connection{options: o, cc: cc, closed: make(chan struct{}), jitter: rand.Float64}, nil
 }
 
 // ready waits until the gateway answers.
@@ -199,7 +198,7 @@ func (c *connection) unary(ctx context.Context, what call, request, reply proto.
 		if deadline, ok := limited.Deadline(); ok && time.Until(deadline) <= delay {
 			return err
 		}
-		if c.sleep(limited, delay) != nil {
+		if c.pause(limited, delay) != nil {
 			return what.failed(ctx, err)
 		}
 	}
@@ -245,11 +244,14 @@ func (c *connection) checkSize(message proto.Message, what, correlationID string
 	return nil
 }
 
-func sleep(ctx context.Context, delay time.Duration) error {
+// pause waits between two attempts; closing ends that at once, which the next attempt tells.
+func (c *connection) pause(ctx context.Context, delay time.Duration) error {
 	timer := time.NewTimer(delay)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
+		return nil
+	case <-c.closed:
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime"
 	"sync"
 	"time"
 
@@ -218,6 +219,8 @@ func (s *commandStream) mapped(what rpcCall, err error) error {
 
 func (s *commandStream) send(run *commandRun, stream grpc.ClientStream) {
 	for first := true; ; {
+		// Whoever else is about to send gets into the same message: without this most carry one command.
+		runtime.Gosched()
 		batch := s.next(run)
 		if first {
 			batch.SessionId = s.sessionID

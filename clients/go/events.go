@@ -181,7 +181,12 @@ func (e *EventStream) fetch(ctx context.Context) error {
 		// The stream of single events has a marker at this place; a gap is as visible here.
 		e.waiting = append(e.waiting, &pb.MxEvent{ReplayGap: &pb.ReplayGap{DroppedEvents: dropped}})
 	}
-	e.waiting = append(e.waiting, batch.GetEvents()...)
+	if len(e.waiting) == 0 {
+		// Nobody else has the list: it need not be copied.
+		e.waiting = batch.GetEvents()
+	} else {
+		e.waiting = append(e.waiting, batch.GetEvents()...)
+	}
 	return nil
 }
 

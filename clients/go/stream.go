@@ -14,7 +14,7 @@ import (
 
 // Stream is a server's stream of messages. Closing it, or the end of the context that it was opened with, ends it; that
 // never aborts a COM call. Its methods may be called from any goroutine; messages go to one of those that wait.
-type Stream[M proto.Message] struct{ *stream[M] }
+type Stream[M proto.Message] struct{ inner *stream[M] }
 
 // stream is what a Stream holds. It is apart, so that a Stream that is forgotten ends its call.
 type stream[M proto.Message] struct {
@@ -89,7 +89,40 @@ func openStream[M proto.Message](
 
 // Next waits for the next message; io.EOF after an ordinary end or after Close. The end of ctx ends the wait only: the
 // message that was waited for is the next one's.
-func (s *stream[M]) Next(ctx context.Context) (M, error) {
+func (s *Stream[M]) Next(ctx context.Context) (M, error) {
+	// Whoever waits has not forgotten it, also where nobody else has it any more.
+	defer runtime.KeepAlive(s)
+	return s.inner.next(ctx)
+}
+
+// All gives the messages until the stream ends; after an error it ends. Leaving the loop closes the stream.
+func (s *Stream[M]) All(ctx context.Context) iter.Seq2[M, error] {
+	return func(yield func(M, error) bool) {
+		defer s.Close()
+		for {
+			message, err := s.Next(ctx)
+			if errors.Is(err, io.EOF) || !yield(message, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// Opened waits until the gateway has accepted the stream, or has refused it, which Next tells. A gateway that says
+// nothing before its first message lets wait until then.
+func (s *Stream[M]) Opened() bool {
+	defer runtime.KeepAlive(s)
+	header, err := s.inner.call.Header()
+	return err == nil && header != nil
+}
+
+// Close ends the stream at once. Idempotent; a stream that has ended stays as it ended.
+func (s *Stream[M]) Close() error {
+	_ = s.inner.finish(io.EOF)
+	return nil
+}
+
+func (s *stream[M]) next(ctx context.Context) (M, error) {
 	var none M
 	select {
 	case s.turn <- struct{}{}:
@@ -167,30 +200,4 @@ func (s *stream[M]) ended() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.end
-}
-
-// All gives the messages until the stream ends; after an error it ends. Leaving the loop closes the stream.
-func (s *stream[M]) All(ctx context.Context) iter.Seq2[M, error] {
-	return func(yield func(M, error) bool) {
-		defer s.Close()
-		for {
-			message, err := s.Next(ctx)
-			if errors.Is(err, io.EOF) || !yield(message, err) || err != nil {
-				return
-			}
-		}
-	}
-}
-
-// Opened waits until the gateway has accepted the stream, or has refused it, which Next tells. A gateway that says
-// nothing before its first message lets wait until then.
-func (s *stream[M]) Opened() bool {
-	header, err := s.call.Header()
-	return err == nil && header != nil
-}
-
-// Close ends the stream at once. Idempotent; a stream that has ended stays as it ended.
-func (s *stream[M]) Close() error {
-	_ = s.finish(io.EOF)
-	return nil
 }

@@ -221,9 +221,15 @@ func (i *subscribedItems) keep(ctx context.Context, x *Subscription) error {
 		if isFirst && !x.o.supervisory {
 			add = i.subscribe
 		}
-		for chunk := range slices.Chunk(missing, x.session.maxBulk()) {
+		chunks := slices.Collect(slices.Chunk(missing, x.session.maxBulk()))
+		for index, chunk := range chunks {
 			if err := i.inParts(ctx, x, add, chunk); err != nil {
 				return i.unlessOver(ctx, err)
+			}
+			if index+1 < len(chunks) {
+				x.mu.Lock()
+				x.itemsAddedLocked()
+				x.mu.Unlock()
 			}
 		}
 		x.mu.Lock()

@@ -93,8 +93,8 @@ func (e usageError) Unwrap() error { return e.error }
 
 func usage(format string, parts ...any) error { return usageError{fmt.Errorf(format, parts...)} }
 
-// silent is a failure whose result says it already.
-var silent = errors.New("")
+// errSilent is a failure whose result says it already.
+var errSilent = errors.New("")
 
 // execute runs one invocation and returns its exit code.
 func (p *program) execute(ctx context.Context, arguments []string) int {
@@ -138,7 +138,7 @@ func (p *program) failed(r *run, err error) int {
 			code, text = exitInterrupted, "interrupted"
 		}
 	}
-	if errors.Is(err, silent) {
+	if errors.Is(err, errSilent) {
 		return code
 	}
 	if r != nil {

@@ -493,7 +493,7 @@ func galaxyTest(r *run, ctx context.Context, client *mxgateway.Client) error {
 	if err := r.fields([]string{text}, field{Key: "ok", Value: ok}); err != nil || ok {
 		return err
 	}
-	return silent
+	return errSilent
 }
 
 func galaxyLast(r *run, ctx context.Context, client *mxgateway.Client) error {
@@ -710,5 +710,5 @@ func acknowledgeAlarm(r *run, ctx context.Context, client *mxgateway.Client) err
 			return nil
 		}
 	}
-	return silent
+	return errSilent
 }

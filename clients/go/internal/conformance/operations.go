@@ -90,6 +90,9 @@ func onClient(ctx context.Context, c *mxgateway.Client, op string, a arguments) 
 	case "acknowledge_alarm":
 		request, err := parsed(a.Request, &pb.AcknowledgeAlarmRequest{})
 		return answered(func() (proto.Message, error) { return c.AcknowledgeAlarm(ctx, request) }, err)
+	case "acknowledge_alarms":
+		request, err := parsed(a.Request, &pb.AcknowledgeAlarmsRequest{})
+		return answered(func() (proto.Message, error) { return c.AcknowledgeAlarms(ctx, request) }, err)
 	case "query_active_alarms":
 		request, err := parsed(a.Request, &pb.QueryActiveAlarmsRequest{})
 		if err != nil {
@@ -395,7 +398,7 @@ func command(ctx context.Context, s *mxgateway.Session, op string, a arguments) 
 		text, err := s.Ping(ctx, a.Message, call...)
 		return object{"message": text}, err
 	case "burst":
-		return nil, burst(ctx, s, a.Count, a.AtOnce)
+		return burst(ctx, s, a)
 	case "worker_info":
 		return message(s.WorkerInfo(ctx, call...))
 	case "drain_events":
@@ -458,27 +461,38 @@ func command(ctx context.Context, s *mxgateway.Session, op string, a arguments) 
 	return write(ctx, s, op, a)
 }
 
-// burst sends so many pings, some of them at once.
-func burst(ctx context.Context, s *mxgateway.Session, count, atOnce int) error {
+// burst sends so many pings or reads, some of them at once, and tells the median of how long one took.
+func burst(ctx context.Context, s *mxgateway.Session, a arguments) (any, error) {
+	one := func() error {
+		if len(a.TagAddresses) > 0 {
+			_, err := s.ReadBulk(ctx, a.ServerHandle, a.TagAddresses)
+			return err
+		}
+		_, err := s.Ping(ctx, "burst")
+		return err
+	}
 	var left atomic.Int64
-	left.Store(int64(count))
-	failures := make(chan error, atOnce)
-	for range atOnce {
+	left.Store(int64(a.Count))
+	failures, took := make(chan error, a.AtOnce), make([]time.Duration, a.Count)
+	for range a.AtOnce {
 		go func() {
-			for left.Add(-1) >= 0 {
-				if _, err := s.Ping(ctx, "burst"); err != nil {
+			for index := left.Add(-1); index >= 0; index = left.Add(-1) {
+				began := time.Now()
+				if err := one(); err != nil {
 					failures <- err
 					return
 				}
+				took[index] = time.Since(began)
 			}
 			failures <- nil
 		}()
 	}
 	var failed error
-	for range atOnce {
+	for range a.AtOnce {
 		failed = errors.Join(failed, <-failures)
 	}
-	return failed
+	slices.Sort(took)
+	return object{"p50_ms": float64(took[len(took)/2].Nanoseconds()) / 1e6}, failed
 }
 
 func write(ctx context.Context, s *mxgateway.Session, op string, a arguments) (any, error) {

@@ -29,8 +29,10 @@ type Gateway struct {
 	commands []*pb.MxCommand
 	streams  int
 	closed   int
+	messages int
 	hold     bool
 
+	alarms     chan struct{}
 	waits      bool
 	subscribed chan struct{}
 	once       sync.Once
@@ -43,7 +45,7 @@ func Start(t testing.TB, capabilities ...string) *Gateway {
 	if err != nil {
 		t.Fatal(err)
 	}
-	gateway := &Gateway{Endpoint: listener.Addr().String(), Capabilities: capabilities, subscribed: make(chan struct{})}
+	gateway := &Gateway{Endpoint: listener.Addr().String(), Capabilities: capabilities, subscribed: make(chan struct{}), alarms: make(chan struct{}, 1)}
 	server := grpc.NewServer()
 	pb.RegisterMxAccessGatewayServer(server, gateway)
 	galaxypb.RegisterGalaxyRepositoryServer(server, gateway)
@@ -94,6 +96,13 @@ func (g *Gateway) Closed() int {
 	return g.closed
 }
 
+// Messages counts what came on command streams.
+func (g *Gateway) Messages() int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.messages
+}
+
 func ok() *pb.ProtocolStatus {
 	return &pb.ProtocolStatus{Code: pb.ProtocolStatusCode_PROTOCOL_STATUS_CODE_OK}
 }
@@ -138,6 +147,7 @@ func (g *Gateway) InvokeStream(stream grpc.BidiStreamingServer[pb.MxCommandBatch
 			return nil
 		}
 		g.mu.Lock()
+		g.messages++
 		hold := g.hold
 		g.mu.Unlock()
 		if hold {
@@ -175,6 +185,23 @@ func (g *Gateway) StreamEvents(_ *pb.StreamEventsRequest, stream grpc.ServerStre
 	}
 	<-stream.Context().Done()
 	return nil
+}
+
+// SendAlarm lets a stream of alarms send one more message.
+func (g *Gateway) SendAlarm() { g.alarms <- struct{}{} }
+
+// StreamAlarms sends one message, and then one for each SendAlarm.
+func (g *Gateway) StreamAlarms(_ *pb.StreamAlarmsRequest, stream grpc.ServerStreamingServer[pb.AlarmFeedMessage]) error {
+	for {
+		if err := stream.Send(&pb.AlarmFeedMessage{}); err != nil {
+			return err
+		}
+		select {
+		case <-g.alarms:
+		case <-stream.Context().Done():
+			return nil
+		}
+	}
 }
 
 // WatchDeployEvents refuses at once.

@@ -1,5 +1,5 @@
-// Command floor is the floor of Go: the generated stub and nothing else. floor ENDPOINT CA SECONDS SIZE reads, floor events
-// ENDPOINT COUNT takes raw batches without TLS.
+// Command floor is the floor of Go: the generated stub and nothing else. floor ENDPOINT CA SECONDS SIZE WARMUP reads, floor
+// events ENDPOINT COUNT takes raw batches without TLS.
 package main
 
 import (
@@ -54,7 +54,6 @@ func reads() {
 	creds := must(credentials.NewClientTLSFromFile(os.Args[2], ""))
 	channel := must(grpc.NewClient(os.Args[1], grpc.WithTransportCredentials(creds)))
 	defer channel.Close()
-	length := must(strconv.ParseFloat(os.Args[3], 64))
 	stub := pb.NewMxAccessGatewayClient(channel)
 	ctx := metadata.AppendToOutgoingContext(context.Background(), "authorization", "Bearer "+os.Getenv("MXGATEWAY_API_KEY"))
 	session := must(stub.OpenSession(ctx, &pb.OpenSessionRequest{})).GetSessionId()
@@ -76,14 +75,19 @@ func reads() {
 		Kind:    pb.MxCommandKind_MX_COMMAND_KIND_READ_BULK,
 		Payload: &pb.MxCommand_ReadBulk{ReadBulk: &pb.ReadBulkCommand{ServerHandle: handle, TagAddresses: tags}},
 	}
-	invoke(read)
-	var took []float64
-	began := time.Now()
-	for time.Since(began).Seconds() < length {
-		at := time.Now()
-		invoke(read)
-		took = append(took, float64(time.Since(at).Microseconds())/1000)
+	// How many milliseconds each call took that fits into so many seconds; one at least.
+	timed := func(seconds string) []float64 {
+		length, began, took := must(strconv.ParseFloat(seconds, 64)), time.Now(), []float64(nil)
+		for len(took) == 0 || time.Since(began).Seconds() < length {
+			at := time.Now()
+			invoke(read)
+			took = append(took, float64(time.Since(at).Nanoseconds())/1e6)
+		}
+		return took
 	}
+	timed(os.Args[5])
+	began := time.Now()
+	took := timed(os.Args[3])
 	rate := float64(len(took)) / time.Since(began).Seconds()
 	slices.Sort(took)
 	must(stub.CloseSession(ctx, &pb.CloseSessionRequest{SessionId: session}))
