@@ -1,23 +1,16 @@
 package io.mxgateway.cli;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertFalse;
-import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
-import io.mxgateway.client.EventStream;
-import io.mxgateway.client.GatewayClient;
-import io.mxgateway.client.Session;
 import java.io.BufferedReader;
 import java.io.ByteArrayOutputStream;
 import java.io.PrintStream;
 import java.io.StringReader;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
-import java.util.concurrent.CancellationException;
-import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -134,37 +127,6 @@ class ConversationTest {
       assertTrue(System.nanoTime() - began < TimeUnit.SECONDS.toNanos(30));
       program.signal = "";
       Thread.interrupted();
-    }
-  }
-
-  @Test
-  void aThousandSessionsAndCancelledCallsLeaveNothingOpen() throws Exception {
-    GatewayClient client = GatewayClient.builder(gateway.endpoint()).plaintext().connect();
-    for (int count = 0; count < 1_000; count++) {
-      try (Session session = client.openSession()) {
-        if (count % 10 == 0) {
-          try (EventStream events = session.events()) {
-            assertEquals(3, events.next().getItemHandle());
-          }
-        }
-      }
-    }
-    assertEquals(1_000, gateway.sessions.get());
-    assertTrue(gateway.cancelled.tryAcquire(100, 20, TimeUnit.SECONDS));
-    assertEquals(0, gateway.streams.get());
-    gateway.holdsCommands = true;
-    Session session = client.attachSession("s");
-    for (int count = 0; count < 1_000; count++) {
-      CompletableFuture<String> call = session.asynchronous().ping("x");
-      assertTrue(call.cancel(true));
-      assertThrows(CancellationException.class, call::join);
-    }
-    client.close();
-    for (Thread thread : Thread.getAllStackTraces().keySet()) {
-      if (thread.getName().startsWith("mxgateway")) {
-        thread.join(TimeUnit.SECONDS.toMillis(20));
-        assertFalse(thread.isAlive(), thread.getName());
-      }
     }
   }
 }

@@ -136,6 +136,38 @@ public final class AsyncSession extends AsyncBulkCommands {
   }
 
   /**
+   * Writes a tag by name; the outcome is that of its OnWriteComplete, see {@link
+   * Session#writeAndConfirm(String, Object, ConfirmOptions)}. A thread of its own waits for it.
+   * After cancelling, what was made for the write is removed; whether a write that was sent has
+   * happened is unknown.
+   *
+   * @param tag reference
+   * @param value see {@link MxValues#of}, or a {@code Function<MxEvent, Object>} of the first value
+   * @param confirmOptions user, verifier, time limit
+   * @return what was sent, and the events before and after
+   */
+  public CompletableFuture<WriteOutcome> writeAndConfirm(
+      String tag, @Nullable Object value, ConfirmOptions confirmOptions) {
+    CallFuture<WriteOutcome> outcome = new CallFuture<>();
+    ConfirmedWrite write =
+        new ConfirmedWrite(new Session(core, options), tag, value, confirmOptions);
+    Thread thread =
+        new Thread(
+            () -> {
+              try {
+                outcome.complete(write.run());
+              } catch (RuntimeException failure) {
+                outcome.completeExceptionally(failure);
+              }
+            },
+            "mxgateway write " + tag);
+    thread.setDaemon(true);
+    thread.start();
+    outcome.onCancel(thread::interrupt);
+    return done(outcome);
+  }
+
+  /**
    * Ends the session and its worker, see {@link Session#close()}.
    *
    * @return the reply

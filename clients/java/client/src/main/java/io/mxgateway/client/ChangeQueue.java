@@ -52,6 +52,13 @@ final class ChangeQueue {
     lostNext += count;
   }
 
+  /** What was noted for the next change, which from now on the caller answers for. */
+  long takeLost() {
+    long lost = lostNext;
+    lostNext = 0;
+    return lost;
+  }
+
   /** Takes a change; a warning to log, or null. Throws OverflowException at the policy's end. */
   @Nullable String put(DataChange change) {
     if (isFilling && changes.size() >= capacity && policy != OverflowPolicy.WARN) {
@@ -84,8 +91,7 @@ final class ChangeQueue {
   }
 
   private void append(DataChange change) {
-    changes.add(change.withLostBefore(lostNext));
-    lostNext = 0;
+    changes.add(change.withLostBefore(takeLost()));
   }
 
   /** Removes the changes of some tags. What was lost before them was so before the next change. */

@@ -4,6 +4,7 @@ import com.google.protobuf.Timestamp;
 import io.mxgateway.proto.BackpressurePolicy;
 import io.mxgateway.proto.BulkReadResult;
 import io.mxgateway.proto.MxEvent;
+import io.mxgateway.proto.MxEventOrigin;
 import io.mxgateway.proto.ReplayGap;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -13,6 +14,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -36,13 +38,20 @@ final class ChangeReader {
   /** Tags whose next value replaces what was missed. */
   private final Set<String> renewed = new HashSet<>();
 
+  /** Gives what was lost before the next change; an event that has to wait takes it along. */
+  private final LongSupplier takeLost;
+
   /** A first value may overtake the reply that tells which tag its item is. */
   private List<Early> early = new ArrayList<>();
 
-  private record Early(MxEvent event, boolean isReplayed) {}
+  private record Early(MxEvent event, boolean isReplayed, long lost) {}
 
-  ChangeReader(WantedItems items) {
+  /** What overtook its reply: how many were lost before an event, and its change if any. */
+  record EarlyChange(long lost, @Nullable DataChange change) {}
+
+  ChangeReader(WantedItems items, LongSupplier takeLost) {
     this.items = items;
+    this.takeLost = takeLost;
   }
 
   /** worker_sequence of the youngest event, unsigned; 0 before the first one of a session. */
@@ -62,8 +71,12 @@ final class ChangeReader {
     return unresolved;
   }
 
-  /** A session without history takes the place of the former one, if there was one. */
-  void beginSession(Collection<String> recovered) {
+  /**
+   * A session without history takes the place of the former one, if there was one; gives what was
+   * lost before events that have waited in vain.
+   */
+  long beginSession(Collection<String> recovered) {
+    long waiting = early.stream().mapToLong(Early::lost).sum();
     position = 0;
     unresolved.clear();
     seen.clear();
@@ -71,6 +84,7 @@ final class ChangeReader {
     early.clear();
     renewed.clear();
     renewed.addAll(recovered);
+    return waiting;
   }
 
   /** What was missed while there was no session is a gap. */
@@ -99,29 +113,29 @@ final class ChangeReader {
   }
 
   /**
-   * The change of an OnDataChange; null when it belongs to no wanted tag as far as is known now.
+   * The change of an OnDataChange or of a value that is sent once more; null when it belongs to no
+   * wanted tag as far as is known now.
    */
   @Nullable DataChange change(MxEvent event, boolean isReplayed) {
     String tag = items.tagOf(event);
     if (tag != null) {
-      return marked(tag, event, isReplayed);
+      return event.getOrigin() == MxEventOrigin.MX_EVENT_ORIGIN_RECOVERED
+          ? sentAgain(tag, event)
+          : marked(tag, event, isReplayed);
     }
     if (items.mayComeToKnow(event)) {
-      early.add(new Early(event, isReplayed));
+      early.add(new Early(event, isReplayed, takeLost.getAsLong()));
     }
     return null;
   }
 
   /** The changes that overtook their reply, once it is there. */
-  List<DataChange> earlyChanges() {
+  List<EarlyChange> earlyChanges() {
     List<Early> waiting = early;
     early = new ArrayList<>();
-    List<DataChange> changes = new ArrayList<>();
+    List<EarlyChange> changes = new ArrayList<>();
     for (Early each : waiting) {
-      DataChange change = change(each.event, each.isReplayed);
-      if (change != null) {
-        changes.add(change);
-      }
+      changes.add(new EarlyChange(each.lost, change(each.event, each.isReplayed)));
     }
     return changes;
   }

@@ -210,7 +210,7 @@ final class Connection {
             return;
           }
           Duration delay = delay(what.isIdempotent, thrown, number, deadline);
-          if (delay == null || isClosed()) {
+          if (delay == null) {
             outcome.completeExceptionally(thrown);
             return;
           }
@@ -226,7 +226,8 @@ final class Connection {
                     delay.toNanos(),
                     TimeUnit.NANOSECONDS);
           } catch (RejectedExecutionException closed) {
-            outcome.completeExceptionally(thrown);
+            backingOff.remove(outcome);
+            outcome.completeExceptionally(closedFailure("the next attempt of a call"));
             return;
           }
           outcome.onCancel(

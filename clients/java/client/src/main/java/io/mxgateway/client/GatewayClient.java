@@ -2,6 +2,8 @@ package io.mxgateway.client;
 
 import io.mxgateway.proto.AcknowledgeAlarmReply;
 import io.mxgateway.proto.AcknowledgeAlarmRequest;
+import io.mxgateway.proto.AcknowledgeAlarmsReply;
+import io.mxgateway.proto.AcknowledgeAlarmsRequest;
 import io.mxgateway.proto.ActiveAlarmSnapshot;
 import io.mxgateway.proto.AlarmFeedMessage;
 import io.mxgateway.proto.CloseSessionReply;
@@ -310,6 +312,26 @@ public final class GatewayClient implements AutoCloseable {
                 request)
             .await();
     Replies.checkProtocol(reply, reply.getProtocolStatus(), "AcknowledgeAlarm", id);
+    return reply;
+  }
+
+  /**
+   * Acknowledges many alarms, 1,000 at most, or those that a filter takes together with the number
+   * that it must match. What the plant says to each is in the reply, and no exception.
+   *
+   * @param request names the alarms
+   * @return the reply
+   */
+  public AcknowledgeAlarmsReply acknowledgeAlarms(AcknowledgeAlarmsRequest request) {
+    String id = request.getClientCorrelationId();
+    AcknowledgeAlarmsReply reply =
+        connection
+            .unary(
+                new Connection.Unary<>(
+                    Methods.ACKNOWLEDGE_ALARMS, RpcErrors.of("AcknowledgeAlarms", id), false, null),
+                request)
+            .await();
+    Replies.checkProtocol(reply, reply.getProtocolStatus(), "AcknowledgeAlarms", id);
     return reply;
   }
 

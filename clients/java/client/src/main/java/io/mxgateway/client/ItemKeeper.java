@@ -33,7 +33,8 @@ final class ItemKeeper {
    * Carries out what is wanted in the session, again and again, while somebody else reads the
    * events, until this thread is interrupted.
    *
-   * @param onProgress called with the lock held, when all is done that was wanted
+   * @param onProgress called with the lock held, when further items have become known, and when all
+   *     is done that was wanted
    */
   void keep(Session session, Runnable onProgress) throws InterruptedException {
     synchronized (lock) {
@@ -56,8 +57,14 @@ final class ItemKeeper {
         missing = items.missing();
       }
       Adder adder = isFirst && !isSupervisory ? this::subscribe : this::add;
-      for (List<String> chunk : chunks(missing, session)) {
-        inParts(session, adder, chunk);
+      List<List<String>> chunks = chunks(missing, session);
+      for (int index = 0; index < chunks.size(); index++) {
+        inParts(session, adder, chunks.get(index));
+        if (index + 1 < chunks.size()) {
+          synchronized (lock) {
+            onProgress.run();
+          }
+        }
       }
       synchronized (lock) {
         items.doneWith(asked);

@@ -7,6 +7,8 @@ import io.grpc.MethodDescriptor.MethodType;
 import io.grpc.protobuf.ProtoUtils;
 import io.mxgateway.proto.AcknowledgeAlarmReply;
 import io.mxgateway.proto.AcknowledgeAlarmRequest;
+import io.mxgateway.proto.AcknowledgeAlarmsReply;
+import io.mxgateway.proto.AcknowledgeAlarmsRequest;
 import io.mxgateway.proto.ActiveAlarmSnapshot;
 import io.mxgateway.proto.AlarmFeedMessage;
 import io.mxgateway.proto.CloseSessionReply;
@@ -129,6 +131,15 @@ public final class Methods {
               "AcknowledgeAlarm",
               AcknowledgeAlarmRequest.getDefaultInstance(),
               AcknowledgeAlarmReply.getDefaultInstance());
+
+  /** AcknowledgeAlarms. */
+  public static final io.grpc.MethodDescriptor<AcknowledgeAlarmsRequest, AcknowledgeAlarmsReply>
+      ACKNOWLEDGE_ALARMS =
+          of(
+              GATEWAY,
+              "AcknowledgeAlarms",
+              AcknowledgeAlarmsRequest.getDefaultInstance(),
+              AcknowledgeAlarmsReply.getDefaultInstance());
 
   /** TestConnection of the Galaxy service. */
   public static final io.grpc.MethodDescriptor<TestConnectionRequest, TestConnectionReply>

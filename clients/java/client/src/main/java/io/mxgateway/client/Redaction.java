@@ -10,8 +10,10 @@ public final class Redaction {
   private static final Pattern KEY_SHAPED = Pattern.compile("mxgw_[A-Za-z0-9_\\-.~+/=]+");
   private static final Pattern BEARER =
       Pattern.compile("(bearer\\s+)[^\\s\"',;]+", Pattern.CASE_INSENSITIVE);
+  // Messages show how such a URL is written, by the word itself.
   private static final Pattern URL_PASSWORD =
-      Pattern.compile("(://[^/\\s:@]{0,256}:)(?!password@)\\S{0,512}@");
+      Pattern.compile(
+          "(://[^/\\s:@]{0,256}:)(?!password@[\\w.]{1,64}/\\w(?!\\S{0,576}@))\\S{0,512}@");
   private static final Pattern SOUNDS_SECRET =
       Pattern.compile(
           "nonce|secret|passw(?:or)?d|passphrase|pwd(?![a-z])|token|credential|api[-_ ]?key"

@@ -41,7 +41,7 @@ final class SubscriptionData {
   SubscriptionData(WantedItems items, ChangeQueue queue, Executor executor) {
     this.items = items;
     this.queue = queue;
-    this.reader = new ChangeReader(items);
+    this.reader = new ChangeReader(items, queue::takeLost);
     this.executor = executor;
     queue.makeRoom(items.count());
   }
@@ -84,6 +84,20 @@ final class SubscriptionData {
     if (warning != null) {
       LOGGER.warn(warning);
     }
+  }
+
+  /** What came before the reply that names its items becomes changes. */
+  void putEarly() {
+    // They are older than a gap that was met meanwhile.
+    long lostLater = queue.takeLost();
+    for (ChangeReader.EarlyChange each : reader.earlyChanges()) {
+      queue.lose(each.lost());
+      DataChange change = each.change();
+      if (change != null) {
+        put(change);
+      }
+    }
+    queue.lose(lostLater);
   }
 
   /** Something changed. */

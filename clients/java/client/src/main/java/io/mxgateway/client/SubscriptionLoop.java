@@ -105,7 +105,7 @@ final class SubscriptionLoop implements Runnable {
       synchronized (data) {
         data.items.begin(handle, opened.core().has(Contract.CAPABILITY_CLIENT_HANDLES));
         // The first value of each tag replaces what was missed while there was no session.
-        data.reader.beginSession(data.stands ? data.items.tags() : List.of());
+        data.queue.lose(data.reader.beginSession(data.stands ? data.items.tags() : List.of()));
       }
     } catch (RuntimeException failure) {
       stream.close();
@@ -299,9 +299,7 @@ final class SubscriptionLoop implements Runnable {
       }
     }
     data.takeTurn();
-    for (DataChange change : data.reader.earlyChanges()) {
-      data.put(change);
-    }
+    data.putEarly();
     data.told();
   }
 
@@ -347,15 +345,10 @@ final class SubscriptionLoop implements Runnable {
   }
 
   private void take(MxEvent event, boolean isOfRing) {
-    if (event.getOrigin() == MxEventOrigin.MX_EVENT_ORIGIN_RECOVERED) {
-      String tag = data.items.tagOf(event);
-      if (tag != null) {
-        data.put(data.reader.sentAgain(tag, event));
-      }
-      return;
-    }
-    if (!data.reader.isNew(event)
-        || event.getFamily() != MxEventFamily.MX_EVENT_FAMILY_ON_DATA_CHANGE) {
+    // What the gateway sends once more moves no position.
+    if (event.getOrigin() != MxEventOrigin.MX_EVENT_ORIGIN_RECOVERED
+        && (!data.reader.isNew(event)
+            || event.getFamily() != MxEventFamily.MX_EVENT_FAMILY_ON_DATA_CHANGE)) {
       return;
     }
     boolean isReplayed = isOfRing || event.getOrigin() == MxEventOrigin.MX_EVENT_ORIGIN_REPLAYED;
@@ -382,6 +375,9 @@ final class SubscriptionLoop implements Runnable {
       }
     }
     synchronized (data) {
+      if (!data.items.isNaming()) {
+        data.putEarly();
+      }
       // Only now: when the reading breaks off, the stream is resumed before the gap and tells
       // again.
       data.queue.lose(data.reader.lose(gap));

@@ -71,7 +71,7 @@ class WantedItemsTest {
 
   @Test
   void aSequenceThatWasSeenIsNoNewsAlsoBeyond63Bits() {
-    ChangeReader reader = new ChangeReader(begun(false, "A"));
+    ChangeReader reader = new ChangeReader(begun(false, "A"), () -> 0);
     assertTrue(reader.isNew(event(1, 0, Long.MAX_VALUE)));
     assertTrue(reader.isNew(event(1, 0, Long.MIN_VALUE)));
     assertFalse(reader.isNew(event(1, 0, Long.MAX_VALUE)));
@@ -82,7 +82,7 @@ class WantedItemsTest {
 
   @Test
   void aGapSaysWhatIsKnownToBeLost() {
-    ChangeReader reader = new ChangeReader(begun(false, "A"));
+    ChangeReader reader = new ChangeReader(begun(false, "A"), () -> 0);
     ReplayGap old =
         ReplayGap.newBuilder().setRequestedAfterSequence(7).setOldestAvailableSequence(12).build();
     assertEquals(4, reader.lose(old));
@@ -107,7 +107,7 @@ class WantedItemsTest {
   void whatIsOlderThanAValueThatWasReadIsHistory() {
     WantedItems items = begun(false, "A");
     items.take(List.of("A"), List.of(), List.of(added(5)));
-    ChangeReader reader = new ChangeReader(items);
+    ChangeReader reader = new ChangeReader(items, () -> 0);
     Timestamp at = Timestamp.newBuilder().setSeconds(100).setNanos(5).build();
     DataChange again =
         reader.sentAgain("A", event(5, 0, 0).toBuilder().setSourceTimestamp(at).build());

@@ -21,6 +21,7 @@ import io.mxgateway.client.SubscriptionStats;
 import io.mxgateway.conformance.Subject.Outcome;
 import io.mxgateway.conformance.Subject.UnsupportedStep;
 import io.mxgateway.proto.AcknowledgeAlarmRequest;
+import io.mxgateway.proto.AcknowledgeAlarmsRequest;
 import io.mxgateway.proto.BulkReadResult;
 import io.mxgateway.proto.CloseSessionRequest;
 import io.mxgateway.proto.MxCommandRequest;
@@ -129,6 +130,10 @@ final class Operations {
           message(
               client.acknowledgeAlarm(
                   a.message("request", AcknowledgeAlarmRequest.getDefaultInstance())));
+      case "acknowledge_alarms" ->
+          message(
+              client.acknowledgeAlarms(
+                  a.message("request", AcknowledgeAlarmsRequest.getDefaultInstance())));
       case "query_active_alarms" ->
           Outcome.made(
               client.queryActiveAlarms(

@@ -6,6 +6,7 @@ import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import com.google.protobuf.Message;
 import io.mxgateway.cli.Times;
+import io.mxgateway.client.AsyncSession;
 import io.mxgateway.client.ConfirmOptions;
 import io.mxgateway.client.SecuredEntry;
 import io.mxgateway.client.Session;
@@ -15,7 +16,9 @@ import io.mxgateway.conformance.Subject.UnsupportedStep;
 import io.mxgateway.proto.MxCommand;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
@@ -30,7 +33,7 @@ final class SessionOperations {
     }
     return switch (name) {
       case "state" -> answer("state", session.state().name());
-      case "burst" -> done(() -> burst(session, a.wide("count"), a.number("at_once")));
+      case "burst" -> answer("p50_ms", burst(session, a));
       case "ping" -> answer("message", session.ping(a.text("message")));
       case "worker_info" -> Subject.json(session.workerInfo());
       case "drain_events" ->
@@ -61,27 +64,50 @@ final class SessionOperations {
     return null;
   }
 
-  /** So many pings, some of them under way at once, for the bench. */
-  private static void burst(Session session, long count, int atOnce) {
-    Semaphore room = new Semaphore(atOnce);
-    AtomicReference<Throwable> failure = new AtomicReference<>();
-    for (long number = 0; number < count && failure.get() == null; number++) {
-      room.acquireUninterruptibly();
-      session
-          .asynchronous()
-          .ping("x")
-          .whenComplete(
-              (text, failed) -> {
-                if (failed != null) {
-                  failure.set(failed);
-                }
-                room.release();
-              });
+  /** So many pings or reads, some of them under way at once; the median of how long one took. */
+  private static double burst(Session session, Arguments a) {
+    int count = Math.toIntExact(a.wide("count"));
+    int atOnce = a.number("at_once");
+    int server = a.number("server_handle");
+    List<String> tags = a.texts("tag_addresses");
+    double[] took = new double[count];
+    if (atOnce == 1) {
+      // The way of a program that makes one call after the other.
+      for (int number = 0; number < count; number++) {
+        long began = System.nanoTime();
+        if (tags.isEmpty()) {
+          session.ping("x");
+        } else {
+          session.readBulk(server, tags);
+        }
+        took[number] = (System.nanoTime() - began) / 1e6;
+      }
+    } else {
+      Semaphore room = new Semaphore(atOnce);
+      AtomicReference<Throwable> failure = new AtomicReference<>();
+      for (int next = 0; next < count && failure.get() == null; next++) {
+        int number = next;
+        room.acquireUninterruptibly();
+        long began = System.nanoTime();
+        AsyncSession calls = session.asynchronous();
+        CompletableFuture<?> call =
+            tags.isEmpty() ? calls.ping("x") : calls.readBulk(server, tags, Duration.ZERO);
+        call.whenComplete(
+            (answer, failed) -> {
+              took[number] = (System.nanoTime() - began) / 1e6;
+              if (failed != null) {
+                failure.set(failed);
+              }
+              room.release();
+            });
+      }
+      room.acquireUninterruptibly(atOnce);
+      if (failure.get() instanceof RuntimeException thrown) {
+        throw thrown;
+      }
     }
-    room.acquireUninterruptibly(atOnce);
-    if (failure.get() instanceof RuntimeException thrown) {
-      throw thrown;
-    }
+    Arrays.sort(took);
+    return took[count / 2];
   }
 
   private static @Nullable JsonElement items(Session session, String name, Arguments a) {

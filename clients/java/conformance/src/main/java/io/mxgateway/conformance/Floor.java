@@ -1,0 +1,196 @@
+package io.mxgateway.conformance;
+
+import com.google.gson.JsonObject;
+import com.google.protobuf.Message;
+import io.grpc.CallOptions;
+import io.grpc.Channel;
+import io.grpc.ClientInterceptors;
+import io.grpc.Grpc;
+import io.grpc.InsecureChannelCredentials;
+import io.grpc.ManagedChannel;
+import io.grpc.Metadata;
+import io.grpc.MethodDescriptor;
+import io.grpc.MethodDescriptor.MethodType;
+import io.grpc.TlsChannelCredentials;
+import io.grpc.protobuf.ProtoUtils;
+import io.grpc.stub.ClientCalls;
+import io.grpc.stub.MetadataUtils;
+import io.mxgateway.proto.CloseSessionReply;
+import io.mxgateway.proto.CloseSessionRequest;
+import io.mxgateway.proto.MxCommand;
+import io.mxgateway.proto.MxCommandKind;
+import io.mxgateway.proto.MxCommandReply;
+import io.mxgateway.proto.MxCommandRequest;
+import io.mxgateway.proto.MxEventBatch;
+import io.mxgateway.proto.OpenSessionReply;
+import io.mxgateway.proto.OpenSessionRequest;
+import io.mxgateway.proto.ReadBulkCommand;
+import io.mxgateway.proto.RegisterCommand;
+import io.mxgateway.proto.StreamEventsRequest;
+import io.mxgateway.proto.SubscribeBulkCommand;
+import java.io.File;
+import java.io.IOException;
+import java.util.Arrays;
+import java.util.Iterator;
+import java.util.Locale;
+import java.util.stream.DoubleStream;
+
+/**
+ * The floor of Java: the generated messages over grpc-java's own stub and nothing else.
+ *
+ * <p>{@code ENDPOINT CA SECONDS SIZE WARMUP} reads, {@code events ENDPOINT COUNT} takes raw batches
+ * without TLS.
+ */
+public final class Floor {
+  private static final String SERVICE = "mxaccess_gateway.v1.MxAccessGateway/";
+  private static final MethodDescriptor<OpenSessionRequest, OpenSessionReply> OPEN =
+      method(
+          MethodType.UNARY,
+          "OpenSession",
+          OpenSessionRequest.getDefaultInstance(),
+          OpenSessionReply.getDefaultInstance());
+  private static final MethodDescriptor<CloseSessionRequest, CloseSessionReply> CLOSE =
+      method(
+          MethodType.UNARY,
+          "CloseSession",
+          CloseSessionRequest.getDefaultInstance(),
+          CloseSessionReply.getDefaultInstance());
+  private static final MethodDescriptor<MxCommandRequest, MxCommandReply> INVOKE =
+      method(
+          MethodType.UNARY,
+          "Invoke",
+          MxCommandRequest.getDefaultInstance(),
+          MxCommandReply.getDefaultInstance());
+  private static final MethodDescriptor<StreamEventsRequest, MxEventBatch> BATCHES =
+      method(
+          MethodType.SERVER_STREAMING,
+          "StreamEventBatches",
+          StreamEventsRequest.getDefaultInstance(),
+          MxEventBatch.getDefaultInstance());
+
+  private final Channel channel;
+  private final String session;
+
+  private Floor(Channel channel) {
+    this.channel = channel;
+    this.session = call(OPEN, OpenSessionRequest.getDefaultInstance()).getSessionId();
+  }
+
+  /**
+   * Reads, or takes events.
+   *
+   * @param given what and where; see above
+   * @throws IOException the CA file cannot be read
+   */
+  public static void main(String[] given) throws IOException {
+    JsonObject said =
+        given[0].equals("events")
+            ? events(given[1], Long.parseLong(given[2]))
+            : reads(
+                given[0],
+                new File(given[1]),
+                Double.parseDouble(given[2]),
+                Integer.parseInt(given[3]),
+                Double.parseDouble(given[4]));
+    System.out.println(said);
+    System.exit(0);
+  }
+
+  private static <Q extends Message, R extends Message> MethodDescriptor<Q, R> method(
+      MethodType type, String name, Q request, R reply) {
+    return MethodDescriptor.<Q, R>newBuilder(
+            ProtoUtils.marshaller(request), ProtoUtils.marshaller(reply))
+        .setType(type)
+        .setFullMethodName(SERVICE + name)
+        .build();
+  }
+
+  private <Q, R> R call(MethodDescriptor<Q, R> method, Q request) {
+    return ClientCalls.blockingUnaryCall(channel, method, CallOptions.DEFAULT, request);
+  }
+
+  private MxCommandReply invoke(MxCommand.Builder command) {
+    return call(
+        INVOKE, MxCommandRequest.newBuilder().setSessionId(session).setCommand(command).build());
+  }
+
+  private static JsonObject events(String endpoint, long count) {
+    ManagedChannel channel =
+        Grpc.newChannelBuilder(endpoint, InsecureChannelCredentials.create()).build();
+    Floor floor = new Floor(channel);
+    Iterator<MxEventBatch> stream =
+        ClientCalls.blockingServerStreamingCall(
+            channel,
+            BATCHES,
+            CallOptions.DEFAULT,
+            StreamEventsRequest.newBuilder().setSessionId(floor.session).build());
+    long taken = 0;
+    while (taken < count) {
+      taken += stream.next().getEventsCount();
+    }
+    JsonObject said = new JsonObject();
+    said.addProperty("events", taken);
+    return said;
+  }
+
+  private static JsonObject reads(
+      String endpoint, File authority, double seconds, int size, double warmup) throws IOException {
+    Metadata headers = new Metadata();
+    headers.put(
+        Metadata.Key.of("authorization", Metadata.ASCII_STRING_MARSHALLER),
+        "Bearer " + System.getenv("MXGATEWAY_API_KEY"));
+    ManagedChannel channel =
+        Grpc.newChannelBuilder(
+                endpoint, TlsChannelCredentials.newBuilder().trustManager(authority).build())
+            .build();
+    Floor floor =
+        new Floor(
+            ClientInterceptors.intercept(
+                channel, MetadataUtils.newAttachHeadersInterceptor(headers)));
+    int server =
+        floor
+            .invoke(
+                MxCommand.newBuilder()
+                    .setKind(MxCommandKind.MX_COMMAND_KIND_REGISTER)
+                    .setRegister(RegisterCommand.newBuilder().setClientName("floor")))
+            .getRegister()
+            .getServerHandle();
+    SubscribeBulkCommand.Builder subscribe =
+        SubscribeBulkCommand.newBuilder().setServerHandle(server);
+    ReadBulkCommand.Builder read = ReadBulkCommand.newBuilder().setServerHandle(server);
+    for (int number = 1; number <= size; number++) {
+      String tag = String.format(Locale.ROOT, "TestMachine_%03d.TestChangingInt", number);
+      subscribe.addTagAddresses(tag);
+      read.addTagAddresses(tag);
+    }
+    floor.invoke(
+        MxCommand.newBuilder()
+            .setKind(MxCommandKind.MX_COMMAND_KIND_SUBSCRIBE_BULK)
+            .setSubscribeBulk(subscribe));
+    MxCommand.Builder command =
+        MxCommand.newBuilder().setKind(MxCommandKind.MX_COMMAND_KIND_READ_BULK).setReadBulk(read);
+    floor.timed(command, warmup);
+    long began = System.nanoTime();
+    double[] took = floor.timed(command, seconds);
+    double elapsed = (System.nanoTime() - began) / 1e9;
+    floor.call(CLOSE, CloseSessionRequest.newBuilder().setSessionId(floor.session).build());
+    Arrays.sort(took);
+    JsonObject said = new JsonObject();
+    said.addProperty("successfulCalls", took.length);
+    said.addProperty("callsPerSecond", took.length / elapsed);
+    said.addProperty("p50Ms", took[took.length / 2]);
+    return said;
+  }
+
+  /** How many milliseconds each call took that fits into some time; one at least. */
+  private double[] timed(MxCommand.Builder command, double seconds) {
+    DoubleStream.Builder took = DoubleStream.builder();
+    long began = System.nanoTime();
+    do {
+      long at = System.nanoTime();
+      invoke(command);
+      took.add((System.nanoTime() - at) / 1e6);
+    } while (System.nanoTime() - began < seconds * 1e9);
+    return took.build().toArray();
+  }
+}
