@@ -34,6 +34,7 @@ pub async fn on_client(client: &GatewayClient, op: &str, a: &Arguments) -> Made 
         "invoke" => message(&client.invoke(a.message("request")?).await?),
         "invoke_raw" => message(&client.invoke_raw(a.message("request")?).await?),
         "acknowledge_alarm" => message(&client.acknowledge_alarm(a.message("request")?).await?),
+        "acknowledge_alarms" => message(&client.acknowledge_alarms(a.message("request")?).await?),
         "query_active_alarms" => {
             let stream = client.query_active_alarms(a.message("request")?).await?;
             return Ok((Some(Object::Stream(Arc::new(stream))), Value::Null));

@@ -1,6 +1,8 @@
 //! Operations on a session.
 
-use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use mxgateway::{ConfirmOptions, SecuredEntry, Session, StreamOptions, WriteEntry};
 use serde_json::{Value, json};
@@ -33,18 +35,26 @@ pub async fn on_session(session: &Session, op: &str, a: &Arguments) -> Made {
     Ok((None, answer?))
 }
 
-/// So many pings, some of them under way at a time.
+/// So many pings or reads, some of them under way at a time, and the median of how long one took.
 async fn burst(session: &Session, a: &Arguments) -> Answer {
-    let left = std::sync::atomic::AtomicUsize::new(a.count("count"));
+    let (left, took) = (AtomicUsize::new(a.count("count")), Mutex::new(Vec::new()));
+    let (handle, tags) = (a.handle("server_handle"), a.texts("tag_addresses"));
     let one = || async {
-        use std::sync::atomic::Ordering::Relaxed;
         while left.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1)).is_ok() {
-            session.ping("x").await?;
+            let began = Instant::now();
+            if tags.is_empty() {
+                session.ping("burst").await?;
+            } else {
+                session.read_bulk(handle, &tags, Duration::ZERO).await?;
+            }
+            took.lock().unwrap_or_else(PoisonError::into_inner).push(began.elapsed());
         }
         Ok::<_, Failure>(())
     };
     futures_util::future::try_join_all((0..a.count("at_once").max(1)).map(|_| one())).await?;
-    Ok(Value::Null)
+    let mut took = took.into_inner().unwrap_or_else(PoisonError::into_inner);
+    took.sort_unstable();
+    Ok(json!({"p50_ms": took.get(took.len() / 2).map_or(0.0, |middle| middle.as_secs_f64() * 1000.0)}))
 }
 
 fn stream_options(a: &Arguments) -> Result<StreamOptions, Failure> {

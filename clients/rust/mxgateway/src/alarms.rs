@@ -33,3 +33,12 @@ pub(crate) async fn acknowledge(
     let path = "/mxaccess_gateway.v1.MxAccessGateway/AcknowledgeAlarm";
     connection.checked(Call { called, path, timeout: None, is_idempotent: false }, request).await
 }
+
+pub(crate) async fn acknowledge_many(
+    connection: &Connection,
+    request: pb::AcknowledgeAlarmsRequest,
+) -> Result<pb::AcknowledgeAlarmsReply> {
+    let called = Called::new("AcknowledgeAlarms", &request.client_correlation_id);
+    let path = "/mxaccess_gateway.v1.MxAccessGateway/AcknowledgeAlarms";
+    connection.checked(Call { called, path, timeout: None, is_idempotent: false }, request).await
+}

@@ -184,6 +184,15 @@ impl GatewayClient {
     pub async fn acknowledge_alarm(&self, request: pb::AcknowledgeAlarmRequest) -> Result<pb::AcknowledgeAlarmReply> {
         alarms::acknowledge(&self.connection, request).await
     }
+
+    /// Acknowledges many alarms, 1,000 at most, or those that a filter takes together with the number that it must
+    /// match. What the plant says to each is in the reply, and no error.
+    pub async fn acknowledge_alarms(
+        &self,
+        request: pb::AcknowledgeAlarmsRequest,
+    ) -> Result<pb::AcknowledgeAlarmsReply> {
+        alarms::acknowledge_many(&self.connection, request).await
+    }
 }
 
 impl fmt::Debug for GatewayClient {

@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use futures_util::stream::unfold;
+use futures_util::stream::{StreamExt, unfold};
 use http::uri::PathAndQuery;
 use prost::Message;
 use tokio::sync::{Notify, oneshot};
@@ -167,10 +167,14 @@ impl CommandStream {
 
     async fn exchange(self: Arc<Self>, number: u64, wake: Arc<Notify>, limit: Option<Duration>) -> Error {
         let called = Called::new("InvokeStream", "");
+        // What is sent belongs to a task of the connection, which outlives this call and knows of no end but this one.
+        let over = CancellationToken::new();
+        let _ends = over.clone().drop_guard();
         let outgoing = unfold((self.clone(), wake, true), move |(stream, wake, is_first)| async move {
             let batch = stream.next_batch(number, &wake, is_first).await;
             Some((batch, (stream, wake, false)))
         });
+        let outgoing = outgoing.take_until(over.cancelled_owned());
         let mut grpc = match self.connection.grpc("InvokeStream") {
             Ok(grpc) => grpc,
             Err(error) => return error,

@@ -190,7 +190,9 @@ impl Connection {
             }
             tokio::select! {
                 () = sleep(delay) => {}
-                () = self.link.closed.cancelled() => return Err(error),
+                () = self.link.closed.cancelled() => {
+                    return Err(Self::closed_error(&called.what, "was closed between two attempts"));
+                }
             }
             attempt += 1;
         }

@@ -99,6 +99,8 @@ pub enum Reply {
     CloseSession(Box<pb::CloseSessionReply>),
     /// Of an acknowledgement.
     AcknowledgeAlarm(Box<pb::AcknowledgeAlarmReply>),
+    /// Of many acknowledgements.
+    AcknowledgeAlarms(Box<pb::AcknowledgeAlarmsReply>),
     /// An event that tells of the failure.
     Event(Box<pb::MxEvent>),
 }

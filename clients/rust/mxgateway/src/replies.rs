@@ -34,6 +34,7 @@ macro_rules! answered {
 answered!(pb::OpenSessionReply, OpenSession);
 answered!(pb::CloseSessionReply, CloseSession);
 answered!(pb::AcknowledgeAlarmReply, AcknowledgeAlarm);
+answered!(pb::AcknowledgeAlarmsReply, AcknowledgeAlarms);
 
 impl Answered for pb::MxCommandReply {
     fn status(&self) -> Option<&pb::ProtocolStatus> {

@@ -134,10 +134,10 @@ impl Feed {
         let stream = session.events(StreamOptions { recover_gaps, ..Default::default() }).await?;
         let handle = session.register("subscription").await?;
         let mut core = self.shared.core();
-        let Core { items, reader, stands, .. } = &mut *core;
+        let Core { items, reader, queue, stands, .. } = &mut *core;
         items.begin(handle, session.has(capabilities::CLIENT_HANDLES));
         // The first value of each tag replaces what was missed while there was no session.
-        reader.begin_session(items.tags().iter().filter(|_| *stands).cloned());
+        queue.lose(reader.begin_session(items.tags().iter().filter(|_| *stands).cloned()));
         Ok(stream)
     }
 
@@ -322,7 +322,7 @@ impl Core {
         if let Some(error) = &self.overflow {
             return Err(error.clone());
         }
-        match self.reader.take(&mut self.items, event, is_replayed) {
+        match self.reader.take(&mut self.items, event, is_replayed, &mut self.queue.lost_next) {
             Some(change) => self.queue.put(change),
             None => Ok(()),
         }
@@ -342,12 +342,16 @@ impl Shared {
         }
         self.take_turn(&mut core);
         let Core { items, reader, queue, overflow, .. } = &mut *core;
-        for change in reader.early_changes(items) {
+        // They are older than a gap that was met meanwhile.
+        let lost_later = std::mem::take(&mut queue.lost_next);
+        for (lost, change) in reader.early_changes(items) {
+            queue.lose(lost);
             // A queue that overflows ends the subscription with its next event.
-            if let Err(error) = queue.put(change) {
+            if let Some(Err(error)) = change.map(|change| queue.put(change)) {
                 *overflow = Some(error);
             }
         }
+        queue.lose(lost_later);
         drop(core);
         self.notify();
     }

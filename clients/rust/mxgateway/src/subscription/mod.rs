@@ -129,6 +129,10 @@ impl Shared {
 
     /// Waits until the core gives something.
     pub(crate) async fn wait_until<T>(&self, mut found: impl FnMut(&mut Core) -> Option<T>) -> T {
+        // Nearly always it is there already, and whoever does not wait need not be told of changes.
+        if let Some(found) = found(&mut self.core()) {
+            return found;
+        }
         let mut changed = self.changed.subscribe();
         loop {
             if let Some(found) = found(&mut self.core()) {

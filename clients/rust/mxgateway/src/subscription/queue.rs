@@ -27,7 +27,8 @@ pub(crate) struct ChangeQueue {
     capacity: usize,
     policy: OverflowPolicy,
     changes: VecDeque<DataChange>,
-    lost_next: u64,
+    /// What was lost before the next change.
+    pub(crate) lost_next: u64,
     warn_at: usize,
     /// Until all tags are subscribed: then the latest value of each has to fit.
     pub(crate) is_filling: bool,

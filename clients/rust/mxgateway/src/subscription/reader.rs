@@ -9,6 +9,13 @@ use crate::pb::{self, MxEventFamily, MxEventOrigin};
 use crate::status::failures;
 use crate::time::MxTime;
 
+struct Early {
+    event: pb::MxEvent,
+    is_replayed: bool,
+    /// How many were lost directly before it.
+    lost: u64,
+}
+
 #[derive(Default)]
 pub(crate) struct Reader {
     /// The `worker_sequence` of the youngest event that was taken; 0 before the first.
@@ -23,13 +30,16 @@ pub(crate) struct Reader {
     /// When the value of a tag that was read again had become so.
     read_at: HashMap<Arc<str>, MxTime>,
     /// Events that came before the reply that names their items.
-    early: Vec<(pb::MxEvent, bool)>,
+    early: Vec<Early>,
 }
 
 impl Reader {
-    pub(crate) fn begin_session(&mut self, renewed: impl Iterator<Item = Arc<str>>) {
+    /// Gives what was lost before events that have waited in vain.
+    pub(crate) fn begin_session(&mut self, renewed: impl Iterator<Item = Arc<str>>) -> u64 {
         let (gaps, lost) = (self.gaps, self.lost);
+        let waiting = self.early.iter().map(|each| each.lost).sum();
         *self = Self { gaps, lost, renewed: renewed.collect(), ..Self::default() };
+        waiting
     }
 
     pub(crate) fn forget(&mut self, gone: &HashSet<Arc<str>>) {
@@ -42,9 +52,16 @@ impl Reader {
     }
 
     /// The change of an event, or none when it belongs to no wanted tag (as far as is known now) or was seen already.
-    pub(crate) fn take(&mut self, items: &mut Items, event: pb::MxEvent, is_replayed: bool) -> Option<DataChange> {
+    /// An event that has to wait takes along what was lost before it.
+    pub(crate) fn take(
+        &mut self,
+        items: &mut Items,
+        event: pb::MxEvent,
+        is_replayed: bool,
+        lost: &mut u64,
+    ) -> Option<DataChange> {
         if event.origin == MxEventOrigin::Recovered as i32 {
-            return self.recovered(items, event);
+            return self.change(items, event, false, lost);
         }
         if event.worker_sequence != 0 {
             if event.worker_sequence <= self.position {
@@ -56,30 +73,29 @@ impl Reader {
             return None;
         }
         let is_replayed = is_replayed || event.origin == MxEventOrigin::Replayed as i32;
-        self.change(items, event, is_replayed)
+        self.change(items, event, is_replayed, lost)
     }
 
-    /// A value that the gateway sends once more; it has no position of its own.
-    fn recovered(&mut self, items: &mut Items, event: pb::MxEvent) -> Option<DataChange> {
+    fn change(
+        &mut self,
+        items: &mut Items,
+        event: pb::MxEvent,
+        is_replayed: bool,
+        lost: &mut u64,
+    ) -> Option<DataChange> {
         let Some(tag) = items.tag_of(&event) else {
             if items.may_come_to_know(&event) {
-                self.early.push((event, false));
+                self.early.push(Early { event, is_replayed, lost: std::mem::take(lost) });
             }
             return None;
         };
-        let change = DataChange::of_event(tag, event);
-        Some(self.read_again(DataChange { recovered: true, worker_sequence: 0, ..change }))
-    }
-
-    fn change(&mut self, items: &mut Items, event: pb::MxEvent, is_replayed: bool) -> Option<DataChange> {
-        let Some(tag) = items.tag_of(&event) else {
-            if items.may_come_to_know(&event) {
-                self.early.push((event, is_replayed));
-            }
-            return None;
-        };
+        if event.origin == MxEventOrigin::Recovered as i32 {
+            // What the gateway sends once more has no position of its own.
+            let change = DataChange::of_event(tag, event);
+            return Some(self.read_again(DataChange { recovered: true, worker_sequence: 0, ..change }));
+        }
         self.judge(&tag, &event);
-        let recovered = self.renewed.remove(&tag);
+        let recovered = !self.renewed.is_empty() && self.renewed.remove(&tag);
         let mut replayed = is_replayed;
         if let Some(read_at) = self.read_at.get(&tag) {
             if time_of(event.source_timestamp) < *read_at {
@@ -91,16 +107,14 @@ impl Reader {
         Some(DataChange { replayed, recovered, ..DataChange::of_event(tag, event) })
     }
 
-    /// The changes that overtook their reply, once it is there.
-    pub(crate) fn early_changes(&mut self, items: &mut Items) -> Vec<DataChange> {
+    /// What overtook its reply, once that is there: how many were lost before an event, and its change if any.
+    pub(crate) fn early_changes(&mut self, items: &mut Items) -> Vec<(u64, Option<DataChange>)> {
         let early = std::mem::take(&mut self.early);
-        let of_early = |(event, is_replayed): (pb::MxEvent, bool)| {
-            if event.origin == MxEventOrigin::Recovered as i32 {
-                return self.recovered(items, event);
-            }
-            self.change(items, event, is_replayed)
+        let of_early = |Early { event, is_replayed, mut lost }| {
+            let change = self.change(items, event, is_replayed, &mut lost);
+            (lost, change)
         };
-        early.into_iter().filter_map(of_early).collect()
+        early.into_iter().map(of_early).collect()
     }
 
     /// Counts a gap and returns how many events are known to be lost in it.

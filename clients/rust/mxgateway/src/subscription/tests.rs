@@ -108,10 +108,10 @@ fn events_that_were_seen_are_skipped_and_others_told_once() {
     let mut items = items(&["a"]);
     added(&mut items, "a", 1, None);
     let mut reader = Reader::default();
-    assert!(reader.take(&mut items, event(5, 1), false).is_some());
-    assert!(reader.take(&mut items, event(5, 1), false).is_none());
-    assert!(reader.take(&mut items, event(4, 1), true).is_none());
-    let replayed = reader.take(&mut items, event(6, 1), true).expect("new");
+    assert!(reader.take(&mut items, event(5, 1), false, &mut 0).is_some());
+    assert!(reader.take(&mut items, event(5, 1), false, &mut 0).is_none());
+    assert!(reader.take(&mut items, event(4, 1), true, &mut 0).is_none());
+    let replayed = reader.take(&mut items, event(6, 1), true, &mut 0).expect("new");
     assert!(replayed.replayed);
     assert_eq!(reader.position, 6);
 }
@@ -121,13 +121,33 @@ fn an_event_before_its_reply_waits_and_one_of_nobody_goes() {
     let mut items = items(&["a"]);
     let mut reader = Reader::default();
     items.is_adding = true;
-    assert!(reader.take(&mut items, event(1, 4), false).is_none());
+    assert!(reader.take(&mut items, event(1, 4), false, &mut 0).is_none());
     items.is_adding = false;
     added(&mut items, "a", 4, None);
-    assert_eq!(reader.early_changes(&mut items).len(), 1);
+    let early = reader.early_changes(&mut items);
+    assert_eq!(early.iter().filter(|(_, change)| change.is_some()).count(), 1);
     items.has_orphans = true;
-    assert!(reader.take(&mut items, event(2, 9), false).is_none());
+    assert!(reader.take(&mut items, event(2, 9), false, &mut 0).is_none());
     assert!(items.unwanted.contains(&9));
+}
+
+#[test]
+fn an_event_that_waits_keeps_what_was_lost_before_it() {
+    let mut items = items(&["a"]);
+    let mut reader = Reader::default();
+    items.is_adding = true;
+    for (sequence, mut lost) in [(1, 0), (5, 3), (6, 0)] {
+        assert!(reader.take(&mut items, event(sequence, 4), false, &mut lost).is_none());
+        assert_eq!(lost, 0);
+    }
+    items.is_adding = false;
+    added(&mut items, "a", 4, None);
+    let counts: Vec<_> = reader.early_changes(&mut items).into_iter().map(|(lost, _)| lost).collect();
+    assert_eq!(counts, [0, 3, 0]);
+    items.is_adding = true;
+    assert!(reader.take(&mut items, event(9, 7), false, &mut 4).is_none());
+    assert_eq!(reader.begin_session(std::iter::empty()), 4);
+    assert_eq!(reader.begin_session(std::iter::empty()), 0);
 }
 
 #[test]
@@ -154,12 +174,12 @@ fn a_value_that_the_gateway_sends_again_is_recovered_and_older_ones_are_history(
     let mut reader = Reader::default();
     let at = |seconds| Some(prost_types::Timestamp { seconds, nanos: 0 });
     let again = pb::MxEvent { origin: MxEventOrigin::Recovered.into(), source_timestamp: at(100), ..event(0, 1) };
-    let recovered = reader.take(&mut items, again, false).expect("a change");
+    let recovered = reader.take(&mut items, again, false, &mut 0).expect("a change");
     assert!(recovered.recovered && !recovered.replayed);
     let old = pb::MxEvent { source_timestamp: at(99), ..event(1, 1) };
-    assert!(reader.take(&mut items, old, false).expect("a change").replayed);
+    assert!(reader.take(&mut items, old, false, &mut 0).expect("a change").replayed);
     let new = pb::MxEvent { source_timestamp: at(101), ..event(2, 1) };
-    assert!(!reader.take(&mut items, new, false).expect("a change").replayed);
+    assert!(!reader.take(&mut items, new, false, &mut 0).expect("a change").replayed);
 }
 
 #[test]
@@ -182,8 +202,8 @@ fn a_new_session_begins_anew_and_marks_first_values() {
     (reader.gaps, reader.lost, reader.position) = (2, 5, 99);
     reader.begin_session(["a"].into_iter().map(Arc::from));
     assert_eq!((reader.position, reader.gaps, reader.lost), (0, 2, 5));
-    assert!(reader.take(&mut items, event(1, 1), false).expect("a change").recovered);
-    assert!(!reader.take(&mut items, event(2, 1), false).expect("a change").recovered);
+    assert!(reader.take(&mut items, event(1, 1), false, &mut 0).expect("a change").recovered);
+    assert!(!reader.take(&mut items, event(2, 1), false, &mut 0).expect("a change").recovered);
 }
 
 #[test]
