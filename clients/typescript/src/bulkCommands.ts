@@ -52,15 +52,18 @@ type BulkArm =
   | ("writeBulk" | "write2Bulk" | "writeSecuredBulk" | "writeSecured2Bulk");
 type ResultOf<A extends BulkArm> = PayloadOf<A>["results"][number];
 
-/** The eleven bulk commands. Each takes at most MAX_BULK_ITEMS entries. */
+/** The eleven bulk commands. Each takes at most `maxBulkItems` entries. */
 export abstract class BulkCommands extends ItemCommands {
+  /** Entries that one bulk command may have: what the gateway told, or MAX_BULK_ITEMS where it told nothing. */
+  abstract get maxBulkItems(): number;
+
   /** Adds an item for each reference; like all bulk calls it answers entry by entry, in order. */
   async addItemBulk(
     serverHandle: number,
     tagAddresses: Iterable<string>,
     call: AddBulkOptions = {},
   ): Promise<SubscribeResult[]> {
-    const added = numbered(tagAddresses, call.clientHandles ?? []);
+    const added = numbered(tagAddresses, call.clientHandles ?? [], this.maxBulkItems);
     return await this.#each("addItemBulk", added.tagAddresses, { ...on(serverHandle), ...added }, call);
   }
 
@@ -70,7 +73,7 @@ export abstract class BulkCommands extends ItemCommands {
     tagAddresses: Iterable<string>,
     call: AddBulkOptions = {},
   ): Promise<SubscribeResult[]> {
-    const added = numbered(tagAddresses, call.clientHandles ?? []);
+    const added = numbered(tagAddresses, call.clientHandles ?? [], this.maxBulkItems);
     return await this.#each("subscribeBulk", added.tagAddresses, { ...on(serverHandle), ...added }, call);
   }
 
@@ -117,7 +120,7 @@ export abstract class BulkCommands extends ItemCommands {
     call: ReadOptions = {},
   ): Promise<BulkReadResult[]> {
     const timeoutMs = uint32(call.tagTimeoutMs ?? 0, "tagTimeoutMs");
-    const tags = bulkEntries(tagAddresses, "tagAddresses");
+    const tags = bulkEntries(tagAddresses, "tagAddresses", this.maxBulkItems);
     return await this.#each("readBulk", tags, { ...on(serverHandle), tagAddresses: tags, timeoutMs }, call);
   }
 
@@ -127,7 +130,7 @@ export abstract class BulkCommands extends ItemCommands {
     entries: Iterable<WriteEntry>,
     call: UserOptions = {},
   ): Promise<BulkWriteResult[]> {
-    const found = bulkEntries(entries, "entries").map((each) => written(each, call));
+    const found = bulkEntries(entries, "entries", this.maxBulkItems).map((each) => written(each, call));
     return await this.#each("writeBulk", found, { ...on(serverHandle), entries: found }, call);
   }
 
@@ -137,7 +140,10 @@ export abstract class BulkCommands extends ItemCommands {
     entries: Iterable<Write2Entry>,
     call: UserOptions = {},
   ): Promise<BulkWriteResult[]> {
-    const found = bulkEntries(entries, "entries").map((each) => ({ ...written(each, call), ...stamped(each) }));
+    const found = bulkEntries(entries, "entries", this.maxBulkItems).map((each) => ({
+      ...written(each, call),
+      ...stamped(each),
+    }));
     return await this.#each("write2Bulk", found, { ...on(serverHandle), entries: found }, call);
   }
 
@@ -147,7 +153,7 @@ export abstract class BulkCommands extends ItemCommands {
     entries: Iterable<WriteSecuredEntry>,
     call?: CallOptions,
   ): Promise<BulkWriteResult[]> {
-    const found = bulkEntries(entries, "entries").map(signed);
+    const found = bulkEntries(entries, "entries", this.maxBulkItems).map(signed);
     return await this.#each("writeSecuredBulk", found, { ...on(serverHandle), entries: found }, call);
   }
 
@@ -157,7 +163,10 @@ export abstract class BulkCommands extends ItemCommands {
     entries: Iterable<WriteSecured2Entry>,
     call?: CallOptions,
   ): Promise<BulkWriteResult[]> {
-    const found = bulkEntries(entries, "entries").map((each) => ({ ...signed(each), ...stamped(each) }));
+    const found = bulkEntries(entries, "entries", this.maxBulkItems).map((each) => ({
+      ...signed(each),
+      ...stamped(each),
+    }));
     return await this.#each("writeSecured2Bulk", found, { ...on(serverHandle), entries: found }, call);
   }
 
@@ -167,7 +176,7 @@ export abstract class BulkCommands extends ItemCommands {
     given: Iterable<number>,
     call: CallOptions | undefined,
   ): Promise<SubscribeResult[]> {
-    const itemHandles = bulkEntries(given, "itemHandles").map((each) => int32(each, "itemHandles"));
+    const itemHandles = bulkEntries(given, "itemHandles", this.maxBulkItems).map((each) => int32(each, "itemHandles"));
     return await this.#each(arm, itemHandles, { ...on(serverHandle), itemHandles }, call);
   }
 
@@ -196,9 +205,10 @@ function on(serverHandle: number): { serverHandle: number } {
 function numbered(
   tags: Iterable<string>,
   numbers: Iterable<number>,
+  most: number,
 ): { tagAddresses: string[]; clientHandles: number[] } {
-  const tagAddresses = bulkEntries(tags, "tagAddresses");
-  const clientHandles = bulkEntries(numbers, "clientHandles").map((each) => uint32(each, "clientHandles"));
+  const tagAddresses = bulkEntries(tags, "tagAddresses", most);
+  const clientHandles = bulkEntries(numbers, "clientHandles", most).map((each) => uint32(each, "clientHandles"));
   if (clientHandles.length > 0 && clientHandles.length !== tagAddresses.length)
     throw new TypeError(`clientHandles has ${clientHandles.length} entries for ${tagAddresses.length} tags`);
   return { tagAddresses, clientHandles };

@@ -56,7 +56,7 @@ export class ChangeFeed {
   constructor(items: SubscribedItems, queue: ChangeQueue, options: FeedOptions) {
     this.items = items;
     this.queue = queue;
-    this.reader = new ChangeReader(items);
+    this.reader = new ChangeReader(items, () => queue.takeLost());
     this.#options = options;
   }
 
@@ -141,7 +141,7 @@ export class ChangeFeed {
       throw error;
     }
     // The first value of each tag replaces what was missed while there was no session.
-    this.reader.beginSession(this.#stands ? this.items.tags : []);
+    this.queue.lose(this.reader.beginSession(this.#stands ? this.items.tags : []));
     return stream;
   }
 
@@ -218,7 +218,13 @@ export class ChangeFeed {
       }
     }
     this.#takeTurn();
-    for (const change of this.reader.earlyChanges()) this.#put(change);
+    // They are older than a gap that was met meanwhile.
+    const lostLater = this.queue.takeLost();
+    for (const [lost, change] of this.reader.earlyChanges()) {
+      this.queue.lose(lost);
+      if (change !== undefined) this.#put(change);
+    }
+    this.queue.lose(lostLater);
     this.#notify();
   }
 
@@ -298,9 +304,12 @@ export class ChangeFeed {
       // A session that ends before it has all tags may do so again.
       if (this.items.isComplete) this.#attempts = 0;
       this.#streamStands();
-      for (const [index, event] of batch.entries()) {
+      const { replayedEvents } = stream;
+      let index = 0;
+      for (const event of batch) {
         if (event.replayGap !== undefined) await this.#gap(event.replayGap, session, isFirst, signal);
-        else this.#take(event, index < stream.replayedEvents);
+        else this.#take(event, index < replayedEvents);
+        index += 1;
       }
       isFirst = false;
       this.#notify();
@@ -308,12 +317,10 @@ export class ChangeFeed {
   }
 
   #take(event: MxEvent, isOfTheRing: boolean): void {
-    if (event.origin === MxEventOrigin.RECOVERED) {
-      const tag = this.items.tagOf(event);
-      if (tag !== undefined) this.#put(this.reader.readAgain(tag, event));
-      return;
+    // What the gateway sends once more moves no position.
+    if (event.origin !== MxEventOrigin.RECOVERED) {
+      if (!this.reader.isNew(event) || event.family !== MxEventFamily.ON_DATA_CHANGE) return;
     }
-    if (!this.reader.isNew(event) || event.family !== MxEventFamily.ON_DATA_CHANGE) return;
     const change = this.reader.change(event, isOfTheRing || event.origin === MxEventOrigin.REPLAYED);
     if (change !== undefined) this.#put(change);
   }

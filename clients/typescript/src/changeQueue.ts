@@ -58,12 +58,18 @@ export class ChangeQueue {
     this.#lostNext += count;
   }
 
+  /** What was noted for the next change, which from now on the caller answers for. */
+  takeLost(): number {
+    const lost = this.#lostNext;
+    this.#lostNext = 0;
+    return lost;
+  }
+
   put(change: DataChange): void {
     if (this.#isEnded) return;
     if (this.isFilling && this.size >= this.#capacity && this.#policy !== "warn") this.#keepLatest();
     if (this.size >= this.#capacity && !this.#makesRoom()) return;
-    this.#waiting.push(after(change, this.#lostNext));
-    this.#lostNext = 0;
+    this.#waiting.push(after(change, this.takeLost()));
     if (this.size > this.#warnAt && this.#policy === "warn") {
       this.#warnAt *= 2;
       this.#onWarning(`${this.size} changes wait; the consumer of the subscription is too slow`);
@@ -144,16 +150,22 @@ export class ChangeQueue {
     this.#wake?.();
   }
 
+  /** The next change if one waits, at once. */
+  takeNow(): DataChange | undefined {
+    const change = this.#waiting[this.#head];
+    if (change !== undefined) {
+      this.#head += 1;
+      this.#compact();
+    }
+    return change;
+  }
+
   /** The next change; undefined when the queue has ended well. Throws what it has ended with. */
   async take(signal?: AbortSignal): Promise<DataChange | undefined> {
     for (;;) {
       signal?.throwIfAborted();
-      const change = this.#waiting[this.#head];
-      if (change !== undefined) {
-        this.#head += 1;
-        this.#compact();
-        return change;
-      }
+      const change = this.takeNow();
+      if (change !== undefined) return change;
       if (this.#isEnded) {
         if (this.#error !== undefined) throw this.#error;
         return undefined;

@@ -5,7 +5,13 @@
  */
 
 import { type DataChange, changeOf } from "./dataChange.js";
-import type { BulkReadResult, MxEvent, MxStatusProxy, ReplayGap } from "./gen/mxaccess_gateway_pb.js";
+import {
+  type BulkReadResult,
+  type MxEvent,
+  MxEventOrigin,
+  type MxStatusProxy,
+  type ReplayGap,
+} from "./gen/mxaccess_gateway_pb.js";
 import { isStatusFailure, statusText } from "./quality.js";
 import { isBefore } from "./subscriptionRules.js";
 import { MxTime } from "./time.js";
@@ -34,15 +40,23 @@ export class ChangeReader {
   readonly #readAt = new Map<string, MxTime>();
   /** Tags whose next value replaces what was missed. */
   readonly #renewed = new Set<string>();
-  /** A first value may overtake the reply that tells which tag its item is. */
-  #early: [MxEvent, boolean][] = [];
+  readonly #takeLost: () => number;
+  /** A first value may overtake the reply that tells which tag its item is; with what was lost before it. */
+  #early: [MxEvent, boolean, number][] = [];
 
-  constructor(tags: Tags) {
+  /** `takeLost` gives what was lost before the next change, which an event that has to wait takes with it. */
+  constructor(tags: Tags, takeLost: () => number) {
     this.#tags = tags;
+    this.#takeLost = takeLost;
   }
 
-  /** A session that has no history yet takes the place of the former one; the first value of `renewed` is recovered. */
-  beginSession(renewed: readonly string[]): void {
+  /**
+   * A session that has no history yet takes the place of the former one; the first value of `renewed` is recovered.
+   *
+   * @returns what was lost before events that have waited in vain.
+   */
+  beginSession(renewed: readonly string[]): number {
+    const lost = this.#early.reduce((sum, [, , count]) => sum + count, 0);
     this.position = 0n;
     this.unresolved.clear();
     this.#seen.clear();
@@ -50,6 +64,7 @@ export class ChangeReader {
     this.#early = [];
     this.#renewed.clear();
     for (const tag of renewed) this.#renewed.add(tag);
+    return lost;
   }
 
   /** These tags are wanted no more. */
@@ -70,19 +85,22 @@ export class ChangeReader {
     return true;
   }
 
-  /** The change of an OnDataChange; undefined when it belongs to no wanted tag, as far as is known now. */
+  /** The change of an OnDataChange or of a recovered value; undefined when it belongs to no wanted tag, as far as is known now. */
   change(event: MxEvent, isReplayed: boolean): DataChange | undefined {
     const tag = this.#tags.tagOf(event);
-    if (tag !== undefined) return this.#marked(tag, event, isReplayed);
-    if (this.#tags.mayComeToKnow(event)) this.#early.push([event, isReplayed]);
+    if (tag !== undefined)
+      return event.origin === MxEventOrigin.RECOVERED
+        ? this.readAgain(tag, event)
+        : this.#marked(tag, event, isReplayed);
+    if (this.#tags.mayComeToKnow(event)) this.#early.push([event, isReplayed, this.#takeLost()]);
     return undefined;
   }
 
-  /** The changes that overtook their reply, once it is there. */
-  earlyChanges(): DataChange[] {
+  /** What overtook its reply, once that is there: how many were lost before an event, and its change if any. */
+  earlyChanges(): [number, DataChange | undefined][] {
     const early = this.#early;
     this.#early = [];
-    return early.map(([event, isReplayed]) => this.change(event, isReplayed)).filter((each) => each !== undefined);
+    return early.map(([event, isReplayed, lost]) => [lost, this.change(event, isReplayed)]);
   }
 
   /**
@@ -108,7 +126,7 @@ export class ChangeReader {
   readAgain(tag: string, raw: BulkReadResult | MxEvent): DataChange {
     const at = raw.sourceTimestamp && MxTime.fromTimestamp(raw.sourceTimestamp);
     if (at !== undefined) this.#readAt.set(tag, at);
-    return changeOf(tag, raw, { recovered: true });
+    return changeOf(tag, raw, 0n, false, true);
   }
 
   #marked(tag: string, event: MxEvent, isReplayed: boolean): DataChange {
@@ -116,15 +134,15 @@ export class ChangeReader {
       this.#seen.add(tag);
       this.#judge(tag, event.statuses);
     }
-    const recovered = this.#renewed.delete(tag);
-    const readAt = this.#readAt.get(tag);
+    const recovered = this.#renewed.size > 0 && this.#renewed.delete(tag);
+    const readAt = this.#readAt.size > 0 ? this.#readAt.get(tag) : undefined;
     let replayed = isReplayed;
     if (readAt !== undefined) {
       const at = event.sourceTimestamp && MxTime.fromTimestamp(event.sourceTimestamp);
       if (at !== undefined && isBefore(at, readAt)) replayed = true;
       else this.#readAt.delete(tag);
     }
-    return changeOf(tag, event, { workerSequence: event.workerSequence, replayed, recovered });
+    return changeOf(tag, event, event.workerSequence, replayed, recovered);
   }
 
   /** MXAccess takes any reference; whether it exists shows only by the statuses of its value. */

@@ -7,6 +7,8 @@ import { nextCorrelationId } from "./correlation.js";
 import {
   type AcknowledgeAlarmReply,
   type AcknowledgeAlarmRequest,
+  type AcknowledgeAlarmsReply,
+  type AcknowledgeAlarmsRequest,
   type ActiveAlarmSnapshot,
   type AlarmFeedMessage,
   BackpressurePolicy,
@@ -175,6 +177,20 @@ export class GatewayClient {
       correlationId,
     });
     checkProtocol(reply, "AcknowledgeAlarm", correlationId);
+    return reply;
+  }
+
+  /**
+   * Acknowledges many alarms, 1,000 at most, or those that a filter takes together with the number that it must match.
+   * What the plant says to each is in the reply.
+   */
+  async acknowledgeAlarms(request: AcknowledgeAlarmsRequest, call: CallOptions = {}): Promise<AcknowledgeAlarmsReply> {
+    const correlationId = request.clientCorrelationId;
+    const reply = await this.#transport.unary(method.acknowledgeAlarms, request, "AcknowledgeAlarms", {
+      ...call,
+      correlationId,
+    });
+    checkProtocol(reply, "AcknowledgeAlarms", correlationId);
     return reply;
   }
 

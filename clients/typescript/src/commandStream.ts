@@ -95,11 +95,11 @@ export class CommandStream {
     const size = toBinary(MxStreamCommandSchema, message).length;
     this.#transport.checkSize(size, what, correlationId);
     this.#transport.checkOpen(what);
-    if (this.#underWay.size === 0 && this.#call !== undefined && Date.now() - this.#usedAt > STALE_AFTER_MS) {
+    if (this.#underWay.size === 0 && this.#call !== undefined && performance.now() - this.#usedAt > STALE_AFTER_MS) {
       // Between here and the gateway somebody may be ending it right now, and the command with it.
       this.#leave();
     }
-    this.#usedAt = Date.now();
+    this.#usedAt = performance.now();
     return await new Promise<MxCommandReply>((resolve, reject) => {
       const onAbort = (): void => {
         this.#forget(pending);
@@ -174,7 +174,7 @@ export class CommandStream {
     this.#isFirst = true;
     call.on("data", (batch: MxCommandReplyBatch) => {
       if (generation !== this.#generation) return;
-      this.#usedAt = Date.now();
+      this.#usedAt = performance.now();
       for (const reply of batch.replies) this.#take(reply);
     });
     call.on("drain", () => {

@@ -42,7 +42,7 @@ export function command<A extends CommandArm>(arm: A, fields: CommandFields<A>):
  *
  * @throws {TypeError} no list, one string where a list is meant, a hole, or more entries than one call takes.
  */
-export function bulkEntries<T>(items: Iterable<T>, name: string): T[] {
+export function bulkEntries<T>(items: Iterable<T>, name: string, most: number = MAX_BULK_ITEMS): T[] {
   // Who writes JavaScript gets no help of a compiler.
   const given: unknown = items;
   if (given === null || given === undefined)
@@ -51,9 +51,8 @@ export function bulkEntries<T>(items: Iterable<T>, name: string): T[] {
   const entries = [...items];
   const hole = entries.findIndex((entry) => entry === null || entry === undefined);
   if (hole >= 0) throw new TypeError(`${name} holds nothing at index ${hole}`);
-  if (entries.length > MAX_BULK_ITEMS) {
-    throw new TypeError(`${name} has ${entries.length} entries; one call takes at most ${MAX_BULK_ITEMS}, so split it`);
-  }
+  if (entries.length > most)
+    throw new TypeError(`${name} has ${entries.length} entries; one call takes at most ${most}, so split it`);
   return entries;
 }
 

@@ -35,11 +35,13 @@ export interface DataChange {
   readonly raw: MxEvent | BulkReadResult;
 }
 
-/** The change of an OnDataChange event or of a read result; marks that are not given are false, and 0n. */
+/** The change of an OnDataChange event or of a read result, which has no sequence of its own. */
 export function changeOf(
   tag: string,
   raw: MxEvent | BulkReadResult,
-  marks: Partial<Pick<DataChange, "workerSequence" | "replayed" | "recovered">>,
+  workerSequence: bigint,
+  replayed: boolean,
+  recovered: boolean,
 ): DataChange {
   return {
     tag,
@@ -47,12 +49,11 @@ export function changeOf(
     quality: raw.quality,
     sourceTimestamp: raw.sourceTimestamp && MxTime.fromTimestamp(raw.sourceTimestamp),
     statuses: raw.statuses,
-    workerSequence: 0n,
-    replayed: false,
-    recovered: false,
-    ...marks,
+    workerSequence,
+    replayed,
+    recovered,
     lostBefore: 0,
-    isGood: isGood(raw.quality) && !raw.statuses.some(isStatusFailure),
+    isGood: isGood(raw.quality) && (raw.statuses.length === 0 || !raw.statuses.some(isStatusFailure)),
     raw,
   };
 }

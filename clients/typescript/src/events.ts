@@ -85,8 +85,10 @@ export class EventStream implements AsyncIterableIterator<MxEvent> {
         this.#position = 0;
         if (events.length === 0) events = await this.#receive();
         if (events === undefined) return;
-        const last = events.at(-1);
-        if (last !== undefined && last.workerSequence > 0n) this.#lastSequence = last.workerSequence;
+        // What is no event of the worker's, such as a value that is sent once more, has no sequence.
+        let last = events.length - 1;
+        while (last >= 0 && events[last]?.workerSequence === 0n) last -= 1;
+        this.#lastSequence = events[last]?.workerSequence ?? this.#lastSequence;
         yield events;
       }
     } finally {

@@ -16,7 +16,8 @@ const NAME_CHARACTER = /[\w.-]/;
 const BETWEEN = /(?:\\{0,8}["'])?\s{0,64}(?:[=:]|%3D|%3A)\s{0,64}/iy;
 const VALUE =
   /(?:\\+"(?:(?!\\+")[^\n]){0,4096}(?:\\+")?|"(?:[^"\\]|\\.|""){0,4096}"|'(?:[^'\\]|\\.|''){0,4096}'|\{(?:[^}]|\}\}){0,4096}\})[^\s,;}\])]*|(?:bearer\s+)?\S+/iy;
-const URL_PASSWORD = /(:\/\/[^/\s:@]{0,256}:)(?!password@)[^\s]{0,512}@/g;
+// Messages show how such a URL is written, by the word itself.
+const URL_PASSWORD = /(:\/\/[^/\s:@]{0,256}:)(?!password@[\w.]{1,64}\/\w(?!\S{0,576}@))\S{0,512}@/g;
 // In a connection string blanks belong to the value; where the sentence around it goes on nobody can tell.
 const BEFORE_KEYWORD = /(?:^|;)\s{0,16}$/;
 const KEYWORD = /(?:nonce|secret|passw(?:or)?d|pwd|token|credential|authorization|pepper)\s*=\s*/iy;

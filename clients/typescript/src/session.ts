@@ -25,7 +25,7 @@ import type { SubscribeOptions } from "./dataChange.js";
 import { Subscription } from "./subscription.js";
 import type { CallOptions, Transport } from "./transport.js";
 import type { MxInput } from "./values.js";
-import { CAPABILITY_COMMAND_STREAM, CAPABILITY_EVENT_BATCHES } from "./version.js";
+import { CAPABILITY_COMMAND_STREAM, CAPABILITY_EVENT_BATCHES, MAX_BULK_ITEMS } from "./version.js";
 
 /** Where a stream of events begins. */
 export interface StreamOptions extends CallOptions {
@@ -76,6 +76,11 @@ export class Session extends BulkCommands {
   /** The gateway's name of this session. */
   get id(): string {
     return this.raw.sessionId;
+  }
+
+  override get maxBulkItems(): number {
+    const told = this.raw.limits?.maxBulkItems ?? 0;
+    return told > 0 ? told : MAX_BULK_ITEMS;
   }
 
   /** Whether the values are a simulator's, not a plant's. Not known, so false, in one of `attachSession`. */

@@ -155,7 +155,7 @@ export class SubscribedItems {
       const add = this.#isEmpty && !this.#isSupervisory ? this.#subscribe : this.#add;
       this.#isEmpty = false;
       const missing = [...this.#tags].filter((tag) => !this.#advised.has(tag) && !this.#refusals.has(tag));
-      const parts = [...chunks(missing)];
+      const parts = [...chunks(missing, session.maxBulkItems)];
       for (const [index, part] of parts.entries()) {
         await this.#inParts(add.bind(this), session, part, signal);
         if (index + 1 < parts.length) onProgress();
@@ -191,7 +191,8 @@ export class SubscribedItems {
   async read(session: Session, signal: AbortSignal): Promise<[string, BulkReadResult][]> {
     await this.allKnown();
     const found: [string, BulkReadResult][] = [];
-    for (const part of chunks([...this.#tags].filter((tag) => this.#advised.has(tag)))) {
+    const advised = [...this.#tags].filter((tag) => this.#advised.has(tag));
+    for (const part of chunks(advised, session.maxBulkItems)) {
       const results = await session.readBulk(this.#server, part, { signal });
       for (const [index, result] of results.entries()) found.push([part[index] ?? "", result]);
     }
@@ -310,7 +311,8 @@ export class SubscribedItems {
 
   async #removeUnwanted(session: Session, signal?: AbortSignal): Promise<void> {
     const call = signal === undefined ? {} : { signal };
-    for (const handles of chunks([...this.#unwanted].sort((one, other) => one - other))) {
+    const unwanted = [...this.#unwanted].sort((one, other) => one - other);
+    for (const handles of chunks(unwanted, session.maxBulkItems)) {
       try {
         const results = await session.unsubscribeBulk(this.#server, handles, call);
         // An item that is not advised is not removed by that.

@@ -113,7 +113,9 @@ export class Subscription implements AsyncIterableIterator<DataChange> {
    */
   async next(): Promise<IteratorResult<DataChange, undefined>> {
     this.#begin();
-    const change = await this.#queue.take(this.#signal);
+    this.#signal?.throwIfAborted();
+    // What waits is there without another turn of the event loop's queue.
+    const change = this.#queue.takeNow() ?? (await this.#queue.take(this.#signal));
     return change === undefined ? { done: true, value: undefined } : { done: false, value: change };
   }
 

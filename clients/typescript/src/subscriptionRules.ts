@@ -12,7 +12,6 @@ import {
 } from "./errors.js";
 import { ProtocolStatusCode } from "./gen/mxaccess_gateway_pb.js";
 import type { MxTime } from "./time.js";
-import { MAX_BULK_ITEMS } from "./version.js";
 
 /** Whether one time is before another. */
 export function isBefore(one: MxTime, other: MxTime): boolean {
@@ -48,7 +47,7 @@ export function delayMs(attempt: number, failure: unknown, firstDelayMs = FIRST_
 }
 
 /** The items in lists of at most `size`. */
-export function* chunks<T>(items: readonly T[], size: number = MAX_BULK_ITEMS): Generator<T[]> {
+export function* chunks<T>(items: readonly T[], size: number): Generator<T[]> {
   for (let start = 0; start < items.length; start += size) yield items.slice(start, start + size);
 }
 

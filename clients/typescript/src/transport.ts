@@ -106,7 +106,7 @@ export class Transport {
   async ready(signal?: AbortSignal): Promise<void> {
     signal?.throwIfAborted();
     const limit = this.options.connectTimeoutMs;
-    const deadline = Date.now() + limit;
+    const deadline = performance.now() + limit;
     const channel = this.#client.getChannel();
     for (;;) {
       const state = channel.getConnectivityState(true);
@@ -115,7 +115,7 @@ export class Transport {
       await abortable(
         signal,
         new Promise<void>((resolve, reject) => {
-          channel.watchConnectivityState(state, deadline, (error) => {
+          channel.watchConnectivityState(state, systemTime(deadline), (error) => {
             if (error) {
               const text = `${this.options.endpoint} did not answer within ${limit / 1000} s; is this the gateway's address and port?`;
               reject(new MxGatewayTimeoutError(text, { retryable: true }));
@@ -130,7 +130,7 @@ export class Transport {
   #cause(): Promise<MxGatewayError> {
     return new Promise((resolve) => {
       const pass = (data: Buffer): Buffer => data;
-      const deadline = Date.now() + this.options.connectTimeoutMs;
+      const deadline = systemTime(performance.now() + this.options.connectTimeoutMs);
       this.#client.makeUnaryRequest(
         "/grpc.health.v1.Health/Check",
         pass,
@@ -157,7 +157,7 @@ export class Transport {
     call: CallOptions & { isRepeatable?: boolean; isGalaxy?: boolean } = {},
   ): Promise<MessageShape<O>> {
     const limit = call.timeoutMs ?? this.options.callTimeoutMs;
-    const deadline = Date.now() + limit;
+    const deadline = performance.now() + limit;
     const policy = call.isRepeatable ? this.options.retry : undefined;
     this.checkSize(toBinary(method.input, request).length, what, call.correlationId);
     for (let attempt = 1; ; attempt += 1) {
@@ -167,9 +167,29 @@ export class Transport {
         if (policy === undefined || !isRetryable(error) || attempt >= policy.maxAttempts) throw error;
         const backoff = Math.min(policy.initialDelayMs * 2 ** (attempt - 1), policy.maxDelayMs);
         const delay = Math.max(backoff * Math.random(), error.retryAfterMs ?? 0);
-        if (Date.now() + delay >= deadline) throw error;
-        await sleep(delay, call.signal);
+        if (performance.now() + delay >= deadline) throw error;
+        await this.#pause(delay, call.signal);
       }
+    }
+  }
+
+  /** Waits between two attempts; closing ends that at once, which the next attempt tells. */
+  async #pause(milliseconds: number, signal: AbortSignal | undefined): Promise<void> {
+    const over = new AbortController();
+    const pause = {
+      cancel: (): void => {
+        over.abort();
+      },
+    };
+    this.#running.add(pause);
+    signal?.addEventListener("abort", pause.cancel, { once: true });
+    try {
+      await sleep(milliseconds, over.signal);
+    } catch {
+      signal?.throwIfAborted();
+    } finally {
+      this.#running.delete(pause);
+      signal?.removeEventListener("abort", pause.cancel);
     }
   }
 
@@ -193,7 +213,7 @@ export class Transport {
         wire.decode,
         request,
         metadata,
-        { deadline },
+        { deadline: systemTime(deadline) },
         (error, reply) => {
           this.#running.delete(running);
           call.signal?.removeEventListener("abort", onAbort);
@@ -232,7 +252,7 @@ export class Transport {
     this.checkOpen(what);
     const wire = wireOf(method);
     const limit = call.timeoutMs ?? this.options.streamTimeoutMs;
-    const settings: grpc.CallOptions = limit === undefined ? {} : { deadline: Date.now() + limit };
+    const settings: grpc.CallOptions = limit === undefined ? {} : { deadline: systemTime(performance.now() + limit) };
     const begin = (metadata: grpc.Metadata): grpc.ClientReadableStream<MessageShape<O>> => {
       this.checkOpen(what);
       return this.#keep(
@@ -252,7 +272,7 @@ export class Transport {
     const { metadata, key } = await this.metadata();
     this.checkOpen(what);
     const limit = this.options.streamTimeoutMs;
-    const settings: grpc.CallOptions = limit === undefined ? {} : { deadline: Date.now() + limit };
+    const settings: grpc.CallOptions = limit === undefined ? {} : { deadline: systemTime(performance.now() + limit) };
     const call = this.#client.makeBidiStreamRequest(wire.path, wire.encode, wire.decode, metadata, settings);
     this.#keep(call);
     return { call, key };
@@ -341,6 +361,11 @@ function channelOptions(options: ResolvedOptions): grpc.ChannelOptions {
     found["grpc.default_authority"] = options.serverNameOverride;
   }
   return found;
+}
+
+/** A moment as grpc-js takes it: on the system's clock, which somebody may set. To be asked for right before a call. */
+function systemTime(moment: number): number {
+  return Date.now() + moment - performance.now();
 }
 
 /** Waits; ends with the signal's reason when that aborts first. */

@@ -7,6 +7,8 @@ import { DeployEventSchema, GalaxyObjectSchema } from "../src/gen/galaxy_reposit
 import {
   AcknowledgeAlarmReplySchema,
   AcknowledgeAlarmRequestSchema,
+  AcknowledgeAlarmsReplySchema,
+  AcknowledgeAlarmsRequestSchema,
   BackpressurePolicy,
   BulkReadResultSchema,
   BulkWriteResultSchema,
@@ -284,17 +286,23 @@ async function takeAll(step: Step): Promise<JsonObject> {
   return { taken };
 }
 
-/** So many pings, some of them at once. */
+/** So many pings or reads, some of them at once, and the median of how long one took. */
 async function burst(step: Step): Promise<JsonObject> {
   let left = step.args["count"] as number;
+  const tags = step.args["tag_addresses"] as string[] | undefined;
+  const took: number[] = [];
   const one = async (): Promise<void> => {
     while (left > 0) {
       left -= 1;
-      await session(step).ping("burst", step.call);
+      const began = performance.now();
+      if (tags) await session(step).readBulk(number(step, "server_handle"), tags, step.call);
+      else await session(step).ping("burst", step.call);
+      took.push(performance.now() - began);
     }
   };
   await Promise.all(Array.from({ length: step.args["at_once"] as number }, one));
-  return {};
+  took.sort((a, b) => a - b);
+  return { p50_ms: took[took.length >> 1] ?? 0 };
 }
 
 /** The language's own cancelling of a step that waits: its signal. */
@@ -392,6 +400,14 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
       AcknowledgeAlarmReplySchema,
       await it<GatewayClient>(step).acknowledgeAlarm(
         fromJson(AcknowledgeAlarmRequestSchema, step.args["request"] ?? {}),
+        step.call,
+      ),
+    ),
+  acknowledge_alarms: async (step) =>
+    asJson(
+      AcknowledgeAlarmsReplySchema,
+      await it<GatewayClient>(step).acknowledgeAlarms(
+        fromJson(AcknowledgeAlarmsRequestSchema, step.args["request"] ?? {}),
         step.call,
       ),
     ),

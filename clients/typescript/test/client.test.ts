@@ -134,6 +134,44 @@ test("only what changes nothing is repeated", async () => {
   );
 });
 
+test("a clock that is set meanwhile moves no deadline", async () => {
+  const { now } = Date;
+  const retry = { maxAttempts: 2, initialDelayMs: 0, maxDelayMs: 0 };
+  const hour = 3_600_000;
+  try {
+    await withClient(
+      async (client, fake) => {
+        const session = await client.openSession();
+        const setTo = (offset: number): void => {
+          Date.now = () => now() + offset;
+        };
+        let attempts = 0;
+        fake.answers.set("ping", () => {
+          attempts += 1;
+          setTo(hour);
+          if (attempts === 1) throw new Abort(Code.UNAVAILABLE);
+          return create(MxCommandReplySchema, { protocolStatus: { code: ProtocolStatusCode.OK } });
+        });
+        await session.ping("x", { timeoutMs: 60_000 });
+        assert.equal(attempts, 2);
+        // And back: the second attempt has no more time than the call.
+        fake.answers.set("ping", () => {
+          attempts += 1;
+          setTo(-hour);
+          if (attempts === 3) throw new Abort(Code.UNAVAILABLE);
+          return create(MxCommandReplySchema, { protocolStatus: { code: ProtocolStatusCode.OK } });
+        });
+        await session.ping("x", { timeoutMs: 60_000 });
+        assert.equal(attempts, 4);
+        assert.ok(fake.limitMs <= 60_000, String(fake.limitMs));
+      },
+      { retry },
+    );
+  } finally {
+    Date.now = now;
+  }
+});
+
 test("closing the client ends what is under way", async () => {
   const fake = await FakeGateway.start();
   fake.answers.set("ping", () => new Promise(() => undefined));

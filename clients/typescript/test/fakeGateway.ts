@@ -56,6 +56,8 @@ export class FakeGateway {
   sessions = 0;
   onStream: (stream: Stream, send: (...events: MxEvent[]) => void) => void = () => undefined;
   openStreams = 0;
+  /** What the last call had for its deadline. */
+  limitMs = Infinity;
   endpoint = "";
   #server = new grpc.Server();
   #items = 0;
@@ -124,6 +126,7 @@ export class FakeGateway {
   #unary(name: string, answer: (request: unknown) => unknown) {
     return (call: grpc.ServerUnaryCall<unknown, unknown>, done: grpc.sendUnaryData<unknown>): void => {
       this.calls.set(name, (this.calls.get(name) ?? 0) + 1);
+      this.limitMs = Number(call.getDeadline()) - new Date().getTime();
       Promise.resolve()
         .then(() => answer(call.request))
         .then(

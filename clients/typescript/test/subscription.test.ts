@@ -10,9 +10,11 @@ import {
   type DataChange,
   GatewayClient,
   MxGatewayAuthorizationError,
+  MxGatewayConnectionError,
   MxGatewayOverflowError,
   type Subscription,
 } from "../src/index.js";
+import { delayMs } from "../src/subscriptionRules.js";
 import { Abort, FakeGateway, change } from "./fakeGateway.js";
 
 async function withSubscription(
@@ -184,4 +186,20 @@ test("a full queue does what its policy says, and counts it", async () => {
   for (const value of [1, 2]) strict.put(numbered(value));
   assert.equal((await strict.take())?.value, 1);
   await assert.rejects(strict.take(), MxGatewayOverflowError);
+});
+
+test("waits double up to the longest, and obey the gateway", () => {
+  const { random } = Math;
+  try {
+    Math.random = () => 1;
+    const gone = new MxGatewayConnectionError("gone");
+    const waits = [0, 1, 2, 3, 4, 5, 6, 20].map((attempt) => delayMs(attempt, gone));
+    assert.deepEqual(waits, [0, 400, 800, 1600, 3200, 5000, 5000, 5000]);
+    Math.random = () => 0;
+    assert.equal(delayMs(1, gone), 200);
+    const asks = new MxGatewayConnectionError("gone", { retryAfterMs: 9000 });
+    assert.deepEqual([delayMs(0, asks), delayMs(20, asks)], [9000, 9000]);
+  } finally {
+    Math.random = random;
+  }
 });

@@ -26,7 +26,8 @@ import { isStatusFailure } from "../quality.js";
 import { LIMITS } from "../tables.js";
 import { MxTime } from "../time.js";
 import { messageJson } from "./json.js";
-import { CommandFailure, type Run, UsageError } from "./run.js";
+import { CommandFailure, UsageError } from "./outcomes.js";
+import type { Run } from "./run.js";
 import type { Handler } from "./sessionCommands.js";
 import { eventText } from "./texts.js";
 

@@ -5,16 +5,11 @@ import { Command, CommanderError } from "commander";
 import { MxGatewayError } from "../errors.js";
 import { redact } from "../redact.js";
 import { CLIENT_VERSION, GATEWAY_PROTOCOL_VERSION, WORKER_PROTOCOL_VERSION } from "../version.js";
-import { BENCH_COMMANDS } from "./benchCommands.js";
 import { CONTRACT } from "./contract.js";
 import { type Given, commandOf } from "./options.js";
-import { OTHER_COMMANDS } from "./otherCommands.js";
-import { CommandFailure, type Output, Run, UsageError } from "./run.js";
-import { type Handler, SESSION_COMMANDS } from "./sessionCommands.js";
+import { CommandFailure, type Output, UsageError, ValueParseError } from "./outcomes.js";
 import { splitLine } from "./tokenizer.js";
-import { ValueParseError } from "./valueParsing.js";
 
-const HANDLERS: Readonly<Record<string, Handler>> = { ...SESSION_COMMANDS, ...OTHER_COMMANDS, ...BENCH_COMMANDS };
 /** Commands that run until they are stopped: an interrupt is an ordinary end of them. */
 const FOLLOWING = new Set(["stream-events", "galaxy-watch", "stream-alarms", "bench-read-bulk", "bench-stream-events"]);
 const EXIT = CONTRACT.exitCodes as Record<"done" | "failure" | "usage" | "interrupted" | "terminated", number>;
@@ -98,8 +93,6 @@ async function perform(
     await batch(output, interrupted, lines);
     return;
   }
-  const handler = HANDLERS[name];
-  if (handler === undefined) throw new UsageError(`${name} is not available here`);
   const isFollowing = FOLLOWING.has(name);
   const over = new AbortController();
   const onInterrupt = (): void => {
@@ -114,7 +107,9 @@ async function perform(
         over.abort(new CommandFailure(`the command did not end within ${seconds} s (--timeout)`));
       }, seconds * 1000);
   try {
-    await handler(new Run(given, output, over.signal));
+    // Only now: gRPC and the generated code are most of what a start costs.
+    const { handle } = await import("./handlers.js");
+    await handle(name, given, output, over.signal);
   } finally {
     clearTimeout(timer);
     interrupted.removeEventListener("abort", onInterrupt);

@@ -6,22 +6,7 @@ import type { ClientOptions } from "../options.js";
 import type { CallOptions } from "../transport.js";
 import type { MxTime } from "../time.js";
 import type { Given } from "./options.js";
-
-/** A wrong command line: exit code 2. */
-export class UsageError extends Error {
-  override readonly name = "UsageError";
-}
-
-/** A failure of which everything is told already, or that has a text: exit code 1. */
-export class CommandFailure extends Error {
-  override readonly name = "CommandFailure";
-}
-
-/** Where output goes. */
-export interface Output {
-  out(line: string): void;
-  err(line: string): void;
-}
+import { type Output, UsageError } from "./outcomes.js";
 
 const DEFAULT_TIMEOUT = 30;
 

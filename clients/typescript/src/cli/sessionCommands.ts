@@ -24,7 +24,8 @@ import { isStatusFailure, qualityName, statusText } from "../quality.js";
 import type { Session } from "../session.js";
 import { toMxValue } from "../values.js";
 import { messageJson } from "./json.js";
-import { CommandFailure, type Run, UsageError } from "./run.js";
+import { CommandFailure, UsageError } from "./outcomes.js";
+import type { Run } from "./run.js";
 import { valueText } from "./texts.js";
 import { parseValue } from "./valueParsing.js";
 

@@ -3,6 +3,7 @@
 import type { MxValue } from "../gen/mxaccess_gateway_pb.js";
 import { MxTime } from "../time.js";
 import { type MxInput, toMxValue } from "../values.js";
+import { ValueParseError } from "./outcomes.js";
 
 const SCALARS = ["bool", "int32", "int64", "float", "double", "string", "timestamp", "elapsed"] as const;
 /** What --type takes. */
@@ -23,11 +24,6 @@ const WANTED: Readonly<Record<Scalar, string>> = {
 const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
 const CLOCK = /^([+-]?)(?:(\d+) ?(?:d|days?),? )?(\d+):([0-5]\d):([0-5]\d(?:\.\d+)?)$/;
 const ISO_DURATION = /^([+-]?)P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?$/i;
-
-/** A text that is no value; the message names the option and the wanted form. */
-export class ValueParseError extends Error {
-  override readonly name = "ValueParseError";
-}
 
 /**
  * The MxValue of a text.
