@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable
 from enum import Enum
+from itertools import islice
 from typing import TYPE_CHECKING, TypeAlias
 
 from mxgateway.broadcast import Broadcast
@@ -20,6 +21,8 @@ from mxgateway_contract.constants import CAPABILITY_RECOVERED_VALUES
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 
 if TYPE_CHECKING:
+    from google.protobuf.timestamp_pb2 import Timestamp
+
     from mxgateway.data_change import DataChange
     from mxgateway.events import EventStream
     from mxgateway.session_port import SessionPort
@@ -66,7 +69,7 @@ class ChangeFeed:
     ) -> None:
         self.items = items
         self.queue = queue
-        self.reader = ChangeReader(items)
+        self.reader = ChangeReader(items, queue.take_lost)
         self.writes = PendingWrites()
         self.state = SubscriptionState.STARTING
         self.error: MxGatewayError | None = None
@@ -166,7 +169,7 @@ class ChangeFeed:
             await stream.aclose()
             raise
         # The first value of each tag replaces what was missed while there was no session.
-        self.reader.begin_session(renewed=self.items.tags if self._stands else ())
+        self.queue.lose(self.reader.begin_session(renewed=self.items.tags if self._stands else ()))
         return stream
 
     async def _serve(self, stream: EventStream) -> MxGatewayError:
@@ -305,22 +308,43 @@ class ChangeFeed:
             self._changed.notify()
 
     async def _take(self, batch: Batch, batches: ReadAhead, session: SessionPort, is_first: bool) -> None:
-        reader = self.reader
-        for position, event in enumerate(batch.events):
-            if event.HasField("replay_gap"):
-                await self._gap(event.replay_gap, batches, session, is_first)
-            elif event.origin == pb.MX_EVENT_ORIGIN_RECOVERED:
-                if (tag := self.items.tag_of(event)) is not None:
-                    self._put(reader.read_again(tag, event))
-            elif not reader.is_new(event):
-                continue
-            elif event.family == pb.MX_EVENT_FAMILY_ON_DATA_CHANGE:
-                is_replayed = position < batch.replayed or event.origin == pb.MX_EVENT_ORIGIN_REPLAYED
-                change = reader.change(event, is_replayed, batch.received)
-                if change is not None:
+        events = iter(batch.events)
+        for event in islice(events, batch.replayed):
+            await self._take_one(event, True, batch.received, batches, session, is_first)
+        while True:
+            changes, other = self.reader.live_changes(events, batch.received)
+            if not self.queue.put_all(changes):
+                for change in changes:
                     self._put(change)
-            elif event.family == pb.MX_EVENT_FAMILY_ON_WRITE_COMPLETE and self.items.tag_of(event) is not None:
-                self.writes.complete(event)
+            if other is None:
+                return
+            await self._take_one(other, False, batch.received, batches, session, is_first)
+
+    async def _take_one(
+        self,
+        event: pb.MxEvent,
+        is_replayed: bool,
+        received: Timestamp | None,
+        batches: ReadAhead,
+        session: SessionPort,
+        is_first: bool,
+    ) -> None:
+        reader = self.reader
+        if event.HasField("replay_gap"):
+            await self._gap(event.replay_gap, batches, session, is_first)
+        elif event.origin == pb.MX_EVENT_ORIGIN_RECOVERED:
+            # It moves no position.
+            if (recovered := reader.change(event, False, received)) is not None:
+                self._put(recovered)
+        elif not reader.is_new(event):
+            return
+        elif event.family == pb.MX_EVENT_FAMILY_ON_DATA_CHANGE:
+            is_replayed = is_replayed or event.origin == pb.MX_EVENT_ORIGIN_REPLAYED
+            change = reader.change(event, is_replayed, received)
+            if change is not None:
+                self._put(change)
+        elif event.family == pb.MX_EVENT_FAMILY_ON_WRITE_COMPLETE and self.items.tag_of(event) is not None:
+            self.writes.complete(event)
 
     async def _gap(self, gap: pb.ReplayGap, batches: ReadAhead, session: SessionPort, is_first: bool) -> None:
         """Counts changes that were lost, and reads the current values where they may be newer than what comes.
@@ -348,8 +372,13 @@ class ChangeFeed:
                 self.new_sessions += 1
                 self.reader.gaps += 1
         self._take_turn()
-        for change in self.reader.early_changes():
-            self._put(change)
+        # They are older than a gap that was met meanwhile.
+        lost_later = self.queue.take_lost()
+        for lost, change in self.reader.early_changes():
+            self.queue.lose(lost)
+            if change is not None:
+                self._put(change)
+        self.queue.lose(lost_later)
         self._changed.notify()
 
     def _put(self, change: DataChange) -> None:

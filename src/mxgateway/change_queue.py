@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from enum import Enum
 from typing import TYPE_CHECKING
@@ -55,6 +55,11 @@ class ChangeQueue:
         """Notes changes that were lost before they came here, for the next change's `lost_before`."""
         self._lost_next += count
 
+    def take_lost(self) -> int:
+        """What was noted for the next change, which from now on the caller answers for."""
+        lost, self._lost_next = self._lost_next, 0
+        return lost
+
     def put(self, change: DataChange) -> str:
         """Takes a change, and returns a warning to log, or nothing.
 
@@ -83,6 +88,13 @@ class ChangeQueue:
         head = self._changes[0]
         self._changes[0] = replace(head, lost_before=head.lost_before + oldest.lost_before + 1)
         return ""
+
+    def put_all(self, changes: Sequence[DataChange]) -> bool:
+        """Takes changes in their order where all of them just fit; else none, and `put` decides about each."""
+        if self._lost_next or len(self._changes) + len(changes) > min(self._capacity, self._warn_at):
+            return False
+        self._changes.extend(changes)
+        return True
 
     def discard(self, tags: Iterable[str]) -> None:
         """Removes the changes of some tags that wait. What was lost before them was so before the next change."""

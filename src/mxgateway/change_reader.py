@@ -5,15 +5,18 @@ Without I/O and clock: events and read results in, changes out.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Protocol
 
-from mxgateway.data_change import DataChange, change_of
+from mxgateway.data_change import DataChange, change_of, live_change
 from mxgateway.tables import failures
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 
 if TYPE_CHECKING:
     from google.protobuf.timestamp_pb2 import Timestamp
+
+
+_DATA_CHANGE = pb.MX_EVENT_FAMILY_ON_DATA_CHANGE
 
 
 class Tags(Protocol):
@@ -27,10 +30,16 @@ class Tags(Protocol):
 
 
 class ChangeReader:
-    """Where a subscription stands in its session's events, and what it has missed."""
+    """Where a subscription stands in its session's events, and what it has missed.
 
-    def __init__(self, tags: Tags) -> None:
+    Args:
+        tags: which item belongs to which tag.
+        take_lost: gives what was lost before the next change, which an event that has to wait takes with it.
+    """
+
+    def __init__(self, tags: Tags, take_lost: Callable[[], int] = int) -> None:
         self._tags = tags
+        self._take_lost = take_lost
         self.position = 0
         """worker_sequence of the youngest event; 0 before the first one of a session."""
         self.gaps = 0
@@ -40,25 +49,33 @@ class ChangeReader:
         self.unresolved: dict[str, str] = {}
         """Tags whose first value says that they have none, with the reason; until a value without a failure comes."""
         self._seen: set[str] = set()
+        # Tags whose next change is just that: nothing is to be judged, compared or marked about it.
+        self._plain: set[str] = set()
         # Source time (ns) of the value that was read again, by tag: older events than that are history.
         self._read_at: dict[str, int] = {}
         # Tags whose next value replaces what was missed.
         self._renewed: set[str] = set()
-        # A first value may overtake the reply that tells which tag its item is.
-        self._early: list[tuple[pb.MxEvent, bool]] = []
+        # A first value may overtake the reply that tells which tag its item is; with what was lost before it.
+        self._early: list[tuple[pb.MxEvent, bool, int]] = []
 
-    def begin_session(self, *, renewed: Iterable[str] = ()) -> None:
+    def begin_session(self, *, renewed: Iterable[str] = ()) -> int:
         """A session that has no history yet takes the place of the former one, if there was one.
 
         Args:
             renewed: tags whose first value here is marked `recovered`.
+
+        Returns:
+            What was lost before events that have waited in vain.
         """
+        lost = sum(lost for _, _, lost in self._early)
         self.position = 0
         self.unresolved.clear()
         self._seen.clear()
+        self._plain.clear()
         self._read_at.clear()
         self._early.clear()
         self._renewed = set(renewed)
+        return lost
 
     def forget(self, tags: Iterable[str]) -> None:
         """These tags are wanted no more."""
@@ -66,6 +83,7 @@ class ChangeReader:
             self._renewed.discard(tag)
             self._read_at.pop(tag, None)
             self._seen.discard(tag)
+            self._plain.discard(tag)
             self.unresolved.pop(tag, None)
 
     def is_new(self, event: pb.MxEvent) -> bool:
@@ -77,8 +95,34 @@ class ChangeReader:
             self.position = sequence
         return True
 
+    def live_changes(
+        self, events: Iterator[pb.MxEvent], received: Timestamp | None
+    ) -> tuple[list[DataChange], pb.MxEvent | None]:
+        """The changes of the next events, up to one that is more than the next value of a tag, which comes with them.
+
+        Nearly all events are no more than that, so nothing stands here that these do not need: each call and each field
+        of an event is a good part of what it costs to take one. What the others are, `is_new` and `change` tell.
+
+        Args:
+            events: what is left of a batch behind its replayed ones; up to that one they are taken from it.
+            received: when the gateway received them, where the events themselves do not say so.
+        """
+        changes: list[DataChange] = []
+        other: pb.MxEvent | None = None
+        position, tag_of, plain = self.position, self._tags.tag_of, self._plain
+        for event in events:
+            sequence = event.worker_sequence
+            tag = tag_of(event)
+            if tag is None or tag not in plain or sequence <= position or event.family != _DATA_CHANGE or event.origin:
+                other = event
+                break
+            position = sequence
+            changes.append(live_change(tag, event, received))
+        self.position = position
+        return changes, other
+
     def change(self, event: pb.MxEvent, is_replayed: bool, received: Timestamp | None = None) -> DataChange | None:
-        """The change of an OnDataChange, or None when it belongs to no wanted tag (as far as is known now).
+        """The change of an OnDataChange or a recovered value; None when it is of no wanted tag, as far as is known now.
 
         Args:
             event: of the family OnDataChange.
@@ -89,15 +133,16 @@ class ChangeReader:
             event.gateway_receive_timestamp.CopyFrom(received)
         tag = self._tags.tag_of(event)
         if tag is not None:
-            return self._marked(tag, event, is_replayed)
+            is_sent_again = event.origin == pb.MX_EVENT_ORIGIN_RECOVERED
+            return self.read_again(tag, event) if is_sent_again else self._marked(tag, event, is_replayed)
         if self._tags.may_come_to_know(event):
-            self._early.append((event, is_replayed))
+            self._early.append((event, is_replayed, self._take_lost()))
         return None
 
-    def early_changes(self) -> list[DataChange]:
-        """The changes that overtook their reply, once it is there."""
+    def early_changes(self) -> list[tuple[int, DataChange | None]]:
+        """What overtook its reply, once that is there: how many were lost before an event, and its change if any."""
         early, self._early = self._early, []
-        return [change for event, is_replayed in early if (change := self.change(event, is_replayed)) is not None]
+        return [(lost, self.change(event, is_replayed)) for event, is_replayed, lost in early]
 
     def has_to_read(self, gap: pb.ReplayGap, *, is_first: bool, is_conflated: bool) -> bool:
         """Whether current values may be newer than what comes after a gap.
@@ -116,6 +161,7 @@ class ChangeReader:
 
     def read_again(self, tag: str, result: pb.BulkReadResult | pb.MxEvent) -> DataChange:
         """The change that stands for what was lost: the value as it is now, read or sent once more."""
+        self._plain.discard(tag)
         self._read_at[tag] = result.source_timestamp.ToNanoseconds()
         return change_of(tag, result, recovered=True)
 
@@ -130,6 +176,8 @@ class ChangeReader:
                 is_replayed = True
             else:
                 del self._read_at[tag]
+        if tag not in self.unresolved and tag not in self._read_at:
+            self._plain.add(tag)
         return change_of(tag, event, sequence=event.worker_sequence, replayed=is_replayed, recovered=is_recovered)
 
     def _judge(self, tag: str, event: pb.MxEvent) -> None:

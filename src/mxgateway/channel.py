@@ -80,6 +80,7 @@ class Connection:
         self._jitter = jitter
         # The calls of server streams.
         self._streams: WeakSet[Any] = WeakSet()
+        self._pauses: set[asyncio.Timeout] = set()
 
     @property
     def stub(self) -> Any:
@@ -224,8 +225,21 @@ class Connection:
                 if self.is_closed and (task is None or not task.cancelling()):
                     raise MxGatewayTransportError(f"{what}: the client was closed during the call") from None
                 raise
-            await self._sleep(delay)
+            await self._pause(delay)
             attempt += 1
+
+    async def _pause(self, delay: float) -> None:
+        """Waits between two attempts; closing ends that at once."""
+        pause = asyncio.timeout(None)
+        self._pauses.add(pause)
+        try:
+            async with pause:
+                await self._sleep(delay)
+        except TimeoutError:
+            # The next attempt tells of the closing.
+            pass
+        finally:
+            self._pauses.discard(pause)
 
     def stream(
         self,
@@ -286,7 +300,10 @@ class Connection:
             return
         forks.closed(channel)
         # gRPC can close a channel only from its own loop; when that has ended, dropping the channel is all there is.
-        if asyncio.get_running_loop() is self._loop:
+        loop = asyncio.get_running_loop()
+        if loop is self._loop:
+            for pause in self._pauses:
+                pause.reschedule(loop.time())
             # An older gRPC finds only calls that somebody waits for just then; others would never end.
             for call in list(self._streams):
                 call.cancel()

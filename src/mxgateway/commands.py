@@ -78,12 +78,12 @@ def timestamp_value(timestamp: MomentLike) -> pb.MxValue:
     return to_mx_value(timestamp)
 
 
-def bulk_entries(items: Iterable[ItemT], name: str) -> Sequence[ItemT]:
-    """The entries of a bulk call as a list.
+def bulk_entries(items: Iterable[ItemT], name: str, most: int = MAX_BULK_ITEMS) -> Sequence[ItemT]:
+    """The entries of a bulk call as a list, of which the gateway takes so many at most.
 
     Raises:
         TypeError: None, or one string where a list of strings is meant.
-        ValueError: more than MAX_BULK_ITEMS entries.
+        ValueError: more than that.
     """
     if items is None:
         raise TypeError(f"{name} is None; give a list (an empty one is fine)")
@@ -92,8 +92,8 @@ def bulk_entries(items: Iterable[ItemT], name: str) -> Sequence[ItemT]:
     entries = list(items)
     if None in entries:
         raise TypeError(f"{name} holds None at index {entries.index(None)}")  # type: ignore[arg-type]
-    if len(entries) > MAX_BULK_ITEMS:
-        raise ValueError(f"{name} has {len(entries)} entries; one call takes at most {MAX_BULK_ITEMS}, so split it")
+    if len(entries) > most:
+        raise ValueError(f"{name} has {len(entries)} entries; one call takes at most {most}, so split it")
     return entries
 
 

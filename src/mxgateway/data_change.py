@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -12,10 +13,16 @@ from mxgateway.replies import status_text
 from mxgateway.tables import Table, not_good, reading
 
 if TYPE_CHECKING:
+    from google.protobuf.timestamp_pb2 import Timestamp
+
     from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 
 
-@dataclass(frozen=True, slots=True)
+_get, _set, _new = object.__getattribute__, object.__setattr__, object.__new__
+
+
+# Not `slots=True`, which would leave no room for what the late fields are made of.
+@dataclass(frozen=True)
 class DataChange:
     """One value of one tag.
 
@@ -34,6 +41,21 @@ class DataChange:
         raw: the generated event or read result.
     """
 
+    __slots__ = (
+        "_event",
+        "_received",
+        "lost_before",
+        "quality",
+        "raw",
+        "recovered",
+        "replayed",
+        "source_timestamp",
+        "statuses",
+        "tag",
+        "value",
+        "worker_sequence",
+    )
+
     tag: str
     value: Any
     quality: int
@@ -45,10 +67,30 @@ class DataChange:
     lost_before: int
     raw: pb.MxEvent | pb.BulkReadResult
 
+    if not TYPE_CHECKING:  # A type checker is to know the fields, and to refuse any other name.
+
+        def __getattr__(self, name: str) -> Any:
+            """A field that nobody has read so far: to make all of them costs several times what an event costs."""
+            fill = _LATE.get(name)
+            if fill is None:
+                raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
+            fill(self)
+            return _get(self, name)
+
+    def __getstate__(self) -> tuple[Any, ...]:
+        return tuple(getattr(self, each.name) for each in fields(self))
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        for each, value in zip(fields(self), state, strict=True):
+            _set(self, each.name, value)
+
     @property
     def is_good(self) -> bool:
         """Whether the quality is good and no status reports a failure."""
-        return is_good(self.quality) and not any(is_status_failure(status) for status in self.statuses)
+        if not is_good(self.quality):
+            return False
+        statuses = self.statuses
+        return not (statuses and any(is_status_failure(status) for status in statuses))
 
     def __repr__(self) -> str:
         marks = [name for name in ("replayed", "recovered") if getattr(self, name)]
@@ -63,17 +105,79 @@ class DataChange:
         return DataChanges([self])._repr_html_()
 
 
+def _source_timestamp(raw: pb.MxEvent | pb.BulkReadResult) -> datetime | None:
+    return datetime_of(raw.source_timestamp) if raw.HasField("source_timestamp") else None
+
+
+def _statuses(raw: pb.MxEvent | pb.BulkReadResult) -> tuple[pb.MxStatusProxy, ...]:
+    found = raw.statuses
+    # To make a tuple of a protobuf list takes several times what it takes to see that there is nothing in it.
+    return tuple(found) if found else ()
+
+
+def _fill_value(change: Any) -> None:
+    event = change._event
+    _set(change, "value", from_mx_value(event.value))
+    _set(change, "quality", event.quality)
+    _set(change, "statuses", _statuses(event))
+
+
+def _fill_time(change: Any) -> None:
+    _set(change, "source_timestamp", _source_timestamp(change._event))
+
+
+def _fill_marks(change: Any) -> None:
+    _set(change, "worker_sequence", change._event.worker_sequence)
+    _set(change, "replayed", False)
+    _set(change, "recovered", False)
+    _set(change, "lost_before", 0)
+
+
+def _fill_raw(change: Any) -> None:
+    event = change._event
+    if change._received is not None:
+        event.gateway_receive_timestamp.CopyFrom(change._received)
+    _set(change, "raw", event)
+
+
+_LATE: dict[str, Callable[[Any], None]] = {
+    **dict.fromkeys(("value", "quality", "statuses"), _fill_value),
+    "source_timestamp": _fill_time,
+    **dict.fromkeys(("worker_sequence", "replayed", "recovered", "lost_before"), _fill_marks),
+    "raw": _fill_raw,
+}
+"""What fills a field of a live change when it is read for the first time, and those that are cheap beside it."""
+
+_set_tag: Callable[[DataChange, str], None] = DataChange.__dict__["tag"].__set__
+_set_event: Callable[[DataChange, object], None] = DataChange.__dict__["_event"].__set__
+_set_received: Callable[[DataChange, Timestamp | None], None] = DataChange.__dict__["_received"].__set__
+
+
+def live_change(tag: str, event: pb.MxEvent, received: Timestamp | None) -> DataChange:
+    """The DataChange of an OnDataChange event that has no mark; its fields are made when they are read.
+
+    Args:
+        tag: reference as it was subscribed.
+        event: nobody else may change it any more.
+        received: when the gateway received the event, where it does not say so itself.
+    """
+    change = _new(DataChange)
+    _set_tag(change, tag)
+    _set_event(change, event)
+    _set_received(change, received)
+    return change
+
+
 def change_of(
     tag: str, raw: pb.MxEvent | pb.BulkReadResult, *, sequence: int = 0, replayed: bool = False, recovered: bool = False
 ) -> DataChange:
     """The DataChange of an OnDataChange event or of a read result."""
-    stamped = raw.HasField("source_timestamp")
     return DataChange(
         tag=tag,
         value=from_mx_value(raw.value),
         quality=raw.quality,
-        source_timestamp=datetime_of(raw.source_timestamp) if stamped else None,
-        statuses=tuple(raw.statuses),
+        source_timestamp=_source_timestamp(raw),
+        statuses=_statuses(raw),
         worker_sequence=sequence,
         replayed=replayed,
         recovered=recovered,

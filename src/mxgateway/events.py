@@ -62,8 +62,9 @@ class EventStream:
                     events = await self._receive()
                 except StopAsyncIteration:
                     return
-            if events and events[-1].worker_sequence:
-                self._last_sequence = events[-1].worker_sequence
+            # What is no event of the worker's, such as a value that is sent once more, has no sequence.
+            sequence = next((event.worker_sequence for event in reversed(events) if event.worker_sequence), 0)
+            self._last_sequence = sequence or self._last_sequence
             yield events
 
     @property

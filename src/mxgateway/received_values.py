@@ -14,6 +14,7 @@ from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 _MAX_DIMENSIONS = 60
 """Most dimensions of a SAFEARRAY."""
 _MAX_EMPTY_ROWS = 1_000_000
+_AS_THEY_ARE = frozenset({"bool_value", "int32_value", "int64_value", "string_value", "raw_value"})
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -58,6 +59,8 @@ def from_mx_value(value: pb.MxValue) -> Any:
     kind = value.WhichOneof("kind")
     if kind is None or value.is_null:
         return None
+    if kind in _AS_THEY_ARE:
+        return getattr(value, kind)
     if kind == "timestamp_value":
         return time_value(value.timestamp_value)
     if kind == "array_value":
@@ -86,10 +89,11 @@ def time_value(stamp: Timestamp) -> datetime | OutOfRangeValue:
 
 def datetime_of(stamp: Timestamp) -> datetime | None:
     """A protobuf Timestamp as an aware datetime in UTC; None where Python cannot hold it."""
-    if not 0 <= stamp.nanos < 1_000_000_000:
+    nanos = stamp.nanos
+    if not 0 <= nanos < 1_000_000_000:
         return None
     try:
-        return _EPOCH + timedelta(seconds=stamp.seconds, microseconds=stamp.nanos // 1000)
+        return _EPOCH + timedelta(0, stamp.seconds, nanos // 1000)
     except OverflowError:
         return None
 

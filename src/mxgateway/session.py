@@ -64,6 +64,11 @@ class Session(BulkCommands):
         return frozenset(self._reply.capabilities)
 
     @property
+    def max_bulk_items(self) -> int:
+        """Entries that one bulk command may have: what the gateway told, or MAX_BULK_ITEMS where it told nothing."""
+        return self._reply.limits.max_bulk_items or constants.MAX_BULK_ITEMS
+
+    @property
     def is_simulated(self) -> bool:
         """Whether the values are a simulator's, not a plant's. Not known, so False, in one of `attach_session`."""
         return self._reply.is_simulated
@@ -271,8 +276,8 @@ class Session(BulkCommands):
             if self._reader_handle is None:
                 self._reader_handle = await self.register("read")
         readings = Readings()
-        for start in range(0, len(wanted), constants.MAX_BULK_ITEMS):
-            chunk = wanted[start : start + constants.MAX_BULK_ITEMS]
+        for start in range(0, len(wanted), self.max_bulk_items):
+            chunk = wanted[start : start + self.max_bulk_items]
             results = await self.read_bulk(self._reader_handle, chunk, timeout_ms=timeout_ms)
             readings.extend(map(reading_of, chunk, results))
         return readings
@@ -296,8 +301,8 @@ class Session(BulkCommands):
         wanted = list(tags)
         handle = await self.register("read_dataframe")
         results: list[pb.BulkReadResult] = []
-        for start in range(0, len(wanted), constants.MAX_BULK_ITEMS):
-            chunk = wanted[start : start + constants.MAX_BULK_ITEMS]
+        for start in range(0, len(wanted), self.max_bulk_items):
+            chunk = wanted[start : start + self.max_bulk_items]
             results.extend(await self.read_bulk(handle, chunk, timeout_ms=timeout_ms))
         await self.unregister(handle)
         # In this order a terminal that is too narrow leaves the time out, and not the value.

@@ -6,6 +6,7 @@ An entry that fails has `was_successful` False and never raises; only a call tha
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import TypeVar
 
 from mxgateway.commands import (
     Write2Entry,
@@ -26,11 +27,13 @@ from mxgateway.results import ReadResults, SubscribeResults, WriteResults
 from mxgateway.session_items import Invoker, ItemCommands
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 
+EntryT = TypeVar("EntryT")
+
 _MAX_UINT32 = 2**32 - 1
 
 
 class BulkCommands(ItemCommands):
-    """The eleven bulk commands. Each takes at most MAX_BULK_ITEMS entries.
+    """The eleven bulk commands. Each takes at most `Session.max_bulk_items` entries.
 
     Raises of each method:
         TypeError: None (or one string) in place of a list, or None within it.
@@ -54,7 +57,7 @@ class BulkCommands(ItemCommands):
             client_handles: a number of your own for each of them, see `add_item`; empty for none.
             correlation_id: empty for a new one.
         """
-        tags, numbers = _numbered(tag_addresses, client_handles)
+        tags, numbers = _numbered(self, tag_addresses, client_handles)
         request = checked(
             pb.AddItemBulkCommand, server_handle=server_handle, tag_addresses=tags, client_handles=numbers
         )
@@ -64,7 +67,7 @@ class BulkCommands(ItemCommands):
         self: Invoker, server_handle: int, item_handles: Iterable[int], *, correlation_id: str = ""
     ) -> list[pb.SubscribeResult]:
         """Advises each item."""
-        handles = bulk_entries(item_handles, "item_handles")
+        handles = bulk_entries(item_handles, "item_handles", self.max_bulk_items)
         request = checked(pb.AdviseItemBulkCommand, server_handle=server_handle, item_handles=handles)
         return await _subscribe_results(self, "advise_item_bulk", request, len(handles), correlation_id)
 
@@ -72,7 +75,7 @@ class BulkCommands(ItemCommands):
         self: Invoker, server_handle: int, item_handles: Iterable[int], *, correlation_id: str = ""
     ) -> list[pb.SubscribeResult]:
         """Removes each item."""
-        handles = bulk_entries(item_handles, "item_handles")
+        handles = bulk_entries(item_handles, "item_handles", self.max_bulk_items)
         request = checked(pb.RemoveItemBulkCommand, server_handle=server_handle, item_handles=handles)
         return await _subscribe_results(self, "remove_item_bulk", request, len(handles), correlation_id)
 
@@ -80,7 +83,7 @@ class BulkCommands(ItemCommands):
         self: Invoker, server_handle: int, item_handles: Iterable[int], *, correlation_id: str = ""
     ) -> list[pb.SubscribeResult]:
         """Un-advises each item; the items stay."""
-        handles = bulk_entries(item_handles, "item_handles")
+        handles = bulk_entries(item_handles, "item_handles", self.max_bulk_items)
         request = checked(pb.UnAdviseItemBulkCommand, server_handle=server_handle, item_handles=handles)
         return await _subscribe_results(self, "un_advise_item_bulk", request, len(handles), correlation_id)
 
@@ -93,7 +96,7 @@ class BulkCommands(ItemCommands):
         correlation_id: str = "",
     ) -> list[pb.SubscribeResult]:
         """Adds and advises an item for each reference; arguments as for `add_item_bulk`."""
-        tags, numbers = _numbered(tag_addresses, client_handles)
+        tags, numbers = _numbered(self, tag_addresses, client_handles)
         request = checked(
             pb.SubscribeBulkCommand, server_handle=server_handle, tag_addresses=tags, client_handles=numbers
         )
@@ -103,7 +106,7 @@ class BulkCommands(ItemCommands):
         self: Invoker, server_handle: int, item_handles: Iterable[int], *, correlation_id: str = ""
     ) -> list[pb.SubscribeResult]:
         """Un-advises and removes each item."""
-        handles = bulk_entries(item_handles, "item_handles")
+        handles = bulk_entries(item_handles, "item_handles", self.max_bulk_items)
         request = checked(pb.UnsubscribeBulkCommand, server_handle=server_handle, item_handles=handles)
         return await _subscribe_results(self, "unsubscribe_bulk", request, len(handles), correlation_id)
 
@@ -118,7 +121,7 @@ class BulkCommands(ItemCommands):
             user_id: user of the pairs; 0 is no user.
             correlation_id: empty for a new one.
         """
-        messages = [write_entry(entry, user_id) for entry in bulk_entries(entries, "entries")]
+        messages = [write_entry(entry, user_id) for entry in _entries(self, entries)]
         request = checked(pb.WriteBulkCommand, server_handle=server_handle, entries=messages)
         return await _write_results(self, "write_bulk", request, len(messages), correlation_id)
 
@@ -126,7 +129,7 @@ class BulkCommands(ItemCommands):
         self: Invoker, server_handle: int, entries: Iterable[Write2Entry], *, user_id: int = 0, correlation_id: str = ""
     ) -> list[pb.BulkWriteResult]:
         """Writes each (item_handle, value, timestamp)."""
-        messages = [write2_entry(entry, user_id) for entry in bulk_entries(entries, "entries")]
+        messages = [write2_entry(entry, user_id) for entry in _entries(self, entries)]
         request = checked(pb.Write2BulkCommand, server_handle=server_handle, entries=messages)
         return await _write_results(self, "write2_bulk", request, len(messages), correlation_id)
 
@@ -134,7 +137,7 @@ class BulkCommands(ItemCommands):
         self: Invoker, server_handle: int, entries: Iterable[WriteSecuredEntry], *, correlation_id: str = ""
     ) -> list[pb.BulkWriteResult]:
         """Writes each (item_handle, current_user_id, verifier_user_id, value)."""
-        messages = [write_secured_entry(entry) for entry in bulk_entries(entries, "entries")]
+        messages = [write_secured_entry(entry) for entry in _entries(self, entries)]
         request = checked(pb.WriteSecuredBulkCommand, server_handle=server_handle, entries=messages)
         return await _write_results(self, "write_secured_bulk", request, len(messages), correlation_id)
 
@@ -142,7 +145,7 @@ class BulkCommands(ItemCommands):
         self: Invoker, server_handle: int, entries: Iterable[WriteSecured2Entry], *, correlation_id: str = ""
     ) -> list[pb.BulkWriteResult]:
         """Writes each (item_handle, current_user_id, verifier_user_id, value, timestamp)."""
-        messages = [write_secured2_entry(entry) for entry in bulk_entries(entries, "entries")]
+        messages = [write_secured2_entry(entry) for entry in _entries(self, entries)]
         request = checked(pb.WriteSecured2BulkCommand, server_handle=server_handle, entries=messages)
         return await _write_results(self, "write_secured2_bulk", request, len(messages), correlation_id)
 
@@ -170,7 +173,7 @@ class BulkCommands(ItemCommands):
         """
         if not 0 <= timeout_ms <= _MAX_UINT32:
             raise ValueError(f"timeout_ms is {timeout_ms}; it needs to be 0 (the worker's default) or more")
-        tags = bulk_entries(tag_addresses, "tag_addresses")
+        tags = bulk_entries(tag_addresses, "tag_addresses", self.max_bulk_items)
         request = checked(pb.ReadBulkCommand, server_handle=server_handle, tag_addresses=tags, timeout_ms=timeout_ms)
         reply = await self.invoke(command("read_bulk", request), correlation_id=correlation_id)
         results = ReadResults(payload(reply, "read_bulk", pb.BulkReadReply).results)
@@ -207,9 +210,15 @@ def _check_count(reply: pb.MxCommandReply, arm: str, got: int, sent: int) -> Non
         )
 
 
-def _numbered(tag_addresses: Iterable[str], client_handles: Iterable[int]) -> tuple[Sequence[str], Sequence[int]]:
-    tags = bulk_entries(tag_addresses, "tag_addresses")
-    numbers = bulk_entries(client_handles, "client_handles")
+def _entries(session: Invoker, entries: Iterable[EntryT]) -> Sequence[EntryT]:
+    return bulk_entries(entries, "entries", session.max_bulk_items)
+
+
+def _numbered(
+    session: Invoker, tag_addresses: Iterable[str], client_handles: Iterable[int]
+) -> tuple[Sequence[str], Sequence[int]]:
+    tags = bulk_entries(tag_addresses, "tag_addresses", session.max_bulk_items)
+    numbers = bulk_entries(client_handles, "client_handles", session.max_bulk_items)
     if len(numbers) not in (0, len(tags)):
         raise ValueError(
             f"client_handles has {len(numbers)} entries: give none, or one for each of the {len(tags)} tags"

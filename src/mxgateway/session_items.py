@@ -18,6 +18,9 @@ from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 class Invoker(Protocol):
     """What the command methods need of a session."""
 
+    @property
+    def max_bulk_items(self) -> int: ...
+
     async def invoke(
         self, command: pb.MxCommand, *, correlation_id: str = "", timeout: float | None = None
     ) -> pb.MxCommandReply: ...

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NoReturn, TypeAlias, TypeVar
 from mxgateway.commands import checked
 from mxgateway.errors import MxAccessError, MxGatewayCommandError
 from mxgateway.reconnecting import is_transient
-from mxgateway_contract.constants import CAPABILITY_CLIENT_HANDLES, MAX_BULK_ITEMS
+from mxgateway_contract.constants import CAPABILITY_CLIENT_HANDLES
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 
 if TYPE_CHECKING:
@@ -87,8 +87,9 @@ class SubscribedItems:
         """The wanted tag that the event belongs to."""
         if event.server_handle != self._server_handle:
             return None
-        if event.client_handle:
-            return self._tag_by_number.get(event.client_handle)
+        number = event.client_handle
+        if number:
+            return self._tag_by_number.get(number)
         return self._tag_of.get(event.item_handle)
 
     def item_of(self, tag: str) -> tuple[int, int] | None:
@@ -182,9 +183,10 @@ class SubscribedItems:
             add = self._subscribe if self._is_empty and not self._supervisory else self._add
             self._is_empty = False
             missing = [tag for tag in self._tags if tag not in self._advised and tag not in self._failures]
-            for number, chunk in enumerate(_chunks(missing), 1):
+            most = session.max_bulk_items
+            for number, chunk in enumerate(_chunks(missing, most), 1):
                 await self._in_parts_if_need_be(add, session, chunk)
-                if number * MAX_BULK_ITEMS < len(missing):
+                if number * most < len(missing):
                     on_progress()
             self._done = asked
             on_progress()
@@ -197,7 +199,7 @@ class SubscribedItems:
         """What the tags are now, by tag; those of a call that is under way are among them. Raises MxGatewayError."""
         await self.all_known()
         results: dict[str, pb.BulkReadResult] = {}
-        for chunk in _chunks(self.advised):
+        for chunk in _chunks(self.advised, session.max_bulk_items):
             results.update(zip(chunk, await session.read_bulk(self._server_handle, chunk), strict=True))
         return results
 
@@ -303,7 +305,7 @@ class SubscribedItems:
         return ""
 
     async def _remove_unwanted(self, session: SessionPort) -> None:
-        for handles in _chunks(sorted(self._unwanted)):
+        for handles in _chunks(sorted(self._unwanted), session.max_bulk_items):
             try:
                 results = await session.unsubscribe_bulk(self._server_handle, handles)
                 # An item that is not advised is not removed by that.
@@ -366,6 +368,6 @@ def checked_tags(tags: Iterable[str]) -> list[str]:
     return [str.__str__(tag) for tag in wanted]
 
 
-def _chunks(entries: Sequence[T], size: int = MAX_BULK_ITEMS) -> Iterator[Sequence[T]]:
+def _chunks(entries: Sequence[T], size: int) -> Iterator[Sequence[T]]:
     for start in range(0, len(entries), size):
         yield entries[start : start + size]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from mxgateway import Alarm, AlarmChange
@@ -153,21 +153,43 @@ def _piece(text: str) -> str:
     return text if len(text) <= _PIECE else f"{text[: _PIECE - 1]}…"
 
 
+_LISTED = 10
+_SPANS = ((86_400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s"))
+
+
+def figure_lines(figures: Any) -> list[str]:
+    """The figures of one operator's position, a line each; of alarms that are named, one below the other."""
+    rows: list[tuple[str, str]] = []
+    for name, value in _figures(figures):
+        if isinstance(value, str):
+            rows.append((name, value or "–"))
+            continue
+        names = [""] * len(value)
+        rows += zip([name, *names[1:]], value, strict=True) if value else [(name, "none")]
+    width = max(len(name) for name, _ in rows)
+    return [f"{name.ljust(width)}  {value}" for name, value in rows]
+
+
 def figure_rows(figures: Any) -> list[tuple[str, str]]:
-    """The figures of one operator's position, name and value."""
+    """The same as name and value, for CSV."""
+    return [(name, value if isinstance(value, str) else ", ".join(value)) for name, value in _figures(figures, most=0)]
+
+
+def _figures(figures: Any, most: int = _LISTED) -> list[tuple[str, str | list[str]]]:
+    """Names and values; lists have so many entries at most, 0 for all."""
     return [
         ("annunciated", str(figures.annunciated)),
         ("average in 10 min", f"{figures.average_rate:.2f}"),
         ("peak in 10 min", str(figures.peak_rate)),
         ("10-min periods above 10", f"{figures.share_above_ten:.1%}"),
         ("hours above 30", f"{figures.share_of_hours_above_thirty:.1%}"),
-        ("time in flood", str(figures.flood_time.ToTimedelta())),
+        ("time in flood", span_text(figures.flood_time.ToTimedelta())),
         ("floods", str(len(figures.floods))),
-        ("most frequent", _often(figures.most_frequent)),
-        ("chattering", _often(figures.chattering)),
-        ("fleeting", _often(figures.fleeting)),
+        ("most frequent", _cut(_often(figures.most_frequent), most)),
+        ("chattering", _cut(_often(figures.chattering), most)),
+        ("fleeting", _cut(_often(figures.fleeting), most)),
         ("standing now", str(figures.standing)),
-        ("stale", ", ".join(figures.stale)),
+        ("stale", _cut(list(figures.stale), most)),
         (
             "priorities",
             ", ".join(f"{each.priority_min}-{each.priority_max}: {each.share:.0%}" for each in figures.priorities),
@@ -179,12 +201,27 @@ def figure_rows(figures: Any) -> list[tuple[str, str]]:
     ]
 
 
-def _often(counts: Any) -> str:
-    return ", ".join(f"{each.alarm_full_reference} {each.count}" for each in counts)
+def span_text(span: timedelta) -> str:
+    """A length of time as people say it: `3.4 s`, `2 min 5 s`, `1 h 4 min`, `2 d 3 h`."""
+    seconds = span.total_seconds()
+    if seconds < 60:
+        return f"{seconds:.1f} s" if seconds % 1 else f"{seconds:.0f} s"
+    whole = round(seconds)
+    size, unit, below, smaller = next(each for each in _SPANS if whole >= each[0])
+    rest = whole % size // below
+    return f"{whole // size} {unit}" + (f" {rest} {smaller}" if rest else "")
+
+
+def _cut(texts: list[str], most: int) -> list[str]:
+    return texts if not most or len(texts) <= most else [*texts[:most], f"and {len(texts) - most} more"]
+
+
+def _often(counts: Any) -> list[str]:
+    return [f"{each.alarm_full_reference} {each.count}" for each in counts]
 
 
 def _lengths(lengths: Any) -> str:
     if not lengths.count:
         return ""
     words = (("median", lengths.median), ("90 %", lengths.ninety_percent), ("longest", lengths.longest))
-    return ", ".join(f"{word} {length.ToTimedelta()}" for word, length in words)
+    return ", ".join(f"{word} {span_text(length.ToTimedelta())}" for word, length in words)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from mxgateway import MAX_BULK_ITEMS, GatewayClient, Session, is_status_failure
+from mxgateway import GatewayClient, Session, is_status_failure
 from mxgateway_cli.connection import HINT_SECONDS, Connection
 from mxgateway_cli.failures import CommandFailure
 from mxgateway_cli.output import failure_text, note
@@ -62,8 +62,8 @@ async def _read(
     session: Session, server_handle: int, tags: Sequence[str], timeout_ms: int = 0
 ) -> dict[str, pb.BulkReadResult]:
     results: dict[str, pb.BulkReadResult] = {}
-    for start in range(0, len(tags), MAX_BULK_ITEMS):
-        chunk = tags[start : start + MAX_BULK_ITEMS]
+    for start in range(0, len(tags), session.max_bulk_items):
+        chunk = tags[start : start + session.max_bulk_items]
         results.update(zip(chunk, await session.read_bulk(server_handle, chunk, timeout_ms=timeout_ms), strict=True))
     return results
 

@@ -44,6 +44,11 @@ class Session(Facade[aio.Session]):
         return self._async.capabilities
 
     @property
+    def max_bulk_items(self) -> int:
+        """Entries that one bulk command may have: what the gateway told, or MAX_BULK_ITEMS where it told nothing."""
+        return self._async.max_bulk_items
+
+    @property
     def is_simulated(self) -> bool:
         """Whether the values are a simulator's, not a plant's. Not known, so False, in one of `attach_session`."""
         return self._async.is_simulated

@@ -9,7 +9,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -26,6 +26,18 @@ ALL_SCOPES = tuple(map(str, Scope))
 
 _GATEWAY = (sys.executable, "-P", "-m", "mxgateway_server")
 _LOG = "gateway.log"
+# Several commands in one process: to load the gateway's code takes longer than most of them.
+_COMMANDS = """
+import json, sys
+from mxgateway_server.cli.main import main
+
+for command in json.loads(sys.argv[1]):
+    try:
+        main(command, prog_name="mxgateway")
+    except SystemExit as end:
+        if end.code:
+            raise
+"""
 # Without TLS: no browser trusts a certificate that was made a moment ago, and nobody else reaches the loopback.
 _DASHBOARD = {"MXGATEWAY__OPERATIONS__LISTEN": "", "MXGATEWAY__OPERATIONS__LISTEN_PLAINTEXT": "localhost:0"}
 
@@ -114,15 +126,16 @@ class LocalGateway:
             settings = {**(watched if alarms else {}), **(_DASHBOARD if dashboard else {}), **(environment or {})}
             steps = _Steps(state, {**os.environ, **settings}, start_timeout)
             galaxy_file = Path(galaxy)
-            if galaxy_file.suffix != ".db":
+            key = ("apikey", "create", "--state-dir", scratch, "--key-id", "local", "--display-name", "local client")
+            commands: list[tuple[str, ...]] = [(*key, "--scopes", ",".join(scopes), "--json")]
+            if galaxy_file.suffix == ".db":
+                progress("making an API key")
+            else:
                 galaxy_file = state / "galaxy.db"
-                progress(f"building the Galaxy '{galaxy}'")
-                await steps.json("galaxy", "build", "--galaxy", str(galaxy), "--output", str(galaxy_file), "--json")
-            progress("making an API key")
-            key = await steps.json(
-                *("apikey", "create", "--state-dir", scratch, "--key-id", "local", "--display-name", "local client"),
-                *("--scopes", ",".join(scopes), "--json"),
-            )
+                progress(f"building the Galaxy '{galaxy}', and making an API key")
+                build = ("galaxy", "build", "--galaxy", str(galaxy), "--output", str(galaxy_file), "--json")
+                commands.insert(0, build)
+            *_, made = await steps.run(commands)
             progress("starting the gateway")
             process, ready = await stack.enter_async_context(
                 steps.serve(
@@ -135,7 +148,7 @@ class LocalGateway:
                 process,
                 endpoint=tls["address"],
                 ca_file=Path(tls["caFile"]),
-                api_key=key["apiKey"],
+                api_key=made["apiKey"],
                 state_dir=state,
                 galaxy_file=galaxy_file,
                 dashboard_url=next(iter(ready.get("http", ())), ""),
@@ -183,29 +196,33 @@ class _Steps:
         self._environment = environment
         self._timeout = timeout
 
-    async def json(self, *arguments: str) -> dict[str, Any]:
-        """Runs a command to its end and returns the JSON object that it printed."""
+    async def run(self, commands: Sequence[Sequence[str]]) -> list[dict[str, Any]]:
+        """Runs commands to their end, and returns the JSON object that each of them printed."""
         process = await asyncio.create_subprocess_exec(
-            *_GATEWAY,
-            *arguments,
+            *(sys.executable, "-P", "-c", _COMMANDS, json.dumps(commands)),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env=self._environment,
             start_new_session=True,
         )
-        what = f"mxgateway {' '.join(arguments[:2])}"
+        names = [f"mxgateway {' '.join(command[:2])}" for command in commands]
         try:
             async with asyncio.timeout(self._timeout):
                 out, err = await process.communicate()
         except TimeoutError:
-            raise LocalGatewayError(f"{what} did not end within {self._timeout:g} s") from None
+            raise LocalGatewayError(f"{' and '.join(names)} did not end within {self._timeout:g} s") from None
         finally:
             await _kill(process)
+        lines = out.splitlines()
         if process.returncode != 0:
+            # Each that was done has left a line.
+            what = names[min(len(lines), len(names) - 1)]
             text = redact(err.decode(errors="replace")).strip()
             raise LocalGatewayError(f"{what} failed with exit code {process.returncode}: {text[-2000:]}")
-        return _json_object(out, what)
+        if len(lines) != len(names):
+            raise LocalGatewayError(f"{' and '.join(names)} printed {len(lines)} lines, not one each")
+        return [_json_object(line, name) for line, name in zip(lines, names, strict=True)]
 
     @contextlib.asynccontextmanager
     async def serve(

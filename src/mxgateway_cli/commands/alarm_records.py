@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -10,7 +9,15 @@ import click
 
 from mxgateway import AlarmChange, AlarmChangeKind, AlarmChanges, GatewayClient
 from mxgateway_cli.alarm_options import Moment, PriorityRange, Span
-from mxgateway_cli.alarm_text import VENDOR_COLUMNS, change_line, csv_text, figure_rows, table, vendor_cells
+from mxgateway_cli.alarm_text import (
+    VENDOR_COLUMNS,
+    change_line,
+    csv_text,
+    figure_lines,
+    figure_rows,
+    span_text,
+    vendor_cells,
+)
 from mxgateway_cli.connection import Connection, connected
 from mxgateway_cli.output import emit, emit_message, one_line, proto_dict
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
@@ -99,9 +106,9 @@ def alarm_stats(
         rows = [(each.position, name, value) for each in reply.figures for name, value in figure_rows(each)]
         click.echo(csv_text(("position", "figure", "value"), rows))
         return
-    seen = f"over {reply.observed.ToTimedelta()} in which the alarms were seen"
+    seen = f"over {span_text(reply.observed.ToTimedelta())} in which the alarms were seen"
     for each in reply.figures:
-        emit(None, False, [f"{each.position}, {seen}", *table(("figure", "value"), figure_rows(each))[1:], ""])
+        emit(None, False, [f"{each.position}, {seen}", *map(one_line, figure_lines(each)), ""])
 
 
 @click.command()
@@ -133,8 +140,8 @@ def alarm_shelve(
 
     results = connection.run(body)
     lines = [
-        f"{each.outcome.name.lower().replace('_', ' ')} {each.reference}{f': {each.text}' if each.text else ''}"
-        for each in results
+        f"{each.outcome.name.lower().replace('_', ' ')} {each.reference or name}{f': {each.text}' if each.text else ''}"
+        for each, name in zip(results, references, strict=False)
     ]
     emit({"results": [proto_dict(each.raw) for each in results]}, connection.output_json, lines)
     if not all(each.ok for each in results):
@@ -166,5 +173,5 @@ def _status_lines(reply: pb.GetAlarmMonitorStatusReply) -> list[str]:
     lines.append(f"log: {reply.oldest_sequence} to {reply.newest_sequence} of {reply.epoch}")
     if reply.HasField("history"):
         lines.append(f"history: {reply.history.changes} changes, {reply.history.lost} lost")
-    lines.append(f"streams: {reply.streams}; offers {json.dumps(list(reply.capabilities))}")
+    lines.append(f"streams: {reply.streams}; offers {', '.join(reply.capabilities) or 'nothing more'}")
     return lines

@@ -13,7 +13,7 @@ from mxgateway.house import ack_result, alarm_filter, alarm_of
 from mxgateway_cli.alarm_options import chosen_alarms, is_chosen
 from mxgateway_cli.alarm_text import ALARM_COLUMNS, alarm_cells, alarm_table, csv_text
 from mxgateway_cli.connection import Connection, connected
-from mxgateway_cli.output import emit, emit_message, proto_dict
+from mxgateway_cli.output import emit, emit_message, one_line, proto_dict
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 
 prefix_option = click.option("--filter-prefix", default="", help="Only alarms whose reference starts so.")
@@ -114,7 +114,7 @@ def acknowledge_alarm(
         )
         reply = connection.run(lambda client: client.acknowledge_alarm(request))
         result = ack_result(reply)
-        emit_message(reply, connection.output_json, _ack_line(result))
+        emit_message(reply, connection.output_json, _ack_line(result, named[0]))
         if not result.ok:
             raise click.exceptions.Exit(1)
         return
@@ -132,11 +132,15 @@ def acknowledge_alarm(
             many.expected_count = expect
     answer = connection.run(lambda client: client.alarms.acknowledge_raw(many))
     results = [ack_result(each) for each in answer.results]
-    emit_message(answer, connection.output_json, [*map(_ack_line, results), f"{len(results)} alarms"])
+    asked = named or [""] * len(results)
+    lines = [_ack_line(result, name) for result, name in zip(results, asked, strict=False)]
+    emit_message(answer, connection.output_json, [*lines, f"{len(results)} alarms"])
     if not dry_run and not all(result.ok for result in results):
         raise click.exceptions.Exit(1)
 
 
-def _ack_line(result: AckResult) -> str:
+def _ack_line(result: AckResult, asked: str) -> str:
+    """What has become of one alarm; by the name that was asked for where it was found to mean none."""
+    name = result.reference or ("" if result.ok else asked)
     text = f": {result.text}" if result.text else ""
-    return f"{result.outcome.name.lower().replace('_', ' ')} {result.reference}{text}".strip()
+    return one_line(f"{result.outcome.name.lower().replace('_', ' ')} {name}".strip() + text)

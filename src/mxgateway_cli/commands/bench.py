@@ -255,8 +255,9 @@ class _StreamRun:
 
     async def _subscribe(self, session: Session) -> None:
         handle = await session.register("bench-stream-events")
-        for start in range(0, len(self.tags), MAX_BULK_ITEMS):
-            _check(await session.subscribe_bulk(handle, self.tags[start : start + MAX_BULK_ITEMS]))
+        most = session.max_bulk_items
+        for start in range(0, len(self.tags), most):
+            _check(await session.subscribe_bulk(handle, self.tags[start : start + most]))
 
     async def _measure(self) -> None:
         await asyncio.sleep(self.warmup)

@@ -10,7 +10,6 @@ from typing import Any, TypeVar
 import click
 
 from mxgateway import (
-    MAX_BULK_ITEMS,
     GalaxyRepositoryClient,
     GatewayClient,
     MxGatewayNotFoundError,
@@ -76,8 +75,8 @@ def read(
         results: list[pb.BulkReadResult] = []
         async with await client.open_session(client_session_name="mxgw-py read") as session:
             handle = await session.register("mxgw-py read")
-            for start in range(0, len(tags), MAX_BULK_ITEMS):
-                chunk = tags[start : start + MAX_BULK_ITEMS]
+            for start in range(0, len(tags), session.max_bulk_items):
+                chunk = tags[start : start + session.max_bulk_items]
                 results.extend(await session.read_bulk(handle, chunk, timeout_ms=timeout_ms))
             await session.unregister(handle)
             tell_simulated(session.is_simulated)

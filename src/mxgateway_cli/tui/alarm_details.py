@@ -53,7 +53,7 @@ class AlarmDetails(Static):
         if alarm.description:
             lines.append(("text", alarm.description))
         lines.append(("where", " < ".join(alarm.area_path or (alarm.area,))))
-        if kind := " ".join(part for part in (alarm.type_name, alarm.alarm_class) if part):
+        if kind := " ".join(part for part in dict.fromkeys((alarm.type_name, alarm.alarm_class)) if part):
             value = "" if alarm.value is None else f"  value {alarm.value}"
             lines.append(("kind", kind + value + ("" if alarm.limit is None else f", limit {alarm.limit}")))
         age = age_text(alarm, self._now())

@@ -128,7 +128,8 @@ class MxGatewayApp(App[None]):
 
     @property
     def _shows_alarms(self) -> bool:
-        return self._alarms is not None and self.screen is self._alarms
+        # At the end of the program there is no screen any more, and the timer may still fire.
+        return self._alarms is not None and self.screen_stack[-1:] == [self._alarms]
 
     # ----------------------------------------------------------------------------------------------------- listener
 

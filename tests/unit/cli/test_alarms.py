@@ -24,7 +24,7 @@ from mxgateway import (
 )
 from mxgateway.sync import GatewayClient as SyncClient
 from mxgateway_cli.alarm_options import Moment, PriorityRange, Span
-from mxgateway_cli.alarm_text import VENDOR_COLUMNS, alarm_table, change_line, csv_text, vendor_cells
+from mxgateway_cli.alarm_text import VENDOR_COLUMNS, alarm_table, change_line, csv_text, span_text, vendor_cells
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 
 RAISED = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -99,6 +99,22 @@ def test_one_that_is_not_acknowledged_is_exit_code_1(gateway: FakeGateway, cli: 
     ]
 
 
+def test_what_is_not_found_is_told_by_the_name_that_was_asked_for(gateway: FakeGateway, cli: Cli) -> None:
+    missing = pb.AcknowledgeAlarmReply(protocol_status=ok(), outcome=4, diagnostic_message="no such alarm")
+    gateway.script("AcknowledgeAlarm", missing)
+    one = cli("acknowledge-alarm", "--reference", "G!A.B")
+    assert (one.code, one.out.strip()) == (1, "not found G!A.B: no such alarm")
+    answer = acknowledged(1, 1)
+    answer.results[1].CopyFrom(missing)
+    gateway.script("AcknowledgeAlarms", answer)
+    both = cli("acknowledge-alarm", "--reference", "G!A.0", "--reference", "G!A.C")
+    assert (both.code, both.out.splitlines()[1]) == (1, "not found G!A.C: no such alarm")
+    shelved = pb.ShelveAlarmsReply(protocol_status=ok())
+    shelved.results.add(outcome=pb.ALARM_SHELVE_OUTCOME_NOT_FOUND, diagnostic_message="no such alarm")
+    gateway.script("ShelveAlarms", shelved)
+    assert cli("alarm-shelve", "G!A.D", "--end").out.strip() == "not found G!A.D: no such alarm"
+
+
 def test_a_filter_acknowledges_the_number_that_was_expected(gateway: FakeGateway, cli: Cli) -> None:
     gateway.script("AcknowledgeAlarms", acknowledged(11, 11), acknowledged(1, 1))
     dry = cli("acknowledge-alarm", "--area", "Line1", "--dry-run")
@@ -163,7 +179,7 @@ def test_figures_shelving_and_status(gateway: FakeGateway, cli: Cli) -> None:
         position="all",
         annunciated=12,
         average_rate=1.5,
-        most_frequent=[pb.AlarmCount(alarm_full_reference="G!A.B", count=7, share=0.5)],
+        most_frequent=[pb.AlarmCount(alarm_full_reference=f"G!A.B{number}", count=20 - number) for number in range(12)],
     )
     figures.time_to_acknowledge.count = 1
     figures.time_to_acknowledge.median.seconds = 90
@@ -171,9 +187,17 @@ def test_figures_shelving_and_status(gateway: FakeGateway, cli: Cli) -> None:
     reply.observed.seconds = 3600
     gateway.script("GetAlarmStatistics", reply, reply)
     shown = cli("alarm-stats", "--window", "8h").out
-    assert "all, over 1:00:00 in which the alarms were seen" in shown
-    assert "G!A.B 7" in shown
-    assert "median 0:01:30" in shown
+    lines = shown.splitlines()
+    assert lines[0] == "all, over 1 h in which the alarms were seen"
+    assert "median 1 min 30 s" in shown
+    # Each alarm has a line, and of many there are ten.
+    first = next(place for place, line in enumerate(lines) if line.startswith("most frequent"))
+    assert [line.split("  ")[-1].strip() for line in lines[first : first + 11]] == [
+        *(f"G!A.B{number} {20 - number}" for number in range(10)),
+        "and 2 more",
+    ]
+    assert any(line.split() == ["chattering", "none"] for line in lines)
+    assert max(map(len, lines)) < 80
     assert gateway.requests[-1].window.seconds == 28_800
     assert "all,annunciated,12" in cli("alarm-stats", "--format", "csv").out
     shelved = cli("alarm-shelve", "G!A.B", "--hours", "0.5", "--reason", "in repair")
@@ -253,3 +277,20 @@ def test_the_feed_without_async(gateway: FakeGateway) -> None:
         assert (feed.state, feed.position) == (AlarmFeedState.SYNCED, AlarmPosition("e", 5))
         assert client.alarms.acknowledge("x").ok
         assert len(client.alarms.active()) == 1
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "0 s"),
+        (3.42, "3.4 s"),
+        (59, "59 s"),
+        (60, "1 min"),
+        (125, "2 min 5 s"),
+        (3600, "1 h"),
+        (86_399.6, "1 d"),
+        (183_600, "2 d 3 h"),
+    ],
+)
+def test_a_length_of_time_is_told_in_two_units_at_most(seconds: float, text: str) -> None:
+    assert span_text(timedelta(seconds=seconds)) == text

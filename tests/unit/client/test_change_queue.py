@@ -45,6 +45,25 @@ def test_drop_newest_marks_the_next_that_is_kept() -> None:
     assert drained(queue) == [(2, 0), (5, 2)]
 
 
+def test_many_are_taken_at_once_where_nothing_is_to_be_decided() -> None:
+    """They fit, and nothing was lost before them; else the queue takes none of them."""
+    queue = ChangeQueue(3, OverflowPolicy.DROP_OLDEST)
+    assert queue.put_all([change(1), change(2)])
+    assert not queue.put_all([change(3), change(4)])
+    assert queue.put_all([change(3)])
+    assert queue.put_all([])
+    assert drained(queue) == [(1, 0), (2, 0), (3, 0)]
+    queue.lose(5)
+    assert not queue.put_all([change(6)])
+    assert drained(queue) == []
+
+
+def test_many_that_pass_the_capacity_are_warned_of() -> None:
+    queue = ChangeQueue(2, OverflowPolicy.WARN)
+    assert not queue.put_all([change(1), change(2), change(3)])
+    assert [bool(queue.put(change(number))) for number in (1, 2, 3)] == [False, False, True]
+
+
 def test_warn_keeps_all_and_warns_at_each_doubling() -> None:
     """Nothing is dropped; a warning comes when the length passes the capacity and each doubling of it."""
     queue = ChangeQueue(2, OverflowPolicy.WARN)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from tests.support.fake_gateway import data_change
+from google.protobuf.timestamp_pb2 import Timestamp
+from tests.support.fake_gateway import data_change, write_complete
 
 from mxgateway.change_reader import ChangeReader
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
@@ -48,8 +49,33 @@ def test_an_early_event_waits_for_its_reply_and_no_longer() -> None:
     assert reader.change(data_change(2, 5), True) is None
     assert reader.change(data_change(3, 6), False) is None
     tags.is_reply_under_way, tags.known[5] = False, "A"
-    assert [(each.tag, each.worker_sequence, each.replayed) for each in reader.early_changes()] == [("A", 2, True)]
+    (_, change), unknown = reader.early_changes()
+    assert change is not None
+    assert (change.tag, change.worker_sequence, change.replayed) == ("A", 2, True)
+    assert unknown == (0, None)
     assert reader.early_changes() == []
+
+
+def test_an_early_event_keeps_what_was_lost_before_it() -> None:
+    """It takes that along while it waits; when the session is lost before the reply, the next change tells of it."""
+    tags = Tags()
+    lost = [0]
+
+    def take_lost() -> int:
+        return lost.pop() if lost else 0
+
+    reader = ChangeReader(tags, take_lost)
+    tags.is_reply_under_way = True
+    reader.change(data_change(1, 5), False)
+    lost.append(3)
+    reader.change(data_change(5, 5), False)
+    reader.change(data_change(6, 5), False)
+    tags.known[5] = "A"
+    assert [count for count, _ in reader.early_changes()] == [0, 3, 0]
+    lost.append(4)
+    reader.change(data_change(9, 7), False)
+    assert reader.begin_session() == 4
+    assert reader.begin_session() == 0
 
 
 def test_marks_after_a_lost_session() -> None:
@@ -71,6 +97,62 @@ def test_what_is_older_than_the_value_read_again_is_history() -> None:
     younger = reader.change(younger_event, False)
     again = reader.change(data_change(3, 1), False)
     assert [each is not None and each.replayed for each in (older, younger, again)] == [True, False, False]
+
+
+def test_live_changes_end_at_an_event_that_is_more_than_the_next_value() -> None:
+    """The first value of a tag, one of no tag, one that came before, a completion, one that is no live one, a gap."""
+    reader = ChangeReader(Tags(A=1, B=2))
+    reader.change(data_change(1, 1), False)
+    replayed, completion = data_change(9, 1), write_complete(10, 1)
+    replayed.origin = pb.MX_EVENT_ORIGIN_REPLAYED
+    gap = pb.MxEvent(replay_gap=pb.ReplayGap(dropped_events=3))
+    others = [data_change(3, 2), data_change(5, 3), data_change(2, 1), replayed, completion, gap]
+    events = iter(
+        [data_change(2, 1), *others[:2], data_change(6, 1), data_change(7, 1), *others[2:], data_change(11, 1)]
+    )
+    found = []
+    while True:
+        changes, other = reader.live_changes(events, None)
+        found.append([each.worker_sequence for each in changes])
+        if other is None:
+            break
+        assert other is others.pop(0)
+    assert others == []
+    assert found == [[2], [], [6, 7], [], [], [], [11]]
+    assert reader.position == 11
+
+
+def test_live_changes_leave_out_tags_with_a_mark_until_it_is_given() -> None:
+    """Renewed after a lost session, read again after a gap, without a value, wanted no more."""
+    reader = ChangeReader(Tags(A=1, B=2, C=3))
+
+    def is_live(sequence: int, handle: int) -> bool:
+        changes, other = reader.live_changes(iter([data_change(sequence, handle)]), None)
+        if other is not None:
+            reader.is_new(other)
+            reader.change(other, False)
+        return bool(changes)
+
+    assert [is_live(1, 1), is_live(2, 1)] == [False, True]
+    reader.begin_session(renewed=["A"])
+    assert [is_live(1, 1), is_live(2, 1)] == [False, True]
+    reader.read_again("A", read_result(1_800_000_000))
+    assert [is_live(3, 1), is_live(4, 1)] == [False, False]
+    reader.read_again("A", read_result(1_600_000_000))
+    assert [is_live(5, 1), is_live(6, 1)] == [False, True]
+    reader.forget(["A"])
+    assert [is_live(7, 1), is_live(8, 1)] == [False, True]
+    wrong = data_change(9, 2)
+    wrong.statuses[0].MergeFrom(pb.MxStatusProxy(category=pb.MX_STATUS_CATEGORY_CONFIGURATION_ERROR))
+    reader.change(wrong, False)
+    assert [is_live(10, 2), is_live(11, 2)] == [False, True]
+
+
+def test_live_changes_say_when_the_gateway_received_them() -> None:
+    reader = ChangeReader(Tags(A=1))
+    reader.change(data_change(1, 1), False)
+    changes, _ = reader.live_changes(iter([data_change(2, 1)]), Timestamp(seconds=5))
+    assert changes[0].raw.gateway_receive_timestamp.seconds == 5
 
 
 @pytest.mark.parametrize(

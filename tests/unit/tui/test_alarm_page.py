@@ -245,6 +245,14 @@ async def test_enter_shows_what_happened_lately(open_app: Any) -> None:
         await screen.sees("history none: scope events:read is missing")
 
 
+async def test_a_timer_that_fires_after_the_last_screen_is_gone_does_nothing(open_app: Any) -> None:
+    async with open_app(plant(PUMP)) as screen:
+        await screen.press("a")
+        app = screen.app
+    assert app.screen_stack == []
+    app.repaint()
+
+
 async def test_help_tells_keys_and_states(open_app: Any) -> None:
     async with open_app(plant()) as screen:
         await screen.press("a", "question_mark")

@@ -83,13 +83,14 @@ async def _answer(gateway: ScriptedGateway, wish: dict[str, Any]) -> dict[str, A
 
 
 async def _waited(gateway: ScriptedGateway, wanted: dict[str, Any]) -> bool:
-    """Whether `requests` (by RPC), `cancelled` and `open_streams` came to be what is wanted within `seconds`."""
+    """Whether `requests` (by RPC), `commands`, `cancelled` and `open_streams` came to be as wanted within `seconds`."""
     record = gateway.record
 
     def holds() -> bool:
         seen = [each["rpc"] for each in record.requests]
         return (
             all(seen.count(rpc) >= count for rpc, count in wanted.get("requests", {}).items())
+            and record.commands >= wanted.get("commands", 0)
             and len(record.cancelled) >= wanted.get("cancelled", 0)
             and record.open_streams == wanted.get("open_streams", record.open_streams)
         )

@@ -36,12 +36,12 @@ class Answers:
             case "Invoke":
                 return self.command(request.session_id, request.client_correlation_id, request.command)
             case "AcknowledgeAlarm":
-                return pb.AcknowledgeAlarmReply(
+                return _acknowledged(request)
+            case "AcknowledgeAlarms":
+                return pb.AcknowledgeAlarmsReply(
                     correlation_id=request.client_correlation_id,
                     protocol_status=OK,
-                    hresult=0,
-                    outcome=pb.ALARM_ACK_OUTCOME_ACKNOWLEDGED,
-                    alarm_full_reference=request.alarm_full_reference,
+                    results=[_acknowledged(each) for each in request.alarms],
                 )
             case "TestConnection":
                 return galaxy_pb.TestConnectionReply(ok=True)
@@ -172,6 +172,16 @@ class Answers:
             child_has_children=[each.gobject_id in parents for each in page],
             cache_sequence=1,
         )
+
+
+def _acknowledged(request: pb.AcknowledgeAlarmRequest) -> pb.AcknowledgeAlarmReply:
+    return pb.AcknowledgeAlarmReply(
+        correlation_id=request.client_correlation_id,
+        protocol_status=OK,
+        hresult=0,
+        outcome=pb.ALARM_ACK_OUTCOME_ACKNOWLEDGED,
+        alarm_full_reference=request.alarm_full_reference,
+    )
 
 
 def _with_status(rpc: str) -> Message:

@@ -55,6 +55,14 @@ class Record:
             return False
         return True
 
+    @property
+    def commands(self) -> int:
+        """How many commands came, by Invoke or on a command stream."""
+        return sum(
+            len(each["request"].get("commands", ())) if each["rpc"] == "InvokeStream" else each["rpc"] == "Invoke"
+            for each in self.requests
+        )
+
     def report(self) -> dict[str, Any]:
         return {"requests": self.requests, "open_streams": self.open_streams, "cancelled": self.cancelled}
 
