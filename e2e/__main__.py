@@ -21,7 +21,9 @@ def main() -> int:
     )
     parser.add_argument("--report", type=Path, help="Writes the report as JSON.")
     parser.add_argument("--dry-run", action="store_true", help="Only the lines that would be run.")
-    parser.add_argument("--skip", action="append", default=[], choices=("signals", "outage"), help="Leaves it out.")
+    parser.add_argument(
+        "--skip", action="append", default=[], choices=("benches", "signals", "outage"), help="Leaves it out."
+    )
     given = parser.parse_args()
     if given.dry_run:
         print("\n".join(step.arguments for step in STEPS))

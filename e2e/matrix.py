@@ -16,6 +16,7 @@ from typing import Any
 from conformance.__main__ import command_of, read_subjects
 
 from e2e.languages import EXAMPLES, LANGUAGES, ROOT, Language, built
+from e2e.measuring import benches
 from e2e.normalising import Normaliser, rendered
 from e2e.outage import killed, mortal
 from e2e.signals import interrupted
@@ -217,7 +218,7 @@ def _say(what: str) -> None:
 
 
 async def run(names: Sequence[str], skips: frozenset[str] = frozenset()) -> list[Record]:
-    """The matrix; the records of all languages. The first one is the model. `skips`: signals, outage."""
+    """The matrix; the records of all languages. The first one is the model. `skips`: benches, signals, outage."""
     here = {name: language for name in names if (language := built(name)) is not None}
     subjects = read_subjects()
     records = []
@@ -230,6 +231,9 @@ async def run(names: Sequence[str], skips: frozenset[str] = frozenset()) -> list
             _say(f"{name}: {len(STEPS)} steps")
             record = await asyncio.to_thread(drive, name, language, gateway, narrow_key)
             await _end_alarm(gateway)
+            if "benches" not in skips:
+                _say(f"{name}: benches")
+                record.problems += await benches(name, language.cli)
             if "signals" not in skips:
                 _say(f"{name}: signals")
                 record.problems += await interrupted(language.cli)

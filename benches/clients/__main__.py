@@ -7,204 +7,171 @@ import asyncio
 import json
 import os
 import platform
-import statistics
 import subprocess
 import sys
 import time
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from conformance.__main__ import command_of, read_subjects
+from conformance.processes import scripted_gateway
 from e2e.languages import LANGUAGES, built
 
-from benches.clients import subjects
+from benches.clients import page, programs, subjects
 from benches.clients.goals import goals
+from benches.clients.measured import Table
+from mxgateway import __version__
 from mxgateway.testing import LocalGateway
 
-ROOT = Path(__file__).resolve().parent.parent.parent
-SCHEMA = json.loads((ROOT / "conformance" / "schema" / "bench.schema.json").read_text(encoding="utf-8"))
-MOST_SPREAD = 0.25
-SIZE = 6
+DOCS = Path(__file__).resolve().parent.parent.parent / "docs" / "performance.md"
+
+CALLS_A_SECOND = 1_000
+"""About as many as a gateway answers one after the other: a run is so long as it was asked for."""
+
+Say = Callable[[str], None]
 
 
-@dataclass
-class Measured:
-    """The runs of one program in one scenario; a run's figure is calls or events a second."""
-
-    language: str
-    program: str
-    scenario: str
-    runs: list[float] = field(default_factory=list)
-    cpu_micros: list[float] = field(default_factory=list)
-    p50_ms: list[float] = field(default_factory=list)
-
-    def report(self) -> dict[str, Any]:
-        median = statistics.median(self.runs)
-        spread = (max(self.runs) - min(self.runs)) / median if median else 0.0
-        return {
-            "language": self.language,
-            "program": self.program,
-            "scenario": self.scenario,
-            "runs": [round(each, 1) for each in self.runs],
-            "median": round(median, 1),
-            "spread": round(spread, 3),
-            "isTrustworthy": spread < MOST_SPREAD,
-            "cpuMicrosPerOp": round(statistics.median(self.cpu_micros), 2) if self.cpu_micros else None,
-            "p50Ms": round(statistics.median(self.p50_ms), 3) if self.p50_ms else None,
-        }
+_FAILURES = (RuntimeError, ValueError, KeyError, OSError, TimeoutError, subprocess.SubprocessError)
+"""How a program of a client fails; anything else is a mistake of ours."""
 
 
-class Table:
-    """What was measured, by language, program and scenario."""
-
-    def __init__(self) -> None:
-        self.rows: dict[tuple[str, str, str], Measured] = {}
-
-    def add(self, language: str, program: str, scenario: str, figure: float, cpu: float | None = None) -> Measured:
-        """Notes one run."""
-        key = (language, program, scenario)
-        row = self.rows.setdefault(key, Measured(*key))
-        row.runs.append(figure)
-        if cpu is not None:
-            row.cpu_micros.append(cpu)
-        return row
-
-
-def check(document: dict[str, Any]) -> None:
-    """Refuses what is not as the schema of all clients says.
-
-    Raises:
-        ValueError: keys are missing or too many, or the figures are of failed or uncached reads.
-    """
-    for each in SCHEMA["oneOf"]:
-        if set(document) == set(each["required"]):
-            break
-    else:
-        raise ValueError(f"these are no keys of a bench: {', '.join(document)}")
-    for name in ("latencyMs", "failureLatencyMs"):
-        if name in document and set(document[name]) != set(SCHEMA["$defs"]["latency"]["required"]):
-            raise ValueError(f"{name} has {', '.join(document[name])}")
-    if document.get("failedCalls") or document.get("cachedReadResults") != document.get("totalReadResults"):
-        raise ValueError("reads failed, or were not cached")
-
-
-def ran(command: list[str], environment: dict[str, str]) -> tuple[dict[str, Any], float]:
-    """The document that a program printed last, and the CPU seconds that it took."""
-    before = os.times()
-    found = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **environment}, cwd=ROOT)
-    after = os.times()
-    if found.returncode != 0:
-        raise RuntimeError(f"{' '.join(command[:3])} failed: {found.stderr[-500:]}")
-    cpu = after.children_user + after.children_system - before.children_user - before.children_system
-    document: dict[str, Any] = json.loads(found.stdout[found.stdout.index("{") :])
-    return document, cpu
-
-
-def calls(table: Table, gateway: LocalGateway, language: str, seconds: float) -> None:
-    """One run of each program that calls a real gateway."""
-    environment = {"MXGATEWAY_API_KEY": gateway.api_key, "PYTHONPATH": str(ROOT)}
-    reach = ["--endpoint", gateway.endpoint, "--ca-file", str(gateway.ca_file), "--api-key-env", "MXGATEWAY_API_KEY"]
-    length = ["--duration-seconds", str(seconds), "--warmup-seconds", "0.5", "--bulk-size", str(SIZE), "--json"]
-    cli, floor = LANGUAGES[language].cli, LANGUAGES[language].floor
-    programs = {
-        ("client", "read-bulk"): [*cli, "bench-read-bulk", *length, *reach],
-        ("client", "stream-events"): [*cli, "bench-stream-events", *length, *reach],
-    }
-    if floor:
-        programs["floor", "read-bulk"] = [*floor, gateway.endpoint, str(gateway.ca_file), str(seconds), str(SIZE)]
-    for (program, scenario), command in programs.items():
-        document, cpu = ran(command, environment)
-        if program == "client":
-            check(document)
-        figure = document.get("callsPerSecond", document.get("eventsPerSecond", 0.0))
-        operations = document.get("successfulCalls", document.get("totalEvents", 0)) or 1
-        row = table.add(language, program, scenario, figure, cpu / operations * 1e6)
-        if (p50 := document.get("p50Ms", document.get("latencyMs", {}).get("p50"))) is not None:
-            row.p50_ms.append(p50)
-
-
-def starts(table: Table, language: str) -> None:
-    """How long the CLI takes to say its version, in milliseconds."""
-    began = time.perf_counter()
-    subprocess.run([*LANGUAGES[language].cli, "version"], check=True, capture_output=True, cwd=ROOT)
-    table.add(language, "client", "start", (time.perf_counter() - began) * 1000)
-
-
-async def events(table: Table, language: str, command: list[str]) -> None:
-    """One run of each program that takes a flood of events."""
-    for scenario, (rate, cpu) in (await subjects.events(command, language)).items():
-        table.add(language, "client", scenario, rate, cpu)
-    floor = LANGUAGES[language].floor
-    if not floor:
-        return
-    gateway, endpoint = await subjects.scripted_gateway()
-    try:
-        used = {}
-        for count in (0, subjects.EVENTS):
-            await gateway.ask({"load": subjects.flood(subjects.EVENTS, subscribed=False)})
-            began = time.perf_counter()
-            _, used[count] = await asyncio.to_thread(
-                ran, [*floor, "events", endpoint, str(count)], {"PYTHONPATH": str(ROOT)}
+async def _round(table: Table, gateway: LocalGateway, language: str, seconds: float) -> None:
+    reach = {"endpoint": gateway.endpoint, "api_key": gateway.api_key, "ca_file": str(gateway.ca_file)}
+    subject = LANGUAGES[language].subject
+    await asyncio.to_thread(programs.calls, table, gateway, language, seconds)
+    await asyncio.to_thread(programs.start, table, language)
+    if subject:
+        count = round(seconds * CALLS_A_SECOND)
+        warmup = LANGUAGES[language].warmup
+        figures = await subjects.calls(subject, language, reach, count, warmup)
+        figures |= await subjects.events(subject, language, warmup)
+        for scenario, each in figures.items():
+            table.add(
+                language, "client", scenario, each.rate, cpu=each.cpu_micros, p50=each.p50_ms, peak=each.peak_bytes
             )
-        took = time.perf_counter() - began
-        # What starting costs is not the events'.
-        cpu = max(used[subjects.EVENTS] - used[0], 0.0) / subjects.EVENTS * 1e6
-        table.add(language, "floor", "events", subjects.EVENTS / took, cpu)
-    finally:
-        await gateway.stop()
+    if LANGUAGES[language].floor:
+        flooding, endpoint = await scripted_gateway()
+        try:
+            await flooding.ask({"load": subjects.flood()})
+            await asyncio.to_thread(
+                programs.floor_events,
+                table,
+                language,
+                endpoint,
+                subjects.FLOOR_EVENTS,
+                subjects.WARM * subjects.EVENTS,
+            )
+        finally:
+            await flooding.stop()
 
 
-async def run(languages: list[str], count: int, seconds: float, flood: float) -> dict[str, Any]:
-    """The report of one run: all programs in turn, so that whatever else runs here disturbs all alike."""
-    here = [each for each in languages if built(each) is not None]
-    known = read_subjects()
-    commands = {each: command_of(each, known[each], skips=False) or [] for each in here}
-    table = Table()
+async def _dead_readers(table: Table, languages: list[str], seconds: float) -> dict[str, str]:
+    """Languages that failed, and why. All at once: a client that takes nothing costs nothing."""
+    readers = [
+        subjects.dead_reader(LANGUAGES[each].subject, each, seconds) if LANGUAGES[each].subject else _nothing()
+        for each in languages
+    ]
+    failed = {}
+    for language, grown in zip(languages, await asyncio.gather(*readers, return_exceptions=True), strict=True):
+        if isinstance(grown, _FAILURES):
+            failed[language] = f"a flood that nobody reads: {grown}"
+        elif isinstance(grown, BaseException):
+            raise grown
+        elif grown is not None:
+            table.add(language, "client", "dead-reader", grown)
+    return failed
+
+
+async def _nothing() -> None:
+    return None
+
+
+def _build(languages: list[str], failed: dict[str, str], say: Say) -> list[str]:
+    here = []
+    for language in languages:
+        say(f"building what {language} needs")
+        try:
+            if built(language, for_bench=True) is not None:
+                here.append(language)
+        except _FAILURES as error:
+            failed[language] = f"building: {error}"
+            say(f"FAILED: {language}: {failed[language]}")
+    return here
+
+
+async def _rounds(
+    table: Table, languages: list[str], failed: dict[str, str], given: argparse.Namespace, say: Say
+) -> None:
+    over = time.monotonic() + given.limit
     async with LocalGateway.run() as gateway:
-        reach = {"endpoint": gateway.endpoint, "api_key": gateway.api_key, "ca_file": str(gateway.ca_file)}
-        for _ in range(count):
-            for language in here:
-                await asyncio.to_thread(calls, table, gateway, language, seconds)
-                await asyncio.to_thread(starts, table, language)
-                table.add(language, "client", "burst", *await subjects.burst(commands[language], language, reach))
-                await events(table, language, commands[language])
-    for language in here if flood else ():
-        table.add(language, "client", "dead-reader", await subjects.dead_reader(commands[language], language, flood))
-    results = {key: row.report() for key, row in table.rows.items()}
+        for number, language in ((number, each) for number in range(1, given.rounds + 1) for each in languages):
+            if language in failed:
+                continue
+            began = time.monotonic()
+            if began >= over:
+                failed[language] = f"no time for round {number} of {given.rounds}"
+                say(f"FAILED: {language}: {failed[language]}")
+                continue
+            try:
+                async with asyncio.timeout(given.patience):
+                    await _round(table, gateway, language, given.seconds)
+            except _FAILURES as error:
+                # The others go on: a table of four languages is worth more than none.
+                late = f"took longer than {given.patience:g} s" if isinstance(error, TimeoutError) else ""
+                failed[language] = f"round {number}: {late or error}"
+                say(f"FAILED: {language}: {failed[language]}")
+                continue
+            took = time.monotonic() - began
+            say(f"round {number} of {given.rounds}: {page.progress(table.rows, language)} ({took:.0f} s)")
+
+
+async def run(given: argparse.Namespace, say: Say) -> dict[str, Any]:
+    """The report of one run: all languages in turn, so that whatever else runs here disturbs all alike."""
+    table, failed, load = Table(), dict[str, str](), round(os.getloadavg()[0], 2)
+    here = _build(given.languages.split(","), failed, say)
+    await _rounds(table, here, failed, given, say)
+    if given.flood:
+        say(f"a flood that nobody reads, for {given.flood:g} s")
+        failed |= await _dead_readers(table, [each for each in here if each not in failed], given.flood)
     return {
-        "schemaVersion": "1.1",
-        "machine": {"cpus": os.cpu_count(), "kernel": platform.release()},
-        "seconds": seconds,
-        "results": list(results.values()),
-        "goals": [goal.report() for goal in goals(results, here)],
+        "schemaVersion": "1.3",
+        "gatewayVersion": __version__,
+        "machine": {"cpus": os.cpu_count(), "kernel": platform.release(), "loadBefore": load},
+        "rounds": given.rounds,
+        "seconds": given.seconds,
+        "failed": failed,
+        "results": table.report(),
+        "goals": [goal.report() for goal in goals(table.rows, here)],
     }
 
 
 def main() -> int:
-    """Prints the report as JSON, and as a table on stderr."""
+    """Prints the report as JSON; what goes on, and the report as tables, on stderr. 1 where a language failed."""
     parser = argparse.ArgumentParser(prog="python -m benches.clients", description=__doc__)
     parser.add_argument("--languages", default=",".join(LANGUAGES), help="Which, with commas between.")
     parser.add_argument("--rounds", type=int, default=5, help="How often each program runs.")
     parser.add_argument("--seconds", type=float, default=6.0, help="How long each run measures.")
     parser.add_argument("--flood", type=float, default=120.0, help="Seconds of a flood that nobody reads; 0 for none.")
+    parser.add_argument(
+        "--patience", type=float, default=300.0, help="Seconds after which a round of one language has failed."
+    )
+    parser.add_argument(
+        "--limit", type=float, default=float("inf"), help="Seconds of measuring after which no round begins any more."
+    )
+    parser.add_argument("--write-docs", action="store_true", help=f"Also writes the tables into {DOCS.name}.")
     given = parser.parse_args()
     began = time.monotonic()
-    report = asyncio.run(run(given.languages.split(","), given.rounds, given.seconds, given.flood))
+
+    def say(line: str) -> None:
+        print(f"{time.monotonic() - began:5.0f} s  {line}", file=sys.stderr, flush=True)
+
+    report = asyncio.run(run(given, say))
     print(json.dumps(report, indent=1))
-    print("| language | program | scenario | median /s | spread | CPU µs |\n|---|---|---|---|---|---|", file=sys.stderr)
-    for each in report["results"]:
-        shown = each["median"] if each["isTrustworthy"] else "–"
-        line = f"| {each['language']} | {each['program']} | {each['scenario']} | {shown} | {each['spread']:.0%} |"
-        print(f"{line} {each['cpuMicrosPerOp'] or ''} |", file=sys.stderr)
-    print("\n| language | goal | figure | bar | |\n|---|---|---|---|---|", file=sys.stderr)
-    for goal in report["goals"]:
-        verdict = {True: "met", False: "missed", None: "not measured"}[goal["isMet"]]
-        print(
-            f"| {goal['language']} | {goal['goal']} | {goal['figure']} | {goal['bar']} | {verdict} |", file=sys.stderr
-        )
-    print(f"{time.monotonic() - began:.0f} s", file=sys.stderr)
-    return 0
+    print(page.tables(report), file=sys.stderr)
+    if given.write_docs:
+        page.write(report, DOCS)
+    say(f"not measured to the end: {', '.join(report['failed'])}" if report["failed"] else "done")
+    return 1 if report["failed"] else 0
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """The floor of Python: the generated stub and nothing else.
 
-`floor_python ENDPOINT CA SECONDS SIZE` reads, `floor_python events ENDPOINT COUNT` takes raw batches without TLS.
+`floor_python ENDPOINT CA SECONDS SIZE WARMUP` reads, `floor_python events ENDPOINT COUNT` takes raw batches without
+TLS.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway.generated.mxaccess_gateway_pb2_grpc import MxAccessGatewayStub
 
 
-async def reads(endpoint: str, ca_file: str, seconds: float, size: int) -> None:
+async def reads(endpoint: str, ca_file: str, seconds: float, size: int, warmup: float) -> None:
     metadata = (("authorization", f"Bearer {os.environ['MXGATEWAY_API_KEY']}"),)
     credentials = grpc.ssl_channel_credentials(Path(ca_file).read_bytes())
     async with grpc.aio.secure_channel(endpoint, credentials) as channel:
@@ -38,11 +39,18 @@ async def reads(endpoint: str, ca_file: str, seconds: float, size: int) -> None:
         subscribe = pb.SubscribeBulkCommand(server_handle=handle, tag_addresses=tags)
         await invoke(pb.MX_COMMAND_KIND_SUBSCRIBE_BULK, subscribe_bulk=subscribe)
         read = pb.ReadBulkCommand(server_handle=handle, tag_addresses=tags)
-        await invoke(pb.MX_COMMAND_KIND_READ_BULK, read_bulk=read)
-        times, began = [], time.perf_counter()
-        while (at := time.perf_counter()) - began < seconds:
-            await invoke(pb.MX_COMMAND_KIND_READ_BULK, read_bulk=read)
-            times.append(time.perf_counter() - at)
+
+        async def timed(length: float) -> list[float]:
+            times, began = [], time.perf_counter()
+            while not times or time.perf_counter() - began < length:
+                at = time.perf_counter()
+                await invoke(pb.MX_COMMAND_KIND_READ_BULK, read_bulk=read)
+                times.append(time.perf_counter() - at)
+            return times
+
+        await timed(warmup)
+        began = time.perf_counter()
+        times = await timed(seconds)
         took = time.perf_counter() - began
         await stub.CloseSession(pb.CloseSessionRequest(session_id=session), metadata=metadata)
     p50 = statistics.median(times) * 1000
@@ -56,7 +64,8 @@ async def events(endpoint: str, count: int) -> None:
         stream = stub.StreamEventBatches(pb.StreamEventsRequest(session_id=session))
         taken = 0
         while taken < count:
-            taken += len((await stream.read()).events)
+            # An event is an object for the program, as it is in the other languages without being asked.
+            taken += len(list((await stream.read()).events))
         stream.cancel()
     print(json.dumps({"events": taken}))
 
@@ -65,4 +74,4 @@ if __name__ == "__main__":
     if sys.argv[1] == "events":
         asyncio.run(events(sys.argv[2], int(sys.argv[3])))
     else:
-        asyncio.run(reads(sys.argv[1], sys.argv[2], float(sys.argv[3]), int(sys.argv[4])))
+        asyncio.run(reads(sys.argv[1], sys.argv[2], float(sys.argv[3]), int(sys.argv[4]), float(sys.argv[5])))

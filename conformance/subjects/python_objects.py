@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import statistics
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -134,6 +136,11 @@ def _raw(method: str, kind: type[Any]) -> Callable[[Named, dict[str, Any]], Awai
         return as_json(await getattr(named.it, method)(message(kind, args["request"]), timeout=args.get("timeout")))
 
     return call
+
+
+async def _acknowledge_many(named: Named, args: dict[str, Any]) -> dict[str, Any]:
+    request = message(pb.AcknowledgeAlarmsRequest, args["request"])
+    return as_json(await named.it.alarms.acknowledge_raw(request))
 
 
 def _invoke(method: str) -> Callable[[Named, dict[str, Any]], Awaitable[dict[str, Any]]]:
@@ -310,15 +317,21 @@ async def _take_all(named: Named, args: dict[str, Any]) -> dict[str, Any]:
 
 async def _burst(named: Named, args: dict[str, Any]) -> dict[str, Any]:
     left = iter(range(args["count"]))
+    tags, took = args.get("tag_addresses", []), []
 
     async def one() -> None:
         for _ in left:
-            await named.it.ping("burst")
+            began = time.perf_counter()
+            if tags:
+                await named.it.read_bulk(args["server_handle"], tags)
+            else:
+                await named.it.ping("burst")
+            took.append(time.perf_counter() - began)
 
     async with asyncio.TaskGroup() as group:
         for _ in range(args["at_once"]):
             group.create_task(one())
-    return {}
+    return {"p50_ms": statistics.median(took) * 1000}
 
 
 # ------------------------------------------------------------------------------------------------------ subscriptions
@@ -447,6 +460,7 @@ OPERATIONS: dict[str, Callable[[Named, dict[str, Any]], Awaitable[dict[str, Any]
     "next": _next,
     "next_batch": _next_batch,
     "acknowledge_alarm": _raw("acknowledge_alarm", pb.AcknowledgeAlarmRequest),
+    "acknowledge_alarms": _acknowledge_many,
     "query_active_alarms": _raw_stream("query_active_alarms", pb.QueryActiveAlarmsRequest),
     "stream_alarms": _raw_stream("stream_alarms", pb.StreamAlarmsRequest),
     "subscribe": _subscribe,
