@@ -107,6 +107,9 @@ class Backend(Protocol):
 
         Args:
             deadline: monotonic time after which single items are not undone any more: Unregister takes them along.
+
+        Raises:
+            BackendLostError: the backend broke down while it was closed.
         """
 
     def wait(self, timeout: float) -> None:

@@ -28,11 +28,21 @@ class EnvelopeWriter:
         session_id: str,
         protocol_version: int = WORKER_PROTOCOL_VERSION,
         max_bytes: int = MAX_FRAME_BYTES,
+        sequence: int = 0,
     ) -> None:
+        """
+        Args:
+            sequence: number of the last envelope that was sent.
+        """
         self._protocol_version = protocol_version
         self._max_bytes = max_bytes
-        self._sequence = 0
+        self._sequence = sequence
         self.session_id = session_id
+
+    @property
+    def sequence(self) -> int:
+        """Number of the last envelope; 0 before the first."""
+        return self._sequence
 
     @property
     def session_id(self) -> str:
@@ -94,10 +104,19 @@ class EnvelopeWriter:
 class EnvelopeReader:
     """Parses and checks incoming payloads."""
 
-    def __init__(self, session_id: str, protocol_version: int = WORKER_PROTOCOL_VERSION) -> None:
+    def __init__(self, session_id: str, protocol_version: int = WORKER_PROTOCOL_VERSION, sequence: int = 0) -> None:
+        """
+        Args:
+            sequence: number of the last envelope that came.
+        """
         self.session_id = session_id
         self._protocol_version = protocol_version
-        self._sequence = 0
+        self._sequence = sequence
+
+    @property
+    def sequence(self) -> int:
+        """Number of the last envelope; 0 before the first."""
+        return self._sequence
 
     def parse(self, payload: bytes) -> wpb.WorkerEnvelope:
         """The envelope in a frame's payload.

@@ -41,9 +41,13 @@ def decode_length(header: bytes, max_bytes: int = MAX_FRAME_BYTES) -> int:
 class FrameDecoder:
     """Cuts a byte stream into frame payloads; holds at most one incomplete frame."""
 
-    def __init__(self, max_bytes: int = MAX_FRAME_BYTES) -> None:
+    def __init__(self, max_bytes: int = MAX_FRAME_BYTES, partial: bytes = b"") -> None:
+        """
+        Args:
+            partial: the beginning of a frame that another decoder has taken.
+        """
         self._max_bytes = max_bytes
-        self._buffer = bytearray()
+        self._buffer = bytearray(partial)
 
     def feed(self, data: bytes | bytearray | memoryview) -> Iterator[bytes]:
         """Takes what was read and yields each payload that is complete now.
@@ -75,6 +79,11 @@ class FrameDecoder:
         finally:
             if start:
                 del buffer[:start]
+
+    @property
+    def partial(self) -> bytes:
+        """What has come of a frame that is not complete."""
+        return bytes(self._buffer)
 
     @property
     def has_partial_frame(self) -> bool:

@@ -6,6 +6,8 @@ It speaks as the product's consumer does: a subscription, polls that give the wh
 from __future__ import annotations
 
 import difflib
+import gc
+import os
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
@@ -33,7 +35,7 @@ from mxgateway_simulator.plant.alarms.alarm import Alarm
 from mxgateway_simulator.plant.alarms.attributes import acknowledge, dismiss, shelve
 from mxgateway_simulator.plant.alarms.listing import PROVIDER, group_of, record_of
 from mxgateway_simulator.plant.alarms.states import Mode
-from mxgateway_simulator.plant.alarms.table import AlarmTable, Entry
+from mxgateway_simulator.plant.alarms.table import AlarmTable, Entry, uncollected
 from mxgateway_simulator.plant.board import Edit
 from mxgateway_simulator.plant.entries import Key
 from mxgateway_simulator.plant.plant_tags import PlantTags
@@ -157,6 +159,9 @@ class AlarmManager:
         slow = self._faults.strike_alarms("slow_poll")
         if slow is not None:
             self._wait(slow.number)
+        if self._faults.strike_alarms("crash_poll") is not None:
+            # No exception: what ends in native code leaves nothing to a handler.
+            os.abort()
         failing = self._faults.strike_alarms("fail_poll")
         if failing is not None:
             raise ProviderError("the poll fails, as a fault wants it", failing.hresult)
@@ -185,6 +190,20 @@ class AlarmManager:
     def _refresh(self, now_ns: int) -> tuple[list[AlarmRecord], list[AlarmRecord]]:
         """Brings the list up to date; the records that are new or differ, and those that are not in it any more."""
         table = self._tags().alarm_table()
+        if table is not self._table:
+            # Nothing of what is made now is garbage, and the collector need not look at it ever again. What was there
+            # before a deployment is garbage, and it has to.
+            is_another = self._table is not None
+            with uncollected():
+                found = self._brought_up(table, now_ns)
+            if is_another:
+                gc.unfreeze()
+                gc.collect()
+            gc.freeze()
+            return found
+        return self._brought_up(table, now_ns)
+
+    def _brought_up(self, table: AlarmTable, now_ns: int) -> tuple[list[AlarmRecord], list[AlarmRecord]]:
         gone: dict[str, AlarmRecord] = {}
         if table is not self._table or self._faults.alarm_restarts != self._restarts:
             # Something was deployed, or the alarm manager was started anew.
@@ -238,7 +257,7 @@ class AlarmManager:
         """Whether the subscription takes an alarm."""
         takes = self._within.get(key)
         if takes is None:
-            areas = [owner.name for owner in alarm.owner.lineage() if owner.is_area]
+            areas = [owner.name for owner in alarm.owner.areas]
             own = group_of(alarm).casefold()
             sub_areas = self._tags().plant.switches.alarm_sub_areas
             takes = self._within[key] = any(

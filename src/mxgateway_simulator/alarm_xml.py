@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from mxgateway_protocol.alarms.records import AlarmRecord
 from mxgateway_protocol.alarms.times import Offset, local_texts
 
@@ -10,6 +12,8 @@ TAIL = "</ALARM_RECORDS>"
 _REPLACED = {ord("&"): "&amp;", ord("<"): "&lt;", ord(">"): "&gt;", ord("\n"): "&#10;", ord("\r"): "&#13;"}
 # What XML 1.0 cannot hold.
 _REPLACED |= {code: "\ufffd" for code in range(32) if code not in (9, 10, 13)}
+_SPECIAL = re.compile(r"[&<>\x00-\x1f]")
+_PATH = "\\"
 _TIMES = (
     ("", "changed_ns"),
     ("ORIGINAL_", "raised_ns"),
@@ -40,6 +44,10 @@ _TEXTS = (
 )
 
 
+def _escaped(text: str) -> str:
+    return text.translate(_REPLACED) if _SPECIAL.search(text) else text
+
+
 def record_xml(record: AlarmRecord, offset: Offset, order: str) -> str:
     """One record.
 
@@ -56,9 +64,8 @@ def record_xml(record: AlarmRecord, offset: Offset, order: str) -> str:
     for name, field in _TEXTS:
         text = str(getattr(record, field))
         if text:
-            parts.append(f"<{name}>{text.translate(_REPLACED)}</{name}>")
+            parts.append(f"<{name}>{_escaped(text)}</{name}>")
     if record.area_path:
-        path = "\\".join(record.area_path).translate(_REPLACED)
-        parts.append(f"<AREA_PATH>{path}</AREA_PATH>")
+        parts.append(f"<AREA_PATH>{_escaped(_PATH.join(record.area_path))}</AREA_PATH>")
     parts.append("</ALARM>")
     return "".join(parts)

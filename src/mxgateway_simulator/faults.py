@@ -34,6 +34,10 @@ FAULT_NOTES: Mapping[str, tuple[Mapping[str, str], str]] = {
         {"hresult": "0x80004005", "times": "1"},
         "the next polls of the alarm manager fail with the HRESULT",
     ),
+    "crash_poll": (
+        {"times": "1"},
+        "the next polls of the alarm manager end the worker, as a consumer that crashes does",
+    ),
     "slow_poll": ({"seconds": "1", "times": "0 = all"}, "polls of the alarm manager take longer"),
     "cut_alarm_list": (
         {"records": "10", "times": "1"},
@@ -161,6 +165,7 @@ def _call_fault(fault: str, parameters: Mapping[str, str]) -> CallFault:
 
 _ALARM_NUMBERS = {
     "fail_poll": "",
+    "crash_poll": "",
     "slow_poll": "seconds",
     "cut_alarm_list": "records",
     "break_alarm_xml": "at",
@@ -173,7 +178,7 @@ def _alarm_fault(fault: str, parameters: Mapping[str, str]) -> AlarmFault:
     times = _whole(parameters, "times", 0 if fault == "slow_poll" else 1) or -1
     hresult = _hresult(parameters)
     name = _ALARM_NUMBERS[fault]
-    if fault == "fail_poll":
+    if not name:
         return AlarmFault(fault, 0, hresult or hresults.E_FAIL, times)
     if name == "seconds":
         return AlarmFault(fault, _seconds(parameters, "1"), None, times)

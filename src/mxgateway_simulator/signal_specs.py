@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Protocol
 
 _UNITS_NS = {"ms": 10**6, "s": 10**9, "min": 60 * 10**9, "h": 3600 * 10**9, "d": 86400 * 10**9}
@@ -26,10 +27,16 @@ def duration_ns(value: Any) -> int:
     """
     if isinstance(value, (int, float)) and not isinstance(value, bool) and value >= 0:
         return round(value * 10**9)
-    match = _DURATION.fullmatch(value.strip()) if isinstance(value, str) else None
-    if not match:
+    found = _text_ns(value) if isinstance(value, str) else None
+    if found is None:
         raise SignalSpecError(f"{value!r} is no duration; write for example 500ms, 10s, 2min or 1h")
-    return round(float(match[1]) * _UNITS_NS[match[2]])
+    return found
+
+
+@lru_cache(maxsize=1024)
+def _text_ns(text: str) -> int | None:
+    match = _DURATION.fullmatch(text.strip())
+    return None if match is None else round(float(match[1]) * _UNITS_NS[match[2]])
 
 
 class Parameter(Protocol):

@@ -16,7 +16,6 @@ from mxgateway_contract import hresults
 from mxgateway_contract.commands import COMMANDS, Command, Group, kind_name, kinds_with
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_contract.status import MxStatus
-from mxgateway_protocol.alarms.provider import OffersAlarms
 from mxgateway_protocol.backend import Backend, BackendInfo
 from mxgateway_protocol.clock import Clock
 from mxgateway_protocol.contract import MAX_FRAME_BYTES
@@ -152,6 +151,7 @@ class Dispatcher:
 
     def _alarm_commands(self, sink: SessionSink, clock: Clock) -> AlarmCommands:
         """The alarm commands, on providers that have their turns in the executor's pump."""
+        from mxgateway_protocol.alarms.provider import OffersAlarms
         from mxgateway_worker.alarms.attribute_provider import AttributeProvider
         from mxgateway_worker.alarms.commands import AlarmCommands
         from mxgateway_worker.alarms.service import AlarmService

@@ -40,11 +40,13 @@ class Job:
 
     Attributes:
         expires: monotonic time at which the caller stops waiting; None for never.
+        came: monotonic time at which it came, where its reply is to tell how long it took; else None.
     """
 
     correlation_id: str
     command: pb.MxCommand
     expires: float | None = None
+    came: float | None = None
     is_canceled: bool = False
 
 
@@ -77,6 +79,7 @@ class Executor:
         run: executes one command and answers it; must not raise but for BackendLostError.
         settle: answers a command that will not run, with the reason.
         on_lost: told when the backend can not be used any more; the thread ends after it.
+        linger: what the thread does then before it ends; it may never come back.
         doorbell: how to wait without a backend, or with one whose waiting only `wake` and time end.
         idle_tick: longest wait in seconds, so that whoever watches sees it alive.
         outlet: told of the beginning and the end of each pump.
@@ -92,6 +95,7 @@ class Executor:
         doorbell: Doorbell | None = None,
         idle_tick: float = IDLE_TICK,
         outlet: Outlet | None = None,
+        linger: Callable[[], None] = lambda: None,
     ) -> None:
         self._clock = clock
         self._run_job = run
@@ -106,6 +110,10 @@ class Executor:
         self._doorbell: Doorbell = doorbell or Wakeup()
         self._idle_tick = idle_tick
         self._outlet = outlet
+        self._linger = linger
+        self._is_lost = False
+        # Nothing is left to do for the thread.
+        self._is_over = threading.Event()
         self._turn: Callable[[], float] | None = None
         self._before_close: Callable[[], None] | None = None
         self._backend: Backend | None = None
@@ -172,7 +180,7 @@ class Executor:
         """Takes no more commands, settles the queued ones, lets the running one end, closes the backend.
 
         Returns:
-            Whether the thread ended within `timeout` seconds.
+            Whether the thread came to its end within `timeout` seconds.
         """
         with self._lock:
             self._is_stopping = True
@@ -185,8 +193,15 @@ class Executor:
         self._wake()
         if self._thread.ident is None:
             return True
-        self._thread.join(timeout)
-        return not self._thread.is_alive()
+        is_over = self._is_over.wait(timeout)
+        if is_over and not self._is_lost:
+            self._thread.join()
+        return is_over
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether the backend broke down; then its thread may linger, and must not be waited for."""
+        return self._is_lost
 
     def _wake(self) -> None:
         backend = self._backend
@@ -254,26 +269,36 @@ class Executor:
     def _main(self) -> None:
         self.adopt_thread()
         try:
-            self._loop()
-        except BackendLostError as error:
-            logger.exception("the backend is lost")
-            self._backend = None
-            self._on_lost(error)
-        except MemoryError:
-            memory.end_out_of_memory()
-        except Exception as error:
-            logger.exception("the executor failed")
-            self._on_lost(error)
-        finally:
+            try:
+                self._loop()
+            except BackendLostError as error:
+                self._lose(error)
+            except MemoryError:
+                memory.end_out_of_memory()
+            except Exception as error:
+                logger.exception("the executor failed")
+                self._on_lost(error)
             backend = self._backend
             if backend is not None:
                 self._close(backend)
+        finally:
+            self._is_over.set()
+        if self._is_lost:
+            self._linger()
+
+    def _lose(self, error: BackendLostError) -> None:
+        logger.exception("the backend is lost")
+        self._is_lost = True
+        self._backend = None
+        self._on_lost(error)
 
     def _close(self, backend: Backend) -> None:
         try:
             if self._before_close is not None:
                 self._before_close()
             backend.close(self._close_by)
+        except BackendLostError as error:
+            self._lose(error)
         except Exception:
             logger.exception("closing the backend failed")
 

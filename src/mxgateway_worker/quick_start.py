@@ -20,6 +20,8 @@ _SELDOM_USED = (
     "inspect",
     # What the COM backend writes currencies and decimals with.
     "decimal",
+    # What protobuf reads the text of a time with; it brings locale along.
+    "calendar",
 )
 
 

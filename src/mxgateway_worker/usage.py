@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import sys
 import time
-from typing import Any
+
+from mxgateway_worker import windows_process
 
 _file: int | None = None
 
@@ -24,7 +24,7 @@ def prepare() -> None:
 def resident_bytes() -> int:
     """Memory that is in use now; 0 where the system does not tell."""
     if sys.platform == "win32":
-        return _working_set()
+        return windows_process.working_set()
     if _file is None:
         return 0
     try:
@@ -36,23 +36,3 @@ def resident_bytes() -> int:
 def cpu_ns() -> int:
     """Time of a processor that was used since the start, nanoseconds."""
     return time.process_time_ns()
-
-
-class _Counters(ctypes.Structure):
-    _fields_ = (
-        ("cb", ctypes.c_uint32),
-        ("faults", ctypes.c_uint32),
-        *((f"size{number}", ctypes.c_size_t) for number in range(8)),
-    )
-
-
-def _working_set() -> int:
-    windows: Any = ctypes
-    kernel = windows.WinDLL("kernel32")
-    kernel.GetCurrentProcess.restype = ctypes.c_void_p
-    kernel.K32GetProcessMemoryInfo.argtypes = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint32)
-    found = _Counters(cb=ctypes.sizeof(_Counters))
-    if not kernel.K32GetProcessMemoryInfo(kernel.GetCurrentProcess(), ctypes.byref(found), found.cb):
-        return 0
-    # After the peak comes what is in use now.
-    return int(found.size1)

@@ -33,7 +33,7 @@ from mxgateway_protocol.errors import (
     VersionMismatchError,
 )
 from mxgateway_protocol.frames import FrameDecoder
-from mxgateway_worker import __version__, faults, memory, stdio
+from mxgateway_worker import __version__, faults, memory, stdio, windows_process
 from mxgateway_worker.arguments import WorkerSettings
 from mxgateway_worker.backends import load_factory
 from mxgateway_worker.calls import SessionLimits
@@ -47,7 +47,7 @@ from mxgateway_worker.pulse import WorkerPulse
 from mxgateway_worker.replies import FRAME_ROOM, refusal, too_long
 from mxgateway_worker.sink import SessionSink
 from mxgateway_worker.watchdog import Watchdog
-from mxgateway_worker.writer import SessionChange, Writer
+from mxgateway_worker.writer import SessionChange, Writer, reply_times
 
 logger = logging.getLogger(__name__)
 
@@ -120,6 +120,7 @@ class Worker:
             # Three signs of life in the time after which it counts as hung, and none that nobody needs.
             idle_tick=max(IDLE_TICK, min(_LONGEST_TICK, settings.heartbeat_grace / 3)),
             outlet=self._writer,
+            linger=windows_process.stay,
         )
         self._faults = faults.WorkerFaults(self._writer)
         self._dispatcher: Dispatcher | None = None
@@ -150,10 +151,19 @@ class Worker:
             logger.error("the executor did not stop within %g s", end.grace)
             if exit_code is WorkerExit.SUCCESS:
                 exit_code = WorkerExit.SHUTDOWN_TIMEOUT
-        last = _shutdown_ack(stopped) if end.acknowledge else None
+        is_lost = self._executor.is_lost
+        if is_lost and exit_code is WorkerExit.SUCCESS:
+            exit_code = WorkerExit.BACKEND_FAILED
+        last = _shutdown_ack(self._missed(stopped)) if end.acknowledge else None
         written = self._writer.finish(last, max(_LAST_WORDS_SECONDS, end.grace if end.acknowledge else 0))
-        self.threads_ended = stopped and written
+        self.threads_ended = stopped and written and not is_lost
         return exit_code
+
+    def _missed(self, stopped: bool) -> str:
+        """Why the backend is not closed as it should be; empty when it is."""
+        if not stopped:
+            return "the backend was not closed within the grace period"
+        return "the backend broke down before it was closed" if self._executor.is_lost else ""
 
     def request_stop(self, reason: str) -> None:
         """Ends the worker in order, as a WorkerShutdown without an answer does."""
@@ -282,7 +292,8 @@ class Worker:
         if command.HasField("time_left"):
             left = command.time_left
             expires = self._clock.monotonic() + left.seconds + left.nanos / NS_PER_SECOND
-        self._executor.submit(Job(correlation_id, command.command, expires))
+        came = self._clock.monotonic() if command.wants_times else None
+        self._executor.submit(Job(correlation_id, command.command, expires, came))
 
     def _take_assignment(self, assign: wpb.WorkerAssign) -> None:
         if self._is_assigned or self._is_used:
@@ -410,7 +421,18 @@ class Worker:
         if len(reply) > limit:
             self._settle(job, pb.PROTOCOL_STATUS_CODE_RESOURCE_EXHAUSTED, too_long(len(reply), limit))
             return
-        self._writer.reply(job.correlation_id, reply, dispatcher.code, more_follow=self._executor.pending >= _MANY)
+        self._writer.reply(
+            job.correlation_id,
+            reply,
+            dispatcher.code,
+            more_follow=self._executor.pending >= _MANY,
+            times=b"" if job.came is None else self._times(job.came),
+        )
+
+    def _times(self, came: float) -> bytes:
+        running = self._executor.running
+        began = came if running is None else running.started
+        return reply_times(began - came, self._clock.monotonic() - began)
 
     def _settle(self, job: Job, code: int, message: str) -> None:
         reply = refusal(self._session_id, job.correlation_id, job.command.kind, code, message)
@@ -436,12 +458,7 @@ def _assigned(code: int, message: str) -> wpb.WorkerEnvelope:
     return wpb.WorkerEnvelope(worker_assigned=wpb.WorkerAssigned(status=status))
 
 
-def _shutdown_ack(in_time: bool) -> wpb.WorkerEnvelope:
-    status = (
-        pb.ProtocolStatus(code=pb.PROTOCOL_STATUS_CODE_OK)
-        if in_time
-        else pb.ProtocolStatus(
-            code=pb.PROTOCOL_STATUS_CODE_TIMEOUT, message="the backend was not closed within the grace period"
-        )
-    )
+def _shutdown_ack(missed: str) -> wpb.WorkerEnvelope:
+    code = pb.PROTOCOL_STATUS_CODE_TIMEOUT if missed else pb.PROTOCOL_STATUS_CODE_OK
+    status = pb.ProtocolStatus(code=code, message=missed)
     return wpb.WorkerEnvelope(worker_shutdown_ack=wpb.WorkerShutdownAck(status=status))

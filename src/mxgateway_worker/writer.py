@@ -30,6 +30,8 @@ logger = logging.getLogger(__name__)
 _REPLY_FIELD = wpb.WorkerEnvelope.WORKER_COMMAND_REPLY_FIELD_NUMBER
 _REPLY_DATA = key(wpb.WorkerCommandReply.REPLY_DATA_FIELD_NUMBER, 2)
 _STATUS_CODE = key(wpb.WorkerCommandReply.STATUS_CODE_FIELD_NUMBER, 0)
+_WAIT_TIME = key(wpb.WorkerCommandReply.WAIT_TIME_FIELD_NUMBER, 2)
+_WORK_TIME = key(wpb.WorkerCommandReply.WORK_TIME_FIELD_NUMBER, 2)
 _OK = pb.PROTOCOL_STATUS_CODE_OK
 _BATCH_FIELD = wpb.WorkerEnvelope.WORKER_EVENT_BATCH_FIELD_NUMBER
 
@@ -38,6 +40,15 @@ BATCH_BYTES = 512 * 1024
 _FEW_EVENTS = 64
 _LONGEST_PUMP = 0.02
 """Seconds that events wait for the end of a pump, where that paces the writer."""
+
+
+def reply_times(waited: float, worked: float) -> bytes:
+    """How long a command waited in the worker and how long it ran, in seconds, as fields of its reply."""
+    # A Duration is written like a Timestamp.
+    return b"".join(
+        delimited(field, timestamp(max(0, int(seconds * 1e9))))
+        for field, seconds in ((_WAIT_TIME, waited), (_WORK_TIME, worked))
+    )
 
 
 class Pulse(Protocol):
@@ -119,7 +130,7 @@ class Writer:
         # What the pipe did not take of a frame that is written in part.
         self._rest = b""
         self._control: list[Control] = []
-        self._replies: list[tuple[str, bytes, int]] = []
+        self._replies: list[tuple[str, bytes, int, bytes]] = []
         self._is_closing = False
         # Both belong to the executor's thread.
         self._is_gathering = False
@@ -155,15 +166,18 @@ class Writer:
             self._control.extend(items)
         self._wakeup.set()
 
-    def reply(self, correlation_id: str, reply: bytes, code: int = _OK, *, more_follow: bool = False) -> None:
+    def reply(
+        self, correlation_id: str, reply: bytes, code: int = _OK, *, more_follow: bool = False, times: bytes = b""
+    ) -> None:
         """Sends a serialised MxCommandReply at once, with the replies that wait before it, if nothing else does.
 
         Args:
             code: the code of its protocol status.
             more_follow: whether many replies are a moment away; then they gather in their lane.
+            times: what `reply_times` gives, for a command that asked for it.
         """
         with self._lock:
-            self._replies.append((correlation_id, reply, code))
+            self._replies.append((correlation_id, reply, code, times))
         if more_follow or self._write_some is None or not self._sending.acquire(blocking=False):
             self._wakeup.set()
             return
@@ -192,13 +206,15 @@ class Writer:
         self._rest = data[written:]
         return False
 
-    def _reply_frames(self, replies: list[tuple[str, bytes, int]]) -> bytes:
+    def _reply_frames(self, replies: list[tuple[str, bytes, int, bytes]]) -> bytes:
         completed = delimited(b"\x12", timestamp(self._clock.unix_ns()))
         frames = [
             self._envelopes.frame_body(
-                _REPLY_FIELD, delimited(_REPLY_DATA, reply) + completed + _STATUS_CODE + varint(code), correlation_id
+                _REPLY_FIELD,
+                delimited(_REPLY_DATA, reply) + completed + _STATUS_CODE + varint(code) + times,
+                correlation_id,
             )
-            for correlation_id, reply, code in replies
+            for correlation_id, reply, code, times in replies
         ]
         return frames[0] if len(frames) == 1 else b"".join(frames)
 

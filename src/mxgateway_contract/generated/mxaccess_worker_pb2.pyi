@@ -263,6 +263,9 @@ class WorkerCommand(_message.Message):
     COMMAND_FIELD_NUMBER: _builtins.int
     ENQUEUE_TIMESTAMP_FIELD_NUMBER: _builtins.int
     TIME_LEFT_FIELD_NUMBER: _builtins.int
+    WANTS_TIMES_FIELD_NUMBER: _builtins.int
+    wants_times: _builtins.bool
+    """Asks for the times of the reply, for a command that is traced."""
     @_builtins.property
     def command(self) -> _mxaccess_gateway_pb2.MxCommand: ...
     @_builtins.property
@@ -277,10 +280,11 @@ class WorkerCommand(_message.Message):
         command: _mxaccess_gateway_pb2.MxCommand | None = ...,
         enqueue_timestamp: _timestamp_pb2.Timestamp | None = ...,
         time_left: _duration_pb2.Duration | None = ...,
+        wants_times: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["command", b"command", "enqueue_timestamp", b"enqueue_timestamp", "time_left", b"time_left"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["command", b"command", "enqueue_timestamp", b"enqueue_timestamp", "time_left", b"time_left"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["command", b"command", "enqueue_timestamp", b"enqueue_timestamp", "time_left", b"time_left", "wants_times", b"wants_times"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -294,6 +298,8 @@ class WorkerCommandReply(_message.Message):
     COMPLETED_TIMESTAMP_FIELD_NUMBER: _builtins.int
     REPLY_DATA_FIELD_NUMBER: _builtins.int
     STATUS_CODE_FIELD_NUMBER: _builtins.int
+    WAIT_TIME_FIELD_NUMBER: _builtins.int
+    WORK_TIME_FIELD_NUMBER: _builtins.int
     reply_data: _builtins.bytes
     """In place of `reply`: the same, serialised. The gateway passes it on unparsed where it need not know what it says."""
     status_code: _mxaccess_gateway_pb2.ProtocolStatusCode.ValueType
@@ -302,6 +308,12 @@ class WorkerCommandReply(_message.Message):
     def reply(self) -> _mxaccess_gateway_pb2.MxCommandReply: ...
     @_builtins.property
     def completed_timestamp(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def wait_time(self) -> _duration_pb2.Duration:
+        """Where they were asked for: how long the command waited for its turn in the worker, and how long it ran."""
+
+    @_builtins.property
+    def work_time(self) -> _duration_pb2.Duration: ...
     def __init__(
         self,
         *,
@@ -309,10 +321,12 @@ class WorkerCommandReply(_message.Message):
         completed_timestamp: _timestamp_pb2.Timestamp | None = ...,
         reply_data: _builtins.bytes = ...,
         status_code: _mxaccess_gateway_pb2.ProtocolStatusCode.ValueType = ...,
+        wait_time: _duration_pb2.Duration | None = ...,
+        work_time: _duration_pb2.Duration | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["completed_timestamp", b"completed_timestamp", "reply", b"reply"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["completed_timestamp", b"completed_timestamp", "reply", b"reply", "wait_time", b"wait_time", "work_time", b"work_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["completed_timestamp", b"completed_timestamp", "reply", b"reply", "reply_data", b"reply_data", "status_code", b"status_code"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["completed_timestamp", b"completed_timestamp", "reply", b"reply", "reply_data", b"reply_data", "status_code", b"status_code", "wait_time", b"wait_time", "work_time", b"work_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -9,7 +9,6 @@ from mxgateway_protocol.alarms.reader import RecordReader
 
 MOST_RECORDS = 100_000
 """Records that are asked for at most; a longer list stays cut."""
-_END = "</ALARM>"
 _SHARE_TO_SHRINK = 8
 
 
@@ -34,11 +33,11 @@ class ListReader:
             ProviderError: the answer is no list.
         """
         text = ask(self._most)
-        count = text.count(_END)
+        count = self.reader.count(text)
         while count >= self._most and self._most < MOST_RECORDS:
             self._most = min(2 * self._most, MOST_RECORDS)
             text = ask(self._most)
-            count = text.count(_END)
+            count = self.reader.count(text)
         result = self.reader.read(text, now_ns, self._most)
         if count < self._most // _SHARE_TO_SHRINK:
             self._most = max(self._least, self._most // 2)

@@ -63,6 +63,7 @@ class PollResult(NamedTuple):
         total: records in the list.
         is_truncated: the provider has more than it gave: what is missing has not ended.
         is_reread: the times of records that were known already are read in another way from now on.
+        answered: keys of the alarms that a cut list holds; None for a whole one.
     """
 
     fresh: Sequence[AlarmRecord]
@@ -70,6 +71,7 @@ class PollResult(NamedTuple):
     total: int
     is_truncated: bool = False
     is_reread: bool = False
+    answered: frozenset[str] | None = None
 
 
 class Operator(NamedTuple):

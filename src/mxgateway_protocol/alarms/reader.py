@@ -9,19 +9,20 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import compress, repeat
+from operator import is_, not_
 from typing import NamedTuple
 from xml.etree.ElementTree import Element
 
+from mxgateway_protocol.alarms.comparing import Compared, KnownList, compare
 from mxgateway_protocol.alarms.provider import PollResult
 from mxgateway_protocol.alarms.records import AlarmRecord
-from mxgateway_protocol.alarms.slices import broken, cut, elements, whole
+from mxgateway_protocol.alarms.slices import elements
 from mxgateway_protocol.alarms.times import RecordClock, TimeFormatError
 
-LONGEST_LIST = 64 * 1024 * 1024
-"""Characters of a whole answer at most."""
-_LOOK_AROUND = 8
 _SHAPES_LOGGED = 3
 _AHEAD_NS = 300 * 10**9
+_USUAL_GUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _GUID = re.compile(r"[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}")
 
 _ALIASES: Mapping[str, tuple[str, ...]] = {
@@ -92,9 +93,9 @@ class RecordReader:
 
     def __init__(self, clock: RecordClock) -> None:
         self._clock = clock
-        self._text = ""
-        self._slices: list[str] = []
-        self._records: list[AlarmRecord | None] = []
+        self._before = KnownList("", -1, [], [])
+        self._compared: Compared | None = None
+        self._repeated: str | None = None
         self._shapes: set[frozenset[str]] = set()
         self._unknown: Counter[str] = Counter()
         self._skipped = self._ahead = self._unreadable = 0
@@ -119,85 +120,61 @@ class RecordReader:
         Raises:
             ProviderError: it is no list of alarms; what was read before stands.
         """
-        if text == self._text:
-            return PollResult((), (), len(self._slices))
-        if len(text) > LONGEST_LIST:
-            raise broken(f"it has {len(text)} characters, and may have {LONGEST_LIST}")
-        slices = cut(whole(text))
-        known, matched = self._known(slices)
+        repeated, self._repeated = self._repeated, None
+        if text is repeated or text == self._before.text:
+            return PollResult((), (), len(self._before.slices))
+        compared, self._compared = self._compared, None
+        if compared is None or compared.text is not text:
+            compared = compare(self._before, text)
+        slices, known = compared.slices, compared.known
         order = self._clock.order
         records = self._parsed(slices, known, now_ns)
         is_reread = not order and self._clock.order not in ("", "mdy") and any(record is not None for record in known)
         if is_reread:
             known = [None] * len(slices)
             records = self._parsed(slices, known, now_ns)
-        fresh = [record for record, old in zip(records, known, strict=True) if record is not None and old is None]
-        return self._taken(text, slices, records, fresh, matched, max_records, is_reread)
+        fresh = [record for place in _unknown(known) if (record := records[place]) is not None]
+        return self._taken(compared, records, fresh, max_records, is_reread)
+
+    def count(self, text: str) -> int:
+        """Records of an answer; reading it afterwards is less work by that much.
+
+        Raises:
+            ProviderError: it is no list of alarms.
+        """
+        if not text:
+            return 0
+        if text == self._before.text:
+            self._repeated = text
+            return len(self._before.slices)
+        self._compared = compare(self._before, text)
+        return len(self._compared.slices)
 
     def _taken(
         self,
-        text: str,
-        slices: list[str],
+        compared: Compared,
         records: list[AlarmRecord | None],
         fresh: list[AlarmRecord],
-        matched: bytearray,
         max_records: int,
         is_reread: bool,
     ) -> PollResult:
         """Makes what was read the list that the next one is compared with."""
+        slices, before = compared.slices, self._before
         is_truncated = bool(max_records) and len(slices) >= max_records
         gone: list[AlarmRecord] = []
-        left = [place for place, is_matched in enumerate(matched) if not is_matched]
+        left = list(compress(range(len(compared.matched)), map(not_, compared.matched)))
         total = len(slices)
+        answered = None
         if is_truncated:
+            answered = frozenset(record.key for record in records if record is not None)
             # What is not told of may still be there, and is to be missed only by a whole list.
-            slices = slices + [self._slices[place] for place in left]
-            records = records + [self._records[place] for place in left]
+            slices = slices + [before.slices[place] for place in left]
+            records = records + [before.records[place] for place in left]
+            self._before = KnownList("", -1, slices, records)
         else:
-            gone = [record for place in left if (record := self._records[place]) is not None]
-        self._slices, self._records = slices, records
-        self._text = "" if is_truncated else text
-        return PollResult(fresh, gone, total, is_truncated, is_reread)
-
-    # ---------------------------------------------------------------------------------------------------- what is known
-
-    def _known(self, slices: Sequence[str]) -> tuple[list[AlarmRecord | None], bytearray]:
-        """The record of each slice that was there before, and which of the old slices are there still."""
-        old, records = self._slices, self._records
-        matched = bytearray(len(old))
-        found: list[AlarmRecord | None] = [None] * len(slices)
-        missed: list[int] = []
-        place, count = 0, len(old)
-        # Most lists are as they were but for a few records: both are gone through side by side.
-        for index, piece in enumerate(slices):
-            is_next = place < count and old[place] == piece and not matched[place]
-            near = place if is_next else _near(old, piece, place, matched)
-            if near is None:
-                # Most likely it is what has become of the one in this place.
-                missed.append(index)
-                place += 1
-            else:
-                found[index] = records[near]
-                matched[near] = 1
-                place = near + 1
-        if missed and count:
-            self._match_by_text(slices, missed, found, matched)
-        return found, matched
-
-    def _match_by_text(
-        self, slices: Sequence[str], missed: Sequence[int], found: list[AlarmRecord | None], matched: bytearray
-    ) -> None:
-        """The same for what has another place in the list than before."""
-        places: dict[str, list[int]] = {}
-        for place, piece in enumerate(self._slices):
-            if not matched[place]:
-                places.setdefault(piece, []).append(place)
-        for index in missed:
-            same = places.get(slices[index])
-            if same:
-                place = same.pop()
-                found[index] = self._records[place]
-                matched[place] = 1
+            gone = [record for place in left if (record := before.records[place]) is not None]
+            self._before = KnownList(compared.text, compared.begin, slices, records)
+        return PollResult(fresh, gone, total, is_truncated, is_reread, answered)
 
     # ---------------------------------------------------------------------------------------------------------- parsing
 
@@ -205,7 +182,7 @@ class RecordReader:
         self, slices: Sequence[str], known: Sequence[AlarmRecord | None], now_ns: int
     ) -> list[AlarmRecord | None]:
         """The record of each slice; None for one that names no alarm."""
-        wanted = [index for index, record in enumerate(known) if record is None]
+        wanted = _unknown(known)
         fields = [_fields(element, self._unknown) for element in elements([slices[index] for index in wanted])]
         self._clock.settle((each["date"] for each in fields if "date" in each), now_ns)
         records = list(known)
@@ -270,20 +247,19 @@ class RecordReader:
 
     def _note_shape(self, fields: Mapping[str, str]) -> None:
         """Notes the first few kinds of records, with masked values: what a site's alarm manager gives."""
+        if len(self._shapes) >= _SHAPES_LOGGED:
+            return
         shape = frozenset(fields)
-        if len(self._shapes) < _SHAPES_LOGGED and shape not in self._shapes:
+        if shape not in self._shapes:
             self._shapes.add(shape)
             sample = ", ".join(f"{name}={_masked(value)}" for name, value in sorted(fields.items()))
             unknown = ", ".join(sorted(self._unknown)) or "none"
             self._notes.append(f"records of the alarm manager look like this: {sample}; unknown elements: {unknown}")
 
 
-def _near(old: Sequence[str], piece: str, place: int, matched: bytearray) -> int | None:
-    """Where a slice is among the old ones around a place; None when it is not there."""
-    for near in range(max(0, place - _LOOK_AROUND), min(place + _LOOK_AROUND, len(old))):
-        if old[near] == piece and not matched[near]:
-            return near
-    return None
+def _unknown(known: Sequence[AlarmRecord | None]) -> list[int]:
+    """The places of what has no record yet."""
+    return list(compress(range(len(known)), map(is_, known, repeat(None))))
 
 
 def _fields(element: Element, unknown: Counter[str]) -> dict[str, str]:
@@ -303,6 +279,8 @@ def _fields(element: Element, unknown: Counter[str]) -> dict[str, str]:
 
 def _guid(text: str) -> str:
     """A GUID in the one form that is used: lower case, with hyphens; empty for what is none."""
+    if _USUAL_GUID.fullmatch(text):
+        return text
     plain = text.strip().strip("{}").lower()
     if not _GUID.fullmatch(plain):
         return ""

@@ -13,7 +13,10 @@ from mxgateway_protocol.alarms.provider import ProviderError
 
 LONGEST_RECORD = 1024 * 1024
 """Characters of one record at most."""
-_END = "</ALARM>"
+END = "</ALARM>"
+"""Ends a record."""
+_LONGEST_HEAD = 4096
+_BETWEEN = f"{END}<ALARM>"
 _BEGIN = re.compile(r"<ALARM[\s>]")
 _ROOT = "<ALARM_RECORDS"
 _ROOT_END = "</ALARM_RECORDS>"
@@ -44,16 +47,45 @@ def cut(text: str) -> list[str]:
         ProviderError: it is no list.
     """
     if "<!" not in text:
-        pieces = text.split(_END)
+        pieces = text.split(END)
         tail = pieces.pop()
         first = _BEGIN.search(pieces[0]) if pieces else None
         if first is not None and tail.strip() == _ROOT_END and _ROOT in pieces[0][: first.start()]:
             pieces[0] = pieces[0][first.start() :]
+            if text.count(_BETWEEN) == len(pieces) - 1:
+                return pieces
             if not all(map(_BEGIN.match, pieces)):
                 pieces = [piece.lstrip() for piece in pieces]
             if all(map(_BEGIN.match, pieces)):
                 return pieces
     return _cut_slowly(text)
+
+
+def begin_of_plain(text: str, pieces: Sequence[str] | None = None) -> int:
+    """Where the first record of a list begins; -1 for a list that has to be looked at more closely.
+
+    Args:
+        pieces: the list's records; without them only its beginning is looked at.
+    """
+    first = _BEGIN.search(text, 0, _LONGEST_HEAD)
+    if first is None or _ROOT not in text[: first.start()] or "<!" in text[: first.start()]:
+        return -1
+    begin = first.start()
+    if pieces is not None:
+        end = begin + sum(map(len, pieces)) + len(END) * len(pieces)
+        if "<!" in text or not is_tail(text, end):
+            return -1
+    return begin
+
+
+def is_plain(piece: str) -> bool:
+    """Whether this is a record that can be told from others by its text alone."""
+    return _BEGIN.match(piece) is not None and "<!" not in piece
+
+
+def is_tail(text: str, end: int) -> bool:
+    """Whether nothing but the end of the list comes after its last record."""
+    return text[end : end + _LONGEST_HEAD].strip() == _ROOT_END and len(text) <= end + _LONGEST_HEAD
 
 
 def _cut_slowly(text: str) -> list[str]:
@@ -66,7 +98,7 @@ def _cut_slowly(text: str) -> list[str]:
     for child in root:
         if child.tag.upper() == "ALARM":
             child.tag, child.tail = "ALARM", None
-            found.append(tostring(child, "unicode", short_empty_elements=False).removesuffix(_END))
+            found.append(tostring(child, "unicode", short_empty_elements=False).removesuffix(END))
     return found
 
 
@@ -110,7 +142,7 @@ def elements(texts: Sequence[str]) -> list[Element]:
     longest = max(map(len, texts))
     if longest > LONGEST_RECORD:
         raise broken(f"a record has {longest} characters, and may have {LONGEST_RECORD}")
-    root = _parse(f"<R>{_END.join(texts)}{_END}</R>")
+    root = _parse(f"<R>{END.join(texts)}{END}</R>")
     if len(root) != len(texts):
         raise broken("records stand inside records")
     return list(root)

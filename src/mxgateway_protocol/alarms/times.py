@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 ORDERS = ("mdy", "dmy", "ymd")
 _DATE = re.compile(r"\s*(\d{1,4})\s*[/.\-]\s*(\d{1,2})\s*[/.\-]\s*(\d{1,4})\.?\s*")
@@ -16,6 +17,8 @@ _TIME = re.compile(
     r"\s*(\d{1,2})[:.](\d{2})(?:[:.](\d{2})(?:[.,:](\d{1,9}))?)?\s*([^\W\d_]\S*(?:\s*\S+)?)?\s*", re.UNICODE
 )
 _SECOND = 10**9
+_QUARTER = 900
+_DAY = 86_400
 _AFTERNOON = frozenset({"pm", "p.m.", "p. m.", "nachm.", "μμ", "下午", "午後", "오후", "म.उ."})
 _FORENOON = frozenset({"am", "a.m.", "a. m.", "vorm.", "πμ", "上午", "午前", "오전", "म.पू."})
 _EPOCH = datetime(1970, 1, 1)
@@ -167,14 +170,28 @@ def _clock(text: str) -> tuple[int, int, int, int]:
 def local_texts(unix_ns: int, offset: Offset, order: str) -> tuple[str, str]:
     """A moment as a provider's machine writes it: date and time, with tenths of a millisecond."""
     seconds, rest = divmod(unix_ns, _SECOND)
-    moment = _EPOCH + timedelta(seconds=seconds)
+    quarter, second = divmod(seconds, _QUARTER)
+    days, second = divmod(quarter * _QUARTER + _ahead(quarter, offset) + second, _DAY)
+    minutes, second = divmod(second, 60)
+    return _date_text(days, order), f"{minutes // 60:02d}:{minutes % 60:02d}:{second:02d}.{rest // 10**5:04d}"
+
+
+@lru_cache(maxsize=4096)
+def _ahead(quarter: int, offset: Offset) -> int:
+    """The offset in a quarter of an hour since 1970: clocks are set where one begins."""
+    moment = _EPOCH + timedelta(seconds=quarter * _QUARTER)
     # The offset is one of local time, which is what is looked for: two looks settle it but at a change of the clock.
-    local = moment + timedelta(seconds=offset(moment, 0))
+    ahead = offset(moment, 0)
     for fold in (0, 1):
-        ahead = offset(local, fold)
-        if local - timedelta(seconds=ahead) == moment:
+        found = offset(moment + timedelta(seconds=ahead), fold)
+        if found == ahead:
             break
-        local = moment + timedelta(seconds=ahead)
+        ahead = found
+    return ahead
+
+
+@lru_cache(maxsize=256)
+def _date_text(days: int, order: str) -> str:
+    local = _EPOCH + timedelta(days=days)
     year, month, day = f"{local.year:04d}", f"{local.month:02d}", f"{local.day:02d}"
-    date = {"mdy": (month, day, year), "dmy": (day, month, year), "ymd": (year, month, day)}[order]
-    return "/".join(date), f"{local:%H:%M:%S}.{rest // 10**5:04d}"
+    return "/".join({"mdy": (month, day, year), "dmy": (day, month, year), "ymd": (year, month, day)}[order])

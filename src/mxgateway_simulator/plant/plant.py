@@ -15,7 +15,7 @@ from mxgateway_protocol.variants import DataType
 from mxgateway_simulator.plant.board import Board, Edit, Entries
 from mxgateway_simulator.plant.entries import ENGINE, SCAN, VALUE, Step, Written
 from mxgateway_simulator.plant.galaxy_file import GalaxyFile
-from mxgateway_simulator.plant.signals import NEVER, Sampled
+from mxgateway_simulator.plant.signals import NEVER, Sampled, Signal
 from mxgateway_simulator.plant.tags import NOBODY, Author, Binding, Tag, Vtq
 from mxgateway_simulator.switches import Switches
 
@@ -73,6 +73,9 @@ class Plant:
     def value_at(self, tag: Tag, t_ns: int) -> Any:
         """The value of an attribute at a time that may have passed: before a write, what stood there then."""
         held = self.written(tag) if tag.computed is None else None
+        if held is None and tag.computed is None and isinstance(tag.signal, Signal):
+            # Without looking for when it came to this value.
+            return tag.signal.value_at(t_ns)
         if held is None or t_ns >= held.written_ns or not held.steps:
             return self.sample(tag, t_ns).value
         value = held.steps[0].value

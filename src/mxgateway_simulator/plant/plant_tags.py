@@ -35,6 +35,7 @@ from mxgateway_simulator.signal_specs import duration_ns
 
 logger = logging.getLogger(__name__)
 
+_MOST_ANCHORS = 1000
 _NO_REPOSITORY = Unresolved(failures.NO_REPOSITORY, q.BAD_COMMUNICATION_FAILURE)
 
 
@@ -49,6 +50,7 @@ class PlantTags:
         self._alarms: WeakValueDictionary[str, Alarm] = WeakValueDictionary()
         self._maker = AlarmMaker(plant, self._resolver, self)
         self._rollups = AlarmRollups(self)
+        self._anchors: dict[int, frozenset[str]] = {}
         self._table: AlarmTable | None = None
         self._borders = severity_borders(plant.galaxy.settings)
         self._deployed_ns = _deployed_ns(plant.galaxy)
@@ -78,6 +80,8 @@ class PlantTags:
         self._alarms.clear()
         self._rollups.clear()
         self._maker.clear()
+        self._resolver.forget()
+        self._anchors.clear()
         self._table = None
         self._deployed_ns = _deployed_ns(self._plant.galaxy)
 
@@ -135,8 +139,13 @@ class PlantTags:
         return tag
 
     def _bears_alarms(self, obj: GalaxyObject, name: str) -> bool:
-        anchors = self._plant.galaxy.alarm_anchors(obj.package_id)
-        return any(anchor.casefold() == name.casefold() for anchor, _ in anchors)
+        package, anchors = obj.package_id, self._anchors
+        if package not in anchors:
+            if len(anchors) >= _MOST_ANCHORS:
+                anchors.clear()
+            found = self._plant.galaxy.alarm_anchors(package)
+            anchors[package] = frozenset(anchor.casefold() for anchor, _ in found)
+        return name.casefold() in anchors[package]
 
     def related(self, obj: GalaxyObject, name: str) -> Tag | None:
         """Another attribute, named relative to an object: its own, a contained object's, or any by full reference."""

@@ -21,6 +21,7 @@ from mxgateway_simulator.switches import Switches
 
 _PLATFORM = 1
 _DEEPEST = 32
+_MOST_HOSTS = 1000
 
 
 class Found:
@@ -36,6 +37,8 @@ class Resolver:
     def __init__(self, galaxy: GalaxyFile, switches: Switches) -> None:
         self._galaxy = galaxy
         self._switches = switches
+        # Thousands of objects run on a few engines.
+        self._hosts: dict[int, tuple[GalaxyObject | None, GalaxyObject | None]] = {}
 
     def resolve(self, text: str, context: str = "") -> Found | Unresolved:
         """Finds the attribute; `context` is the object that relative references start from."""
@@ -103,6 +106,20 @@ class Resolver:
 
     def hosts(self, obj: GalaxyObject) -> tuple[GalaxyObject | None, GalaxyObject | None]:
         """The engine and the platform that run an object; an engine or platform counts as its own."""
+        if obj.category_id == _PLATFORM or obj.category_id in ENGINE_CATEGORIES:
+            return self._hosts_of(obj)
+        found = self._hosts.get(obj.host_id)
+        if found is None:
+            if len(self._hosts) >= _MOST_HOSTS:
+                self._hosts.clear()
+            found = self._hosts[obj.host_id] = self._hosts_of(obj)
+        return found
+
+    def forget(self) -> None:
+        """Drops what is remembered; after a change of the Galaxy."""
+        self._hosts.clear()
+
+    def _hosts_of(self, obj: GalaxyObject) -> tuple[GalaxyObject | None, GalaxyObject | None]:
         engine = platform = None
         current: GalaxyObject | None = obj
         for _ in range(_DEEPEST):

@@ -198,6 +198,9 @@ class StormSignal:
 AnySignal: TypeAlias = Signal | CycleSignal | StormSignal
 
 
+_WINDOWS_KNOWN = 16
+
+
 class QualityWindows:
     """Excursions of quality: one in each period, at a place that differs from period to period."""
 
@@ -206,6 +209,7 @@ class QualityWindows:
         self._every = duration_ns(spec.get("every", "5min"))
         self._length = duration_ns(spec.get("for", "5s"))
         self._seed = seed
+        self._known: dict[int, tuple[int, int]] = {}
 
     def sample(self, t_ns: int) -> Sampled:
         period = t_ns // self._every
@@ -217,9 +221,14 @@ class QualityWindows:
         return Sampled(q.GOOD, end, self._window(period + 1)[0])
 
     def _window(self, period: int) -> tuple[int, int]:
-        room = self._every - self._length
-        start = period * self._every + int(uniform(self._seed, period) * room)
-        return start, start + self._length
+        window = self._known.get(period)
+        if window is None:
+            if len(self._known) >= _WINDOWS_KNOWN:
+                self._known.clear()
+            room = self._every - self._length
+            start = period * self._every + int(uniform(self._seed, period) * room)
+            window = self._known[period] = (start, start + self._length)
+        return window
 
 
 def _ramp(p: Mapping[str, Any], seed: int, phase: float) -> Step:

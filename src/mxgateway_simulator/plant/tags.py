@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, NamedTuple, TypeAlias
 
 from mxgateway_contract.status import OK, MxStatus
@@ -75,10 +76,10 @@ class Tag:
     enum: Sequence[str] = field(default_factory=tuple)
     resume_ns: int = 0
     looks_around: bool = False
+    key: str = field(init=False)
 
-    @property
-    def key(self) -> str:
-        return self.reference.casefold()
+    def __post_init__(self) -> None:
+        self.key = self.reference.casefold()
 
     @property
     def data_type(self) -> int:
@@ -132,7 +133,12 @@ class Unresolved(NamedTuple):
 
 def state_keys(obj: GalaxyObject, engine: str, platform: str) -> frozenset[Key]:
     """The board entries that decide whether an object runs."""
-    tag = obj.tag_name.casefold()
+    return _state_keys(obj.tag_name.casefold(), engine, platform)
+
+
+@lru_cache(maxsize=1024)
+def _state_keys(tag: str, engine: str, platform: str) -> frozenset[Key]:
+    # The attributes of one object share them.
     names = {tag, engine, platform} - {""}
     return frozenset({(SCAN, name) for name in names} | {(ENGINE, name) for name in (engine, platform, tag) if name})
 

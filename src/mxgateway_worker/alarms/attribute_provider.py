@@ -22,7 +22,7 @@ from mxgateway_worker.items import TrackedItem
 
 logger = logging.getLogger(__name__)
 
-ADDED_A_TURN = 500
+ADDED_A_TURN = 100
 """Items that are added in one turn: the rest waits, so that commands and events run between."""
 _CLIENT_NAME = "mxgateway-alarms"
 _NEEDED = ("alarm_full_reference", "active_subtag", "acked_subtag")

@@ -7,10 +7,11 @@ elsewhere. A turn never raises, and no storm of alarms ends a session.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from mxgateway_protocol.alarms.provider import AlarmProvider, PollResult, ProviderError
+from mxgateway_protocol.alarms.records import AlarmRecord
 from mxgateway_protocol.clock import Clock
 from mxgateway_protocol.errors import BackendLostError, MxComError
 from mxgateway_worker.alarms.attribute_provider import AttributeProvider
@@ -18,6 +19,7 @@ from mxgateway_worker.alarms.attribute_values import Watched
 from mxgateway_worker.alarms.changes import Change
 from mxgateway_worker.alarms.differ import AlarmDiffer
 from mxgateway_worker.alarms.failover import FailoverPolicy, Failure, Reason, Speaker, Switch
+from mxgateway_worker.alarms.handover import handed_over
 from mxgateway_worker.alarms.messages import mode_changed_event, transition_event
 from mxgateway_worker.alarms.orders import AlarmOrder, PollFigures
 from mxgateway_worker.alarms.outbox import AlarmOutbox
@@ -26,8 +28,12 @@ from mxgateway_worker.event_queue import EventQueue
 logger = logging.getLogger(__name__)
 
 SLOWEST_POLL = 10.0
-"""Seconds after which a poll counts as failed, though it answered in the end."""
+"""Seconds after which a poll counts as failed, though it answered in the end; but for the first, which has all to
+read."""
 _SHARE_OF_TIME = 4
+_LONGEST_REST = 10.0
+"""Seconds that commands get at most after a poll that was slow: else a first list of a minute would blind a worker for
+three."""
 _AFTER_ACK = 0.02
 _WAITING_FOR_ROOM = 0.01
 _ITEM_KEY = -1
@@ -44,6 +50,8 @@ class _Open:
     by_attributes: AlarmDiffer = field(default_factory=AlarmDiffer)
     is_subscribed: bool = False
     poll_due: float = 0.0
+    # Of the alarm manager's last answer, if that was cut.
+    answered: frozenset[str] | None = None
 
 
 class AlarmService:
@@ -212,7 +220,7 @@ class AlarmService:
         wait = policy.probe_interval if policy.is_probing else opened.order.poll_interval
         # A poll holds commands up: it gets a quarter of the time at most.
         spent = clock.monotonic() - began
-        opened.poll_due = began + max(wait, _SHARE_OF_TIME * spent)
+        opened.poll_due = began + max(wait, spent + min((_SHARE_OF_TIME - 1) * spent, _LONGEST_REST))
 
     def _polled(self, opened: _Open) -> PollResult:
         """Asks the alarm manager.
@@ -233,13 +241,16 @@ class AlarmService:
         """Takes an answer in; a change of the speaker, if it brings one."""
         policy = opened.policy
         now_ns = self._clock.unix_ns()
+        is_first = not opened.manager.has_list
         changes = opened.manager.take(result, now_ns)
         for note in opened.manager.take_notes():
             logger.warning("%s", note)
         self.figures.is_truncated = result.is_truncated
+        opened.answered = result.answered
         if policy.speaker is Speaker.ALARM_MANAGER:
             self._keep(changes, opened.manager)
-        if duration > SLOWEST_POLL:
+        # The first list of a large plant on a slow machine takes its time, and is a list all the same.
+        if duration > SLOWEST_POLL and not is_first:
             return policy.failed(Failure(Reason.POLL_TOO_SLOW, f"a poll of the alarm manager took {duration:.1f} s"))
         self.figures.last_success_ns = now_ns
         return policy.answered()
@@ -253,11 +264,17 @@ class AlarmService:
     def _turn_to(self, opened: _Open, switch: Switch) -> None:
         logger.info("alarms: %s reason=%s", switch.speaker.name.lower(), switch.text)
         alarms = {
-            Speaker.ALARM_MANAGER: opened.manager.alarms,
+            Speaker.ALARM_MANAGER: self._of_manager(opened),
             Speaker.ATTRIBUTES: opened.by_attributes.alarms,
             Speaker.NONE: None,
         }[switch.speaker]
         self.outbox.turn(switch, alarms, self._clock.unix_ns())
+
+    def _of_manager(self, opened: _Open) -> Mapping[str, AlarmRecord]:
+        manager = opened.manager.alarms
+        if opened.answered is None or not opened.policy.has_attributes:
+            return manager
+        return handed_over(manager, opened.answered, opened.by_attributes.alarms, self.attributes.knows)
 
     # ------------------------------------------------------------------------------------------------------ attributes
 

@@ -72,6 +72,11 @@ def test_mxaccess_failure_is_data_in_the_reply(worker: WorkerProcess) -> None:
     assert worker.ping().protocol_status.code == OK
 
 
+def beats_during(worker: WorkerProcess, correlation_id: str) -> list[wpb.WorkerHeartbeat]:
+    """The heartbeats that came while this command was running."""
+    return [beat for beat in worker.heartbeats if beat.current_command_correlation_id == correlation_id]
+
+
 def test_heartbeats_come_while_a_call_hangs() -> None:
     """The executor hangs in a call: heartbeats go on and name the command and its age; a shutdown times out."""
     with WorkerProcess(
@@ -85,10 +90,9 @@ def test_heartbeats_come_while_a_call_hangs() -> None:
         worker.send_command(
             pb.MxCommand(kind=pb.MX_COMMAND_KIND_REGISTER, register=pb.RegisterCommand(client_name="x")), "stuck"
         )
-        worker.wait_for(lambda: bool(worker.faults))
-        beat = worker.heartbeats[-1]
+        worker.wait_for(lambda: bool(worker.faults and beats_during(worker, "stuck")))
+        beat = beats_during(worker, "stuck")[-1]
         assert beat.state == wpb.WORKER_STATE_BUSY
-        assert beat.current_command_correlation_id == "stuck"
         assert beat.current_command_age.ToNanoseconds() > 0
         fault = worker.faults[0]
         assert (fault.category, fault.correlation_id) == (wpb.WORKER_FAULT_CATEGORY_STA_HUNG, "stuck")
@@ -105,7 +109,7 @@ def test_queued_commands_are_cancelled_expired_and_settled() -> None:
         ping = pb.MxCommand(kind=pb.MX_COMMAND_KIND_PING, ping=pb.PingCommand(message="x"))
         register = pb.MxCommand(kind=pb.MX_COMMAND_KIND_REGISTER, register=pb.RegisterCommand(client_name="x"))
         worker.send_command(register, "running")
-        worker.wait_for(lambda: worker.heartbeats[-1].current_command_correlation_id == "running")
+        worker.wait_for(lambda: bool(beats_during(worker, "running")))
         worker.send_command(ping, "cancelled")
         worker.send_command(ping, "left")
         worker.send(wpb.WorkerEnvelope(correlation_id="cancelled", worker_cancel=wpb.WorkerCancel(reason="bored")))

@@ -51,12 +51,15 @@ class Rig:
         self.let_go = threading.Event()
         self.error: Exception | None = None
         self.doorbell = Doorbell()
+        self.lingered = 0
+        self.may_end = threading.Event()
+        self.may_end.set()
         self.backend = FakeBackend(is_passive=is_passive)
         self.backend.open(NullSink())  # type: ignore[arg-type]
         self.executor = Executor(
             clock=SystemClock(), run=self.run,
             settle=lambda job, code, _: self.settled.append((job.correlation_id, code)),
-            on_lost=self.lost.append, capacity=capacity, doorbell=self.doorbell,
+            on_lost=self.lost.append, capacity=capacity, doorbell=self.doorbell, linger=self.linger,
         )  # fmt: skip
 
     def run(self, job: Job) -> None:
@@ -65,6 +68,10 @@ class Rig:
             raise self.error
         self.let_go.wait(10)
         self.ran.append(job.correlation_id)
+
+    def linger(self) -> None:
+        self.lingered += 1
+        self.may_end.wait(60)
 
     def submit(self, *names: str, expires: float | None = None) -> None:
         for name in names:
@@ -218,6 +225,40 @@ def test_a_lost_backend_ends_the_thread_without_closing_it() -> None:
     wait_until(lambda: bool(rig.lost))
     assert rig.executor.stop(10)
     assert not rig.backend.closed
+    assert rig.executor.is_lost
+
+
+def test_the_thread_of_a_lost_backend_may_stay_and_nobody_waits_for_it() -> None:
+    """The end of an apartment's thread has COM destroy what is in it, which may hang."""
+    rig = Rig()
+    rig.may_end.clear()
+    rig.error = BackendLostError("gone")
+    rig.executor.call(lambda: rig.executor.attach(rig.backend))
+    rig.executor.start()
+    rig.submit("a")
+    wait_until(lambda: rig.lingered == 1)
+    assert rig.executor.stop(60)
+    assert rig.executor._thread.is_alive()
+    rig.may_end.set()
+    rig.executor._thread.join(60)
+
+
+def test_a_backend_that_breaks_down_while_it_is_closed_is_lost(rig: Rig) -> None:
+    def close(deadline: float | None = None) -> None:
+        raise BackendLostError("gone")
+
+    rig.backend.close = close  # type: ignore[method-assign]
+    assert rig.executor.stop(10)
+    assert [str(error) for error in rig.lost] == ["gone"]
+    assert rig.executor.is_lost
+    wait_until(lambda: rig.lingered == 1)
+    rig.executor._thread.join(60)
+
+
+def test_a_thread_that_ends_in_order_does_not_linger(rig: Rig) -> None:
+    assert rig.executor.stop(10)
+    assert not rig.executor._thread.is_alive()
+    assert (rig.lingered, rig.executor.is_lost) == (0, False)
 
 
 def test_stopping_gives_the_backend_a_deadline_within_its_grace() -> None:

@@ -10,7 +10,7 @@ from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_contract.constants import MAX_BULK_ITEMS
 from mxgateway_protocol.backend import Sample
 from mxgateway_protocol.variants import DataType, Variant, VarType
-from mxgateway_worker.items import Items, item_key
+from mxgateway_worker.items import Items, TrackedItem, item_key
 
 TEXT = DataType.STRING
 
@@ -76,6 +76,15 @@ def test_the_temporary_items_of_a_whole_bulk_are_remembered_and_not_for_ever() -
         items.retire(key)
     assert all(items.is_retired(key) for key in range(8 * MAX_BULK_ITEMS, 10 * MAX_BULK_ITEMS))
     assert sum(map(items.is_retired, range(10 * MAX_BULK_ITEMS))) == 8 * MAX_BULK_ITEMS
+
+
+def test_a_handle_that_becomes_an_items_own_is_retired_no_more() -> None:
+    """Else the last events of that item, once it is removed, would go nowhere."""
+    items = Items()
+    items.retire(item_key(1, 9))
+    items.add(TrackedItem("session", 1, 9, "A.B"))
+    items.discard(1, 9)
+    assert not items.is_retired(item_key(1, 9))
 
 
 def test_an_event_inside_add_buffered_item_is_delivered_also_under_a_handle_of_a_temporary_item() -> None:

@@ -13,6 +13,7 @@ from mxgateway_worker import windows_process
 def test_elsewhere_nothing_is_changed() -> None:
     windows_process.show_no_dialogs()
     windows_process.keep_to_itself(0, 1, 2)
+    windows_process.stay()
 
 
 @pytest.mark.parametrize("code", [0, 9])

@@ -19,7 +19,7 @@ from mxgateway_contract.constants import WORKER_PROTOCOL_VERSION
 from mxgateway_protocol.clock import SystemClock
 from mxgateway_protocol.contract import WorkerExit
 from mxgateway_protocol.envelopes import EnvelopeReader, EnvelopeWriter
-from mxgateway_protocol.errors import BackendOptionError, MxComError
+from mxgateway_protocol.errors import BackendLostError, BackendOptionError, MxComError
 from mxgateway_protocol.frames import FrameDecoder
 from mxgateway_worker import worker as module
 from mxgateway_worker.arguments import WorkerSettings
@@ -331,3 +331,51 @@ def test_a_backend_that_hangs_at_its_end_costs_the_grace_and_its_own_exit_code(s
         assert code is WorkerExit.SHUTDOWN_TIMEOUT
         assert not rig.worker.threads_ended
         assert rig.bodies[-1].worker_shutdown_ack.status.code == pb.PROTOCOL_STATUS_CODE_TIMEOUT
+
+
+def test_a_backend_that_breaks_down_at_work_ends_the_process_without_its_cleanup(start: Callable[..., Rig]) -> None:
+    """Leaving in order would wait for the thread that such a backend must keep."""
+    with start() as rig:
+        rig.greet()
+
+        def break_down() -> float:
+            raise BackendLostError("access violation")
+
+        rig.made[0][1].pump = break_down  # type: ignore[method-assign]
+        rig.ping()
+        assert rig.ended() is WorkerExit.BACKEND_FAILED
+        assert not rig.worker.threads_ended
+        assert "access violation" in rig.wait_for("worker_fault").diagnostic_message
+
+
+def test_a_backend_that_breaks_down_at_its_end_is_not_acknowledged_as_closed(start: Callable[..., Rig]) -> None:
+    with start() as rig:
+        rig.greet()
+
+        def break_down(deadline: float | None = None) -> None:
+            raise BackendLostError("access violation")
+
+        rig.made[0][1].close = break_down  # type: ignore[method-assign]
+        rig.send(worker_shutdown=wpb.WorkerShutdown(reason="test"))
+        assert rig.ended() is WorkerExit.BACKEND_FAILED
+        assert not rig.worker.threads_ended
+        status = rig.bodies[-1].worker_shutdown_ack.status
+        assert (status.code, status.message) == (
+            pb.PROTOCOL_STATUS_CODE_TIMEOUT,
+            "the backend broke down before it was closed",
+        )
+
+
+def test_on_windows_short_replies_are_written_at_once_and_events_pump_by_pump(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No pipe there can be told not to block."""
+    read_fd, write_fd = os.pipe()
+    try:
+        monkeypatch.setattr("sys.platform", "win32")
+        ways = module._ways_to_write_some(write_fd)
+        monkeypatch.undo()
+        assert ways["is_paced"] is True
+        assert (ways["write_some"](b"x" * 4096), ways["write_some"](b"x" * 4097)) == (4096, 0)
+        assert "is_paced" not in module._ways_to_write_some(write_fd)
+    finally:
+        os.close(read_fd)
+        os.close(write_fd)

@@ -16,7 +16,7 @@ from mxgateway_protocol.envelopes import EnvelopeReader, EnvelopeWriter
 from mxgateway_protocol.frames import FrameDecoder
 from mxgateway_worker import stdio
 from mxgateway_worker.event_queue import EventQueue, Policy
-from mxgateway_worker.writer import BATCH_EVENTS, RawFrame, SessionChange, Writer
+from mxgateway_worker.writer import BATCH_EVENTS, RawFrame, SessionChange, Writer, reply_times
 
 SESSION = "session-x"
 
@@ -237,7 +237,7 @@ def test_a_reply_waits_while_it_may_not_be_written(what: str) -> None:
         rig.writer.freeze()
     rig.writer.reply("c1", b"")
     assert pipe.taken == []
-    assert [correlation_id for correlation_id, _, _ in rig.writer._replies] == ["c1"]
+    assert [correlation_id for correlation_id, *_ in rig.writer._replies] == ["c1"]
 
 
 def test_a_reply_into_a_broken_pipe_is_told_and_raises_nothing() -> None:
@@ -437,6 +437,9 @@ def test_a_paced_writer_is_woken_once_a_pump_however_many_events_it_has() -> Non
         assert not paced.is_told
         writer.send_gathered()
         assert paced.is_told
+        # Their pump is over, so nothing is waited for.
+        with writer._lock:
+            assert writer._idle() == 0
         # The executor's thread has no time to write that many.
         assert paced.pipe.taken == []
         (envelope,) = paced.rig.turn()
@@ -453,16 +456,23 @@ def test_a_paced_pump_with_few_events_writes_them_itself() -> None:
     assert len(paced.pipe.taken) == 2
 
 
-def test_events_of_a_pump_that_does_not_end_leave_all_the_same() -> None:
+def test_events_of_a_pump_that_does_not_end_leave_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     """A call inside it may hang for ever; what came before is the client's."""
+    waits: list[float | None] = []
     paced = Paced()
     writer = paced.rig.writer
     writer.gather()
     paced.put(5)
     with writer._lock:
         assert writer._idle() == pytest.approx(0.02)
-    (envelope,) = paced.rig.turn()
-    assert envelope.worker_event_batch.event_count == 5
+    for _ in range(2):
+        (envelope,) = paced.rig.turn()
+        assert envelope.worker_event_batch.event_count == 5
+        # Each turn waits for it anew.
+        assert writer._has_waited
+        paced.put(5)
+        monkeypatch.setattr(writer._wakeup, "wait", lambda timeout: waits.append(timeout))
+    assert waits == [pytest.approx(0.02)]
 
 
 def test_a_heartbeat_does_not_wait_for_a_pump() -> None:
@@ -491,3 +501,15 @@ def test_a_pipe_that_blocks_gets_short_pieces_whole_and_nothing_of_long_ones(len
         os.close(read_fd)
         if write_fd >= 0:
             os.close(write_fd)
+
+
+def test_a_reply_has_times_where_its_command_asked_for_them() -> None:
+    rig = Rig()
+    rig.writer.reply("c1", b"", times=reply_times(1.5, 0.25))
+    rig.writer.reply("c2", b"", times=reply_times(0.0, -0.001))
+    rig.writer.reply("c3", b"")
+    first, second, third = (envelope.worker_command_reply for envelope in rig.turn())
+    assert (first.wait_time.ToNanoseconds(), first.work_time.ToNanoseconds()) == (1_500_000_000, 250_000_000)
+    assert (second.wait_time.ToNanoseconds(), second.work_time.ToNanoseconds()) == (0, 0)
+    assert second.HasField("work_time")
+    assert not third.HasField("work_time")

@@ -153,7 +153,7 @@ class Condition:
 
     def _looker(self) -> Callable[[int, bool], tuple[bool | None, Any]]:
         """How to look at the condition, as long as the board stays as it is."""
-        windows, judge = self._forcing.windows(), self.judge.judge
+        windows, judge = self._forcing.windows(), self.judge.looker()
         if not windows:
             return judge
 

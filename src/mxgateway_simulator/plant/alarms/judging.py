@@ -3,17 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
-from mxgateway_simulator.plant.alarms.kinds import AlarmKind, Bounds, Hysteresis, Test, exceeds
+from mxgateway_simulator.plant.alarms.kinds import AlarmKind, Bounds, Hysteresis, Test, borders, exceeds
 from mxgateway_simulator.plant.alarms.settings import Setting
 from mxgateway_simulator.plant.alarms.sources import AnchorSource
+from mxgateway_simulator.plant.alarms.tracking import Look
 from mxgateway_simulator.plant.board import Board
 from mxgateway_simulator.plant.signals import NEVER
 from mxgateway_simulator.switches import Switches
 
+_Test: TypeAlias = Callable[[Any, int, bool], bool | None]
+
 _SECOND = 10**9
 _RATE_UNITS_S = (1.0, 60.0, 3600.0, 86_400.0)
+
+
+_METHODS: Mapping[Test, str] = {
+    Test.DISCRETE: "_is_active",
+    Test.ABOVE: "_is_above",
+    Test.BELOW: "_is_below",
+    Test.RISING: "_is_rising",
+    Test.FALLING: "_is_falling",
+    Test.DEVIATION: "_deviates",
+    Test.BAD: "_is_active",
+}
 
 
 class Judge:
@@ -41,29 +55,59 @@ class Judge:
         self._hysteresis = Hysteresis(switches.limit_deadband)
         self._keeps_when_bad = switches.bad_quality_alarm == "keep"
         self._bounds_known: tuple[int, Bounds | None] = (-1, None)
-        tests: Mapping[Test, Callable[[Any, int, bool], bool | None]] = {
-            Test.DISCRETE: self._is_active,
-            Test.ABOVE: self._is_above,
-            Test.BELOW: self._is_below,
-            Test.RISING: self._is_rising,
-            Test.FALLING: self._is_falling,
-            Test.DEVIATION: self._deviates,
-            Test.BAD: self._is_active,
-        }
-        self._test = tests[kind.test]
+        self._test: _Test = getattr(self, _METHODS[kind.test])
 
-    def judge(self, at_ns: int, holds: bool) -> tuple[bool | None, Any]:
-        """Whether the condition is there at a time, None for no telling, and the value then.
+    def looker(self) -> Look:
+        """How to tell whether the condition is there, as long as the board stays as it is.
 
-        Args:
-            holds: whether it has been there so far.
+        A first look follows alarms through hundreds of instants: what stays the same is worked out once.
         """
-        value, is_bad = self._source.value_at(at_ns)
+        value_at = self._source.looker()
         if self.kind.test is Test.BAD:
-            return is_bad, value
-        if is_bad:
-            return (None if self._keeps_when_bad else False), value
-        return self._test(value, at_ns, holds), value
+            return lambda at_ns, holds: value_at(at_ns)[::-1]
+        test, when_bad = self._fixed_test(value_at) or self._test, None if self._keeps_when_bad else False
+
+        def look(at_ns: int, holds: bool) -> tuple[bool | None, Any]:
+            value, is_bad = value_at(at_ns)
+            return (when_bad if is_bad else test(value, at_ns, holds)), value
+
+        return look
+
+    def _fixed_test(self, value_at: Callable[[int], tuple[Any, bool]]) -> _Test | None:
+        """The test where nobody has written to the alarm's settings; None where somebody has, or for a discrete one."""
+        if self.kind.test is Test.DISCRETE or any(
+            each.entry(self._board) is not None for each in self.settings.values()
+        ):
+            return None
+        bounds = self._bounds(0)
+        limit = bounds.limit
+        begins, stays = borders(bounds)
+        if self.is_rate:
+            return self._fixed_rate(limit, value_at)
+        sign, middle = -1.0 if self.kind.test is Test.BELOW else 1.0, 0.0
+        deviates = self.kind.test is Test.DEVIATION
+        if deviates:
+            middle = self.settings["target"].number(self._board, 0)
+
+        def test(value: Any, at_ns: int, holds: bool) -> bool | None:
+            if not _is_number(value):
+                return None
+            excess = abs(value - middle) - limit if deviates else sign * (value - limit)
+            return bool(excess > (stays if holds else begins))
+
+        return test
+
+    def _fixed_rate(self, limit: float, value_at: Callable[[int], tuple[Any, bool]]) -> _Test:
+        period, unit = self.period_ns(0), self._unit_s(0)
+        sign = -1.0 if self.kind.test is Test.FALLING else 1.0
+
+        def test(value: Any, at_ns: int, holds: bool) -> bool | None:
+            before, was_bad = value_at(at_ns - period)
+            if was_bad or not _is_number(value) or not _is_number(before):
+                return None
+            return bool(sign * (float(value - before) / (period / _SECOND) * unit) > limit)
+
+        return test
 
     def _is_active(self, value: Any, at_ns: int, holds: bool) -> bool | None:
         return bool(value) == bool(self.settings["active"].at(self._board, at_ns))
@@ -94,9 +138,12 @@ class Judge:
         before, was_bad = self._source.value_at(at_ns - period)
         if was_bad or not _is_number(value) or not _is_number(before):
             return None
+        return float(value - before) / (period / _SECOND) * self._unit_s(at_ns)
+
+    def _unit_s(self, at_ns: int) -> float:
+        """Seconds of the rate's unit of time."""
         unit = self.settings["units"].at(self._board, at_ns)
-        seconds = _RATE_UNITS_S[unit] if isinstance(unit, int) and 0 <= unit < len(_RATE_UNITS_S) else 1.0
-        return float(value - before) / (period / _SECOND) * seconds
+        return _RATE_UNITS_S[unit] if isinstance(unit, int) and 0 <= unit < len(_RATE_UNITS_S) else 1.0
 
     def _deviates(self, value: Any, at_ns: int, holds: bool) -> bool | None:
         if not _is_number(value):

@@ -131,7 +131,14 @@ def exceeds(excess: float, holds: bool, bounds: Bounds) -> bool:
     Args:
         holds: whether it holds so far.
     """
+    begins, stays = borders(bounds)
+    return excess > (stays if holds else begins)
+
+
+def borders(bounds: Bounds) -> tuple[float, float]:
+    """What the excess has to be above for the condition to begin, and to stay."""
     band = max(0.0, bounds.deadband)
-    if holds:
-        return excess > (-band if bounds.hysteresis is not Hysteresis.ON_RAISE else 0.0)
-    return excess > (0.0 if bounds.hysteresis is Hysteresis.ON_RETURN else band)
+    return (
+        0.0 if bounds.hysteresis is Hysteresis.ON_RETURN else band,
+        -band if bounds.hysteresis is not Hysteresis.ON_RAISE else 0.0,
+    )

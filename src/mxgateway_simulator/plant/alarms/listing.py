@@ -24,7 +24,7 @@ def record_of(alarm: Alarm, now: AlarmSituation) -> AlarmRecord:
     """The record of an alarm that is in the list."""
     status, ack, shelved = now.status, now.status.acknowledgement, now.shelved
     alarm_class, type_name = alarm.alarm_class
-    areas = tuple(owner.object.tag_name for owner in alarm.owner.lineage() if owner.is_area)
+    areas = tuple(owner.object.tag_name for owner in alarm.owner.areas)
     return AlarmRecord(
         provider=PROVIDER,
         group=group_of(alarm),

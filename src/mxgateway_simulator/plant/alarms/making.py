@@ -81,7 +81,7 @@ class AlarmMaker:
         reference = f"{tag.reference}.{kind.suffix}" if kind.suffix else tag.reference
         key = reference.casefold()
         prefix = f"{anchor}.{kind.suffix}." if kind.suffix else f"{anchor}."
-        areas = tuple(each.name for each in owner.lineage() if each.is_area)
+        areas = tuple(each.name for each in owner.areas)
         condition = Condition(
             board=self._plant.board,
             switches=self._plant.switches,
@@ -159,4 +159,4 @@ def _rules(plant: Plant) -> Rules:
 
 def area_of(owner: Owner) -> Owner | None:
     """The area that an object's alarms are grouped under: an area's own are under itself."""
-    return next((each for each in owner.lineage() if each.is_area), None)
+    return next(iter(owner.areas), None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from mxgateway_simulator.classifications import AREA_CATEGORY
@@ -108,7 +108,9 @@ class Owner:
     """
 
     __slots__ = (
+        "_areas",
         "_known",
+        "_lineage",
         "_mode",
         "_off_scan_counts",
         "_stopped_counts",
@@ -136,6 +138,8 @@ class Owner:
         self._off_scan_counts = switches.alarm_off_scan == "keep"
         self._stopped_counts = switches.alarm_engine_stop == "keep"
         self._known: tuple[int, Moded, bool, int] | None = None
+        self._lineage: tuple[Owner, ...] | None = None
+        self._areas: tuple[Owner, ...] | None = None
 
     @property
     def keys(self) -> frozenset[Key]:
@@ -144,14 +148,23 @@ class Owner:
         own = self._mode.keys | {(SCAN, name) for name in names} | {(ENGINE, name) for name in names}
         return own | self.parent.keys if self.parent is not None else frozenset(own)
 
-    def lineage(self) -> list[Owner]:
+    def lineage(self) -> Sequence[Owner]:
         """Itself, its container and its areas, the nearest first."""
-        found: list[Owner] = []
-        owner: Owner | None = self
-        while owner is not None and len(found) < _DEEPEST:
-            found.append(owner)
-            owner = owner.parent
-        return found
+        if self._lineage is None:
+            found: list[Owner] = []
+            owner: Owner | None = self
+            while owner is not None and len(found) < _DEEPEST:
+                found.append(owner)
+                owner = owner.parent
+            self._lineage = tuple(found)
+        return self._lineage
+
+    @property
+    def areas(self) -> tuple[Owner, ...]:
+        """Those of them that are areas."""
+        if self._areas is None:
+            self._areas = tuple(each for each in self.lineage() if each.is_area)
+        return self._areas
 
     def mode(self, board: Board) -> Moded:
         """The effective mode for the alarms of this object."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from mxgateway_contract import quality as q
@@ -55,15 +55,22 @@ class AnchorSource:
 
     def value_at(self, at_ns: int) -> tuple[Any, bool]:
         """The value at a time, and whether its quality is bad."""
-        revision = self._plant.board.revision
-        seen = self._seen
+        return self.looker()(at_ns)
+
+    def looker(self) -> Callable[[int], tuple[Any, bool]]:
+        """As `value_at`, as long as the board stays as it is."""
+        revision, seen, look = self._plant.board.revision, self._seen, self._look
         if revision != self._seen_revision or len(seen) > _MOST_SEEN:
             seen.clear()
             self._seen_revision = revision
-        found = seen.get(at_ns)
-        if found is None:
-            found = seen[at_ns] = self._look(at_ns)
-        return found
+
+        def value_at(at_ns: int) -> tuple[Any, bool]:
+            found = seen.get(at_ns)
+            if found is None:
+                found = seen[at_ns] = look(at_ns)
+            return found
+
+        return value_at
 
     def _look(self, at_ns: int) -> tuple[Any, bool]:
         tag = self._tag

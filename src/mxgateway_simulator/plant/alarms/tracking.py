@@ -56,17 +56,21 @@ def followed(
     Args:
         stamp: the time that a value of an instant carries.
     """
+    so_far, pending = track.holds, track.pending_ns
     for at in points:
-        track = _ripened(track, at, delay)
-        holds, value = look(at, track.holds)
-        if holds is None or holds == track.holds:
+        if pending:
+            track = _ripened(track, at, delay)
+            pending = track.pending_ns
+        holds, value = look(at, so_far)
+        if holds is None or holds == so_far:
             continue
         if holds:
             track = _begun(track, at, value, delay, stamp(at))
-        elif track.pending_ns:
+        elif pending:
             track = track._replace(pending_ns=0, pending_value=None)
         else:
             track = track._replace(run=track.run._replace(is_on=False, off_ns=at))
+        so_far, pending = holds, track.pending_ns
     return _ripened(track, until_ns, delay)._replace(at_ns=until_ns)
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 
 from mxgateway_contract import hresults
 from mxgateway_protocol.alarms.asking import ListReader
+from mxgateway_protocol.alarms.comparing import LONGEST_LIST
 from mxgateway_protocol.alarms.expressions import AlarmExpression
 from mxgateway_protocol.alarms.provider import (
     NOT_FOR_THIS_PROVIDER,
@@ -21,7 +22,7 @@ from mxgateway_protocol.alarms.provider import (
     PollResult,
     ProviderError,
 )
-from mxgateway_protocol.alarms.reader import LONGEST_LIST, RecordReader
+from mxgateway_protocol.alarms.reader import RecordReader
 from mxgateway_protocol.alarms.slices import broken
 from mxgateway_protocol.alarms.times import RecordClock
 from mxgateway_protocol.alarms.zones import zone_offset

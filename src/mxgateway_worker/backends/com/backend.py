@@ -7,17 +7,21 @@ import math
 import re
 import threading
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 from mxgateway_contract import hresults
 from mxgateway_contract.status import MxStatus
-from mxgateway_protocol.alarms.provider import AlarmProvider
 from mxgateway_protocol.backend import BackendInfo, EventSink
 from mxgateway_protocol.clock import Clock, SystemClock
-from mxgateway_protocol.errors import BackendOptionError, MxComError
+from mxgateway_protocol.errors import BackendLostError, BackendOptionError, MxComError
 from mxgateway_protocol.variants import Variant
 from mxgateway_worker.backends.com.identity import ALARM_CONSUMER, CLASS_ID, METHODS, PROG_ID
 from mxgateway_worker.backends.com.images import read_status
 from mxgateway_worker.backends.com.ports import Apartment, Argument, Deliver, LateBound, LmxObject, ServerFile
+
+if TYPE_CHECKING:
+    # Loaded by those workers only that watch alarms.
+    from mxgateway_protocol.alarms.provider import AlarmProvider
 
 logger = logging.getLogger(__name__)
 
@@ -149,6 +153,9 @@ class ComBackend:
 
         Args:
             deadline: monotonic time after which single items are not undone any more: Unregister takes them along.
+
+        Raises:
+            BackendLostError: LMXProxy broke down in the middle; all that is left of it stays as it is.
         """
         apartment, lmx = self._apartment, self._object
         if apartment is None or lmx is None:
@@ -181,9 +188,15 @@ class ComBackend:
 
     @staticmethod
     def _quietly(what: str, step: Callable[[], int | bytes | None]) -> int | bytes | None:
-        """A step of the teardown; one that fails must not keep the next ones from being tried."""
+        """A step of the teardown; one that fails must not keep the next ones from being tried.
+
+        Raises:
+            BackendLostError: LMXProxy broke down in it. Its locks may be held for good: nothing more is asked of it.
+        """
         try:
             return step()
+        except BackendLostError:
+            raise
         except Exception as error:  # noqa: BLE001 — whatever it is, the next step is worth trying
             logger.warning("teardown: %s failed reason=%s", what, error)
             return None

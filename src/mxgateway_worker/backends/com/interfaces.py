@@ -87,6 +87,7 @@ class ConnectionPoint:
         """
         unadvise = function_at(self._pointer, 6, prototype(c_void_p, c_uint32))
         hresult: int = unadvise(self._pointer, self._cookie)
+        # Also when it was refused: the pointer is ours.
         release(self._pointer)
         check(hresult, "disconnecting the events")
 

@@ -15,6 +15,8 @@ from mxgateway_worker.backends.com.winapi import callback, look_at, memory
 
 logger = logging.getLogger(__name__)
 
+E_POINTER = -2147467261
+"""0x80004003: no address where one is due."""
 # DISPPARAMS: arguments, names, and how many there are of each.
 _parameters_at = look_at(struct.Struct("<I4xI4x"))
 
@@ -54,6 +56,8 @@ class Sink:
         return ctypes.addressof(self._object)
 
     def _query_interface(self, this: int, iid: int, out: int) -> int:
+        if not iid or not out:
+            return E_POINTER
         if memory(iid, 16) not in self._answers:
             ctypes.c_void_p.from_address(out).value = None
             return hresults.E_NOINTERFACE

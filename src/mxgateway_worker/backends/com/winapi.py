@@ -8,7 +8,7 @@ from __future__ import annotations
 import ctypes
 import struct
 from collections.abc import Callable
-from ctypes import c_double, c_int, c_int32, c_uint16, c_uint32, c_void_p
+from ctypes import c_int, c_int32, c_uint16, c_uint32, c_void_p
 from functools import partial
 from typing import Any
 
@@ -22,6 +22,7 @@ COINIT_APARTMENTTHREADED = 2
 CLSCTX_INPROC_SERVER = 1
 QS_ALLINPUT = 0x04FF
 MWMO_INPUTAVAILABLE = 4
+WAIT_FAILED = 0xFFFFFFFF
 PM_REMOVE = 1
 MESSAGE_SIZE = 64
 """Room for a MSG: 28 bytes for a 32-bit process."""
@@ -75,7 +76,6 @@ class WinApi:
         self.array_create = _declare(oleaut32, "SafeArrayCreate", c_void_p, c_uint16, c_uint32, c_void_p)
         self.error_info = _declare(oleaut32, "GetErrorInfo", c_int32, c_uint32, c_void_p)
         self.parse_date = _declare(oleaut32, "VarDateFromStr", c_int32, c_void_p, c_uint32, c_uint32, c_void_p)
-        self.date_to_system_time = _declare(oleaut32, "VariantTimeToSystemTime", c_int, c_double, c_void_p)
         self.wait_for_messages = _declare(
             user32, "MsgWaitForMultipleObjectsEx", c_uint32, c_uint32, c_void_p, c_uint32, c_uint32, c_uint32
         )

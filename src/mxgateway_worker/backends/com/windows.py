@@ -11,8 +11,10 @@ from typing import Any
 
 from mxgateway_contract import hresults
 from mxgateway_protocol.backend import EventSink
-from mxgateway_protocol.errors import MxComError
+from mxgateway_protocol.errors import BackendLostError, MxComError
 from mxgateway_protocol.variants import Variant
+from mxgateway_worker.backends.com.allocator import ComAllocator
+from mxgateway_worker.backends.com.connections import Connections
 from mxgateway_worker.backends.com.dispatch import DispatchObject, create_late_bound
 from mxgateway_worker.backends.com.events import EventReader
 from mxgateway_worker.backends.com.identity import (
@@ -50,6 +52,7 @@ from mxgateway_worker.backends.com.winapi import (
     PM_REMOVE,
     QS_ALLINPUT,
     VARIANT,
+    WAIT_FAILED,
     WinApi,
     broke_down,
     look_at,
@@ -71,29 +74,6 @@ def event_reader(sink: EventSink, is_local_time: bool) -> EventReader:
     return EventReader(sink, ImageReader(memory, times), memory, look_at)
 
 
-class ComAllocator:
-    """COM's own memory for values."""
-
-    def __init__(self, api: WinApi) -> None:
-        self._api = api
-
-    def bstr(self, text: str) -> int:
-        return self._api.bstr(text)
-
-    def array(self, vartype: int, counts: tuple[int, ...]) -> tuple[int, int]:
-        bounds = b"".join(struct.pack("<Ii", count, 0) for count in counts)
-        pointer: int | None = self._api.array_create(vartype, len(counts), bounds)
-        if not pointer:
-            raise MxComError(hresults.E_OUTOFMEMORY, "no memory for an array")
-        return pointer, int.from_bytes(memory(pointer + 12, 4), "little")
-
-    def store(self, address: int, data: bytes) -> None:
-        ctypes.memmove(address, data, len(data))
-
-    def clear(self, image: bytes) -> None:
-        self._api.variant_clear(ctypes.create_string_buffer(image, len(image)))
-
-
 class LmxProxy:
     """The object, by the newest interface that it has."""
 
@@ -106,8 +86,7 @@ class LmxProxy:
         self._api = api
         self._allocator = ComAllocator(api)
         self._values = ValueWriter(self._allocator, times)
-        self._points: list[ConnectionPoint] = []
-        self._sinks: list[Sink] = []
+        self._connections = Connections()
         try:
             self.interface_version, self._pointer = _newest(unknown)
             self.file = server_file(CLASS_ID)
@@ -120,8 +99,10 @@ class LmxProxy:
             try:
                 self._connect(unknown, deliver)
             except BaseException:
-                self.disconnect()
-                release(self._pointer)
+                try:
+                    self.disconnect()
+                finally:
+                    release(self._pointer)
                 raise
         finally:
             release(unknown)
@@ -139,8 +120,7 @@ class LmxProxy:
                         continue
                     raise MxComError(hresults.E_NOINTERFACE, "LMXProxy does not offer _ILMXProxyServerEvents")
                 sink = Sink(iid, deliver)
-                self._sinks.append(sink)
-                self._points.append(ConnectionPoint(point, sink.pointer))
+                self._connections.add(ConnectionPoint(point, sink.pointer), sink)
         finally:
             release(container)
 
@@ -205,16 +185,17 @@ class LmxProxy:
             release(pointer)
 
     def disconnect(self) -> None:
-        points, self._points = self._points, []
-        for point in points:
-            point.disconnect()
-        left = [sink for sink in self._sinks if sink.references > 1]
-        if left:
-            raise MxComError(hresults.E_FAIL, f"LMXProxy still holds {len(left)} of our event sinks")
+        try:
+            self._connections.disconnect()
+        except OSError as error:
+            raise broke_down(error) from error
 
     def release(self) -> int:
         self._functions.clear()
-        return release(self._pointer)
+        try:
+            return release(self._pointer)
+        except OSError as error:
+            raise broke_down(error) from error
 
 
 def _newest(unknown: int) -> tuple[int, int]:
@@ -268,9 +249,11 @@ class WindowsApartment:
     def wait(self, seconds: float) -> None:
         if seconds <= 0:
             return
-        self._api.wait_for_messages(
-            1, self._handles, max(1, math.ceil(seconds * 1000)), QS_ALLINPUT, MWMO_INPUTAVAILABLE
-        )
+        milliseconds = max(1, math.ceil(seconds * 1000))
+        ended: int = self._api.wait_for_messages(1, self._handles, milliseconds, QS_ALLINPUT, MWMO_INPUTAVAILABLE)
+        if ended == WAIT_FAILED:
+            # It would come back at once for ever.
+            raise BackendLostError("the apartment cannot wait for messages")
 
     def wake(self) -> None:
         self._api.set_event(self._event)

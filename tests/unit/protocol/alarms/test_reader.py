@@ -8,8 +8,9 @@ import time
 import pytest
 
 from mxgateway_protocol.alarms.asking import ListReader
+from mxgateway_protocol.alarms.comparing import LONGEST_LIST
 from mxgateway_protocol.alarms.provider import PollResult, ProviderError
-from mxgateway_protocol.alarms.reader import LONGEST_LIST, RecordReader
+from mxgateway_protocol.alarms.reader import RecordReader
 from mxgateway_protocol.alarms.records import AlarmRecord, split_reference
 from mxgateway_protocol.alarms.slices import LONGEST_RECORD
 from mxgateway_protocol.alarms.times import RecordClock

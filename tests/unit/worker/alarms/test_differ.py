@@ -43,6 +43,20 @@ def told(changes: list[Change]) -> list[tuple[str, str, str]]:
     return [(change.kind.name, change.alarm.state, change.origin.name) for change in changes]
 
 
+def test_what_came_and_went_between_two_polls_is_told_and_an_old_one_is_not() -> None:
+    polls = Polls()
+    polls.poll()
+    old = record("ACK_RTN", guid="old", raised=-60, changed=-30)._replace(name="Fan.Trip")
+    assert polls.poll(old) == []
+    fresh = record("ACK_RTN", guid="new", raised=3, changed=4)
+    assert told(polls.poll(old, fresh)) == [
+        ("RAISE", "UNACK_ALM", "INFERRED"),
+        ("ACKNOWLEDGE", "ACK_ALM", "INFERRED"),
+        ("CLEAR", "ACK_RTN", "INFERRED"),
+    ]
+    assert not polls.differ.alarms
+
+
 def test_case_14_a_record_of_the_same_moment_as_the_last_one_is_not_taken_for_old() -> None:
     """Neither in the same poll nor in a later one: what has been told is known by its record, never by its time."""
     polls = Polls()

@@ -67,6 +67,25 @@ def test_polls_come_at_their_interval_and_leave_time_for_commands() -> None:
     assert session.listed().poll.last_duration.seconds == 1
 
 
+def test_a_first_list_that_takes_long_is_a_list_all_the_same() -> None:
+    session, manager = AlarmSession.scripted()
+    manager.listed, manager.takes = [record()], 35.0
+    session.subscribe()
+    (mode,) = modes(session.taken())
+    assert mode.mode == pb.ALARM_PROVIDER_MODE_ALARMMGR
+    assert session.listed().total == 1
+    # The next one counts as failed, and the worker does not sleep for minutes because of it.
+    for failures in (1, 2):
+        polls = manager.polls
+        for _ in range(11):
+            session.turn(1.0)
+        assert manager.polls - polls == 1
+        assert session.listed().poll.consecutive_failures == failures
+    manager.takes = 0.0
+    session.turn(11.0)
+    assert session.listed().poll.consecutive_failures == 0
+
+
 def test_a_storm_ends_no_session() -> None:
     """h.55 A hundred times as many raises at once as a turn may tell: no overflow, nothing lost, in order."""
     session, manager = AlarmSession.scripted(capacity=40)

@@ -362,6 +362,87 @@ def test_a_change_over_and_back_is_no_transition(make_worker: MakeWorker) -> Non
     assert transitions(events) == []
 
 
+def test_a_change_back_with_a_cut_list_takes_nothing_back(make_worker: MakeWorker) -> None:
+    """What the cut answer lacks is as the attributes have told meanwhile, not as the last whole answer was."""
+    plant, worker = make_worker(), make_worker()
+    # The cut answer holds the oldest.
+    for name in ("O_2.X", "O_1.X", "O_4.X"):
+        plant.set(name, True)
+    by_attributes(worker, "O_1.X", "O_2.X", "O_3.X")
+    assert set(worker.states()) == {"O_1.X", "O_2.X", "O_4.X"}
+    worker.faults.set("fail_poll", {"times": "0"})
+    worker.until(lambda: worker.listed().mode == pb.ALARM_PROVIDER_MODE_SUBTAG, most=6)
+    assert transitions(_raise(plant, worker, "O_1.X", False)) == [("CLEAR", "O_1.X")]
+    assert transitions(_raise(plant, worker, "O_3.X", True)) == [("RAISE", "O_3.X")]
+    worker.faults.set("clear", {})
+    worker.faults.set("cut_alarm_list", {"records": "1", "times": "0"})
+    events = worker.until(lambda: worker.listed().mode == pb.ALARM_PROVIDER_MODE_ALARMMGR, seconds=5)
+    assert transitions(events) == []
+    listed = worker.listed()
+    assert listed.truncated
+    # Of O_4 the attributes know nothing, so the manager's last word stands.
+    assert worker.states() == {"O_1.X": "UNACK_RTN", "O_2.X": "UNACK_ALM", "O_3.X": "UNACK_ALM", "O_4.X": "UNACK_ALM"}
+    derived = {each.alarm_name: each.guid_derived for each in listed.snapshots}
+    assert derived == {"O_1.X": True, "O_2.X": False, "O_3.X": True, "O_4.X": False}
+    worker.faults.set("clear", {})
+    worker.turn()
+    assert not worker.listed().truncated
+    assert not any(each.guid_derived for each in worker.listed().snapshots)
+
+
+def test_after_a_whole_list_a_change_back_is_the_managers_alone(make_worker: MakeWorker) -> None:
+    """An answer that was cut once says nothing of one that is whole."""
+    plant, worker = make_worker(), make_worker()
+    for name in ("O_1.X", "O_2.X"):
+        plant.set(name, True)
+    by_attributes(worker, "O_1.X", "O_2.X")
+    worker.faults.set("cut_alarm_list", {"records": "1", "times": "1"})
+    # Else nothing has changed, and nothing is asked for.
+    _raise(plant, worker, "O_3.X", True)
+    assert worker.listed().truncated
+    worker.turn()
+    assert not worker.listed().truncated
+    worker.faults.set("fail_poll", {"times": "0"})
+    worker.until(lambda: worker.listed().mode == pb.ALARM_PROVIDER_MODE_SUBTAG, most=6)
+    worker.faults.set("clear", {})
+    worker.until(lambda: worker.listed().mode == pb.ALARM_PROVIDER_MODE_ALARMMGR, seconds=5)
+    assert set(worker.states()) == {"O_1.X", "O_2.X", "O_3.X"}
+    assert not any(each.guid_derived for each in worker.listed().snapshots)
+
+
+def test_a_manager_that_is_cut_for_ever_takes_nothing_back_however_often_it_comes_back(
+    make_worker: MakeWorker,
+) -> None:
+    """Through three changes over and back the list is the plant's, as far as anybody can know it."""
+    plant, worker = make_worker(), make_worker()
+    plant.set("O_1.X", True)
+    plant.set("O_4.X", True)
+    by_attributes(worker, "O_1.X", "O_2.X", "O_3.X")
+    worker.faults.set("cut_alarm_list", {"records": "1", "times": "0"})
+    expected = {"O_1.X": "UNACK_ALM", "O_4.X": "UNACK_ALM"}
+    for name, on, state in (("O_2.X", True, "UNACK_ALM"), ("O_3.X", True, "UNACK_ALM"), ("O_2.X", False, "UNACK_RTN")):
+        worker.faults.set("fail_poll", {"times": "0"})
+        worker.until(lambda: worker.listed().mode == pb.ALARM_PROVIDER_MODE_SUBTAG, most=6)
+        told = transitions(_raise(plant, worker, name, on))
+        assert told == [("RAISE" if on else "CLEAR", name)]
+        expected[name] = state
+        worker.faults.set("clear", {})
+        worker.faults.set("cut_alarm_list", {"records": "1", "times": "0"})
+        events = worker.until(lambda: worker.listed().mode == pb.ALARM_PROVIDER_MODE_ALARMMGR, seconds=5)
+        assert transitions(events) == []
+        assert worker.listed().truncated
+        assert worker.states() == expected
+        for _ in range(3):
+            assert transitions(worker.turn()) == []
+        assert worker.states() == expected
+    worker.faults.set("clear", {})
+    # The first whole list: what everybody knows already is told again as little as possible, and changes nothing.
+    worker.turn()
+    worker.turn()
+    assert not worker.listed().truncated
+    assert worker.states() == expected
+
+
 def test_attributes_tell_every_transition(make_worker: MakeWorker) -> None:
     """Raised, acknowledged, returned, raised again, in whatever order the attributes come; acknowledged by AckMsg."""
     plant, worker = make_worker(), make_worker()

@@ -126,6 +126,40 @@ def test_a_step_that_fails_does_not_keep_the_next_ones(opened: Opened, broken: s
     assert opened.apartment.entered == 0
 
 
+@pytest.mark.parametrize(
+    ("broken", "asked"),
+    [
+        ("un_advise", ["un_advise"]),
+        ("unregister", ["un_advise", "remove_item", "unregister"]),
+        ("disconnect", ["un_advise", "remove_item", "unregister", "disconnect"]),
+        ("release", ["un_advise", "remove_item", "unregister", "disconnect", "release"]),
+    ],
+)
+def test_nothing_more_is_asked_of_an_object_that_broke_down_in_the_teardown(
+    opened: Opened, monkeypatch: pytest.MonkeyPatch, broken: str, asked: list[str]
+) -> None:
+    """Its locks may be held for good; the thread would hang in the next call, or in leaving the apartment."""
+    backend, lmx = opened.backend, opened.lmx
+    server = backend.register("test")
+    backend.advise(server, backend.add_item(server, "A.B"))
+    lmx.calls.clear()
+
+    def break_down() -> None:
+        raise BackendLostError("LMXProxy broke down: access violation")
+
+    def break_down_in_it() -> None:
+        lmx.calls.append((broken,))
+        break_down()
+
+    lmx.answers[broken] = break_down
+    if broken in ("disconnect", "release"):
+        monkeypatch.setattr(lmx, broken, break_down_in_it)
+    with pytest.raises(BackendLostError):
+        backend.close()
+    assert opened.names == asked
+    assert opened.apartment.entered == 1
+
+
 def test_an_object_that_cannot_be_made_leaves_no_apartment() -> None:
     opened = Opened()
     opened.apartment._refuse = NOT_INSTALLED

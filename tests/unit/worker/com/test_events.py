@@ -96,6 +96,28 @@ def test_structures_are_looked_at_in_place_as_they_are_by_a_copy() -> None:
         low.close()
 
 
+@pytest.mark.parametrize("beyond", [1, 15, 16])
+def test_a_structure_that_reaches_into_the_upper_half_is_copied(monkeypatch: pytest.MonkeyPatch, beyond: int) -> None:
+    copied: list[tuple[int, int]] = []
+
+    def copy(address: int, size: int) -> bytes:
+        copied.append((address, size))
+        return struct.pack("<QQ", 7, 9)
+
+    monkeypatch.setattr(winapi, "memory", copy)
+    address = 0x7FFF_FFFF - 16 + beyond
+    assert winapi.look_at(struct.Struct("<QQ"))(address) == (7, 9)
+    assert copied == [(address, 16)]
+
+
+def test_only_so_many_statuses_are_kept_and_all_are_told(source: Source) -> None:
+    """A plant that numbers its details must not fill the worker's memory."""
+    for detail in range(300):
+        source.change(integer(1), 192, date(1), (0, 4, 1, detail))
+    assert [change[5][0].detail for change in source.told.changes] == list(range(300))
+    assert len(source.reader._statuses) == 256
+
+
 def test_outcomes_come_by_their_number(source: Source) -> None:
     for dispid in (2, 3):
         source.reader.deliver(EVENTS, dispid, source.arena.statuses(FAILED) + integer(2) + integer(1))
