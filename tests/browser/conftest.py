@@ -5,6 +5,7 @@ Nothing may violate the page's content security policy or write an error to the 
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import shutil
@@ -16,9 +17,11 @@ from typing import Any
 import pytest
 from tests.support.shared_gateway import shared_gateway
 
+from mxgateway import Session
 from mxgateway.testing import LocalGateway
 
 HERE = Path(__file__).parent
+TAGS = [f"TestMachine_{number:03}.TestChangingInt" for number in range(1, 6)]
 SHOTS = HERE.parents[1] / "artifacts" / "dashboard"
 CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
@@ -75,7 +78,8 @@ class Pages:
 
 @pytest.fixture(scope="session")
 def gateway() -> Iterator[LocalGateway]:
-    with shared_gateway("reference", ["--operations", "localhost:0", "--allow-fault-injection"]) as running:
+    arguments = ["--operations", "localhost:0", "--allow-fault-injection"]
+    with shared_gateway("reference", arguments, alarms="TestArea") as running:
         yield running
 
 
@@ -91,3 +95,23 @@ async def pages(gateway: LocalGateway) -> AsyncIterator[Pages]:
             assert found.complaints == []
         finally:
             await browser.close()
+
+
+@pytest.fixture
+async def session(gateway: LocalGateway) -> AsyncIterator[Session]:
+    """A session that gets events, with a name that somebody made up."""
+    async with (
+        gateway.connect() as client,
+        client.open_session(client_session_name="<b>line 1</b> historian") as opened,
+        opened.subscribe(TAGS) as changes,
+    ):
+        reading = asyncio.create_task(_read(changes))
+        try:
+            yield opened
+        finally:
+            reading.cancel()
+
+
+async def _read(changes: Any) -> None:
+    async for _ in changes:
+        pass

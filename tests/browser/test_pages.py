@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import zipfile
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -35,33 +33,12 @@ LOOKS = {
     "320-light": {"width": 320},
 }
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-TAGS = [f"TestMachine_{number:03}.TestChangingInt" for number in range(1, 6)]
 
 
 def axe() -> str:
     import axe_playwright_python
 
     return (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
-
-
-@pytest.fixture
-async def session(gateway: LocalGateway) -> AsyncIterator[Session]:
-    """A session that gets events, with a name that somebody made up."""
-    async with (
-        gateway.connect() as client,
-        client.open_session(client_session_name="<b>line 1</b> historian") as opened,
-        opened.subscribe(TAGS) as changes,
-    ):
-        reading = asyncio.create_task(_read(changes))
-        try:
-            yield opened
-        finally:
-            reading.cancel()
-
-
-async def _read(changes: Any) -> None:
-    async for _ in changes:
-        pass
 
 
 async def judge(page: Any, name: str) -> list[str]:
@@ -111,6 +88,30 @@ async def test_figures_are_live_and_text_of_clients_is_text(
     await page.locator(".plot canvas").first.wait_for()
     await page.get_by_role("button", name="Table of Events in").click()
     await page.get_by_role("region", name="Events in, table").wait_for()
+
+
+async def test_a_long_list_shows_its_first_rows_and_more_of_them_when_asked(
+    pages: Pages, gateway: LocalGateway, session: Session
+) -> None:
+    page = await (await pages.context()).new_page()
+
+    async def long(route: Any) -> None:
+        answer = await route.fetch()
+        picture = await answer.json()
+        # Without any for whoever is not signed in yet.
+        for row in picture.get("sessions", [])[:1]:
+            picture["sessions"] = [{**row, "sessionId": f"session-{n:032x}", "name": f"number {n}"} for n in range(250)]
+        await route.fulfill(response=answer, json=picture)
+
+    await page.route("**/api/v1/snapshot", long)
+    await page.route("**/api/v1/live", lambda route: route.abort())
+    await pages.sign_in(page, gateway.api_key, "/sessions?s.sort=name")
+    await page.get_by_text("50 more below these.").wait_for()
+    rows = page.locator("tbody tr")
+    assert await rows.count() == 200
+    await page.get_by_role("button", name="Show 50 more").click()
+    await rows.nth(249).get_by_text("number 249").wait_for()
+    assert await page.get_by_text("more below these").count() == 0
 
 
 async def test_who_may_closes_and_kills_with_a_reason_by_keyboard(pages: Pages, gateway: LocalGateway) -> None:

@@ -46,6 +46,10 @@ async function problemOf(response: Response): Promise<Problem> {
   return new Problem(response.status, "NOT_US", "something else than the gateway answered", "a proxy may be in between");
 }
 
+function isJson(response: Response): boolean {
+  return (response.headers.get("content-type") ?? "").startsWith("application/json");
+}
+
 async function call<T>(method: string, url: string, body?: unknown, signal?: AbortSignal): Promise<T> {
   let response = await asked(method, url, body, signal);
   if (response.status === 403 && method === "POST" && boot.value) {
@@ -60,12 +64,22 @@ async function call<T>(method: string, url: string, body?: unknown, signal?: Abo
     if (problem.status === 401 && problem.reason === "NOT_SIGNED_IN") signedOut();
     throw problem;
   }
-  if (!(response.headers.get("content-type") ?? "").startsWith("application/json")) throw await problemOf(response);
+  if (!isJson(response)) throw await problemOf(response);
   return (await response.json()) as T;
 }
 
 export const get = <T>(url: string, signal?: AbortSignal) => call<T>("GET", url, undefined, signal);
 export const post = <T>(url: string, body?: unknown) => call<T>("POST", url, body);
+
+/** Asks without consequences: null for everything but an answer. */
+export async function glance<T>(url: string): Promise<T | null> {
+  try {
+    const response = await asked("GET", url, undefined);
+    return response.ok && isJson(response) ? ((await response.json()) as T) : null;
+  } catch {
+    return null;
+  }
+}
 
 export async function loadBoot(): Promise<Boot> {
   const found = await call<Boot>("GET", "/boot");

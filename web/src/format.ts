@@ -6,6 +6,11 @@ export function count(value: number | null | undefined): string {
   return value == null || !Number.isFinite(value) ? "–" : GROUPED.format(value);
 }
 
+/** So many of something, in one or in many. */
+export function number(value: number, one: string): string {
+  return `${count(value)} ${one}${value === 1 ? "" : "s"}`;
+}
+
 /** A rate: three digits that matter, and never more than anybody can read. */
 export function rate(value: number | null | undefined): string {
   if (value == null || !Number.isFinite(value)) return "–";

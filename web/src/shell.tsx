@@ -216,7 +216,7 @@ function Announcements() {
   const state = isStale.value ? "The figures are not live." : "";
   return (
     <>
-      <div class="unseen" role="status">
+      <div class={announcement.value ? "told" : "unseen"} role="status">
         {announcement.value}
       </div>
       <div class="unseen" role="alert">
@@ -289,7 +289,7 @@ export function Shell() {
   }, [isLogin, isIn]);
 
   useEffect(() => {
-    if (isIn && !isLogin) void start();
+    if (isIn && !isLogin) start();
   }, [isIn, isLogin]);
 
   const page = PAGES.find((each) => each.path === here);
@@ -309,7 +309,7 @@ export function Shell() {
     );
   const isAllowed = !page || may(page.role);
   return (
-    <div class={`shell ${isStale.value ? "is-stale" : ""}`}>
+    <div class={`shell ${isStale.value ? "is-stale" : ""}`} data-frame={frame.value?.n}>
       <a class="skip" href="#main">
         Skip to the page
       </a>

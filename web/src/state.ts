@@ -66,8 +66,16 @@ export function may(role: Role): boolean {
   return RANKS[boot.value?.role ?? "none"] >= RANKS[role];
 }
 
+const ANNOUNCED_MS = 8000;
+let silence: ReturnType<typeof setTimeout> | undefined;
+
+/** Says what came of something that was done; for a while, as the page itself shows it too. */
 export function announce(text: string): void {
   announcement.value = text;
+  clearTimeout(silence);
+  silence = setTimeout(() => {
+    announcement.value = "";
+  }, ANNOUNCED_MS);
 }
 
 if (typeof window !== "undefined") {

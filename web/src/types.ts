@@ -153,7 +153,7 @@ export interface Boot {
   expires: number;
   now: number;
   interval: number;
-  features: { alarms: boolean; readOnly: boolean };
+  features: { alarms: boolean; readOnly: boolean; shelveHours: number };
 }
 
 export type Values = (number | null)[];

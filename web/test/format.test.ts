@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { bytes, clock, csvCell, dateTime, duration, plain, rate } from "../src/format.ts";
+import { told } from "../src/outcomes.ts";
 import { appended, read, summary } from "../src/series.ts";
-import { sorted } from "../src/sorting.ts";
+import { drawable, sorted } from "../src/sorting.ts";
 import { isFrame } from "../src/types.ts";
 
 test("rates have the digits that matter", () => {
@@ -37,6 +38,16 @@ test("a cell of a CSV file is no formula", () => {
   assert.equal(csvCell("+x\ny"), '"\'+x\ny"');
 });
 
+test("of rows that are new some are drawn at a time, and those that stand there move with them", () => {
+  const ids = ["a", "b", "c", "d", "e"];
+  assert.equal(drawable(ids, new Set(), 2), 2);
+  assert.equal(drawable(ids, new Set(["a", "b"]), 2), 4);
+  assert.equal(drawable(ids, new Set(["a", "b", "c", "d"]), 2), 5);
+  assert.equal(drawable(ids, new Set(["b", "d", "e"]), 2), 5);
+  assert.equal(drawable(ids, new Set(ids), 0), 5);
+  assert.equal(drawable([], new Set(["a"]), 2), 0);
+});
+
 test("rows are sorted by numbers as numbers and by texts as people read them", () => {
   const column = { id: "a", title: "A", value: (row: string | number) => row };
   assert.deepEqual(sorted(["t10", "t9", "t1"], column, false), ["t1", "t9", "t10"]);
@@ -63,4 +74,19 @@ test("a plot is told in a sentence", () => {
 
 test("what is no frame is not shown", () => {
   for (const other of [null, 1, "x", {}, { n: 1, at: 2, sessions: 3 }]) assert.equal(isFrame(other), false);
+});
+
+test("what became of alarms is told in words, and counted where it differs", () => {
+  const outcome = (kind: string, diagnosticMessage = "") => ({ outcome: kind, diagnosticMessage });
+  assert.equal(told([outcome("ALARM_SHELVE_OUTCOME_DONE")], "shelved"), "The alarm: shelved.");
+  assert.equal(
+    told([outcome("ALARM_ACK_OUTCOME_REFUSED", "the comment is missing")]),
+    "The alarm: refused by the plant (the comment is missing).",
+  );
+  assert.equal(told([outcome("ALARM_SHELVE_OUTCOME_DONE"), outcome("ALARM_SHELVE_OUTCOME_DONE")], "shelved"), "2 alarms: shelved.");
+  assert.equal(
+    told([outcome("ALARM_ACK_OUTCOME_ACKNOWLEDGED"), outcome("ALARM_ACK_OUTCOME_SUPERSEDED"), outcome("ALARM_ACK_OUTCOME_ACKNOWLEDGED")]),
+    "3 alarms: 2 acknowledged, 1 replaced by a new occurrence.",
+  );
+  assert.equal(told([outcome("ALARM_ACK_OUTCOME_SOMETHING_NEW")]), "The alarm: something new.");
 });

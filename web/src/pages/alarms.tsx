@@ -1,12 +1,14 @@
 import { useState } from "preact/hooks";
 import { post } from "../api.ts";
-import { count, dateTime, words } from "../format.ts";
+import { dateTime, words } from "../format.ts";
 import { useLoaded } from "../load.ts";
-import { Choice, Empty, Failure, Figure, Figures, Loading, Section, State, Text, type Tone } from "../parts/basics.tsx";
+import { type Result, told } from "../outcomes.ts";
+import { Choice, Empty, Failure, Loading, State, Text, type Tone } from "../parts/basics.tsx";
 import { Dialog } from "../parts/dialog.tsx";
 import { type Column, Table } from "../parts/table.tsx";
 import { query, setQuery } from "../router.ts";
 import { boot, frame, isStale, may, zone } from "../state.ts";
+import { AlarmNumbers } from "./alarm_figures.tsx";
 
 interface Alarm {
   alarmFullReference: string;
@@ -23,6 +25,8 @@ interface Alarm {
   areaPath?: string[];
   shelved?: boolean;
   shelvedUntil?: string;
+  shelveUser?: string;
+  shelveReason?: string;
   uncertain?: boolean;
   degraded?: boolean;
 }
@@ -66,10 +70,16 @@ function stateOf(alarm: Alarm) {
   );
 }
 
+/** Who did it, and what he said of it. */
+function byWhom(row: Change): string {
+  const isShelving = row.transitionKind === "ALARM_TRANSITION_KIND_SHELVE";
+  return (isShelving ? [row.shelveUser, row.shelveReason] : [row.operatorUser, row.operatorComment]).filter(Boolean).join(": ");
+}
+
 const COLUMNS: Column<Alarm>[] = [
   { id: "priority", title: "Priority", isNumber: true, value: (row) => row.severity ?? 0 },
-  { id: "state", title: "State", value: (row) => row.state ?? "", cell: stateOf },
   { id: "name", title: "Alarm", isName: true, value: nameOf, cell: (row) => <Text>{nameOf(row)}</Text> },
+  { id: "state", title: "State", value: (row) => row.state ?? "", cell: stateOf },
   {
     id: "area",
     title: "Area",
@@ -102,15 +112,12 @@ function Acknowledge({ alarms, onClose, onDone }: { alarms: Alarm[]; onClose: ()
       reasonLabel="Comment"
       onClose={onClose}
       onDo={async (comment) => {
-        const reply = await post<{ results?: { outcome?: string; diagnosticMessage?: string }[] }>("/alarms/acknowledge", {
+        const reply = await post<{ results?: Result[] }>("/alarms/acknowledge", {
           comment,
           alarms: alarms.map((alarm) => ({ reference: alarm.alarmFullReference, guid: alarm.alarmGuid ?? "" })),
         });
         onDone();
-        const outcomes = (reply.results ?? []).map((each) =>
-          words((each.outcome ?? "done").replace("ALARM_ACK_OUTCOME_", "").toLowerCase()),
-        );
-        return outcomes.length === 1 ? `The alarm: ${outcomes[0]}.` : `${outcomes.length} alarms: ${[...new Set(outcomes)].join(", ")}.`;
+        return told(reply.results ?? []);
       }}
     >
       <p>
@@ -127,9 +134,14 @@ function Acknowledge({ alarms, onClose, onDone }: { alarms: Alarm[]; onClose: ()
   );
 }
 
+const SPANS = [15, 60, 240, 480, 1440, 10080];
+
 function Shelve({ alarms, onDone, onClose }: { alarms: Alarm[]; onDone: () => void; onClose: () => void }) {
   const isEnding = alarms.every((alarm) => alarm.shelved);
-  const [minutes, setMinutes] = useState("60");
+  // No more than the gateway allows: alarms.shelve.max_hours.
+  const most = (boot.value?.features.shelveHours ?? 8) * 60;
+  const spans = SPANS.some((each) => each <= most) ? SPANS.filter((each) => each <= most) : [Math.max(1, Math.floor(most))];
+  const [minutes, setMinutes] = useState(String(spans.includes(60) ? 60 : spans[0]));
   return (
     <Dialog
       title={`${isEnding ? "End the shelving of" : "Shelve"} ${alarms.length === 1 ? "this alarm" : `${alarms.length} alarms`}`}
@@ -137,16 +149,13 @@ function Shelve({ alarms, onDone, onClose }: { alarms: Alarm[]; onDone: () => vo
       {...(isEnding ? {} : { reason: "needed" as const })}
       onClose={onClose}
       onDo={async (reason) => {
-        const reply = await post<{ results?: { outcome?: string }[] }>("/alarms/shelve", {
+        const reply = await post<{ results?: Result[] }>("/alarms/shelve", {
           reason,
           minutes: isEnding ? 0 : Number(minutes),
           alarms: alarms.map((alarm) => ({ reference: alarm.alarmFullReference, guid: alarm.alarmGuid ?? "" })),
         });
         onDone();
-        const outcomes = (reply.results ?? []).map((each) =>
-          words((each.outcome ?? "done").replace("ALARM_SHELVE_OUTCOME_", "").toLowerCase()),
-        );
-        return `${outcomes.length === 1 ? "The alarm" : `${outcomes.length} alarms`}: ${[...new Set(outcomes)].join(", ")}.`;
+        return told(reply.results ?? [], isEnding ? "no longer shelved" : "shelved");
       }}
     >
       <p>{alarms.map(nameOf).slice(0, 12).join(", ") + (alarms.length > 12 ? " …" : "")}</p>
@@ -154,17 +163,23 @@ function Shelve({ alarms, onDone, onClose }: { alarms: Alarm[]; onDone: () => vo
         <label>
           For
           <select value={minutes} onChange={(event) => setMinutes(event.currentTarget.value)}>
-            {["15", "60", "240", "480", "1440"].map((each) => (
+            {spans.map((each) => (
               <option key={each} value={each}>
-                {Number(each) < 60 ? `${each} minutes` : `${Number(each) / 60} h`}
+                {each < 60 ? `${each} minutes` : `${each / 60} h`}
               </option>
             ))}
           </select>
         </label>
       )}
       <p class="dim">
-        {isEnding ? "They count and sound again at once." : "They stay in the list, marked, and come back by themselves."} The plant is
-        told.
+        {alarms.length === 1
+          ? isEnding
+            ? "It counts and sounds again at once."
+            : "It stays in the list, marked, and comes back by itself."
+          : isEnding
+            ? "They count and sound again at once."
+            : "They stay in the list, marked, and come back by themselves."}{" "}
+        The plant is told.
       </p>
     </Dialog>
   );
@@ -288,8 +303,8 @@ function Course() {
           {
             id: "operator",
             title: "Operator",
-            value: (row) => row.operatorUser ?? "",
-            cell: (row) => <Text>{[row.operatorUser, row.operatorComment].filter(Boolean).join(": ")}</Text>,
+            value: byWhom,
+            cell: (row) => <Text>{byWhom(row)}</Text>,
           },
         ]}
         empty={<Empty title="Nothing has happened yet">Each change of an alarm is kept here, with who acknowledged it.</Empty>}
@@ -318,74 +333,7 @@ export function Pager(props: { hasNewer: boolean; hasOlder: boolean; onNewer: ()
   );
 }
 
-function figureText(value: unknown): string {
-  if (typeof value === "number") return Number.isInteger(value) ? count(value) : value.toFixed(2);
-  return String(value);
-}
-
-function Numbers() {
-  const [hours, setHours] = useState<"8" | "24" | "168">("24");
-  const { value, problem } = useLoaded<{ observed?: string; figures?: Record<string, unknown>[] }>(`/alarms/figures?hours=${hours}`);
-  const figures = value?.figures?.[0] ?? {};
-  const simple = Object.entries(figures).filter(([, each]) => typeof each === "number" || typeof each === "string");
-  const lists = Object.entries(figures).filter(([, each]) => Array.isArray(each) && each.length > 0) as [string, unknown[]][];
-  const title = (name: string) => words(name.replace(/([A-Z])/g, " $1").toLowerCase());
-  return (
-    <>
-      <div class="controls">
-        <Choice
-          label="Span of time"
-          options={
-            [
-              ["8", "8 h"],
-              ["24", "24 h"],
-              ["168", "7 days"],
-            ] as const
-          }
-          value={hours}
-          onChange={setHours}
-        />
-        {value?.observed && <span class="dim">good for {value.observed.replace(/(\.\d+)?s$/, " s")} of it</span>}
-      </div>
-      {problem ? (
-        <Failure error={problem} />
-      ) : !value ? (
-        <Loading what="the figures" />
-      ) : simple.length + lists.length === 0 ? (
-        <Empty title="No figures yet">They come with the first alarms.</Empty>
-      ) : (
-        <>
-          <Figures>
-            {simple.map(([name, each]) => (
-              <Figure key={name} label={title(name)} value={figureText(each)} />
-            ))}
-          </Figures>
-          <div class="columns">
-            {lists.map(([name, each]) => (
-              <Section key={name} title={title(name)}>
-                <ul class="lines">
-                  {each.slice(0, 10).map((row, index) => (
-                    <li key={String(index)}>
-                      {typeof row === "object" && row !== null ? (
-                        Object.entries(row).map(([part, told]) => (
-                          <span key={part}>
-                            <span class="dim">{title(part)}</span> <Text>{figureText(told)}</Text>
-                          </span>
-                        ))
-                      ) : (
-                        <Text>{figureText(row)}</Text>
-                      )}
-                    </li>
-                  ))}
-                </ul>
-              </Section>
-            ))}
-          </div>
-        </>
-      )}
-    </>
-  );
-}
+const PROVIDERS: Record<string, string> = { alarmmgr: "the alarm manager", subtag: "the alarms' attributes" };
 
 const TABS = [
   ["now", "Now"],
@@ -409,12 +357,12 @@ export function Alarms() {
         {monitor && (
           <State tone={monitor.isUncertain ? "stale" : monitor.state === "live" ? "good" : "warn"}>
             monitor {words(monitor.state)}
-            {monitor.provider !== "none" && <span class="dim">, told by {words(monitor.provider)}</span>}
+            {monitor.provider !== "none" && <span class="dim">, told by {PROVIDERS[monitor.provider] ?? words(monitor.provider)}</span>}
             {monitor.isUncertain && ": the list is the last known"}
           </State>
         )}
       </div>
-      {tab === "history" ? <Course /> : tab === "figures" ? <Numbers /> : <Now />}
+      {tab === "history" ? <Course /> : tab === "figures" ? <AlarmNumbers /> : <Now />}
     </>
   );
 }

@@ -72,40 +72,40 @@ export function Audit() {
         <Empty title="No record fits">Clear the filters to see all; * and ? stand for any text in a tag.</Empty>
       ) : (
         <div class="scroller" role="region" aria-label="Audit records" tabIndex={0}>
-          <table>
-            <thead>
-              <tr>
-                <th scope="col">Time</th>
-                <th scope="col">Event</th>
-                <th scope="col">Key</th>
-                <th scope="col">By</th>
-                <th scope="col">From</th>
-                <th scope="col">Target</th>
-                <th scope="col">Outcome</th>
-                <th scope="col">Details</th>
+          <table class="stacked" role="table">
+            <thead class="heads" role="rowgroup">
+              <tr role="row">
+                <th scope="col" role="columnheader">Time</th>
+                <th scope="col" role="columnheader">Event</th>
+                <th scope="col" role="columnheader">By</th>
+                <th scope="col" role="columnheader">From</th>
+                <th scope="col" role="columnheader">Target</th>
+                <th scope="col" role="columnheader">Outcome</th>
+                <th scope="col" role="columnheader">Details</th>
               </tr>
             </thead>
-            <tbody>
+            <tbody role="rowgroup">
               {value.records.map((each) => (
-                <tr key={each.id}>
-                  <td class="nowrap">{dateTime(each.at, zone.value)}</td>
-                  <td class="nowrap">{each.event}</td>
-                  <td>
-                    <Text>{each.key}</Text>
-                  </td>
-                  <td class="nowrap">
+                <tr role="row" key={each.id}>
+                  <td role="cell" class="nowrap">{dateTime(each.at, zone.value)}</td>
+                  <td role="cell" class="nowrap">{each.event}</td>
+                  <td role="cell" class="nowrap">
                     <Text>{each.actor}</Text> {each.origin && <span class="dim small">{each.origin}</span>}
                   </td>
-                  <td class="nowrap">
-                    <Text>{each.address}</Text>
+                  <td role="cell" class="nowrap">
+                    <Text empty="">{each.address}</Text>
                   </td>
-                  <td>
-                    {each.session ? <a href={`/sessions/${each.session}`}>{each.session.slice(-6)}</a> : <Text>{each.target}</Text>}
+                  <td role="cell" class="target">
+                    {each.session ? (
+                      <a href={`/sessions/${each.session}`}>{each.session.slice(-6)}</a>
+                    ) : (
+                      <Text empty="">{each.target || (each.key && each.actor !== `key:${each.key}` ? `key ${each.key}` : "")}</Text>
+                    )}
                   </td>
-                  <td>
+                  <td role="cell">
                     <Text>{each.outcome}</Text>
                   </td>
-                  <td class="dim wrap">
+                  <td role="cell" class="dim wrap">
                     <Text empty="">{detailText(each.details)}</Text>
                   </td>
                 </tr>

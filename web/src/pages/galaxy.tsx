@@ -248,22 +248,22 @@ function Attributes({ tagName, watched, onWatch }: { tagName: string; watched: s
         <Empty title="No engineer has configured an attribute here">All attributes shows those that every object of its kind has.</Empty>
       ) : (
         <div class="scroller" role="region" aria-label={`Attributes of ${value.tagName}`} tabIndex={0}>
-          <table>
-            <thead>
-              <tr>
-                <th scope="col">Watch</th>
-                <th scope="col">Attribute</th>
-                <th scope="col">Type</th>
-                <th scope="col">Unit</th>
-                <th scope="col">Writing</th>
-                <th scope="col">Marks</th>
-                <th scope="col">Description</th>
+          <table class="stacked" role="table">
+            <thead class="heads" role="rowgroup">
+              <tr role="row">
+                <th scope="col" role="columnheader">Watch</th>
+                <th scope="col" role="columnheader">Attribute</th>
+                <th scope="col" role="columnheader">Type</th>
+                <th scope="col" role="columnheader">Unit</th>
+                <th scope="col" role="columnheader">Writing</th>
+                <th scope="col" role="columnheader">Marks</th>
+                <th scope="col" role="columnheader">Description</th>
               </tr>
             </thead>
-            <tbody>
+            <tbody role="rowgroup">
               {value.attributes.map((each) => (
-                <tr key={each.fullTagReference}>
-                  <td class="check">
+                <tr role="row" key={each.fullTagReference}>
+                  <td role="cell" class="check">
                     <input
                       type="checkbox"
                       aria-label={`Watch ${each.fullTagReference}`}
@@ -277,19 +277,19 @@ function Attributes({ tagName, watched, onWatch }: { tagName: string; watched: s
                       }
                     />
                   </td>
-                  <td>
+                  <td role="cell">
                     <bdi>{each.attributeName}</bdi>
                   </td>
-                  <td class="nowrap">
+                  <td role="cell" class="nowrap">
                     {each.dataTypeName}
                     {each.isArray && "[]"}
                   </td>
-                  <td>
+                  <td role="cell">
                     <Text empty="">{each.engineeringUnits}</Text>
                   </td>
-                  <td class="nowrap">{SECURITY[each.securityClassification ?? 0] ?? "–"}</td>
-                  <td class="nowrap dim">{[each.isHistorized && "history", each.isAlarm && "alarm"].filter(Boolean).join(", ")}</td>
-                  <td class="dim">
+                  <td role="cell" class="nowrap">{SECURITY[each.securityClassification ?? 0] ?? "–"}</td>
+                  <td role="cell" class="nowrap dim">{[each.isHistorized && "history", each.isAlarm && "alarm"].filter(Boolean).join(", ")}</td>
+                  <td role="cell" class="dim">
                     <Text empty="">{each.description}</Text>
                   </td>
                 </tr>
@@ -326,8 +326,8 @@ export function Galaxy() {
           </span>
         </p>
       )}
-      <SavedLists tags={watched} onChange={watch} />
       {watched.length > 0 && <WatchList tags={watched} onChange={watch} />}
+      <SavedLists tags={watched} onChange={watch} />
       <div class="split">
         <div class="side">
           <label class="search">

@@ -237,7 +237,7 @@ export function Keys() {
             const told = await post<{ apiKey?: string }>(`/keys/${encodeURIComponent(key.keyId)}/${action}`, { reason });
             if (told.apiKey) setMade([key.keyId, told.apiKey]);
             reload();
-            return `The key ${key.keyId}: ${action} done.`;
+            return `The key ${key.keyId} was ${action === "rotate" ? "rotated" : action === "revoke" ? "revoked" : "deleted"}.`;
           }}
         >
           <p>

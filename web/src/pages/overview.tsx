@@ -21,6 +21,7 @@ const CHECKS: Record<string, string> = {
   disk: "Disk",
   certificate: "Certificate",
   alarms: "Alarm monitor",
+  stopping: "Takes new clients",
 };
 
 function Verdict({ now }: { now: Frame }) {
@@ -126,7 +127,7 @@ function Plots() {
   ];
   return (
     <Section
-      title="Course"
+      title="Trends"
       aside={<Choice label="Span of time" options={SPANS} value={span} onChange={setSpan} />}
     >
       {times.length === 0 && span !== "5m" ? (
@@ -148,6 +149,7 @@ function Plots() {
             ]}
             show={count}
             least={4}
+            isWhole
           />
           <Plot title="Loop delay" unit="ms" times={times} lines={line("delay", "loopLag")} show={milliseconds} least={0.02} />
           <Plot title="Gateway CPU" unit="% of a core" times={times} lines={line("cpu", "cpu")} show={percent} least={0.1} />

@@ -1,6 +1,7 @@
 import { useState } from "preact/hooks";
 import { post } from "../api.ts";
-import { bytes, count, csvCell, dateTime, duration, rate, shortId, words } from "../format.ts";
+import { saveCsv } from "../csv.ts";
+import { bytes, count, dateTime, duration, rate, shortId, words } from "../format.ts";
 import { useLoaded } from "../load.ts";
 import { Choice, Empty, Failure, Loading, SessionState, State, Text } from "../parts/basics.tsx";
 import { Dialog } from "../parts/dialog.tsx";
@@ -72,9 +73,13 @@ interface Closed {
 }
 
 export function told(found: Closed): string {
+  const [first] = found.results;
+  if (first && found.results.length === 1)
+    return first.outcome === "gone" ? "The session had ended before." : `The session was ${first.outcome}.`;
   const counts = new Map<string, number>();
   for (const { outcome } of found.results) counts.set(outcome, (counts.get(outcome) ?? 0) + 1);
-  return [...counts].map(([outcome, number]) => `${number} ${outcome === "gone" ? "had ended before" : outcome}`).join(", ");
+  const texts = [...counts].map(([outcome, number]) => `${number} ${outcome === "gone" ? "had ended before" : outcome}`);
+  return `${found.results.length} sessions: ${texts.join(", ")}.`;
 }
 
 export function CloseDialog({ rows, onClose }: { rows: SessionRow[]; onClose: () => void }) {
@@ -117,12 +122,7 @@ function save(rows: SessionRow[]): void {
     row.worker?.pid ?? "",
     row.why.join("; "),
   ]);
-  const text = [head, ...lines].map((line) => line.map(csvCell).join(",")).join("\r\n");
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(new Blob([text], { type: "text/csv" }));
-  link.download = "sessions.csv";
-  link.click();
-  URL.revokeObjectURL(link.href);
+  saveCsv("sessions.csv", [head, ...lines]);
 }
 
 function Closed() {

@@ -30,6 +30,11 @@ function Result({ found }: { found: Reloaded }) {
   );
 }
 
+/** What stands between backticks is meant as it is written. */
+function Meaning({ children }: { children: string }) {
+  return <>{children.split("`").map((part, index) => (index % 2 ? <code key={index}>{part}</code> : part))}</>;
+}
+
 export function Settings() {
   const { value, problem } = useLoaded<{ settings: Setting[] }>("/settings");
   const [isAsking, setAsking] = useState(false);
@@ -95,28 +100,39 @@ export function Settings() {
       {[...sections].map(([name, rows]) => (
         <Section key={name} title={name} id={`section-${name.replaceAll(".", "-")}`}>
           <div class="scroller" role="region" aria-label={`Settings of ${name}`} tabIndex={0}>
-            <table class="settings">
-              <thead>
-                <tr>
-                  <th scope="col">Setting</th>
-                  <th scope="col">Value</th>
-                  <th scope="col">From</th>
-                  <th scope="col">Meaning</th>
+            {/* On a phone a row is a block, which would take the table's meaning from it: so it is said. */}
+            <table class="settings" role="table">
+              <thead role="rowgroup">
+                <tr role="row">
+                  <th scope="col" role="columnheader">
+                    Setting
+                  </th>
+                  <th scope="col" role="columnheader">
+                    Value
+                  </th>
+                  <th scope="col" role="columnheader">
+                    From
+                  </th>
+                  <th scope="col" role="columnheader">
+                    Meaning
+                  </th>
                 </tr>
               </thead>
-              <tbody>
+              <tbody role="rowgroup">
                 {rows.map((each) => (
-                  <tr key={each.name}>
-                    <td>
+                  <tr key={each.name} role="row">
+                    <td role="cell">
                       <code>{each.name.split(".").pop()}</code>
                     </td>
-                    <td class="wrap">
+                    <td class="wrap" role="cell">
                       <Text empty="empty">{each.value}</Text>
                     </td>
-                    <td class={each.origin === "default" ? "dim" : ""}>
+                    <td class={each.origin === "default" ? "dim" : ""} role="cell">
                       <Text>{each.origin}</Text>
                     </td>
-                    <td class="dim">{each.meaning}</td>
+                    <td class="dim" role="cell">
+                      <Meaning>{each.meaning}</Meaning>
+                    </td>
                   </tr>
                 ))}
               </tbody>

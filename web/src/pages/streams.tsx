@@ -1,4 +1,4 @@
-import { bytes, count, duration, shortId, words } from "../format.ts";
+import { bytes, count, duration, number, shortId, words } from "../format.ts";
 import { Empty, Loading, Text } from "../parts/basics.tsx";
 import { type Column, Table } from "../parts/table.tsx";
 import { frame } from "../state.ts";
@@ -84,7 +84,8 @@ export function Streams() {
   return (
     <>
       <p class="dim sum">
-        {rows.length} streams of events · {count(waiting)} events wait · {now.liveStreams} streaming calls of all kinds
+        {number(rows.length, "stream")} of events · {number(waiting, "event")} waiting · {number(now.liveStreams, "streaming call")} of
+        all kinds
       </p>
       <StreamTable rows={rows} />
     </>

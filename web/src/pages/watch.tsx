@@ -1,10 +1,11 @@
 // Tags that somebody watches: the newest of each, and the last five minutes of those that are numbers.
 import { useEffect, useRef, useState } from "preact/hooks";
 import { get, post, Problem } from "../api.ts";
+import { saveCsv } from "../csv.ts";
 import { count, dateTime, duration } from "../format.ts";
 import { Failure, Loading, Section, State, Text, type Tone } from "../parts/basics.tsx";
 import { Plot } from "../parts/plot.tsx";
-import { announce, isPaused, isStale, now, store, stored, zone } from "../state.ts";
+import { announce, isPaused, isStale, now, serverOffset, store, stored, zone } from "../state.ts";
 import type { Values } from "../types.ts";
 
 interface Watched {
@@ -139,6 +140,23 @@ function Quality({ row }: { row: Watched }) {
   );
 }
 
+/** The values of now, as digits: what a spreadsheet makes of them is its own affair. Times in UTC, whatever is shown. */
+function save(rows: Watched[]): void {
+  saveCsv("watch-list.csv", [
+    ["tag", "value", "quality", "quality word", "type", "time at the source (UTC)", "changes", "problem"],
+    ...rows.map((row) => [
+      row.tag,
+      row.value ?? "",
+      row.quality,
+      row.qualityWord,
+      row.type,
+      row.sourceMs ? new Date(row.sourceMs).toISOString() : "",
+      row.changes,
+      row.error,
+    ]),
+  ]);
+}
+
 const digits = (value: number | null) => (value === null ? "–" : String(Number(value.toPrecision(6))));
 
 export function WatchList({ tags, onChange }: { tags: string[]; onChange: (tags: string[]) => void }) {
@@ -152,7 +170,8 @@ export function WatchList({ tags, onChange }: { tags: string[]; onChange: (tags:
     let timer: ReturnType<typeof setTimeout> | undefined;
     let round = 0;
     const take = (found: Watched[]) => {
-      const at = Date.now() / 1000;
+      // By the gateway's clock, as all times are: that of the browser may be wrong by a day.
+      const at = (Date.now() + serverOffset.peek()) / 1000;
       for (const row of found) {
         const before = trends.current.get(row.tag) ?? { times: [], value: [], low: [], high: [] };
         // A bad value is drawn as a gap.
@@ -198,9 +217,16 @@ export function WatchList({ tags, onChange }: { tags: string[]; onChange: (tags:
     <Section
       title="Watch list"
       aside={
-        <button type="button" class="quiet" onClick={() => onChange([])}>
-          Clear
-        </button>
+        <>
+          {rows && (
+            <button type="button" class="quiet" onClick={() => save(rows)}>
+              Save as CSV
+            </button>
+          )}
+          <button type="button" class="quiet" onClick={() => onChange([])}>
+            Clear
+          </button>
+        </>
       }
     >
       <Failure error={problem} />
@@ -208,44 +234,44 @@ export function WatchList({ tags, onChange }: { tags: string[]; onChange: (tags:
         !problem && <Loading what="the values" />
       ) : (
         <div class={`scroller ${problem || isStale.value ? "is-stale" : ""}`} role="region" aria-label="Watched tags" tabIndex={0}>
-          <table>
-            <thead>
-              <tr>
-                <th scope="col">Tag</th>
-                <th scope="col" class="number">
+          <table class="stacked" role="table">
+            <thead class="heads" role="rowgroup">
+              <tr role="row">
+                <th scope="col" role="columnheader">Tag</th>
+                <th scope="col" role="columnheader" class="number">
                   Value
                 </th>
-                <th scope="col">Quality</th>
-                <th scope="col">Type</th>
-                <th scope="col">Time at the source</th>
-                <th scope="col" class="number">
+                <th scope="col" role="columnheader">Quality</th>
+                <th scope="col" role="columnheader">Type</th>
+                <th scope="col" role="columnheader">Time at the source</th>
+                <th scope="col" role="columnheader" class="number">
                   Age
                 </th>
-                <th scope="col" class="number">
+                <th scope="col" role="columnheader" class="number">
                   Changes
                 </th>
-                <th scope="col">
+                <th scope="col" role="columnheader">
                   <span class="unseen">Remove</span>
                 </th>
               </tr>
             </thead>
-            <tbody>
+            <tbody role="rowgroup">
               {rows.map((row) => (
-                <tr key={row.tag}>
-                  <td class="name">
+                <tr role="row" key={row.tag}>
+                  <td role="cell" class="name">
                     <bdi>{row.tag}</bdi>
                   </td>
-                  <td class="number live">
+                  <td role="cell" class="number live" data-label="Value">
                     <Text>{row.value ?? undefined}</Text>
                   </td>
-                  <td>
+                  <td role="cell">
                     <Quality row={row} />
                   </td>
-                  <td class="dim">{row.type}</td>
-                  <td class="nowrap">{row.sourceMs ? dateTime(row.sourceMs, zone.value) : "–"}</td>
-                  <td class="number">{row.sourceMs ? duration((now.value - row.sourceMs) / 1000) : "–"}</td>
-                  <td class="number">{count(row.changes)}</td>
-                  <td>
+                  <td role="cell" class="dim">{row.type}</td>
+                  <td role="cell" class="nowrap">{row.sourceMs ? dateTime(row.sourceMs, zone.value) : "–"}</td>
+                  <td role="cell" class="number" data-label="Age">{row.sourceMs ? duration((now.value + serverOffset.value - row.sourceMs) / 1000) : "–"}</td>
+                  <td role="cell" class="number" data-label="Changes">{count(row.changes)}</td>
+                  <td role="cell">
                     <button type="button" class="quiet" onClick={() => onChange(tags.filter((tag) => tag !== row.tag))}>
                       Remove<span class="unseen"> {row.tag}</span>
                     </button>
@@ -270,7 +296,7 @@ export function WatchList({ tags, onChange }: { tags: string[]; onChange: (tags:
                 times={trend.times}
                 lines={[
                   { label: "value", values: trend.value, isStep: true },
-                  ...(hasBand ? [{ label: "highest", values: trend.high }, { label: "lowest", values: trend.low }] : []),
+                  ...(hasBand ? [{ label: "highest", values: trend.high, isStep: true }, { label: "lowest", values: trend.low, isStep: true }] : []),
                 ]}
                 show={digits}
                 isFree

@@ -38,7 +38,8 @@ export function SessionState({ state, why }: { state: string; why?: string[] }) 
 
 /** A text of a client or the plant: never markup, nothing hidden in it, and its own direction. */
 export function Text({ children, empty = "–" }: { children: string | undefined; empty?: string }) {
-  return children ? <bdi>{plain(children)}</bdi> : <span class="dim">{empty}</span>;
+  if (children) return <bdi>{plain(children)}</bdi>;
+  return empty ? <span class="dim">{empty}</span> : null;
 }
 
 export function Figure({

@@ -17,9 +17,15 @@ interface Props {
   least?: number;
   /** The axis goes by the values alone, which may be anything. */
   isFree?: boolean;
+  /** There are no halves of what is counted, and none on the axis. */
+  isWhole?: boolean;
 }
 
 const DASHES: (number[] | undefined)[] = [undefined, [6, 3], [2, 3], [10, 3, 2, 3], [1, 2]];
+
+/** Seconds between two times on the axis, which shows none that are shorter. */
+const TIME_STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400];
+const WHOLE_STEPS = Array.from({ length: 12 }, (_, power) => [1, 2, 5].map((each) => each * 10 ** power)).flat();
 
 function token(name: string): string {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -54,6 +60,7 @@ function options(props: Props, width: number, height: number, where: Zone): uPlo
         size: 24,
         gap: 4,
         space: 70,
+        incrs: TIME_STEPS,
         grid: { show: false },
         ticks: { ...grid, size: 4 },
         values: (_, splits) => {
@@ -67,6 +74,7 @@ function options(props: Props, width: number, height: number, where: Zone): uPlo
         size: 44,
         gap: 4,
         space: 28,
+        ...(props.isWhole ? { incrs: WHOLE_STEPS } : {}),
         grid,
         ticks: { show: false },
         values: (_, splits) => splits.map((split) => short(props.show(split))),

@@ -1,5 +1,5 @@
 // One field for pages, sessions and objects; the key / opens it.
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { get } from "../api.ts";
 import { boot, frame, may, store, stored } from "../state.ts";
 import type { Role } from "../types.ts";
@@ -81,7 +81,8 @@ function Field({ places, onClose }: { places: Place[]; onClose: () => void }) {
   const objects = useObjects(wanted);
   const hits = wanted ? [...known(wanted, places), ...objects, ...further(wanted)] : [];
 
-  useEffect(() => {
+  // Before the next key: an ordinary effect comes after the page is drawn, and letters typed until then were lost.
+  useLayoutEffect(() => {
     const before = document.activeElement as HTMLElement | null;
     dialog.current?.showModal();
     return () => {

@@ -1,11 +1,18 @@
 // Tables that stand still: figures change in place, and rows keep their order while somebody points at them.
 import type { ComponentChildren } from "preact";
-import { useRef, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
+import { count } from "../format.ts";
 import { query, setQuery } from "../router.ts";
-import { type Column, sorted } from "../sorting.ts";
+import { type Column, drawable, sorted } from "../sorting.ts";
 import { Empty } from "./basics.tsx";
 
 export type { Column };
+
+/** Rows at once: a browser takes its time for each, and nobody reads them all. */
+const ROWS = 200;
+
+/** New rows of one picture of the screen: more than fit on it, and few enough that whoever sorts does not wait. */
+const FRESH_ROWS = 40;
 
 interface Props<T> {
   caption: string;
@@ -20,6 +27,11 @@ interface Props<T> {
   onSelect?: (selected: Set<string>) => void;
 }
 
+/** On a phone a row is a block and its head is far away: figures say there what they are. */
+function labelOf<T>(column: Column<T>): string | undefined {
+  return column.isNumber ? [column.title, column.unit].filter(Boolean).join(" ") : undefined;
+}
+
 function classOf<T>(column: Column<T>, live: string): string {
   return [column.isNumber ? `number ${live}` : "", column.isWide ? "wide" : "", column.isName && live ? "name" : ""]
     .filter(Boolean)
@@ -32,8 +44,12 @@ export function Table<T>(props: Props<T>) {
   const isDown = wanted.startsWith("-");
   const sortedBy = wanted.replace(/^-/, "");
   const [isHeld, setHeld] = useState(false);
+  const [most, setMost] = useState(ROWS);
   const order = useRef<string[]>([]);
   const key = useRef("");
+  const place = useRef<HTMLDivElement>(null);
+  const drawn = useRef<ReadonlySet<string>>(new Set());
+  const [, drawMore] = useState(0);
 
   const byId = new Map(rows.map((row) => [id(row), row]));
   let shown: T[];
@@ -50,6 +66,23 @@ export function Table<T>(props: Props<T>) {
   }
   order.current = shown.map(id);
   key.current = wanted;
+  const wantedRows = order.current.slice(0, most);
+  const now = drawable(wantedRows, drawn.current, FRESH_ROWS);
+  drawn.current = new Set(wantedRows.slice(0, now));
+  const isWhole = now === wantedRows.length;
+  // Until it is whole it is as high as it was: nothing that somebody has scrolled to may move.
+  const height = isWhole ? undefined : place.current?.offsetHeight;
+  useEffect(() => {
+    if (isWhole) return;
+    let timer = 0;
+    const request = requestAnimationFrame(() => {
+      timer = window.setTimeout(() => drawMore((turn) => turn + 1));
+    });
+    return () => {
+      cancelAnimationFrame(request);
+      clearTimeout(timer);
+    };
+  });
 
   const { selected, onSelect } = props;
   const toggle = (each: string) => {
@@ -60,7 +93,9 @@ export function Table<T>(props: Props<T>) {
   if (!rows.length) return <>{typeof props.empty === "string" ? <Empty title={props.empty} /> : props.empty}</>;
   return (
     <div
+      ref={place}
       class="scroller"
+      style={{ minHeight: height ? `${height}px` : "" }}
       role="region"
       aria-label={`${caption}, table`}
       tabIndex={0}
@@ -69,12 +104,13 @@ export function Table<T>(props: Props<T>) {
       onFocusIn={() => setHeld(true)}
       onFocusOut={() => setHeld(false)}
     >
-      <table>
+      {/* Blocks take the table's meaning from it: so it is said. */}
+      <table class="stacked" role="table">
         <caption class="unseen">{caption}</caption>
-        <thead>
-          <tr>
+        <thead role="rowgroup">
+          <tr role="row">
             {onSelect && (
-              <th scope="col" class="check">
+              <th scope="col" role="columnheader" class="check">
                 <span class="unseen">Selected</span>
               </th>
             )}
@@ -82,6 +118,7 @@ export function Table<T>(props: Props<T>) {
               <th
                 key={column.id}
                 scope="col"
+                role="columnheader"
                 class={classOf(column, "")}
                 aria-sort={column.id === sortedBy ? (isDown ? "descending" : "ascending") : undefined}
               >
@@ -106,13 +143,13 @@ export function Table<T>(props: Props<T>) {
             ))}
           </tr>
         </thead>
-        <tbody>
-          {shown.map((row) => {
+        <tbody role="rowgroup">
+          {shown.slice(0, now).map((row) => {
             const each = id(row);
             return (
-              <tr key={each} class={props.rowClass?.(row) ?? ""}>
+              <tr key={each} role="row" class={props.rowClass?.(row) ?? ""}>
                 {onSelect && (
-                  <td class="check">
+                  <td role="cell" class="check">
                     <input
                       type="checkbox"
                       aria-label={`Select ${each}`}
@@ -122,7 +159,7 @@ export function Table<T>(props: Props<T>) {
                   </td>
                 )}
                 {columns.map((column) => (
-                  <td key={column.id} class={classOf(column, "live")}>
+                  <td key={column.id} role="cell" class={classOf(column, "live")} data-label={labelOf(column)}>
                     {column.cell ? column.cell(row) : column.value(row)}
                   </td>
                 ))}
@@ -131,6 +168,14 @@ export function Table<T>(props: Props<T>) {
           })}
         </tbody>
       </table>
+      {isWhole && shown.length > most && (
+        <p class="rest">
+          <span class="dim">{count(shown.length - most)} more below these.</span>{" "}
+          <button type="button" onClick={() => setMost(most + ROWS)}>
+            Show {count(Math.min(ROWS, shown.length - most))} more
+          </button>
+        </p>
+      )}
     </div>
   );
 }
