@@ -12,7 +12,7 @@ from mxgateway_server.access.records import AuditRecord
 from mxgateway_server.alarms.targets import DENIED, Target
 from mxgateway_server.errors import AuditUnavailableError, PermissionDeniedError
 
-_PREFIX = "ALARM_ACK_OUTCOME_"
+_SHELVING = ("alarm.shelve", "alarm.unshelve")
 
 
 class AlarmAudit:
@@ -63,12 +63,12 @@ class AlarmAudit:
         if len(targets) > 1:
             outcomes: dict[str, int] = {}
             for target in targets:
-                word = outcome_word(target)
+                word = outcome_word(target, event)
                 outcomes[word] = outcomes.get(word, 0) + 1
             self._add("alarm.bulk", "", "done", call, correlation_id, {"event": event, "outcomes": outcomes})
         for target in targets:
             if target.outcome != DENIED:
-                self._add(event, *_of(target), call, correlation_id, self._details(target, text))
+                self._add(event, *_of(target, event), call, correlation_id, self._details(target, text))
 
     def _details(self, target: Target, text: str) -> dict[str, Any]:
         said = text or target.comment
@@ -116,10 +116,13 @@ class AlarmAudit:
         )
 
 
-def outcome_word(target: Target) -> str:
-    """The outcome as the audit spells it."""
-    return pb.AlarmAckOutcome.Name(target.outcome).removeprefix(_PREFIX).lower()
+def outcome_word(target: Target, event: str) -> str:
+    """The outcome as the audit spells it: what is `acknowledged` for an acknowledgement is `done` for a shelving."""
+    if event in _SHELVING:
+        word = pb.AlarmShelveOutcome.Name(pb.AlarmShelveOutcome.ValueType(target.outcome))
+        return word.removeprefix("ALARM_SHELVE_OUTCOME_").lower()
+    return pb.AlarmAckOutcome.Name(target.outcome).removeprefix("ALARM_ACK_OUTCOME_").lower()
 
 
-def _of(target: Target) -> tuple[str, str]:
-    return (target.name if target.alarm is None else target.alarm.source.reference, outcome_word(target))
+def _of(target: Target, event: str) -> tuple[str, str]:
+    return (target.name if target.alarm is None else target.alarm.source.reference, outcome_word(target, event))

@@ -6,9 +6,10 @@ from collections import Counter, OrderedDict
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
+from mxgateway_server.alarms.bands import PriorityBands
 from mxgateway_server.alarms.evolving import Draft, Evolution, compared, evolved, over, removed, reported
 from mxgateway_server.alarms.log import ChangeLog
-from mxgateway_server.alarms.model import Alarm, Change, Kind, Origin, Report, Snapshot, State
+from mxgateway_server.alarms.model import Alarm, AlarmSource, Change, Kind, Origin, Report, Snapshot, State
 from mxgateway_server.alarms.occurrences import is_all_the_same, is_same_occurrence
 
 _PAST_GUIDS = 20_000
@@ -22,23 +23,28 @@ class BookCounters:
         repeated: reports of what was known already.
         stale: reports about an occurrence before the present one.
         unknown_states: reports with a state that is not understood.
-        changes: by kind.
+        changes: by kind and band of priorities.
     """
 
     repeated: int = 0
     stale: int = 0
     unknown_states: int = 0
-    changes: Counter[Kind] = field(default_factory=Counter)
+    changes: Counter[tuple[Kind, str]] = field(default_factory=Counter)
 
 
 class AlarmBook:
-    """The gateway's list of alarms."""
+    """The gateway's list of alarms.
 
-    def __init__(self, log: ChangeLog) -> None:
+    Args:
+        bands: by which alarms are counted.
+    """
+
+    def __init__(self, log: ChangeLog, bands: PriorityBands | None = None) -> None:
         self.log = log
+        self.bands = bands or PriorityBands()
         self.counters = BookCounters()
-        self.states: Counter[State] = Counter()
-        """Alarms of the list by their state."""
+        self.states: Counter[tuple[State, str]] = Counter()
+        """Alarms of the list by state and band."""
         self._alarms: dict[str, Alarm] = {}
         self._by_guid: dict[str, str] = {}
         # References end with object and attribute: what is before those, and of how many alarms, finds them all. Only
@@ -94,13 +100,14 @@ class AlarmBook:
         alarm = report.alarm
         if alarm.raw_state:
             self.counters.unknown_states += 1
-        evolution = reported(self._alarms.get(alarm.key), report)
+        key = alarm.source.key
+        evolution = reported(self._alarms.get(key), report)
         if evolution.is_stale:
             self.counters.stale += 1
             return []
         if not evolution.drafts:
             self.counters.repeated += 1
-        return self._take(alarm.key, evolution, received_ns)
+        return self._take(key, evolution, received_ns)
 
     def meet(
         self,
@@ -169,14 +176,14 @@ class AlarmBook:
 
     def _append(self, draft: Draft, key: str, received_ns: int) -> Change:
         before = self._alarms.get(key)
-        alarm = draft.alarm
-        sequence = self.log.newest + 1
+        alarm, log = draft.alarm, self.log
+        sequence = log.newest + 1
         if alarm.sequence:
             alarm = alarm.having()
         alarm.sequence = sequence
         change = Change(sequence, draft.kind, draft.origin, alarm, before, draft.is_listed, received_ns)
-        self.log.append(change)
-        self.counters.changes[draft.kind] += 1
+        log.append(change)
+        self.counters.changes[draft.kind, self.bands.name_of(alarm.priority)] += 1
         if draft.is_listed:
             self._put(alarm)
         else:
@@ -184,20 +191,25 @@ class AlarmBook:
         return change
 
     def _put(self, alarm: Alarm) -> None:
-        key = alarm.key
+        source = alarm.source
+        key = source.key
         old = self._alarms.get(key)
-        if old is not None and old.all_guids != alarm.all_guids:
+        if old is not None and (old.guid != alarm.guid or old.former_guids != alarm.former_guids):
             self._forget_guids(old)
         self._alarms[key] = alarm
-        self.states[alarm.state] += 1
-        if old is not None:
-            self.states[old.state] -= 1
-        for guid in alarm.all_guids:
+        if old is None:
+            self._count(alarm, 1)
+        elif old.state is not alarm.state or old.priority != alarm.priority:
+            self._count(alarm, 1)
+            self._count(old, -1)
+        if alarm.guid:
+            self._by_guid[alarm.guid] = key
+        for guid in alarm.former_guids:
             self._by_guid[guid] = key
-        if old is None or old.source is not alarm.source:
+        if old is None or old.source is not source:
             if old is not None:
                 self._forget_object(old)
-            place, wanted = _place_of(alarm)
+            place, wanted = _place_of(source)
             if place:
                 self._places[place] += 1
             else:
@@ -206,9 +218,12 @@ class AlarmBook:
     def _drop(self, key: str) -> None:
         old = self._alarms.pop(key, None)
         if old is not None:
-            self.states[old.state] -= 1
+            self._count(old, -1)
             self._forget_guids(old)
             self._forget_object(old)
+
+    def _count(self, alarm: Alarm, by: int) -> None:
+        self.states[alarm.state, self.bands.name_of(alarm.priority)] += by
 
     def _forget_guids(self, alarm: Alarm) -> None:
         for guid in alarm.all_guids:
@@ -219,7 +234,7 @@ class AlarmBook:
             self._past_guids.popitem(last=False)
 
     def _forget_object(self, alarm: Alarm) -> None:
-        place, wanted = _place_of(alarm)
+        place, wanted = _place_of(alarm.source)
         if place:
             self._places[place] -= 1
             if not self._places[place]:
@@ -231,9 +246,9 @@ class AlarmBook:
             self._elsewhere.pop(wanted, None)
 
 
-def _place_of(alarm: Alarm) -> tuple[str, str]:
+def _place_of(source: AlarmSource) -> tuple[str, str]:
     """What the reference has before object and attribute, and those; the first is empty when it does not end so."""
-    key, wanted = alarm.key, alarm.source.object_reference.casefold()
+    key, wanted = source.key, source.object_reference.casefold()
     return (key[: -len(wanted)] if wanted and key.endswith(wanted) else "", wanted)
 
 

@@ -14,6 +14,7 @@ from mxgateway_server.access.audit import AuditLog
 from mxgateway_server.access.constraints import TagLookup
 from mxgateway_server.alarms.acting_calls import ActingCalls
 from mxgateway_server.alarms.alarm_audit import AlarmAudit
+from mxgateway_server.alarms.bands import PriorityBands
 from mxgateway_server.alarms.book import AlarmBook
 from mxgateway_server.alarms.confirming import Confirmations
 from mxgateway_server.alarms.driver import AlarmDriver
@@ -153,7 +154,8 @@ class AlarmComponent:
 def _monitor(
     settings: AlarmSettings, galaxy: AlarmGalaxy, kept: Kept, observers: tuple[AlarmObserver, ...]
 ) -> AlarmMonitor:
-    book, notes = AlarmBook(ChangeLog(_log_limits(settings.ring), kept.epoch, kept.last)), NoteBoard()
+    log = ChangeLog(_log_limits(settings.ring), kept.epoch, kept.last)
+    book, notes = AlarmBook(log, PriorityBands(settings.statistics.bands)), NoteBoard()
     book.restore(kept.alarms)
     return AlarmMonitor(
         book,

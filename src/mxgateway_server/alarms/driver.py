@@ -15,7 +15,7 @@ from mxgateway_server.alarms.decoding import AlarmDecoder, ListPages, speaker_of
 from mxgateway_server.alarms.galaxy_view import AlarmGalaxy, WatchList
 from mxgateway_server.alarms.link import AlarmLink
 from mxgateway_server.alarms.model import Change, Report
-from mxgateway_server.alarms.monitor import Action, AlarmMonitor, AskSnapshot, Open, Resubscribe
+from mxgateway_server.alarms.monitor import Action, AlarmMonitor, AskSnapshot, Close, Open, Resubscribe
 from mxgateway_server.alarms.publishing import Publisher
 from mxgateway_server.alarms.subscribing import page_of_list, problem_of, reason_of_refusal, subscription
 from mxgateway_server.alarms.telling import Reason
@@ -101,7 +101,9 @@ class AlarmDriver:
     async def _work(self) -> None:
         # Areas belong to what alarms are told apart by: a list from before the Galaxy was read would change with it.
         await self._galaxy.settled()
-        self._edition = self._galaxy.edition
+        if self._galaxy.edition != self._edition:
+            # Who came before that was judged by a Galaxy of which nothing was known.
+            self._take_galaxy()
         async with asyncio.TaskGroup() as group:
             self._group = group
             while True:
@@ -118,7 +120,7 @@ class AlarmDriver:
         self._link.check()
         changes, actions = self.monitor.tick(*self._now())
         if changes or actions:
-            self._do(changes, actions)
+            self._decided(changes, actions)
 
     # ------------------------------------------------------------------------------------------------ what others ask
 
@@ -241,7 +243,7 @@ class AlarmDriver:
                 plain.append((number, told))
                 continue
             plain.append((number, None))
-            self._do(*self.monitor.reported(plain, *self._now()))
+            self._decided(*self.monitor.reported(plain, *self._now()))
             plain = []
             speaker = speaker_of(told)
             logger.warning(
@@ -253,7 +255,7 @@ class AlarmDriver:
             )
             self._do([], self.monitor.switched(speaker, self._clock.unix_ns()))
         if plain:
-            self._do(*self.monitor.reported(plain, *self._now()))
+            self._decided(*self.monitor.reported(plain, *self._now()))
 
     def _warn_of_state(self, text: str) -> None:
         if text not in self._warned and len(self._warned) < _WARNED_STATES:
@@ -262,9 +264,16 @@ class AlarmDriver:
 
     # ---------------------------------------------------------------------------------------------------------- actions
 
+    def _decided(self, changes: list[Change], actions: list[Action]) -> None:
+        """What the monitor has come to by itself; that it gives a worker up is told."""
+        for action in actions:
+            if isinstance(action, Close):
+                logger.warning("alarm_worker_lost", reason=action.reason.name.lower(), error=self.monitor.status.text)
+        self._do(changes, actions)
+
     def _do(self, changes: list[Change], actions: list[Action]) -> None:
         """What the monitor asks for; and streams learn that there is news."""
-        self.publisher.news()
+        self.publisher.news(len(changes))
         group = self._group
         if group is None:
             return
@@ -372,12 +381,12 @@ class AlarmDriver:
             return
         if run == self._run:
             self.poll = pages.poll
-            self._do(*self.monitor.snapshot(pages.snapshot(self.watched.keys), *self._now()))
+            self._decided(*self.monitor.snapshot(pages.snapshot(self.watched.keys), *self._now()))
 
     def _list_failed(self, run: int, problem: str) -> None:
         if run == self._run:
             logger.warning("alarm_list_failed", error=problem)
-            self._do([], self.monitor.snapshot_failed(problem, *self._now()))
+            self._decided([], self.monitor.snapshot_failed(problem, *self._now()))
 
     async def _renew_watch_list(self, run: int) -> None:
         """With each look at the list: what is deployed meanwhile is watched, too."""
@@ -401,13 +410,16 @@ class AlarmDriver:
             self.watched = watched
 
     def _look_at_galaxy(self) -> None:
-        edition = self._galaxy.edition
-        if edition != self._edition:
-            self._edition = edition
-            self._decoder.forget_areas()
-            self._on_new_galaxy()
-            self.monitor.feed.sight_changed()
+        if self._galaxy.edition != self._edition:
+            self._take_galaxy()
             self.monitor.reconcile_soon()
+
+    def _take_galaxy(self) -> None:
+        """Another Galaxy: areas, and what limited keys may see, are judged anew."""
+        self._edition = self._galaxy.edition
+        self._decoder.forget_areas()
+        self._on_new_galaxy()
+        self.monitor.feed.sight_changed()
 
     def _now(self) -> tuple[float, int]:
         return self._clock.monotonic(), self._clock.unix_ns()

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any
 
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_contract.varints import varint
 from mxgateway_protocol.wire import delimited, key
-from mxgateway_server.alarms.model import Alarm, Change, Kind, State
+from mxgateway_server.alarms.facts import alarm_facts, source_facts
+from mxgateway_server.alarms.model import Alarm, Change, Kind, Origin, State
 from mxgateway_server.alarms.telling import (
     Portion,
     Position,
@@ -39,24 +39,29 @@ _AS_KIND = {
     kind: pb.OnAlarmTransitionEvent(transition_kind=pb.AlarmTransitionKind.ValueType(kind)).SerializeToString()
     for kind in Kind
 }
-
-_CONDITIONS: dict[State, Any] = {
-    State.UNACK_ALM: pb.ALARM_CONDITION_STATE_ACTIVE,
-    State.ACK_ALM: pb.ALARM_CONDITION_STATE_ACTIVE_ACKED,
-    State.UNACK_RTN: pb.ALARM_CONDITION_STATE_INACTIVE,
-    State.ACK_RTN: pb.ALARM_CONDITION_STATE_INACTIVE,
-    State.LATCHED: pb.ALARM_CONDITION_STATE_INACTIVE,
+_AS_ORIGIN = {
+    origin: pb.OnAlarmTransitionEvent(origin=pb.AlarmOrigin.ValueType(origin)).SerializeToString() for origin in Origin
 }
+_CONDITIONS = {
+    state: pb.ActiveAlarmSnapshot(current_state=condition).SerializeToString()
+    for state, condition in (
+        (State.UNACK_ALM, pb.ALARM_CONDITION_STATE_ACTIVE),
+        (State.ACK_ALM, pb.ALARM_CONDITION_STATE_ACTIVE_ACKED),
+        (State.UNACK_RTN, pb.ALARM_CONDITION_STATE_INACTIVE),
+        (State.ACK_RTN, pb.ALARM_CONDITION_STATE_INACTIVE),
+        (State.LATCHED, pb.ALARM_CONDITION_STATE_INACTIVE),
+    )
+}
+_remembered_facts = lru_cache(maxsize=4096)(source_facts)
 
 
 def snapshot_bytes(alarm: Alarm, *, is_uncertain: bool = False) -> bytes:
     """The alarm as a serialised ActiveAlarmSnapshot."""
     if not alarm.snapshot_bytes:
-        message = pb.ActiveAlarmSnapshot(current_state=_CONDITIONS.get(alarm.state, 0), sequence=alarm.sequence)
-        _fill(message, alarm)
-        if alarm.changed_ns:
-            message.last_transition_timestamp.FromNanoseconds(alarm.changed_ns)
-        alarm.snapshot_bytes = message.SerializeToString()
+        # A long list would push out of memory what a storm has use for.
+        alarm.snapshot_bytes = (
+            source_facts(alarm.source) + _CONDITIONS.get(alarm.state, b"") + alarm_facts(alarm, alarm.sequence)
+        )
     return alarm.snapshot_bytes + _UNCERTAIN if is_uncertain else alarm.snapshot_bytes
 
 
@@ -64,15 +69,12 @@ def transition_bytes(change: Change) -> bytes:
     """The change as a serialised OnAlarmTransitionEvent."""
     if not change.transition_bytes:
         alarm = change.alarm
-        message = pb.OnAlarmTransitionEvent(
-            transition_kind=pb.AlarmTransitionKind.ValueType(change.kind),
-            origin=pb.AlarmOrigin.ValueType(change.origin),
-            sequence=change.sequence,
+        change.transition_bytes = (
+            _remembered_facts(alarm.source)
+            + _AS_KIND[change.kind]
+            + _AS_ORIGIN[change.origin]
+            + alarm_facts(alarm, change.sequence)
         )
-        _fill(message, alarm)
-        if alarm.changed_ns:
-            message.transition_timestamp.FromNanoseconds(alarm.changed_ns)
-        change.transition_bytes = message.SerializeToString()
     return change.transition_bytes
 
 
@@ -121,9 +123,10 @@ def batch_of(portion: Portion) -> bytes:
 
 def _message(told: Told) -> bytes:
     if isinstance(told, ToldChange):
-        data = transition_bytes(told.change)
-        if told.kind is not told.change.kind:
-            data += _AS_KIND[told.kind]
+        change, kind = told
+        data = change.transition_bytes or transition_bytes(change)
+        if kind is not change.kind:
+            data += _AS_KIND[kind]
         return delimited(_TRANSITION, data)
     if isinstance(told, ToldAlarm):
         return delimited(_ACTIVE_ALARM, snapshot_bytes(told.alarm, is_uncertain=told.is_uncertain))
@@ -169,43 +172,3 @@ def _place(portion: Portion, sequence: int) -> bytes:
 
 def _at(portion: Portion, sequence: int) -> bytes:
     return delimited(_AT, _place(portion, sequence))
-
-
-def _fill(message: pb.OnAlarmTransitionEvent | pb.ActiveAlarmSnapshot, alarm: Alarm) -> None:
-    """What both messages have under the same numbers."""
-    source = alarm.source
-    message.alarm_full_reference = source.reference
-    message.source_object_reference = source.object_reference
-    message.alarm_type_name = source.type_name
-    message.severity = alarm.priority
-    message.category = source.area
-    message.provider_name, message.group_name, message.alarm_name = source.provider, source.group, source.name
-    message.alarm_class = source.alarm_class
-    message.area_path.extend(source.area_path)
-    message.alarm_guid, message.guid_derived = alarm.guid, alarm.is_guid_derived
-    message.state = pb.AlarmState.ValueType(alarm.state)
-    message.operator_user, message.operator_comment = alarm.operator_user, alarm.comment
-    message.operator_node, message.operator_domain = alarm.operator_node, alarm.operator_domain
-    message.operator_full_name = alarm.operator_full_name
-    message.description = alarm.description
-    message.degraded = alarm.is_degraded
-    message.source_provider = pb.AlarmProviderMode.ValueType(alarm.provider_mode)
-    message.mode = pb.AlarmMode.ValueType(alarm.mode)
-    message.uncertain = alarm.is_uncertain
-    message.raw_state = alarm.raw_state
-    if alarm.value:
-        message.current_value.ParseFromString(alarm.value)
-    if alarm.limit:
-        message.limit_value.ParseFromString(alarm.limit)
-    if alarm.is_shelved:
-        message.shelved = True
-        message.shelve_user, message.shelve_node = alarm.shelve_user, alarm.shelve_node
-        message.shelve_reason = alarm.shelve_reason
-    for moment, name in (
-        (alarm.raised_ns, "original_raise_timestamp"),
-        (alarm.acknowledged_ns, "acknowledged_timestamp"),
-        (alarm.cleared_ns, "cleared_timestamp"),
-        (alarm.shelved_until_ns, "shelved_until"),
-    ):
-        if moment:
-            getattr(message, name).FromNanoseconds(moment)

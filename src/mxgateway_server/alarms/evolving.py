@@ -74,20 +74,21 @@ def evolved(current: Alarm | None, told: Alarm, origin: Origin, *, is_same: bool
     now = told if current is None else merged(current, told, is_same=is_same)
     before = None if current is None else current.state
     steps = steps_between(before, now.state, is_same_occurrence=is_same)
-    inferred = Origin.INFERRED if origin is Origin.LIVE else origin
     # Mode and shelving have changes of their own, after those of the state.
     calm = now
     if current is not None and (now.mode, now.is_shelved) != (current.mode, current.is_shelved):
         calm = now.having(mode=current.mode, is_shelved=current.is_shelved)
-    drafts = [
-        Draft(
-            kind,
-            origin if place == len(steps) - 1 else inferred,
-            _at_step(current, calm, steps, place),
-            state.is_listed,
-        )
-        for place, (kind, state) in enumerate(steps)
-    ]
+    drafts = []
+    if len(steps) == 1:
+        # Nearly always.
+        drafts.append(Draft(steps[0][0], origin, calm, steps[0][1].is_listed))
+    elif steps:
+        inferred = Origin.INFERRED if origin is Origin.LIVE else origin
+        last = len(steps) - 1
+        drafts += [
+            Draft(kind, origin if place == last else inferred, _at_step(current, calm, steps, place), state.is_listed)
+            for place, (kind, state) in enumerate(steps)
+        ]
     if current is not None and now.state.is_listed:
         drafts += _quiet_changes(current, calm, now, origin, has_steps=bool(steps))
     return Evolution(drafts, now if now.state.is_listed else None)

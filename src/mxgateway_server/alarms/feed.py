@@ -83,6 +83,11 @@ class AlarmFeed:
         return tuple(self._subscribers)
 
     @property
+    def lag(self) -> int:
+        """Changes that the slowest stream has not got yet."""
+        return max((each.lag for each in self._subscribers), default=0)
+
+    @property
     def groups(self) -> int:
         """How many different streams there are."""
         return len(self._groups)

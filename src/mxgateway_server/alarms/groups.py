@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from mxgateway_server.alarms.book import AlarmBook
-from mxgateway_server.alarms.filters import MAX_PRIORITY, AlarmFilter, Sieve
+from mxgateway_server.alarms.filters import ALL, MAX_PRIORITY, AlarmFilter, Sieve
 from mxgateway_server.alarms.model import Alarm, AlarmSource, Change, Kind
 from mxgateway_server.alarms.notes import NoteBoard
 from mxgateway_server.alarms.telling import (
@@ -96,6 +96,7 @@ class FilterGroup:
         self.members = 0
         self._sieve = Sieve(wanted)
         self._viewer = viewer
+        self._takes_all = wanted == ALL and not viewer.number
         self._book = book
         self._notes = notes
         self._limits = limits
@@ -141,7 +142,7 @@ class FilterGroup:
                 continue
             told = self._told(news)
             items += [(each, sequence) for each in told]
-            cost += news.cost() if told else 0
+            cost += news.size() if told else 0
             if len(items) >= most or cost >= self._limits.max_bytes:
                 break
         if not items:
@@ -172,6 +173,9 @@ class FilterGroup:
         return self._told(change)
 
     def _told(self, change: Change) -> list[Told]:
+        if self._takes_all:
+            is_news = change.is_listed or change.before is not None or not change.is_before_known
+            return self._as_told(change) if is_news else []
         alarm = change.alarm
         is_in = change.is_listed and self.takes(alarm)
         if not change.is_before_known:

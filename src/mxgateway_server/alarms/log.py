@@ -57,12 +57,12 @@ class ChangeLog:
     def append(self, change: Change) -> None:
         """Takes the next change; its number is one after the newest."""
         assert change.sequence == self._newest + 1
-        if len(self) == len(self._ring):
+        if change.sequence - self._oldest == len(self._ring):
             self._make_room()
         self._newest += 1
         self._ring[self._newest % len(self._ring)] = change
         self._bytes += change.cost()
-        while self._bytes > self._limits.max_bytes and len(self) > 1:
+        while self._bytes > self._limits.max_bytes and self._newest > self._oldest:
             self._drop_oldest()
 
     def after(self, sequence: int, most: int) -> Sequence[Change]:
@@ -71,7 +71,11 @@ class ChangeLog:
         assert first >= self._oldest
         ring, size = self._ring, len(self._ring)
         last = min(self._newest, sequence + most)
-        return [change for number in range(first, last + 1) if (change := ring[number % size]) is not None]
+        if last < first:
+            return []
+        start, end = first % size, last % size
+        places = ring[start : end + 1] if start <= end else ring[start:] + ring[: end + 1]
+        return [change for change in places if change is not None]
 
     def _make_room(self) -> None:
         wanted = min(len(self._ring) * 4, self._limits.changes)

@@ -18,6 +18,7 @@ from mxgateway_server.access.callers import current_call
 from mxgateway_server.alarms.driver import AlarmDriver
 from mxgateway_server.alarms.encoding import transition_bytes
 from mxgateway_server.alarms.figures.keeper import FigureKeeper
+from mxgateway_server.alarms.figures.moments import Moment
 from mxgateway_server.alarms.figures_reply import statistics_reply
 from mxgateway_server.alarms.filters import MAX_PRIORITY, Sieve
 from mxgateway_server.alarms.groups import Everything, Viewer
@@ -36,6 +37,7 @@ from mxgateway_server.alarms.requests import filter_of, seconds_of
 from mxgateway_server.alarms.rights import AlarmRights
 from mxgateway_server.commands.checks import check_correlation_id
 from mxgateway_server.errors import AlarmQuestionTooWideError, AlarmsUnavailableError, InvalidRequestError
+from mxgateway_server.headers import send_headers
 
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 ResultT = TypeVar("ResultT")
@@ -57,6 +59,10 @@ class AlarmHistory:
     async def changes(self, after: int, until: int, most: int) -> Sequence[Change]:
         """Changes after this number, up to and including the other, in order; none when there is nothing left."""
         return await self._ask(lambda: self._reader.after(after, until, most))
+
+    async def moments(self, after: int, until: int, most: int) -> Sequence[Moment]:
+        """As much of those changes as figures are made of; see `changes`."""
+        return await self._ask(lambda: self._reader.moments(after, until, most))
 
     async def notes(self, event: str, from_ns: int, most: int) -> Sequence[Note]:
         """The notes of an event from a time on, the oldest first.
@@ -138,7 +144,7 @@ class LookingBack:
         viewer = self._rights.viewer(current_call().caller)
         sieve = Sieve(filter_of(request.filter))
         question = _question(request, f"{sieve.filter.number}:{viewer.number}")
-        await context.send_initial_metadata(())
+        await send_headers(context)
         left = request.limit or math.inf
         first = True
         while left > 0:

@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields
 from enum import IntEnum
 from functools import lru_cache
-from typing import Any
+from operator import attrgetter
+from typing import Any, NamedTuple
 
 
 class State(IntEnum):
@@ -177,10 +178,7 @@ class Alarm:
 
     def having(self, **changed: Any) -> Alarm:
         """The same with other values."""
-        copy: Alarm = object.__new__(Alarm)
-        for name in _ALARM_FIELDS:
-            setattr(copy, name, getattr(self, name))
-        copy.snapshot_bytes = b""
+        copy = Alarm(*_kept_of_alarm(self))
         for name, value in changed.items():
             setattr(copy, name, value)
         return copy
@@ -196,15 +194,15 @@ class Alarm:
 
     def cost(self) -> int:
         """About how many bytes it takes, for bounds."""
-        source = self.source
-        texts = (
-            *(source.reference, source.object_reference, source.type_name, self.guid, self.operator_user),
-            *(self.comment, self.description, self.shelve_reason, self.operator_full_name),
-        )
-        return _FIXED_COST + sum(map(len, texts)) + len(self.value) + len(self.limit)
+        return _FIXED_COST + sum(map(len, _long_of_source(self.source))) + sum(map(len, _long_of_alarm(self)))
 
 
-_ALARM_FIELDS = tuple(each.name for each in fields(Alarm))
+# All but the last, the bytes, which are those of one version.
+_kept_of_alarm = attrgetter(*(each.name for each in fields(Alarm)[:-1]))
+_long_of_source = attrgetter("reference", "object_reference", "type_name")
+_long_of_alarm = attrgetter(
+    *("guid", "operator_user", "comment", "description", "shelve_reason", "operator_full_name", "value", "limit")
+)
 _FIXED_COST = 300
 _CHANGE_COST = 400
 
@@ -231,14 +229,21 @@ class Change:
     received_ns: int = 0
     is_before_known: bool = True
     transition_bytes: bytes = b""
+    _cost: int = field(default=0, init=False)
 
     def cost(self) -> int:
         """About how many bytes of memory it takes, with its bytes."""
-        return _CHANGE_COST + self.alarm.cost()
+        # Asked for as it comes, as it goes, and for each portion that it is in.
+        if not self._cost:
+            self._cost = _CHANGE_COST + self.alarm.cost()
+        return self._cost
+
+    def size(self) -> int:
+        """About how many bytes it is when it is told."""
+        return self.cost() - _CHANGE_COST
 
 
-@dataclass(slots=True, frozen=True)
-class Report:
+class Report(NamedTuple):
     """What the worker's provider says has happened.
 
     Attributes:

@@ -6,6 +6,7 @@ the time of day.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -69,12 +70,14 @@ class MonitorCounters:
         reconciled: comparisons with the worker's list.
         failed_snapshots: lists that did not come.
         truncated_snapshots: lists that were not whole.
+        switches: how often another provider came to speak, by the one before, the one after and why.
     """
 
     reopened: int = 0
     reconciled: int = 0
     failed_snapshots: int = 0
     truncated_snapshots: int = 0
+    switches: Counter[tuple[Provider, Provider, Reason]] = field(default_factory=Counter)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -422,6 +425,8 @@ class AlarmMonitor:
         if state is before.state and not is_news:
             status = replace(status, since_ns=before.since_ns)
         self.status = status
+        if status.provider is not before.provider:
+            self.counters.switches[before.provider, status.provider, status.reason] += 1
         if is_news or state is not before.state:
             for observer in self._observers:
                 observer.status_changed(status)

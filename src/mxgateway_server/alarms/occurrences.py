@@ -24,6 +24,7 @@ _SHOWN = (
     *("operator_full_name", "value", "limit", "raw_state", "shelved_until_ns", "shelve_user", "shelve_reason"),
 )
 
+_kept = attrgetter(*_KEPT)
 # All that a provider tells.
 _told = attrgetter(
     *("state", "guid", "is_guid_derived", "priority", "raised_ns", "mode", "is_shelved", "shelve_node"),
@@ -71,6 +72,9 @@ def merged(known: Alarm, told: Alarm, *, is_same: bool) -> Alarm:
         is_same: whether it is the same occurrence; of another one only what belongs to the alarm itself is taken over.
     """
     changed: dict[str, Any] = {}
+    if is_same:
+        kept = zip(_KEPT, _kept(known), _kept(told), strict=True)
+        changed = {name: value for name, value, new in kept if value and not new}
     source = _merged_source(known.source, told.source)
     if source is not told.source:
         changed["source"] = source
@@ -81,18 +85,19 @@ def merged(known: Alarm, told: Alarm, *, is_same: bool) -> Alarm:
         if not told.description:
             changed["description"] = known.description
         return told.having(**changed) if changed else told
-    for name in _KEPT:
-        value = getattr(known, name)
-        if value and not getattr(told, name):
-            changed[name] = value
-    if known.raised_ns and (not told.raised_ns or abs(told.raised_ns - known.raised_ns) <= SAME_START_NS):
-        changed["raised_ns"] = known.raised_ns
+    began = known.raised_ns
+    if began != told.raised_ns and began and (not told.raised_ns or abs(told.raised_ns - began) <= SAME_START_NS):
+        changed["raised_ns"] = began
     _merge_guids(known, told, changed)
-    return told.having(**changed)
+    return told.having(**changed) if changed else told
 
 
 def _merge_guids(known: Alarm, told: Alarm, changed: dict[str, Any]) -> None:
     guid, is_derived = told.guid, told.is_guid_derived
+    if guid == known.guid and is_derived == known.is_guid_derived and not told.former_guids:
+        if known.former_guids:
+            changed["former_guids"] = known.former_guids
+        return
     if not guid or (is_derived and known.guid and not known.is_guid_derived):
         # What the alarm manager gave is worth more than what was made from the start.
         guid, is_derived = known.guid, known.is_guid_derived

@@ -29,8 +29,8 @@ from mxgateway_server.parts import work_until
 logger = get_logger(__name__)
 
 TICK_SECONDS = 1.0
-RESTORED_CHANGES = 100_000
-_PORTION = 1000
+RESTORED_CHANGES = 500_000
+_PORTION = 5000
 _MOST_SIGHTS = 100_000
 _PROVIDER, _STOPPED = "provider", "stopped"
 _SIGHTS = {MonitorState.LIVE: Sight.GOOD, MonitorState.DEGRADED: Sight.DEGRADED}
@@ -92,11 +92,11 @@ class AlarmPast:
         since: float | None = None
         newest = 0.0
         try:
-            while changes := await history.changes(reached, last, _PORTION):
-                reached = changes[-1].sequence
-                since = since or changes[0].received_ns / 1e9
-                newest = max(newest, changes[-1].received_ns / 1e9)
-                self.figures.restore(changes, since)
+            while moments := await history.moments(reached, last, _PORTION):
+                reached = moments[-1].sequence
+                since = since or moments[0].received
+                newest = max(newest, moments[-1].received)
+                self.figures.restore(moments, since)
             if since is not None:
                 self.figures.restore_sights(
                     _sights(await history.notes(_PROVIDER, round(since * 1e9), _MOST_SIGHTS), newest)

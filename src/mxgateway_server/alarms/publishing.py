@@ -11,16 +11,21 @@ from collections.abc import Callable
 from mxgateway_protocol.clock import Clock
 
 PAUSE_SECONDS = 0.02
+BUSY_PAUSE_SECONDS = 0.04
+"""In a storm: what a batch costs hardly depends on what is in it."""
+BUSY_RATE = 4000.0
+"""Changes a second that are a storm."""
 
 
 class Publisher:
     """The streams that wait, and when they were last woken."""
 
-    def __init__(self, clock: Clock, pause: float = PAUSE_SECONDS) -> None:
+    def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._pause = pause
+        self._pause = PAUSE_SECONDS
+        self._changes = 0
         self._wakers: dict[Callable[[], None], None] = {}
-        self._last = clock.monotonic() - pause
+        self._last = clock.monotonic() - PAUSE_SECONDS
         self._timer: asyncio.TimerHandle | None = None
 
     def enter(self, wake: Callable[[], None]) -> None:
@@ -31,8 +36,9 @@ class Publisher:
         """It has ended."""
         self._wakers.pop(wake, None)
 
-    def news(self) -> None:
-        """Something has happened."""
+    def news(self, changes: int = 0) -> None:
+        """Something has happened; so many changes, if it is that."""
+        self._changes += changes
         if self._timer is not None:
             return
         rest = self._last + self._pause - self._clock.monotonic()
@@ -49,6 +55,9 @@ class Publisher:
 
     def _wake(self) -> None:
         self._timer = None
-        self._last = self._clock.monotonic()
+        now = self._clock.monotonic()
+        is_busy = self._changes > BUSY_RATE * (now - self._last)
+        self._pause = BUSY_PAUSE_SECONDS if is_busy else PAUSE_SECONDS
+        self._last, self._changes = now, 0
         for wake in list(self._wakers):
             wake()

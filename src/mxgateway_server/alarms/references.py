@@ -6,6 +6,8 @@ import re
 from typing import NamedTuple
 
 _GUID = re.compile(r"\{?([0-9a-f]{8})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{12})\}?", re.IGNORECASE)
+# As nearly all are written.
+_NORMAL_GUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 
 class AlarmReference(NamedTuple):
@@ -30,5 +32,7 @@ def split_reference(reference: str) -> AlarmReference | None:
 
 def normal_guid(text: str) -> str:
     """A GUID in lower case with hyphens, however it is written; empty when it is none."""
+    if _NORMAL_GUID.fullmatch(text):
+        return text
     found = _GUID.fullmatch(text.strip())
     return "-".join(found.groups()).lower() if found else ""

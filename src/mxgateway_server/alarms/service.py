@@ -23,6 +23,7 @@ from mxgateway_server.alarms.streaming import AlarmStreams
 from mxgateway_server.alarms.telling import MonitorState
 from mxgateway_server.commands.checks import check_correlation_id
 from mxgateway_server.errors import AlarmsUnavailableError, InvalidRequestError, NoAlarmProviderError
+from mxgateway_server.headers import send_headers
 
 SERVICE = "mxaccess_gateway.v1.MxAccessGateway"
 TRUNCATED_KEY = "alarms-truncated"
@@ -142,7 +143,7 @@ class AlarmService:
             raise InvalidRequestError(f"order {request.order} is unknown")
         viewer = self._rights.viewer(current_call().caller)
         sieve = Sieve(filter_of(request.filter, request.alarm_filter_prefix))
-        await context.send_initial_metadata(())
+        await send_headers(context)
         if not self._monitor.has_list:
             # A short list must never look like a whole one.
             raise AlarmsUnavailableError("the alarm monitor has no list yet; try again", retry_after=1.0)

@@ -18,6 +18,7 @@ from mxgateway_server.alarms.subscriber import Subscriber
 from mxgateway_server.alarms.telling import Portion
 from mxgateway_server.errors import AlarmStreamLimitError, GatewayError
 from mxgateway_server.events.delivery import Waker
+from mxgateway_server.headers import send_headers
 from mxgateway_server.logs import get_logger
 
 logger = get_logger(__name__)
@@ -62,7 +63,7 @@ class AlarmStreams:
         self._driver.publisher.enter(waker)
         try:
             # So that the caller knows that the stream stands before there is anything to tell.
-            await context.send_initial_metadata(())
+            await send_headers(context)
             while True:
                 portion = await self._next(subscriber, waker)
                 if portion.items:

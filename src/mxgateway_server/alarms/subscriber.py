@@ -130,6 +130,13 @@ class Subscriber:
         return self._sequence
 
     @property
+    def lag(self) -> int:
+        """Changes that it has not got yet; none while it gets the whole list."""
+        if isinstance(self._phase, Past):
+            return self._book.log.newest - self._phase.sequence
+        return self._book.log.newest - self._sequence if self.is_live else 0
+
+    @property
     def past(self) -> Past | None:
         """What it needs of the history now."""
         return self._phase if isinstance(self._phase, Past) else None

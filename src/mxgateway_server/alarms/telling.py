@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from mxgateway_server.alarms.model import Alarm, Change, Kind, Provider
 
@@ -107,8 +107,7 @@ class ToldMarker:
     """The snapshot is complete."""
 
 
-@dataclass(slots=True, frozen=True)
-class ToldChange:
+class ToldChange(NamedTuple):
     """A change; under another kind where the reader does not know its own."""
 
     change: Change

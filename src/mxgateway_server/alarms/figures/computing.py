@@ -11,6 +11,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
+from mxgateway_server.alarms.bands import DEFAULT_BANDS
 from mxgateway_server.alarms.figures.annunciations import Row
 from mxgateway_server.alarms.figures.floods import SPAN, Flood, FloodRules
 from mxgateway_server.alarms.model import Alarm, AlarmSource, Mode, State
@@ -39,7 +40,7 @@ class FigureRules:
     fleeting_seconds: float = 10.0
     chatter_times: int = 3
     chatter_seconds: float = 60.0
-    bands: tuple[int, ...] = (249, 499, 999)
+    bands: tuple[int, ...] = DEFAULT_BANDS
     top: int = 10
 
 

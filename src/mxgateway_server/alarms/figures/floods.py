@@ -59,6 +59,16 @@ class FloodWatch:
         """The flood that goes on now."""
         return None if self._began is None else Flood(self.position, self._began, None, self._count)
 
+    @property
+    def is_quiet(self) -> bool:
+        """Whether ten minutes hold nothing, so that any time may be the next."""
+        return not self.rate and self._began is None
+
+    def restart(self, now: float) -> None:
+        """Goes on from another time; only while it is quiet."""
+        assert self.is_quiet
+        self._second = int(now)
+
     def add(self, at: float) -> list[Flood]:
         """An alarm came up; the floods that ended before it and that it begins. Times never go back."""
         changed = self.advance(at)
@@ -75,6 +85,8 @@ class FloodWatch:
         """Time has passed; the flood that has ended meanwhile, if one has."""
         ended: list[Flood] = []
         second = int(now)
+        if second <= self._second:
+            return ended
         for passing in range(self._second + 1, min(second, self._second + SPAN) + 1):
             place = passing % SPAN
             self.rate -= self._counters[place]
@@ -82,5 +94,5 @@ class FloodWatch:
             if self._began is not None and self.rate < self._rules.ends_below:
                 ended.append(Flood(self.position, self._began, float(passing), self._count))
                 self._began = None
-        self._second = max(second, self._second)
+        self._second = second
         return ended

@@ -8,15 +8,14 @@ from dataclasses import dataclass, replace
 from mxgateway_server.alarms.figures.annunciations import Annunciations
 from mxgateway_server.alarms.figures.computing import FigureRules, Figures, compute
 from mxgateway_server.alarms.figures.floods import SPAN, Flood, FloodWatch
+from mxgateway_server.alarms.figures.moments import BEGINNINGS, ENDINGS, Moment, moment_of
 from mxgateway_server.alarms.figures.observed import Sight, SightLog
-from mxgateway_server.alarms.model import Alarm, AlarmSource, Change, Kind, Mode, Origin
+from mxgateway_server.alarms.model import Alarm, AlarmSource, Change, Kind
 
 LATE_SECONDS = 600.0
 EVERYTHING = "all"
 """Name of the position that every alarm belongs to."""
-_BEGINNINGS = (Kind.RAISE, Kind.RETRIGGER)
-_ENDINGS = (Kind.CLEAR, Kind.LATCH)
-_REPEATED = (Origin.SWITCH, Origin.RESTART)
+_ACKNOWLEDGE = int(Kind.ACKNOWLEDGE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +55,10 @@ class FigureKeeper:
         # Positions of an area path, so that an alarm costs one look-up.
         self._places: dict[frozenset[str], list[FloodWatch]] = {}
         self._open: dict[str, int] = {}
-        self._last = 0.0
-        self._since = now
+        self._last = self._shown = 0.0
+        self._since = self._now = now
+        # How far the clock has been set back since the floods' own time began: theirs goes on as if it had not been.
+        self._behind = 0.0
 
     @property
     def positions(self) -> list[str]:
@@ -85,24 +86,21 @@ class FigureKeeper:
 
     def changed(self, change: Change) -> list[Flood]:
         """A change of the list; the floods that it begins or ends."""
-        kind, alarm = change.kind, change.alarm
-        at = (alarm.changed_ns or change.received_ns) / 1e9
-        if kind in _BEGINNINGS:
-            return self._raised(change, at)
-        row = self._open.get(alarm.key)
-        if row is None:
-            return []
-        if kind is Kind.ACKNOWLEDGE:
-            self._table.acknowledged(row, at)
-        elif kind in _ENDINGS:
-            self._table.returned(row, at)
-        if not change.is_listed:
-            del self._open[alarm.key]
-        return []
+        return self._take(moment_of(change))
 
     def advance(self, now: float) -> list[Flood]:
-        """Time has passed; the floods that have ended."""
-        return [flood for watch in self._floods.values() for flood in watch.advance(now)]
+        """Time has passed, or the clock has been set back; the floods that have ended.
+
+        A flood has times of one clock: one that goes on while that is set back is told by the clock before.
+        """
+        self._behind += max(0.0, self._now - now)
+        self._now = now
+        floods = [flood for watch in self._floods.values() for flood in watch.advance(now + self._behind)]
+        if self._behind and all(watch.is_quiet for watch in self._floods.values()):
+            self._behind, self._shown = 0.0, now
+            for watch in self._floods.values():
+                watch.restart(now)
+        return floods
 
     def frozen(self) -> FigureKeeper:
         """What is known now, for another thread to make a report of while this one goes on."""
@@ -157,15 +155,15 @@ class FigureKeeper:
         )
         return Report(begin, end, observed, degraded, figures)
 
-    def restore(self, changes: Iterable[Change], since: float) -> None:
+    def restore(self, moments: Iterable[Moment], since: float) -> None:
         """Takes in the past, oldest first, out of the history; `since` is when that begins."""
         if not len(self._table):
             # Their time runs forward only, and this is a time before they were made.
             self._floods = {name: FloodWatch(name, self._rules.floods, since) for name in self._floods}
             self._places.clear()
         self._since = since
-        for change in changes:
-            self.changed(change)
+        for moment in moments:
+            self._take(moment)
 
     def restore_sights(self, sights: Iterable[tuple[float, Sight]]) -> None:
         """How well the alarms of that past were seen, oldest first: without it each would count as many."""
@@ -174,19 +172,37 @@ class FigureKeeper:
         for at, sight in sights:
             self._sights.add(at, sight)
 
-    def _raised(self, change: Change, at: float) -> list[Flood]:
-        alarm = change.alarm
-        self._open.pop(alarm.key, None)
-        if alarm.is_shelved or alarm.mode not in (Mode.ENABLED, Mode.UNKNOWN) or change.origin in _REPEATED:
+    def _take(self, moment: Moment) -> list[Flood]:
+        kind, key = moment.kind, moment.source.key
+        if kind in BEGINNINGS:
+            return self._raised(moment, key)
+        row = self._open.get(key)
+        if row is None:
             return []
+        if kind == _ACKNOWLEDGE:
+            self._table.acknowledged(row, moment.at)
+        elif kind in ENDINGS:
+            self._table.returned(row, moment.at)
+        if not moment.is_listed:
+            del self._open[key]
+        return []
+
+    def _raised(self, moment: Moment, key: str) -> list[Flood]:
+        self._open.pop(key, None)
+        if not moment.is_shown:
+            return []
+        at, source = moment.at, moment.source
         is_late = at < self._last - LATE_SECONDS
+        # Late by a clock that was set back is not late for people, who have it before them now.
+        counts_now = at + self._behind >= self._shown - LATE_SECONDS
         if not is_late:
             # Times run in the order of arrival: what comes a little late counts as now.
             at = self._last = max(at, self._last)
-        self._open[alarm.key] = self._table.add(at, alarm.source, alarm.priority, is_late=is_late)
-        if is_late:
+        self._open[key] = self._table.add(at, source, moment.priority, is_late=is_late)
+        if not counts_now:
             return []
-        return [flood for watch in self._watches(alarm.source) for flood in watch.add(at)]
+        self._shown = max(at + self._behind, self._shown)
+        return [flood for watch in self._watches(source) for flood in watch.add(self._shown)]
 
     def _watches(self, source: AlarmSource) -> list[FloodWatch]:
         watches = self._places.get(source.folded_areas)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -229,13 +229,18 @@ class HistoryFile:
             connection.execute("DELETE FROM present")
             connection.execute("INSERT OR REPLACE INTO meta VALUES ('adopted', 'yes')")
             last = self._last()
-            connection.executemany(_PUT_PRESENT, [self._state(alarm, last) for alarm in alarms])
+            rest = iter(alarms)
+            # Not all rows of a long list at once: what holds them stays with the process.
+            while portion := [self._state(alarm, last) for alarm in islice(rest, PORTION)]:
+                connection.executemany(_PUT_PRESENT, portion)
             self._note_listed(last)
             connection.execute("COMMIT")
         except BaseException:
             self._undo()
             raise
         self._listed = last
+        # A list comes once: what held it is given back, and changes fill it again as they come.
+        connection.execute("PRAGMA shrink_memory")
 
     def prune(self, now_ns: int) -> int:
         """Lets one portion of what is too old, or too much, go; returns how many changes that were.

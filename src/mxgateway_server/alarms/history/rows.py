@@ -110,6 +110,11 @@ def change_row(change: Change, source_id: int, comment: int, description: int) -
     )
 
 
+def is_shelved(rest: str) -> bool:
+    """Whether a row's rare facts say that its alarm was shelved."""
+    return bool(json.loads(rest).get("is_shelved"))
+
+
 def alarm_of(row: Sequence[Any], source: AlarmSource, comment: str, description: str, sequence: int = 0) -> Alarm:
     """The alarm of a row of STATE_COLUMNS."""
     rest = json.loads(row[15]) if row[15] else {}

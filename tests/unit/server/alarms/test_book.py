@@ -5,8 +5,11 @@ from __future__ import annotations
 import pytest
 from tests.unit.server.alarms.alarm_parts import SECOND, T0, alarm, guid, new_book, report, snapshot, source, told
 
-from mxgateway_server.alarms.book import is_occurrence
+from mxgateway_server.alarms.bands import PriorityBands
+from mxgateway_server.alarms.book import AlarmBook, is_occurrence
+from mxgateway_server.alarms.log import ChangeLog, LogLimits
 from mxgateway_server.alarms.model import Kind, Mode, Origin, Provider, State
+from mxgateway_server.alarms.occurrences import is_same_occurrence
 
 
 def test_each_change_has_the_next_number_and_the_alarm_before_and_after() -> None:
@@ -25,6 +28,36 @@ def test_a_report_of_what_is_known_changes_nothing_and_is_counted() -> None:
     book.report(report(Kind.RAISE, alarm()), T0)
     assert book.report(report(Kind.RAISE, alarm()), T0) == []
     assert book.counters.repeated == 1
+
+
+def test_alarms_and_changes_are_counted_by_state_kind_and_band_of_priorities() -> None:
+    book = AlarmBook(ChangeLog(LogLimits(), "e" * 32), PriorityBands((10, 20)))
+    book.report(report(Kind.RAISE, alarm("A.Hi", priority=10)), T0)
+    book.report(report(Kind.RAISE, alarm("B.Hi", priority=11)), T0)
+    book.report(report(Kind.RAISE, alarm("C.Hi", priority=21)), T0)
+    book.report(report(Kind.ACKNOWLEDGE, alarm("B.Hi", State.ACK_ALM, priority=11)), T0)
+    book.report(report(Kind.UPDATE, alarm("A.Hi", priority=999)), T0)
+    assert {place: count for place, count in book.states.items() if count} == {
+        (State.UNACK_ALM, "21-999"): 2,
+        (State.ACK_ALM, "11-20"): 1,
+    }
+    assert book.counters.changes == {
+        (Kind.RAISE, "1-10"): 1,
+        (Kind.RAISE, "11-20"): 1,
+        (Kind.RAISE, "21-999"): 1,
+        (Kind.ACKNOWLEDGE, "11-20"): 1,
+        (Kind.UPDATE, "21-999"): 1,
+    }
+    book.report(report(Kind.CLEAR, alarm("B.Hi", State.ACK_RTN, priority=11)), T0)
+    assert not book.states[State.ACK_ALM, "11-20"]
+
+
+def test_every_priority_is_in_one_band() -> None:
+    bands = PriorityBands((249, 499, 999))
+    assert bands.names == ("1-249", "250-499", "500-999")
+    assert [bands.name_of(each) for each in (0, 1, 249, 250, 999, 5000)] == [
+        *("1-249", "1-249", "1-249", "250-499", "500-999", "500-999")
+    ]
 
 
 def test_case_16_an_alarm_that_came_again_unseen_has_the_clear_that_must_have_been() -> None:
@@ -145,6 +178,15 @@ def test_case_15_a_list_that_is_cut_ends_no_alarm(more: dict[str, object]) -> No
     assert len(book) == 2
 
 
+@pytest.mark.parametrize("origin", list(Origin))
+def test_what_a_cut_list_leaves_out_is_doubtful_unless_events_came_without_a_hole(origin: Origin) -> None:
+    book = new_book()
+    book.adopt(snapshot(alarm("A.A"), alarm("B.B")))
+    assert book.meet(snapshot(alarm("A.A"), is_truncated=True), origin, T0) == []
+    is_uncertain = {each.source.name: each.is_uncertain for each in book.cut()}
+    assert is_uncertain == {"A.A": False, "B.B": origin is not Origin.RECONCILE}
+
+
 def test_case_31_an_alarm_outside_the_watch_list_stays_and_is_uncertain_until_it_is_told_of_again() -> None:
     book = new_book()
     book.adopt(snapshot(alarm("A.A"), alarm("B.B"), alarm("C.C", State.LATCHED), alarm("D.D", State.UNACK_RTN)))
@@ -183,6 +225,36 @@ def test_a_list_without_starts_is_compared_by_guid_unless_the_provider_is_anothe
         book = new_book()
         book.adopt(snapshot(alarm(number=1, raised_ns=0)))
         assert len(book.meet(snapshot(alarm(number=2, raised_ns=0)), origin, T0)) == count
+
+
+def test_a_former_guid_names_the_occurrence_all_the_same() -> None:
+    known = alarm(number=2, raised_ns=0, former_guids=(guid(1),))
+    assert is_same_occurrence(known, alarm(number=1, raised_ns=0))
+    assert not is_same_occurrence(known, alarm(number=3, raised_ns=0))
+
+
+def test_a_former_guid_is_kept_from_one_change_to_the_next() -> None:
+    book = new_book()
+    book.adopt(snapshot(alarm(former_guids=(guid(9),))))
+    book.report(report(Kind.ACKNOWLEDGE, alarm(state=State.ACK_ALM)), T0)
+    found = book.by_guid(guid(9))
+    assert found is not None
+    assert (found.state, found.all_guids) == (State.ACK_ALM, (guid(1), guid(9)))
+
+
+def test_two_seconds_apart_is_the_same_start_and_more_is_not() -> None:
+    for apart, is_same in ((2 * SECOND, True), (-2 * SECOND, True), (2 * SECOND + 1, False), (-2 * SECOND - 1, False)):
+        told = alarm(number=2, raised_ns=T0 + apart)
+        assert is_same_occurrence(alarm(number=1, raised_ns=T0), told) is is_same
+
+
+def test_who_names_an_occurrence_by_guid_and_start_means_both() -> None:
+    """Some alarm managers give one GUID to all occurrences of an alarm."""
+    now = alarm(number=1)
+    assert is_occurrence(now, guid(1), now.raised_ns)
+    assert is_occurrence(now, "", now.raised_ns)
+    assert not is_occurrence(now, guid(1), now.raised_ns - 60 * SECOND)
+    assert not is_occurrence(now, guid(2), now.raised_ns)
 
 
 def test_case_34_an_alarm_that_moved_is_removed_there_and_raised_here() -> None:

@@ -12,12 +12,13 @@ import structlog
 from tests.support.alarm_link import ScriptedLink
 from tests.support.clock import ManualClock
 from tests.support.waiting import eventually
-from tests.unit.server.alarms.alarm_parts import Room
+from tests.unit.server.alarms.alarm_parts import Room, alarm
 
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_server.alarms import driver as driver_module
 from mxgateway_server.alarms.driver import AlarmDriver
 from mxgateway_server.alarms.galaxy_view import WatchList
+from mxgateway_server.alarms.groups import Everything
 from mxgateway_server.alarms.model import Alarm, Provider
 from mxgateway_server.alarms.telling import MonitorState
 from mxgateway_server.config.alarm_sections import AlarmSettings
@@ -136,6 +137,46 @@ async def test_alarms_to_watch_are_found_beside_the_loop_and_a_failure_keeps_tho
     assert threading.get_ident() not in galaxy.asked
 
 
+class LateGalaxy(SmallGalaxy):
+    """One that is read only when a test says so."""
+
+    edition = 0
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_read = asyncio.Event()
+
+    async def settled(self) -> bool:
+        await self.is_read.wait()
+        self.edition = 1
+        return True
+
+
+async def test_who_came_before_the_galaxy_was_read_is_judged_anew_when_it_is() -> None:
+    clock, galaxy, room = ManualClock(), LateGalaxy(), Room(is_restored=True)
+    room.book.restore([alarm()])
+    judged: list[int] = []
+    link = CountingLink(clock)
+    link.happen(0, "on")
+    driver = AlarmDriver(room.monitor, link, galaxy, SETTINGS, clock, lambda: judged.append(1))
+
+    class Nobody(Everything):
+        number = 7
+
+        def sees(self, alarm: Alarm) -> bool:
+            return bool(judged)
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(driver.run())
+        stream = room.join(viewer=Nobody())
+        assert "Alarm" not in room.arms(stream)
+        galaxy.is_read.set()
+        await eventually(lambda: driver.monitor.status.state is MonitorState.LIVE)
+        assert "Alarm" in room.arms(stream), "the list begins once more, with what the key may see"
+        await driver.stop()
+    assert judged == [1]
+
+
 class CrashingLink(CountingLink):
     """Its worker ends with every subscription to the alarm manager."""
 
@@ -188,3 +229,20 @@ async def see_it_through(link: CrashingLink, galaxy: SmallGalaxy, clock: ManualC
         link.is_mended = True
         await eventually(lambda: is_in(MonitorState.LIVE))
         assert (link.crashes, link.opened) == (4, 5)
+
+
+async def test_a_worker_that_the_monitor_itself_gives_up_is_told_in_the_log() -> None:
+    clock = ManualClock()
+    link, galaxy = CountingLink(clock), SmallGalaxy()
+    link.fails_lists = True
+    with structlog.testing.capture_logs() as lines:
+        async with at_work(link, galaxy, clock):
+
+            def is_opened_again() -> bool:
+                clock.advance(1.0)
+                return link.tries >= 2
+
+            await eventually(is_opened_again)
+    lost = [line for line in lines if line["event"] == "alarm_worker_lost"]
+    assert [line["reason"] for line in lost[:1]] == ["no_snapshot"]
+    assert lost[0]["error"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from tests.unit.server.alarms.alarm_parts import EPOCH, Room, alarm, report
 
+from mxgateway_server.alarms import feed as feed_module
 from mxgateway_server.alarms.feed import AlarmFeed, FeedLimits, Wish
 from mxgateway_server.alarms.filters import make_filter
 from mxgateway_server.alarms.groups import PortionLimits
@@ -137,6 +138,7 @@ def test_a_change_of_the_history_that_leaves_the_filter_is_told_as_left() -> Non
     [
         (Position("f" * 32, 1), GapReason.EPOCH),
         (Position(EPOCH, 99), GapReason.FUTURE),
+        (Position(EPOCH, 4), GapReason.FUTURE),
         (Position(EPOCH, 1, 5), GapReason.FILTER),
     ],
 )
@@ -184,6 +186,65 @@ def test_a_position_that_memory_has_let_go_is_served_by_the_history_up_to_its_li
     assert room.arms(stream)[-1] == "Position"
     older = room.join(resume_after=Position(EPOCH, 9), snapshot_on_gap=True)
     assert room.arms(older)[0] == "Gap"
+
+
+def test_more_than_the_history_gives_at_once_is_a_gap(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(feed_module, "MOST_FROM_HISTORY", 100)
+    room = Room(changes=10)
+    room.begin()
+    storm(room, 250)
+    room.feed.oldest_in_history = 0
+    near = room.join(resume_after=Position(EPOCH, 150), snapshot_on_gap=True)
+    assert near.past is not None
+    far = room.join(resume_after=Position(EPOCH, 149), snapshot_on_gap=True)
+    assert far.past is None
+    assert room.arms(far)[0] == "Gap"
+
+
+def test_a_stream_that_lags_while_it_catches_up_has_not_caught_up() -> None:
+    for policy, arms in ((LagPolicy.RESYNC, ["Gap", "Alarm", "Marker", "Status"]), (LagPolicy.GAP, ["Gap", "Change"])):
+        room = Room(changes=100)
+        room.begin()
+        storm(room, 50)
+        wish = Wish(resume_after=Position(EPOCH, 1), snapshot_on_gap=True, policy=policy, is_extended=True)
+        stream = room.feed.join("key", wish, room.now)
+        assert stream.take(room.monitor.status, room.now, has_list=True) is not None
+        storm(room, 250)
+        found = room.arms(stream)
+        assert found[: len(arms)] == arms
+        assert "Position" not in found
+
+
+def test_a_portion_stands_behind_all_that_was_looked_at_for_it() -> None:
+    """What follows and is not for this stream need not be looked at again when it goes on."""
+    room = Room()
+    room.begin()
+    stream = room.join(filter=make_filter(objects=["Mine"]), is_extended=True)
+    room.read(stream)
+    room.tell(report(Kind.RAISE, alarm("Mine.Hi")))
+    storm(room, 20, name="Other.Hi")
+    (portion,) = room.read(stream)
+    assert (len(portion.items), portion.sequence, stream.sequence) == (1, 21, 21)
+
+
+def test_who_takes_everything_is_told_what_one_is_told_whose_filter_takes_everything() -> None:
+    room = Room()
+    room.begin()
+    for is_extended in (True, False):
+        groups = [
+            room.join(filter=wanted, is_extended=is_extended).group
+            for wanted in (make_filter(), make_filter(references=["*"]))
+        ]
+        for kind in Kind:
+            for is_listed in (True, False):
+                for before, is_before_known in ((alarm(), True), (None, True), (None, False)):
+                    if kind is not Kind.RAISE and is_listed and before is None and is_before_known:
+                        # What was not in the list comes into it with a raise.
+                        continue
+                    facts = (1, kind, Origin.LIVE, alarm(), before, is_listed)
+                    change = Change(*facts, is_before_known=is_before_known)
+                    told = [group.told_of(change) for group in groups]
+                    assert told[0] == told[1], facts
 
 
 @pytest.mark.parametrize("lost", ["in the middle", "at the end", "all"])
@@ -336,6 +397,27 @@ def test_case_44_a_thousand_streams_open_and_close_in_a_storm_and_none_misses_it
         assert stream.sequence == room.book.log.newest
         room.feed.leave(stream)
     assert (len(room.feed), room.feed.groups, room.feed._of_key) == (0, 0, {})
+
+
+def test_the_lag_is_that_of_the_slowest_stream_that_has_its_list() -> None:
+    room = Room()
+    room.begin(alarm())
+    assert room.feed.lag == 0
+    quick, slow = room.join(), room.join()
+    room.read(quick)
+    room.read(slow)
+    storm(room, 7)
+    room.read(quick)
+    assert (quick.lag, slow.lag, room.feed.lag) == (0, 7, 7)
+    waiting = room.join()
+    assert waiting.lag == 0
+    past = room.join(
+        resume_after=Position(EPOCH, 2, slow.group.number), snapshot_on_gap=True, filter=make_filter(areas=["Line1"])
+    )
+    past.resume_from_past(2, 4)
+    assert past.lag == 5
+    room.feed.leave(slow)
+    assert room.feed.lag == 5
 
 
 def test_limits_name_their_settings() -> None:

@@ -13,6 +13,7 @@ from mxgateway_server.alarms.figures.annunciations import Annunciations
 from mxgateway_server.alarms.figures.computing import FigureRules, Figures
 from mxgateway_server.alarms.figures.floods import Flood, FloodRules, FloodWatch
 from mxgateway_server.alarms.figures.keeper import EVERYTHING, FigureKeeper
+from mxgateway_server.alarms.figures.moments import moment_of
 from mxgateway_server.alarms.figures.observed import Sight, SightLog
 from mxgateway_server.alarms.history.file import HistoryFile, HistoryLimits
 from mxgateway_server.alarms.history.reading import HistoryReader
@@ -196,6 +197,34 @@ def test_what_is_told_far_too_late_counts_and_moves_no_rate() -> None:
     assert plant.keeper.rates == {EVERYTHING: 2}
 
 
+@pytest.mark.parametrize("back", [30.0, 7200.0])
+def test_a_clock_that_is_set_back_in_a_flood_neither_hides_the_rate_nor_keeps_the_flood(back: float) -> None:
+    plant = Plant()
+    for number in range(12):
+        plant.up(f"A{number}.Hi", number * 10)
+    (begun,) = plant.floods
+    assert plant.keeper.advance(START + 120) == []
+    # Everybody's clock is right now: two hours earlier.
+    assert plant.keeper.advance(START + 121 - back) == []
+    for number in range(12, 20):
+        plant.up(f"A{number}.Hi", number * 10 - back)
+        plant.keeper.advance(START + number * 10 - back)
+    assert plant.keeper.rates == {EVERYTHING: 20}
+    (flood,) = plant.keeper.floods
+    assert (flood.began, flood.count) == (begun.began, 10)
+    assert plant.keeper.advance(START + 740 - back) == []
+    (ended,) = plant.keeper.advance(START + 800 - back)
+    assert ended.ended is not None
+    assert 740 <= ended.ended - START <= 800
+    assert plant.keeper.rates != {EVERYTHING: 20}
+    # Once it is quiet, times are those of the clock again.
+    plant.keeper.advance(START + 2000 - back)
+    for number in range(11):
+        plant.up(f"B{number}.Hi", 3000 - back + number)
+    assert plant.floods[-1].began == START + 3010 - back
+    assert plant.keeper.rates == {EVERYTHING: 11}
+
+
 def test_nothing_at_all_gives_zeros() -> None:
     found = Plant().figures(0, 0)
     assert (found.annunciated, found.average_rate, found.share_above_ten, found.to_return.count) == (0, 0.0, 0.0, 0)
@@ -281,7 +310,7 @@ def test_after_a_restart_rates_are_over_the_time_in_which_they_were_made() -> No
     before = plant.figures(0, 86_400)
     assert before.average_rate == 1.0
     keeper = FigureKeeper({}, FigureRules(), START + 86_460)
-    keeper.restore(plant.changes, START)
+    keeper.restore(map(moment_of, plant.changes), START)
     keeper.restore_sights([(START, Sight.GOOD), (START + 86_400, Sight.BLIND)])
     keeper.seen(START + 86_460, Sight.GOOD)
     report = keeper.report((), begin=START, end=START + 86_520)
@@ -294,8 +323,8 @@ def test_a_restart_begins_no_flood_of_what_is_long_over() -> None:
     for number in range(50):
         plant.up(f"Pump{number}.Hi", number * 1000)
     keeper = FigureKeeper({}, FigureRules(), START + 60_000)
-    keeper.restore(plant.changes[:20], START)
-    keeper.restore(plant.changes[20:], START)
+    keeper.restore(map(moment_of, plant.changes[:20]), START)
+    keeper.restore(map(moment_of, plant.changes[20:]), START)
     assert (keeper.floods, keeper.rates) == ([], {EVERYTHING: 1})
     keeper.advance(START + 60_000)
     assert keeper.rates == {EVERYTHING: 0}
@@ -327,7 +356,7 @@ def test_the_history_gives_the_figures_that_were_told_live(tmp_path: Path, seed:
     file.close()
     restored = FigureKeeper(positions, FigureRules(), START + at)
     reader = HistoryReader(tmp_path / "alarms.db")
-    restored.restore(reader.after(0, 10_000, 10_000), START)
+    restored.restore(reader.moments(0, 10_000, 10_000), START)
     restored.restore_sights([(START, Sight.GOOD)])
     for begin, end in ((0.0, at + 1), (at / 3, at / 2), (at - 700, at + 100)):
         span = {"begin": START + begin, "end": START + end}

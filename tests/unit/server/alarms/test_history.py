@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import random
 import sqlite3
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -14,6 +14,7 @@ from tests.support.clock import ManualClock
 from tests.support.waiting import eventually
 
 from mxgateway_server.alarms.history import file as file_module
+from mxgateway_server.alarms.history import reading
 from mxgateway_server.alarms.history import writer as writer_module
 from mxgateway_server.alarms.history.file import DAY_NS, HistoryFile, HistoryLimits, Loss, Note
 from mxgateway_server.alarms.history.reading import (
@@ -128,6 +129,23 @@ def test_the_list_and_the_numbering_go_on_after_an_orderly_end(path: Path) -> No
     again.close()
 
 
+def test_a_long_list_is_adopted_whole_and_by_and_by(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(file_module, "PORTION", 3)
+    file = HistoryFile(path, LIMITS)
+    names = [f"A{number}.Hi" for number in range(10)]
+    file.adopt(Alarm(source(name)) for name in names)
+    assert [alarm.source.name for alarm in file.kept().alarms] == names
+
+    def broken() -> Iterator[Alarm]:
+        yield from (Alarm(source(f"B{number}.Hi")) for number in range(7))
+        raise ValueError
+
+    with pytest.raises(ValueError):
+        file.adopt(broken())
+    assert [alarm.source.name for alarm in file.kept().alarms] == names, "all of it or nothing"
+    file.close()
+
+
 @pytest.mark.parametrize("fold_every", [1, 3, 5000])
 def test_the_list_is_right_after_any_end_however_late_it_is_brought_up(
     path: Path, monkeypatch: pytest.MonkeyPatch, fold_every: int
@@ -194,8 +212,12 @@ def test_numbers_that_readers_may_have_seen_are_not_given_again(path: Path) -> N
 
 @pytest.mark.parametrize("oldest_first", [True, False])
 @pytest.mark.parametrize("by_received", [True, False])
-def test_pages_stay_the_same_while_changes_are_added(path: Path, oldest_first: bool, by_received: bool) -> None:
-    """Nothing twice and nothing missing, with equal times and with many areas, whatever the size of a page."""
+@pytest.mark.parametrize("by_time", [True, False])
+def test_pages_stay_the_same_while_changes_are_added(
+    path: Path, monkeypatch: pytest.MonkeyPatch, oldest_first: bool, by_received: bool, by_time: bool
+) -> None:
+    """Nothing twice and nothing missing, with equal times and with many areas, whichever way they are looked for."""
+    monkeypatch.setattr(reading, "sooner_by_time", lambda *_: by_time)
     chance = random.Random(5)
     sources = [source(f"A{n}.Hi", f"Line{n % 4}") for n in range(40)]
     changes = [
@@ -233,6 +255,12 @@ def test_pages_stay_the_same_while_changes_are_added(path: Path, oldest_first: b
             file.append([change(900 + n, at, of=sources[3]) for n in range(20)])
     file.close()
     assert found == numbers(expected)
+
+
+def test_an_area_is_read_in_the_order_of_time_and_one_alarm_by_itself() -> None:
+    assert reading.sooner_by_time(0.1, 2_000_000, 500)
+    assert not reading.sooner_by_time(1 / 2000, 2_000_000, 500)
+    assert not reading.sooner_by_time(0.1, 1000, 500)
 
 
 def test_questions_by_kind_operator_time_and_one_alarm(path: Path) -> None:
@@ -468,6 +496,40 @@ async def test_a_disk_that_fails_loses_what_it_was_given_and_says_so(
     reader = HistoryReader(path)
     assert [(loss.from_sequence, loss.to_sequence) for loss in reader.losses()] == [(1, 1)]
     assert numbers(reader.after(0, 100, 100)) == [2]
+
+
+def test_a_page_that_is_just_full_is_the_last(path: Path) -> None:
+    file = HistoryFile(path, LIMITS)
+    file.append([change(number) for number in range(1, 11)])
+    file.close()
+    reader = HistoryReader(path)
+    first = reader.page(Question(page=5))
+    assert (len(first.changes), bool(first.token)) == (5, True)
+    second = reader.page(Question(page=5, token=first.token))
+    assert (len(second.changes), second.token) == (5, "")
+
+
+async def test_every_change_of_a_batch_that_could_not_be_written_is_counted(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def append(*_: object) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    async with writing(path) as writer:
+        with monkeypatch.context() as broken:
+            broken.setattr(HistoryFile, "append", append)
+            for number in range(1, 8):
+                writer.changed(change(number))
+            await eventually(lambda: bool(writer.problem))
+            assert writer.lost == 7
+    assert [(loss.from_sequence, loss.to_sequence) for loss in HistoryReader(path).losses()] == [(1, 7)]
+
+
+def test_losses_are_one_only_when_nothing_is_between_them() -> None:
+    found = writer_module._joined(
+        [Loss(1, 3, 1, "disk"), Loss(4, 5, 2, "disk"), Loss(7, 8, 3, "disk"), Loss(9, 9, 4, "queue")]
+    )
+    assert [(loss.from_sequence, loss.to_sequence) for loss in found] == [(1, 5), (7, 8), (9, 9)]
 
 
 async def test_a_disk_that_fails_for_hours_fills_no_memory(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

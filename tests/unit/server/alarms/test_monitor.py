@@ -215,6 +215,22 @@ def test_lists_that_do_not_come_are_counted_and_the_third_in_a_row_ends_the_work
     assert len(room.book) == 1
 
 
+def test_who_came_to_speak_in_place_of_whom_and_why_is_counted() -> None:
+    room = Room()
+    room.begin(alarm())
+    for provider, reason in ((Provider.SUBTAG, Reason.POLL_FAILED), (Provider.ALARMMGR, Reason.RECOVERED)):
+        room.tell(None)
+        room.monitor.switched(Speaker(provider=provider, reason=reason), room.now_ns)
+        room.list(alarm(), provider=provider)
+    room.monitor.lost(Reason.WORKER_LOST, "gone", room.now, room.now_ns)
+    assert room.monitor.counters.switches == {
+        (Provider.NONE, Provider.ALARMMGR, Reason.STARTED): 1,
+        (Provider.ALARMMGR, Provider.SUBTAG, Reason.POLL_FAILED): 1,
+        (Provider.SUBTAG, Provider.ALARMMGR, Reason.RECOVERED): 1,
+        (Provider.ALARMMGR, Provider.NONE, Reason.WORKER_LOST): 1,
+    }
+
+
 def test_a_first_list_that_is_cut_is_served_as_not_whole_until_a_whole_one_comes() -> None:
     room = Room()
     room.begin(alarm("A.A"), is_truncated=True)
@@ -225,6 +241,16 @@ def test_a_first_list_that_is_cut_is_served_as_not_whole_until_a_whole_one_comes
     room.list(alarm("A.A"), alarm("B.B"))
     assert not room.monitor.status.is_uncertain
     assert room.monitor.counters.truncated_snapshots == 1
+
+
+def test_a_list_that_is_cut_again_is_not_whole_by_that_and_a_whole_one_is_not_undone_by_a_cut() -> None:
+    room = Room()
+    room.begin(alarm("A.A"), is_truncated=True)
+    for more, is_uncertain in (({"is_truncated": True}, True), ({}, False), ({"is_truncated": True}, False)):
+        room.now += 31
+        room.monitor.tick(room.now, room.now_ns)
+        room.list(alarm("A.A"), **more)
+        assert room.monitor.status.is_uncertain is is_uncertain
 
 
 def test_case_41_a_shelving_that_ended_while_nobody_looked_is_right_at_the_return() -> None:

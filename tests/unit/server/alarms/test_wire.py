@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import random
 from typing import Any
 
+import pytest
 from tests.unit.server.alarms.alarm_parts import EPOCH, SECOND, T0, alarm, guid, source
 
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
@@ -79,6 +81,97 @@ def test_a_snapshot_and_a_transition_lose_nothing_on_the_way() -> None:
     assert (report.kind, report.origin, event.sequence) == (Kind.ACKNOWLEDGE, Origin.INFERRED, 5)
 
 
+def by_protobuf(message: Any, alarm_: Alarm, sequence: int, changed: str) -> Any:
+    """What both messages have in common, written by protobuf field by field."""
+    of = alarm_.source
+    for name, value in {
+        "alarm_full_reference": of.reference,
+        "source_object_reference": of.object_reference,
+        "alarm_type_name": of.type_name,
+        "category": of.area,
+        "provider_name": of.provider,
+        "group_name": of.group,
+        "alarm_name": of.name,
+        "alarm_class": of.alarm_class,
+        "severity": alarm_.priority,
+        "alarm_guid": alarm_.guid,
+        "guid_derived": alarm_.is_guid_derived,
+        "state": int(alarm_.state),
+        "mode": int(alarm_.mode),
+        "source_provider": int(alarm_.provider_mode),
+        "degraded": alarm_.is_degraded,
+        "uncertain": alarm_.is_uncertain,
+        "raw_state": alarm_.raw_state,
+        "operator_comment": alarm_.comment,
+        "sequence": sequence,
+        **{f"operator_{name}": getattr(alarm_, f"operator_{name}") for name in ("user", "node", "domain", "full_name")},
+        "description": alarm_.description,
+    }.items():
+        setattr(message, name, value)
+    message.area_path.extend(of.area_path)
+    if alarm_.value:
+        message.current_value.ParseFromString(alarm_.value)
+    if alarm_.limit:
+        message.limit_value.ParseFromString(alarm_.limit)
+    if alarm_.is_shelved:
+        message.shelved = True
+        for name in ("shelve_user", "shelve_node", "shelve_reason"):
+            setattr(message, name, getattr(alarm_, name))
+    for moment, name in (
+        (alarm_.raised_ns, "original_raise_timestamp"),
+        (alarm_.changed_ns, changed),
+        (alarm_.acknowledged_ns, "acknowledged_timestamp"),
+        (alarm_.cleared_ns, "cleared_timestamp"),
+        (alarm_.shelved_until_ns, "shelved_until"),
+    ):
+        if moment:
+            getattr(message, name).FromNanoseconds(moment)
+    return message
+
+
+ODD: dict[str, tuple[Any, ...]] = {
+    "state": tuple(State),
+    "mode": tuple(Mode),
+    "provider_mode": tuple(Provider),
+    "guid": ("", guid(3)),
+    "priority": (1, 127, 128, 999),
+    **{f"is_{name}": (False, True) for name in ("guid_derived", "degraded", "uncertain", "shelved")},
+    **dict.fromkeys(("comment", "description", "raw_state"), ("", "x" * 200, "ü — 确认 <&>\"'")),
+    **dict.fromkeys(("shelve_user", "shelve_node", "shelve_reason"), ("", "x" * 200, "Anna")),
+    **{f"operator_{name}": ("", "anna") for name in ("user", "node", "domain", "full_name")},
+    **{
+        f"{name}_ns": (0, 1, SECOND, T0 + 999_999_999, -T0)
+        for name in ("raised", "changed", "acknowledged", "cleared", "shelved_until")
+    },
+    "value": (b"", pb.MxValue(string_value="v" * 300).SerializeToString()),
+    "limit": (b"", pb.MxValue(float_value=7.0).SerializeToString()),
+}
+
+
+def test_what_is_written_by_hand_is_what_protobuf_writes() -> None:
+    chance = random.Random(14)
+    changed, last_changed = "transition_timestamp", "last_transition_timestamp"
+    for number in range(500):
+        of = source(f"Tank_{number}.Level.Hi", alarm_class=chance.choice(("", "VALUE")))
+        one = Alarm(of, **{name: chance.choice(values) for name, values in ODD.items()})
+        sequence, kind, origin = chance.choice((1, 2047, 2048, 1 << 40)), chance.choice(list(Kind)), Origin(number % 5)
+        event = pb.OnAlarmTransitionEvent.FromString(transition_bytes(Change(sequence, kind, origin, one, None, True)))
+        wanted = pb.OnAlarmTransitionEvent(transition_kind=int(kind), origin=int(origin))  # type: ignore[arg-type]
+        assert event == by_protobuf(wanted, one, sequence, changed)
+        entry = pb.ActiveAlarmSnapshot.FromString(snapshot_bytes(one.having(sequence=sequence)))
+        wanted_entry = pb.ActiveAlarmSnapshot(current_state=entry.current_state)
+        assert entry == by_protobuf(wanted_entry, one, sequence, last_changed)
+
+
+@pytest.mark.parametrize("name", sorted(set(ODD) - {"state", "mode", "provider_mode", "priority"}))
+def test_what_is_rare_is_written_by_itself(name: str) -> None:
+    one = Alarm(source("Tank.Level.Hi"), **{name: ODD[name][1]})
+    if name.startswith("shelve_"):
+        one.is_shelved = True
+    event = pb.OnAlarmTransitionEvent.FromString(transition_bytes(Change(3, Kind.RAISE, Origin.LIVE, one, None, True)))
+    assert event == by_protobuf(pb.OnAlarmTransitionEvent(transition_kind=1), one, 3, "transition_timestamp")
+
+
 def test_every_field_of_the_messages_is_filled() -> None:
     """A field that is added to the contract and forgotten here fails."""
     change = Change(5, Kind.ACKNOWLEDGE, Origin.INFERRED, FULL, None, True)
@@ -108,6 +201,11 @@ def test_alarms_that_come_again_share_what_does_not_change() -> None:
         alarm_full_reference="Galaxy!Line1.T.A", source_object_reference="T.A", category="Line1"
     )
     assert made.report(event).alarm.source is made.report(event).alarm.source
+    for stamp in (event.original_raise_timestamp, event.transition_timestamp):
+        stamp.FromNanoseconds(T0)
+    fresh = made.report(event).alarm
+    assert fresh.raised_ns == T0
+    assert fresh.changed_ns is fresh.raised_ns
     event.alarm_type_name = "SYS"
     assert made.report(event).alarm.source.type_name == "SYS"
     made.forget_areas()
