@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import inspect
 import os
 import signal
 import sys
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
+from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from tests.support.logging_left import logging_now, take_back
 from tests.support.process_leaks import living_children
 from tests.support.task_leaks import check_tasks
 from tests.support.waiting import wait_until
 
-pytest_plugins: list[str] = ["tests.support.failed_tests"]
+pytest_plugins: list[str] = ["tests.support.failed_tests", "tests.support.shared_rewriting"]
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A background job inherits an ignored SIGINT and hands it on; here and in children Ctrl+C has to work.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# The same examples at each run, and no clock that judges: a slow machine is no fault.
+settings.load_profile("ci")
 
 # Threads of libraries that live as long as the process does.
 _LASTING_THREADS = (
@@ -33,6 +39,17 @@ _LASTING_THREADS = (
     "execnet",
     "pytest_timeout",
 )
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, Any, Any]:
+    """Nothing of the tests themselves is garbage before the end: nobody looks for any among them."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.freeze()
 
 
 def _threads() -> set[threading.Thread]:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mxgateway_contract.constants import ENVELOPE_BYTES
 from mxgateway_protocol.clock import Clock, SystemClock
@@ -23,6 +22,7 @@ from mxgateway_server.alarms.component import AlarmComponent
 from mxgateway_server.alarms.galaxy_view import DeployedGalaxy
 from mxgateway_server.alarms.link import AlarmLink, WorkerLink
 from mxgateway_server.alarms.service import no_alarms_handler
+from mxgateway_server.assembled import Parts, Running
 from mxgateway_server.certificates.keeper import CertificateKeeper
 from mxgateway_server.commands.command_audit import CommandAudit
 from mxgateway_server.commands.gate import CommandGate
@@ -32,6 +32,7 @@ from mxgateway_server.control import control_doors
 from mxgateway_server.controls import Controls, Drain
 from mxgateway_server.counters import Counters
 from mxgateway_server.dashboard.opening import open_dashboard
+from mxgateway_server.dashboard.process import memory_bytes
 from mxgateway_server.galaxy import GalaxyComponent, GalaxyRepositoryService, SnapshotFile
 from mxgateway_server.galaxy.place import find_galaxy
 from mxgateway_server.galaxy.service import SERVICE as GALAXY_SERVICE
@@ -42,17 +43,21 @@ from mxgateway_server.health.watcher import HealthWatcher
 from mxgateway_server.heap import TRIM_SECONDS, MemoryKeeper
 from mxgateway_server.logs import get_logger
 from mxgateway_server.operations.component import metrics_text, open_operations
-from mxgateway_server.parts import Part
+from mxgateway_server.program import Program
 from mxgateway_server.reloading import Reloading, Reloads
 from mxgateway_server.rpc.connections import ConnectionWatch, system_sockets
 from mxgateway_server.rpc.guard import Guard
 from mxgateway_server.rpc.live_streams import LiveStreams
-from mxgateway_server.rpc.server import Endpoint, RpcServer, ServerBounds
+from mxgateway_server.rpc.server import RpcServer, ServerBounds
 from mxgateway_server.rpc.servicer import SERVICE, GatewayServicer
 from mxgateway_server.sessions.manager import SessionManager
 from mxgateway_server.state import hold_state, prepare_state
-from mxgateway_server.status import GatewayStatus, StatusReader
+from mxgateway_server.status import StatusReader
 from mxgateway_server.telemetry.lag_log import LoopLagLog
+from mxgateway_server.telemetry.opening import open_tracing
+from mxgateway_server.upgrade.adopting import Leftovers, adopt
+from mxgateway_server.upgrade.handover import Handover
+from mxgateway_server.upgrade.upgrading import UpgradeParts, Upgrading
 from mxgateway_server.upkeep import Duties, Duty, Upkeep, health_duties
 from mxgateway_server.workers.confinement import confinement, require
 from mxgateway_server.workers.containment import Containment, create_containment
@@ -60,52 +65,7 @@ from mxgateway_server.workers.launcher import Launcher, WorkerPlan
 from mxgateway_server.workers.pool import WorkerPool
 from mxgateway_server.workers.recordings import check_recordings
 
-if TYPE_CHECKING:
-    from mxgateway_server.dashboard.component import DashboardPart
-    from mxgateway_server.operations.server import OperationsServer
-
 logger = get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Running:
-    """A gateway that listens.
-
-    Attributes:
-        galaxy: name of the Galaxy that it serves.
-        status: how it is doing at the moment of the call.
-        urls: where it is found over HTTP.
-    """
-
-    endpoints: tuple[Endpoint, ...]
-    galaxy: str
-    status: Callable[[], GatewayStatus] = field(repr=False)
-    urls: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parts:
-    """What a gateway consists of; `background` outlives the sessions, and ends in the reverse order."""
-
-    server: RpcServer
-    certificate: CertificateKeeper | None
-    sessions: SessionManager
-    pool: WorkerPool
-    launcher: Launcher
-    galaxy: GalaxyComponent
-    galaxy_name: str
-    streams: LiveStreams
-    shares: Shares
-    connections: ConnectionWatch
-    upkeep: Upkeep
-    health: HealthWatcher
-    status: StatusReader
-    alarms: AlarmComponent | None
-    operations: OperationsServer | None
-    dashboard: DashboardPart | None
-    drain: Drain
-    reloading: Reloading
-    background: tuple[Part, ...]
 
 
 class Gateway:
@@ -116,6 +76,7 @@ class Gateway:
         clock: time, for tests.
         read_again: reads the settings anew, for a reload; without it only the certificate files are looked at.
         origin: where the setting of a dotted name comes from; empty for a default.
+        handover: how this process becomes another program, and what one has left to it.
 
     Attributes:
         parts: what it consists of, from the moment on when it listens; for tests that make a part misbehave.
@@ -129,7 +90,10 @@ class Gateway:
         clock: Clock | None = None,
         read_again: Callable[[], Settings] | None = None,
         origin: Callable[[str], str] = lambda _: "",
+        handover: Handover | None = None,
     ) -> None:
+        self._handover = handover or Handover()
+        self._upgrade_wanted = asyncio.Event()
         self._origin = origin
         self._settings = settings
         self._read_again = read_again or (lambda: settings)
@@ -153,6 +117,20 @@ class Gateway:
         """Lets no session open any more, and stops when the last is over, or after so many seconds."""
         self.parts.drain.begin(seconds)
 
+    def upgrade(self) -> None:
+        """Becomes the program that is installed, if that can take over; sessions and workers stay."""
+        self._upgrade_wanted.set()
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it consists of something already."""
+        return hasattr(self, "parts")
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether what has to happen at its times does; while the gateway begins it is taken for granted."""
+        return not self.is_running or self.parts.health.is_alive()
+
     async def run(self, on_running: Callable[[Running], None] = lambda _: None) -> None:
         """Serves until `request_stop`.
 
@@ -161,7 +139,9 @@ class Gateway:
         """
         async with AsyncExitStack() as stack:
             parts = self.parts = await self._assemble(stack)
-            endpoints = await parts.server.start(parts.certificate)
+            endpoints = await parts.server.start(parts.certificate, parts.program.addresses)
+            names = [name for name, _ in self._settings.addresses()]
+            parts.program.addresses = dict(zip(names, [each.address for each in endpoints], strict=True))
             urls = () if parts.operations is None else parts.operations.start()
             parts.connections.listen_on(split_address(endpoint.address)[1] for endpoint in endpoints)
             try:
@@ -201,8 +181,8 @@ class Gateway:
         await announcing.tell_of_clock(store, clock)
         containment = create_containment(settings.worker.max_memory_bytes)
         stack.callback(containment.close)
-
         counters = Counters()
+        tracing = open_tracing(settings.telemetry, counters.spans, stack)
         streams = LiveStreams(wiring.streams_per_key(settings), clock)
         refusals = RefusalLog(clock, counters)
         shares = Shares()
@@ -212,6 +192,8 @@ class Gateway:
             store, clock, denies=settings.authentication.when_audit_fails == "deny_writes", counters=counters
         )
         authenticator = self._authenticator(store)
+        began = clock.unix_ns()
+        program = Program(since_ns=began, begun_ns=began)
         launcher = self._launcher(containment, counters)
         pool = WorkerPool(launcher, plan, settings.worker.pool_size)
         sessions = SessionManager(launcher, pool, clock, wiring.session_options(settings))
@@ -262,6 +244,7 @@ class Gateway:
             max_request_bytes=settings.protocol.max_request_bytes,
             max_command_bytes=settings.protocol.max_grpc_message_bytes,
             counters=counters,
+            tracing=tracing,
         )
         server = RpcServer(settings, bounds, guard, handlers)
         health = HealthWatcher(
@@ -284,8 +267,9 @@ class Gateway:
             service=server,
             alarms=wiring.alarm_findings(alarms),
         )
-        memory = Duty(name="give-memory-back", period=TRIM_SECONDS, work=MemoryKeeper(lambda: shares.large_bodies).look)
-        upkeep = Upkeep([*duties.all(), *health_duties(health), memory])
+        memory = MemoryKeeper(lambda: shares.large_bodies, memory_bytes)
+        giving_back = Duty(name="give-memory-back", period=TRIM_SECONDS, work=memory.look)
+        upkeep = Upkeep([*duties.all(), *health_duties(health), giving_back])
         keepers = () if certificate is None else (certificate,)
         lag_log = LoopLagLog(settings.logging.loop_lag_interval_seconds)
         status = StatusReader(
@@ -300,6 +284,7 @@ class Gateway:
             certificate=certificate,
             health=health.status,
             alarms=alarms,
+            program=program,
         )
         reloading = Reloading(
             settings,
@@ -310,10 +295,20 @@ class Gateway:
             counters=counters,
         )
         drain = Drain(sessions, health, self.request_stop)
+        upgrading = Upgrading(
+            UpgradeParts(
+                sessions=sessions, launcher=launcher, streams=streams, guard=guard, records=gate.audit, audit=audit
+            ),
+            self._handover,
+            program,
+            clock,
+            self._upgrade_wanted,
+        )
         controls = Controls(
             status=status,
             reloading=reloading,
             drain=drain,
+            upgrading=upgrading,
             audit=audit,
             metrics=metrics_text(settings, status, lag_log),
         )
@@ -335,7 +330,10 @@ class Gateway:
             alarms=alarms,
             origin=self._origin,
             actions=controls.actions,
+            in_force=lambda: reloading.settings,
         )
+        if dashboard is not None:
+            reloading.reconfigure_dashboard = dashboard.reconfigure
         pages = () if dashboard is None else dashboard.routes()
         operations = open_operations(
             settings,
@@ -350,6 +348,18 @@ class Gateway:
             stack.callback(operations.close)
         doors = control_doors(settings.state_path, controls.actions)
         reloads = Reloads(reloading, self._reload_wanted)
+        left: tuple[int, ...] = ()
+        if self._handover.inherited is not None:
+            # The last step before callers are let in: what fails before it ends the process, and the workers with it.
+            left = await adopt(
+                self._handover.inherited,
+                program,
+                sessions=sessions,
+                launcher=launcher,
+                records=gate.audit,
+                audit=audit,
+            )
+        leftovers = Leftovers(left, containment)
         optional = [part for part in (alarms, operations, dashboard, *doors) if part is not None]
         return Parts(
             server=server,
@@ -370,7 +380,9 @@ class Gateway:
             drain=drain,
             reloading=reloading,
             status=status,
-            background=(audit, galaxy, *optional, drain, reloads, lag_log, upkeep, *keepers),
+            upgrading=upgrading,
+            program=program,
+            background=(audit, leftovers, galaxy, *optional, drain, upgrading, reloads, lag_log, upkeep, *keepers),
         )
 
     def _confine(self, plan: WorkerPlan) -> None:

@@ -7,8 +7,9 @@ import contextlib
 import gc
 import sys
 import traceback
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from traceback import FrameSummary
+from typing import Any, TypeAlias
 
 from mxgateway_server import logs
 from mxgateway_server.access.audit import AuditLog
@@ -17,7 +18,8 @@ from mxgateway_server.errors import InvalidRequestError
 from mxgateway_server.health.watcher import HealthWatcher
 from mxgateway_server.reloading import Reloading
 from mxgateway_server.sessions.manager import SessionManager
-from mxgateway_server.status import StatusReader, to_json
+from mxgateway_server.status import GatewayStatus, StatusReader, to_json
+from mxgateway_server.upgrade.upgrading import Upgrading
 
 logger = logs.get_logger(__name__)
 
@@ -78,12 +80,14 @@ class Controls:
         status: StatusReader,
         reloading: Reloading,
         drain: Drain,
+        upgrading: Upgrading,
         audit: AuditLog,
         metrics: Callable[[], str] | None = None,
     ) -> None:
         self._status = status
         self._reloading = reloading
         self._drain = drain
+        self._upgrading = upgrading
         self._audit = audit
         self._metrics = metrics
         self._level_back: asyncio.TimerHandle | None = None
@@ -97,6 +101,7 @@ class Controls:
             "log-level": self.log_level,
             "reload": self.reload,
             "status": self.status,
+            "upgrade": self.upgrade,
         }
 
     async def status(self, _: dict[str, Any]) -> Any:
@@ -116,6 +121,10 @@ class Controls:
         self._note("drain-started", {"seconds": seconds})
         self._drain.begin(seconds)
         return {"sessions": len(self._status.take().sessions)}
+
+    async def upgrade(self, request: dict[str, Any]) -> Any:
+        """Becomes the installed program, and answers only a dry run: whoever asks sees the connection end."""
+        return await self._upgrading.upgrade(is_dry_run=request.get("dry_run") is True)
 
     async def log_level(self, request: dict[str, Any]) -> Any:
         """Changes the level of the log, for a while."""
@@ -144,17 +153,11 @@ class Controls:
 
     async def diagnose(self, _: dict[str, Any]) -> Any:
         """What the process does now: tasks and threads with their stacks, without what their variables hold."""
-        return {
-            "status": to_json(self._status.take()),
-            "metrics": "" if self._metrics is None else await asyncio.to_thread(self._metrics),
-            "logs": [
-                {"number": each.number, "level": each.level, "event": each.event, **_plain(each.facts)}
-                for each in logs.recent.after()
-            ],
-            "tasks": [_task(task) for task in asyncio.all_tasks()],
-            "threads": {str(number): traceback.format_stack(frame) for number, frame in sys._current_frames().items()},
-            "gc": {"counts": list(gc.get_count()), "stats": gc.get_stats(), "frozen": gc.get_freeze_count()},
-        }
+        status = self._status.take()
+        tasks = [(task.get_name(), _places(task)) for task in asyncio.all_tasks()]
+        # Only what has to be is taken on the loop; thousands of records, and lines of source read from the disk, would
+        # hold it for longer than calls may wait.
+        return await asyncio.to_thread(_told, status, tasks, self._metrics)
 
     def _note(self, event: str, details: dict[str, Any]) -> None:
         self._audit.add(AuditRecord(event=event, outcome="ok", details=details))
@@ -167,9 +170,32 @@ def _number(request: dict[str, Any], name: str, least: float, most: float) -> fl
     return float(value)
 
 
-def _task(task: asyncio.Task[Any]) -> dict[str, Any]:
-    stack = [line for frame in task.get_stack(limit=20) for line in traceback.format_stack(frame, limit=1)]
-    return {"name": task.get_name(), "stack": stack}
+_Places: TypeAlias = list[tuple[str, int, str]]
+"""Where a task waits: file, line and function of each frame, the outermost first."""
+
+
+def _places(task: asyncio.Task[Any]) -> _Places:
+    return [(frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name) for frame in task.get_stack(limit=20)]
+
+
+def _told(
+    status: GatewayStatus, tasks: Sequence[tuple[str, _Places]], metrics: Callable[[], str] | None
+) -> dict[str, Any]:
+    """What `diagnose` answers; any thread may call it."""
+    return {
+        "status": to_json(status),
+        "metrics": "" if metrics is None else metrics(),
+        "logs": [
+            {"number": each.number, "level": each.level, "event": each.event, **_plain(each.facts)}
+            for each in logs.recent.after()
+        ],
+        "tasks": [
+            {"name": name, "stack": traceback.format_list([FrameSummary(*place) for place in places])}
+            for name, places in tasks
+        ],
+        "threads": {str(number): traceback.format_stack(frame) for number, frame in sys._current_frames().items()},
+        "gc": {"counts": list(gc.get_count()), "stats": gc.get_stats(), "frozen": gc.get_freeze_count()},
+    }
 
 
 def _plain(facts: Any) -> dict[str, Any]:

@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import math
 import os
 from collections.abc import Callable
 from typing import Any
 
 TRIM_SECONDS = 5.0
-"""How often memory is given back, if there was a large request."""
+"""How often memory is given back, if there is a reason."""
+
+GROWTH = 16 * 2**20
+"""Bytes by which the process grows until that alone is a reason."""
 
 _M_ARENA_MAX = -8
 _ARENAS = 2
@@ -53,19 +57,30 @@ def trim() -> bool:
 
 
 class MemoryKeeper:
-    """Gives memory back after large requests.
+    """Gives memory back after large requests, and after whatever else has made the process grow.
+
+    What is refused unread is no request, but gRPC has held it; so the process's own size is looked at as well.
 
     Args:
         large_requests: how many have come so far.
+        resident: bytes that the process holds now; NaN where nobody knows.
     """
 
-    def __init__(self, large_requests: Callable[[], int]) -> None:
+    def __init__(self, large_requests: Callable[[], int], resident: Callable[[], float]) -> None:
         self._large_requests = large_requests
+        self._resident = resident
         self._seen = 0
+        # Growth counts from here: the first look, and then what is left after each giving back.
+        self._base = math.nan
 
     async def look(self) -> None:
-        """Gives back what can be, if there was a large request since the last time."""
-        seen = self._large_requests()
-        if seen != self._seen:
+        """Gives back what can be, if there was a reason since the last time."""
+        seen, resident = self._large_requests(), self._resident()
+        if math.isnan(self._base):
+            self._base = resident
+        if seen != self._seen or resident > self._base + GROWTH:
             self._seen = seen
             await asyncio.to_thread(trim)
+            self._base = self._resident()
+        else:
+            self._base = min(self._base, resident)

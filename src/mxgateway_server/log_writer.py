@@ -5,6 +5,7 @@ What cannot be written is counted, and the gateway goes on. The last records are
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import queue
@@ -106,7 +107,7 @@ class LogWriter(logging.Handler):
         self._write = write or _to_stderr
         self._prefixes = write is None and _is_journal()
         self._file = _open(file, max_bytes, count)
-        self._queue: queue.Queue[tuple[int, str] | None] = queue.Queue(capacity)
+        self._queue: queue.Queue[tuple[int, str] | threading.Event | None] = queue.Queue(capacity)
         self._ring = ring or LogRing()
         self.unwritten = 0
         self._thread = threading.Thread(target=self._run, name="log-writer", daemon=True)
@@ -138,8 +139,18 @@ class LogWriter(logging.Handler):
             self._file.close()
         super().close()
 
+    def flush_for(self, seconds: float) -> None:
+        """Waits until what waits is written, at most so long."""
+        written = threading.Event()
+        with contextlib.suppress(queue.Full):
+            self._queue.put_nowait(written)
+            written.wait(seconds)
+
     def _run(self) -> None:
         while (entry := self._queue.get()) is not None:
+            if isinstance(entry, threading.Event):
+                entry.set()
+                continue
             level, line = entry
             try:
                 self._write(f"{_prefix(level)}{line}\n" if self._prefixes else f"{line}\n")

@@ -167,6 +167,8 @@ def configure(
     # Whoever sends it what is no HTTP makes it warn.
     logging.getLogger("uvicorn").setLevel(logging.ERROR)
     logging.getLogger("asyncio").setLevel(logging.WARNING)
+    # The gateway's own line says once that the collector takes nothing; this one would say it with each batch.
+    logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)
     # It writes a traceback for each refused login and each server that is away; the gateway's own line says it all.
     logging.getLogger("pytds").setLevel(logging.ERROR)
 

@@ -14,7 +14,8 @@ OF_THE_GATEWAY = 128
 """Files of the gateway itself at most: databases, log, event loop, listening sockets."""
 OF_OPERATIONS = 160
 """Connections of the HTTP listener at most, each a file."""
-OF_A_WORKER = 3
+OF_A_WORKER = 4
+"""Three pipes, and what its end is seen by."""
 OF_A_START = 8
 """Files that a start holds beside those that its worker keeps."""
 FEWEST_CONNECTIONS = 16

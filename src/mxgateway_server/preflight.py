@@ -31,6 +31,7 @@ from mxgateway_server.operations.component import is_asked_for
 from mxgateway_server.rpc.opening import FILE_OPTIONS
 from mxgateway_server.rpc.ports import check_port
 from mxgateway_server.state import is_held, require_closed, require_private
+from mxgateway_server.telemetry.opening import require_tracing
 from mxgateway_server.workers.confinement import Confinement, confinement, require
 from mxgateway_server.workers.containment import create_containment
 from mxgateway_server.workers.launcher import Launcher
@@ -217,6 +218,11 @@ def _worker(settings: Settings) -> Iterator[Finding]:
             yield Finding(name, f"{name} {value}: no such file; correct the path")
 
 
+def _traces(settings: Settings) -> Iterator[Finding]:
+    require_tracing(settings.telemetry)
+    yield from ()
+
+
 _LOOKS: dict[str, Callable[[Settings], Iterator[Finding]]] = {
     "the state directory": _state,
     "the certificate": _certificate,
@@ -224,6 +230,7 @@ _LOOKS: dict[str, Callable[[Settings], Iterator[Finding]]] = {
     "the files of the key store": _key_store,
     "the Galaxy's file or URL": _galaxy,
     "the worker's program and files": _worker,
+    "the traces": _traces,
 }
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from mxgateway_server import logs, wiring
 from mxgateway_server.access.authenticator import Authenticator
 from mxgateway_server.certificates.keeper import CertificateKeeper
+from mxgateway_server.config.dashboard_sections import DashboardSettings
 from mxgateway_server.config.settings import Settings, setting_names
 from mxgateway_server.counters import Counters
 from mxgateway_server.errors import ConfigurationError
@@ -21,6 +22,13 @@ logger = logs.get_logger(__name__)
 TAKEN = (
     "authentication.failures_before_throttle",
     "authentication.throttle_seconds",
+    "dashboard.idle_minutes",
+    "dashboard.login_hours",
+    "dashboard.max_streams",
+    "dashboard.max_streams_per_key",
+    "dashboard.people_acknowledge",
+    "dashboard.roles",
+    "dashboard.screen_days",
     "events.backpressure_policy",
     "logging.level",
     "sessions.default_lease_seconds",
@@ -28,7 +36,8 @@ TAKEN = (
     "sessions.max_sessions",
     "sessions.max_sessions_per_key",
 )
-"""Settings that hold from a reload on; those of sessions for sessions that open after it."""
+"""Settings that hold from a reload on; those of sessions and logins for those that begin after it, and what the
+dashboard's groups may at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +54,9 @@ class Reloading:
     Args:
         settings: those that the gateway began with.
         read: reads them again from where they came from; blocks on the disk.
+
+    Attributes:
+        reconfigure_dashboard: hands its settings to the dashboard; None where there is none.
     """
 
     def __init__(
@@ -58,11 +70,17 @@ class Reloading:
         counters: Counters,
     ) -> None:
         self._settings = settings
+        self.reconfigure_dashboard: Callable[[DashboardSettings], None] | None = None
         self._read = read
         self._sessions = sessions
         self._authenticator = authenticator
         self._certificate = certificate
         self._counters = counters
+
+    @property
+    def settings(self) -> Settings:
+        """Those that are in force."""
+        return self._settings
 
     @property
     def level(self) -> str:
@@ -110,6 +128,8 @@ class Reloading:
             logs.set_level(settings.logging.level)
         if "sessions" in sections or "events" in sections:
             self._sessions.reconfigure(wiring.session_options(settings))
+        if "dashboard" in sections and self.reconfigure_dashboard is not None:
+            self.reconfigure_dashboard(settings.dashboard)
         if "authentication" in sections and self._authenticator is not None:
             authentication = settings.authentication
             self._authenticator.throttle.reconfigure(

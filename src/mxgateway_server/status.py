@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from datetime import datetime
+from functools import cache
+from operator import attrgetter
 from typing import Any, Protocol
 
 from mxgateway_protocol.clock import Clock
@@ -20,6 +22,7 @@ from mxgateway_server.certificates.keeper import CertificateKeeper
 from mxgateway_server.counters import Counters
 from mxgateway_server.galaxy.component import GalaxyComponent
 from mxgateway_server.health.readiness import HealthStatus
+from mxgateway_server.program import Program, ProgramStatus
 from mxgateway_server.sessions.history import EndedSession, RecentFault
 from mxgateway_server.sessions.manager import SessionManager
 from mxgateway_server.sessions.picture import SessionStatus, WorkerStatus, session_status, worker_status
@@ -140,8 +143,10 @@ class AlarmsStatus:
         worker_pid: process of its worker; 0 without one.
         avoids_manager: the alarm manager ended its workers, so the attributes speak in its place.
         poll_seconds: how long the last question to the alarm manager took.
-        states: alarms in the list by state.
-        changes: changes since the start, by kind.
+        lag: changes that the slowest stream has not got yet.
+        states: alarms in the list by state and band of priorities.
+        changes: changes since the start, by kind and band of priorities.
+        switches: how often another provider came to speak since the start, by the one before, the one after and why.
         rates: alarms that came up within ten minutes, by operator's position.
         floods: positions that are in a flood.
         history_waiting: changes that are not written yet.
@@ -161,8 +166,10 @@ class AlarmsStatus:
     worker_pid: int
     avoids_manager: bool
     poll_seconds: float
-    states: Mapping[str, int]
-    changes: Mapping[str, int]
+    lag: int
+    states: Mapping[tuple[str, ...], int]
+    changes: Mapping[tuple[str, ...], int]
+    switches: Mapping[tuple[str, ...], int]
     rates: Mapping[str, int]
     floods: Collection[str]
     history_waiting: int
@@ -188,6 +195,7 @@ class GatewayStatus:
         log: the log of this process.
         certificate: None without a TLS endpoint.
         alarms: None when the gateway keeps none.
+        program: which program the process is at the moment.
     """
 
     taken_ns: int
@@ -209,6 +217,7 @@ class GatewayStatus:
     ended_sessions: tuple[EndedSession, ...] = ()
     faults: tuple[RecentFault, ...] = ()
     log: LogStatus | None = None
+    program: ProgramStatus
 
     def session(self, session_id: str) -> SessionStatus | None:
         """The session of this id; None when it is not there any more."""
@@ -263,8 +272,10 @@ class StatusReader:
         certificate: CertificateKeeper | None = None,
         health: Callable[[], HealthStatus] = lambda: HealthStatus(readiness="ready", checks=()),
         alarms: AlarmComponent | None = None,
+        program: Program | None = None,
     ) -> None:
         self._clock = clock
+        self._program = program or Program()
         self._sessions = sessions
         self._pool = pool
         self._launcher = launcher
@@ -319,6 +330,7 @@ class StatusReader:
             ended_sessions=self._sessions.history.ended,
             faults=self._sessions.history.faults,
             log=log_status(),
+            program=self._program.status,
             galaxy=galaxy_status(self._galaxy),
             audit=AuditStatus(waiting=self._audit.waiting, lost=self._audit.lost, failures=self._audit.failures),
             certificate=None if self._certificate is None else certificate_status(self._certificate),
@@ -352,8 +364,23 @@ def alarms_status(alarms: AlarmComponent) -> AlarmsStatus:
         worker_pid=driver.worker_pid,
         avoids_manager=monitor.trust.is_avoided,
         poll_seconds=driver.poll.last_duration.ToNanoseconds() / 1e9,
-        states={state.name.lower(): book.states[state] for state in State if state.is_listed},
-        changes={kind.name.lower(): book.counters.changes[kind] for kind in Kind if kind},
+        lag=monitor.feed.lag,
+        states={
+            (state.name.lower(), band): book.states[state, band]
+            for state in State
+            if state.is_listed
+            for band in book.bands.names
+        },
+        changes={
+            (kind.name.lower(), band): book.counters.changes[kind, band]
+            for kind in Kind
+            if kind
+            for band in book.bands.names
+        },
+        switches={
+            (before.name.lower(), after.name.lower(), reason.name.lower()): count
+            for (before, after, reason), count in monitor.counters.switches.items()
+        },
         rates=past.figures.rates,
         floods=tuple(flood.position for flood in past.figures.floods),
         history_waiting=0 if writer is None else writer.waiting,
@@ -388,12 +415,54 @@ def galaxy_status(galaxy: GalaxyComponent) -> GalaxyStatus:
 
 def to_json(value: Any) -> Any:
     """A picture, or a part of one, as what `json.dumps` takes: names in camelCase, times in ISO 8601, in the order of
-    the fields."""
-    if is_dataclass(value):
-        return {_camel(field.name): to_json(getattr(value, field.name)) for field in fields(value)}
+    the fields; keys of several words as one text."""
+    kind: type = type(value)
+    shape = _shape(kind)
+    if shape is not None:
+        told = dict(zip(shape.names, shape.values(value), strict=True))
+        for name in shape.deep:
+            inner = told[name]
+            if inner is not None:
+                told[name] = to_json(inner)
+        return told
     if isinstance(value, tuple):
         return [to_json(each) for each in value]
+    if isinstance(value, Mapping):
+        # What is counted by several words has them in one name: JSON knows no others.
+        return {" ".join(key) if isinstance(key, tuple) else key: to_json(each) for key, each in value.items()}
     return value.isoformat() if isinstance(value, datetime) else value
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """How a dataclass becomes an object: made once for each, since all sessions are told once a second.
+
+    Attributes:
+        names: of its fields, in camelCase.
+        values: all their values.
+        deep: those that are not numbers or texts.
+    """
+
+    names: tuple[str, ...]
+    values: Callable[[Any], tuple[Any, ...]]
+    deep: tuple[str, ...]
+
+
+@cache
+def _shape(kind: type) -> _Shape | None:
+    """None for what is no dataclass."""
+    if not is_dataclass(kind):
+        return None
+    known = fields(kind)
+    names = tuple(_camel(field.name) for field in known)
+    # attrgetter gives a lone value as it is, so a name that every class has makes a tuple of it.
+    every = attrgetter(*(field.name for field in known), "__class__")
+    deep = tuple(name for name, field in zip(names, known, strict=True) if field.type not in _FLAT)
+    return _Shape(names, lambda value: every(value)[:-1], deep)
+
+
+_FLAT = frozenset({"str", "int", "float", "bool"})
+"""Types of fields, as they are written, whose values are in JSON what they are."""
 
 
 def _camel(name: str) -> str:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 import time
 
 import grpc.aio
 import pytest
-from tests.support.asyncio_debug import EVERY_SLOW_CALLBACK, asyncio_findings
+from tests.support.asyncio_debug import EARLIER_LOOP, EVERY_SLOW_CALLBACK, asyncio_findings
 
 from mxgateway import GatewayClient
 
@@ -49,6 +50,18 @@ def test_a_channel_that_is_not_closed_is_found() -> None:
     with asyncio_findings() as found:
         asyncio.run(closed())
     assert found == []
+
+
+def test_the_late_end_of_an_earlier_call_is_not_this_tests() -> None:
+    """gRPC tells it in whatever loop reads its queue next; any other exception there is found."""
+    logger = logging.getLogger("asyncio")
+    with asyncio_findings() as found:
+        logger.error("%s(...)()", EARLIER_LOOP, exc_info=RuntimeError("Event loop is closed"))
+    assert found == []
+    with asyncio_findings() as found:
+        logger.error("%s(...)()", EARLIER_LOOP, exc_info=RuntimeError("something else"))
+        logger.error("Exception in callback ours()", exc_info=RuntimeError("Event loop is closed"))
+    assert len(found) == 2
 
 
 @pytest.mark.slow

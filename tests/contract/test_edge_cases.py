@@ -13,6 +13,7 @@ _DASHBOARD = "component/server/test_dashboard.py"
 _EDGES = "component/server/test_dashboard_edges.py"
 _PEOPLE = "component/server/test_people.py"
 _PERSONS = "unit/server/dashboard/test_persons.py"
+_SLOW = "component/server/test_slow_doors.py"
 _SAMPLER = "unit/server/dashboard/test_sampler.py"
 _SERVER = "unit/server/operations/test_server.py"
 _SURROUNDINGS = "browser/test_surroundings.py"
@@ -41,6 +42,7 @@ CASES: dict[int, tuple[str, list[str]]] = {
         "a kill while it hangs, starts or stops",
         [
             "unit/server/sessions/test_endings.py::test_a_kill_does_not_wait_for_the_orderly_end_under_way",
+            "unit/server/sessions/test_endings.py::test_a_worker_that_does_not_end_in_order_is_told_and_the_session_is_closed_all_the_same",
             "unit/server/sessions/test_manager.py::test_a_session_that_opens_while_the_gateway_stops_is_not_handed_out",
         ],
     ),
@@ -185,6 +187,7 @@ CASES: dict[int, tuple[str, list[str]]] = {
         [
             "component/server/test_diagnostics.py::test_a_part_that_fails_or_looks_like_a_secret_is_left_out_and_told",
             f"{_DASHBOARD}::test_administrators_reload_change_the_level_and_take_a_bundle_and_all_is_audited",
+            "component/server/test_controls.py::test_telling_it_does_not_hold_the_loop",
         ],
     ),
     28: (
@@ -195,6 +198,10 @@ CASES: dict[int, tuple[str, list[str]]] = {
             f"{_PEOPLE}::test_the_provider_may_change_its_keys_and_a_stranger_makes_nobody_ask_for_them",
             "unit/server/dashboard/test_directory.py::test_everybody_else_is_refused_in_the_same_words",
             "unit/server/dashboard/test_directory.py::test_a_directory_that_is_silent_is_not_waited_for",
+            f"{_PERSONS}::test_a_person_is_never_taken_for_a_key_or_for_another_person",
+            f"{_SLOW}::test_keys_sign_in_while_a_door_does_not_answer",
+            f"{_SLOW}::test_a_directory_that_never_answers_is_given_up_in_time_and_leaves_no_thread",
+            f"{_SLOW}::test_of_many_who_wait_for_a_provider_nobody_waits_for_the_others",
         ],
     ),
     29: (
@@ -211,6 +218,8 @@ CASES: dict[int, tuple[str, list[str]]] = {
             "component/server/test_controls.py::test_systemd_is_told_where_it_listens_and_nothing_fails_where_it_does_not",
             "component/server/test_controls.py::test_a_reload_takes_what_it_can_and_nothing_of_what_is_wrong",
             "unit/server/node/test_service.py::test_a_gateway_that_does_not_end_is_ended",
+            "unit/server/node/test_service.py::test_a_gateway_that_cannot_be_started_is_told",
+            "unit/server/node/test_service.py::test_the_command_line_is_quoted",
         ],
     ),
     31: (
@@ -224,6 +233,8 @@ CASES: dict[int, tuple[str, list[str]]] = {
         "many scrape at once, as strangers and in the other form",
         [
             "component/server/test_metrics.py::test_every_metric_of_the_table_is_there_in_both_forms",
+            "component/server/test_metrics.py::test_ten_who_scrape_at_once_get_all_of_it_and_the_end_leaves_nobody_waiting",
+            "component/server/test_metrics.py::test_who_is_not_on_this_machine_needs_a_key_that_may",
             "component/server/test_metrics.py::test_open_metrics_ask_for_nothing_and_metrics_that_are_off_are_not_there",
         ],
     ),

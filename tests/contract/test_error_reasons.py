@@ -31,7 +31,13 @@ from mxgateway import reasons as client_side
 from mxgateway.replies import ERROR_OF_STATUS, check_protocol
 from mxgateway.rpc_errors import map_rpc_error
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
-from mxgateway_server.errors import GatewayError, GatewayStoppingError, SessionClosedError, WorkerShutdownTimeoutError
+from mxgateway_server.errors import (
+    GatewayError,
+    GatewayStoppingError,
+    GatewayUpgradingError,
+    SessionClosedError,
+    WorkerShutdownTimeoutError,
+)
 from mxgateway_server.galaxy.errors import GalaxyError
 from mxgateway_server.rpc.errors import to_protocol_status, to_status
 
@@ -93,7 +99,12 @@ CLASS_OF_REASON: dict[str, type[MxGatewayError]] = {
 }
 """What a client may catch for each reason. A class of the server with a reason that is not here fails below."""
 
-OTHER_CLASS_IN_REPLIES = {SessionClosedError, GatewayStoppingError, WorkerShutdownTimeoutError}
+OTHER_CLASS_IN_REPLIES = {
+    SessionClosedError,
+    GatewayStoppingError,
+    GatewayUpgradingError,
+    WorkerShutdownTimeoutError,
+}
 """A reply of a gateway that gives no reason says there what became of the worker, or of the time."""
 
 

@@ -48,6 +48,14 @@ def test_the_stand_in_plays_the_simulators_faults() -> None:
     """By the same names, so that one storm runs over both; what concerns the alarm manager is no matter of LMXProxy."""
     source = (SOURCE.parent / "model.h").read_text(encoding="utf-8")
     played = set(re.findall(r'name == L"(\w+)"', source[source.index("bool control(") :]))
-    of_alarms = {"fail_poll", "slow_poll", "cut_alarm_list", "break_alarm_xml", "refuse_ack", "restart_alarm_provider"}
+    of_alarms = {
+        "fail_poll",
+        "crash_poll",
+        "slow_poll",
+        "cut_alarm_list",
+        "break_alarm_xml",
+        "refuse_ack",
+        "restart_alarm_provider",
+    }
     assert set(FAULTS) - of_alarms <= played
     assert of_alarms <= set(FAULTS)

@@ -8,14 +8,19 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from collections.abc import Iterable, Mapping
+from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
 from pathlib import Path
 
+import grimp
 import pytest
 from tests.support.code_blocks import ROOT
 
 PYPROJECT = ROOT / "pyproject.toml"
-CONTRACTS = tomllib.loads(PYPROJECT.read_text(encoding="utf-8"))["tool"]["importlinter"]["contracts"]
+_LINTER = tomllib.loads(PYPROJECT.read_text(encoding="utf-8"))["tool"]["importlinter"]
+PACKAGES = _LINTER["root_packages"]
+CONTRACTS = _LINTER["contracts"]
 NAMES = [contract["name"] for contract in CONTRACTS]
 
 BREACHES: dict[str, tuple[str, str]] = {
@@ -127,3 +132,22 @@ def test_a_new_room_of_the_gateway_needs_its_floor(copy: Path) -> None:
         room.unlink()
     assert code == 1
     assert "mxgateway_server.attic" in output
+
+
+def circle(needed: Mapping[str, Iterable[str]]) -> list[str]:
+    """Modules of which each needs the next and the last the first; empty where there are none."""
+    try:
+        TopologicalSorter(needed).prepare()
+    except CycleError as error:
+        found: list[str] = error.args[1]
+        return found
+    return []
+
+
+def test_no_modules_need_each_other() -> None:
+    """Imports within functions, and those for types only, count like all others."""
+    graph = grimp.build_graph(*PACKAGES, cache_dir=None)
+    needed = {module: graph.find_modules_directly_imported_by(module) for module in graph.modules}
+    assert len(needed) > 600
+    assert circle(needed) == []
+    assert len(circle({**needed, "mxgateway_server.rpc.errors": {"mxgateway_server.rpc.guard"}})) > 2

@@ -100,7 +100,14 @@ class DashboardRig:
         finally:
             await store.close()
         return [
-            {"key": each.key_id, "outcome": each.outcome, "session": each.session_id, **each.details}
+            {
+                "key": each.key_id,
+                "actor": each.actor,
+                "origin": each.origin,
+                "outcome": each.outcome,
+                "session": each.session_id,
+                **each.details,
+            }
             for each in records
         ]
 

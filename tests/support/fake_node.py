@@ -33,6 +33,7 @@ class FakeNode:
 
     is_windows: bool = True
     bits: int = 64
+    account: str = "PLANT\\admin"
     files: dict[str, FileFacts] = field(
         default_factory=lambda: {
             PYTHON: FileFacts(program(), 100_000),

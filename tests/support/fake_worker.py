@@ -17,6 +17,12 @@ Ping: `emit N [first item]` sends N events in one batch; `emit_each N` in N batc
 
 from __future__ import annotations
 
+if __name__ == "__main__":
+    # As the real one starts, and for the same reason: a gateway's tests start hundreds of these.
+    from mxgateway_worker import quick_start
+
+    quick_start.prepare()
+
 import argparse
 import os
 import signal
@@ -328,4 +334,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    quick_start.done()
     sys.exit(main())

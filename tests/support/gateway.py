@@ -20,7 +20,8 @@ from mxgateway_protocol.clock import Clock, SystemClock
 from mxgateway_server.access.constraints import FREE, Constraints
 from mxgateway_server.access.peppers import load_pepper
 from mxgateway_server.access.store import KeyStore
-from mxgateway_server.app import Gateway, Running
+from mxgateway_server.app import Gateway
+from mxgateway_server.assembled import Running
 from mxgateway_server.config.settings import Settings
 from mxgateway_server.config.sources import load
 from mxgateway_server.sessions.picture import SessionStatus

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from typing import NoReturn
 
 import pytest
 
@@ -16,9 +17,13 @@ def installed(program: str, package: str) -> str:
         package: the Debian package that has it, for whoever lacks it.
     """
     found = shutil.which(program)
-    if found is not None:
-        return found
-    reason = f"{program} is not on this machine; it is in the package {package}"
+    if found is None:
+        lacking(f"{program} is not on this machine; it is in the package {package}")
+    return found
+
+
+def lacking(reason: str) -> NoReturn:
+    """Ends a test for which this machine lacks something."""
     if os.environ.get("CI") == "true":
         pytest.fail(reason)
     pytest.skip(reason)

@@ -62,6 +62,8 @@ class AuditLog:
         self._strangers = RecordLimit()
         self._callers = RecordLimit(burst=100.0, per_second=5.0)
         self._failures = 0
+        # Taken out of the lanes, and not stored yet.
+        self._storing = 0
         self._failing_since: float | None = None
         # Seconds of the last transaction.
         self._took = 0.0
@@ -147,7 +149,7 @@ class AuditLog:
     @property
     def waiting(self) -> int:
         """Records that are not stored yet."""
-        return len(self._done) + len(self._denied)
+        return len(self._done) + len(self._denied) + self._storing
 
     @property
     def failures(self) -> int:
@@ -159,6 +161,7 @@ class AuditLog:
         denied = [self._denied.popleft() for _ in range(min(MAX_TOGETHER, len(self._denied)))]
         batch = sorted((*done, *denied), key=lambda record: record.at_ns)
         began = self._clock.monotonic()
+        self._storing = len(batch)
         try:
             await self._store.record(batch)
         except Exception as error:  # noqa: BLE001 — whatever the driver raises, the records are kept and it is told
@@ -166,11 +169,13 @@ class AuditLog:
             if self._failing_since is None:
                 self._failing_since = self._clock.monotonic()
             if self._failures % TELL_EVERY == 0:
-                logger.warning("audit_store_failed", error=error, waiting=self.waiting + len(batch))
+                logger.warning("audit_store_failed", error=error, waiting=self.waiting)
             self._failures += 1
             self._done.extendleft(reversed(done))
             self._denied.extendleft(reversed(denied))
             return False
+        finally:
+            self._storing = 0
         self._took = self._clock.monotonic() - began
         self._counters.audit_writes.observe(self._took)
         if self._failures:

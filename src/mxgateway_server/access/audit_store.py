@@ -158,7 +158,7 @@ def _row(record: AuditRecord, now: int, actor: Actor | None) -> dict[str, Any]:
         name, origin = actor.name, actor.origin
     elif not name and record.key_id:
         # Calls: who did it is whose key it was.
-        name, origin = f"key:{record.key_id}", "rpc"
+        name, origin = f"key:{record.key_id}", origin or "rpc"
     return {
         "at_ns": record.at_ns or now,
         "event": record.event,

@@ -51,6 +51,15 @@ class HandleTracker:
             return None
         return self._items.get(key)
 
+    @property
+    def items(self) -> dict[tuple[int, int], ItemReference]:
+        """All handles and what they stand for."""
+        return dict(self._items)
+
+    def restore(self, items: dict[tuple[int, int], ItemReference]) -> None:
+        """Takes over what another tracker has learned."""
+        self._items = dict(items)
+
     def reference(self, server_handle: int, item_handle: int) -> str | None:
         """The same as one text."""
         item = self.item(server_handle, item_handle)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import io
+import os
 import sys
 from typing import Any
 
@@ -13,6 +14,7 @@ import click
 from mxgateway_contract.installing import install_command
 from mxgateway_contract.redaction import redact
 from mxgateway_server import __version__
+from mxgateway_server.upgrade import VARIABLE
 
 _COMMANDS = {
     "access-check": ("mxgateway_server.cli.access_check", "access_check"),
@@ -34,6 +36,7 @@ _COMMANDS = {
     "galaxy": ("mxgateway_server.cli.galaxy", "galaxy"),
     "pepper": ("mxgateway_server.cli.pepper", "pepper"),
     "health": ("mxgateway_server.cli.health", "health"),
+    "upgrade": ("mxgateway_server.cli.upgrade", "upgrade"),
     "systemd": ("mxgateway_server.cli.systemd", "systemd"),
     "worker": ("mxgateway_server.cli.worker", "worker"),
 }
@@ -72,6 +75,11 @@ class _LazyGroup(click.Group):
         return command
 
     def main(self, *arguments: Any, **options: Any) -> Any:
+        if VARIABLE in os.environ:
+            # Before anything else is loaded or opened: workers wait, and what nobody takes over has to be closed.
+            from mxgateway_server.upgrade.inheritance import hold_inheritance
+
+            hold_inheritance(os.environ)
         for stream in (sys.stdout, sys.stderr):
             # What the code page of a pipe does not have is shown as an escape; done is done.
             if isinstance(stream, io.TextIOWrapper):

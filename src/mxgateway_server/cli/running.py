@@ -113,7 +113,7 @@ def _lines(found: dict[str, Any]) -> list[str]:
             for check in health["checks"]
             if not check["isOk"]
         ),
-        f"up           {_duration(found['uptimeSeconds'])}",
+        f"up           {_duration(found['uptimeSeconds'])}{_program(found['program'])}",
         f"sessions     {len(found['sessions'])} open of {found['maxSessions']}; {totals['opened']} opened, "
         f"{totals['faulted']} faulted, {totals['killed']} ended by force",
         f"workers      {workers['alive']} running, {workers['pooled']} of {workers['poolSize']} ready, "
@@ -135,6 +135,16 @@ def _lines(found: dict[str, Any]) -> list[str]:
             f"{session['eventsDropped']} dropped, {_duration(session['ageSeconds'])}"
         )
     return lines
+
+
+def _program(found: dict[str, Any]) -> str:
+    if not found["upgrades"]:
+        return f" with version {found['version']}"
+    whole = _duration((found["sinceNs"] - found["processSinceNs"]) / 1e9)
+    return (
+        f" with version {found['version']}, which took over from {found['cameFrom'] or 'another'} after {whole} "
+        f"(upgrade {found['upgrades']} of this process; sessions kept: {found['keptSessions']})"
+    )
 
 
 def _duration(seconds: float) -> str:

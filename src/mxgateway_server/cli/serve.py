@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,10 +21,20 @@ from mxgateway_server.config.settings import Settings
 from mxgateway_server.config.sources import load, read_sources
 from mxgateway_server.errors import ConfigurationError, StoreError
 from mxgateway_server.node.notify import Notifier
+from mxgateway_server.upgrade.handover import Handover
+from mxgateway_server.upgrade.inheritance import Inheritance, held_inheritance
+
+if sys.platform == "linux":
+    from mxgateway_server.upgrade.inheritance import let_signals_in, replace_program
 
 if TYPE_CHECKING:
     from mxgateway_server.log_writer import LogWriter
     from mxgateway_server.status import GatewayStatus
+
+START_SECONDS = 60.0
+"""How long the next program may take until it listens, as systemd is told."""
+LOG_SECONDS = 1.0
+"""How long lines of the log may take to be written before the program is replaced."""
 
 
 @click.command()
@@ -48,6 +58,7 @@ if TYPE_CHECKING:
 @click.option("--log-format", type=click.Choice(["console", "json"]), default=None)
 @click.option("--announce", is_flag=True, help="Print one JSON line on stdout when listening.")
 @click.option("--stop-on-stdin-close", is_flag=True, help="Stop in order when standard input ends.")
+@click.option("--upgrade-check", is_flag=True, hidden=True, help="Say whether this program could take over, and end.")
 def serve(
     config_file: Path | None,
     state_dir: str | None,
@@ -64,12 +75,14 @@ def serve(
     log_format: str | None,
     announce: bool,
     stop_on_stdin_close: bool,
+    upgrade_check: bool,
 ) -> None:
     """Run the gateway until SIGINT or SIGTERM; a second signal ends it at once.
 
     SIGHUP reads the settings again, as `mxgateway reload` does. In a terminal it means that the terminal is gone, and
-    ends the gateway.
+    ends the gateway. SIGUSR2 replaces the program by the one that is installed, as `mxgateway upgrade` does.
     """
+    inherited = held_inheritance()
     flags = _flags(
         {
             "state_dir": state_dir,
@@ -86,6 +99,11 @@ def serve(
             "logging.format": log_format,
         }
     )
+    if upgrade_check:
+        from mxgateway_server.cli.self_check import self_check
+
+        click.echo(self_check(config_file, flags))
+        return
     settings = load_or_fail(config_file, flags)
     origins = read_sources(config_file, flags)
     if hasattr(os, "umask"):
@@ -97,6 +115,7 @@ def serve(
     from mxgateway_server.heap import use_few_arenas
     from mxgateway_server.logs import add_context, configure, recent
     from mxgateway_server.open_files import raise_limit
+    from mxgateway_server.telemetry.tracing import trace_facts
 
     raise_limit()
     use_few_arenas()
@@ -104,6 +123,7 @@ def serve(
     configure(settings.logging.level, settings.logging.format, writer=writer)
     recent.resize(settings.logging.ring_records)
     add_context(call_facts)
+    add_context(trace_facts)
     try:
         with asyncio.Runner(loop_factory=_loop_factory(settings.event_loop)) as runner:
             runner.run(
@@ -113,6 +133,8 @@ def serve(
                     lambda name: origins.place(name.split(".")),
                     announce,
                     stop_on_stdin_close,
+                    inherited,
+                    writer.flush_for,
                 )
             )
     except* (ConfigurationError, StoreError) as errors:
@@ -146,17 +168,27 @@ async def _serve(
     origin: Callable[[str], str],
     announce: bool,
     stop_on_stdin_close: bool,
+    inherited: Inheritance | None,
+    flush_log: Callable[[float], None],
 ) -> None:
-    from mxgateway_server.app import Gateway, Running
+    from mxgateway_server.app import Gateway
+    from mxgateway_server.assembled import Running
 
-    gateway = Gateway(settings, read_again=read_again, origin=origin)
     notifier = Notifier(os.environ)
+    if inherited is not None:
+        # The service is being reloaded for systemd, and its watchdog runs on.
+        notifier.replacing(START_SECONDS)
+    gateway = Gateway(
+        settings, read_again=read_again, origin=origin, handover=_handover(inherited, notifier, flush_log)
+    )
 
     def stop() -> None:
         notifier.stopping()
         gateway.request_stop()
 
-    remove_handlers = _install_signals(stop, gateway.reload)
+    remove_handlers = _install_signals(stop, gateway.reload, gateway.upgrade)
+    if inherited is not None and sys.platform == "linux":
+        let_signals_in()
     if stop_on_stdin_close:
         _watch_stdin(stop)
 
@@ -189,7 +221,8 @@ async def _serve(
         async with asyncio.TaskGroup() as group:
             watchdog = group.create_task(
                 notifier.keep_alive(
-                    lambda: gateway.parts.health.is_alive(), lambda: _words(gateway.parts.status.take())
+                    lambda: gateway.is_alive,
+                    lambda: _words(gateway.parts.status.take()) if gateway.is_running else "upgrading",
                 )
             )
             await gateway.run(on_running)
@@ -198,18 +231,43 @@ async def _serve(
         remove_handlers()
 
 
+def _handover(inherited: Inheritance | None, notifier: Notifier, flush_log: Callable[[float], None]) -> Handover:
+    """How this process becomes the program that is installed where it was begun from."""
+
+    def before() -> None:
+        notifier.replacing(START_SECONDS)
+        flush_log(LOG_SECONDS)
+
+    if sys.platform != "linux" or len(sys.orig_argv) < 2:
+        return Handover(inherited=inherited)
+
+    def replace(command: Sequence[str], memory: int, pipes: Sequence[int], workers: Sequence[int]) -> None:
+        replace_program(command, os.environ, memory, pipes, workers)
+
+    return Handover(
+        command=(sys.executable, *sys.orig_argv[1:]),
+        inherited=inherited,
+        replace=replace,
+        before=before,
+        failed=notifier.ready,
+    )
+
+
 def _words(status: GatewayStatus) -> str:
     """The gateway in one line, for `systemctl status`."""
     return f"{status.health.readiness}; {len(status.sessions)} of {status.max_sessions} sessions"
 
 
-def _install_signals(stop: Callable[[], None], reload: Callable[[], None]) -> Callable[[], None]:
+def _install_signals(
+    stop: Callable[[], None], reload: Callable[[], None], upgrade: Callable[[], None]
+) -> Callable[[], None]:
     loop = asyncio.get_running_loop()
     signals: dict[signal.Signals, Callable[[], None]] = {signal.SIGINT: stop, signal.SIGTERM: stop}
     if hasattr(signal, "SIGHUP"):
         # Under nohup, which ignores it, it stays ignored.
         if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:
             signals[signal.SIGHUP] = stop if _is_in_a_terminal() else reload
+        signals[signal.SIGUSR2] = upgrade
         for number, action in signals.items():
             loop.add_signal_handler(number, action)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from mxgateway_contract.commands import COMMANDS, Scope, Touch, kind_name, kinds_touching
@@ -12,6 +13,8 @@ from mxgateway_server.access.audit import AuditLog
 from mxgateway_server.access.callers import CallInfo
 from mxgateway_server.access.records import AuditRecord
 from mxgateway_server.errors import AuditUnavailableError, GatewayError
+from mxgateway_server.sessions.kept import KeptWrite
+from mxgateway_server.sessions.pending_writes import PendingWrites
 from mxgateway_server.sessions.session import Session
 
 _AUDITED_SCOPES = frozenset({Scope.INVOKE_WRITE, Scope.INVOKE_SECURE, Scope.ADMIN})
@@ -25,12 +28,27 @@ _SHOWN_ELEMENTS = 25
 _CATEGORY = "MX_STATUS_CATEGORY_"
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """Whose a command was, as its records say."""
+
+    session_id: str
+    key_id: str
+    address: str
+    correlation_id: str
+    kind: int
+
+
 class _Write:
     """A write on its way. Its completion is recorded after what MXAccess said to it, in whatever order they come."""
 
-    def __init__(self, record: Callable[[pb.MxStatusProxy], None]) -> None:
-        self._record = record
-        self._is_told = False
+    def __init__(
+        self, target: str, asked: _Asked, record: Callable[[str, _Asked, pb.MxStatusProxy], None], is_told: bool = False
+    ) -> None:
+        self.target = target
+        self.asked = asked
+        self._tell = record
+        self._is_told = is_told
         self._completion: pb.MxStatusProxy | None = None
 
     def __call__(self, event: pb.MxEvent | None) -> None:
@@ -41,6 +59,14 @@ class _Write:
             self._completion = event.statuses[0] if event.statuses else pb.MxStatusProxy()
         if self._is_told:
             self._record(self._completion)
+
+    @property
+    def is_told(self) -> bool:
+        """Whether what MXAccess said to it is recorded."""
+        return self._is_told
+
+    def _record(self, status: pb.MxStatusProxy) -> None:
+        self._tell(self.target, self.asked, status)
 
     def told(self) -> None:
         """What MXAccess said to it is recorded."""
@@ -140,10 +166,11 @@ class CommandAudit:
         else:
             return []
         followed: Followed = []
+        asked = _asked(session.session_id, call, correlation_id, kind)
         for index, (target, item) in enumerate(zip(references, items, strict=False)):
             if index in denied:
                 continue
-            tell = self._completion(session.session_id, target, call, correlation_id, kind)
+            tell = _Write(target, asked, self._completed)
             session.writes.begin(payload.server_handle, item, tell)
             followed.append((payload.server_handle, item, tell))
         return followed
@@ -165,13 +192,14 @@ class CommandAudit:
             return
         payload = getattr(command, COMMANDS[kind].payload)
         outcome = _outcome(answer)
+        asked = _asked(session.session_id, call, correlation_id, kind)
         if kind in _WRITE_KINDS:
             outcomes, values = [outcome], [payload.value]
         elif kind in _BULK_WRITE_KINDS:
             outcomes, values = _bulk_outcomes(answer, kind, len(payload.entries)), [e.value for e in payload.entries]
         else:
             details = {"user": payload.verify_user} if kind == pb.MX_COMMAND_KIND_AUTHENTICATE_USER else {}
-            self._add("command", session.session_id, "", outcome, call, correlation_id, kind, details)
+            self._add("command", "", outcome, asked, details)
             return
         sent = iter(followed)
         for index, (target, said) in enumerate(zip(references, outcomes, strict=False)):
@@ -181,41 +209,61 @@ class CommandAudit:
             if said != "accepted" and write is not None and not isinstance(answer, GatewayError):
                 session.writes.withdraw(*write)
             details = {"value": _shown(values[index])} if self._audits_values else {}
-            self._add("write", session.session_id, target, said, call, correlation_id, kind, details)
+            self._add("write", target, said, asked, details)
             if write is not None:
                 write[2].told()
 
-    def _completion(self, session_id: str, target: str, call: CallInfo, correlation_id: str, kind: int) -> _Write:
-        def record(status: pb.MxStatusProxy) -> None:
-            words = {"detail": DETAIL_WORDS[status.detail]} if status.detail in DETAIL_WORDS else {}
-            outcome = _completion_outcome(status)
-            self._add("write-completed", session_id, target, outcome, call, correlation_id, kind, words)
+    def _completed(self, target: str, asked: _Asked, status: pb.MxStatusProxy) -> None:
+        words = {"detail": DETAIL_WORDS[status.detail]} if status.detail in DETAIL_WORDS else {}
+        self._add("write-completed", target, _completion_outcome(status), asked, words)
 
-        return _Write(record)
-
-    def _add(
-        self,
-        event: str,
-        session_id: str,
-        target: str,
-        outcome: str,
-        call: CallInfo,
-        correlation_id: str,
-        kind: int,
-        details: Mapping[str, Any],
-    ) -> None:
+    def _add(self, event: str, target: str, outcome: str, asked: _Asked, details: Mapping[str, Any]) -> None:
         self._audit.add(
             AuditRecord(
                 event=event,
-                key_id=call.caller.key_id,
-                remote_address=call.address,
-                session_id=session_id,
-                correlation_id=correlation_id,
+                key_id=asked.key_id,
+                remote_address=asked.address,
+                session_id=asked.session_id,
+                correlation_id=asked.correlation_id,
                 target=target,
                 outcome=outcome,
-                details={"kind": kind_name(kind), **details},
+                details={"kind": kind_name(asked.kind), **details},
             )
         )
+
+    # --------------------------------------------------------------------------------------------------- handing on
+
+    def keep(self, session: Session) -> tuple[KeptWrite, ...]:
+        """The session's writes whose completion has not come, for another program to go on waiting for it."""
+        return tuple(
+            KeptWrite(
+                server_handle=server,
+                item_handle=item,
+                target=write.target,
+                key_id=write.asked.key_id,
+                address=write.asked.address,
+                correlation_id=write.asked.correlation_id,
+                kind=write.asked.kind,
+            )
+            for server, item, write in session.writes.waiting
+            if isinstance(write, _Write)
+        )
+
+    def resume(self, session: Session, writes: Sequence[KeptWrite]) -> None:
+        """Goes on waiting for what `keep` gave in another program."""
+        for each in writes:
+            asked = _Asked(session.session_id, each.key_id, each.address, each.correlation_id, each.kind)
+            write = _Write(each.target, asked, self._completed, is_told=True)
+            session.writes.begin(each.server_handle, each.item_handle, write)
+
+
+def is_half_told(writes: PendingWrites) -> bool:
+    """Whether what MXAccess said to one of these writes is not recorded yet."""
+    return any(isinstance(write, _Write) and not write.is_told for _, _, write in writes.waiting)
+
+
+def _asked(session_id: str, call: CallInfo, correlation_id: str, kind: int) -> _Asked:
+    return _Asked(session_id, call.caller.key_id, call.address, correlation_id, kind)
 
 
 def _outcome(answer: pb.MxCommandReply | GatewayError) -> str:

@@ -28,6 +28,7 @@ from mxgateway_server.errors import (
     WorkerProtocolError,
 )
 from mxgateway_server.sessions.session import Session
+from mxgateway_server.telemetry.tracing import CommandTrace
 from mxgateway_server.workers.command_table import ReplyFuture
 from mxgateway_server.workers.replies import CommandReply
 
@@ -55,6 +56,7 @@ class Checked:
         session_id: the session that it names, which may not be there.
         tags: its `tag_addresses`, read out.
         data: the command serialised, see `CommandGate.write_out`.
+        trace: its span, for one that is traced.
     """
 
     command: pb.MxCommand
@@ -62,6 +64,7 @@ class Checked:
     correlation_id: str
     tags: Sequence[str] = ()
     data: bytes | None = None
+    trace: CommandTrace | None = None
 
 
 @dataclass(slots=True)
@@ -75,6 +78,7 @@ class Admitted:
         denied: for a bulk command: original index → why that entry did not go to the worker.
         named: what went to the worker as the caller named it, when names were completed.
         followed: writes whose completion goes into the audit.
+        trace: its span, for one that is traced.
     """
 
     command: pb.MxCommand
@@ -84,6 +88,7 @@ class Admitted:
     denied: dict[int, str] | None = None
     named: pb.MxCommand | None = None
     followed: Followed = field(default_factory=list)
+    trace: CommandTrace | None = None
 
 
 class CommandGate:
@@ -109,6 +114,11 @@ class CommandGate:
         self._completes_array_names = completes_array_names
         self._max_reply_bytes = max_reply_bytes
         self._max_request_bytes = max_request_bytes
+
+    @property
+    def audit(self) -> CommandAudit:
+        """Who writes the records of commands."""
+        return self._audit
 
     def check(self, command: pb.MxCommand, call: CallInfo, session_id: str, correlation_id: str) -> Checked:
         """What can be judged without a session: the command's shape, and whether the key has the scope of its kind.
@@ -184,7 +194,7 @@ class CommandGate:
             return self._answered(session, command, correlation_id, refusal)
         if kind in _JUDGED_KINDS:
             return self._admit_touching(session, checked, call, timeout)
-        future = session.submit(command, timeout, checked.data)
+        future = session.submit(command, timeout, checked.data, wants_times=checked.trace is not None)
         if kind in FREEING_KINDS:
             session.handles.begin(command)
         return Admitted(command, future, correlation_id)
@@ -210,7 +220,8 @@ class CommandGate:
         if self._completes_array_names:
             sent = complete_array_names(sent, self._lookup, checked.tags if sent is command else None)
         self._audit.require_room(command.kind)
-        future = session.submit(sent, timeout, checked.data if sent is command else None)
+        data = checked.data if sent is command else None
+        future = session.submit(sent, timeout, data, wants_times=checked.trace is not None)
         admitted = Admitted(command, future, correlation_id, verdict.references, verdict.denied)
         if sent is not named:
             admitted.named = named
@@ -242,8 +253,12 @@ class CommandGate:
             self._record(session, admitted, call, error)
             if isinstance(error, WorkerProtocolError):
                 session.fail(error)
+            if admitted.trace is not None:
+                admitted.trace.failed(error, admitted.references)
             raise
         data = reply.to_bytes(session.session_id, admitted.correlation_id)
+        if admitted.trace is not None:
+            admitted.trace.answered(data, admitted.future.times, admitted.references)
         if len(data) > self._max_reply_bytes:
             raise MessageLimitError(
                 f"the reply has {len(data)} bytes and may have {self._max_reply_bytes}: ask for less at once, or raise "
@@ -263,7 +278,10 @@ class CommandGate:
     def abandoned(self, session: Session, admitted: Admitted, call: CallInfo) -> None:
         """The caller gave up waiting; what becomes of the command is unknown here."""
         session.handles.forget(admitted.command)
-        self._record(session, admitted, call, CommandCanceledError("the caller gave up"))
+        error = CommandCanceledError("the caller gave up")
+        self._record(session, admitted, call, error)
+        if admitted.trace is not None:
+            admitted.trace.failed(error, admitted.references)
 
     # ------------------------------------------------------------------------------------------------------- details
 

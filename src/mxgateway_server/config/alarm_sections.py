@@ -11,6 +11,8 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from mxgateway_server.config.sections import FilePath, Section
 
 _EXPRESSION = re.compile(r"(\\\\[^\\!\s\"']+)?\\[^\\!\s\"']+![^\\!\s\"']+(![^!\s\"']*)?")
+_LEAST_URGENT = 999
+_MOST_BANDS = 10
 _AREA = re.compile(r"[^\\!\s\"']+")
 
 
@@ -31,6 +33,14 @@ def _area(name: str) -> str:
     if name and not _AREA.fullmatch(name):
         raise ValueError("write the name of an area, without blanks, quotes, ! and \\")
     return name
+
+
+def _bands(given: tuple[int, ...]) -> tuple[int, ...]:
+    if not given or list(given) != sorted(set(given)) or given[0] < 1 or given[-1] > _LEAST_URGENT:
+        raise ValueError(f"write priorities from 1 to {_LEAST_URGENT}, each higher than the one before")
+    if len(given) > _MOST_BANDS:
+        raise ValueError(f"there may be {_MOST_BANDS} bands at most")
+    return given
 
 
 def _zone(name: str) -> str:
@@ -140,8 +150,8 @@ class AlarmStatisticsSettings(Section):
     """It ends when they hold fewer than this."""
     fleeting_seconds: float = Field(default=10.0, gt=0)
     """An alarm that is shorter than this, and does not chatter, is fleeting."""
-    bands: tuple[int, ...] = (249, 499, 999)
-    """Last priority of each band of the priority shares, the most urgent first."""
+    bands: Annotated[tuple[int, ...], AfterValidator(_bands)] = (249, 499, 999)
+    """Last priority of each band of the priority shares, and of the metrics, the most urgent first."""
 
 
 class AlarmSettings(Section):

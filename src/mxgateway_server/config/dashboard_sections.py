@@ -119,7 +119,7 @@ class LdapSettings(Section):
     nested_groups: bool = False
     """Asks an Active Directory also for groups that a person is in by way of other groups."""
     timeout_seconds: int = Field(default=5, ge=1, le=60)
-    """How long the directory may take for each answer."""
+    """How long the directory may take for each answer; for a sign-in as a whole three times as long."""
 
 
 class ProxyLoginSettings(Section):

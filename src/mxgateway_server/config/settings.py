@@ -32,6 +32,7 @@ from mxgateway_server.config.sections import (
     TlsSettings,
     WorkerSettings,
 )
+from mxgateway_server.config.telemetry_section import TelemetrySettings, telemetry_conflicts
 from mxgateway_worker.backends import BACKENDS, SIMULATED
 
 DEFAULT_LISTEN = "localhost:5001"
@@ -76,6 +77,7 @@ class Settings(Section):
     operations: OperationsSettings = OperationsSettings()
     dashboard: DashboardSettings = DashboardSettings()
     metrics: MetricsSettings = MetricsSettings()
+    telemetry: TelemetrySettings = TelemetrySettings()
     logging: LoggingSettings = LoggingSettings()
     alarms: AlarmSettings = AlarmSettings()
 
@@ -154,6 +156,7 @@ def conflicts(settings: Settings) -> Iterator[Conflict]:
     yield from _limits(settings.worker, settings.sessions)
     yield from _alarms(settings.alarms)
     yield from sign_in_conflicts(settings.dashboard)
+    yield from telemetry_conflicts(settings.telemetry)
     authentication, tls = settings.authentication, settings.tls
     if authentication.pepper_file and authentication.pepper_variable:
         names = ("authentication.pepper_file", "authentication.pepper_variable")

@@ -87,7 +87,9 @@ class ControlServer:
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
                 answer = await self._answer(reader, writer.get_extra_info("socket"))
-                writer.write(json.dumps(answer).encode() + b"\n")
+                # Of thousands of records it takes longer than calls may wait.
+                text = await asyncio.to_thread(json.dumps, answer)
+                writer.write(text.encode() + b"\n")
                 await writer.drain()
         except (TimeoutError, OSError, ValueError):
             return  # whoever asked is gone, or asked for ever

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from starlette.responses import Response
 
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
@@ -15,6 +17,8 @@ MAX_SHOWN = 500
 MAX_TOGETHER = 200
 MAX_HOURS = 24 * 31
 MAX_SHELVED_MINUTES = 60 * 24 * 31
+WAIT_SECONDS = 5.0
+"""How long somebody waits at most until the plant has done what he asked for; what comes later he sees in the list."""
 
 
 class AlarmRoutes:
@@ -22,10 +26,12 @@ class AlarmRoutes:
 
     Args:
         alarms: None when the gateway keeps none.
+        longest_wait: seconds that a call may wait for its change, by the settings.
     """
 
-    def __init__(self, alarms: AlarmComponent | None) -> None:
+    def __init__(self, alarms: AlarmComponent | None, longest_wait: float) -> None:
         self._alarms = alarms
+        self._wait = timedelta(seconds=min(WAIT_SECONDS, longest_wait))
 
     def _require(self) -> AlarmComponent:
         if self._alarms is None:
@@ -72,6 +78,7 @@ class AlarmRoutes:
         request = pb.AcknowledgeAlarmsRequest(comment=call.text("comment", at_most=256))
         for target in _targets(call):
             request.alarms.add(**target)
+        request.wait_for_transition.FromTimedelta(self._wait)
         return data(plain(await ask(call, alarms.calls.acknowledge_alarms, request)))
 
     async def shelve(self, call: Call) -> Response:
@@ -83,6 +90,7 @@ class AlarmRoutes:
             raise ProblemError(400, "INVALID_REQUEST", f"minutes: write a whole number from 0 to {MAX_SHELVED_MINUTES}")
         request.duration.FromSeconds(60 * minutes)
         request.reason = call.text("reason", at_most=200, is_needed=minutes > 0)
+        request.wait_for_transition.FromTimedelta(self._wait)
         return data(plain(await ask(call, alarms.calls.shelve_alarms, request)))
 
 

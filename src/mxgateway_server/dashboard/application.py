@@ -11,7 +11,7 @@ from starlette.routing import compile_path
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mxgateway_server.access.actors import Actor, acting
-from mxgateway_server.dashboard.calls import Call, ProblemError, not_found
+from mxgateway_server.dashboard.calls import DOOR, Call, ProblemError, not_found
 from mxgateway_server.dashboard.checks import HEADERS
 from mxgateway_server.dashboard.gate import Gate
 from mxgateway_server.dashboard.routes import Rule
@@ -64,7 +64,7 @@ class Dashboard:
         try:
             if call.caller is None:
                 return await rule.handler(call)
-            with acting(Actor(call.actor[:100], "dashboard")):
+            with acting(Actor(call.actor[:100], DOOR)):
                 return await rule.handler(call)
         except GatewayError as error:
             raise ProblemError.of(error) from None

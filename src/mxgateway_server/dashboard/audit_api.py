@@ -17,7 +17,7 @@ from mxgateway_server.errors import StoreError
 PAGE = 100
 MAX_EXPORTED = 10_000
 _TEXTS = ("key", "event", "session", "correlation", "outcome", "tag")
-_COLUMNS = ("event", "key", "address", "session", "correlation", "target", "outcome")
+_COLUMNS = ("event", "key", "actor", "origin", "address", "session", "correlation", "target", "outcome")
 _MAX_ID = 2**62
 
 
@@ -48,9 +48,7 @@ class AuditRoutes:
         )
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\r\n")
-        writer.writerow(
-            ["id", "time", "event", "key", "address", "session", "correlation", "target", "outcome", "details"]
-        )
+        writer.writerow(["id", "time", *_COLUMNS, "details"])
         for each in found:
             shown = _shown(each)
             at = datetime.fromtimestamp(each.at_ns / 1e9, UTC).isoformat(timespec="milliseconds")

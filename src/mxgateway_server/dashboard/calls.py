@@ -14,6 +14,8 @@ from mxgateway_server.dashboard.logins import Login
 from mxgateway_server.dashboard.roles import Role
 from mxgateway_server.errors import GatewayError, InvalidRequestError
 
+DOOR = "dashboard"
+"""By which door whoever asks came, for the audit."""
 MAX_BODY = 64 * 1024
 MAX_TEXT = 1100
 NO_STORE = {"cache-control": "no-store"}

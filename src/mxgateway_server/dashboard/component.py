@@ -18,6 +18,7 @@ from mxgateway_server.access.throttle import Throttle
 from mxgateway_server.alarms.component import AlarmComponent
 from mxgateway_server.certificates.keeper import CertificateKeeper
 from mxgateway_server.config.addresses import split_address
+from mxgateway_server.config.dashboard_sections import DashboardSettings
 from mxgateway_server.config.settings import Settings
 from mxgateway_server.dashboard import process, rules
 from mxgateway_server.dashboard.alarms_api import AlarmRoutes
@@ -83,6 +84,7 @@ class DashboardPart:
         alarms: AlarmComponent | None,
         origin: Callable[[str], str],
         actions: Actions,
+        in_force: Callable[[], Settings],
     ) -> None:
         """Reads files: it blocks on the disk.
 
@@ -97,12 +99,12 @@ class DashboardPart:
         lag.want()
         self._stop = asyncio.Event()
         self._file = LoginFile(settings.state_path / _login_file(settings))
-        times = LoginTimes(login=mine.login_hours * 3600, idle=mine.idle_minutes * 60, screen=mine.screen_days * 86400)
-        self._book = LoginBook(times, self._file.logins)
+        self._book = LoginBook(_times(mine), self._file.logins)
         self._stored = self._book.version
         self.feed = Feed()
         self.sampler = Sampler(AttentionRules(heartbeat_seconds=settings.worker.heartbeat_interval_seconds))
         doors = open_doors(settings, clock)
+        self._roles = doors.roles
         gate = Gate(
             self._book,
             authenticator,
@@ -121,7 +123,11 @@ class DashboardPart:
             authenticator,
             audit,
             clock,
-            features={"alarms": settings.alarms.enabled, "readOnly": settings.read_only},
+            features={
+                "alarms": settings.alarms.enabled,
+                "readOnly": settings.read_only,
+                "shelveHours": settings.alarms.shelve.max_hours,
+            },
             interval=SAMPLE_SECONDS,
             store=self._save,
         )
@@ -143,14 +149,20 @@ class DashboardPart:
                 *rules.live_rules(self.streams),
                 *rules.session_rules(SessionRoutes(sessions, status, self.sampler, audit)),
                 *rules.galaxy_rules(GalaxyRoutes(browse, self._desk)),
-                *rules.alarm_rules(AlarmRoutes(alarms)),
+                *rules.alarm_rules(AlarmRoutes(alarms, settings.alarms.acknowledge.confirm_seconds)),
                 *rules.key_rules(KeyRoutes(store, authenticator, audit, clock)),
                 *rules.audit_rules(AuditRoutes(audit_pages, audit)),
-                *rules.control_rules(ControlRoutes(settings, origin, actions, audit)),
+                *rules.control_rules(ControlRoutes(in_force, origin, actions, audit)),
                 *rules.log_rules(LogRoutes()),
-                *rules.setting_rules(SettingRoutes(settings, origin)),
+                *rules.setting_rules(SettingRoutes(in_force, origin)),
             ],
         )
+
+    def reconfigure(self, settings: DashboardSettings) -> None:
+        """Takes what may change while it runs."""
+        self._book.reconfigure(_times(settings))
+        self._roles.reconfigure(settings.roles, acknowledges=settings.people_acknowledge)
+        self.streams.reconfigure(most=settings.max_streams, most_per_key=settings.max_streams_per_key)
 
     def routes(self) -> list[Mount]:
         """What the HTTP listener has to serve beside its own; the last of all."""
@@ -170,6 +182,7 @@ class DashboardPart:
     async def stop(self) -> None:
         # Pages learn now that the gateway ends; uvicorn tells open streams nothing.
         self.feed.end()
+        self.people.end()
         self._stop.set()
 
     async def _sample(self) -> None:
@@ -210,6 +223,12 @@ class DashboardPart:
 
 def _encode(frame: dict[str, Any]) -> bytes:
     return json.dumps(frame, separators=(",", ":"), allow_nan=False).encode()
+
+
+def _times(settings: DashboardSettings) -> LoginTimes:
+    return LoginTimes(
+        login=settings.login_hours * 3600, idle=settings.idle_minutes * 60, screen=settings.screen_days * 86400
+    )
 
 
 def _throttles(settings: Settings) -> tuple[Throttle, Throttle]:

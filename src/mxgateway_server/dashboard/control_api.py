@@ -29,11 +29,14 @@ class ControlRoutes:
     """The routes by which the gateway is asked to do something with itself.
 
     Args:
+        settings: tells those that are in force.
         actions: `reload`, `log-level` and `diagnose`, as over the control socket.
         origin: where the setting of a dotted name comes from; empty for a default.
     """
 
-    def __init__(self, settings: Settings, origin: Callable[[str], str], actions: Actions, audit: AuditLog) -> None:
+    def __init__(
+        self, settings: Callable[[], Settings], origin: Callable[[str], str], actions: Actions, audit: AuditLog
+    ) -> None:
         self._settings = settings
         self._origin = origin
         self._actions = actions
@@ -85,7 +88,7 @@ class ControlRoutes:
         bundle.add("system.json", system)
         bundle.add("packages.txt", packages)
         origins = {name: self._origin(name) or "default" for name in setting_names()}
-        bundle.add("config.json", lambda: {"settings": shown(self._settings), "origins": origins})
+        bundle.add("config.json", lambda: {"settings": shown(self._settings()), "origins": origins})
         running_parts(bundle, found, include_names=has_names)
         return bundle.packed()
 

@@ -18,7 +18,7 @@ from mxgateway_server.access.authenticator import ANYONE, Authenticator, Caller
 from mxgateway_server.access.records import AuditRecord
 from mxgateway_server.access.scopes import Scope
 from mxgateway_server.dashboard import checks
-from mxgateway_server.dashboard.calls import MAX_BODY, Call, ProblemError
+from mxgateway_server.dashboard.calls import DOOR, MAX_BODY, Call, ProblemError
 from mxgateway_server.dashboard.limits import RequestLimit
 from mxgateway_server.dashboard.logins import KeyPart, Login, LoginBook
 from mxgateway_server.dashboard.people.persons import Door, RoleBook
@@ -231,6 +231,8 @@ class Gate:
                 correlation_id=call.correlation_id,
                 outcome="permission-denied",
                 details={"method": f"dashboard {rule.method} {rule.path}", "reason": why},
+                actor=call.actor,
+                origin=DOOR,
             )
         )
 

@@ -109,6 +109,10 @@ class LoginBook:
     def __len__(self) -> int:
         return len(self._logins)
 
+    def reconfigure(self, times: LoginTimes) -> None:
+        """Other times: of idling from now on, of logins for those that begin."""
+        self._times = times
+
     @property
     def logins(self) -> tuple[Login, ...]:
         return tuple(self._logins.values())

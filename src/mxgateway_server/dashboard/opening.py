@@ -45,12 +45,14 @@ async def open_dashboard(
     plan: WorkerPlan,
     alarms: AlarmComponent | None,
     actions: Mapping[str, Callable[[dict[str, Any]], Any]],
+    in_force: Callable[[], Settings],
     origin: Callable[[str], str] = lambda _: "",
 ) -> DashboardPart | None:
     """The dashboard; None when the settings want none, or nothing listens where it would be.
 
     Args:
         stack: ends what is opened here, once nobody asks any more.
+        in_force: the settings of now, where some may have been read again since.
 
     Raises:
         ConfigurationError: what it needs is not installed.
@@ -88,4 +90,5 @@ async def open_dashboard(
         alarms=alarms,
         origin=origin,
         actions=actions,
+        in_force=in_force,
     )

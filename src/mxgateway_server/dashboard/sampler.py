@@ -131,29 +131,24 @@ class Sampler:
         if seen is None:
             # What it did before the first look at it was done in no known time.
             seen = self._seen[session.session_id] = _Seen(session.events_received, session.commands_started, dropped)
-        figures = {
-            "events": rate(seen.events, session.events_received, seconds),
-            "commands": rate(seen.commands, session.commands_started, seconds),
-            "dropped": max(0.0, dropped - seen.dropped) / seconds if seconds else 0.0,
-            "waiting": float(waiting),
-            "inFlight": float(session.commands_under_way),
-        }
+        events = rate(seen.events, session.events_received, seconds)
+        commands = rate(seen.commands, session.commands_started, seconds)
+        lost = max(0.0, dropped - seen.dropped) / seconds if seconds else 0.0
         seen.events, seen.commands, seen.dropped = session.events_received, session.commands_started, dropped
         if seconds:
-            seen.series.add(figures)
-        told = to_json(session)
+            # In the order of SESSION_SERIES.
+            seen.series.add_row((events, commands, lost, waiting, session.commands_under_way))
+        told: dict[str, Any] = to_json(session)
         # In milliseconds: no browser has digits for nanoseconds since 1970.
         told["opened"] = told.pop("openedNs") // 1_000_000
-        return {
-            **told,
-            "eventsPerSecond": round(figures["events"], 2),
-            "commandsPerSecond": round(figures["commands"], 2),
-            "droppedPerSecond": round(figures["dropped"], 2),
-            "dropped": dropped,
-            "waiting": waiting,
-            "silence": 0.0 if session.worker is None else round(session.worker.heartbeat_age_seconds, 1),
-            "why": attention(session, self._rules, dropped=figures["dropped"]),
-        }
+        told["eventsPerSecond"] = round(events, 2)
+        told["commandsPerSecond"] = round(commands, 2)
+        told["droppedPerSecond"] = round(lost, 2)
+        told["dropped"] = dropped
+        told["waiting"] = waiting
+        told["silence"] = 0.0 if session.worker is None else round(session.worker.heartbeat_age_seconds, 1)
+        told["why"] = attention(session, self._rules, dropped=lost)
+        return told
 
     def history(self, span: str) -> dict[str, Any]:
         """The gateway's figures of the last five or ten minutes (`5m`, `10m`) by the second, or of the last hour or day

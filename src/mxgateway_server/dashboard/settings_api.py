@@ -18,17 +18,17 @@ class SettingRoutes:
     """The route `/settings`.
 
     Args:
-        settings: in force.
+        settings: tells those that are in force.
         origin: where the setting of a dotted name comes from; empty for a default.
     """
 
-    def __init__(self, settings: Settings, origin: Callable[[str], str]) -> None:
+    def __init__(self, settings: Callable[[], Settings], origin: Callable[[str], str]) -> None:
         self._settings = settings
         self._origin = origin
 
     async def listed(self, _: Call) -> Response:
         """All settings in order."""
-        tree = shown(self._settings)
+        tree = shown(self._settings())
         return data({"settings": [self._row(*each) for each in _leaves(Settings, tree)]})
 
     def _row(self, name: str, meaning: str, value: Any, default: Any) -> dict[str, object]:

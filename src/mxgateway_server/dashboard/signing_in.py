@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.responses import Response
@@ -15,19 +15,26 @@ from mxgateway_server.access.audit import AuditLog
 from mxgateway_server.access.authenticator import ANYONE, Authenticator, Caller
 from mxgateway_server.access.records import AuditRecord
 from mxgateway_server.dashboard import checks
-from mxgateway_server.dashboard.calls import Call, ProblemError, data
+from mxgateway_server.dashboard.calls import DOOR, Call, ProblemError, data
 from mxgateway_server.dashboard.gate import Gate, key_part
-from mxgateway_server.dashboard.logins import KeyPart, LoginBook
+from mxgateway_server.dashboard.logins import KeyPart, Login, LoginBook
 from mxgateway_server.dashboard.roles import Role, role_of
 from mxgateway_server.errors import AuthenticationError, KeyRefusal
 from mxgateway_server.logs import get_logger
 
-if TYPE_CHECKING:
-    from mxgateway_server.dashboard.people.signing_in import PeopleSigningIn
-
 logger = get_logger(__name__)
 
 _REFUSED = "this key does not let you in"
+
+
+class People(Protocol):
+    """What signing in knows of people without a key."""
+
+    def doors(self, call: Call) -> dict[str, object]:
+        """What the sign-in page offers them."""
+
+    async def farewell(self, login: Login, origin: str) -> str:
+        """Where somebody who signs out here signs out too; empty for nowhere."""
 
 
 class SigningIn:
@@ -35,7 +42,7 @@ class SigningIn:
 
     Args:
         authenticator: None where nobody needs a key: then whoever is on this machine signs in without one.
-        features: what else there is to see, for the page's menu.
+        features: what else there is to see and to do, for the pages.
         interval: seconds between two frames.
         store: stores the logins: who is told that he is signed in stays so, whatever becomes of this process.
 
@@ -43,7 +50,7 @@ class SigningIn:
         people: lets in people without a key; None where nobody is.
     """
 
-    people: PeopleSigningIn | None = None
+    people: People | None = None
 
     def __init__(
         self,
@@ -53,7 +60,7 @@ class SigningIn:
         audit: AuditLog,
         clock: Clock,
         *,
-        features: dict[str, bool],
+        features: dict[str, bool | float],
         interval: float,
         store: Callable[[], Awaitable[None]],
     ) -> None:
@@ -243,6 +250,9 @@ class SigningIn:
                 correlation_id=call.correlation_id,
                 outcome=outcome,
                 details={"at": "dashboard", **details},
+                # The call began before it was known who makes it.
+                actor=call.actor,
+                origin=DOOR,
             )
         )
 
@@ -256,5 +266,8 @@ class SigningIn:
                 correlation_id=call.correlation_id,
                 outcome=why,
                 details={"method": "dashboard login"},
+                # A person's id names its door already.
+                actor=key_id if not key_id or ":" in key_id else f"key:{key_id}",
+                origin=DOOR,
             )
         )

@@ -44,6 +44,10 @@ class LiveStreams:
     def __len__(self) -> int:
         return self._by_key.total()
 
+    def reconfigure(self, *, most: int, most_per_key: int) -> None:
+        """Other bounds from now on; what is open stays."""
+        self._most, self._most_per_key = most, most_per_key
+
     async def snapshot(self, call: Call) -> Response:
         """The newest frame."""
         frame = self._feed.newest

@@ -32,6 +32,7 @@ GatewayError
     AlarmError
         AlarmLagError, AlarmQuestionTooWideError, AlarmStreamLimitError, AlarmsUnavailableError, AlarmCountError
     GatewayStoppingError
+        GatewayUpgradingError
     WatchLimitError, StreamLimitError, ConnectionLimitError
     StoreError
         SchemaVersionError, KeyExistsError, KeyNotFoundError, KeyStateError, KeyStoreUnavailableError
@@ -79,6 +80,7 @@ from mxgateway_server.errors.sessions import (
     EventError,
     EventQueueOverflowError,
     GatewayStoppingError,
+    GatewayUpgradingError,
     MessageLimitError,
     PendingLimitError,
     SequenceUnknownError,
@@ -131,6 +133,7 @@ __all__ = [
     "EventQueueOverflowError",
     "GatewayError",
     "GatewayStoppingError",
+    "GatewayUpgradingError",
     "GrpcStatus",
     "InvalidRequestError",
     "KeyExistsError",

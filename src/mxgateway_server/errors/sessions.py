@@ -154,6 +154,17 @@ class GatewayStoppingError(GatewayError):
     protocol_code = pb.PROTOCOL_STATUS_CODE_WORKER_UNAVAILABLE
     reason = "GATEWAY_STOPPING"
 
+    def __init__(self, message: str = "the gateway is stopping") -> None:
+        # One that is begun again at once is back by then; who finds nobody waits longer each time by himself.
+        super().__init__(message, retry_after=1.0)
+
+
+class GatewayUpgradingError(GatewayStoppingError):
+    """The gateway is being replaced by another version of itself. Sessions stay: the same call works in a second."""
+
+    def __init__(self) -> None:
+        super().__init__("the gateway is being upgraded and takes nothing for a moment; your session stays: try again")
+
 
 class WatchLimitError(GatewayError):
     """There are as many watches as there may be."""

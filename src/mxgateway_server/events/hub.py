@@ -18,6 +18,7 @@ from mxgateway_server.errors import (
     WorkerProtocolError,
 )
 from mxgateway_server.events.chunks import EventChunk
+from mxgateway_server.events.kept import KeptHub
 from mxgateway_server.events.ring import EventRing, RingLimits
 from mxgateway_server.events.subscriber import (
     FAIL_FAST,
@@ -83,6 +84,38 @@ class EventHub:
         """It has ended; what it brought may still be on its way, and the next one may follow."""
         self._adding -= 1
         self._added_until = now + CALM_AFTER_ADDING
+
+    def keep(self, now: float) -> KeptHub:
+        """All that outlives its streams, to be handed on."""
+        totals = self.totals
+        return KeptHub(
+            policy=self._policy,
+            ring=self._ring.keep(now),
+            calm=max(0.0, self._added_until - now),
+            delivered=totals.delivered,
+            dropped=totals.dropped,
+            unread=totals.unread,
+            overflows=totals.overflows,
+        )
+
+    def resume(self, kept: KeptHub, limits: RingLimits, now: float) -> None:
+        """Takes over what another program's hub has kept; before anything is published or joins."""
+        self._ring = EventRing.resumed(limits, kept.ring, now)
+        self._added_until = now + kept.calm
+        self._left = HubTotals(delivered=kept.delivered, dropped=kept.dropped)
+        self._lost_unread, self._overflows = kept.unread, kept.overflows
+
+    @property
+    def is_draining(self) -> bool:
+        """Whether a stream that has been ended has not delivered all yet."""
+        return bool(self._draining)
+
+    def end_streams(self, error: GatewayError) -> None:
+        """Ends every stream, after what waits for it; others may join."""
+        subscribers, self._subscribers = self._subscribers, []
+        self._draining += subscribers
+        for subscriber in subscribers:
+            subscriber.end(error, drains=True)
 
     @property
     def ring(self) -> EventRing:
@@ -219,7 +252,7 @@ class EventHub:
             return
         self._ended = (error, drains)
         subscribers, self._subscribers = self._subscribers, []
-        self._draining = list(subscribers)
+        self._draining += subscribers
         for subscriber in subscribers:
             subscriber.end(error, drains=drains)
 

@@ -6,6 +6,7 @@ from collections import deque
 from dataclasses import dataclass
 
 from mxgateway_server.events.chunks import EventChunk
+from mxgateway_server.events.kept import KeptChunk, KeptRing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +40,49 @@ class EventRing:
         self._delivered_through = 0
         self._evicted_through = 0
         self._lost = 0
+
+    @classmethod
+    def resumed(cls, limits: RingLimits, kept: KeptRing, now: float) -> EventRing:
+        """The ring that `keep` was called of, in another program."""
+        ring = cls(limits)
+        ring._last_sequence = kept.last_sequence
+        ring._delivered_through = kept.delivered_through
+        ring._evicted_through = kept.evicted_through
+        ring._lost = kept.lost
+        for each in kept.chunks:
+            chunk = EventChunk(
+                first_sequence=each.first_sequence,
+                count=each.count,
+                data=each.data,
+                received_ns=each.received_ns,
+                dropped_before=each.dropped_before,
+            )
+            ring._chunks.append((now - each.age, chunk))
+            ring._count += chunk.count
+            ring._bytes += len(chunk.data)
+            if chunk.last_sequence <= kept.delivered_through:
+                ring._delivered_count = ring._count
+        return ring
+
+    def keep(self, now: float) -> KeptRing:
+        """All of it, to be handed on."""
+        return KeptRing(
+            chunks=tuple(
+                KeptChunk(
+                    age=now - at,
+                    first_sequence=chunk.first_sequence,
+                    count=chunk.count,
+                    data=bytes(chunk.data),
+                    received_ns=chunk.received_ns,
+                    dropped_before=chunk.dropped_before,
+                )
+                for at, chunk in self._chunks
+            ),
+            last_sequence=self._last_sequence,
+            delivered_through=self._delivered_through,
+            evicted_through=self._evicted_through,
+            lost=self._lost,
+        )
 
     @property
     def last_sequence(self) -> int:

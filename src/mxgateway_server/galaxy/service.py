@@ -30,6 +30,7 @@ from mxgateway_server.galaxy.selection import FilteredIndex, ObjectFilter, find_
 from mxgateway_server.galaxy.selection_cache import SelectionCache
 from mxgateway_server.galaxy.shapes import Origin
 from mxgateway_server.galaxy.tokens import PageTokens
+from mxgateway_server.headers import send_headers
 
 SERVICE = "galaxy_repository.v1.GalaxyRepository"
 
@@ -178,7 +179,7 @@ class GalaxyRepositoryService:
         self._watching[key_id] += 1
         try:
             # So that the caller knows that the watch stands before there is any news.
-            await context.send_initial_metadata(())
+            await send_headers(context)
             while True:
                 news_waits.clear()
                 news = subscription.take()

@@ -14,9 +14,11 @@ from mxgateway_contract.windows_rights import closing_line
 from mxgateway_server.node.facts import CLASS_ID, Node, Wanted
 from mxgateway_server.node.findings import Finding, Level
 from mxgateway_server.node.programs import program_of
+from mxgateway_server.workers.exits import FIRST_NTSTATUS, exit_text
 
 PROG_ID = "LMXProxy.LMXProxyServer.1"
 PROVISION = "mxgateway worker provision"
+REPAIR = "repair System Platform's run time (its installer, Modify or Repair)"
 OLDEST_PYTHON, ADVISED_PYTHON = (3, 11), (3, 13)
 ACTIVATION_SECONDS = 60.0
 """Limit of making the object: on a cold node LMXProxy starts services of its own first."""
@@ -32,7 +34,7 @@ ABOUT_PYTHON = (
     "    import mxgateway_worker\n"
     "    found['worker']=mxgateway_worker.__version__\n"
     "except ImportError as error:\n"
-    "    found['missing']=error.name\n"
+    "    found['missing']=error.name or str(error)\n"
     "print(json.dumps(found))\n"
 )
 
@@ -99,7 +101,7 @@ def _python(node: Node, wanted: Wanted) -> Finding:
     run = node.run(path, "-s", "-c", ABOUT_PYTHON, variables=variables, seconds=30)
     about = _json(run.output) if run.code == 0 else None
     if about is None:
-        why = run.problem or f"exit code {run.code}"
+        why = run.problem or end_text(run.code)
         return Finding(Level.ERROR, check, f"{path} does not run: {why}", f"repair it, or {PROVISION} another")
     return _judge_python(check, path, about, wanted)
 
@@ -109,15 +111,21 @@ def _judge_python(check: str, path: str, about: dict[str, Any], wanted: Wanted) 
     text = ".".join(map(str, about["version"]))
     if version < OLDEST_PYTHON:
         return Finding(
-            Level.ERROR, check, f"Python {text}; 3.11 is the oldest", f"install a newer one, then {PROVISION}"
+            Level.ERROR,
+            check,
+            f"{path} is Python {text}; 3.11 is the oldest",
+            f"install a newer one, then {PROVISION}",
         )
     if about.get("missing"):
-        return Finding(Level.ERROR, check, f"Python {text} lacks {about['missing']}", PROVISION)
+        # The package's name is not the one that it is imported by.
+        lacks = {"google": "protobuf", "google.protobuf": "protobuf"}.get(about["missing"], about["missing"])
+        return Finding(Level.ERROR, check, f"Python {text} lacks {lacks}", PROVISION)
     if about["worker"] != wanted.worker_version:
+        place = wanted.com_packages or path
         return Finding(
             Level.ERROR,
             check,
-            f"the worker in {path} is version {about['worker']}, the gateway {wanted.worker_version}",
+            f"the worker in {place} is version {about['worker']}, the gateway {wanted.worker_version}",
             f"{PROVISION}, which brings them to one version",
         )
     if about["implementation"] == "python":
@@ -137,12 +145,14 @@ def _registered(node: Node) -> Finding:
     check = "MXAccess"
     here = node.registration(CLASS_ID, 32)
     if here is None:
-        if node.registration(CLASS_ID, 64) is not None:
+        elsewhere = node.registration(CLASS_ID, 64)
+        if elsewhere is not None:
             return Finding(
                 Level.ERROR,
                 check,
                 f"{PROG_ID} is registered for 64-bit programs only",
-                "register it with the 32-bit regsvr32 (C:\\Windows\\SysWOW64\\regsvr32.exe), or repair System Platform",
+                f'as an administrator: C:\\Windows\\SysWOW64\\regsvr32.exe "{elsewhere.server}"; if it is refused, '
+                + REPAIR,
             )
         return Finding(
             Level.ERROR,
@@ -152,19 +162,17 @@ def _registered(node: Node) -> Finding:
         )
     file = node.file(here.server)
     if not file.is_there:
-        return Finding(Level.ERROR, check, f"its DLL {here.server} is not there", "repair the installation")
+        return Finding(Level.ERROR, check, f"its DLL {here.server} is not there", REPAIR)
     program = program_of(file.head, file.size)
     if program.bits != 32:
-        return Finding(
-            Level.ERROR, check, f"its DLL {here.server} is {program.text}, not 32-bit", "repair the installation"
-        )
+        return Finding(Level.ERROR, check, f"its DLL {here.server} is {program.text}, not 32-bit", REPAIR)
     version = f", version {file.version}" if file.version else ""
     if here.threading_model.lower() != "apartment":
         return Finding(
             Level.WARNING,
             check,
             f"{here.server}{version}; ThreadingModel is {here.threading_model or 'not set'}, not Apartment",
-            "repair the installation: LMXProxy is made for one apartment",
+            f"{REPAIR}: LMXProxy is made for one apartment",
         )
     return Finding(Level.OK, check, f"{here.server}{version}")
 
@@ -184,7 +192,7 @@ def _activated(node: Node, wanted: Wanted) -> Iterator[Finding]:
     )
     told = _json(run.output)
     if told is None:
-        what = run.problem or f"exit code {run.code}"
+        what = run.problem or end_text(run.code)
         yield Finding(
             Level.ERROR,
             check,
@@ -193,23 +201,31 @@ def _activated(node: Node, wanted: Wanted) -> Iterator[Finding]:
         )
         return
     if "hresult" in told:
-        yield Finding(Level.ERROR, check, *_refused(told))
+        yield Finding(Level.ERROR, check, *_refused(told, node.account))
         return
     yield Finding(
         Level.OK,
         check,
         f"LMXProxy made in {told['milliseconds']} ms, ILMXProxyServer{told['interface']}, Register (in "
-        f"{told.get('registerMilliseconds', 0)} ms) and AddItem answer",
+        f"{told.get('registerMilliseconds', 0)} ms) and AddItem answer{_asked_by(node.account)}",
     )
     if wanted.probe_tag:
         yield _tag(wanted.probe_tag, told.get("tag"))
 
 
-def _refused(told: dict[str, Any]) -> tuple[str, str]:
+def _asked_by(account: str) -> str:
+    """MXAccess may answer one account and not another: the service's need not be the one that asks now."""
+    return f"; asked as {account}" if account else ""
+
+
+def _refused(told: dict[str, Any], account: str) -> tuple[str, str]:
     step, hresult = told["step"], int(told["hresult"])
-    found = f"{step} fails with {hresults.text(hresult)}: {told.get('text') or 'no text'}"
+    text = f": {told['text']}" if told.get("text") else ""
+    found = f"{step} fails with {hresults.text(hresult)}{text}{_asked_by(account)}"
     if hresult == hresults.E_ACCESSDENIED:
-        return found, "check the run-time licence (License Manager) and that the gateway's account may use MXAccess"
+        return found, (
+            "check the run-time licence (License Manager), and that this account, and the service's, may use MXAccess"
+        )
     if hresult == hresults.REGDB_E_CLASSNOTREG:
         return found, "install or repair System Platform's run time on this node"
     return found, "look for LMXProxy in Windows' event log and in the SMC log viewer"
@@ -245,7 +261,7 @@ def _private(node: Node, wanted: Wanted) -> Finding:
             Level.WARNING,
             check,
             f"{path}: its rights cannot be read: {error.strerror or error}",
-            "look at them by hand",
+            "run doctor as an administrator, or as the gateway's account",
         )
     if others:
         return Finding(
@@ -255,6 +271,11 @@ def _private(node: Node, wanted: Wanted) -> Finding:
             closing_line(path),
         )
     return Finding(Level.OK, check, f"{path}: owner, SYSTEM and administrators only")
+
+
+def end_text(code: int | None) -> str:
+    """How a program ended. Its own small codes are not the worker's; those of Windows have names."""
+    return exit_text(code) if code is not None and code >= FIRST_NTSTATUS else f"exit code {code}"
 
 
 def _json(text: str) -> dict[str, Any] | None:

@@ -86,6 +86,36 @@ class Listening:
 
 
 @dataclass(frozen=True, slots=True)
+class DoorFacts:
+    """A way by which people sign in to the dashboard, tried as far as it goes without a person.
+
+    Attributes:
+        door: what it is.
+        found: what was found: where it leads, and what is wrong there if anything is.
+        remedy: what to do; empty when nothing is wrong.
+    """
+
+    door: str
+    found: str
+    remedy: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CollectorFacts:
+    """The collector that traces go to.
+
+    Attributes:
+        endpoint: its address.
+        problem: why traces would not reach it; empty when it can be reached.
+        remedy: what to do then.
+    """
+
+    endpoint: str
+    problem: str = ""
+    remedy: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Wanted:
     """What the settings say of the plant side.
 
@@ -118,6 +148,10 @@ class Node(Protocol):
     def bits(self) -> int:
         """32 or 64: of the Python that runs the gateway."""
 
+    @property
+    def account(self) -> str:
+        """Who asks, for example `PLANT\\operator`; empty when that is not known."""
+
     def file(self, path: str) -> FileFacts: ...
 
     def registration(self, class_id: str, bits: int) -> Registration | None:
@@ -139,6 +173,12 @@ class Surroundings(Protocol):
 
     def galaxy(self) -> GalaxyFacts:
         """The Galaxy database of the settings, asked once."""
+
+    def doors(self) -> list[DoorFacts]:
+        """The ways by which people sign in to the dashboard, each asked once; empty where only keys let in."""
+
+    def collector(self) -> CollectorFacts | None:
+        """The collector of traces, looked for once; None where none are wanted."""
 
     def why_not_listen(self, address: str) -> str:
         """Why an address cannot be listened on right now; empty when it can."""

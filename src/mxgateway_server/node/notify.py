@@ -6,6 +6,8 @@ import asyncio
 import contextlib
 import os
 import socket
+import sys
+import time
 from collections.abc import Callable, Mapping
 
 
@@ -32,6 +34,13 @@ class Notifier:
     def alive(self, status: str = "") -> None:
         """The service is well: the time of its watchdog begins anew."""
         self._send("WATCHDOG=1", status)
+
+    def replacing(self, seconds: float) -> None:
+        """The service goes on as another program, which says `ready` within these seconds."""
+        now = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000 if sys.platform == "linux" else 0
+        self._send(f"RELOADING=1\nMONOTONIC_USEC={now}\nEXTEND_TIMEOUT_USEC={round(seconds * 1e6)}", "upgrading")
+        # The time of the watchdog runs on: it begins anew right before.
+        self._send("WATCHDOG=1", "")
 
     def stopping(self) -> None:
         """The service ends in order."""

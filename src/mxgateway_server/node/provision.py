@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mxgateway_server.errors import ConfigurationError
-from mxgateway_server.node.doctor import ABOUT_PYTHON, OLDEST_PYTHON
+from mxgateway_server.node.doctor import ABOUT_PYTHON, OLDEST_PYTHON, end_text
 from mxgateway_server.node.facts import Node
 from mxgateway_server.node.programs import program_of
 
@@ -90,21 +90,23 @@ def unsuitable(node: Node, path: str) -> str:
     if program.bits != 32:
         return f"it is {program.text}, and LMXProxy needs a 32-bit program; {_ANOTHER}"
     version = version_of(node, path)
-    if version is None:
-        return "it does not run; repair it"
+    if isinstance(version, str):
+        return f"it does not run ({version}); repair it, or {_ANOTHER}"
     if version < OLDEST_PYTHON:
         return f"Python {version[0]}.{version[1]} is older than 3.11; {_ANOTHER}"
     return ""
 
 
-def version_of(node: Node, path: str) -> tuple[int, int] | None:
-    """Major and minor version of an interpreter; None when it does not run."""
+def version_of(node: Node, path: str) -> tuple[int, int] | str:
+    """Major and minor version of an interpreter, or why it does not run."""
     run = node.run(path, "-s", "-c", ABOUT_PYTHON, variables={}, seconds=30)
+    if run.code != 0:
+        return run.problem or end_text(run.code)
     try:
-        told = json.loads(run.output.strip().splitlines()[-1]) if run.code == 0 else None
+        told = json.loads(run.output.strip().splitlines()[-1])
     except (ValueError, IndexError):
-        return None
-    return None if told is None else (int(told["version"][0]), int(told["version"][1]))
+        return "it does not answer as a Python does"
+    return int(told["version"][0]), int(told["version"][1])
 
 
 def unpack_embeddable(archive: Path, target: Path) -> str:
@@ -152,11 +154,26 @@ def lay_packages(target: Path, version: tuple[int, int], wheels: str, pip: Pip) 
         shutil.copytree(
             next(iter(found.submodule_search_locations)), new / name, ignore=shutil.ignore_patterns("__pycache__")
         )
+    put_in_place(new, target)
+
+
+def put_in_place(new: Path, target: Path) -> None:
+    """A finished folder in the place of the one before it, or nothing at all.
+
+    Raises:
+        ConfigurationError: Windows renames no folder of which a program has a file open.
+    """
     old = target.with_name(f"{target.name}.old")
     shutil.rmtree(old, ignore_errors=True)
     if target.exists():
-        # A running worker holds its files open; under another name they may stay until it ends.
-        target.rename(old)
+        try:
+            target.rename(old)
+        except PermissionError as error:
+            shutil.rmtree(new, ignore_errors=True)
+            raise ConfigurationError(
+                f"{target} cannot be replaced ({error.strerror}): workers that run on it hold it, or this account may "
+                "not change it. Stop the gateway, and run this as an administrator"
+            ) from error
     new.rename(target)
     shutil.rmtree(old, ignore_errors=True)
 
@@ -172,16 +189,19 @@ def provision(
     packages = target / "packages"
     if embeddable is not None:
         home = target / "python"
-        shutil.rmtree(home, ignore_errors=True)
-        home.mkdir(parents=True)
-        python = unpack_embeddable(embeddable, home)
-        problem = unsuitable(node, python)
+        new = target / "python.new"
+        shutil.rmtree(new, ignore_errors=True)
+        new.mkdir(parents=True)
+        problem = unsuitable(node, unpack_embeddable(embeddable, new))
         if problem:
+            shutil.rmtree(new, ignore_errors=True)
             raise ConfigurationError(f"--embeddable {embeddable}: {problem}")
+        put_in_place(new, home)
+        python = str(home / "python.exe")
     else:
         python = choose(node, python, registered)
     version = version_of(node, python)
-    assert version is not None
+    assert not isinstance(version, str)
     lay_packages(packages, version, wheels, pip)
     made = Provisioned(python, "" if embeddable is not None else str(packages), f"{version[0]}.{version[1]}")
     variables = {"PYTHONPATH": made.com_packages} if made.com_packages else {}

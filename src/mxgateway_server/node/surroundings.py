@@ -1,10 +1,13 @@
-"""What `mxgateway doctor` looks at on any system: Galaxy database, clocks, ports. Pure: it asks Surroundings."""
+"""What `mxgateway doctor` looks at on any system: Galaxy database, clocks, ports, how people sign in, and traces.
+
+Pure: it asks Surroundings.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from mxgateway_server.node.facts import GalaxyFacts, Surroundings, Wanted
+from mxgateway_server.node.facts import CollectorFacts, DoorFacts, GalaxyFacts, Surroundings, Wanted
 from mxgateway_server.node.findings import Finding, Level
 
 MOST_APART = 2.0
@@ -12,11 +15,15 @@ MOST_APART = 2.0
 
 
 def examine_surroundings(around: Surroundings, wanted: Wanted) -> Iterator[Finding]:
-    """Galaxy, clocks and ports, each as it is done: a database may take seconds."""
+    """Galaxy, clocks, ports, sign-ins and traces, each as it is done: a database may take seconds."""
     galaxy = around.galaxy()
     yield _galaxy(galaxy)
     yield _clocks(galaxy)
     yield _ports(around, wanted)
+    yield from (_door(door) for door in around.doors())
+    collector = around.collector()
+    if collector is not None:
+        yield _collector(collector)
 
 
 def _galaxy(galaxy: GalaxyFacts) -> Finding:
@@ -59,3 +66,15 @@ def _ports(around: Surroundings, wanted: Wanted) -> Finding:
         names = " or ".join(one.setting for one, why in refused if why)
         return Finding(Level.ERROR, check, "; ".join(problems), f"end the program that has the port, or change {names}")
     return Finding(Level.OK, check, f"{told} free" if told else "nothing to listen on is set")
+
+
+def _door(door: DoorFacts) -> Finding:
+    # A warning: whoever has a key gets in all the same.
+    return Finding(Level.WARNING if door.remedy else Level.OK, door.door, door.found, door.remedy)
+
+
+def _collector(collector: CollectorFacts) -> Finding:
+    if not collector.problem:
+        return Finding(Level.OK, "traces", f"something listens at {collector.endpoint}")
+    # A warning: without a collector the gateway serves all the same.
+    return Finding(Level.WARNING, "traces", f"{collector.endpoint}: {collector.problem}", collector.remedy)

@@ -32,6 +32,11 @@ class ThisMachine:
     def bits(self) -> int:
         return struct.calcsize("P") * 8
 
+    @property
+    def account(self) -> str:
+        domain, name = os.environ.get("USERDOMAIN", ""), os.environ.get("USERNAME", "")
+        return f"{domain}\\{name}" if domain and name else name
+
     def file(self, path: str) -> FileFacts:
         try:
             size = os.stat(path).st_size

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import socket
 import ssl
+import sys
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
@@ -14,6 +16,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from mxgateway_server.operations.door import Door, Guest
 from mxgateway_server.operations.turnstile import Turnstile
+from mxgateway_server.rpc.surplus import origin
 
 HANDSHAKE_SECONDS = 10.0
 """How long a client may take to agree on TLS."""
@@ -23,6 +26,10 @@ STALL_SECONDS = 20.0
 """How long a client may take nothing of an answer that waits for it; longer than a live stream waits by itself."""
 FLUSH_SECONDS = 5.0
 """How long a connection that is to be closed may still take its last bytes."""
+MOST_HEADERS = 100
+"""Header lines of a request; browsers send twenty, proxies add some."""
+_END_OF_HEAD = re.compile(rb"\r?\n\r?\n")
+_TOO_MANY_HEADERS = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 
 Make: TypeAlias = Callable[[Guest], asyncio.Protocol]
 
@@ -45,6 +52,8 @@ class GuestProtocol(H11Protocol):
         self._guest = guest
         self._deadline: asyncio.TimerHandle | None = None
         self._stalled: asyncio.TimerHandle | None = None
+        self._stands_in_line = False
+        self._has_begun = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(_EndingTransport(transport, self.loop))  # type: ignore[arg-type]
@@ -57,23 +66,46 @@ class GuestProtocol(H11Protocol):
             transport.abort()
         self._wait_for_request()
 
-    def data_received(self, data: bytes) -> None:
-        if self._guest.name:
-            self._take(data)
-        elif not self._turnstile.enter(lambda: self._take(data, is_late=True)):
-            # One at a time of each stands in line.
-            self.transport.pause_reading()
+    def handle_events(self) -> None:
+        """Answers what has come; strangers' requests in turns, those that came before they were asked for too."""
+        if self._guest.name or not self.conn.trailing_data[0]:
+            self._go_on()
+        elif not self._stands_in_line:
+            self._stands_in_line = True
+            # The pieces of a long request come in one after the other, and would always be the youngest.
+            is_first, self._has_begun = not self._has_begun, True
+            if not self._turnstile.enter(self._go_on, self._guest.address, is_first=is_first):
+                # One at a time of each stands in line.
+                self.transport.pause_reading()
+                # Whoever sends his request in pieces lets the gateway wait, however many of them stand in line.
+                self._guest.waits = is_first
 
-    def _take(self, data: bytes, *, is_late: bool = False) -> None:
+    def _go_on(self) -> None:
+        was_in_line, self._stands_in_line = self._stands_in_line, False
+        self._guest.waits = False
         if self.transport.is_closing():
             return
-        if is_late and not self.flow.read_paused:
+        if was_in_line and not self.flow.read_paused:
             self.transport.resume_reading()
-        super().data_received(data)
+        if self.conn.their_state is h11.IDLE and self._has_too_many_headers():
+            self.transport.write(_TOO_MANY_HEADERS)
+            self.transport.close()
+            return
+        super().handle_events()
         if self.conn.their_state in (h11.DONE, h11.MUST_CLOSE):
+            self._guest.waits = True
             self._forget_deadline()
         else:
             self._wait_for_request()
+
+    def _has_too_many_headers(self) -> bool:
+        # Each costs h11 microseconds, and thousands fit into the bytes that are allowed.
+        head = _END_OF_HEAD.split(self.conn.trailing_data[0], maxsplit=1)[0]
+        return head.count(b"\n") > MOST_HEADERS
+
+    def on_response_complete(self) -> None:
+        self._door.heard(self._guest)
+        super().on_response_complete()
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -105,29 +137,64 @@ class GuestProtocol(H11Protocol):
             self._stalled = None
 
 
-async def greet(connected: socket.socket, door: Door, context: ssl.SSLContext | None, make: Make) -> None:
+async def greet(
+    connected: socket.socket, door: Door, turnstile: Turnstile, context: ssl.SSLContext | None, make: Make
+) -> None:
     """Takes a connection from its first moment on, and counts it: TLS may take its time.
 
     Args:
         connected: the connection.
         door: who may stay.
+        turnstile: what greetings in TLS go through; each takes a millisecond of the loop.
         context: of TLS; None for none.
         make: makes the protocol of a connection that has greeted.
     """
-    guest = Guest(_address(connected), lambda: _shut(connected))
+    task = asyncio.current_task()
+    assert task is not None
+    guest = Guest(_address(connected), lambda: _cancel(task))
     door.enter(guest)
     has_greeted = False
-    limits = {"ssl_handshake_timeout": HANDSHAKE_SECONDS, "ssl_shutdown_timeout": FLUSH_SECONDS} if context else {}
     try:
         loop = asyncio.get_running_loop()
+        limits = {}
+        if context is not None:
+            until = loop.time() + HANDSHAKE_SECONDS
+            async with asyncio.timeout_at(until):
+                await _first_word(loop, connected)
+                guest.waits = True
+                await turnstile.passed(guest.address)
+                guest.waits = False
+            limits = {"ssl_handshake_timeout": max(0.1, until - loop.time()), "ssl_shutdown_timeout": FLUSH_SECONDS}
+        guest.end = lambda: _shut(connected)
         await loop.connect_accepted_socket(lambda: make(guest), connected, ssl=context, **limits)
         has_greeted = True
     except (OSError, EOFError):
-        pass  # whoever it was has gone, or speaks no TLS
+        pass  # whoever it was has gone, is too late, or speaks no TLS
     finally:
         if not has_greeted:
             door.leave(guest)
             connected.close()
+
+
+async def _first_word(loop: asyncio.AbstractEventLoop, connected: socket.socket) -> None:
+    """Waits until there is something to read: nothing is made for who says nothing."""
+    if sys.platform == "win32":
+        return  # its loop cannot look without taking
+    said = loop.create_future()
+
+    def it_has_come() -> None:
+        if not said.done():
+            said.set_result(None)
+
+    loop.add_reader(connected, it_has_come)
+    try:
+        await said
+    finally:
+        loop.remove_reader(connected)
+
+
+def _cancel(task: asyncio.Task[None]) -> None:
+    task.cancel()
 
 
 def _shut(connected: socket.socket) -> None:
@@ -155,6 +222,6 @@ class _EndingTransport:
 
 def _address(connected: socket.socket) -> str:
     try:
-        return str(connected.getpeername()[0])
+        return origin(str(connected.getpeername()[0]))
     except OSError:
         return ""

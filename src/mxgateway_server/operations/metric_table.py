@@ -169,11 +169,13 @@ def _of_alarms(value: Callable[[AlarmsStatus], float]) -> Callable[[Reading], It
     return samples
 
 
-def _each_of_alarms(values: Callable[[AlarmsStatus], Mapping[str, float]]) -> Callable[[Reading], Iterator[Sample]]:
+def _each_of_alarms(
+    values: Callable[[AlarmsStatus], Mapping[str, float] | Mapping[tuple[str, ...], float]],
+) -> Callable[[Reading], Iterator[Sample]]:
     def samples(reading: Reading) -> Iterator[Sample]:
         if reading.status.alarms is not None:
-            for name, value in values(reading.status.alarms).items():
-                yield (name,), value
+            for names, value in values(reading.status.alarms).items():
+                yield (names,) if isinstance(names, str) else names, value
 
     return samples
 
@@ -194,6 +196,10 @@ METRICS: tuple[Metric, ...] = (
     _metric("build_info", GAUGE, "Always 1.", _info, "version", "python", "grpc", "backend"),
     _metric("ready", GAUGE, "1 when the check is well; `all` is what `/health/ready` says.", _ready, "check"),
     _metric("uptime_seconds", GAUGE, "Since the start.", _one(lambda r: r.status.uptime_seconds)),
+    _metric("upgrades_total", COUNTER, "The process became another program.",
+            _one(lambda r: r.status.program.upgrades)),
+    _metric("upgrades_refused_total", COUNTER, "An upgrade was refused.",
+            _one(lambda r: r.status.program.refused_upgrades)),
     _metric("sessions_open", GAUGE, "Open sessions.", _one(lambda r: len(r.status.sessions))),
     _metric("sessions_limit", GAUGE, "Sessions that there may be.", _one(lambda r: r.status.max_sessions)),
     _metric("sessions_opened_total", COUNTER, "Sessions opened.", _one(lambda r: r.status.session_totals.opened)),
@@ -271,13 +277,19 @@ METRICS: tuple[Metric, ...] = (
             _of_alarms(lambda a: a.reopened)),
     _metric("alarms_poll_seconds", GAUGE, "How long the last question to the alarm manager took.",
             _of_alarms(lambda a: a.poll_seconds)),
-    _metric("alarms_listed", GAUGE, "Alarms in the list.", _each_of_alarms(lambda a: a.states), "state"),
-    _metric("alarms_changes_total", COUNTER, "Changes of the list.", _each_of_alarms(lambda a: a.changes), "kind"),
+    _metric("alarms_provider_switches_total", COUNTER, "How often another one came to tell the alarms.",
+            _each_of_alarms(lambda a: a.switches), "from", "to", "reason"),
+    _metric("alarms_listed", GAUGE, "Alarms in the list, by band of priorities, too.",
+            _each_of_alarms(lambda a: a.states), "state", "band"),
+    _metric("alarms_changes_total", COUNTER, "Changes of the list, by band of priorities, too.",
+            _each_of_alarms(lambda a: a.changes), "kind", "band"),
     _metric("alarms_rate", GAUGE, "Alarms that came up within the last ten minutes.",
             _each_of_alarms(lambda a: a.rates), "position"),
     _metric("alarms_flood", GAUGE, "1 while an operator's position is in a flood of alarms.",
             _each_of_alarms(lambda a: {name: int(name in a.floods) for name in a.rates}), "position"),
     _metric("alarms_streams", GAUGE, "Streams of alarms.", _of_alarms(lambda a: a.streams)),
+    _metric("alarms_log_lag", GAUGE, "Changes that the slowest stream of alarms has not got yet.",
+            _of_alarms(lambda a: a.lag)),
     _metric("alarms_history_waiting", GAUGE, "Changes that are not written to the history yet.",
             _of_alarms(lambda a: a.history_waiting)),
     _metric("alarms_history_lost_total", COUNTER, "Changes that could not be written to the history.",
@@ -287,6 +299,8 @@ METRICS: tuple[Metric, ...] = (
             _certificate),
     _metric("log_records_total", COUNTER, "Records of the log.", _words(_log), "level"),
     _metric("log_records_dropped_total", COUNTER, "Records too many to be written.", _one(_log_dropped)),
+    _metric("trace_spans_total", COUNTER, "Spans of traces: taken by the collector, refused by it, or dropped before.",
+            _words(lambda r: r.counters.spans), "outcome"),
     _metric("config_last_reload_success", GAUGE, "1 when the last reload was taken; 1 before the first.",
             _one(lambda r: int(r.counters.reload_ok))),
 )  # fmt: skip

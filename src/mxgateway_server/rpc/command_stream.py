@@ -16,9 +16,11 @@ from mxgateway_server.commands.checks import check_session_id
 from mxgateway_server.commands.gate import Admitted, Checked, CommandGate
 from mxgateway_server.errors import CommandCanceledError, GatewayError, InvalidRequestError
 from mxgateway_server.events.delivery import Waker
+from mxgateway_server.headers import send_headers
 from mxgateway_server.rpc.errors import Context, to_protocol_status
 from mxgateway_server.sessions.manager import SessionManager
 from mxgateway_server.sessions.session import Session
+from mxgateway_server.telemetry.tracing import CallTrace, current_trace
 from mxgateway_server.workers.replies import reply_batch
 
 MAX_REPLIES_TOGETHER = 500
@@ -48,6 +50,9 @@ class CommandStream:
         self._call = call
         self._refusals = refusals
         self._turn = turn
+        self._trace = current_trace()
+        # Of the message that is taken now, where its commands are traced.
+        self._sampled: CallTrace | None = None
         self._loop = asyncio.get_running_loop()
         self._under_way: dict[str, Admitted] = {}
         self._replies: deque[bytes] = deque()
@@ -56,6 +61,9 @@ class CommandStream:
         self._room = asyncio.Event()
         self._room.set()
         self._is_input_over = False
+        self._session: Session | None = None
+        # Replies that were not written yet, those that are being written included.
+        self._unsent = 0
 
     async def run(self, requests: AsyncIterator[bytes], context: Context) -> None:
         """Serves the stream until the caller has ended it and every command is answered.
@@ -75,9 +83,10 @@ class CommandStream:
         check_session_id(batch.session_id)
         session = self._manager.find(batch.session_id, self._call.caller)
         session.record.require_ready()
+        self._session = session
         session.record.attach(self._clock.monotonic(), self._call.peer)
         try:
-            await context.send_initial_metadata(())
+            await send_headers(context)
             async with asyncio.TaskGroup() as group:
                 reader = group.create_task(self._read(session, batch, len(first), requests))
                 del first, batch
@@ -89,6 +98,8 @@ class CommandStream:
             session.record.detach(self._clock.monotonic())
             for admitted in list(self._under_way.values()):
                 admitted.future.cancel()
+            session.unsent_replies -= self._unsent
+            self._unsent = 0
 
     async def _read(self, session: Session, first: Batch, size: int, requests: AsyncIterator[bytes]) -> None:
         await self._take(session, first, size)
@@ -113,6 +124,8 @@ class CommandStream:
             raise InvalidRequestError("a command stream belongs to one session; open another for another session")
         commands: Iterator[pb.MxStreamCommand | bytes] = iter(batch.commands)
         is_heavy = size > HEAVY_BODY
+        if self._trace is not None:
+            self._sampled = self._trace if self._trace.samples_batch() else None
         while True:
             if is_heavy:
                 async with self._turn:
@@ -177,7 +190,10 @@ class CommandStream:
         correlation_id = streamed.correlation_id
         if not correlation_id or correlation_id in self._under_way:
             raise InvalidRequestError("correlation_id must be set, and unique among the commands under way")
-        return self._gate.check(streamed.command, self._call, session.session_id, correlation_id)
+        checked = self._gate.check(streamed.command, self._call, session.session_id, correlation_id)
+        if self._sampled is not None:
+            checked.trace = self._sampled.command(streamed.command.kind, session.session_id, correlation_id)
+        return checked
 
     def _admit(self, session: Session, streamed: pb.MxStreamCommand, checked: Checked) -> None:
         correlation_id = checked.correlation_id
@@ -190,8 +206,11 @@ class CommandStream:
                 asked = streamed.timeout.seconds + streamed.timeout.nanos / 1e9
             admitted = self._gate.admit(session, checked, self._call, self._gate.timeout(session, asked))
         except GatewayError as error:
+            if checked.trace is not None:
+                checked.trace.failed(error)
             self._put(self._failure(session, checked.command.kind, correlation_id, error))
             return
+        admitted.trace = checked.trace
         if admitted.future.done():
             self._put(self._gate.complete(session, admitted, self._call))
             return
@@ -223,10 +242,16 @@ class CommandStream:
 
     def _put(self, reply: bytes) -> None:
         self._replies.append(reply)
+        self._count_unsent(1)
         self._waiting_bytes += len(reply)
         if len(self._replies) >= MAX_WAITING_REPLIES or self._waiting_bytes >= MAX_WAITING_BYTES:
             self._room.clear()
         self._wake()
+
+    def _count_unsent(self, change: int) -> None:
+        if self._session is not None:
+            self._unsent += change
+            self._session.unsent_replies += change
 
     async def _write(self, context: Context) -> None:
         while True:
@@ -240,6 +265,7 @@ class CommandStream:
                     size += len(reply)
                 self._waiting_bytes -= size
                 await context.write(reply_batch(batch))
+                self._count_unsent(-len(batch))
                 if len(self._replies) < MAX_WAITING_REPLIES and self._waiting_bytes < MAX_WAITING_BYTES:
                     self._room.set()
             if self._is_input_over and not self._under_way and not self._replies:

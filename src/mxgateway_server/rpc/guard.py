@@ -8,7 +8,7 @@ import inspect
 import itertools
 import secrets
 from collections.abc import AsyncIterator, Callable, Iterable
-from time import perf_counter
+from time import perf_counter, time_ns
 from typing import Any, NoReturn
 from urllib.parse import unquote
 
@@ -50,6 +50,7 @@ from mxgateway_server.rpc.errors import CORRELATION_KEY, Context, abort
 from mxgateway_server.rpc.live_streams import LiveStreams
 from mxgateway_server.rpc.requests import MAX_STRANGER_SECONDS, Method, Requests
 from mxgateway_server.rpc.surplus import origin
+from mxgateway_server.telemetry.tracing import Tracing, current_trace, set_current_trace
 
 logger = get_logger(__name__)
 
@@ -69,6 +70,7 @@ class Guard:
         max_request_bytes: longest request of a method that carries no commands.
         max_command_bytes: longest one that does.
         counters: where calls are counted.
+        tracing: makes spans of calls; None where none are wanted.
     """
 
     def __init__(
@@ -83,8 +85,10 @@ class Guard:
         max_request_bytes: int = MAX_REQUEST_BYTES,
         max_command_bytes: int = MAX_MESSAGE_BYTES,
         counters: Counters | None = None,
+        tracing: Tracing | None = None,
     ) -> None:
         self._counters = counters or Counters()
+        self._tracing = tracing
         self._authenticator = authenticator
         self._audit = audit
         self._streams = streams
@@ -94,6 +98,8 @@ class Guard:
         self._strangers = Shares(FEWEST_BODIES)
         self._max_request_bytes = max_request_bytes
         self._max_command_bytes = max_command_bytes
+        self.refuses: GatewayError | None = None
+        """What each call is refused with for a moment; None while calls are taken."""
 
     def over(self, handlers: Iterable[grpc.GenericRpcHandler]) -> grpc.GenericRpcHandler:
         """All these handlers behind this guard; the server must be given nothing else."""
@@ -109,6 +115,7 @@ class Guard:
                 await self._refuse(context, UnknownMethodError("this gateway does not have the method"), call)
             finally:
                 self._counters.rpc(OTHER).codes[_code(context)] += 1
+                self._end_trace(_code(context))
 
         return grpc.stream_stream_rpc_method_handler(refuse)
 
@@ -139,7 +146,9 @@ class Guard:
                     code = "OK"
                     return reply
                 finally:
-                    counts.codes[code or _code(context)] += 1
+                    code = code or _code(context)
+                    counts.codes[code] += 1
+                    self._end_trace(code)
                     counts.seconds.observe(perf_counter() - began)
 
             return grpc.stream_unary_rpc_method_handler(answer, None, handler.response_serializer)
@@ -189,7 +198,9 @@ class Guard:
                 await streamed(context)
                 code = "" if _number(context) else "OK"
             finally:
-                counts.codes[code or _code(context)] += 1
+                code = code or _code(context)
+                counts.codes[code] += 1
+                self._end_trace(code)
 
         return grpc.stream_stream_rpc_method_handler(stream, None, handler.response_serializer)
 
@@ -198,10 +209,15 @@ class Guard:
             return Requests(method, context, self._shares.of(call.caller.key_id))
         return Requests(method, context, self._strangers.of(origin(call.address)), MAX_STRANGER_SECONDS)
 
+    def _end_trace(self, code: str) -> None:
+        if self._tracing is not None and (trace := current_trace()) is not None:
+            trace.end(code)
+
     def _ended(self, cause: str) -> None:
         self._counters.stream_ends[cause] += 1
 
     async def _enter(self, context: Context, method: str, needed: ScopeSet) -> CallInfo:
+        began_ns = 0 if self._tracing is None else time_ns()
         metadata = dict(context.invocation_metadata() or ())
         correlation_id = _correlation_id(metadata)
         peer = context.peer()
@@ -245,6 +261,11 @@ class Guard:
                 logger.exception("key_check_failed", correlation_id=correlation_id)
                 await abort(context, _unchecked(), correlation_id)
         call = CallInfo(caller=caller, address=address, method=method, correlation_id=correlation_id, peer=peer)
+        if self._tracing is not None:
+            # Strangers make no spans: whoever has no key must not fill the traces of those who have one.
+            spelled = "" if needed is ANY_SCOPE else method.removeprefix("/")
+            pairs: Any = context.invocation_metadata() or ()
+            set_current_trace(self._tracing.begin(spelled, pairs, correlation_id, began_ns))
         if caller.certificate and (problem := _certificate_problem(caller.certificate, context)):
             await self._deny(context, ClientCertificateError(problem), call)
         self._connections.meet(peer)
@@ -255,6 +276,9 @@ class Guard:
             )
             self._refusals.call(refused, call)
             await abort(context, refused, correlation_id)
+        if self.refuses is not None:
+            self._refusals.call(self.refuses, call)
+            await abort(context, self.refuses, correlation_id)
         if not allows(caller.scopes, needed):
             scopes = " or ".join(sorted(needed))
             text = f"this method needs the scope {scopes}, which this API key does not have"

@@ -96,10 +96,10 @@ class LiveStreams:
         """Ends every stream of a caller whose key, or its secret, is not valid any more."""
         self._end(self._tasks.get(caller, ()), AuthenticationError(KeyRefusal.REVOKED, caller.key_id))
 
-    def end_all(self) -> None:
-        """Ends every stream: the gateway stops."""
+    def end_all(self, error: GatewayError | None = None) -> None:
+        """Ends every stream: the gateway stops, or what else the error says."""
         for tasks in self._tasks.values():
-            self._end(tasks, GatewayStoppingError("the gateway is stopping", retry_after=5.0))
+            self._end(tasks, error or GatewayStoppingError())
 
     def _end(self, tasks: Iterable[asyncio.Task[Any]], error: GatewayError) -> None:
         for task in tasks:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import grpc
@@ -120,20 +120,27 @@ class RpcServer:
             reflection_pb2_grpc.add_ServerReflectionServicer_to_server(servicer, collected)
         self._server.add_generic_rpc_handlers((guard.over(collected.handlers),))
 
-    async def start(self, certificate: CertificateKeeper | None) -> list[Endpoint]:
+    async def start(
+        self, certificate: CertificateKeeper | None, taken: Mapping[str, str] | None = None
+    ) -> list[Endpoint]:
         """Listens; the health service says NOT_SERVING until `serving`.
+
+        Args:
+            taken: setting → the address that was taken before, where the setting leaves the port open.
 
         Raises:
             ConfigurationError: an address cannot be bound.
         """
         endpoints = []
+        before = taken or {}
         for setting, wanted, wants_certificate in self._settings.tls_endpoints():
             assert certificate is not None
             credentials = server_credentials(certificate, wants_certificate=wants_certificate)
-            address = self._bind(setting, wanted, credentials)
+            address = self._bind(setting, _address(setting, wanted, before), credentials)
             endpoints.append(Endpoint(address, True, str(certificate.current.ca_file), wants_certificate))
         if self._settings.listen_plaintext:
-            endpoints.append(Endpoint(self._bind("listen_plaintext", self._settings.listen_plaintext, None), False))
+            wanted = _address("listen_plaintext", self._settings.listen_plaintext, before)
+            endpoints.append(Endpoint(self._bind("listen_plaintext", wanted, None), False))
         self._set_all(_NOT_SERVING)
         await self._server.start()
         return endpoints
@@ -187,3 +194,7 @@ class RpcServer:
 
 def _status(is_serving: bool) -> health_pb2.HealthCheckResponse.ServingStatus.ValueType:
     return _SERVING if is_serving else _NOT_SERVING
+
+
+def _address(setting: str, wanted: str, taken: Mapping[str, str]) -> str:
+    return taken.get(setting, wanted) if split_address(wanted)[1] == 0 else wanted

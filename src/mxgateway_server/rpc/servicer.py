@@ -37,6 +37,7 @@ from mxgateway_server.events.delivery import Waker, deliveries
 from mxgateway_server.events.messages import batch_message, event_messages
 from mxgateway_server.events.recovery import Recovery
 from mxgateway_server.events.subscriber import StreamIdentity, SubscriberLimits
+from mxgateway_server.headers import send_headers
 from mxgateway_server.rpc.command_stream import CommandStream
 from mxgateway_server.rpc.errors import Context, to_protocol_status
 from mxgateway_server.rpc.opening import open_options
@@ -45,6 +46,7 @@ from mxgateway_server.rpc.requests import Requests
 from mxgateway_server.sessions.manager import SessionManager
 from mxgateway_server.sessions.session import Session
 from mxgateway_server.sessions.summary import summary
+from mxgateway_server.telemetry.tracing import current_trace
 from mxgateway_server.workers.launcher import WorkerPlan
 from mxgateway_worker.backends import SIMULATED
 
@@ -193,6 +195,9 @@ class GatewayServicer:
                 del request
                 if is_long:
                     await write_out(checked, self._gate)
+        trace = current_trace()
+        if trace is not None:
+            checked.trace = trace.command(checked.command.kind, checked.session_id, checked.correlation_id)
         session, admitted = self._admit(checked, call, context)
         del checked
         try:
@@ -211,13 +216,20 @@ class GatewayServicer:
         return checked
 
     def _admit(self, checked: Checked, call: CallInfo, context: Context) -> tuple[Session, Admitted]:
-        session = self._manager.find(checked.session_id, call.caller)
-        timeout = self._gate.timeout(session, None)
-        remaining = context.time_remaining()
-        if remaining is not None:
-            timeout = max(0.001, min(timeout, remaining))
-        session.record.met(call.peer)
-        return session, self._gate.admit(session, checked, call, timeout)
+        try:
+            session = self._manager.find(checked.session_id, call.caller)
+            timeout = self._gate.timeout(session, None)
+            remaining = context.time_remaining()
+            if remaining is not None:
+                timeout = max(0.001, min(timeout, remaining))
+            session.record.met(call.peer)
+            admitted = self._gate.admit(session, checked, call, timeout)
+        except GatewayError as error:
+            if checked.trace is not None:
+                checked.trace.failed(error)
+            raise
+        admitted.trace = checked.trace
+        return session, admitted
 
     async def invoke_stream(self, requests: Requests, context: Context) -> None:
         call = current_call()
@@ -259,7 +271,7 @@ class GatewayServicer:
         session_id, clock = session.session_id, self._clock
         try:
             # So that the caller knows that the stream stands before the first event comes.
-            await context.send_initial_metadata(())
+            await send_headers(context)
             recovery = Recovery(subscriber.policy) if request.recover_gaps else None
             async for delivery in deliveries(subscriber, waker, max_events, max_bytes):
                 if recovery is None or recovery.passes(delivery):

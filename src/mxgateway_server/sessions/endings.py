@@ -25,7 +25,8 @@ class SessionEndings:
     """Ends sessions, and the workers of those that faulted; `run` owns the tasks.
 
     Attributes:
-        is_running: whether sessions can be ended: while `run` runs.
+        is_running: whether sessions can be ended: while `run` runs, and they are not frozen.
+        is_frozen: whether no ending begins by itself for a moment.
     """
 
     def __init__(
@@ -48,10 +49,11 @@ class SessionEndings:
         self._closing: dict[str, asyncio.Future[WorkerShutdownTimeoutError | None]] = {}
         self._faulted: asyncio.Queue[Session | None] = asyncio.Queue()
         self._group: asyncio.TaskGroup | None = None
+        self.is_frozen = False
 
     @property
     def is_running(self) -> bool:
-        return self._group is not None
+        return self._group is not None and not self.is_frozen
 
     async def run(self) -> None:
         """Ends the workers of faulted sessions as they occur, until `stop`.
@@ -67,6 +69,11 @@ class SessionEndings:
     def stop(self) -> None:
         """Lets `run` end, after the endings that are under way."""
         self._faulted.put_nowait(None)
+
+    @property
+    def under_way(self) -> int:
+        """How many sessions are being ended."""
+        return len(self._closing)
 
     def is_under_way(self, session: Session) -> bool:
         return session.session_id in self._closing
@@ -231,5 +238,5 @@ def _end_error(reason: CloseReason) -> SessionClosedError | GatewayStoppingError
     if reason is CloseReason.CLIENT:
         return None
     if reason is CloseReason.GATEWAY_SHUTDOWN:
-        return GatewayStoppingError("the gateway is stopping", retry_after=5.0)
+        return GatewayStoppingError()
     return SessionClosedError(f"the session was closed: {reason}")

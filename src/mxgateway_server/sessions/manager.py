@@ -4,25 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable, Set
+from collections.abc import Callable, Iterable, Set
 
 from mxgateway_protocol.clock import Clock
 from mxgateway_server.access.authenticator import Caller
 from mxgateway_server.errors import (
     GatewayStoppingError,
+    GatewayUpgradingError,
     OwnerMismatchError,
     SessionClosedError,
     SessionLimitError,
     SessionNotFoundError,
 )
 from mxgateway_server.events.hub import EventHub
+from mxgateway_server.events.subscriber import Policy
 from mxgateway_server.logs import get_logger
 from mxgateway_server.sessions.endings import SessionEndings
 from mxgateway_server.sessions.history import SessionCounters, SessionHistory
+from mxgateway_server.sessions.keeping import kept_ends, resume_session, resumed_record
+from mxgateway_server.sessions.kept import KeptEnd, KeptSession
 from mxgateway_server.sessions.options import OpenOptions, SessionOptions
 from mxgateway_server.sessions.session import Session
-from mxgateway_server.sessions.state import CLOSED, CLOSING, READY, CloseReason, SessionRecord, State
-from mxgateway_server.sessions.table import SessionTable
+from mxgateway_server.sessions.state import CLOSED, CLOSING, FAULTED, READY, CloseReason, SessionRecord, State
+from mxgateway_server.sessions.table import ClosedSession, SessionTable
 from mxgateway_server.sessions.worker_supply import WorkerSupply
 from mxgateway_server.workers.client import WorkerClient
 from mxgateway_server.workers.launcher import Launcher
@@ -42,6 +46,7 @@ class SessionManager:
         self._sessions: dict[str, Session] = {}
         self._is_stopping = False
         self._is_draining = False
+        self._is_frozen = False
         self.counters = SessionCounters()
         self.history = SessionHistory(options.recent_sessions, options.recent_faults)
         self._endings = SessionEndings(self._sessions, self._table, self.counters, self.history, clock)
@@ -80,35 +85,19 @@ class SessionManager:
             GatewayStoppingError, SessionLimitError, SessionStartBusyError, WorkerStartError
             InvalidRequestError: the backend does not take the caller's options.
         """
+        self._require_thawed()
         if self._is_stopping or self._is_draining:
-            raise GatewayStoppingError(
-                "the gateway is stopping; use another, or wait until it is back", retry_after=5.0
-            )
+            raise GatewayStoppingError("the gateway is stopping; use another, or wait until it is back")
         session_id = f"session-{secrets.token_hex(16)}"
         record = self._take_place(session_id, caller.key_id, wanted)
         record.owner_created_ns = caller.created_ns
         record.met(peer)
-        options = self._options
-        hub = EventHub(
-            options.ring,
-            options.subscriber,
-            wanted.policy or options.policy,
-            options.max_subscribers,
-            requires_subscriber=options.requires_subscriber,
-        )
-        session = Session(
-            record=record,
-            hub=hub,
-            clock=self._clock,
-            command_timeout=wanted.command_timeout,
-            on_fault=self._endings.take_fault,
-        )
-        self._sessions[session_id] = session
+        session = self._add(record, wanted.policy or self._options.policy, wanted.command_timeout)
         worker: WorkerClient | None = None
         try:
             worker = await self._supply.worker(session, wanted, deadline)
             if self._is_stopping or record.state == CLOSING:
-                raise GatewayStoppingError("the gateway is stopping", retry_after=5.0)
+                raise GatewayStoppingError()
             session.attach(worker)
             if worker.fault is not None:
                 raise worker.fault
@@ -127,6 +116,25 @@ class SessionManager:
         logger.info(
             "session_opened", session_id=session_id, worker_pid=worker.pid, key_id=caller.key_id, name=wanted.name
         )
+        return session
+
+    def _add(self, record: SessionRecord, policy: Policy, command_timeout: float) -> Session:
+        options = self._options
+        hub = EventHub(
+            options.ring,
+            options.subscriber,
+            policy,
+            options.max_subscribers,
+            requires_subscriber=options.requires_subscriber,
+        )
+        session = Session(
+            record=record,
+            hub=hub,
+            clock=self._clock,
+            command_timeout=command_timeout,
+            on_fault=self._endings.take_fault,
+        )
+        self._sessions[record.session_id] = session
         return session
 
     def _take_place(self, session_id: str, key_id: str, wanted: OpenOptions) -> SessionRecord:
@@ -199,14 +207,70 @@ class SessionManager:
 
         Raises:
             WorkerShutdownTimeoutError: it is closed, but its worker had to be killed.
+            GatewayUpgradingError: nothing is closed for a moment.
         """
+        self._require_thawed()
         problem = await self._endings.end(session, reason)
         if problem is not None:
             raise problem
 
     async def kill(self, session: Session) -> None:
-        """Ends a session and its worker at once, without asking the worker."""
+        """Ends a session and its worker at once, without asking the worker.
+
+        Raises:
+            GatewayUpgradingError: nothing is closed for a moment.
+        """
+        self._require_thawed()
         await self._endings.end(session, CloseReason.ADMIN_KILL, by_force=True)
+
+    # --------------------------------------------------------------------------------------------------- handing on
+
+    @property
+    def is_frozen(self) -> bool:
+        """Whether sessions take nothing for a moment."""
+        return self._is_frozen
+
+    def freeze(self) -> None:
+        """Until `thaw` no session opens, closes or takes a command or stream; what is under way goes on."""
+        self._set_frozen(True)
+
+    def thaw(self) -> None:
+        """All is as before."""
+        self._set_frozen(False)
+
+    def _set_frozen(self, is_frozen: bool) -> None:
+        self._is_frozen = self._endings.is_frozen = is_frozen
+        for session in self.sessions:
+            session.record.is_frozen = is_frozen
+
+    def _require_thawed(self) -> None:
+        if self._is_frozen:
+            raise GatewayUpgradingError
+
+    @property
+    def endings_under_way(self) -> int:
+        """How many sessions are being closed."""
+        return self._endings.under_way
+
+    def keep_ends(self) -> tuple[KeptEnd, ...]:
+        """What is remembered of sessions that are over, and of those that have failed: these are not handed on."""
+        failed = [session.record for session in self.sessions if session.record.state == FAULTED]
+        return kept_ends(self._table.ended, failed)
+
+    def remember(self, ends: Iterable[KeptEnd]) -> None:
+        """Remembers sessions that another program of this process has had."""
+        for each in ends:
+            self._table.remember(each.session_id, ClosedSession(each.owner_key_id, CLOSED, each.cause, each.text))
+
+    def resume(self, kept: KeptSession, launcher: Launcher) -> Session:
+        """A session that another program of this process has had, with its worker, from which nothing is read yet."""
+        now = self._clock.monotonic()
+        record = resumed_record(kept, now)
+        self._table.resume(record)
+        session = self._add(record, kept.hub.policy, kept.command_timeout)  # type: ignore[arg-type]
+        resume_session(session, kept, self._options.ring, now)
+        session.attach(launcher.resume(kept.session_id, kept.worker))
+        return session
 
     # ------------------------------------------------------------------------------------------------ upkeep and end
 
@@ -220,7 +284,8 @@ class SessionManager:
     def check_workers(self) -> None:
         """Looks whether a worker hangs."""
         for session in self.sessions:
-            if session.worker is not None:
+            # Nothing is read from workers of frozen ones.
+            if session.worker is not None and not self._is_frozen:
                 session.worker.check()
 
     def look_for_peers(self, is_open: Callable[[str], bool | None]) -> None:
@@ -277,7 +342,7 @@ class SessionManager:
     def refuse_new(self) -> None:
         """From now on no session opens, and every stream ends."""
         self._is_stopping = True
-        error = GatewayStoppingError("the gateway is stopping", retry_after=5.0)
+        error = GatewayStoppingError()
         for session in self.sessions:
             session.hub.end(error)
 

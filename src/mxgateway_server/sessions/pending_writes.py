@@ -46,6 +46,11 @@ class PendingWrites:
             self._taken(item, waiting)
             tell(event)
 
+    @property
+    def waiting(self) -> list[tuple[int, int, Tell]]:
+        """All that wait, those of an item in the order of its writes."""
+        return [(*item, tell) for item, tells in self._writes.items() for tell in tells]
+
     def lose(self) -> None:
         """Completions may have been dropped on their way: nobody can say any more which belongs to which write."""
         waiting = [tell for each in self._writes.values() for tell in each]

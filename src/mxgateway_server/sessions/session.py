@@ -41,6 +41,7 @@ class Session:
     Attributes:
         writes: writes whose completion has not come.
         worker_version: protocol version of its worker.
+        unsent_replies: replies that wait for streams of commands to take them.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class Session:
         self.event_bytes_received = 0
         self.events_dropped_by_worker = 0
         self.commands_started = 0
+        self.unsent_replies = 0
         self.end_error: GatewayError | None = None
         self.ended = asyncio.Event()
         self._clock = clock
@@ -119,7 +121,9 @@ class Session:
                 # What a worker wrote wrong is judged where it is published.
                 logger.warning("write_completions_unread", session_id=self.session_id, worker_pid=self.worker_pid())
 
-    def submit(self, command: pb.MxCommand, timeout: float, data: bytes | None = None) -> ReplyFuture:
+    def submit(
+        self, command: pb.MxCommand, timeout: float, data: bytes | None = None, *, wants_times: bool = False
+    ) -> ReplyFuture:
         """Sends a command to the worker; see WorkerClient.submit.
 
         Raises:
@@ -127,7 +131,7 @@ class Session:
         """
         self.record.require_ready()
         assert self.worker is not None
-        future = self.worker.submit(command, timeout, data)
+        future = self.worker.submit(command, timeout, data, wants_times=wants_times)
         self.commands_started += 1
         self.record.begin_call()
         future.on_end.append(self._call_ended)

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import TypeAlias
 
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
-from mxgateway_server.errors import GatewayError, SessionFaultedError, SessionNotReadyError
+from mxgateway_server.errors import GatewayError, GatewayUpgradingError, SessionFaultedError, SessionNotReadyError
 
 State: TypeAlias = pb.SessionState.ValueType
 
@@ -117,6 +117,7 @@ class SessionRecord:
         fault: why it is faulted.
         peers: the connections over which it was used, as gRPC names them, oldest first.
         last_peer: the connection that it began to be used over last.
+        is_frozen: whether it takes nothing at the moment, because the gateway is about to be replaced.
         gone_since: since when none of these connections is there any more; None while one is, or may be.
     """
 
@@ -138,6 +139,7 @@ class SessionRecord:
     peers: dict[str, None] = field(default_factory=dict)
     last_peer: str = ""
     gone_since: float | None = None
+    is_frozen: bool = False
 
     def __post_init__(self) -> None:
         self.last_activity = self.opened_at
@@ -167,7 +169,10 @@ class SessionRecord:
 
         Raises:
             SessionFaultedError, SessionNotReadyError: with the state and, for a fault, its cause.
+            GatewayUpgradingError: it takes nothing for a moment.
         """
+        if self.is_frozen:
+            raise GatewayUpgradingError
         if self.state == READY:
             return
         if self.state == FAULTED:

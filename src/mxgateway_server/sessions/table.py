@@ -125,9 +125,22 @@ class SessionTable:
         record = self._records.pop(session_id, None)
         if record is None:
             return
-        self._closed[session_id] = ClosedSession(record.owner_key_id, CLOSED, *_why(record))
+        self._closed[session_id] = ClosedSession(record.owner_key_id, CLOSED, *why_closed(record))
         while len(self._closed) > CLOSED_MEMORY:
             self._closed.popitem(last=False)
+
+    def resume(self, record: SessionRecord) -> None:
+        """Takes a session that another program of this process has opened, whatever the limits are now."""
+        self._records[record.session_id] = record
+
+    @property
+    def ended(self) -> dict[str, ClosedSession]:
+        """What is remembered of sessions that are over, the oldest first."""
+        return dict(self._closed)
+
+    def remember(self, session_id: str, ended: ClosedSession) -> None:
+        """Remembers a session that another program of this process has closed."""
+        self._closed[session_id] = ended
 
     def abandoned(self, owner_key_id: str, now: float) -> SessionRecord | None:
         """The session of this key whose client has been gone for longest; None when all may still be wanted."""
@@ -148,7 +161,8 @@ class SessionTable:
         return found
 
 
-def _why(record: SessionRecord) -> tuple[str, str]:
+def why_closed(record: SessionRecord) -> tuple[str, str]:
+    """Why a session is over, as a stable word and in words."""
     fault, reason = record.fault, record.close_reason
     if fault is not None:
         return fault.reason, f"it had failed: {fault.reason}: {fault}"[:MAX_CAUSE_CHARACTERS]

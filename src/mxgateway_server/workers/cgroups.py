@@ -84,6 +84,9 @@ def delegated_groups(
         # Version 2 alone has one line, of number 0.
         (path,) = [line.removeprefix("0::/") for line in lines if line.startswith("0::/")]
         folder = root / path
+        if folder.name == _OWN and "memory" in (folder.parent / "cgroup.subtree_control").read_text():
+            # An earlier program of this process has moved it there.
+            folder = folder.parent
         if len(lines) > 1 or not _is_delegated(folder):
             return None
         if "memory" not in (folder / "cgroup.controllers").read_text().split():

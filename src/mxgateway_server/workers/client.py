@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hmac
 from collections.abc import Callable
 
 from google.protobuf.duration_pb2 import Duration
@@ -13,7 +12,6 @@ from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_contract.generated import mxaccess_worker_pb2 as wpb
 from mxgateway_contract.redaction import redact
 from mxgateway_protocol.clock import Clock
-from mxgateway_protocol.contract import WorkerExit
 from mxgateway_protocol.envelopes import EnvelopeReader, EnvelopeWriter
 from mxgateway_protocol.errors import PipeProtocolError, SessionMismatchError, VersionMismatchError
 from mxgateway_server.counters import Counters
@@ -21,14 +19,12 @@ from mxgateway_server.errors import (
     GatewayError,
     SessionClosedError,
     WorkerBackendError,
-    WorkerEarlyExitError,
     WorkerError,
     WorkerExitedError,
     WorkerGarbageError,
     WorkerHungError,
-    WorkerMemoryError,
+    WorkerLaunchError,
     WorkerNeverReadyError,
-    WorkerNonceError,
     WorkerProtocolError,
     WorkerVersionError,
 )
@@ -36,18 +32,16 @@ from mxgateway_server.events.chunks import EventChunk
 from mxgateway_server.logs import get_logger
 from mxgateway_server.workers.command_table import CommandTable, ReplyFuture
 from mxgateway_server.workers.containment import Containment
-from mxgateway_server.workers.exits import exit_text, is_out_of_memory
+from mxgateway_server.workers.exit_errors import IN_LOG, early_exit, exited
 from mxgateway_server.workers.faults import fault_of
+from mxgateway_server.workers.forced_end import ForcedEnd
+from mxgateway_server.workers.greeting import check_greeting
+from mxgateway_server.workers.kept import KeptWorker
 from mxgateway_server.workers.process import WorkerProcess
 from mxgateway_server.workers.terms import WorkerIdentity, WorkerLimits
 from mxgateway_server.workers.watchdog import Watchdog
 
 logger = get_logger(__name__)
-
-
-_KILL_SECONDS = 5.0
-# A caller learns no more of this machine than he has to.
-_IN_LOG = "; the gateway's log has its last lines"
 
 
 class WorkerClient:
@@ -64,7 +58,12 @@ class WorkerClient:
         clock: Clock,
         containment: Containment,
         counters: Counters | None = None,
+        kept: KeptWorker | None = None,
     ):
+        """
+        Args:
+            kept: what another program of this process has kept of it, whose worker is ready already.
+        """
         self._counters = counters or Counters()
         self._heard_at = clock.monotonic()
         self._process = process
@@ -72,8 +71,12 @@ class WorkerClient:
         self._limits = limits
         self._clock = clock
         self._containment = containment
-        self._writer = EnvelopeWriter(process.session_id, max_bytes=process.max_frame_bytes)
-        self._reader = EnvelopeReader(process.session_id)
+        self._writer = EnvelopeWriter(
+            process.session_id,
+            max_bytes=process.max_frame_bytes,
+            sequence=0 if kept is None else kept.sent_envelopes,
+        )
+        self._reader = EnvelopeReader(process.session_id, sequence=0 if kept is None else kept.seen_envelopes)
         self._commands = CommandTable(
             limit=limits.max_pending,
             envelopes=self._writer,
@@ -81,7 +84,11 @@ class WorkerClient:
             send_cancel=self._send_cancel,
             clock=clock,
             counters=self._counters.commands,
+            first=1 if kept is None else kept.next_command,
+            late_replies=0 if kept is None else kept.late_replies,
+            unknown_replies=0 if kept is None else kept.unknown_replies,
         )
+        self._end = ForcedEnd(process, containment, limits.terminate)
         self._watchdog = Watchdog(limits.watchdog, clock.monotonic())
         self._loop = asyncio.get_running_loop()
         self._hello: wpb.WorkerHello | None = None
@@ -100,6 +107,21 @@ class WorkerClient:
         process.on_frame = self._on_frame
         process.on_broken = self._on_broken
         process.on_end = self._on_end
+        if kept is not None:
+            self._resume(kept)
+
+    def _resume(self, kept: KeptWorker) -> None:
+        self._ready.set_result(wpb.WorkerReady())
+        self.identity = WorkerIdentity(
+            pid=kept.pid,
+            version=kept.version,
+            backend_name=kept.backend_name,
+            prog_id=kept.prog_id,
+            class_id=kept.class_id,
+        )
+        self.heartbeats = kept.heartbeats
+        if kept.last_heartbeat:
+            self.last_heartbeat = wpb.WorkerHeartbeat.FromString(kept.last_heartbeat)
 
     # ---------------------------------------------------------------------------------------------------- properties
 
@@ -168,8 +190,7 @@ class WorkerClient:
         except TimeoutError:
             step = "did not answer the hello" if self._hello is None else "greeted but did not get ready"
             raise WorkerNeverReadyError(
-                f"the worker {step} within {self._limits.startup:g} s (setting worker.startup_timeout_seconds)"
-                f"{_IN_LOG}",
+                f"the worker {step} within {self._limits.startup:g} s (setting worker.startup_timeout_seconds){IN_LOG}",
                 worker_pid=self.pid,
                 last_words=self._last_words(),
             ) from None
@@ -211,14 +232,15 @@ class WorkerClient:
 
     # ------------------------------------------------------------------------------------------------------ commands
 
-    def submit(self, command: pb.MxCommand, timeout: float, data: bytes | None = None) -> ReplyFuture:
+    def submit(
+        self, command: pb.MxCommand, timeout: float, data: bytes | None = None, *, wants_times: bool = False
+    ) -> ReplyFuture:
         """Sends a command now; the future gets its reply.
 
         Commands run in the order of the calls. Canceling the future takes the command out of the worker's queue if it
         has not begun; a call that runs is never aborted.
 
         Args:
-            command: what to run.
             timeout: seconds until the future gives up.
             data: the command as protobuf serialises it, when that was done already.
 
@@ -232,7 +254,7 @@ class WorkerClient:
             raise self.fault
         if self._is_closing or self.identity is None:
             raise WorkerExitedError("the session's worker is ending", exit_code=None, worker_pid=self.pid)
-        return self._commands.submit(command, timeout, data)
+        return self._commands.submit(command, timeout, data, wants_times=wants_times)
 
     def fail_commands(self, error: GatewayError) -> None:
         """Ends every wait for a reply with the error: the session has failed."""
@@ -301,14 +323,7 @@ class WorkerClient:
     def _dispatch_start(self, envelope: wpb.WorkerEnvelope, body: str | None) -> None:
         if body == "worker_hello" and self._hello is None:
             hello = envelope.worker_hello
-            if hello.protocol_version != WORKER_PROTOCOL_VERSION:
-                raise WorkerVersionError(
-                    f"the worker speaks protocol version {hello.protocol_version}, the gateway "
-                    f"{WORKER_PROTOCOL_VERSION}; install the same version of both",
-                    worker_pid=self.pid,
-                )
-            if not hmac.compare_digest(hello.nonce.encode(), self._nonce.encode()):
-                raise WorkerNonceError("the worker does not know the nonce it was started with", worker_pid=self.pid)
+            check_greeting(hello, self._nonce, self.pid)
             self._hello = hello
             self._on_hello()
         elif body == "worker_ready" and self._hello is not None:
@@ -362,7 +377,7 @@ class WorkerClient:
         elif not self._ready.done():
             self._fail(
                 WorkerGarbageError(
-                    f"the worker sent no protocol: {error}{_IN_LOG}",
+                    f"the worker sent no protocol: {error}{IN_LOG}",
                     worker_pid=self.pid,
                     last_words=self._last_words(),
                 )
@@ -374,7 +389,7 @@ class WorkerClient:
         if not self._ack.done():
             self._ack.set_result(False)
         if not self._ready.done():
-            self._fail(self._early_exit(code))
+            self._fail(early_exit(code, self.pid, self._last_words()))
         else:
             error = self._exited(code)
             if self._is_closing:
@@ -382,33 +397,13 @@ class WorkerClient:
             else:
                 self._fail(error)
 
-    def _exited(self, code: int | None) -> WorkerExitedError:
-        if is_out_of_memory(code) or self._containment.ran_out_of_memory(self.pid):
-            return WorkerMemoryError(
-                f"the worker reached its memory limit of {self._limits.memory >> 20} MiB (setting "
-                "worker.max_memory_bytes) and ended: hold fewer items, or ask for less at once",
-                exit_code=code,
-                worker_pid=self.pid,
-            )
-        return WorkerExitedError(
-            f"the worker process ended ({exit_text(code)}){_IN_LOG}",
-            exit_code=code,
-            worker_pid=self.pid,
-            last_words=self._last_words(),
-        )
-
-    def _early_exit(self, code: int | None) -> WorkerError:
-        if code == WorkerExit.NONCE_REFUSED or code == WorkerExit.MISSING_NONCE:
-            return WorkerNonceError(f"the worker refused the nonce ({exit_text(code)})", worker_pid=self.pid)
-        if code == WorkerExit.INVALID_PROTOCOL_VERSION:
-            return WorkerVersionError(
-                f"the worker refused the protocol version ({exit_text(code)})", worker_pid=self.pid
-            )
-        return WorkerEarlyExitError(
-            f"the worker ended while starting ({exit_text(code)}){_IN_LOG}",
-            exit_code=-1 if code is None else code,
-            worker_pid=self.pid,
-            last_words=self._last_words(),
+    def _exited(self, code: int | None) -> WorkerError:
+        return exited(
+            code,
+            self.pid,
+            self._last_words(),
+            memory=self._limits.memory,
+            ran_out_of_memory=self._containment.ran_out_of_memory(self.pid),
         )
 
     def _fail(self, error: WorkerError) -> None:
@@ -430,6 +425,71 @@ class WorkerClient:
     def _last_words(self) -> str:
         lines = list(self._process.last_lines)[-3:]
         return " | ".join(lines)[:800]
+
+    # --------------------------------------------------------------------------------------------------- handing on
+
+    @property
+    def can_be_kept(self) -> bool:
+        """Whether another program could take it over."""
+        return self.is_usable and self._process.can_be_kept
+
+    def hold(self) -> None:
+        """Reads nothing more from it until `release`."""
+        self._process.hold()
+
+    def release(self) -> None:
+        """Reads on; that it was silent meanwhile is not held against it."""
+        self._watchdog.seen(self._clock.monotonic())
+        self._process.release()
+
+    def keep(self) -> KeptWorker:
+        """What another program has to know to take it over: while it is held, has no command and nothing waits."""
+        assert self.identity is not None
+        pipes, (unparsed, unlogged) = self._process.descriptors, self._process.half_read
+        beat = self.last_heartbeat
+        return KeptWorker(
+            pid=self.pid,
+            stdin=pipes.stdin,
+            stdout=pipes.stdout,
+            stderr=pipes.stderr,
+            unparsed=unparsed,
+            unlogged=unlogged,
+            sent_envelopes=self._writer.sequence,
+            seen_envelopes=self._reader.sequence,
+            next_command=self._commands.take_number(),
+            max_frame_bytes=self._process.max_frame_bytes,
+            version=self.identity.version,
+            backend_name=self.identity.backend_name,
+            prog_id=self.identity.prog_id,
+            class_id=self.identity.class_id,
+            heartbeats=self.heartbeats,
+            last_heartbeat=b"" if beat is None else beat.SerializeToString(),
+            late_replies=self.late_replies,
+            unknown_replies=self.unknown_replies,
+            suppressed_lines=self.suppressed_lines,
+            last_lines=tuple(self._process.last_lines),
+        )
+
+    async def take_over(self, out: bytes = b"", log: bytes = b"") -> None:
+        """Begins to read from a worker that was kept.
+
+        Args:
+            out, log: what was read of its two outputs already.
+
+        Raises:
+            WorkerLaunchError: it cannot be taken over; `forget` it then.
+        """
+        try:
+            await self._process.take_over(out, log)
+        except OSError as error:
+            raise WorkerLaunchError(
+                f"the worker could not be taken over: {error.strerror or error}", worker_pid=self.pid
+            ) from error
+
+    def forget(self, error: WorkerError) -> None:
+        """It cannot be taken over, for this reason: nothing is known of it any more."""
+        self.fault = error
+        self._process.connection_lost(None)
 
     # ----------------------------------------------------------------------------------------------------------- end
 
@@ -460,7 +520,7 @@ class WorkerClient:
                     "worker_shutdown_timeout", session_id=self.session_id, worker_pid=self.pid, seconds=limit
                 )
         if not clean:
-            await self._force()
+            await self._end.force()
         self._settle(SessionClosedError("the session is closed"))
         self._process.close()
         return clean
@@ -469,32 +529,10 @@ class WorkerClient:
         """Ends the worker at once and waits until it is gone."""
         self._is_closing = True
         self._process.stop_reading()
-        await self._kill()
+        await self._end.kill()
         self._settle(SessionClosedError("the session's worker was ended"))
         self._process.close()
 
-    async def _force(self) -> None:
-        self._process.stop_reading()
-        self._process.close_input()
-        self._process.terminate()
-        if not await self._gone_within(self._limits.terminate):
-            await self._kill()
-
     def kill_process(self) -> None:
         """Ends the process now; `shut_down` or `kill` still has to clear up."""
-        if not self._process.ended.done():
-            self._containment.kill(self.pid)
-
-    async def _kill(self) -> None:
-        self.kill_process()
-        if not await self._gone_within(_KILL_SECONDS):
-            # What holds the pipes open is not the worker: it was killed, and its group with it.
-            logger.error("worker_pipes_held_open", session_id=self.session_id, worker_pid=self.pid)
-
-    async def _gone_within(self, seconds: float) -> bool:
-        try:
-            async with asyncio.timeout(seconds):
-                await asyncio.shield(self._process.ended)
-        except TimeoutError:
-            return False
-        return True
+        self._end.kill_process()

@@ -30,15 +30,21 @@ _CLOCK_STEP = 0.001
 _LONG = 64 * 1024
 """Bytes of a command from which on a copy more costs more than a call."""
 _TIME_LEFT = key(wpb.WorkerCommand.TIME_LEFT_FIELD_NUMBER, 2)
+_WANTS_TIMES = key(wpb.WorkerCommand.WANTS_TIMES_FIELD_NUMBER, 0) + b"\x01"
 
 
 class ReplyFuture(asyncio.Future[CommandReply]):
     """The reply to come.
 
     Attributes:
+        wants_times: whether the worker is to tell how long the command took.
+        times: seconds that it waited in the worker, and that it ran; None when the worker did not tell.
         on_end: called in order, at once, when the reply is there, has failed, or nobody waits any more. A callback of
             the future itself would come a turn of the loop later.
     """
+
+    wants_times = False
+    times: tuple[float, float] | None = None
 
     def __init__(
         self,
@@ -97,6 +103,8 @@ class CommandTable:
         write: takes a frame for the worker, as one argument or in parts.
         send_cancel: tells the worker to drop the command with this correlation id, for this reason.
         counters: where commands are counted.
+        first: number of the first command.
+        late_replies, unknown_replies: those that were counted before.
     """
 
     def __init__(
@@ -107,14 +115,18 @@ class CommandTable:
         send_cancel: Callable[[str, str], None],
         clock: Clock,
         counters: CommandCounters | None = None,
+        *,
+        first: int = 1,
+        late_replies: int = 0,
+        unknown_replies: int = 0,
     ) -> None:
         self._counters = counters or CommandCounters()
-        self._pending: PendingTable[_Waiter] = PendingTable(limit)
+        self._pending: PendingTable[_Waiter] = PendingTable(limit, late_replies, unknown_replies)
         self._envelopes = envelopes
         self._write = write
         self._send_cancel = send_cancel
         self._clock = clock
-        self._numbers = itertools.count(1)
+        self._numbers = itertools.count(first)
         self._loop = asyncio.get_running_loop()
         self._timeout, self._time_left = math.nan, b""
         self._enqueued = TimeField(_ENQUEUE_TIMESTAMP).write
@@ -138,8 +150,14 @@ class CommandTable:
         """Replies to commands that the worker was never given."""
         return self._pending.unknown_replies
 
-    def submit(self, command: pb.MxCommand, timeout: float, data: bytes | None = None) -> ReplyFuture:
-        """Sends a command; see WorkerClient.submit.
+    def take_number(self) -> int:
+        """A number from which on none was given to a command."""
+        return next(self._numbers)
+
+    def submit(
+        self, command: pb.MxCommand, timeout: float, data: bytes | None = None, *, wants_times: bool = False
+    ) -> ReplyFuture:
+        """Sends a command; see WorkerClient.submit. With `wants_times` its future gets `times`.
 
         Raises:
             PendingLimitError, MessageLimitError
@@ -153,6 +171,8 @@ class CommandTable:
             data = command.SerializeToString()
         front, tail = _COMMAND + varint(len(data)), self._enqueued(self._clock.unix_ns()) + self._time_left
         future = ReplyFuture(self._loop, self._on_canceled, correlation_id)
+        if wants_times:
+            future.wants_times, tail = True, tail + _WANTS_TIMES
         deadline = self._loop.time() + timeout
         counts = self._counters.of(command.kind)
         try:
@@ -194,6 +214,8 @@ class CommandTable:
                 counts.mxaccess += 1
             else:
                 counts.refused += 1
+            if waiter.future.wants_times and reply.HasField("work_time"):
+                waiter.future.times = (reply.wait_time.ToNanoseconds() / 1e9, reply.work_time.ToNanoseconds() / 1e9)
             waiter.future.finish(CommandReply(reply.reply_data or reply.reply))
 
     def fail_all(self, error: GatewayError) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from mxgateway_protocol.contract import WorkerExit
 
-# A Windows process that breaks down ends with the NTSTATUS of its exception.
-_FIRST_NTSTATUS = 0x80000000
+FIRST_NTSTATUS = 0x80000000
+"""A Windows process that breaks down ends with the NTSTATUS of its exception."""
 _NO_MEMORY = 0xC0000017
 _NTSTATUS = {
     0x80000003: "breakpoint",
@@ -43,7 +43,7 @@ def exit_text(code: int | None) -> str:
         return "exit code unknown"
     if code < 0:
         return f"signal {-code}"
-    if code >= _FIRST_NTSTATUS:
+    if code >= FIRST_NTSTATUS:
         name = _NTSTATUS.get(code)
         return f"exit code 0x{code:08X}" + (f", {name}" if name else "")
     try:

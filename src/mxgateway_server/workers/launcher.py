@@ -19,7 +19,8 @@ from mxgateway_server.workers.client import WorkerClient
 from mxgateway_server.workers.containment import Containment
 from mxgateway_server.workers.environment import worker_environment
 from mxgateway_server.workers.exits import exit_class
-from mxgateway_server.workers.process import start_process
+from mxgateway_server.workers.kept import KeptWorker
+from mxgateway_server.workers.process import WorkerProcess, start_process
 from mxgateway_server.workers.start_line import StartLine, last_moment
 from mxgateway_server.workers.terms import WorkerLimits
 
@@ -251,6 +252,24 @@ class Launcher:
             containment=self._containment,
             counters=self.counters,
         )
+        self._watch(client, process)
+        return client
+
+    def _watch(self, client: WorkerClient, process: WorkerProcess) -> None:
         self._alive.add(client)
         process.ended.add_done_callback(lambda ended: self._gone(client, ended.result()))
+
+    def resume(self, session_id: str, kept: KeptWorker) -> WorkerClient:
+        """A worker that another program of this same process has started; its `take_over` begins to read from it."""
+        process = WorkerProcess.kept(session_id, kept)
+        client = WorkerClient(
+            process=process,
+            nonce="",
+            limits=self.limits,
+            clock=self._clock,
+            containment=self._containment,
+            counters=self.counters,
+            kept=kept,
+        )
+        self._watch(client, process)
         return client

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import re
+import sys
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
@@ -13,9 +15,11 @@ from mxgateway_protocol.errors import PipeProtocolError
 from mxgateway_protocol.frames import FrameDecoder
 from mxgateway_server.errors import PendingLimitError, WorkerLaunchError
 from mxgateway_server.logs import get_logger
+from mxgateway_server.workers import own_pipes
 from mxgateway_server.workers.containment import Containment
+from mxgateway_server.workers.kept import KeptWorker
+from mxgateway_server.workers.own_pipes import STDERR, STDIN, STDOUT, Descriptors, KnownPipes
 
-STDIN, STDOUT, STDERR = 0, 1, 2
 MAX_LINE = 4096
 LAST_LINES = 20
 LINES_PER_SECOND = 50
@@ -28,6 +32,8 @@ _LONG = 256 * 1024
 
 _STAMPS = re.compile(r"\Atime=\S+ (level=\S+ )session=\S+ ")
 _LEVEL = re.compile(r"time=\S+ level=(\w+) ")
+
+_OWN: tuple[type[KnownPipes], ...] = (own_pipes.OwnPipes,) if sys.platform == "linux" else ()
 
 logger = get_logger(__name__)
 
@@ -52,6 +58,9 @@ class WorkerProcess(asyncio.SubprocessProtocol):
         self._is_deaf = False
         self._transport: asyncio.SubprocessTransport | None = None
         self._stdin: Any = None
+        self._known: KnownPipes | None = None
+        self._is_held = False
+        self._kept_descriptors: Descriptors | None = None
         self._open_pipes = {STDOUT, STDERR}
         self._has_exited = False
         self._drain: asyncio.TimerHandle | None = None
@@ -61,11 +70,24 @@ class WorkerProcess(asyncio.SubprocessProtocol):
         self._line_window = (0.0, 0)
         self.ended: asyncio.Future[int | None] = asyncio.get_running_loop().create_future()
 
+    @classmethod
+    def kept(cls, session_id: str, kept: KeptWorker) -> WorkerProcess:
+        """A process that another program of this same process has started; `take_over` begins to read from it."""
+        process = cls(session_id, kept.max_frame_bytes)
+        process.pid = kept.pid
+        process.last_lines.extend(kept.last_lines)
+        process.suppressed_lines = kept.suppressed_lines
+        process._decoder = FrameDecoder(kept.max_frame_bytes, kept.unparsed)
+        process._line = kept.unlogged
+        process._kept_descriptors = Descriptors(kept.stdin, kept.stdout, kept.stderr)
+        return process
+
     # ------------------------------------------------------------------------------------------- asyncio's callbacks
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # uvloop's transport does not inherit from asyncio's.
         self._transport = cast(asyncio.SubprocessTransport, transport)
+        self._known = transport if isinstance(transport, _OWN) else None
         self.pid = self._transport.get_pid()
         self._stdin = self._transport.get_pipe_transport(STDIN)
 
@@ -183,6 +205,57 @@ class WorkerProcess(asyncio.SubprocessProtocol):
         if self._transport is not None:
             self._transport.close()
 
+    # --------------------------------------------------------------------------------------------------- handing on
+
+    @property
+    def can_be_kept(self) -> bool:
+        """Whether another program could take it over: its pipes are known, and it is well."""
+        return self._known is not None and not (self._has_exited or self._is_deaf or self._pipes_ended)
+
+    @property
+    def _pipes_ended(self) -> bool:
+        return STDOUT not in self._open_pipes or self._stdin.is_closing()
+
+    def hold(self) -> None:
+        """Reads nothing more until `release`: what comes stays in the pipes, where nothing is lost."""
+        if self._known is not None and not self._is_held:
+            self._is_held = True
+            self._known.pause_reading()
+
+    def release(self) -> None:
+        """Reads on."""
+        if self._known is not None and self._is_held:
+            self._is_held = False
+            self._known.resume_reading()
+
+    @property
+    def descriptors(self) -> Descriptors:
+        """The gateway's ends of its pipes."""
+        assert self._known is not None
+        return self._known.descriptors
+
+    @property
+    def half_read(self) -> tuple[bytes, bytes]:
+        """What has come of a frame, and of a line of its log, that are not complete."""
+        return self._decoder.partial, self._line
+
+    async def take_over(self, out: bytes, log: bytes) -> None:
+        """Begins to read from a process that was made by `kept`.
+
+        Args:
+            out, log: what was read of its two outputs already.
+
+        Raises:
+            OSError: it is no child of this process, or its pipes are not open.
+        """
+        if sys.platform != "linux":
+            raise OSError("only Linux can do that")
+        assert self._kept_descriptors is not None
+        taken = own_pipes.take_over(self, self.pid, self._kept_descriptors)
+        self.pipe_data_received(STDOUT, out)
+        self.pipe_data_received(STDERR, log)
+        await taken.connect()
+
     # ------------------------------------------------------------------------------------------------ its log lines
 
     def _take_lines(self, data: bytes) -> None:
@@ -214,6 +287,10 @@ class WorkerProcess(asyncio.SubprocessProtocol):
         tell("worker_log", session_id=self.session_id, worker_pid=self.pid, line=words)
 
 
+# Asked once: what a system allows does not change while a process runs.
+_knows_descriptors = functools.cache(own_pipes.has_pidfd)
+
+
 async def start_process(
     command: Sequence[str],
     environment: Mapping[str, str],
@@ -228,18 +305,23 @@ async def start_process(
     Raises:
         WorkerLaunchError: it cannot be started; nothing is left.
     """
-    loop = asyncio.get_running_loop()
+    process = WorkerProcess(session_id, max_frame_bytes)
+    options = containment.spawn_options()
     try:
-        transport, process = await loop.subprocess_exec(
-            lambda: WorkerProcess(session_id, max_frame_bytes),
-            *command,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            env=dict(environment),
-            cwd=working_directory or None,
-            **containment.spawn_options(),
-        )
+        transport: Any
+        if sys.platform == "linux" and _knows_descriptors():
+            transport = await own_pipes.start(process, command, environment, working_directory or None, **options)
+        else:
+            transport, _ = await asyncio.get_running_loop().subprocess_exec(
+                lambda: process,
+                *command,
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
+                env=dict(environment),
+                cwd=working_directory or None,
+                **options,
+            )
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
         raise WorkerLaunchError(

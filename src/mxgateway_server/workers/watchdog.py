@@ -46,13 +46,14 @@ class Watchdog:
         if self._call_started is not None and commands_in_flight:
             age = now - self._call_started
             if age > limits.stuck_ceiling:
-                return f"one call has been running for {age:.0f} s; the ceiling is {limits.stuck_ceiling:.0f} s"
+                ceiling = limits.stuck_ceiling
+                return f"the worker hangs: one call has been running for {age:.0f} s; the ceiling is {ceiling:.0f} s"
         if silence <= limits.grace:
             return None
         if commands_in_flight and silence <= limits.stuck_ceiling:
             return None
         allowed = limits.stuck_ceiling if commands_in_flight else limits.grace
-        return f"nothing came from the worker for {silence:.0f} s; {allowed:.0f} s are allowed"
+        return f"the worker hangs: nothing came from it for {silence:.0f} s; {allowed:.0f} s are allowed"
 
 
 class StallGuard:

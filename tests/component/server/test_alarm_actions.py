@@ -190,7 +190,7 @@ async def test_an_alarm_is_shelved_for_a_time_and_unshelved(gateway: LiveGateway
         *(SHELVE.ALARM_SHELVE_OUTCOME_DONE, SHELVE.ALARM_SHELVE_OUTCOME_NOT_SHELVED)
     ]
     record = (await audited(gateway, "alarm.shelve", 2))[0]
-    assert (record.target, record.outcome) == (link.reference(0), "acknowledged")
+    assert (record.target, record.outcome) == (link.reference(0), "done")
 
 
 @pytest.mark.parametrize(

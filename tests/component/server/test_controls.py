@@ -8,6 +8,7 @@ import os
 import socket
 import stat
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from click.testing import CliRunner, Result
 from tests.support.gateway import LiveGateway, fake_settings, live_gateway
 from tests.support.waiting import eventually
 
+from mxgateway_server import controls, logs
 from mxgateway_server.app import Gateway
 from mxgateway_server.cli.main import main
 from mxgateway_server.config.settings import Settings
@@ -161,6 +163,30 @@ async def test_what_the_process_does_is_told_without_what_its_variables_hold(tmp
         assert any("ControlServer" in task["name"] for task in found["tasks"])
         assert "mxgateway_build_info" in found["metrics"]
         assert gateway.key not in json.dumps(found)
+        (control,) = [task for task in found["tasks"] if "ControlServer" in task["name"]]
+        assert ", in run\n" in "".join(control["stack"])
+
+
+async def test_telling_it_does_not_hold_the_loop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Records, pictures and lines of source are made into text by another thread than that of the calls."""
+    threads: set[int] = set()
+
+    def noted(real: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*arguments: Any) -> Any:
+            threads.add(threading.get_ident())
+            return real(*arguments)
+
+        return call
+
+    for module, name in ((controls, "to_json"), (controls, "_plain"), (controls.traceback, "format_list")):
+        monkeypatch.setattr(module, name, noted(getattr(module, name)))
+    logs.recent.add({"event": "one", "level": "info"})
+    async with live_gateway(fake_settings(tmp_path)):
+        await reachable(tmp_path)
+        threads.clear()
+        await asyncio.to_thread(ask, tmp_path, "diagnose")
+    assert threads
+    assert threading.get_ident() not in threads
 
 
 @pytest.mark.parametrize("kind", ["path", "abstract", "nobody", "none"])
@@ -191,6 +217,17 @@ async def test_systemd_is_told_where_it_listens_and_nothing_fails_where_it_does_
         if kind in ("path", "abstract"):
             told = [systemd.recv(4096).decode().split("\n")[0] for _ in range(4)]
             assert told == ["READY=1", "WATCHDOG=1", "WATCHDOG=1", "STOPPING=1"]
+
+
+def test_systemd_is_told_of_another_program_of_the_same_process_and_its_watchdog_is_fed(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(tmp_path / "n"))
+        Notifier({"NOTIFY_SOCKET": str(tmp_path / "n")}).replacing(60)
+        reloading, fed = (systemd.recv(4096).decode().split("\n") for _ in range(2))
+    assert reloading[0] == "RELOADING=1"
+    assert reloading[1].startswith("MONOTONIC_USEC=")
+    assert reloading[2:] == ["EXTEND_TIMEOUT_USEC=60000000", "STATUS=upgrading"]
+    assert fed == ["WATCHDOG=1"]
 
 
 def test_a_watchdog_of_another_process_is_none_of_ours() -> None:

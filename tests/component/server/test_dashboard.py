@@ -24,6 +24,7 @@ from mxgateway_server.access.records import AuditQuery, AuditRecord
 from mxgateway_server.config.settings import Settings
 from mxgateway_server.dashboard.checks import csrf_token
 from mxgateway_server.dashboard.people import opening
+from mxgateway_server.dashboard.people.directories import DirectoryError
 from mxgateway_server.dashboard.roles import Role
 from mxgateway_server.dashboard.routes import Rule
 from mxgateway_server.errors import StoreError
@@ -42,7 +43,7 @@ async def ask(browser: Browser, rule: Rule) -> Answer:
 
 def all_doors(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """Settings that open each door for people, to a provider and a directory that nobody reaches."""
-    monkeypatch.setattr(opening, "_ldap", lambda _: SimpleNamespace(person=_nobody))
+    monkeypatch.setattr(opening, "directory_of", lambda _: SimpleNamespace(person=_nobody))
     return {
         "dashboard__roles": {"plant-viewers": "viewer"},
         "dashboard__oidc__issuer": "http://127.0.0.1:1",
@@ -54,8 +55,8 @@ def all_doors(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     }
 
 
-def _nobody(_name: str, _password: str) -> Any:
-    raise opening.DirectoryError("refused", "nobody")
+def _nobody(_name: str, _password: str, question: object = None) -> Any:
+    raise DirectoryError("refused", "nobody")
 
 
 def reason(answer: Answer) -> tuple[int, str]:
@@ -199,6 +200,27 @@ async def test_a_screen_only_looks_whoever_made_it(tmp_path: Path) -> None:
         rig.clock.step(3 * 86400)
         assert (await screen.get("/api/v1/boot")).status == 200
         assert reason(await screen.post("/api/v1/sessions/close", {"sessions": ["x"]})) == (403, "ROLE")
+
+
+async def test_who_came_by_the_dashboard_stands_in_the_audit_as_such(tmp_path: Path) -> None:
+    async with dashboard_rig(tmp_path) as rig:
+        viewer = await rig.browser("viewer")
+        assert reason(await viewer.post("/api/v1/sessions/close", {"sessions": ["x"]})) == (403, "ROLE")
+        assert reason(await rig.stranger().sign_in({"key": rig.keys["none"]})) == (403, "ROLE")
+        assert reason(await rig.stranger().sign_in({"key": "no key at all"})) == (401, "UNAUTHENTICATED")
+        await viewer.post("/api/v1/logout")
+        admin = await rig.browser("admin")
+        link = (await admin.post("/api/v1/screens", {"name": "hall 3"})).json()["url"]
+        await rig.stranger().sign_in({"ticket": link.partition("#ticket=")[2]})
+
+        async def by(event: str) -> list[tuple[str, str]]:
+            return [(each["actor"], each["origin"]) for each in await rig.audit(event)]
+
+        here = "dashboard"
+        assert await by("login") == [("key:viewer", here), ("key:admin", here), ("screen:hall 3", here)]
+        assert await by("logout") == [("key:viewer", here)]
+        assert await by("denied") == [("key:viewer", here)]
+        assert await by("authentication-failed") == [("key:none", here), ("", here)]
 
 
 async def test_a_login_ends_with_its_key(tmp_path: Path) -> None:

@@ -117,3 +117,27 @@ async def test_a_page_of_the_audit_reads_along_an_index_however_many_records_the
         pages = AuditPages(database, seconds=0.0)
         with pytest.raises(StoreError, match="too many records"):
             await pages.page(dataclasses.replace(AuditQuery(limit=100), tag="Tank_*"))
+
+
+async def test_an_unexpected_error_tells_the_page_nothing_of_itself_and_a_picture_that_fails_ends_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: Any) -> Any:
+        raise RuntimeError("SENTINEL: a connection string")
+
+    async with dashboard_rig(tmp_path) as rig:
+        dashboard: Any = rig.gateway.gateway.parts.dashboard
+        dashboard.sample()
+        viewer = await rig.browser("viewer")
+        with monkeypatch.context() as patch:
+            patch.setattr(dashboard.sampler, "history", broken)
+            patch.setattr(dashboard.sampler, "take", broken)
+            # It samples by itself, too; from here on nothing comes of it.
+            before = dashboard.feed.newest.number
+            answer = await viewer.get("/api/v1/history?span=5m")
+            assert (answer.status, answer.json()["reason"]) == (500, "INTERNAL")
+            assert b"SENTINEL" not in answer.body
+            dashboard.sample()
+            assert (await viewer.get("/api/v1/snapshot")).json()["n"] == before
+        dashboard.sample()
+        assert (await viewer.get("/api/v1/snapshot")).json()["n"] > before

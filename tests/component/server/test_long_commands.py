@@ -108,9 +108,9 @@ async def test_what_was_serialised_ahead_is_what_goes_to_the_worker(
     given: list[bytes | None] = []
     real = CommandTable.submit
 
-    def submit(table: CommandTable, made: pb.MxCommand, timeout: float, data: bytes | None = None) -> Any:
+    def submit(table: CommandTable, made: pb.MxCommand, timeout: float, data: bytes | None = None, **more: Any) -> Any:
         given.append(data)
-        return real(table, made, timeout, data)
+        return real(table, made, timeout, data, **more)
 
     monkeypatch.setattr(CommandTable, "submit", submit)
     session = await gateway.open()

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from pathlib import Path
 from typing import Any
 
 from prometheus_client.parser import text_string_to_metric_families
+from tests.support.alarm_gateway import alarm_gateway
+from tests.support.alarm_link import ScriptedLink
 from tests.support.gateway import LiveGateway, create_key, fake_settings, live_gateway
 from tests.support.http import fetch
 
@@ -79,6 +82,20 @@ async def test_every_metric_of_the_table_is_there_in_both_forms(tmp_path: Path) 
         assert b"python_gc_collections_total" in answer.body
 
 
+async def test_alarms_are_counted_by_band_and_the_slowest_stream_shows(tmp_path: Path) -> None:
+    link = ScriptedLink()
+    link.happen(0, "on")
+    flags = {"operations__enabled": True, "operations__listen": "", "operations__listen_plaintext": "127.0.0.1:0"}
+    async with alarm_gateway(tmp_path, link, **flags) as gateway:
+        found = await numbers(gateway)
+        assert found["mxgateway_alarms_listed{band=1-249,state=unack_alm}"] == 1
+        assert found["mxgateway_alarms_listed{band=500-999,state=unack_alm}"] == 0
+        assert found["mxgateway_alarms_changes_total{band=1-249,kind=raise}"] == 0
+        assert found["mxgateway_alarms_log_lag"] == 0
+        switches = {name: value for name, value in found.items() if "provider_switches" in name}
+        assert switches == {"mxgateway_alarms_provider_switches_total{from=none,reason=started,to=alarmmgr}": 1}
+
+
 async def test_who_is_not_on_this_machine_needs_a_key_that_may(tmp_path: Path) -> None:
     given = settings(tmp_path, metrics__listen_plaintext="127.0.0.1:0")
     reader = await create_key(given, "prometheus", ["metadata:read"])
@@ -102,3 +119,29 @@ async def test_open_metrics_ask_for_nothing_and_metrics_that_are_off_are_not_the
     async with live_gateway(settings(tmp_path / "off", metrics__enabled=False)) as gateway:
         assert (await fetch(f"{gateway.running.urls[0]}/metrics")).status == 404
         assert (await fetch(f"{gateway.running.urls[0]}/health/live")).status == 200
+
+
+async def test_ten_who_scrape_at_once_get_all_of_it_and_the_end_leaves_nobody_waiting(tmp_path: Path) -> None:
+    """Each in its own form; of those who ask while the gateway ends each has an answer or a closed connection."""
+    open_form = {"accept": "application/openmetrics-text; version=1.0.0"}
+    async with live_gateway(settings(tmp_path)) as gateway:
+        url = f"{gateway.running.urls[0]}/metrics"
+
+        async def scrape(number: int) -> Any:
+            return await fetch(url, headers=open_form if number % 2 else {})
+
+        answers = await asyncio.gather(*map(scrape, range(10)))
+        assert [answer.status for answer in answers] == [200] * 10
+        for form, ends in ((0, b"\n"), (1, b"# EOF\n")):
+            mine = answers[form::2]
+            assert all(answer.body.endswith(ends) for answer in mine)
+            assert len({answer.body.count(b"# TYPE ") for answer in mine}) == 1
+        asking = [asyncio.create_task(scrape(number)) for number in range(10)]
+        gateway.gateway.request_stop()
+        await gateway.task
+        async with asyncio.timeout(20):
+            ended = await asyncio.gather(*asking, return_exceptions=True)
+        kinds = {each.status if not isinstance(each, BaseException) else type(each) for each in ended}
+        # Nothing at all is an answer without a first line.
+        over = (OSError, IndexError)
+        assert all(kind in (200, 503) or (isinstance(kind, type) and issubclass(kind, over)) for kind in kinds), kinds

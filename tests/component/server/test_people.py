@@ -18,7 +18,8 @@ from tests.support.oidc import CLIENT, KEYS, SECRET, ScriptedProvider, scripted_
 
 from mxgateway_protocol.clock import SystemClock
 from mxgateway_server.dashboard.people import opening
-from mxgateway_server.dashboard.people.opening import DirectoryError, open_doors
+from mxgateway_server.dashboard.people.directories import DirectoryError
+from mxgateway_server.dashboard.people.opening import open_doors
 from mxgateway_server.dashboard.people.persons import Door, Person
 from mxgateway_server.dashboard.people.secret_file import SecretFile
 from mxgateway_server.errors import ConfigurationError
@@ -34,10 +35,13 @@ class FakeDirectory:
         self.groups: tuple[str, ...] = ("plant-viewers",)
         self.why = ""
 
-    def person(self, name: str, password: str) -> Person:
+    def person(self, name: str, password: str, question: object = None) -> Person:
         if self.why or (name, password) != ("otto", "Right 1"):
             raise DirectoryError(self.why or "refused", "the name or password does not let you in")
         return Person(door=Door.LDAP, name=name, display_name="Otto Kern", groups=self.groups)
+
+    def look(self) -> None:
+        pass
 
 
 @asynccontextmanager
@@ -136,7 +140,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "a nonce of another sign-in": ({"claims": {"nonce": "n" * 43}}, "oidc-token-nonce"),
     "no nonce": ({"claims": {"nonce": None}}, "oidc-token-nonce"),
     "over": ({"claims": {"exp": int(time.time()) - 61}}, "oidc-token-expired"),
-    "of the future": ({"claims": {"iat": int(time.time()) + 600}}, "oidc-token-issued"),
+    "of the future": ({"claims": {"iat": int(time.time()) + 86_400}}, "oidc-token-issued"),
     "no subject": ({"claims": {"sub": None}}, "oidc-token-subject"),
     "a key nobody published": ({"key": KEYS[1]}, "oidc-token-key"),
     "a name that breaks lines": ({"claims": {"preferred_username": "anna\nadmin"}}, "oidc-name"),
@@ -291,7 +295,7 @@ async def test_a_name_and_a_password_let_in_by_the_directory_and_guessing_is_slo
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     directory = FakeDirectory()
-    monkeypatch.setattr(opening, "_ldap", lambda _: directory)
+    monkeypatch.setattr(opening, "directory_of", lambda _: directory)
     async with doors(tmp_path, authentication__failures_before_throttle=3, **LDAP) as (rig, _):
         browser = rig.stranger()
         answer = await browser.post("/api/v1/login/ldap", {"user": "Otto", "password": "Right 1"})
@@ -319,7 +323,8 @@ async def test_a_name_and_a_password_let_in_by_the_directory_and_guessing_is_slo
             "LDAP_UNREACHABLE",
         )
         failed = [each for each in await rig.audit("authentication-failed") if each["outcome"] == "ldap-refused"]
-        assert {each["key"] for each in failed} == {"ldap:otto", "ldap:eva"}
+        assert {(each["key"], each["actor"]) for each in failed} == {(name, name) for name in ("ldap:otto", "ldap:eva")}
+        assert {each["origin"] for each in failed} == {"dashboard"}
         assert "Right 1" not in str(failed)
 
 
@@ -335,6 +340,7 @@ async def test_whom_a_trusted_proxy_names_is_in_for_as_long_as_it_names_him(tmp_
         assert (answer.json()["role"], answer.json()["keyId"]) == ("viewer", "proxy:ida")
         browser.cookie, browser.csrf = kept(answer), answer.json()["csrf"]
         assert (await browser.get("/api/v1/boot")).status == 200
+        assert [(each["actor"], each["origin"]) for each in await rig.audit("login")] == [("proxy:ida", "dashboard")]
         promoted = browser.changed(headers=forwarded(groups="Plant-Operators"))
         assert (await promoted.get("/api/v1/boot")).json()["role"] == "operator", "the groups of now"
         for what, headers in {
@@ -398,3 +404,28 @@ def test_a_secret_is_one_line_and_read_anew_each_time(tmp_path: Path) -> None:
     secret = SecretFile("a.setting", str(file))
     file.write_bytes(b"second")
     assert secret.read() == "second"
+
+
+async def test_other_roles_hold_from_a_reload_on_for_those_who_are_signed_in_too(tmp_path: Path) -> None:
+    async with doors(tmp_path) as (rig, provider):
+        browser, _ = await by_oidc(rig, provider)
+        assert (await browser.get("/api/v1/boot")).json()["role"] == "operator"
+        admin = await rig.browser("admin")
+        reloading = rig.gateway.gateway.parts.reloading
+        read = reloading.settings
+        changed = read.dashboard.model_copy(
+            update={"roles": {"plant-operators": "viewer"}, "max_streams": 1, "idle_minutes": 5.0, "external_url": "x"}
+        )
+        reloading._read = lambda: read.model_copy(update={"dashboard": changed})
+        assert (await admin.post("/api/v1/settings/reload")).json() == {
+            "changed": ["dashboard.idle_minutes", "dashboard.max_streams", "dashboard.roles"],
+            "needsRestart": ["dashboard.external_url"],
+        }
+        assert (await browser.get("/api/v1/boot")).json()["role"] == "viewer"
+        shown = {each["name"]: each["value"] for each in (await admin.get("/api/v1/settings")).json()["settings"]}
+        assert shown["dashboard.roles"] == "plant-operators = viewer"
+        assert (shown["dashboard.max_streams"], shown["dashboard.external_url"]) == ("1", "")
+        streams = rig.gateway.gateway.parts.dashboard.streams  # type: ignore[union-attr]
+        assert streams._most == 1
+        rig.clock.step(6 * 60)
+        assert reason(await browser.get("/api/v1/boot")) == (401, "NOT_SIGNED_IN")

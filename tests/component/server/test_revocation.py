@@ -102,6 +102,11 @@ async def test_everything_of_a_key_ends_with_it(gateway: LiveGateway, how: str) 
         codes = await asyncio.gather(ends(commands), ends(events), ends(watch))
     assert set(codes) == {grpc.StatusCode.UNAUTHENTICATED}
     await eventually(lambda: gateway.status().live_streams == 0)
+    # Another secret is the same key's, so what it holds in the plant is; else nobody is left who could ask for it.
+    if how == "rotate":
+        assert [each.session_id for each in gateway.status().sessions] == [session]
+    else:
+        await eventually(lambda: not gateway.status().sessions)
 
 
 async def test_a_changed_key_goes_by_its_new_rights_at_once(gateway: LiveGateway) -> None:

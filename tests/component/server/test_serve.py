@@ -238,10 +238,14 @@ async def test_a_hangup_ends_what_runs_in_a_terminal(
     monkeypatch.setattr(serve, "_is_in_a_terminal", lambda: is_in_a_terminal)
     before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
     done: list[str] = []
-    remove = serve._install_signals(lambda: done.append("stop"), lambda: done.append("reload"))
+    remove = serve._install_signals(
+        lambda: done.append("stop"), lambda: done.append("reload"), lambda: done.append("upgrade")
+    )
     try:
         os.kill(os.getpid(), signal.SIGHUP)
         await eventually(lambda: done == expected)
+        os.kill(os.getpid(), signal.SIGUSR2)
+        await eventually(lambda: done == [*expected, "upgrade"])
     finally:
         remove()
         signal.signal(signal.SIGHUP, before)

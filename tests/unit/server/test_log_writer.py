@@ -180,3 +180,21 @@ def test_the_level_changes_at_run_time() -> None:
     log.debug("two")
     writer.close()
     assert [json.loads(line)["event"] for line in lines] == ["two"]
+
+
+def test_whoever_is_about_to_be_replaced_can_wait_for_what_waits_and_not_for_ever() -> None:
+    lines: list[str] = []
+    may_write = threading.Event()
+
+    def write(line: str) -> None:
+        may_write.wait()
+        lines.append(line)
+
+    writer = LogWriter(write)
+    writer.emit(record("last words"))
+    writer.flush_for(0.01)
+    assert lines == []
+    may_write.set()
+    writer.flush_for(20)
+    assert [line.strip() for line in lines] == ["last words"]
+    writer.close()

@@ -18,7 +18,7 @@ def test_with_files_enough_there_are_as_many_connections_as_the_settings_say() -
     assert room_for_connections(20_000, 1, **WORKERS) == ConnectionRoom(1, 2)
 
 
-@pytest.mark.parametrize("files", [400, 512, 1024, 1500])
+@pytest.mark.parametrize("files", [450, 512, 1024, 1500])
 def test_connections_never_take_the_files_of_workers(files: int) -> None:
     room = room_for_connections(files, 1000, **WORKERS)
     of_others = OF_THE_GATEWAY + 66 * OF_A_WORKER + 4 * OF_A_START

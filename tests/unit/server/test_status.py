@@ -15,6 +15,7 @@ from mxgateway_server.events.hub import EventHub
 from mxgateway_server.events.ring import RingLimits
 from mxgateway_server.events.subscriber import SubscriberLimits
 from mxgateway_server.health.readiness import HealthStatus
+from mxgateway_server.program import Program
 from mxgateway_server.sessions.picture import session_status
 from mxgateway_server.sessions.session import Session
 from mxgateway_server.sessions.state import READY, SessionLimits, SessionRecord
@@ -94,6 +95,7 @@ def picture() -> GatewayStatus:
             watches=0,
         ),
         audit=AuditStatus(waiting=0, lost=0, failures=0),
+        program=Program().status,
     )
 
 
@@ -126,6 +128,7 @@ async def test_a_picture_as_json_has_every_field_in_camel_case_and_keeps_their_o
         "endedSessions",
         "faults",
         "log",
+        "program",
     ]
     assert tree["galaxy"]["deployTime"] == "2024-05-01T12:30:00"
     assert tree["sessions"][0]["sessionId"] == "session-1"

@@ -15,8 +15,9 @@ from ldap3.core.exceptions import LDAPException
 from ldap3.utils.conv import escape_filter_chars
 
 from mxgateway_server.config.dashboard_sections import LdapSettings
-from mxgateway_server.dashboard.people.opening import DirectoryError
+from mxgateway_server.dashboard.people.directories import DirectoryError
 from mxgateway_server.dashboard.people.persons import MAX_GROUPS, Door, Person, is_name
+from mxgateway_server.dashboard.people.question import Question
 from mxgateway_server.dashboard.people.secret_file import SecretFile
 from mxgateway_server.errors import ConfigurationError
 from mxgateway_server.logs import get_logger
@@ -47,8 +48,11 @@ class LdapDirectory:
         )
         self._server = server or _server(options)
 
-    def person(self, name: str, password: str) -> Person:
+    def person(self, name: str, password: str, question: Question | None = None) -> Person:
         """Who this is.
+
+        Args:
+            question: by which another thread gives it up.
 
         Raises:
             DirectoryError: nobody, or the directory does not answer.
@@ -56,24 +60,49 @@ class LdapDirectory:
         if not password or len(password) > MAX_PASSWORD or "\0" in password or not is_name(name):
             # A bind without a password succeeds, as nobody.
             raise _refused()
+        question = question or Question()
         try:
-            with self._connection(self._options.bind_dn, self._read_password()) as connection:
+            with self._connection(self._options.bind_dn, self._read_password(), question) as connection:
                 self._bind_account(connection)
                 entry = self._only(connection, name)
-                self._check(entry["dn"], password)
+                self._check(entry["dn"], password, question)
                 groups = self._groups(connection, entry)
         except (LDAPException, OSError, ssl.SSLError) as error:
-            logger.warning(
-                "ldap_unreachable", url=self._options.url, error=type(error).__name__, problem=str(error)[:200]
-            )
-            raise DirectoryError(
-                "unreachable",
-                "the directory does not answer as it should",
-                "try again in a minute, or sign in with a key; the gateway's log has ldap_unreachable",
-            ) from None
+            raise self._outage(error) from None
         attributes = entry["attributes"]
         shown = next(iter(_values(attributes, "displayName")), "")
         return Person(door=Door.LDAP, name=name.lower(), display_name=shown if is_name(shown) else "", groups=groups)
+
+    def look(self) -> None:
+        """Connects, binds the account that looks people up, and finds where it would look.
+
+        Raises:
+            DirectoryError: nobody could sign in.
+        """
+        try:
+            with self._connection(self._options.bind_dn, self._read_password(), Question()) as connection:
+                self._bind_account(connection)
+                connection.search(
+                    self._options.search_base,
+                    "(objectClass=*)",
+                    search_scope=ldap3.BASE,
+                    attributes=[ldap3.NO_ATTRIBUTES],
+                    time_limit=self._options.timeout_seconds,
+                )
+                if not any(each.get("type") == "searchResEntry" for each in connection.response or ()):
+                    told = connection.result["description"]
+                    raise DirectoryError("base", f"{self._options.search_base} is not found there", cause=told)
+        except (LDAPException, OSError, ssl.SSLError) as error:
+            raise self._outage(error) from None
+
+    def _outage(self, error: Exception) -> DirectoryError:
+        logger.warning("ldap_unreachable", url=self._options.url, error=type(error).__name__, problem=str(error)[:200])
+        return DirectoryError(
+            "unreachable",
+            "the directory does not answer as it should",
+            "try again in a minute, or sign in with a key; the gateway's log has ldap_unreachable",
+            cause=str(error)[:200],
+        )
 
     def _read_password(self) -> str:
         if self._password is None:
@@ -85,7 +114,7 @@ class LdapDirectory:
             raise DirectoryError("account", "the account that looks people up cannot be used", str(error)) from None
 
     @contextmanager
-    def _connection(self, user: str, password: str) -> Iterator[Any]:
+    def _connection(self, user: str, password: str, question: Question) -> Iterator[Any]:
         connection = ldap3.Connection(
             self._server,
             user=user or None,
@@ -96,12 +125,20 @@ class LdapDirectory:
             read_only=True,
             receive_timeout=self._options.timeout_seconds,
         )
+        question.hold(connection)
         try:
-            connection.open()
+            try:
+                connection.open()
+            except LDAPException:
+                # ldap3 leaves it open when nobody answers.
+                if connection.socket is not None:
+                    connection.socket.close()
+                raise
             if self._options.start_tls and not connection.start_tls():
                 raise LDAPException("StartTLS was refused")
             yield connection
         finally:
+            question.release(connection)
             connection.unbind()
 
     def _bind_account(self, connection: Any) -> None:
@@ -111,6 +148,7 @@ class LdapDirectory:
                 "account",
                 "the account that looks people up is refused",
                 "look at dashboard.ldap.bind_dn and bind_password_file",
+                cause=f"{self._options.bind_dn or 'an anonymous look'}: {connection.result['description']}",
             )
 
     def _only(self, connection: Any, name: str) -> Mapping[str, Any]:
@@ -137,8 +175,8 @@ class LdapDirectory:
         entry: Mapping[str, Any] = found[0]
         return entry
 
-    def _check(self, dn: str, password: str) -> None:
-        with self._connection(dn, password) as connection:
+    def _check(self, dn: str, password: str, question: Question) -> None:
+        with self._connection(dn, password, question) as connection:
             if connection.bind():
                 return
             if _EXPIRED.search(str(connection.result.get("message", ""))):
@@ -170,8 +208,11 @@ class _Tls(ldap3.Tls):  # type: ignore[misc]
 
     def wrap_socket(self, connection: Any, do_handshake: bool = False) -> None:
         connection.socket = self._context.wrap_socket(
-            connection.socket, do_handshake_on_connect=do_handshake, server_hostname=connection.server.host
+            connection.socket, do_handshake_on_connect=False, server_hostname=connection.server.host
         )
+        if do_handshake:
+            # Of the socket that stands in the connection by now: a handshake that hangs has to be ended there.
+            connection.socket.do_handshake()
 
 
 def _server(options: LdapSettings) -> Any:

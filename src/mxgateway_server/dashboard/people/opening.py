@@ -3,39 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from mxgateway_contract.installing import install_command
 from mxgateway_protocol.clock import Clock
 from mxgateway_server.config.dashboard_sections import ProxyLoginSettings
 from mxgateway_server.config.settings import Settings
-from mxgateway_server.dashboard.people.persons import Door, Person, RoleBook
+from mxgateway_server.dashboard.people.asking import DirectoryDesk
+from mxgateway_server.dashboard.people.directories import Directory
+from mxgateway_server.dashboard.people.persons import Door, RoleBook
 from mxgateway_server.dashboard.people.proxies import ProxyDoor, TrustedProxies
 from mxgateway_server.dashboard.people.secret_file import SecretFile
 from mxgateway_server.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from mxgateway_server.dashboard.people.oidc.provider import OidcProvider
-
-
-class DirectoryError(Exception):
-    """Nobody is let in.
-
-    Attributes:
-        why: a word for the audit: `refused` for name or password, `expired`, `unreachable`, `account`, `several`.
-    """
-
-    def __init__(self, why: str, text: str, remedy: str = "") -> None:
-        self.why = why
-        self.remedy = remedy
-        super().__init__(text)
-
-
-class Directory(Protocol):
-    """Knows people by name and password; blocks."""
-
-    def person(self, name: str, password: str) -> Person:
-        """Who this is; raises DirectoryError for nobody."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +28,7 @@ class Doors:
     proxies: TrustedProxies
     proxy: ProxyDoor | None
     oidc: OidcProvider | None
-    ldap: Directory | None
+    ldap: DirectoryDesk | None
 
 
 def open_doors(settings: Settings, clock: Clock) -> Doors:
@@ -64,8 +46,9 @@ def open_doors(settings: Settings, clock: Clock) -> Doors:
         ),
         proxies=proxies,
         proxy=_proxy(mine.proxy_login, proxies) if mine.proxy_login.user_header else None,
-        oidc=_oidc(settings, clock) if mine.oidc.issuer else None,
-        ldap=_ldap(settings) if mine.ldap.url else None,
+        oidc=provider_of(settings, clock) if mine.oidc.issuer else None,
+        # Connecting, finding and binding: each may take its time once.
+        ldap=DirectoryDesk(directory_of(settings), 3.0 * mine.ldap.timeout_seconds) if mine.ldap.url else None,
     )
 
 
@@ -75,7 +58,8 @@ def _proxy(options: ProxyLoginSettings, proxies: TrustedProxies) -> ProxyDoor:
     return ProxyDoor(options, proxies, secret)
 
 
-def _oidc(settings: Settings, clock: Clock) -> OidcProvider:
+def provider_of(settings: Settings, clock: Clock) -> OidcProvider:
+    """The provider of these settings; errors as of `open_doors`."""
     try:
         from mxgateway_server.dashboard.people.oidc.provider import OidcProvider
     except ModuleNotFoundError as error:
@@ -83,7 +67,8 @@ def _oidc(settings: Settings, clock: Clock) -> OidcProvider:
     return OidcProvider(settings.dashboard.oidc, clock)
 
 
-def _ldap(settings: Settings) -> Directory:
+def directory_of(settings: Settings) -> Directory:
+    """The directory of these settings; errors as of `open_doors`."""
     try:
         from mxgateway_server.dashboard.people.directory import LdapDirectory
     except ModuleNotFoundError as error:

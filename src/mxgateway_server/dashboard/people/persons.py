@@ -78,8 +78,12 @@ class RoleBook:
     """
 
     def __init__(self, roles: Mapping[str, str], doors: Iterable[str], *, acknowledges: bool) -> None:
-        self._roles = {_folded(group): Role[word.upper()] for group, word in roles.items()}
         self._doors = frozenset(doors)
+        self.reconfigure(roles, acknowledges=acknowledges)
+
+    def reconfigure(self, roles: Mapping[str, str], *, acknowledges: bool) -> None:
+        """Other roles from now on, for those who are signed in too."""
+        self._roles = {_folded(group): Role[word.upper()] for group, word in roles.items()}
         self._acknowledges = acknowledges
 
     def matching(self, groups: Iterable[str]) -> tuple[str, ...]:

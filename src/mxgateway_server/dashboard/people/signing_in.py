@@ -16,8 +16,9 @@ from mxgateway_server.dashboard.calls import Call, ProblemError, data
 from mxgateway_server.dashboard.checks import is_local_path
 from mxgateway_server.dashboard.limits import RequestLimit
 from mxgateway_server.dashboard.logins import KeyPart, Login, LoginBook, hash_of
+from mxgateway_server.dashboard.people.directories import DirectoryError
 from mxgateway_server.dashboard.people.oidc.attempts import Attempt, Attempts
-from mxgateway_server.dashboard.people.opening import DirectoryError, Doors
+from mxgateway_server.dashboard.people.opening import Doors
 from mxgateway_server.dashboard.people.persons import Door, Person, is_name, told_groups
 from mxgateway_server.dashboard.roles import Role
 from mxgateway_server.dashboard.signing_in import SigningIn
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 logger = get_logger(__name__)
 
 CALLBACK = "/login/oidc"
-MAX_AT_DIRECTORY = 4
 _COOKIE_SECONDS = 600
 _COOKIE_LENGTH = 43
 
@@ -65,7 +65,6 @@ class PeopleSigningIn:
         self._names, self._addresses = throttles
         self.oidc, self.ldap, self.proxy = doors.oidc, doors.ldap, doors.proxy
         self.limit = RequestLimit(per_second=1.0, burst=30.0)
-        self._at_directory = asyncio.Semaphore(MAX_AT_DIRECTORY)
         self._used_logouts: dict[str, int] = {}
         self._attempts = Attempts()
 
@@ -102,8 +101,7 @@ class PeopleSigningIn:
         name, password = call.text("user", at_most=200).lower(), call.secret("password")
         self._stop_blocked(call, name)
         try:
-            async with self._at_directory:
-                person = await asyncio.to_thread(self.ldap.person, name, password)
+            person = await self.ldap.person(name, password)
         except DirectoryError as error:
             if error.why in ("refused", "several"):
                 self._count_failure(call, name)
@@ -118,6 +116,11 @@ class PeopleSigningIn:
             ) from None
         self._names.succeeded(call.address, name)
         return await self._let_in(call, person)
+
+    def end(self) -> None:
+        """Gives up what is asked of the directory: nobody waits for the answer any more."""
+        if self.ldap is not None:
+            self.ldap.end()
 
     def _stop_blocked(self, call: Call, name: str) -> None:
         now = self._clock.monotonic()

@@ -239,6 +239,31 @@ async def test_many_that_wait_are_stored_without_a_pause(clock: ManualClock, mon
     assert stored[3:] == [200]
 
 
+async def test_what_is_being_stored_waits_until_it_is(clock: ManualClock) -> None:
+    """Also when the store then refuses it: it is counted once, whichever way."""
+    begun, may_end = asyncio.Event(), asyncio.Event()
+    told: list[Exception | None] = [OSError("not now"), None]
+
+    class Slow:
+        async def record(self, records: list[AuditRecord]) -> None:
+            begun.set()
+            await may_end.wait()
+            if (error := told.pop(0)) is not None:
+                raise error
+
+    log = AuditLog(Slow(), clock)  # type: ignore[arg-type]
+    log.add(AuditRecord(event="write", key_id="k"))
+    async with asyncio.TaskGroup() as group:
+        group.create_task(log.run())
+        await begun.wait()
+        assert log.waiting == 1
+        may_end.set()
+        await eventually(lambda: log.failures == 1)
+        assert log.waiting == 1
+        log.close()
+    assert (log.waiting, told) == (0, [])
+
+
 @pytest.mark.parametrize(("took", "paused"), [(0.001, 0.02), (0.03, 0.12), (5.0, 0.25)])
 async def test_storing_takes_the_smaller_part_of_the_time(
     clock: ManualClock, monkeypatch: pytest.MonkeyPatch, took: float, paused: float

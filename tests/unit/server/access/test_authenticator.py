@@ -194,6 +194,37 @@ async def test_a_rotated_key_is_not_the_caller_that_began_with_the_old_secret(
     assert (checker.is_still_valid(caller), checker.is_still_valid(new)) == (False, True)
 
 
+async def test_a_session_is_its_keys_until_that_ends_and_never_one_s_that_has_the_same_name(
+    store: KeyStore, clock: ManualClock
+) -> None:
+    await store.create("a", "x", READ, expires_ns=clock.unix_ns() + 1_000_000_000)
+    checker = authenticator(store, clock)
+    await checker.look()
+    (made,) = [each.created_ns for each in await store.list_keys()]
+    await store.rotate("a")
+    await checker.look()
+    assert checker.is_key_valid("a", made)
+    clock.advance(1)
+    assert not checker.is_key_valid("a", made)
+    await store.revoke("a")
+    await store.delete("a")
+    await store.create("a", "x", READ)
+    await checker.look()
+    (anew,) = [each.created_ns for each in await store.list_keys()]
+    assert (checker.is_key_valid("a", made), checker.is_key_valid("a", anew)) == (False, True)
+    assert not checker.is_key_valid("b", made)
+
+
+async def test_no_session_ends_for_a_key_that_the_store_was_never_asked_for(
+    store: KeyStore, clock: ManualClock
+) -> None:
+    """A program that takes sessions over may find the store locked."""
+    checker = authenticator(store, clock)
+    assert checker.is_key_valid("a", 1)
+    await checker.look()
+    assert not checker.is_key_valid("a", 1)
+
+
 @pytest.mark.parametrize("failing", ["SecretMismatch", "KeyNotFound", "MissingOrMalformedCredentials"])
 async def test_nobody_locks_a_caller_out_whose_secret_was_right_before(
     store: KeyStore, clock: ManualClock, failing: str

@@ -120,3 +120,23 @@ def test_a_thousand_long_names_that_are_refused_are_one_short_record(audit: Comm
     assert record.details["count"] == MAX_BULK_ITEMS
     assert record.details["targets"] == names[:20]
     assert len(json.dumps(record.details)) < 25 * MAX_REFERENCE_CHARACTERS
+
+
+def test_a_write_whose_completion_has_not_come_is_handed_on_and_still_recorded(audit: CommandAudit, log: Log) -> None:
+    before, after = cast(Session, FakeSession()), cast(Session, FakeSession())
+    write = command("WRITE", server_handle=1, item_handle=2)
+    followed = audit.begin(before, write, ("Tank.Level",), CALL, "first", {})
+    assert command_audit.is_half_told(before.writes), "what MXAccess says to it is not recorded yet"
+    audit.finish(before, write, ("Tank.Level",), CALL, "first", followed, OK, {})
+    assert not command_audit.is_half_told(before.writes)
+    kept = audit.keep(before)
+    log.records.clear()
+    audit.resume(after, kept)
+    assert (len(after.writes), audit.keep(after)) == (1, kept)
+    status = pb.MxStatusProxy(success=1, category=pb.MX_STATUS_CATEGORY_OK)
+    family = pb.MX_EVENT_FAMILY_ON_WRITE_COMPLETE
+    after.writes.complete(pb.MxEvent(family=family, server_handle=1, item_handle=2, statuses=[status]))
+    (record,) = log.records
+    assert (record.event, record.outcome, record.target) == ("write-completed", "ok", "Tank.Level")
+    assert (record.key_id, record.remote_address, record.correlation_id) == ("key", "127.0.0.1", "first")
+    assert record.details == {"kind": "WRITE"}

@@ -83,7 +83,10 @@ class FakeSession:
     def touch(self) -> None:
         return
 
-    def submit(self, command: pb.MxCommand, _timeout: float, _data: bytes | None = None) -> ReplyFuture:
+    def submit(
+        self, command: pb.MxCommand, _timeout: float, _data: bytes | None = None, *, wants_times: bool = False
+    ) -> ReplyFuture:
+        assert not wants_times
         self.sent.append(command)
         return ReplyFuture()
 

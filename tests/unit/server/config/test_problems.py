@@ -56,6 +56,9 @@ def refused(file: Path | None = None, flags: dict[str, object] | None = None) ->
         ({"alarms.subscription_expression": ["\\Galaxy!Line1", "Line2"]}, ["alarms.subscription_expression"]),
         ({"alarms.default_area": "Line 1"}, ["alarms.default_area", "without blanks"]),
         ({"alarms.time_zone": "Middle/Earth"}, ["alarms.time_zone", "Europe/Berlin"]),
+        ({"alarms.statistics.bands": [499, 249]}, ["alarms.statistics.bands", "each higher"]),
+        ({"alarms.statistics.bands": [0, 999]}, ["alarms.statistics.bands", "from 1 to 999"]),
+        ({"alarms.statistics.bands": list(range(89, 1000, 91))}, ["alarms.statistics.bands", "10 bands at most"]),
         ({"alarms.fallback.consecutive_failure_threshold": 0}, ["consecutive_failure_threshold", "at least 1"]),
         (
             {

@@ -13,7 +13,7 @@ import pytest
 from tests.support.certificates import earlier_pair
 
 from mxgateway_server.config.dashboard_sections import LdapSettings
-from mxgateway_server.dashboard.people.opening import DirectoryError
+from mxgateway_server.dashboard.people.directories import DirectoryError
 
 ldap3: Any = pytest.importorskip("ldap3")
 

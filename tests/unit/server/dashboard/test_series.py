@@ -24,15 +24,16 @@ def test_a_rate_is_never_negative(before: float, now: float, seconds: float, exp
 
 
 def test_a_ring_keeps_the_newest_in_order() -> None:
-    ring = Ring(4)
+    ring = Ring(4, 2)
     for value in range(7):
-        ring.add(value)
+        ring.add((value, -value))
     assert (len(ring), ring.last(10), ring.last(2)) == (4, [3.0, 4.0, 5.0, 6.0], [5.0, 6.0])
+    assert ring.last(3, 1) == [-4.0, -5.0, -6.0]
 
 
 def test_a_ring_that_is_not_full_tells_only_what_it_has() -> None:
     ring = Ring(4)
-    ring.add(1)
+    ring.add((1,))
     assert ring.last(3) == [1.0]
 
 

@@ -38,6 +38,15 @@ def test_a_healthy_node_has_nothing_to_be_done() -> None:
     assert "ILMXProxyServer5" in found(node)["activation"].found
 
 
+@pytest.mark.parametrize(
+    "told", [activation(milliseconds=11, interface=5), activation(step="AddItem", hresult=-2147024891, text="")]
+)
+def test_who_asked_mxaccess_is_told_for_the_service_may_be_another(told: Run) -> None:
+    wanted = Wanted(PYTHON, "C:\\packages", "1.2.3", "C:\\state")
+    assert "; asked as PLANT\\admin" in found(FakeNode(activation=told), wanted)["activation"].found
+    assert "asked as" not in found(FakeNode(activation=told, account=""), wanted)["activation"].found
+
+
 BAD: list[tuple[str, dict[str, Any], str, str, str]] = [
     ("no python set", {}, "worker's Python", "worker.com_python is not set", "worker provision"),
     ("python gone", {"files": {}}, "worker's Python", "is not there", "worker.com_python"),
@@ -47,11 +56,16 @@ BAD: list[tuple[str, dict[str, Any], str, str, str]] = [
     ("no rights", {"files": {PYTHON: FileFacts(b"", 9, "Access denied")}}, "worker's Python", "Access denied", "right"),
     ("no program", {"files": {PYTHON: FileFacts(b"#!/bin/sh", 9)}}, "worker's Python", "no Windows", "provision"),
     ("does not run", {"python": Run(3, "", "python313.dll is missing")}, "worker's Python", "python313.dll", "repair"),
-    ("too old", {"python": Run(0, about(version=[3, 10, 2]))}, "worker's Python", "3.10.2", "newer"),
-    ("no packages", {"python": Run(0, about(missing="google"))}, "worker's Python", "lacks google", "provision"),
-    ("other version", {"python": Run(0, about(worker="1.0"))}, "worker's Python", "1.0, the gateway 1.2", "provision"),
+    ("lacks a DLL", {"python": Run(0xC0000135)}, "worker's Python", "0xC0000135, a DLL is missing", "repair"),
+    ("ends at once", {"python": Run(1)}, "worker's Python", "exit code 1", "repair"),
+    ("too old", {"python": Run(0, about(version=[3, 10, 2]))},
+     "worker's Python", f"{PYTHON} is Python 3.10.2", "newer"),
+    ("no packages", {"python": Run(0, about(missing="google"))}, "worker's Python", "lacks protobuf", "provision"),
+    ("other version", {"python": Run(0, about(worker="1.0"))},
+     "worker's Python", "in C:\\packages is version 1.0, the gateway 1.2", "provision"),
     ("no class", {"registrations": {}}, "MXAccess", "not registered", "install System Platform"),
-    ("wrong view", {"registrations": {64: Registration(DLL)}}, "MXAccess", "64-bit programs only", "SysWOW64"),
+    ("wrong view", {"registrations": {64: Registration(DLL)}},
+     "MXAccess", "64-bit programs only", f'regsvr32.exe "{DLL}"'),
     ("DLL gone", {"registrations": {32: Registration("C:\\gone.dll")}}, "MXAccess", "gone.dll is not there", "repair"),
     ("no licence", {"activation": activation(step="AddItem", hresult=-2147024891, text="denied")}, "activation",
      "AddItem fails with 0x80070005: denied", "licence"),
@@ -60,7 +74,7 @@ BAD: list[tuple[str, dict[str, Any], str, str, str]] = [
     ("another failure", {"activation": activation(step="Register", hresult=-2147467259, text="x")}, "activation",
      "Register fails with 0x80004005", "event log"),
     ("hangs", {"activation": Run(None, "", "no end within 60 s")}, "activation", "no end within 60 s", "event log"),
-    ("crashes", {"activation": Run(3221225477)}, "activation", "exit code 3221225477", "event log"),
+    ("crashes", {"activation": Run(3221225477)}, "activation", "exit code 0xC0000005, access violation", "event log"),
     ("open to all", {"readers": ["Everyone", "Users"]}, "state directory", "Everyone, Users", "icacls"),
 ]  # fmt: skip
 

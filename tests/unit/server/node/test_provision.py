@@ -103,7 +103,8 @@ def test_an_embeddable_python_is_unpacked_and_finds_the_packages_itself(tmp_path
         packed.writestr("python313._pth", "python313.zip\n.\n")
     home = tmp_path / "state" / "python"
     node = FakeNode()
-    node.files[str(home / "python.exe")] = FileFacts(program(), 9)
+    for folder in (home, home.with_name("python.new")):
+        node.files[str(folder / "python.exe")] = FileFacts(program(), 9)
     made = lay(node, tmp_path / "state", Pip(), python="", embeddable=archive)
     assert (home / "python313._pth").read_text() == "python313.zip\n.\n..\\packages\n"
     assert (made.com_python, made.com_packages) == (str(home / "python.exe"), "")
@@ -120,6 +121,36 @@ def test_an_archive_that_is_none_is_told(tmp_path: Path, content: bytes | None) 
         archive.write_bytes(content)
     with pytest.raises(ConfigurationError, match=r"embed\.zip"):
         lay(FakeNode(), tmp_path / "state", Pip(), python="", embeddable=archive)
+
+
+@pytest.mark.parametrize("what", ["packages", "python"])
+def test_what_running_workers_hold_is_left_as_it_is_and_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    """Windows renames no folder in which a program has a file open."""
+    archive = tmp_path / "embed.zip"
+    with zipfile.ZipFile(archive, "w") as packed:
+        packed.writestr("python.exe", program())
+        packed.writestr("python313._pth", "python313.zip\n.\n")
+    target = tmp_path / "state"
+    node = FakeNode()
+    for folder in ("python", "python.new"):
+        node.files[str(target / folder / "python.exe")] = FileFacts(program(), 9)
+    given: dict[str, object] = {"python": "", "embeddable": archive}
+    lay(node, target, Pip(), **given)
+    (target / what / "in-use.dll").write_text("")
+    rename = Path.rename
+
+    def refuse(self: Path, to: Path) -> Path:
+        if self == target / what:
+            raise PermissionError(13, "Access is denied")
+        return rename(self, to)
+
+    monkeypatch.setattr(Path, "rename", refuse)
+    with pytest.raises(ConfigurationError, match=rf"{what} cannot be replaced .*Stop the gateway"):
+        lay(node, target, Pip(), **given)
+    assert (target / what / "in-use.dll").exists()
+    assert {path.name for path in target.iterdir()} == {"packages", "python", "worker32.json"}
 
 
 def test_a_python_that_does_not_find_the_worker_is_told(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What `mxgateway doctor` says of Galaxy database, clocks and ports."""
+"""What `mxgateway doctor` says of Galaxy database, clocks, ports, and how people sign in."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from mxgateway_server.cli.surroundings import ConfiguredSurroundings
 from mxgateway_server.config.settings import Settings
-from mxgateway_server.node.facts import GalaxyFacts, Listening, Wanted
+from mxgateway_server.node.facts import CollectorFacts, DoorFacts, GalaxyFacts, Listening, Wanted
 from mxgateway_server.node.findings import Finding, Level
 from mxgateway_server.node.surroundings import examine_surroundings
 from mxgateway_server.state import hold_state
@@ -25,6 +25,14 @@ class Around:
     facts: GalaxyFacts = field(default_factory=lambda: GalaxyFacts("mssql://node/ZB", ahead=0.1))
     refused: str = ""
     runs: bool = False
+    ways: tuple[DoorFacts, ...] = ()
+    traced: CollectorFacts | None = None
+
+    def doors(self) -> list[DoorFacts]:
+        return list(self.ways)
+
+    def collector(self) -> CollectorFacts | None:
+        return self.traced
 
     def galaxy(self) -> GalaxyFacts:
         return self.facts
@@ -57,6 +65,13 @@ def test_healthy_surroundings_have_no_remedy() -> None:
             Level.ERROR,
             "listen = 0.0.0.0:5001: the port",
             "change listen",
+        ),
+        (
+            Around(ways=(DoorFacts("sign-in by LDAP", "ldaps://dc1: refused", "correct it"),)),
+            "sign-in by LDAP",
+            Level.WARNING,
+            "refused",
+            "correct it",
         ),
     ],
 )
@@ -94,3 +109,12 @@ def test_a_secret_of_the_galaxy_is_not_told(tmp_path: Path) -> None:
     assert "127.0.0.1" in facts.place
     assert facts.problem
     assert "Hidden-1" not in repr(facts)
+
+
+def test_a_collector_that_nobody_reaches_is_a_warning_and_none_that_is_wanted_is_not_told() -> None:
+    away = CollectorFacts("http://collector:4317", "Connection refused", "start one")
+    assert found(Around(traced=away))["traces"] == Finding(
+        Level.WARNING, "traces", "http://collector:4317: Connection refused", "start one"
+    )
+    assert found(Around(traced=CollectorFacts("http://collector:4317")))["traces"].level is Level.OK
+    assert "traces" not in found(Around())

@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 import datetime
 import importlib
+import re
 import signal
 import socket
 import ssl
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from starlette.requests import Request
@@ -26,10 +27,13 @@ from mxgateway_server.certificates.automatic import AutomaticCertificate
 from mxgateway_server.certificates.presented import HostNames, ServerCertificate
 from mxgateway_server.errors import ConfigurationError
 from mxgateway_server.health.readiness import CheckStatus, HealthStatus
-from mxgateway_server.operations import connections
+from mxgateway_server.operations import connections, turnstile
 from mxgateway_server.operations import server as module
 from mxgateway_server.operations.app import health_routes, operations_app
+from mxgateway_server.operations.connections import greet
+from mxgateway_server.operations.door import Door
 from mxgateway_server.operations.server import HttpEndpoint, OperationsServer
+from mxgateway_server.operations.turnstile import Turnstile
 
 
 async def _hello(_: Request) -> Response:
@@ -109,6 +113,55 @@ async def test_who_never_ends_his_request_is_let_go(monkeypatch: pytest.MonkeyPa
             writer.close()
 
 
+async def test_more_headers_than_anybody_sends_are_refused_before_they_are_read() -> None:
+    few = b"GET /hello HTTP/1.1\r\nhost: x\r\n" + b"a:b\r\n" * (connections.MOST_HEADERS - 2) + b"\r\n"
+    many = few.removesuffix(b"\r\n") + b"a:b\r\n" * 2 + b"\r\n"
+    body = b"POST /hello HTTP/1.1\r\nhost: x\r\ncontent-length: 300\r\n\r\n" + b"\n" * 300
+    async with serving(endpoint()) as (url, _, _):
+        host, _, port = url.removeprefix("http://").partition(":")
+        for before, expected in (
+            (b"", b"HTTP/1.1 200"),
+            # It comes behind another one, in one piece with it.
+            (few, b"HTTP/1.1 200 HTTP/1.1 200"),
+            # Lines of a body are no headers.
+            (body, b"HTTP/1.1 405 HTTP/1.1 200"),
+        ):
+            reader, writer = await asyncio.open_connection(host, int(port))
+            writer.write(before + few + many + few)
+            async with asyncio.timeout(10):
+                answers = await _read_to_the_end(reader)
+            statuses = b" ".join(re.findall(rb"HTTP/1.1 \d+", answers))
+            assert statuses == expected + b" HTTP/1.1 431"
+            writer.close()
+        # A head that is not even complete.
+        reader, writer = await asyncio.open_connection(host, int(port))
+        writer.write(many.removesuffix(b"\r\n"))
+        async with asyncio.timeout(10):
+            assert b" 431 " in await _read_to_the_end(reader)
+        writer.close()
+
+
+async def test_requests_that_are_sent_in_one_piece_take_their_turns_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever sends a hundred requests at once is one of many in line with each of them."""
+    entered: list[bool] = []
+    enter = Turnstile.enter
+
+    def watch(self: Turnstile, work: Callable[[], None], address: str, *, is_first: bool) -> bool:
+        entered.append(is_first)
+        return enter(self, work, address, is_first=is_first)
+
+    monkeypatch.setattr(Turnstile, "enter", watch)
+    async with serving(endpoint()) as (url, _, _):
+        host, _, port = url.removeprefix("http://").partition(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        writer.write(b"GET /hello HTTP/1.1\r\nhost: x\r\n\r\n" * 20)
+        async with asyncio.timeout(10):
+            for _ in range(20):
+                await reader.readuntil(b"hello")
+        writer.close()
+    assert entered == [True] + [False] * 19
+
+
 async def test_of_too_many_connections_the_oldest_strangers_go_and_who_is_signed_in_stays(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -131,6 +184,73 @@ async def test_of_too_many_connections_the_oldest_strangers_go_and_who_is_signed
         await _read_until(anna[0], b"hello")
         assert server.door.turned_away == 1
         for _, writer in (anna, stranger):
+            writer.close()
+
+
+async def test_who_waits_for_his_answer_keeps_his_place_before_who_asks_for_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    begun, goes_on = asyncio.Event(), asyncio.Event()
+
+    async def slow(_: Request) -> Response:
+        begun.set()
+        await goes_on.wait()
+        return PlainTextResponse("at last")
+
+    app = operations_app([Route("/hello", _hello), Route("/slow", slow)])
+    monkeypatch.setattr(module, "OF_OPERATIONS", 2)
+    async with serving(endpoint(app)) as (url, server, _):
+        host, _, port = url.removeprefix("http://").partition(":")
+        patient = await asyncio.open_connection(host, int(port))
+        patient[1].write(b"GET /slow HTTP/1.1\r\nhost: x\r\n\r\n")
+        await begun.wait()
+        idle = await asyncio.open_connection(host, int(port))
+        assert (await fetch(f"{url}/hello")).body == b"hello"
+        async with asyncio.timeout(10):
+            assert await _read_to_the_end(idle[0]) == b""
+        goes_on.set()
+        await _read_until(patient[0], b"at last")
+        # Now it is the others' turn, and he is the oldest.
+        others = [await asyncio.open_connection(host, int(port)) for _ in range(2)]
+        await eventually(lambda: server.door.turned_away == 2)
+        assert await _read_to_the_end(patient[0]) == b""
+        for _, writer in (patient, idle, *others):
+            writer.close()
+
+
+async def test_half_a_request_waits_for_nothing_once_it_was_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turnstile, "A_TURN", 0)
+    async with serving(endpoint()) as (url, server, _):
+        host, _, port = url.removeprefix("http://").partition(":")
+        _, writer = await asyncio.open_connection(host, int(port))
+        writer.write(b"GET /hello HTTP/1.1\r\n")
+        await eventually(lambda: len(server._turnstile) == 1)
+        (guest,) = server.door._guests
+        assert guest.waits
+        monkeypatch.setattr(turnstile, "A_TURN", 1)
+        server._turnstile._turn_later()
+        await eventually(lambda: not guest.waits)
+        writer.close()
+
+
+async def test_who_stands_in_line_to_greet_keeps_his_place_before_who_says_nothing(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(module, "OF_OPERATIONS", 2)
+    # Nobody gets on.
+    monkeypatch.setattr(turnstile, "A_TURN", 0)
+    keeper = SimpleNamespace(current=made(tmp_path))
+    async with serving(endpoint(address="localhost:0", is_tls=True), keeper) as (url, server, _):
+        port = int(url.rpartition(":")[2])
+        begun = await asyncio.open_connection("localhost", port)
+        begun[1].write(b"\x16")
+        await eventually(lambda: len(server._turnstile) == 1)
+        silent = [await asyncio.open_connection("localhost", port) for _ in range(3)]
+        await eventually(lambda: server.door.turned_away == 2)
+        for reader, _ in silent[:2]:
+            assert await _read_to_the_end(reader) == b""
+        assert len(server._turnstile) == 1
+        for _, writer in (begun, *silent):
             writer.close()
 
 
@@ -271,3 +391,37 @@ async def test_liveness_asks_nothing_of_others(is_alive: bool, status: int) -> N
     app = operations_app(health_routes(lambda: health("not_ready"), lambda: is_alive))
     async with serving(endpoint(app)) as (url, _, _):
         assert (await fetch(f"{url}/health/live")).status == status
+
+
+@pytest.mark.parametrize(
+    ("peer", "address"),
+    [
+        (("192.0.2.7", 1), "192.0.2.7"),
+        (("2001:db8:1:2:3::4", 1, 0, 0), "2001:db8:1:2::/64"),
+        (None, ""),
+    ],
+)
+async def test_all_addresses_that_one_machine_may_use_count_as_one(
+    monkeypatch: pytest.MonkeyPatch, peer: tuple[Any, ...] | None, address: str
+) -> None:
+    seen: list[str] = []
+
+    class Connected:
+        def getpeername(self) -> tuple[Any, ...]:
+            if peer is None:
+                raise OSError("it has gone")
+            return peer
+
+        def close(self) -> None:
+            seen.append("closed")
+
+    door = Door(1)
+    monkeypatch.setattr(Door, "enter", lambda self, guest: seen.append(guest.address))
+
+    async def gone(*_: Any, **__: Any) -> None:
+        raise ConnectionResetError
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "connect_accepted_socket", gone)
+    greeting = greet(cast(socket.socket, Connected()), door, Turnstile(), None, lambda _: asyncio.Protocol())
+    await asyncio.create_task(greeting)
+    assert seen == [address, "closed"]

@@ -219,3 +219,20 @@ async def test_each_command_is_counted_once_by_how_it_ended() -> None:
     assert (counts.started, counts.succeeded, counts.mxaccess) == (11, 2, 1)
     assert (counts.refused, counts.timeout, counts.canceled, counts.worker) == (3, 1, 1, 5)
     assert counts.seconds.count == 4
+
+
+async def test_times_are_asked_for_and_told_of_the_command_that_is_traced() -> None:
+    rig = Rig()
+    ping = pb.MxCommand(kind=pb.MX_COMMAND_KIND_PING)
+    asked, silent = rig.table.submit(ping, 1.0, wants_times=True), rig.table.submit(ping, 1.0, wants_times=True)
+    plain = rig.table.submit(ping, 1.0)
+    reader, decoder = EnvelopeReader(SESSION), FrameDecoder()
+    sent = [reader.parse(payload).worker_command for frame in rig.written for payload in decoder.feed(frame)]
+    assert [each.wants_times for each in sent] == [True, True, False]
+    told = wpb.WorkerCommandReply(reply_data=pb.MxCommandReply().SerializeToString(), status_code=OK)
+    rig.table.reply("2", told)
+    told.wait_time.FromNanoseconds(1_500_000_000)
+    told.work_time.FromNanoseconds(250_000)
+    rig.table.reply("1", told)
+    rig.table.reply("3", told)
+    assert (asked.times, silent.times, plain.times) == ((1.5, 0.00025), None, None)

@@ -67,6 +67,20 @@ def test_a_worker_gets_a_group_of_its_own_and_the_gateway_moves_out_of_the_way(t
     assert written == {"memory.max": str(64 * MIB), "memory.oom.group": "1", "cgroup.procs": "77"}
 
 
+@pytest.mark.usefixtures("delegated")
+def test_the_next_program_of_the_process_finds_the_groups_of_the_one_before(tmp_path: Path) -> None:
+    table, root = tree(tmp_path)
+    first = delegated_groups(64 * MIB, table=table, root=root)
+    assert first is not None
+    first.adopt(77)
+    table.write_text("0::/service/gateway\n")
+    (root / "service" / "worker-77" / "memory.events").write_text("oom_kill 1\n")
+    second = delegated_groups(64 * MIB, table=table, root=root)
+    assert second is not None
+    assert second.ran_out(77)
+    assert not (root / "service" / "gateway" / "gateway").exists()
+
+
 @pytest.mark.parametrize(
     ("table", "controllers"),
     [

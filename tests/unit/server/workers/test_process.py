@@ -12,6 +12,7 @@ from mxgateway_protocol.errors import PipeProtocolError
 from mxgateway_protocol.frames import encode_frame
 from mxgateway_server.errors import PendingLimitError
 from mxgateway_server.workers import process as module
+from mxgateway_server.workers.kept import KeptWorker
 from mxgateway_server.workers.process import LAST_LINES, LINES_PER_SECOND, MAX_LINE, STDERR, STDOUT, WorkerProcess
 
 
@@ -264,3 +265,27 @@ async def test_a_pipe_that_something_else_holds_open_does_not_keep_a_dead_worker
     assert rig.ends == []
     assert await rig.process.ended == 5
     assert (rig.ends, rig.transport.asked) == ([5], ["close"])
+
+
+async def test_what_another_program_has_half_read_is_gone_on_with() -> None:
+    rig = Rig()
+    data = encode_frame(b"one") + encode_frame(b"two")
+    rig.out(data[:-2])
+    rig.err(b"level=info half a li")
+    partial, line = rig.process.half_read
+    assert (partial, line) == (encode_frame(b"two")[:-2], b"level=info half a li")
+    kept = KeptWorker(
+        pid=4711, stdin=10**6, stdout=10**6 + 1, stderr=10**6 + 2, unparsed=partial, unlogged=line, sent_envelopes=0,
+        seen_envelopes=0, next_command=1, max_frame_bytes=1000, version="", backend_name="", prog_id="", class_id="",
+        heartbeats=0, last_heartbeat=b"", late_replies=0, unknown_replies=0, suppressed_lines=3, last_lines=("before",),
+    )  # fmt: skip
+    process = WorkerProcess.kept("session-x", kept)
+    frames: list[bytes] = []
+    process.on_frame = frames.append
+    process.pipe_data_received(STDOUT, data[-2:] + encode_frame(b"three"))
+    process.pipe_data_received(STDERR, b"ne\n")
+    assert frames == [b"two", b"three"]
+    assert list(process.last_lines) == ["before", "level=info half a line"]
+    assert (process.pid, process.suppressed_lines, process.can_be_kept) == (4711, 3, False)
+    with pytest.raises(OSError, match=r"process|child|descriptor"):
+        await process.take_over(b"", b"")

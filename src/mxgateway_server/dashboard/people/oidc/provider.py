@@ -6,7 +6,8 @@ import asyncio
 import json
 import secrets
 import ssl
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -33,6 +34,9 @@ from mxgateway_server.logs import get_logger
 logger = get_logger(__name__)
 
 TIMEOUT_SECONDS = 8.0
+"""How long the provider may take for one answer."""
+WHOLE_SECONDS = 12.0
+"""How long it may take for all answers of one step of a sign-in, the waiting for others who ask included."""
 METADATA_SECONDS = 3600.0
 KEYS_SECONDS = 60.0
 MAX_ANSWER = 1024 * 1024
@@ -45,11 +49,13 @@ class OidcError(Exception):
     Attributes:
         why: a word for the audit.
         is_outage: whether it may work in a minute.
+        cause: what the provider or the network said, for whoever runs the gateway and for nobody who signs in.
     """
 
-    def __init__(self, why: str, text: str, remedy: str = "", *, is_outage: bool = False) -> None:
+    def __init__(self, why: str, text: str, remedy: str = "", *, is_outage: bool = False, cause: str = "") -> None:
         self.why = why
         self.remedy = remedy
+        self.cause = cause
         self.is_outage = is_outage
         super().__init__(text)
 
@@ -85,7 +91,8 @@ class OidcProvider:
         Raises:
             OidcError: the provider cannot be asked.
         """
-        metadata = await self.metadata()
+        async with self._in_time():
+            metadata = await self.metadata()
         offered = metadata.get("scopes_supported")
         scopes = [
             scope
@@ -112,11 +119,12 @@ class OidcProvider:
         Raises:
             OidcError: nobody whom we may take for somebody.
         """
-        metadata = await self.metadata()
-        token = await self._exchange(metadata, code, attempt)
-        given = token.get("id_token")
-        claims = await self._checked(str(given or ""), lambda keys, now: self._identity(str(given), keys, attempt, now))
-        return await self._person(metadata, claims, str(token.get("access_token") or ""))
+        async with self._in_time():
+            metadata = await self.metadata()
+            token = await self._exchange(metadata, code, attempt)
+            given = str(token.get("id_token") or "")
+            claims = await self._checked(given, lambda keys, now: self._identity(given, keys, attempt, now))
+            return await self._person(metadata, claims, str(token.get("access_token") or ""))
 
     async def ended(self, token: str) -> Mapping[str, Any]:
         """The claims of a logout token of the provider's.
@@ -124,12 +132,21 @@ class OidcProvider:
         Raises:
             OidcError: it is none.
         """
-        return await self._checked(
-            token,
-            lambda keys, now: tokens.read_logout(
-                token, keys, issuer=self._options.issuer, client_id=self._options.client_id, now=now
-            ),
-        )
+        async with self._in_time():
+            return await self._checked(
+                token,
+                lambda keys, now: tokens.read_logout(
+                    token, keys, issuer=self._options.issuer, client_id=self._options.client_id, now=now
+                ),
+            )
+
+    @asynccontextmanager
+    async def _in_time(self) -> AsyncIterator[None]:
+        try:
+            async with asyncio.timeout(WHOLE_SECONDS):
+                yield
+        except TimeoutError as error:
+            raise self._outage(error) from None
 
     async def farewell(self, back: str) -> str:
         """Where the browser signs out at the provider too; empty when the provider has no such place.
@@ -145,6 +162,17 @@ class OidcProvider:
             return ""
         query = httpx2.QueryParams({"client_id": self._options.client_id, "post_logout_redirect_uri": back})
         return f"{place}{'&' if '?' in place else '?'}{query}"
+
+    async def look(self) -> int:
+        """Asks for what every sign-in needs before there is a person; returns how many keys the provider signs with.
+
+        Raises:
+            OidcError: a sign-in would fail.
+        """
+        await self.metadata()
+        keys = len((await self._known_keys()).keys)
+        await self._read_secret()
+        return keys
 
     # ------------------------------------------------------------------------------------------------- what it offers
 
@@ -177,7 +205,7 @@ class OidcProvider:
 
     def _misfit(self, what: str) -> OidcError:
         logger.warning("oidc_misfit", issuer=self._options.issuer, problem=what)
-        return OidcError("provider", f"the provider is not the one of the settings: {what}")
+        return OidcError("provider", f"the provider is not the one of the settings: {what}", cause=what)
 
     def _is_safe(self, url: object) -> bool:
         if not isinstance(url, str):
@@ -334,7 +362,13 @@ class OidcProvider:
             "the provider of the sign-in does not answer as it should",
             "try again in a minute, or sign in with a key; the gateway's log has oidc_unreachable",
             is_outage=True,
+            cause=_cause(error),
         )
+
+
+def _cause(error: object) -> str:
+    shown = error if not isinstance(error, Exception) or str(error) else type(error).__name__
+    return str(shown)[:200]
 
 
 def new_token() -> str:

@@ -1,0 +1,284 @@
+"""An upgrade up to the moment of truth: what is asked, frozen and written down; and that all goes on when it fails."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import grpc.aio
+import pytest
+from tests.support.gateway import LiveGateway, fake_settings, live_gateway, ok
+from tests.support.waiting import eventually
+
+from mxgateway.generated import mxaccess_gateway_pb2 as pb
+from mxgateway_server.app import Gateway
+from mxgateway_server.config.settings import Settings
+from mxgateway_server.control.client import ask
+from mxgateway_server.errors import ConfigurationError
+from mxgateway_server.upgrade import upgrading
+from mxgateway_server.upgrade.checking import UpgradeRefusedError
+from mxgateway_server.upgrade.encoding import decode
+from mxgateway_server.upgrade.handover import Handover
+from mxgateway_server.upgrade.inheritance import Inheritance
+from mxgateway_server.upgrade.judging import Answer, own_terms
+from mxgateway_server.upgrade.state import GatewayState
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="a gateway replaces itself on Linux only")
+
+
+@dataclass
+class Attempt:
+    """The process around a gateway; becoming another program fails, after what it would get was looked at."""
+
+    answers: list[Answer | Exception] = field(default_factory=list)
+    states: list[GatewayState] = field(default_factory=list)
+    pipes: list[list[int]] = field(default_factory=list)
+    workers: list[list[int]] = field(default_factory=list)
+    told: list[str] = field(default_factory=list)
+
+    async def check(self, _: Sequence[str]) -> Answer:
+        answer = self.answers.pop(0) if self.answers else Answer(version="9.9", terms=own_terms())
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def replace(self, _: Sequence[str], memory: int, pipes: Sequence[int], workers: Sequence[int]) -> None:
+        self.states.append(decode(os.pread(memory, 1 << 24, 0), GatewayState))
+        self.pipes.append(list(pipes))
+        self.workers.append(list(workers))
+        raise OSError(7, "Argument list too long")
+
+    def handover(self, inherited: Inheritance | None = None) -> Handover:
+        return Handover(
+            command=("the-program", "serve"),
+            inherited=inherited,
+            check=self.check,
+            replace=self.replace,
+            before=lambda: self.told.append("before"),
+            failed=lambda: self.told.append("failed"),
+        )
+
+
+def having(handover: Handover) -> Callable[[Settings, Any], Gateway]:
+    return lambda settings, clock: Gateway(settings, clock, handover=handover)
+
+
+@asynccontextmanager
+async def gateway_of(tmp_path: Path, attempt: Attempt, **flags: Any) -> AsyncIterator[LiveGateway]:
+    async with live_gateway(fake_settings(tmp_path, **flags), make=having(attempt.handover())) as gateway:
+        yield gateway
+
+
+def worker_pid(gateway: LiveGateway, session_id: str) -> int:
+    worker = gateway.session(session_id).worker
+    return 0 if worker is None else worker.pid
+
+
+def in_flight(gateway: LiveGateway, session_id: str) -> int:
+    worker = gateway.session(session_id).worker
+    return -1 if worker is None else worker.in_flight
+
+
+async def upgrade(gateway: LiveGateway) -> str:
+    """Why it was refused."""
+    with pytest.raises(ConfigurationError) as refused:
+        await asyncio.to_thread(ask, gateway.settings.state_path, "upgrade")
+    return str(refused.value)
+
+
+async def test_a_program_that_cannot_be_begun_leaves_everything_as_it_was(tmp_path: Path) -> None:
+    attempt = Attempt()
+    async with gateway_of(tmp_path, attempt) as gateway:
+        session = await gateway.open(client_session_name="night shift")
+        pid = worker_pid(gateway, session)
+        stream = gateway.stub.StreamEvents(pb.StreamEventsRequest(session_id=session), metadata=gateway.auth)
+        await stream.initial_metadata()
+        assert "Argument list too long" in await upgrade(gateway)
+        assert attempt.told == ["before", "failed"]
+        # The stream has ended as it would have, and the caller may come back at once.
+        with pytest.raises(grpc.aio.AioRpcError, match="being upgraded") as ended:
+            await stream.read()
+        assert ended.value.code() is grpc.StatusCode.UNAVAILABLE
+        await gateway.ping(session)
+        assert worker_pid(gateway, session) == pid
+        assert not any(map(os.get_inheritable, attempt.pipes[0]))
+        again = gateway.stub.StreamEvents(pb.StreamEventsRequest(session_id=session), metadata=gateway.auth)
+        await again.initial_metadata()
+        again.cancel()
+        assert (await gateway.open()) != session
+        program = gateway.status().program
+        assert program is not None
+        assert (program.upgrades, program.refused_upgrades) == (0, 1)
+
+
+async def test_the_state_names_sessions_workers_and_where_it_listens_and_holds_no_secret(tmp_path: Path) -> None:
+    attempt = Attempt()
+    async with gateway_of(tmp_path, attempt, worker__pool_size=1) as gateway:
+        session = await gateway.open(client_session_name="night shift")
+        closed = await gateway.open()
+        await gateway.close(closed)
+        await eventually(lambda: len(gateway.gateway.parts.pool) == 1)
+        await upgrade(gateway)
+        (state,) = attempt.states
+        (kept,) = state.sessions
+        assert (kept.session_id, kept.name, kept.owner_key_id) == (session, "night shift", "tester")
+        assert kept.worker.pid == worker_pid(gateway, session)
+        assert attempt.pipes == [[kept.worker.stdin, kept.worker.stdout, kept.worker.stderr]]
+        assert kept.worker.pid in attempt.workers[0]
+        assert len(attempt.workers[0]) == 2, "workers that are ready for sessions to come are named, too"
+        assert [(each.session_id, each.cause) for each in state.ended] == [(closed, "client-close")]
+        assert [each.setting for each in state.addresses] == ["listen_plaintext"]
+        assert (state.upgrades, state.actor.partition(":")[0]) == (1, "cli")
+        assert gateway.key.split("_")[-1] not in repr(state)
+
+
+async def test_who_had_only_a_stream_of_commands_is_not_missed_when_it_ends(tmp_path: Path) -> None:
+    attempt = Attempt()
+    async with gateway_of(tmp_path, attempt) as gateway:
+        commanding, reading, neither = [await gateway.open() for _ in range(3)]
+        calls = gateway.stub.InvokeStream(metadata=gateway.auth)
+        await calls.write(streamed(commanding, "1", "hello"))
+        assert (await calls.read()).replies
+        events = gateway.stub.StreamEvents(pb.StreamEventsRequest(session_id=reading), metadata=gateway.auth)
+        await events.initial_metadata()
+        await upgrade(gateway)
+        detached = {each.session_id: each.detached for each in attempt.states[0].sessions}
+        assert (detached[commanding], detached[neither]) == (-1, -1)
+        assert detached[reading] >= 0, "who reads events comes back soon, or not at all"
+        for call in (calls, events):
+            call.cancel()
+
+
+async def test_a_command_that_does_not_end_in_time_stops_the_upgrade_and_not_the_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upgrading, "FREEZE_SECONDS", 0.2)
+    attempt = Attempt()
+    async with gateway_of(tmp_path, attempt) as gateway:
+        session = await gateway.open()
+        waiting = asyncio.ensure_future(gateway.ping(session, "silent"))
+        await eventually(lambda: in_flight(gateway, session) == 1)
+        assert "1 commands are under way" in await upgrade(gateway)
+        assert attempt.states == []
+        assert not waiting.done()
+        waiting.cancel()
+        await asyncio.wait((waiting,))
+        assert len(gateway.status().sessions) == 1
+
+
+async def test_while_it_waits_for_a_command_nothing_else_is_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upgrading, "FREEZE_SECONDS", 20.0)
+    attempt = Attempt()
+    async with gateway_of(tmp_path, attempt) as gateway:
+        session = await gateway.open()
+        calls = gateway.stub.InvokeStream(metadata=gateway.auth)
+        await calls.write(streamed(session, "1", "silent"))
+        await eventually(lambda: in_flight(gateway, session) == 1)
+        refused = asyncio.ensure_future(upgrade(gateway))
+        await eventually(lambda: gateway.gateway.parts.sessions.is_frozen)
+        for call in (gateway.ping(session), gateway.open(), gateway.close(session)):
+            with pytest.raises(grpc.aio.AioRpcError, match="being upgraded") as error:
+                await call
+            assert error.value.code() is grpc.StatusCode.UNAVAILABLE
+        # A command on a stream that is open already is refused as a reply, and the stream goes on.
+        await calls.write(streamed(session, "2", "hello"))
+        (reply,) = (await calls.read()).replies
+        assert (reply.correlation_id, reply.protocol_status.reason) == ("2", "GATEWAY_STOPPING")
+        assert reply.protocol_status.retry_after.seconds == 1
+        # Its command ends, so the upgrade goes on (and fails, as it has to here).
+        await calls.write(pb.MxCommandBatch(session_id=session, cancel_correlation_ids=["1"]))
+        gateway.gateway.parts.sessions.sessions[0].worker.kill_process()  # type: ignore[union-attr]
+        assert "begun" in await refused or "ending" in await refused
+        calls.cancel()
+
+
+def streamed(session: str, correlation_id: str, text: str) -> pb.MxCommandBatch:
+    from tests.support.gateway import command
+
+    return pb.MxCommandBatch(
+        session_id=session,
+        commands=[pb.MxStreamCommand(correlation_id=correlation_id, command=command("PING", message=text))],
+    )
+
+
+@pytest.mark.parametrize("kind", ["refused", "other terms", "draining", "embedded", "no pidfd"])
+async def test_any_doubt_is_a_refusal_that_says_why(tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    attempt = Attempt()
+    handover = attempt.handover()
+    told = "drain and restart"
+    if kind == "refused":
+        told = "listen: no such address"
+        attempt.answers = [UpgradeRefusedError(told)]
+    elif kind == "embedded":
+        handover = replace(handover, command=())
+    elif kind == "no pidfd":
+        monkeypatch.setattr(upgrading, "has_pidfd", lambda: False)
+    elif kind == "draining":
+        told = "drained"
+    else:
+        told = "no state of mine"
+        attempt.answers = [UpgradeRefusedError(told)]
+    async with live_gateway(fake_settings(tmp_path), make=having(handover)) as gateway:
+        session = await gateway.open()
+        if kind == "draining":
+            gateway.gateway.drain(600)
+        assert told in await upgrade(gateway)
+        assert attempt.states == []
+        await gateway.ping(session)
+        await gateway.close(session)
+
+
+async def test_a_dry_run_only_asks(tmp_path: Path) -> None:
+    attempt = Attempt()
+    async with gateway_of(tmp_path, attempt) as gateway:
+        session = await gateway.open()
+        found = await asyncio.to_thread(ask, tmp_path, "upgrade", dry_run=True)
+        assert (found["to"], found["sessions"]) == ("9.9", 1)
+        assert (attempt.states, attempt.told) == ([], [])
+        await gateway.ping(session)
+
+
+async def test_a_signal_upgrades_as_well(tmp_path: Path) -> None:
+    attempt = Attempt()
+    async with gateway_of(tmp_path, attempt) as gateway:
+        await gateway.open()
+        gateway.gateway.upgrade()
+        await eventually(lambda: bool(attempt.states))
+        assert attempt.states[0].actor == "signal"
+        await eventually(lambda: not gateway.gateway.parts.sessions.is_frozen)
+
+
+@pytest.mark.parametrize("problem", ["the state was changed on its way", ""])
+async def test_what_cannot_be_taken_over_is_told_and_the_gateway_begins(tmp_path: Path, problem: str) -> None:
+    lost = Attempt()
+    (first := tmp_path / "first").mkdir()
+    (second := tmp_path / "second").mkdir()
+    async with gateway_of(first, lost) as gateway:
+        session = await gateway.open()
+        await upgrade(gateway)
+    (kept,) = lost.states[0].sessions
+    # Its worker has ended with that gateway, and these pipes are nobody's.
+    gone = replace(kept, worker=replace(kept.worker, stdin=10**6, stdout=10**6 + 1, stderr=10**6 + 2))
+    state = None if problem else replace(lost.states[0], sessions=(gone,))
+    inherited = Inheritance(state, problem, (kept.worker.pid,))
+    async with live_gateway(fake_settings(second), make=having(Attempt().handover(inherited))) as gateway:
+        program = gateway.status().program
+        assert program is not None
+        assert program.kept_sessions == 0
+        if problem:
+            assert program.upgrades == 1
+        else:
+            assert program.lost_sessions == 1
+            with pytest.raises(grpc.aio.AioRpcError, match="could not be taken over"):
+                await gateway.ping(session)
+            await gateway.close(session)
+        other = await gateway.open()
+        assert (await gateway.ping(other)).kind == ok("PING").kind
