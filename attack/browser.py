@@ -59,11 +59,21 @@ def trusting(target: Target) -> ssl.SSLContext:
 
 
 @contextlib.asynccontextmanager
-async def connected(target: Target, context: ssl.SSLContext | None) -> AsyncIterator[Connection]:
-    """A connection to the HTTP listener; without a context its TLS is never begun."""
+async def connected(
+    target: Target, context: ssl.SSLContext | None, local_address: str = ""
+) -> AsyncIterator[Connection]:
+    """A connection to the HTTP listener; without a context its TLS is never begun.
+
+    Args:
+        local_address: of this machine, where it comes from; empty for any.
+    """
     place = urlsplit(target.pages)
     reader, writer = await asyncio.open_connection(
-        place.hostname, place.port, ssl=context, server_hostname=place.hostname if context else None
+        place.hostname,
+        place.port,
+        ssl=context,
+        server_hostname=place.hostname if context else None,
+        local_addr=(local_address, 0) if local_address else None,
     )
     try:
         yield Connection(reader, writer)

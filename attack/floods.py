@@ -61,6 +61,8 @@ FLOODS: dict[str, Flood] = {
     "endings": Flood(endings.endings, Bars(latest=1.0)),
     "locked-store": Flood(callers.locked_store, counts_writes=True),
     "http-silent": Flood(pages.silent, processes=2, has_browser=True),
+    "http-greetings": Flood(pages.greetings, has_browser=True),
+    "http-addresses": Flood(pages.addresses, has_browser=True),
     "http-slow-headers": Flood(pages.slow_headers, has_browser=True),
     "http-slow-bodies": Flood(pages.slow_bodies, has_browser=True),
     "http-headers": Flood(pages.headers, has_browser=True),

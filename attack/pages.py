@@ -7,8 +7,9 @@ import contextlib
 import json
 import secrets
 import socket
+import ssl
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from attack.browser import LIVE, LOGIN, Browser, Connection, connected, request, trusting
 from attack.target import HONEST, VIEWER, Target
@@ -21,6 +22,37 @@ _DRIP = 0.5
 async def silent(target: Target, seconds: float) -> Counter[str]:
     """1,500 connections from two processes that never begin TLS, and again as soon as they are closed (H3 on HTTP)."""
     return await _many(target, seconds, 750, _nothing, begins_tls=False)
+
+
+async def greetings(target: Target, seconds: float) -> Counter[str]:
+    """TLS greetings that break off: within the hello, after it, within the answer, and what is none (H3 on HTTP)."""
+    hello = _hello(target)
+    parts = (
+        hello[:1],
+        hello[:5],
+        hello[: len(hello) // 2],
+        hello,
+        secrets.token_bytes(200),
+        b"\x16\x03\x01\x3f\xff" * 64,
+    )
+
+    async def greet(connection: Connection, number: int) -> None:
+        for turn in range(number, number + len(parts)):
+            connection.writer.write(parts[turn % len(parts)])
+            if turn % 2:
+                await connection.reader.read(1)
+                return
+            await asyncio.sleep(0)
+
+    return await _many(target, seconds, 400, greet, begins_tls=False, is_numbered=True)
+
+
+async def addresses(target: Target, seconds: float) -> Counter[str]:
+    """600 requests that never end, from 200 addresses of the loopback network, three from each (H3 on HTTP)."""
+    places = [f"127.0.{1 + number // 100}.{1 + number % 100}" for number in range(200)]
+    return await _many(
+        target, seconds, 600, lambda each: _drip(each, b"GET / HTTP/1.1\r\nx-slow: ", b"x"), places=places
+    )
 
 
 async def slow_headers(target: Target, seconds: float) -> Counter[str]:
@@ -119,15 +151,16 @@ async def _many(
     *,
     begins_tls: bool = True,
     is_numbered: bool = False,
+    places: Sequence[str] = ("",),
 ) -> Counter[str]:
-    """So many connections at once, each made anew when it ends."""
+    """So many connections at once, each made anew when it ends; from these addresses in turns, if there are any."""
     outcome: Counter[str] = Counter()
     context = trusting(target) if begins_tls else None
 
     async def one(number: int) -> None:
         while True:
             try:
-                async with connected(target, context) as connection:
+                async with connected(target, context, places[number % len(places)]) as connection:
                     outcome["connected"] += 1
                     await (work(connection, number) if is_numbered else work(connection))
                 outcome["over"] += 1
@@ -139,6 +172,15 @@ async def _many(
         for number in range(count):
             group.create_task(one(number))
     return outcome
+
+
+def _hello(target: Target) -> bytes:
+    """How a browser begins TLS."""
+    arrived, sent = ssl.MemoryBIO(), ssl.MemoryBIO()
+    begun = trusting(target).wrap_bio(arrived, sent, server_hostname="localhost")
+    with contextlib.suppress(ssl.SSLWantReadError):
+        begun.do_handshake()
+    return sent.read()
 
 
 async def _nothing(connection: Connection) -> None:

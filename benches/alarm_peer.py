@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 _LIMIT = 60.0
+_ANSWER_LIMIT = 300.0
 
 
 class Peer:
@@ -47,7 +48,8 @@ class Peer:
 
     async def _line(self) -> dict[str, Any]:
         assert self._process.stdout is not None
-        line = await self._process.stdout.readline()
+        async with asyncio.timeout(_ANSWER_LIMIT):
+            line = await self._process.stdout.readline()
         if not line:
             raise RuntimeError("a process of the benches has ended")
         found: dict[str, Any] = json.loads(line)

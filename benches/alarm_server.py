@@ -64,11 +64,16 @@ def facts(number: int) -> dict[str, Any]:
     }
 
 
+def guid(number: int, turn: int) -> str:
+    """Of the occurrence that this turn belongs to: it begins with the raise, the last of a cycle."""
+    return f"{number:08x}-0000-0000-0000-{(turn + 1) // len(_CYCLE) % 2:012x}"
+
+
 def transition(number: int, turn: int, now_ns: int) -> pb.MxEvent:
     """The change of an alarm in this turn of its cycle."""
     kind, state = _CYCLE[turn % len(_CYCLE)]
     event = pb.OnAlarmTransitionEvent(transition_kind=kind, state=state, **facts(number))
-    event.alarm_guid = f"{number:08x}-0000-0000-0000-{turn // len(_CYCLE) % 2:012x}"
+    event.alarm_guid = guid(number, turn)
     event.transition_timestamp.FromNanoseconds(now_ns)
     return pb.MxEvent(family=pb.MX_EVENT_FAMILY_ON_ALARM_TRANSITION, on_alarm_transition=event)
 
@@ -142,7 +147,7 @@ class ScriptedWorker:
             if state == pb.ALARM_STATE_ACK_RTN:
                 continue
             alarm = pb.ActiveAlarmSnapshot(state=state, **facts(number))
-            alarm.alarm_guid = f"{number:08x}-0000-0000-0000-{max(0, done - 1) // len(_CYCLE) % 2:012x}"
+            alarm.alarm_guid = guid(number, done - 1)
             alarm.original_raise_timestamp.FromNanoseconds(1_750_000_000_000_000_000)
             alarm.last_transition_timestamp.FromNanoseconds(1_750_000_000_000_000_000)
             found.append(alarm)
@@ -259,6 +264,9 @@ async def serve_floor() -> None:
 
     prepared: dict[int, bytes] = {}
     async for asked in _lines():
+        if "rate" not in asked:
+            _say(rssMiB=round(_rss() / 2**20, 2))
+            continue
         count = max(1, round(asked["rate"] * _FLOOR_STEP))
         events = [transition(n % 2000, 0, time.time_ns()).on_alarm_transition for n in range(count)]
         batch = pb.AlarmFeedBatch(messages=[pb.AlarmFeedMessage(transition=each) for each in events])

@@ -45,3 +45,8 @@ def machine() -> dict[str, object]:
 def ratio(value: float, floor: float) -> float:
     """value / floor, 0 when there is no floor."""
     return round(value / floor, 3) if floor else 0.0
+
+
+def tell(text: str) -> None:
+    """A line of progress; the figures go to standard output."""
+    print(text, file=sys.stderr, flush=True)

@@ -79,6 +79,7 @@ class GatewayProcess:
         log_lines: int = 200,
         environment: Mapping[str, str] | None = None,
         log_file: Path | None = None,
+        module: str = "mxgateway_server",
     ) -> None:
         """Starts it and waits until it listens.
 
@@ -86,6 +87,7 @@ class GatewayProcess:
             settings: dotted name of a setting → value, for example `worker.pool_size`.
             environment: variables on top of this process's own.
             log_file: takes all of its log, line by line.
+            module: what is run, as `python -m` has it.
 
         Raises:
             GatewayFailedError: it did not come up.
@@ -96,7 +98,7 @@ class GatewayProcess:
         self._log_file = log_file
         self._popen = subprocess.Popen(
             [
-                *(sys.executable, "-m", "mxgateway_server", "serve", "--announce", "--stop-on-stdin-close"),
+                *(sys.executable, "-m", module, "serve", "--announce", "--stop-on-stdin-close"),
                 *("--no-tls", "--listen-plaintext", "127.0.0.1:0", "--state-dir", str(site.state_dir)),
                 *("--galaxy", str(site.galaxy), *flags),
             ],

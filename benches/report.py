@@ -111,6 +111,7 @@ RATIOS = (
         0.98,
     ),
     Ratio("alarms to 50 streams, cores / bare gRPC", "alarms.oneFilter.cores", "alarms.floor.cores"),
+    Ratio("memory of a stream of alarms / bare gRPC", "alarms.list.kibPerStream", "alarms.floor.kibPerStream"),
     Ratio("history of alarms / bare SQLite", "alarms.history.changesPerSecond", "alarms.history.floorPerSecond"),
     Ratio(
         "first answer of an alarm manager / bare parser", "alarms.poll.firstSeconds", "alarms.poll.firstFloorSeconds"
@@ -133,10 +134,21 @@ LIMITS: tuple[tuple[str, str, float], ...] = (
     ("lost sequences among 500 sessions", "crowd.lostSequences", 0.0),
     ("a restart of the gateway until a subscription goes on, s", "restart.resumeSeconds", 3.0),
     ("a scrape of the metrics at 64 sessions, ms", "operations.scrapeMilliseconds", 20.0),
+    ("a scrape over HTTP with 64 sessions open, ms", "dashboard.scrape.milliseconds", 20.0),
+    ("a sample of 64 sessions for the dashboard, p99 ms of CPU", "dashboard.sampleMs.64", 3.0),
+    ("a sample of 500 sessions for the dashboard, p99 ms of CPU", "dashboard.sampleMs.500", 10.0),
     ("ten pages of a browser, share of a core", "dashboard.cores.tenPagesOfABrowser", 0.01),
     ("100 streams of the dashboard, share of a core", "dashboard.cores.hundredStreams", 0.01),
     ("a page of the dashboard, from nothing until it is there, s", "dashboard.page.coldSeconds", 1.0),
     ("from one page of the dashboard to the next, s", "dashboard.page.nextSeconds", 0.3),
+    ("500 sessions in a list, until they are sorted anew, ms", "dashboard.page.manySessions.sortMs", 100.0),
+    ("500 sessions in a list, until they are filtered, ms", "dashboard.page.manySessions.filterMs", 100.0),
+    ("a diagnostics bundle with 64 sessions open, s", "dashboard.bundle.seconds", 10.0),
+    ("the longest answer to others while a bundle is made, ms", "dashboard.bundle.longestAnswerMs", 20.0),
+    ("event-loop lag of 64 sessions with 200 tags beside ten pages, p99 ms more", "dashboard.lag.addedMs", 1.0),
+    ("the gateway's start with the dashboard, s of CPU more", "dashboard.start.addedCpuSeconds", 0.3),
+    ("ten pages open for an hour of frames: the heap of one grows by, MiB", "tabs.heapGrowthMiB", 3.0),
+    ("the same, the gateway, MiB", "tabs.gatewayGrowthMiB", 3.0),
     ("to raise a counter on the way of a call, ns", "operations.counterNanoseconds", 100.0),
     ("10,000 alarm changes/s to 50 streams, cores of the gateway", "alarms.oneFilter.cores", 0.6),
     ("the same with ten filters, cores of the gateway", "alarms.tenFilters.cores", 1.0),
@@ -163,6 +175,7 @@ LIMITS: tuple[tuple[str, str, float], ...] = (
     ("the figures of a day out of the history, s", "alarms.history.reloadSeconds", 2.0),
     ("first answer of an alarm manager, 20,000 records, s", "alarms.poll.firstSeconds", 0.6),
     ("an answer of 20,000 records of which 50 changed, ms", "alarms.poll.changedMs", 30.0),
+    ("a worker of 20,000 alarms until its list is there, s", "alarms.plant.readySeconds", 3.0),
     ("a worker of 20,000 alarms, cores at 20 changes/s", "alarms.plant.workerCores", 0.05),
     ("to acknowledge an alarm and see it, p50 ms over the poll", "alarms.plant.acknowledgeOverPollMs", 30.0),
     ("to acknowledge 1,000 alarms at once, s", "alarms.plant.bulkSeconds", 5.0),
@@ -376,9 +389,18 @@ def write_docs(figures: Figures, page: Path) -> None:
     Raises:
         ValueError: the page has no marks.
     """
+    place(table(figures), page, BEGIN, END)
+
+
+def place(written: str, page: Path, begin: str, end: str) -> None:
+    """Puts a text between two marks of a page.
+
+    Raises:
+        ValueError: the page has no marks.
+    """
     text = page.read_text(encoding="utf-8")
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"{page} has no place for the figures; write the lines {BEGIN} and {END} where they belong")
-    page.write_text(f"{before}{BEGIN}\n\n{table(figures)}\n\n{END}{after}", encoding="utf-8")
+    before, has_begin, rest = text.partition(begin)
+    _, has_end, after = rest.partition(end)
+    if not has_begin or not has_end:
+        raise ValueError(f"{page} has no place for the figures; write the lines {begin} and {end} where they belong")
+    page.write_text(f"{before}{begin}\n\n{written}\n\n{end}{after}", encoding="utf-8")

@@ -182,11 +182,19 @@ class Injector:
             elif fault.kind == "clock_gateway":
                 assert clock is not None
                 clock.move(_jump(fault))
+            elif fault.kind == "upgrade":
+                await self._upgrade()
             elif fault.kind == "disk_full_gateway":
                 await _without_disk(self._site.gateway.process, fault.seconds)
             else:
                 await self._replace(self._site.kill if fault.kind == "kill_gateway" else self._site.drain)
         return True
+
+    async def _upgrade(self) -> None:
+        self._up.clear()
+        for wrong in await self._site.upgrade():
+            self._judge.journal.violation("upgrade", "gateway", self._judge.now, wrong)
+        self._up.set()
 
     async def _replace(self, end: Callable[[], Awaitable[list[str]]]) -> None:
         self._up.clear()

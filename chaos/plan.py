@@ -63,12 +63,16 @@ _GATEWAY = (
     FaultKind("disk_full_gateway", Scope.GATEWAY, "the gateway can write to no file", 3, (0.5, 3.0)),
     FaultKind("clock_gateway", Scope.GATEWAY, "the gateway's wall clock is set forward or back", 3),
     FaultKind("kill_gateway", Scope.GATEWAY, "SIGKILL to the gateway, and a new one", 2),
+    FaultKind("upgrade", Scope.GATEWAY, "the gateway becomes the program that is installed; all sessions stay", 1),
     FaultKind("drain", Scope.GATEWAY, "SIGTERM to the gateway with sessions at work, and a new one", 2),
 )
 
 KINDS: Mapping[str, FaultKind] = {kind.name: kind for kind in (*_SESSION, *_CONNECTION, *_GATEWAY)}
 
-SHORT_KINDS = tuple(name for name in KINDS if name not in ("freeze_worker_long", "hang_call"))
+USUAL_KINDS = tuple(name for name in KINDS if name != "upgrade")
+"""Kinds of a storm that names none: where gateways are upgraded, no clock can be set (see StormSite)."""
+
+SHORT_KINDS = tuple(name for name in USUAL_KINDS if name not in ("freeze_worker_long", "hang_call"))
 """Kinds whose whole course takes a few seconds."""
 
 

@@ -8,12 +8,15 @@ import signal
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import psutil
 from benches.gateway_process import SCOPES, GatewayProcess, Site
 
 from chaos.wall_clock import WallClock
 from mxgateway import GatewayClient
+from mxgateway_server.control.client import NoGatewayError, ask
+from mxgateway_server.errors import ConfigurationError
 
 SETTINGS: Mapping[str, str] = {
     "worker.pool_size": "2",
@@ -34,6 +37,7 @@ SETTINGS: Mapping[str, str] = {
 
 ORPHAN_LIMIT = 10.0
 STOP_LIMIT = 25.0
+UPGRADE_LIMIT = 60.0
 
 
 class StormSite:
@@ -44,14 +48,22 @@ class StormSite:
         clock: its wall clock, and that of those after it; None where it cannot be set.
         restarts: how many were started after the first.
         exits: how the drained ones ended.
+        upgrades: how often a gateway became another program; `refusals` says why it did not.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, moves_clock: bool = True) -> None:
+        """
+        Args:
+            moves_clock: whether wall clocks can be set. What sets them keeps a lock by process id, which a program
+                leaves behind for ever when it becomes another one.
+        """
         self._site = Site.prepare(folder, scopes=f"{SCOPES},admin")
-        self.clock = WallClock(folder) if WallClock.is_available() else None
+        self.clock = WallClock(folder) if moves_clock and WallClock.is_available() else None
         self._seen: dict[int, psutil.Process] = {}
         self.restarts = 0
         self.exits: list[int] = []
+        self.upgrades = 0
+        self.refusals: list[str] = []
         self.gateway = self._start()
 
     @property
@@ -119,6 +131,33 @@ class StormSite:
         left = await _gone(before, ORPHAN_LIMIT)
         return wrong + [f"process {process.pid} outlived its stopped gateway" for process in left]
 
+    async def upgrade(self) -> list[str]:
+        """The gateway becomes the program that is installed; returns what was wrong about it.
+
+        To refuse it, since a command hangs for example, is no wrong.
+        """
+        state, pid = self._site.state_dir, self.gateway.pid
+        before = await asyncio.to_thread(ask, state, "status")
+        try:
+            await asyncio.to_thread(ask, state, "upgrade")
+        except NoGatewayError:
+            pass  # that program is gone, and with it its answer
+        except ConfigurationError as error:
+            self.refusals.append(str(error))
+            return []
+        end = asyncio.get_running_loop().time() + UPGRADE_LIMIT
+        while asyncio.get_running_loop().time() < end and self.gateway.returncode is None:
+            try:
+                after = await asyncio.to_thread(ask, state, "status")
+            except NoGatewayError:
+                await asyncio.sleep(0.1)
+                continue
+            self.upgrades += 1
+            return _wrong_after_upgrade(before, after, pid, self.gateway.process.pid)
+        return [
+            f"the gateway did not answer {UPGRADE_LIMIT:g} s after an upgrade (exit code {self.gateway.returncode})"
+        ]
+
     async def restart(self) -> None:
         """Starts the next gateway, on a port of its own."""
         self.gateway = await asyncio.to_thread(self._start)
@@ -127,6 +166,24 @@ class StormSite:
     def _start(self) -> GatewayProcess:
         environment = None if self.clock is None else self.clock.environment
         return GatewayProcess(self._site, SETTINGS, ("--allow-fault-injection",), environment=environment)
+
+
+def _wrong_after_upgrade(before: dict[str, Any], after: dict[str, Any], pid: int, pid_now: int) -> list[str]:
+    wrong = []
+    program = after["program"]
+    if program["upgrades"] != before["program"]["upgrades"] + 1 or pid != pid_now:
+        wrong.append(f"the gateway is no later program of the same process: {program}")
+    if program["lostSessions"]:
+        wrong.append(f"{program['lostSessions']} sessions could not be kept")
+    # What failed or was closed meanwhile is not handed on.
+    pids = {each["sessionId"]: each["worker"]["pid"] for each in before["sessions"] if each["state"] == "ready"}
+    now = {each["sessionId"]: each["worker"]["pid"] for each in after["sessions"] if each["state"] == "ready"}
+    wrong += [
+        f"session {session_id} has another worker than before"
+        for session_id, worker in now.items()
+        if pids.get(session_id, worker) != worker
+    ]
+    return wrong
 
 
 def _runs(process: psutil.Process) -> bool:

@@ -16,7 +16,7 @@ from benches.figures import machine
 from chaos.actors import ROLES, Actor
 from chaos.faults import Injector
 from chaos.judge import TICK, Judge
-from chaos.plan import KINDS, Plan, make_plan
+from chaos.plan import USUAL_KINDS, Plan, make_plan
 from chaos.proxy import TcpProxy
 from chaos.site import StormSite
 from chaos.subscriber import Subscriber
@@ -39,7 +39,7 @@ class StormOptions:
     seed: int = 1
     faults: int = 50
     roles: Sequence[str] = ("reader", "dropper", "writer", "idle", "conflater", "twin", "deaf", "subscriber")
-    kinds: Sequence[str] = tuple(KINDS)
+    kinds: Sequence[str] = USUAL_KINDS
     pauses: tuple[float, float] = (0.1, 1.2)
 
     def plan(self) -> Plan:
@@ -50,7 +50,8 @@ async def storm(options: StormOptions) -> dict[str, Any]:
     """Runs a storm and returns its report; `violations` is empty when every promise was kept."""
     plan = options.plan()
     with tempfile.TemporaryDirectory(prefix="mxgateway-storm-") as folder:
-        site = await asyncio.to_thread(StormSite, Path(folder))
+        moves_clock = all(fault.kind != "upgrade" for fault in plan.faults)
+        site = await asyncio.to_thread(lambda: StormSite(Path(folder), moves_clock=moves_clock))
         judge = Judge()
         try:
             return await _Storm(options, plan, site, judge).run()
@@ -172,6 +173,8 @@ class _Storm:
             "ownStallsSeconds": judge.stalls,
             "gatewayRestarts": self._site.restarts,
             "gatewayExitCodes": self._site.exits,
+            "upgrades": self._site.upgrades,
+            "upgradesRefused": self._site.refusals,
             "actors": actors,
             "atRest": at_rest,
             "violationCount": judge.journal.count,

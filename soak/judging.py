@@ -12,6 +12,8 @@ WARM_UP_SECONDS = 300.0
 """How long that takes under the load, however short the run; but never more than half of it."""
 WINDOW = 0.1
 """Share of a run whose median is its beginning, after the warm-up, and its end."""
+PERIOD = 900.0
+"""Seconds of which the report tells a median each: whether something grows, fills or rests shows in their row."""
 FEWEST = 20
 """Samples below which a run says nothing of growth."""
 
@@ -71,6 +73,18 @@ def growth(series: Sequence[float], warm_up: float = WARM_UP) -> Growth | None:
     settled = series[int(len(series) * warm_up) :]
     window = max(3, int(len(series) * WINDOW))
     return Growth(statistics.median(settled[:window]), statistics.median(settled[-window:]), max(settled))
+
+
+def by_period(series: Sequence[float], seconds: float, period: float = PERIOD) -> list[float]:
+    """The median of each quarter of an hour, from the beginning on, the warm-up too; a shorter rest is left out.
+
+    Args:
+        seconds: how long the run was; its samples are taken as evenly spread over it.
+    """
+    each = len(series) * period / seconds if seconds else 0.0
+    whole = int(seconds // period)
+    pieces = [series[round(each * number) : round(each * (number + 1))] for number in range(whole)]
+    return [round(statistics.median(piece), 2) for piece in pieces if piece]
 
 
 def violations(series: Mapping[str, Sequence[float]], bars: Mapping[str, Bar], warm_up: float = WARM_UP) -> list[str]:

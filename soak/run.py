@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import defaultdict
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +16,7 @@ from benches.gateway_process import GatewayProcess
 
 from mxgateway import GatewayClient, MxGatewayError, Session
 from soak.ending import Circumstances, obituary, told
-from soak.judging import Bar, growth, violations, warm_up_of
+from soak.judging import Bar, by_period, growth, violations, warm_up_of
 from soak.load import Load
 from soak.site import TAGS, UntidyEndError, WindowsHandles, killed_for_memory, machine, running_gateway
 
@@ -23,6 +26,8 @@ LEAST_PAUSE = 0.2
 """Seconds between two samples of a short run, of which some have no handles."""
 SETTLING = 1.0
 """Seconds after a failure in which others that go down with it are gone, too."""
+PATIENCE = 10.0
+"""Seconds in which the load is told of a process that is gone."""
 
 
 def bars(backend: str, percent: float) -> dict[str, Bar]:
@@ -38,9 +43,16 @@ def bars(backend: str, percent: float) -> dict[str, Bar]:
 
 
 def worker_of(gateway: GatewayProcess, session_id: str) -> psutil.Process:
-    """The process of a session's worker, as this machine numbers it."""
-    (found,) = (worker for worker in gateway.workers() if session_id in worker.cmdline())
-    return found
+    """The process of a session's worker, as this machine numbers it.
+
+    Raises:
+        RuntimeError: it is gone.
+    """
+    for worker in gateway.workers():
+        with suppress(psutil.NoSuchProcess):
+            if session_id in worker.cmdline():
+                return worker
+    raise RuntimeError("the worker of the soaked session was gone before its first sample")
 
 
 async def soak(
@@ -116,7 +128,7 @@ class _Run:
                 if load.is_still:
                     async with load.undisturbed:
                         count = await asyncio.to_thread(self._handles.of, windows_pid)
-                sample(self._series, gateway, worker, count)
+                await take(partial(sample, self._series, gateway, worker, count), PATIENCE)
             load.over.set()
 
         async with asyncio.TaskGroup() as group:
@@ -168,9 +180,19 @@ class _Run:
             "samples": len(series["gatewayThreads"]),
             "warmUpSeconds": round(warm_up * self._seconds, 1),
             "growth": {name: seen.figures() for name, seen in settled.items() if seen is not None},
+            "workingSetByQuarterHour": by_period(series["workerWorkingSetMiB"], took),
             **({} if self._died is None else {"died": self._died}),
             "violations": ([] if counters is None else counters.violations) + found,
         }
+
+
+async def take(one_sample: Callable[[], None], patience: float) -> None:
+    """Takes a sample. Of a process that is gone whoever works with it knows more, and is about to fail."""
+    try:
+        one_sample()
+    except psutil.NoSuchProcess:
+        await asyncio.sleep(patience)
+        raise
 
 
 def sample(

@@ -105,8 +105,8 @@ pool_size = 1
 allowed_backend_options = ["time"]
 startup_timeout_seconds = 60
 heartbeat_interval_seconds = 0.5
-heartbeat_grace_seconds = 2
-heartbeat_stuck_ceiling_seconds = 4
+heartbeat_grace_seconds = 3
+heartbeat_stuck_ceiling_seconds = 8
 shutdown_timeout_seconds = 2
 """
     )

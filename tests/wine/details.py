@@ -14,12 +14,17 @@ import psutil
 import pytest
 from tests.support.told import Told
 
-from mxgateway_protocol.errors import MxComError
+from mxgateway_contract import hresults
+from mxgateway_protocol.errors import BackendLostError, MxComError
 from mxgateway_protocol.variants import Variant
+from mxgateway_worker import windows_process
 from mxgateway_worker.backends.com import create_backend
 from mxgateway_worker.backends.com.backend import ComBackend
-from mxgateway_worker.backends.com.winapi import WinApi, memory
-from mxgateway_worker.backends.com.windows import LmxProxy
+from mxgateway_worker.backends.com.identity import BUFFERED_EVENTS, EVENTS, IDISPATCH, IUNKNOWN, guid_bytes
+from mxgateway_worker.backends.com.interfaces import function_at, query, release
+from mxgateway_worker.backends.com.sink import E_POINTER, Sink
+from mxgateway_worker.backends.com.winapi import WinApi, memory, prototype
+from mxgateway_worker.backends.com.windows import LmxProxy, WindowsApartment
 from mxgateway_worker.backends.com.zone import WindowsZone
 
 PASSWORD = "Wicked-Word-1"
@@ -180,6 +185,49 @@ def another_thread_wakes_it(bench: Bench) -> None:
     timer.join()
 
 
+def a_wait_that_fails_is_an_end(bench: Bench) -> None:
+    """Else the worker would wait again and again, with all of a processor."""
+    apartment = bench.backend._apartment
+    assert isinstance(apartment, WindowsApartment)
+    handles = apartment._handles
+    apartment._handles = (ctypes.c_void_p * 1)(0xBAD0)
+    try:
+        with pytest.raises(BackendLostError, match="cannot wait"):
+            bench.backend.wait(20.0)
+    finally:
+        apartment._handles = handles
+
+
+def a_sink_answers_what_it_is_asked(bench: Bench) -> None:
+    """Through its own table, as LMXProxy does."""
+    (_, sink), *_ = bench.lmx._connections._connected
+    assert isinstance(sink, Sink)
+    before = sink.references
+    assert [query(sink.pointer, iid) for iid in (EVENTS, IDISPATCH, IUNKNOWN)] == [sink.pointer] * 3
+    assert sink.references == before + 3
+    assert [release(sink.pointer) for _ in range(3)] == [before + 2, before + 1, before]
+    assert query(sink.pointer, BUFFERED_EVENTS) == 0, "that one is another sink's"
+    ask = function_at(sink.pointer, 0, prototype(ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p))
+    assert ask(sink.pointer, guid_bytes(EVENTS), None) == E_POINTER
+    assert ask(sink.pointer, None, ctypes.byref(ctypes.c_void_p())) == E_POINTER
+    assert sink.references == before
+    invoke = function_at(
+        sink.pointer,
+        6,
+        prototype(
+            *(ctypes.c_void_p, ctypes.c_int32, ctypes.c_void_p, ctypes.c_uint32, ctypes.c_uint16),
+            *(ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p),
+        ),
+    )
+    changes = len(bench.told.changes)
+    for dispid in (1, 99):
+        # No arguments at all, and an event that this version does not know.
+        nothing = struct.pack("<IIII", 0, 0, 0, 0)
+        assert invoke(sink.pointer, dispid, bytes(16), 0, 1, nothing, None, None, None) == hresults.S_OK
+    assert len(bench.told.changes) == changes
+    assert sink.failures == 0
+
+
 def a_flood_ends_a_pump_in_time(bench: Bench) -> None:
     flood = bench.backend.add_item(bench.server, "Sim.Burst.400000")
     bench.backend.advise(bench.server, flood)
@@ -188,6 +236,21 @@ def a_flood_ends_a_pump_in_time(bench: Bench) -> None:
     assert bench.backend.pump() == 0.0
     assert time.perf_counter() - began < 1.0
     bench.backend.un_advise(bench.server, flood)
+
+
+def the_thread_of_a_broken_apartment_stays() -> None:
+    thread = threading.Thread(target=windows_process.stay, daemon=True)
+    thread.start()
+    thread.join(0.3)
+    assert thread.is_alive()
+
+
+def a_worker_tells_what_memory_it_uses_now() -> None:
+    block = bytearray(64 << 20)
+    block[::4096] = b"x" * (len(block) // 4096)
+    with_it = windows_process.working_set()
+    del block
+    assert 0 < windows_process.working_set() < with_it - (48 << 20)
 
 
 def local_times_keep_their_milliseconds() -> None:
@@ -204,10 +267,14 @@ def main() -> None:
     the_text_of_a_failure_is_given_back(bench)
     a_time_that_is_written_comes_back_with_the_value(bench)
     another_thread_wakes_it(bench)
+    a_wait_that_fails_is_an_end(bench)
+    a_sink_answers_what_it_is_asked(bench)
     what_calls_were_given_is_freed(bench)
     failures_leave_nothing(bench)
     a_flood_ends_a_pump_in_time(bench)
     local_times_keep_their_milliseconds()
+    the_thread_of_a_broken_apartment_stays()
+    a_worker_tells_what_memory_it_uses_now()
     library = ctypes.WinDLL(bench.backend.server_file.path)  # type: ignore[attr-defined]
     bench.backend.close()
     assert library.DllCanUnloadNow() == 0

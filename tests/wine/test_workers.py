@@ -15,6 +15,7 @@ import pytest
 from tests.support import worker_process
 from tests.wine.conftest import ROOT, winpath
 
+from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_protocol.contract import WorkerExit
 from mxgateway_server.workers.exits import exit_text
 
@@ -154,3 +155,26 @@ def test_a_start_that_fails_says_all_that_is_known_of_it(monkeypatch: pytest.Mon
     assert "exit code 7, backend failed" in text or "it still runs" in text, text
     assert "it takes utc or local" in text
     assert "wineserver of this prefix: [" in text
+
+
+@pytest.mark.parametrize("at_the_end", [False, True], ids=["at work", "while it is closed"])
+def test_a_worker_whose_lmxproxy_broke_down_ends_by_itself(monkeypatch: pytest.MonkeyPatch, at_the_end: bool) -> None:
+    """And at once, by its own exit code: it neither waits for the thread of the object nor asks the object anything."""
+    monkeypatch.setattr(worker_process, "PYTHON", ["wine", os.environ["WPYEXE"]])
+    monkeypatch.setattr(worker_process, "PYTHONPATH", WINDOWS_PATH)
+    fault = pb.InjectFaultCommand(fault="access_violation", parameters={"where": "call"})
+    with worker_process.WorkerProcess(backend="com", arguments=("--allow-fault-injection",)) as worker:
+        worker.make_ready()
+        register = pb.MxCommand(kind=pb.MX_COMMAND_KIND_REGISTER, register=pb.RegisterCommand(client_name="x"))
+        assert worker.command(register).register.server_handle
+        worker.command(pb.MxCommand(kind=pb.MX_COMMAND_KIND_INJECT_FAULT, inject_fault=fault))
+        if at_the_end:
+            # The next call is the teardown's Unregister.
+            code = worker.shutdown(grace=30.0)
+        else:
+            worker.send_command(register)
+            code = worker.wait_for_exit(15.0)
+        assert code == WorkerExit.BACKEND_FAILED, worker.log
+        assert "access violation" in worker.log
+        assert "the backend is lost" in worker.log
+        assert "did not stop within" not in worker.log

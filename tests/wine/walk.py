@@ -18,6 +18,7 @@ from mxgateway_contract import hresults
 from mxgateway_protocol.errors import MxComError
 from mxgateway_protocol.variants import Variant
 from mxgateway_worker.backends.com import create_backend
+from mxgateway_worker.backends.com.identity import METHODS
 
 SCALARS: dict[str, tuple[int, object]] = {
     "T.Bool": (11, True), "T.Int": (3, 42), "T.Int64": (20, 1099511627776), "T.Float": (4, 1.5), "T.Double": (5, 2.25),
@@ -80,7 +81,9 @@ def walk() -> None:
     library = ctypes.WinDLL(backend.server_file.path)  # type: ignore[attr-defined]
     lmx = backend._object
     assert lmx is not None
-    sinks = list(lmx._sinks)  # type: ignore[attr-defined]
+    # What an older object does not have is other memory behind its table.
+    assert lmx._functions.keys() == {name for name, method in METHODS.items() if method.since <= newest}  # type: ignore[attr-defined]
+    sinks = [sink for _, sink in lmx._connections._connected]  # type: ignore[attr-defined]
     backend.close()
     assert [sink.references for sink in sinks] == [1] * len(sinks)
     assert all(sink.failures == 0 for sink in sinks)

@@ -38,8 +38,8 @@ def settings(table: Path, **more: str) -> str:
         "pool_size = 1",
         "startup_timeout_seconds = 60",
         "heartbeat_interval_seconds = 0.5",
-        "heartbeat_grace_seconds = 2",
-        "heartbeat_stuck_ceiling_seconds = 4",
+        "heartbeat_grace_seconds = 3",
+        "heartbeat_stuck_ceiling_seconds = 8",
         "shutdown_timeout_seconds = 2",
     ]
     return "\n".join([*lines, *(f"{name} = {value}" for name, value in more.items())]) + "\n"

@@ -11,6 +11,9 @@ from benches.alarm_server import ScriptedWorker, at_rate
 from benches.alarms import Size, _client
 
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
+from mxgateway_server.alarms.book import AlarmBook
+from mxgateway_server.alarms.decoding import AlarmDecoder
+from mxgateway_server.alarms.log import ChangeLog, LogLimits
 from mxgateway_server.events.chunks import EventChunk
 
 
@@ -48,6 +51,21 @@ async def test_the_list_is_what_the_changes_come_to(steps: tuple[int, ...]) -> N
             expected[event.alarm_full_reference] = (event.state, event.alarm_guid)
     assert await listed(worker) == expected
     assert [chunk.first_sequence for chunk in chunks] == [1 + sum(steps[:n]) for n in range(len(steps))]
+
+
+async def test_a_report_is_one_change_of_the_gateways_list() -> None:
+    """Else the figures would be of more changes than are told."""
+    worker, decoder = ScriptedWorker(10), AlarmDecoder(lambda area: (area,))
+    chunks: list[EventChunk] = []
+    await worker.open(chunks.append, lambda _: None)
+    book = AlarmBook(ChangeLog(LogLimits(), "e" * 32))
+    query = pb.QueryActiveAlarmsCommand()
+    reply = await worker.call(pb.MxCommand(query_active_alarms=query), 1.0)
+    book.adopt(decoder.snapshot([reply.query_active_alarms], frozenset()))
+    worker.tell(80)
+    for event in transitions(chunks):
+        assert len(book.report(decoder.report(event), 0)) == 1
+    assert not book.counters.repeated
 
 
 async def test_a_rate_is_kept_however_long_a_step_takes() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from soak.judging import FEWEST, Bar, growth, violations, warm_up_of
+from soak.judging import FEWEST, Bar, by_period, growth, violations, warm_up_of
 
 FLAT = [100.0] * 100
 FILLS_AT_FIRST = [50.0 + 2.5 * min(20, step) for step in range(100)]
@@ -56,3 +56,11 @@ def test_what_fills_in_the_warm_up_is_no_growth_and_what_goes_on_after_it_is() -
     assert violations({"x": fills}, {"x": Bar()}) != []
     assert violations({"x": fills}, {"x": Bar()}, warm_up_of(240)) == []
     assert violations({"x": CREEPS}, {"x": Bar(percent=1)}, warm_up_of(240)) != []
+
+
+def test_each_whole_quarter_of_an_hour_has_its_median() -> None:
+    samples = [40.0] * 300 + [41.0] * 299 + [900.0] + [42.0] * 20
+    assert by_period(samples, 1860.0) == [40.0, 41.0]
+    assert by_period(samples, 600.0) == [], "a shorter run has none"
+    assert by_period([], 7200.0) == []
+    assert by_period([], 0.0) == []
