@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP_INSTALL = for try in 1 2 3; do $(BIN)/pip install --quiet --disable-pip-version-check --retries 5 --timeout 60
 PIP_RETRY = && exit 0; echo "installing failed (try $$try of 3)" >&2; sleep 5; done; exit 1
 # An installed package has its bytecode; a checkout gets it here, even where writing it on import is switched off.
-COMPILE = $(BIN)/python -m compileall -q src
+COMPILE = $(BIN)/python -m compileall -q -j 0 src
 ARGS ?=
 
 .DEFAULT_GOAL := help
@@ -49,8 +49,9 @@ demo: $(VENV)/.run-installed ## Live tags from a running gateway (ARGS="--durati
 
 test: $(VENV)/.dev-installed ## The tests, 5 to 10 minutes; installs 1 GB at first (ARGS="-k name" to choose)
 	@$(COMPILE)
-	@# To read the tests and rewrite their asserts takes each of the three processes 20 seconds, where it cannot be kept.
-	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -n 3 $(ARGS)
+	@# Bytecode is kept even where it is switched off: to rewrite the asserts anew would take each process 20 seconds.
+	@# Without worksteal the first process gets a twelfth of all tests at once, and they are the longest.
+	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -n 3 --dist worksteal $(ARGS)
 
 test-web: $(VENV)/.dev-installed ## The dashboard's pages in Chromium, which has to be installed
 	@$(COMPILE)

@@ -99,13 +99,19 @@ _ROWS: tuple[tuple[str, tuple[tuple[str, str, tuple[str, ...]], ...]], ...] = (
     (
         "Alarms",
         (
-            ("Alarms, by state", "short", ("alarms_listed",)),
-            ("Changes, by kind", "ops", ("alarms_changes_total",)),
+            ("Alarms, by state and band", "short", ("alarms_listed",)),
+            ("Changes, by kind and band", "ops", ("alarms_changes_total",)),
+            ("Streams, and what the slowest has not got", "short", ("alarms_streams", "alarms_log_lag")),
             ("Came up in ten minutes, by position", "short", ("alarms_rate", "alarms_flood")),
             (
-                "Uncertain, manager avoided, workers anew",
+                "Uncertain, manager avoided, workers anew, providers switched",
                 "short",
-                ("alarms_uncertain", "alarms_manager_avoided", "alarms_workers_reopened_total"),
+                (
+                    "alarms_uncertain",
+                    "alarms_manager_avoided",
+                    "alarms_workers_reopened_total",
+                    "alarms_provider_switches_total",
+                ),
             ),
             ("Question to the alarm manager", "s", ("alarms_poll_seconds",)),
             ("History: waiting, lost", "short", ("alarms_history_waiting", "alarms_history_lost_total")),
@@ -118,6 +124,7 @@ _ROWS: tuple[tuple[str, tuple[tuple[str, str, tuple[str, ...]], ...]], ...] = (
             ("Since the last look", "s", ("galaxy_age_seconds",)),
             ("Event loop's lag", "s", ("event_loop_lag_seconds",)),
             ("Log, by level", "ops", ("log_records_total", "log_records_dropped_total")),
+            ("Traces", "ops", ("trace_spans_total",)),
         ),
     ),
 )

@@ -26,6 +26,8 @@ WITHOUT_SERVICES = ("mxaccess_worker",)
 
 # protoc writes imports relative to the proto root; ours live in a package.
 _IMPORT = re.compile(r"^import (\w+_pb2)", re.MULTILINE)
+# And the names of modules, by which pickle finds the classes.
+_MODULE = re.compile(r"(?<=BuildTopDescriptorsAndMessages\(DESCRIPTOR, ')(?=\w+_pb2')")
 
 
 def generate(target: Path) -> None:
@@ -52,7 +54,8 @@ def generate(target: Path) -> None:
         for leftover in target.glob(f"{stem}_pb2_grpc.*"):
             leftover.unlink()
     for path in sorted(target.glob("*_pb2*.py*")):
-        path.write_text(_IMPORT.sub(rf"from {PACKAGE} import \1", path.read_text(encoding="utf-8")), encoding="utf-8")
+        text = _IMPORT.sub(rf"from {PACKAGE} import \1", path.read_text(encoding="utf-8"))
+        path.write_text(_MODULE.sub(f"{PACKAGE}.", text), encoding="utf-8")
     (target / "__init__.py").write_text(
         '"""Code generated from `protos/` by `make protos`; never edited by hand."""\n', encoding="utf-8"
     )
