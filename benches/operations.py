@@ -12,6 +12,8 @@ from typing import Any
 from mxgateway_contract.commands import COMMANDS
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_protocol.clock import SystemClock
+from mxgateway_server.alarms.bands import PriorityBands
+from mxgateway_server.alarms.model import Kind, State
 from mxgateway_server.counters import Counters
 from mxgateway_server.events.hub import EventHub
 from mxgateway_server.events.ring import RingLimits
@@ -20,11 +22,19 @@ from mxgateway_server.health import checks
 from mxgateway_server.health.readiness import Judge
 from mxgateway_server.operations.metric_table import Reading
 from mxgateway_server.operations.metrics import render
+from mxgateway_server.program import Program
 from mxgateway_server.sessions.history import SessionCounters
 from mxgateway_server.sessions.picture import session_status
 from mxgateway_server.sessions.session import Session
 from mxgateway_server.sessions.state import READY, SessionLimits, SessionRecord
-from mxgateway_server.status import AuditStatus, GalaxyStatus, GatewayStatus, SessionTotals, WorkersStatus
+from mxgateway_server.status import (
+    AlarmsStatus,
+    AuditStatus,
+    GalaxyStatus,
+    GatewayStatus,
+    SessionTotals,
+    WorkersStatus,
+)
 from mxgateway_server.telemetry.lag import LagFigures
 from mxgateway_server.traffic import traffic_status
 
@@ -96,6 +106,34 @@ def busy_sessions(number: int) -> list[Session]:
     return found
 
 
+def busy_alarms() -> AlarmsStatus:
+    """A monitor that has counted every kind of change in every band."""
+    bands = PriorityBands().names
+    return AlarmsStatus(
+        state="live",
+        provider="alarmmgr",
+        reason="none",
+        is_uncertain=False,
+        alarms=1000,
+        newest_change=1_000_000,
+        kept_changes=65_536,
+        streams=50,
+        filters=2,
+        reopened=1,
+        worker_pid=1,
+        avoids_manager=False,
+        poll_seconds=0.02,
+        lag=10,
+        states={(state.name.lower(), band): 1 for state in State if state.is_listed for band in bands},
+        changes={(kind.name.lower(), band): 1 for kind in Kind if kind for band in bands},
+        switches={("alarmmgr", "subtag", "poll_failed"): 1, ("subtag", "alarmmgr", "failback"): 1},
+        rates={"north": 1, "south": 2},
+        floods=("south",),
+        history_waiting=0,
+        history_lost=0,
+    )
+
+
 def reading(sessions: list[Session], counters: Counters) -> Reading:
     """What a scrape reads, with all checks made."""
     clock = SystemClock()
@@ -127,6 +165,8 @@ def reading(sessions: list[Session], counters: Counters) -> Reading:
         audit=AuditStatus(waiting=0, lost=0, failures=0),
         certificate=None,
         traffic=traffic,
+        alarms=busy_alarms(),
+        program=Program().status,
     )
     lag = LagFigures(samples=100, p50=0.001, p99=0.002, longest=0.01)
     return Reading(status=status, traffic=traffic, counters=counters, lag=lag, backend="simulator")
