@@ -75,8 +75,8 @@ FLOODS: dict[str, Flood] = {
 
 
 def main() -> int:
-    name, seconds, target = sys.argv[1:]
-    outcome = asyncio.run(FLOODS[name].run(Target.from_json(target), float(seconds)))  # type: ignore[arg-type]
+    name, seconds = sys.argv[1:]
+    outcome = asyncio.run(FLOODS[name].run(Target.inherited(), float(seconds)))  # type: ignore[arg-type]
     print(json.dumps(dict(sorted(outcome.items()))), flush=True)
     return 0
 

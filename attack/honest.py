@@ -124,7 +124,7 @@ class Honest:
 
 def main() -> int:
     async def work() -> None:
-        honest = Honest(Target.from_json(sys.argv[1]), browses="browse" in sys.argv[2:])
+        honest = Honest(Target.inherited(), browses="browse" in sys.argv[1:])
         await honest.run()
         found = {
             sort: {"seconds": honest.seconds[sort], "errors": honest.errors[sort], "quiet": honest.quiet[sort]}

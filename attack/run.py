@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import time
@@ -68,7 +67,7 @@ def attack(name: str, seconds: float, files: int = FILES) -> dict[str, Any]:
 
 def _observe(name: str, flood: Flood, target: Target, seconds: float) -> Observation:
     memory = Memory(target.pid)
-    honest = _process("attack.honest", target.as_json(), *(("browse",) if flood.has_browser else ()))
+    honest = _process(target, "attack.honest", *(("browse",) if flood.has_browser else ()))
     try:
         assert honest.stdout is not None
         with ended_after(honest, _PATIENCE):
@@ -106,7 +105,7 @@ def _observe(name: str, flood: Flood, target: Target, seconds: float) -> Observa
 def _flood(name: str, seconds: float, target: Target, memory: Memory, processes: int) -> dict[str, int]:
     end = time.monotonic() + seconds + _PATIENCE
     outcome: Counter[str] = Counter()
-    flooding = [_process("attack.floods", name, str(seconds), target.as_json()) for _ in range(processes)]
+    flooding = [_process(target, "attack.floods", name, str(seconds)) for _ in range(processes)]
     try:
         while any(each.poll() is None for each in flooding):
             memory.look()
@@ -141,11 +140,11 @@ def _settled(memory: Memory, left: int, settle: float) -> int:
     return memory.now()
 
 
-def _process(module: str, *arguments: str) -> subprocess.Popen[bytes]:
+def _process(target: Target, module: str, *arguments: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [sys.executable, "-m", module, *arguments],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        env={**os.environ, "GRPC_VERBOSITY": "NONE"},
+        env=target.environment() | {"GRPC_VERBOSITY": "NONE"},
     )

@@ -11,7 +11,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,7 @@ _SETTINGS = {
     "MXGATEWAY__OPERATIONS__LISTEN_PLAINTEXT": "",
 }
 _LOG = "gateway.log"
+_HANDED_OVER = "MXGATEWAY_ATTACK_TARGET"
 _START_SECONDS = 60.0
 
 
@@ -46,7 +47,7 @@ class Target:
     address: str
     ca_file: str
     state_dir: str
-    keys: dict[str, str]
+    keys: dict[str, str] = field(repr=False)
     pid: int
     pages: str = ""
 
@@ -55,11 +56,13 @@ class Target:
             raise ValueError(f"{self.address} {self.pages} is not this machine's loopback; floods go nowhere else")
 
     @classmethod
-    def from_json(cls, text: str) -> Target:
-        return cls(**json.loads(text))
+    def inherited(cls) -> Target:
+        """The one that the process before handed over."""
+        return cls(**json.loads(os.environ[_HANDED_OVER]))
 
-    def as_json(self) -> str:
-        return json.dumps(asdict(self))
+    def environment(self) -> dict[str, str]:
+        """For a process that it is handed over to; not as an argument, which every user of the machine can read."""
+        return {**os.environ, _HANDED_OVER: json.dumps(asdict(self))}
 
     @property
     def host(self) -> str:

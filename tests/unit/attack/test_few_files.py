@@ -25,7 +25,11 @@ def test_a_flood_of_connections_holds_as_many_as_it_may() -> None:
         listening.listen(600)
         target = Target(f"127.0.0.1:{listening.getsockname()[1]}", "", "", {}, 0)
         done = subprocess.run(
-            [sys.executable, "-c", FEW, "silent", "0.1", target.as_json()], capture_output=True, text=True, timeout=60
+            [sys.executable, "-c", FEW, "silent", "0.1"],
+            env=target.environment(),
+            capture_output=True,
+            text=True,
+            timeout=60,
         )
     assert done.returncode == 0, done.stderr
     outcome = json.loads(done.stdout)

@@ -37,8 +37,14 @@ def test_any_other_address_is_refused_before_a_byte_is_sent(address: str) -> Non
         target(address)
 
 
-def test_a_target_goes_to_another_process_and_back() -> None:
-    assert Target.from_json(target().as_json()) == target()
+def test_a_target_goes_to_another_process_by_its_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in target().environment().items():
+        monkeypatch.setenv(name, value)
+    assert Target.inherited() == target()
+
+
+def test_a_target_shows_no_key() -> None:
+    assert "mxgw_" not in repr(target())
 
 
 def test_the_longest_standstill_is_the_worst_line_of_the_log(tmp_path: Path) -> None:
