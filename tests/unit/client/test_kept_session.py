@@ -7,6 +7,7 @@ import asyncio
 import grpc
 import pytest
 from tests.support.fake_gateway import Abort, FakeGateway, failed, write_complete
+from tests.support.limits import LONG, TimeLimits
 from tests.support.waiting import eventually
 
 from mxgateway import (
@@ -137,13 +138,19 @@ async def test_a_session_lost_after_the_write_was_sent(gateway: FakeGateway, cli
     assert len(gateway.commands_of("write")) == 1
 
 
-async def test_a_completion_that_does_not_come(gateway: FakeGateway, client: GatewayClient) -> None:
+async def test_a_completion_that_does_not_come(
+    gateway: FakeGateway, client: GatewayClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The text says whether the write was sent."""
+    limits = TimeLimits(monkeypatch)
+    writing = asyncio.ensure_future(client.write("A.B", 5, timeout=LONG))
+    await eventually(lambda: len(gateway.commands_of("write")) == 1)
+    limits.run_out()
     with pytest.raises(MxGatewayTimeoutError, match="outcome is unknown"):
-        await client.write("A.B", 5, timeout=0.3)
+        await writing
     gateway.answer("read_bulk", lambda _: asyncio.sleep(30))
     with pytest.raises(MxGatewayTimeoutError, match="nothing was written"):
-        await client.write("A.C", 5, timeout=0.3)
+        await client.write("A.C", 5, timeout=0.05)
 
 
 async def test_a_tag_that_is_refused(gateway: FakeGateway, client: GatewayClient) -> None:

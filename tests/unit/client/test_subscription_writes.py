@@ -7,6 +7,7 @@ import asyncio
 import grpc
 import pytest
 from tests.support.fake_gateway import Abort, FakeGateway, data_change, failed, write_complete
+from tests.support.limits import LONG, TimeLimits
 from tests.support.waiting import eventually
 
 from mxgateway import (
@@ -138,11 +139,17 @@ async def test_lost_events_end_the_wait_and_renew_the_item(gateway: FakeGateway,
         assert from_mx_value((await again).value) == 2
 
 
-async def test_a_completion_that_does_not_come(gateway: FakeGateway, session: Session) -> None:
+async def test_a_completion_that_does_not_come(
+    gateway: FakeGateway, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The error says that the outcome is unknown; before the write was sent it says that nothing was written."""
+    limits = TimeLimits(monkeypatch)
     async with session.subscribe(["A.B"]) as subscription:
+        writing = asyncio.ensure_future(subscription.write("A.B", 1, timeout=LONG))
+        await under_way(gateway, 1)
+        limits.run_out()
         with pytest.raises(MxGatewayTimeoutError, match="outcome is unknown"):
-            await subscription.write("A.B", 1, timeout=0.05)
+            await writing
         gateway.answer("read_bulk", lambda _: asyncio.sleep(30))
         await eventually(lambda: subscription._items.item_of("A.B") is not None)
         with pytest.raises(MxGatewayTimeoutError, match="nothing was written"):
