@@ -7,25 +7,17 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 from typing import Any
 
-from mxgateway_contract.constants import ENVELOPE_BYTES
 from mxgateway_protocol.clock import Clock, SystemClock
-from mxgateway_server import __version__, announcing, places, wiring
+from mxgateway_server import announcing, making, places, wiring
 from mxgateway_server.access.audit import AuditLog
-from mxgateway_server.access.authenticator import Authenticator
 from mxgateway_server.access.callers import current_call
-from mxgateway_server.access.peppers import PepperRing
 from mxgateway_server.access.refusal_log import RefusalLog
 from mxgateway_server.access.shares import Shares
 from mxgateway_server.access.store import KeyStore
-from mxgateway_server.access.throttle import Throttle
 from mxgateway_server.alarms.component import AlarmComponent
-from mxgateway_server.alarms.galaxy_view import DeployedGalaxy
 from mxgateway_server.alarms.link import AlarmLink, WorkerLink
 from mxgateway_server.alarms.service import no_alarms_handler
 from mxgateway_server.assembled import Parts, Running
-from mxgateway_server.certificates.keeper import CertificateKeeper
-from mxgateway_server.commands.command_audit import CommandAudit
-from mxgateway_server.commands.gate import CommandGate
 from mxgateway_server.config.addresses import split_address
 from mxgateway_server.config.settings import Settings
 from mxgateway_server.control import control_doors
@@ -33,10 +25,9 @@ from mxgateway_server.controls import Controls, Drain
 from mxgateway_server.counters import Counters
 from mxgateway_server.dashboard.opening import open_dashboard
 from mxgateway_server.dashboard.process import memory_bytes
-from mxgateway_server.galaxy import GalaxyComponent, GalaxyRepositoryService, SnapshotFile
+from mxgateway_server.galaxy import GalaxyComponent, GalaxyRepositoryService
 from mxgateway_server.galaxy.place import find_galaxy
 from mxgateway_server.galaxy.service import SERVICE as GALAXY_SERVICE
-from mxgateway_server.galaxy.tag_lookup import GalaxyLookup
 from mxgateway_server.health import checks
 from mxgateway_server.health.readiness import Judge
 from mxgateway_server.health.watcher import HealthWatcher
@@ -59,8 +50,7 @@ from mxgateway_server.upgrade.adopting import Leftovers, adopt
 from mxgateway_server.upgrade.handover import Handover
 from mxgateway_server.upgrade.upgrading import UpgradeParts, Upgrading
 from mxgateway_server.upkeep import Duties, Duty, Upkeep, health_duties
-from mxgateway_server.workers.confinement import confinement, require
-from mxgateway_server.workers.containment import Containment, create_containment
+from mxgateway_server.workers.containment import create_containment
 from mxgateway_server.workers.launcher import Launcher, WorkerPlan
 from mxgateway_server.workers.pool import WorkerPool
 from mxgateway_server.workers.recordings import check_recordings
@@ -101,7 +91,6 @@ class Gateway:
         self._clock = clock or SystemClock()
         self._stop = asyncio.Event()
         self._stop_now = asyncio.Event()
-        self._certificate: CertificateKeeper | None = None
 
     def request_stop(self) -> None:
         """Begins an orderly stop; asked for again, everything ends at once."""
@@ -168,8 +157,8 @@ class Gateway:
         place = await asyncio.to_thread(find_galaxy, settings.galaxy.connection_string, settings.state_path)
         plan = wiring.worker_plan(settings, place)
         await asyncio.to_thread(check_recordings, plan)
-        self._confine(plan)
-        certificate = self._certificate = await self._keep_certificate()
+        making.confine(settings, plan)
+        certificate = await making.keep_certificate(settings, clock)
         store = await KeyStore.open(
             places.key_store(settings),
             places.pepper_source(settings),
@@ -191,14 +180,14 @@ class Gateway:
         audit = AuditLog(
             store, clock, denies=settings.authentication.when_audit_fails == "deny_writes", counters=counters
         )
-        authenticator = self._authenticator(store)
+        authenticator = making.authenticator(settings, clock, store)
         began = clock.unix_ns()
         program = Program(since_ns=began, begun_ns=began)
-        launcher = self._launcher(containment, counters)
+        launcher = making.launcher(settings, clock, containment, counters)
         pool = WorkerPool(launcher, plan, settings.worker.pool_size)
         sessions = SessionManager(launcher, pool, clock, wiring.session_options(settings))
-        galaxy = self._galaxy(place.source, store.peppers)
-        gate = self._gate(galaxy, audit)
+        galaxy = making.galaxy(settings, clock, place.source, store.peppers)
+        gate = making.gate(settings, galaxy, audit)
         alarms = await self._alarms(launcher, plan, galaxy, audit)
         servicer = GatewayServicer(
             sessions,
@@ -385,94 +374,15 @@ class Gateway:
             background=(audit, leftovers, galaxy, *optional, drain, upgrading, reloads, lag_log, upkeep, *keepers),
         )
 
-    def _confine(self, plan: WorkerPlan) -> None:
-        found = confinement(plan, wiring.worker_secrets(self._settings))
-        require(found)
-        told = {name.replace(" ", "_"): why for name, why in found.missing.items()}
-        logger.info("worker_sandbox", mode=found.mode, in_force=[n for n, _, why in found.table if not why], **told)
-
-    async def _keep_certificate(self) -> CertificateKeeper | None:
-        settings = self._settings
-        source = wiring.certificate_source(settings)
-        if source is None:
-            return None
-        return await asyncio.to_thread(
-            CertificateKeeper,
-            source,
-            self._clock,
-            settings.tls.expiry_warning_days,
-            wiring.client_authorities(settings),
-        )
-
-    def _authenticator(self, store: KeyStore) -> Authenticator | None:
-        settings = self._settings.authentication
-        if settings.mode == "disabled":
-            logger.warning("authentication_is_disabled", remedy="set authentication.mode = api_key")
-            return None
-        throttle = Throttle(settings.failures_before_throttle, settings.throttle_seconds)
-        return Authenticator(
-            store=store,
-            peppers=store.peppers,
-            clock=self._clock,
-            throttle=throttle,
-            cache_seconds=settings.cache_seconds,
-        )
-
-    def _launcher(self, containment: Containment, counters: Counters) -> Launcher:
-        return Launcher(
-            wiring.worker_limits(self._settings),
-            self._clock,
-            containment,
-            gateway_version=__version__,
-            simultaneous_starts=self._settings.worker.simultaneous_starts,
-            counters=counters,
-        )
-
     def _alarm_link(self, launcher: Launcher, plan: WorkerPlan) -> AlarmLink:
         return WorkerLink(launcher, plan)
 
     async def _alarms(
         self, launcher: Launcher, plan: WorkerPlan, galaxy: GalaxyComponent, audit: AuditLog
     ) -> AlarmComponent | None:
-        settings = self._settings
-        if not settings.alarms.enabled:
+        if not self._settings.alarms.enabled:
             return None
-        return await AlarmComponent.open(
-            settings.alarms,
-            wiring.alarm_rules(settings),
-            wiring.alarm_past(settings),
-            link=self._alarm_link(launcher, plan),
-            galaxy=DeployedGalaxy(galaxy),
-            lookup=GalaxyLookup(galaxy),
-            audit=audit,
-            clock=self._clock,
-        )
-
-    def _gate(self, galaxy: GalaxyComponent, audit: AuditLog) -> CommandGate:
-        settings = self._settings
-        told = CommandAudit(
-            audit,
-            audits_writes=settings.authentication.audit_writes,
-            audits_values=settings.authentication.audit_values,
-        )
-        return CommandGate(
-            GalaxyLookup(galaxy),
-            told,
-            allow_fault_injection=settings.allow_fault_injection,
-            max_timeout=settings.sessions.max_command_timeout_seconds,
-            is_read_only=settings.read_only,
-            completes_array_names=settings.galaxy.complete_array_names,
-            max_reply_bytes=settings.protocol.max_grpc_message_bytes - ENVELOPE_BYTES,
-            max_request_bytes=settings.protocol.max_request_bytes,
-        )
-
-    def _galaxy(self, source: str, peppers: PepperRing) -> GalaxyComponent:
-        timing = wiring.galaxy_timing(self._settings)
-        database = wiring.galaxy_source(self._settings, source)
-        snapshot = wiring.snapshot_path(self._settings)
-        keys = [pepper.derive("galaxy snapshot") for pepper in peppers]
-        snapshots = None if snapshot is None else SnapshotFile(snapshot, keys)
-        return GalaxyComponent(database, snapshots=snapshots, timing=timing, clock=self._clock)
+        return await making.open_alarms(self._settings, self._clock, self._alarm_link(launcher, plan), galaxy, audit)
 
     # ----------------------------------------------------------------------------------------------------------- end
 
