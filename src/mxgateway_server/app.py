@@ -48,7 +48,8 @@ from mxgateway_server.telemetry.lag_log import LoopLagLog
 from mxgateway_server.telemetry.opening import open_tracing
 from mxgateway_server.upgrade.adopting import Leftovers, adopt
 from mxgateway_server.upgrade.handover import Handover
-from mxgateway_server.upgrade.upgrading import UpgradeParts, Upgrading
+from mxgateway_server.upgrade.standstill import UpgradeParts
+from mxgateway_server.upgrade.upgrading import Upgrading, tell_ignored
 from mxgateway_server.upkeep import Duties, Duty, Upkeep, health_duties
 from mxgateway_server.workers.containment import create_containment
 from mxgateway_server.workers.launcher import Launcher, WorkerPlan
@@ -83,7 +84,6 @@ class Gateway:
         handover: Handover | None = None,
     ) -> None:
         self._handover = handover or Handover()
-        self._upgrade_wanted = asyncio.Event()
         self._origin = origin
         self._settings = settings
         self._read_again = read_again or (lambda: settings)
@@ -108,7 +108,10 @@ class Gateway:
 
     def upgrade(self) -> None:
         """Becomes the program that is installed, if that can take over; sessions and workers stay."""
-        self._upgrade_wanted.set()
+        if self.is_running:
+            self.parts.upgrading.request()
+        else:
+            tell_ignored("the gateway is only just beginning")
 
     @property
     def is_running(self) -> bool:
@@ -153,7 +156,8 @@ class Gateway:
     async def _assemble(self, stack: AsyncExitStack) -> Parts:
         settings, clock = self._settings, self._clock
         prepare_state(settings.state_path)
-        stack.enter_context(hold_state(settings.state_path, shared=settings.allow_shared_state))
+        shared = settings.allow_shared_state
+        lock = stack.enter_context(hold_state(settings.state_path, shared=shared, held=self._handover.lock))
         place = await asyncio.to_thread(find_galaxy, settings.galaxy.connection_string, settings.state_path)
         plan = wiring.worker_plan(settings, place)
         await asyncio.to_thread(check_recordings, plan)
@@ -286,12 +290,18 @@ class Gateway:
         drain = Drain(sessions, health, self.request_stop)
         upgrading = Upgrading(
             UpgradeParts(
-                sessions=sessions, launcher=launcher, streams=streams, guard=guard, records=gate.audit, audit=audit
+                sessions=sessions,
+                launcher=launcher,
+                streams=streams,
+                guard=guard,
+                records=gate.audit,
+                audit=audit,
+                lock=lock,
             ),
             self._handover,
             program,
             clock,
-            self._upgrade_wanted,
+            self._stop,
         )
         controls = Controls(
             status=status,

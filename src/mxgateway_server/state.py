@@ -164,15 +164,23 @@ def own_new_file(path: Path) -> None:
 
 
 @contextlib.contextmanager
-def hold_state(path: Path, *, shared: bool) -> Iterator[None]:
+def hold_state(path: Path, *, shared: bool, held: int = -1) -> Iterator[int]:
     """Keeps the state directory for this gateway while it runs, or for all those that share it on purpose.
+
+    Args:
+        held: what another program of this process has kept it with, and left; below 0 for none.
+
+    Returns:
+        The descriptor that keeps it.
 
     Raises:
         ConfigurationError: another gateway holds it.
     """
     file = path / LOCK_NAME
     try:
-        descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
+        descriptor = _of_before(held, file)
+        if descriptor < 0:
+            descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
         raise ConfigurationError(f"state_dir {path}: {LOCK_NAME}: {why_not(error, file)}") from None
     try:
@@ -187,9 +195,21 @@ def hold_state(path: Path, *, shared: bool) -> Iterator[None]:
         if not shared and os.name == "posix":
             os.ftruncate(descriptor, 0)
             os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
-        yield
+        yield descriptor
     finally:
         os.close(descriptor)
+
+
+def _of_before(held: int, file: Path) -> int:
+    """The descriptor when it is of this very file; one of another is closed."""
+    if held < 0:
+        return -1
+    with contextlib.suppress(OSError):
+        if os.path.samestat(os.fstat(held), os.stat(file)):
+            return held
+    with contextlib.suppress(OSError):
+        os.close(held)
+    return -1
 
 
 def is_held(path: Path) -> bool:

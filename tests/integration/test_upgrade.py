@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import json
 import signal
 import sys
 from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
@@ -16,13 +15,11 @@ from typing import Any
 import psutil
 import pytest
 from benches.gateway_process import GatewayProcess, Site
-from click.testing import CliRunner
-from tests.support.upgraded_gateway import LIMIT, program_of, short_pause, upgraded
+from tests.support.upgraded_gateway import LIMIT, SETPOINT, TICKING, program_of, short_pause, small_site, upgraded
 from tests.support.waiting import eventually
 
 from mxgateway import DataChange, MxGatewayConnectionError, MxGatewayError, Session
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
-from mxgateway_server.cli.main import main
 from mxgateway_server.control.client import ask
 from mxgateway_server.errors import ConfigurationError
 
@@ -33,53 +30,12 @@ pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="a gateway replaces itself on Linux only"),
 ]
 
-SCOPES = "session:open,session:close,invoke:read,invoke:write,events:read,metadata:read,admin"
 RIGHT = "[sessions]\nmax_sessions = 7\n"
-TICKING = "Tick100_001.Value"
-SETPOINT = "Setpoint_001.Value"
-
-
-GALAXY = """
-format: 1
-galaxy: Small
-security: none
-lastDeploy: "2025-01-06T06:00:00+00:00"
-templates:
-  $Tick100:
-    derivedFrom: $UserDefined
-    attributes:
-      Value: {type: Double, signal: {kind: counter, every: 100ms, wrap: 1000000000}}
-  $Setpoint:
-    derivedFrom: $UserDefined
-    attributes:
-      Value: {type: Integer, value: 0}
-instances:
-  Platform: {template: $WinPlatform, node: NODE}
-  Engine: {template: $AppEngine, host: Platform}
-  Area: {template: $Area, host: Engine}
-  Tick100_001: {template: $Tick100, area: Area}
-  Setpoint_001: {template: $Setpoint, area: Area}
-"""
 
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
-    folder = tmp_path_factory.mktemp("site")
-    description, galaxy, state = folder / "small.yaml", folder / "galaxy.db", folder / "state"
-    description.write_text(GALAXY)
-    # In this process: each command of its own would take longer than an upgrade.
-    console("galaxy", "build", "--galaxy", str(description), "--output", str(galaxy))
-    created = console(
-        *("apikey", "create", "--state-dir", str(state), "--key-id", "upgrader", "--display-name", "upgrader"),
-        *("--scopes", SCOPES, "--json"),
-    )
-    return Site(folder, state, galaxy, json.loads(created)["apiKey"])
-
-
-def console(*arguments: str) -> str:
-    done = CliRunner().invoke(main, arguments)
-    assert done.exit_code == 0, done.output
-    return done.stdout
+    return small_site(tmp_path_factory.mktemp("site"))
 
 
 @pytest.fixture(scope="module")

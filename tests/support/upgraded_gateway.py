@@ -1,14 +1,62 @@
-"""Asking a gateway in a process of its own to become the installed program, and waiting until it has."""
+"""A gateway in a process of its own that becomes the installed program: its site, and waiting until it has."""
 
 from __future__ import annotations
 
 import asyncio
+import json
 from pathlib import Path
 from typing import Any
 
+from benches.gateway_process import Site
+from click.testing import CliRunner
+
+from mxgateway_server.cli.main import main
 from mxgateway_server.control.client import NoGatewayError, ask
 
 LIMIT = 60.0
+SCOPES = "session:open,session:close,invoke:read,invoke:write,events:read,metadata:read,admin"
+TICKING = "Tick100_001.Value"
+SETPOINT = "Setpoint_001.Value"
+GALAXY = """
+format: 1
+galaxy: Small
+security: none
+lastDeploy: "2025-01-06T06:00:00+00:00"
+templates:
+  $Tick100:
+    derivedFrom: $UserDefined
+    attributes:
+      Value: {type: Double, signal: {kind: counter, every: 100ms, wrap: 1000000000}}
+  $Setpoint:
+    derivedFrom: $UserDefined
+    attributes:
+      Value: {type: Integer, value: 0}
+instances:
+  Platform: {template: $WinPlatform, node: NODE}
+  Engine: {template: $AppEngine, host: Platform}
+  Area: {template: $Area, host: Engine}
+  Tick100_001: {template: $Tick100, area: Area}
+  Setpoint_001: {template: $Setpoint, area: Area}
+"""
+
+
+def small_site(folder: Path) -> Site:
+    """What a gateway needs, with a tag that ticks and one that can be written."""
+    description, galaxy, state = folder / "small.yaml", folder / "galaxy.db", folder / "state"
+    description.write_text(GALAXY)
+    # In this process: each command of its own would take longer than an upgrade.
+    _console("galaxy", "build", "--galaxy", str(description), "--output", str(galaxy))
+    created = _console(
+        *("apikey", "create", "--state-dir", str(state), "--key-id", "upgrader", "--display-name", "upgrader"),
+        *("--scopes", SCOPES, "--json"),
+    )
+    return Site(folder, state, galaxy, json.loads(created)["apiKey"])
+
+
+def _console(*arguments: str) -> str:
+    done = CliRunner().invoke(main, arguments)
+    assert done.exit_code == 0, done.output
+    return done.stdout
 
 
 async def program_of(state: Path) -> dict[str, Any]:

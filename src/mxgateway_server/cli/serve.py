@@ -23,9 +23,11 @@ from mxgateway_server.errors import ConfigurationError, StoreError
 from mxgateway_server.node.notify import Notifier
 from mxgateway_server.upgrade.handover import Handover
 from mxgateway_server.upgrade.inheritance import Inheritance, held_inheritance
+from mxgateway_server.upgrade.legacy import Legacy
 
 if sys.platform == "linux":
-    from mxgateway_server.upgrade.inheritance import let_signals_in, replace_program
+    from mxgateway_server.upgrade.inheritance import replace_program
+    from mxgateway_server.upgrade.signals import let_signals_in, signals_held
 
 if TYPE_CHECKING:
     from mxgateway_server.log_writer import LogWriter
@@ -173,6 +175,7 @@ async def _serve(
 ) -> None:
     from mxgateway_server.app import Gateway
     from mxgateway_server.assembled import Running
+    from mxgateway_server.upgrade.upgrading import tell_ignored
 
     notifier = Notifier(os.environ)
     if inherited is not None:
@@ -187,8 +190,8 @@ async def _serve(
         gateway.request_stop()
 
     remove_handlers = _install_signals(stop, gateway.reload, gateway.upgrade)
-    if inherited is not None and sys.platform == "linux":
-        let_signals_in()
+    if inherited is not None and sys.platform == "linux" and let_signals_in(inherited.signals):
+        tell_ignored("it was asked for while another one was under way")
     if stop_on_stdin_close:
         _watch_stdin(stop)
 
@@ -241,8 +244,8 @@ def _handover(inherited: Inheritance | None, notifier: Notifier, flush_log: Call
     if sys.platform != "linux" or len(sys.orig_argv) < 2:
         return Handover(inherited=inherited)
 
-    def replace(command: Sequence[str], memory: int, pipes: Sequence[int], workers: Sequence[int]) -> None:
-        replace_program(command, os.environ, memory, pipes, workers)
+    def replace(command: Sequence[str], left: Legacy) -> None:
+        replace_program(command, os.environ, left)
 
     return Handover(
         command=(sys.executable, *sys.orig_argv[1:]),
@@ -250,6 +253,7 @@ def _handover(inherited: Inheritance | None, notifier: Notifier, flush_log: Call
         replace=replace,
         before=before,
         failed=notifier.ready,
+        holds_signals=signals_held,
     )
 
 

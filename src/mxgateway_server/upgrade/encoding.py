@@ -33,7 +33,8 @@ def encode(state: Any, schema_of: type | None = None) -> list[bytes]:
         schema_of: whose schema is named in the head; the state's own class by default.
     """
     blobs: list[bytes] = []
-    text = json.dumps(_plain(state, blobs), ensure_ascii=False, separators=(",", ":")).encode()
+    # ASCII, because a text may hold what no encoding has: of a path, for example.
+    text = json.dumps(_plain(state, blobs), separators=(",", ":")).encode("ascii")
     digest = hashlib.sha256(text)
     for blob in blobs:
         digest.update(blob)
@@ -48,7 +49,7 @@ def encode(state: Any, schema_of: type | None = None) -> list[bytes]:
     return [head, text, *blobs]
 
 
-def decode(data: bytes, kind: type[T]) -> T:
+def decode(data: bytes | memoryview, kind: type[T]) -> T:
     """The dataclass in these bytes.
 
     Raises:
@@ -76,9 +77,12 @@ def decode(data: bytes, kind: type[T]) -> T:
     return made
 
 
-def schema_hash(kind: Any) -> str:
-    """A hash of a dataclass: the names and types of its fields, and of theirs."""
-    return hashlib.sha256("\n".join(sorted(_described(kind, {}).values())).encode()).hexdigest()
+def schema_hash(*kinds: type) -> str:
+    """A hash of dataclasses: the names and types of their fields, and of theirs."""
+    found: dict[type, str] = {}
+    for kind in kinds:
+        _described(kind, found)
+    return hashlib.sha256("\n".join(sorted(found.values())).encode()).hexdigest()
 
 
 def _described(kind: Any, found: dict[type, str]) -> dict[type, str]:

@@ -1,24 +1,30 @@
 """What one program of this process leaves to the next: the state in sealed memory, and the pipes of the workers.
 
-Both are open descriptors; a variable of the environment says which. Everything that is handed on and not taken over is
+Both are open descriptors; a variable of the environment says which. Pipes that are handed on and not taken over are
 closed here, so that a worker whose state cannot be read sees the end of its input, and ends.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
+import errno
+import mmap
 import os
-import signal
 import sys
 from collections.abc import Iterable, Mapping, MutableMapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NoReturn
 
 from mxgateway_server.upgrade import VARIABLE
 from mxgateway_server.upgrade.early_reading import EarlyReader
 from mxgateway_server.upgrade.encoding import StateError, decode
+from mxgateway_server.upgrade.legacy import NONE, Legacy
 from mxgateway_server.upgrade.state import GatewayState
+
+if sys.platform == "linux":
+    import fcntl
+
+    from mxgateway_server.upgrade.signals import numbers_in
 
 MAX_STATE_BYTES = 4 * 1024**3
 
@@ -32,12 +38,16 @@ class Inheritance:
         problem: why not; empty when it can.
         workers: process ids of all workers that the program before had, kept ones and others.
         early: reads from the kept ones until they are taken over.
+        signals: numbers of signals that came meanwhile, and that nobody has heard.
+        lock: descriptor that keeps the state directory; NONE for none.
     """
 
     state: GatewayState | None
     problem: str
     workers: tuple[int, ...]
     early: EarlyReader | None = None
+    signals: tuple[int, ...] = ()
+    lock: int = NONE
 
 
 _here: list[Inheritance] = []
@@ -64,29 +74,36 @@ def take_inheritance(environment: MutableMapping[str, str]) -> Inheritance | Non
     if not told:
         return None
     try:
-        found = json.loads(told)
-        memory, pipes, workers = int(found["state"]), _numbers(found["pipes"]), _numbers(found["workers"])
-    except (ValueError, KeyError, TypeError):
+        left = Legacy.read(told)
+    except ValueError:
         return Inheritance(None, f"{VARIABLE} cannot be read", ())
+    signals = numbers_in(left.signals) if sys.platform == "linux" and left.signals != NONE else ()
+    if left.lock != NONE and not _keep(left.lock):
+        left = replace(left, lock=NONE)
     try:
-        state = decode(_read(memory), GatewayState)
-        _require_pipes(state, pipes)
+        state = decode(_read(left.memory), GatewayState)
+        _require_pipes(state, left.pipes)
     except (StateError, OSError) as error:
-        for pipe in pipes:
+        for pipe in left.pipes:
             _close(pipe)
-        return Inheritance(None, str(error), workers)
-    for pipe in pipes:
+        return Inheritance(None, str(error), left.workers, None, signals, left.lock)
+    for pipe in left.pipes:
         os.set_inheritable(pipe, False)
     outputs = [fd for each in state.sessions for fd in (each.worker.stdout, each.worker.stderr)]
-    return Inheritance(state, "", workers, EarlyReader(outputs))
+    return Inheritance(state, "", left.workers, EarlyReader(outputs), signals, left.lock)
 
 
-def _numbers(found: Iterable[object]) -> tuple[int, ...]:
-    return tuple(int(str(each)) for each in found)
+def _keep(descriptor: int) -> bool:
+    """Keeps a descriptor for this program alone; False when it is not open."""
+    try:
+        os.set_inheritable(descriptor, False)
+    except OSError:
+        return False
+    return True
 
 
 def _require_pipes(state: GatewayState, pipes: Sequence[int]) -> None:
-    named = [fd for each in state.sessions for fd in (each.worker.stdin, each.worker.stdout, each.worker.stderr)]
+    named = [fd for each in state.sessions for fd in each.worker.pipes]
     if sorted(named) != sorted(pipes):
         raise StateError("the state names other pipes than those that are handed on")
 
@@ -97,17 +114,17 @@ def _close(descriptor: int) -> None:
 
 
 if sys.platform == "linux":
-    import fcntl
-
     _SEALS = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
+    _NOEXEC_SEAL = 0x0008
+    """Nothing in it can ever be run (Linux 6.3): where vm.memfd_noexec is 2 there is no other memory."""
 
     def seal(parts: Iterable[bytes]) -> int:
         """Puts these bytes into memory that nobody can change any more, and returns its descriptor.
 
         Raises:
-            OSError: there is not enough memory.
+            OSError: there is not enough memory, or none of this kind.
         """
-        memory = os.memfd_create("mxgateway-upgrade", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+        memory = _memory()
         try:
             for part in parts:
                 view = memoryview(part)
@@ -119,7 +136,17 @@ if sys.platform == "linux":
             raise
         return memory
 
-    def _read(memory: int) -> bytes:
+    def _memory() -> int:
+        flags = os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING
+        try:
+            return os.memfd_create("mxgateway-upgrade", flags | _NOEXEC_SEAL)
+        except OSError as error:
+            if error.errno != errno.EINVAL:
+                raise
+            return os.memfd_create("mxgateway-upgrade", flags)
+
+    def _read(memory: int) -> memoryview:
+        """What is in it, as it lies there: a copy could be too much."""
         try:
             try:
                 seals = fcntl.fcntl(memory, fcntl.F_GET_SEALS)
@@ -128,27 +155,14 @@ if sys.platform == "linux":
             if seals & _SEALS != _SEALS:
                 raise StateError("the state is not sealed")
             size = os.fstat(memory).st_size
-            if size > MAX_STATE_BYTES:
+            if not 0 < size <= MAX_STATE_BYTES:
                 raise StateError(f"the state has {size} bytes")
-            parts, at = [], 0
-            while part := os.pread(memory, 16 * 1024 * 1024, at):
-                parts.append(part)
-                at += len(part)
-            return b"".join(parts)
+            return memoryview(mmap.mmap(memory, size, flags=mmap.MAP_PRIVATE, prot=mmap.PROT_READ))
         finally:
             _close(memory)
 
-    # What comes between the two programs waits, and is handled by the new one.
-    _HELD_SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGUSR2)
-
-    def replace_program(
-        command: Sequence[str],
-        environment: Mapping[str, str],
-        memory: int,
-        pipes: Sequence[int],
-        workers: Sequence[int],
-    ) -> NoReturn:
-        """Goes on as another program, which gets the state, the pipes, and nothing else that is open.
+    def replace_program(command: Sequence[str], environment: Mapping[str, str], left: Legacy) -> NoReturn:
+        """Goes on as another program, which gets what is left to it, and nothing else that is open.
 
         Args:
             command: the program, and its arguments.
@@ -156,28 +170,19 @@ if sys.platform == "linux":
         Raises:
             OSError: it cannot be begun; everything is as before.
         """
-        told = json.dumps({"state": memory, "pipes": list(pipes), "workers": list(workers)}, separators=(",", ":"))
-        kept = (memory, *pipes)
-        for descriptor in kept:
+        for descriptor in left.descriptors:
             os.set_inheritable(descriptor, True)
-        signal.pthread_sigmask(signal.SIG_BLOCK, _HELD_SIGNALS)
         try:
             for stream in (sys.stdout, sys.stderr):
                 if stream is not None:
                     stream.flush()
-            os.execve(command[0], list(command), {**environment, VARIABLE: told})  # noqa: S606 - this same program
-        except BaseException:
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, _HELD_SIGNALS)
-            for descriptor in kept:
+            os.execve(command[0], list(command), {**environment, VARIABLE: left.text})  # noqa: S606 - this same program
+        finally:
+            for descriptor in left.descriptors:
                 os.set_inheritable(descriptor, False)
-            raise
         raise AssertionError("execve returned")
-
-    def let_signals_in() -> None:
-        """Takes signals again, once there is somebody for them."""
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, _HELD_SIGNALS)
 
 else:
 
-    def _read(memory: int) -> bytes:
+    def _read(memory: int) -> memoryview:
         raise StateError("only on Linux a gateway can take over what another program has left")

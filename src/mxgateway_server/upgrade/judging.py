@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from mxgateway_contract.constants import WORKER_PROTOCOL_VERSION
 from mxgateway_server import __version__
 from mxgateway_server.upgrade.encoding import FORMAT_VERSION, schema_hash
+from mxgateway_server.upgrade.legacy import Legacy
 from mxgateway_server.upgrade.state import GatewayState
 
 _OTHERWISE = "drain and restart instead: mxgateway drain, then start it again"
@@ -18,7 +19,7 @@ class Terms:
     """What two programs must have in common.
 
     Attributes:
-        state_format, state_schema: how the state is written down, and what it consists of.
+        state_format, state_schema: how the state is written down, and what it and all else that is left consist of.
         worker_protocol: version of what is spoken with workers.
     """
 
@@ -45,7 +46,7 @@ def own_terms() -> Terms:
     """Those of this program."""
     return Terms(
         state_format=FORMAT_VERSION,
-        state_schema=schema_hash(GatewayState),
+        state_schema=schema_hash(GatewayState, Legacy),
         worker_protocol=WORKER_PROTOCOL_VERSION,
     )
 

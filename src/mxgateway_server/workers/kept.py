@@ -43,3 +43,8 @@ class KeptWorker:
     unknown_replies: int
     suppressed_lines: int
     last_lines: tuple[str, ...] = field(repr=False)
+
+    @property
+    def pipes(self) -> tuple[int, int, int]:
+        """All three descriptors."""
+        return self.stdin, self.stdout, self.stderr

@@ -107,7 +107,11 @@ class WorkerPlan:
 
 
 class Launcher:
-    """Starts workers, a bounded number at a time."""
+    """Starts workers, a bounded number at a time.
+
+    Attributes:
+        being_made: processes that there may be already, and that are not among those alive yet.
+    """
 
     def __init__(
         self,
@@ -126,6 +130,7 @@ class Launcher:
         self._starting = asyncio.Semaphore(simultaneous_starts)
         self._line = StartLine(simultaneous_starts)
         self._alive: set[WorkerClient] = set()
+        self.being_made = 0
         self.started = 0
         self.failed = 0
         # The first one, and the first after a failure, shows that workers can be started: that is told.
@@ -230,6 +235,7 @@ class Launcher:
             withheld=plan.withheld,
         )
         environment[NONCE_VARIABLE] = nonce
+        self.being_made += 1
         try:
             process = await start_process(
                 plan.command_line(session_id),
@@ -244,6 +250,8 @@ class Launcher:
             self._is_news = True
             self.counters.worker_starts["failed"].observe(0.0)
             raise
+        finally:
+            self.being_made -= 1
         client = WorkerClient(
             process=process,
             nonce=nonce,

@@ -3,30 +3,35 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import grpc.aio
 import pytest
+import structlog
 from tests.support.gateway import LiveGateway, fake_settings, live_gateway, ok
 from tests.support.waiting import eventually
 
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
+from mxgateway_server.access.audit import AuditLog
+from mxgateway_server.access.records import AuditRecord
 from mxgateway_server.app import Gateway
 from mxgateway_server.config.settings import Settings
 from mxgateway_server.control.client import ask
 from mxgateway_server.errors import ConfigurationError
-from mxgateway_server.upgrade import upgrading
+from mxgateway_server.upgrade import inheritance, standstill, upgrading
 from mxgateway_server.upgrade.checking import UpgradeRefusedError
 from mxgateway_server.upgrade.encoding import decode
 from mxgateway_server.upgrade.handover import Handover
 from mxgateway_server.upgrade.inheritance import Inheritance
 from mxgateway_server.upgrade.judging import Answer, own_terms
+from mxgateway_server.upgrade.legacy import NONE, Legacy
 from mxgateway_server.upgrade.state import GatewayState
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="a gateway replaces itself on Linux only")
@@ -41,6 +46,14 @@ class Attempt:
     pipes: list[list[int]] = field(default_factory=list)
     workers: list[list[int]] = field(default_factory=list)
     told: list[str] = field(default_factory=list)
+    failure: Exception = field(default_factory=lambda: OSError(7, "Argument list too long"))
+    holds: Callable[[], None] = lambda: None
+    """What happens at the moment from which on signals are held."""
+
+    @contextmanager
+    def holds_signals(self) -> Iterator[int]:
+        self.holds()
+        yield NONE
 
     async def check(self, _: Sequence[str]) -> Answer:
         answer = self.answers.pop(0) if self.answers else Answer(version="9.9", terms=own_terms())
@@ -48,11 +61,11 @@ class Attempt:
             raise answer
         return answer
 
-    def replace(self, _: Sequence[str], memory: int, pipes: Sequence[int], workers: Sequence[int]) -> None:
-        self.states.append(decode(os.pread(memory, 1 << 24, 0), GatewayState))
-        self.pipes.append(list(pipes))
-        self.workers.append(list(workers))
-        raise OSError(7, "Argument list too long")
+    def replace(self, _: Sequence[str], left: Legacy) -> None:
+        self.states.append(decode(os.pread(left.memory, 1 << 24, 0), GatewayState))
+        self.pipes.append(list(left.pipes))
+        self.workers.append(list(left.workers))
+        raise self.failure
 
     def handover(self, inherited: Inheritance | None = None) -> Handover:
         return Handover(
@@ -62,6 +75,7 @@ class Attempt:
             replace=self.replace,
             before=lambda: self.told.append("before"),
             failed=lambda: self.told.append("failed"),
+            holds_signals=self.holds_signals,
         )
 
 
@@ -158,7 +172,7 @@ async def test_who_had_only_a_stream_of_commands_is_not_missed_when_it_ends(tmp_
 async def test_a_command_that_does_not_end_in_time_stops_the_upgrade_and_not_the_command(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(upgrading, "FREEZE_SECONDS", 0.2)
+    monkeypatch.setattr(standstill, "FREEZE_SECONDS", 0.2)
     attempt = Attempt()
     async with gateway_of(tmp_path, attempt) as gateway:
         session = await gateway.open()
@@ -175,7 +189,7 @@ async def test_a_command_that_does_not_end_in_time_stops_the_upgrade_and_not_the
 async def test_while_it_waits_for_a_command_nothing_else_is_taken(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(upgrading, "FREEZE_SECONDS", 20.0)
+    monkeypatch.setattr(standstill, "FREEZE_SECONDS", 20.0)
     attempt = Attempt()
     async with gateway_of(tmp_path, attempt) as gateway:
         session = await gateway.open()
@@ -236,6 +250,73 @@ async def test_any_doubt_is_a_refusal_that_says_why(tmp_path: Path, kind: str, m
         await gateway.close(session)
 
 
+@pytest.mark.parametrize("problem", [OSError(errno.ENOMEM, "Cannot allocate memory"), MemoryError()], ids=repr)
+async def test_memory_that_cannot_be_had_is_a_refusal_and_all_goes_on(
+    tmp_path: Path, problem: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def seal(_: object) -> int:
+        raise problem
+
+    monkeypatch.setattr(inheritance, "seal", seal)
+    attempt = Attempt()
+    async with gateway_of(tmp_path, attempt) as gateway:
+        session = await gateway.open()
+        told = await upgrade(gateway)
+        assert "no memory could be had for the state of 1 sessions: " in told
+        assert told.endswith("drain and restart instead")
+        assert (attempt.states, attempt.told) == ([], []), "nobody was told of what was not tried"
+        await gateway.ping(session)
+
+
+async def test_whatever_fails_at_the_last_step_is_told_to_who_was_told_of_it(tmp_path: Path) -> None:
+    attempt = Attempt(failure=ValueError("embedded null byte"))
+    async with gateway_of(tmp_path, attempt) as gateway:
+        session = await gateway.open()
+        assert "the gateway goes on" in await upgrade(gateway)
+        assert attempt.told == ["before", "failed"]
+        await gateway.ping(session)
+
+
+async def test_a_stop_that_is_asked_for_at_the_last_moment_comes_before_the_upgrade(tmp_path: Path) -> None:
+    attempt = Attempt()
+    async with gateway_of(tmp_path, attempt) as gateway:
+        await gateway.open()
+        attempt.holds = gateway.gateway.request_stop
+        assert "the gateway is stopping" in await upgrade(gateway)
+        assert (attempt.states, attempt.told) == ([], [])
+
+
+async def test_what_is_to_be_audited_at_the_last_moment_is_stored_before(tmp_path: Path) -> None:
+    waiting: list[int] = []
+
+    class Looking(Attempt):
+        def replace(self, command: Sequence[str], left: Legacy) -> None:
+            waiting.append(audit.waiting)
+            super().replace(command, left)
+
+    attempt = Looking()
+    async with gateway_of(tmp_path, attempt) as gateway:
+        (audit,) = [part for part in gateway.gateway.parts.background if isinstance(part, AuditLog)]
+        attempt.holds = lambda: audit.add(AuditRecord(event="write-completed", outcome="ok"))
+        await upgrade(gateway)
+    assert waiting == [0]
+
+
+async def test_a_worker_that_is_being_made_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(standstill, "LAST_SECONDS", 0.1)
+    attempt = Attempt()
+    async with gateway_of(tmp_path, attempt) as gateway:
+        launcher = gateway.gateway.parts.launcher
+        launcher.being_made += 1
+        assert "a worker is being started" in await upgrade(gateway)
+        assert attempt.states == []
+        monkeypatch.setattr(standstill, "LAST_SECONDS", 20.0)
+        loop = asyncio.get_running_loop()
+        attempt.holds = lambda: loop.call_later(0.05, setattr, launcher, "being_made", 0) and None
+        await upgrade(gateway)
+        assert len(attempt.states) == 1
+
+
 async def test_a_dry_run_only_asks(tmp_path: Path) -> None:
     attempt = Attempt()
     async with gateway_of(tmp_path, attempt) as gateway:
@@ -254,6 +335,27 @@ async def test_a_signal_upgrades_as_well(tmp_path: Path) -> None:
         await eventually(lambda: bool(attempt.states))
         assert attempt.states[0].actor == "signal"
         await eventually(lambda: not gateway.gateway.parts.sessions.is_frozen)
+
+
+async def test_a_second_signal_while_one_is_under_way_is_told_and_does_nothing(tmp_path: Path) -> None:
+    attempt = Attempt()
+    async with gateway_of(tmp_path, attempt) as gateway:
+        await gateway.open()
+        with structlog.testing.capture_logs() as lines:
+            attempt.holds = gateway.gateway.upgrade
+            gateway.gateway.upgrade()
+            await eventually(lambda: "upgrade_refused" in [line["event"] for line in lines])
+            await eventually(lambda: not gateway.gateway.parts.sessions.is_frozen)
+            await gateway.open()
+        ignored = [line for line in lines if line["event"] == "upgrade_ignored"]
+        assert [line["reason"] for line in ignored] == ["an upgrade is under way already"]
+        assert len(attempt.states) == 1
+
+
+def test_a_signal_to_a_gateway_that_only_begins_is_told_and_does_nothing(tmp_path: Path) -> None:
+    with structlog.testing.capture_logs() as lines:
+        Gateway(fake_settings(tmp_path)).upgrade()
+    assert [line["event"] for line in lines] == ["upgrade_ignored"]
 
 
 @pytest.mark.parametrize("problem", ["the state was changed on its way", ""])

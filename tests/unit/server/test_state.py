@@ -11,7 +11,7 @@ import structlog
 from mxgateway_server.access.database import Database
 from mxgateway_server.access.peppers import PepperFile
 from mxgateway_server.errors import ConfigurationError
-from mxgateway_server.state import is_held, prepare_state, require_private
+from mxgateway_server.state import hold_state, is_held, prepare_state, require_private
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="modes are POSIX's")
 
@@ -76,3 +76,26 @@ def test_a_state_directory_that_others_may_write_in_is_refused(tmp_path: Path, m
 def test_a_state_directory_without_a_lock_is_held_by_nobody(tmp_path: Path) -> None:
     assert not is_held(tmp_path)
     assert not is_held(tmp_path / "none")
+
+
+def test_what_another_program_kept_it_with_keeps_it_on_without_a_gap(tmp_path: Path) -> None:
+    with hold_state(tmp_path, shared=False) as descriptor:
+        left = os.dup(descriptor)
+    assert is_held(tmp_path), "a program that becomes another one does not let go"
+    with hold_state(tmp_path, shared=False, held=left) as descriptor:
+        assert descriptor == left
+        assert is_held(tmp_path)
+    assert not is_held(tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["of another directory", "closed"])
+def test_what_keeps_something_else_is_let_go_of(tmp_path: Path, kind: str) -> None:
+    (other := tmp_path / "other").mkdir()
+    (here := tmp_path / "here").mkdir()
+    with hold_state(other, shared=False) as descriptor:
+        left = os.dup(descriptor)
+    if kind == "closed":
+        os.close(left)
+    with hold_state(here, shared=False, held=left):
+        assert is_held(here)
+        assert not is_held(other)

@@ -142,3 +142,8 @@ def test_long_bytes_are_not_copied_into_the_text() -> None:
     assert any(part is blob for part in parts)
     assert sum(map(len, parts)) < len(blob) + 200
     assert decode(b"".join(parts), Outer) == replace(Outer(inner=(), data=blob))
+
+
+def test_a_text_that_no_encoding_has_comes_back() -> None:
+    state = replace(STATE, actor="a path\udcff")
+    assert decode(memoryview(b"".join(encode(state))), GatewayState) == state

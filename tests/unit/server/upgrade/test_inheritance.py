@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import json
+import errno
 import os
+import signal
 import sys
 from collections.abc import Iterator
 
@@ -11,6 +12,7 @@ import pytest
 
 from mxgateway_server.upgrade.encoding import encode
 from mxgateway_server.upgrade.inheritance import VARIABLE, take_inheritance
+from mxgateway_server.upgrade.legacy import NONE, Legacy
 from mxgateway_server.upgrade.state import GatewayState
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="sealed memory is Linux's")
@@ -24,8 +26,9 @@ def sealed(state: GatewayState = STATE) -> int:
     return seal(encode(state))
 
 
-def told(memory: int, pipes: list[int], workers: list[int]) -> dict[str, str]:
-    return {VARIABLE: json.dumps({"state": memory, "pipes": pipes, "workers": workers}), "PATH": "/bin"}
+def told(memory: int, pipes: list[int], workers: list[int], **more: int) -> dict[str, str]:
+    left = Legacy(memory=memory, pipes=tuple(pipes), workers=tuple(workers), **more)
+    return {VARIABLE: left.text, "PATH": "/bin"}
 
 
 @pytest.fixture
@@ -97,6 +100,47 @@ def test_every_pipe_is_closed_when_the_state_cannot_be_used(kind: str, pipe: tup
     assert found.state is None
     assert found.problem
     assert not any(map(is_open, (memory, *pipe)))
+
+
+def test_signals_that_nobody_has_heard_are_handed_on_each_once(pipe: tuple[int, int]) -> None:
+    reader, writer = pipe
+    os.set_blocking(reader, False)
+    os.write(writer, bytes([signal.SIGTERM, signal.SIGHUP, signal.SIGTERM]))
+    found = take_inheritance(told(sealed(), [], [], signals=reader))
+    assert found is not None
+    assert found.early is not None
+    found.early.stop()
+    assert found.signals == (signal.SIGTERM, signal.SIGHUP)
+    assert not is_open(reader)
+
+
+def test_what_keeps_the_state_directory_is_kept_also_when_the_state_is_lost(pipe: tuple[int, int]) -> None:
+    lock, _ = pipe
+    os.set_inheritable(lock, True)
+    found = take_inheritance(told(os.open(os.devnull, os.O_RDONLY), [], [], lock=lock))
+    assert found is not None
+    assert (found.state, found.lock) == (None, lock)
+    assert not os.get_inheritable(lock), "no worker may keep it"
+    found = take_inheritance(told(os.open(os.devnull, os.O_RDONLY), [], [], lock=10**6))
+    assert found is not None
+    assert found.lock == NONE
+
+
+def test_memory_is_had_where_nothing_of_it_may_be_run_and_where_that_is_not_known(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made = os.memfd_create
+    asked: list[int] = []
+
+    def refuses(name: str, flags: int) -> int:
+        asked.append(flags)
+        if flags & 8:
+            raise OSError(errno.EINVAL, "Invalid argument")
+        return made(name, flags)
+
+    monkeypatch.setattr(os, "memfd_create", refuses)
+    os.close(sealed())
+    assert len(asked) == 2
 
 
 @pytest.mark.parametrize("text", ["7", "{}", "nonsense", '{"state": 1, "pipes": [], "workers": "x"}'])

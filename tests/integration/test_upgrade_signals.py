@@ -1,0 +1,129 @@
+"""What comes between two programs of a gateway: signals, and ends of workers. Each has its end, and nobody is left."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+from benches.gateway_process import GatewayProcess
+from tests.support.program_gates import BEGUN, RECORDED, ProgramGates
+from tests.support.upgraded_gateway import LIMIT, program_of, small_site
+from tests.support.waiting import eventually
+
+from mxgateway import MxGatewayError, Session
+from mxgateway_server.control.client import NoGatewayError, ask
+
+pytestmark = [
+    pytest.mark.shares_processes,
+    pytest.mark.slow,
+    pytest.mark.timeout(240),
+    pytest.mark.skipif(sys.platform != "linux", reason="a gateway replaces itself on Linux only"),
+]
+
+
+class Upgraded:
+    """A gateway whose upgrade waits at gates."""
+
+    def __init__(self, folder: Path) -> None:
+        (gates := folder / "gates").mkdir()
+        self.gates = ProgramGates(gates)
+        self.site = small_site(folder)
+        self.log = folder / "log.txt"
+        self.gateway = GatewayProcess(
+            self.site,
+            {"worker.pool_size": "1"},
+            flags=("--no-operations", "--log-format", "json"),
+            environment=self.gates.environment,
+            log_file=self.log,
+        )
+
+    @asynccontextmanager
+    async def under_way(self, *gates: str) -> AsyncIterator[None]:
+        """An upgrade that waits at these gates, asked for; whoever asked hears no answer."""
+        self.gates.close(*gates)
+        asking = asyncio.create_task(asyncio.to_thread(ask, self.site.state_dir, "upgrade"))
+        yield
+        with pytest.raises(NoGatewayError):
+            await asking
+
+    def told(self, event: str) -> int:
+        """How often the log has it."""
+        return self.log.read_text().count(f'"event": "{event}"')
+
+
+@asynccontextmanager
+async def upgraded_gateway(folder: Path) -> AsyncIterator[Upgraded]:
+    made = await asyncio.to_thread(Upgraded, folder)
+    try:
+        yield made
+    finally:
+        if made.gateway.returncode is None:
+            await asyncio.to_thread(made.gateway.stop)
+
+
+def signal_to(gateway: GatewayProcess, number: signal.Signals) -> None:
+    psutil.Process(gateway.pid).send_signal(number)
+
+
+@pytest.mark.parametrize("gate", [RECORDED, BEGUN])
+async def test_a_stop_between_two_programs_is_heard_and_ends_all_in_order(tmp_path: Path, gate: str) -> None:
+    async with upgraded_gateway(tmp_path) as made:
+        async with await made.gateway.client() as client:
+            session = await client.open_session()
+            worker = psutil.Process(session.raw.worker_process_id)
+            left = made.gateway.workers()
+            async with made.under_way(gate):
+                await made.gates.reached(gate)
+                signal_to(made.gateway, signal.SIGTERM)
+                made.gates.open(gate)
+            await eventually(lambda: made.gateway.returncode is not None, LIMIT)
+        assert made.gateway.wait() == 0
+        assert worker in left
+        await eventually(lambda: not any(each.is_running() for each in left), LIMIT)
+        assert (made.told("upgrade_adopted"), made.told("gateway_stopped")) == (1, 1)
+        assert (made.told("session_closed"), made.told("worker_shutdown_timeout")) == (1, 0)
+        assert made.told("worker_left_over_killed") == 0
+
+
+async def test_another_upgrade_and_ends_of_workers_between_two_programs_have_their_end(tmp_path: Path) -> None:
+    async with upgraded_gateway(tmp_path) as made, await made.gateway.client() as client:
+        early, late, well = [await client.open_session() for _ in range(3)]
+        server = await well.register("well")
+        async with made.under_way(RECORDED, BEGUN):
+            await made.gates.reached(RECORDED)
+            signal_to(made.gateway, signal.SIGUSR2)
+            kill(early)
+            made.gates.open(RECORDED)
+            await made.gates.reached(BEGUN)
+            signal_to(made.gateway, signal.SIGUSR2)
+            kill(late)
+            made.gates.open(BEGUN)
+        program = await program_of(made.site.state_dir)
+        assert (program["upgrades"], program["keptSessions"], program["lostSessions"]) == (1, 3, 0)
+        await eventually(lambda: made.told("upgrade_ignored") > 0, LIMIT)
+        for session in (early, late):
+            with pytest.raises(MxGatewayError, match="signal 9"):
+                await pinged_until_it_fails(session)
+            await session.close()
+        await well.unregister(server)
+        assert (await program_of(made.site.state_dir))["upgrades"] == 1
+        assert made.told("upgrade_ignored") == 1
+        # Dead ones are seen to, too: a program that nobody waits for stays in the system's table for ever.
+        await eventually(
+            lambda: not [each for each in made.gateway.workers() if each.status() == psutil.STATUS_ZOMBIE], LIMIT
+        )
+
+
+def kill(session: Session) -> None:
+    psutil.Process(session.raw.worker_process_id).send_signal(signal.SIGKILL)
+
+
+async def pinged_until_it_fails(session: Session) -> None:
+    while True:
+        await session.ping()
