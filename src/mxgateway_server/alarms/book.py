@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from mxgateway_server.alarms.bands import PriorityBands
-from mxgateway_server.alarms.evolving import Draft, Evolution, compared, evolved, over, removed, reported
+from mxgateway_server.alarms.evolving import Evolution, compared, evolved, ordinary_step, over, removed, reported
 from mxgateway_server.alarms.log import ChangeLog
 from mxgateway_server.alarms.model import Alarm, AlarmSource, Change, Kind, Origin, Report, Snapshot, State
 from mxgateway_server.alarms.occurrences import is_all_the_same, is_same_occurrence
@@ -87,13 +87,13 @@ class AlarmBook:
     def restore(self, alarms: Iterable[Alarm]) -> None:
         """Takes the list of an earlier run; nothing has changed by that."""
         for alarm in alarms:
-            self._put(alarm)
+            self._put(alarm, self._alarms.get(alarm.key))
 
     def adopt(self, snapshot: Snapshot) -> None:
         """Takes the first list; there is nothing that it could be compared with."""
         for alarm in snapshot.alarms:
             if alarm.state.is_listed:
-                self._put(alarm)
+                self._put(alarm, self._alarms.get(alarm.key))
 
     def report(self, report: Report, received_ns: int) -> list[Change]:
         """Takes what a provider says has happened to one alarm; the changes that this was."""
@@ -101,7 +101,12 @@ class AlarmBook:
         if alarm.raw_state:
             self.counters.unknown_states += 1
         key = alarm.source.key
-        evolution = reported(self._alarms.get(key), report)
+        current = self._alarms.get(key)
+        step = ordinary_step(current, report)
+        if step is not None:
+            kind, is_listed = step
+            return [self._append(kind, report.origin, alarm, key, current, received_ns, is_listed=is_listed)]
+        evolution = reported(current, report)
         if evolution.is_stale:
             self.counters.stale += 1
             return []
@@ -165,62 +170,76 @@ class AlarmBook:
         return newest
 
     def _take(self, key: str, evolution: Evolution, received_ns: int) -> list[Change]:
-        changes = [self._append(draft, key, received_ns) for draft in evolution.drafts]
+        changes = []
+        for draft in evolution.drafts:
+            before = self._alarms.get(key)
+            change = self._append(
+                draft.kind, draft.origin, draft.alarm, key, before, received_ns, is_listed=draft.is_listed
+            )
+            changes.append(change)
         if evolution.alarm is not None and not changes:
             # Names and times of the occurrence, and who tells them: no change to a reader.
             current = self._alarms.get(key)
-            sequence = 0 if current is None else current.sequence
-            evolution.alarm.sequence = sequence
-            self._put(evolution.alarm)
+            evolution.alarm.sequence = 0 if current is None else current.sequence
+            self._put(evolution.alarm, current)
         return changes
 
-    def _append(self, draft: Draft, key: str, received_ns: int) -> Change:
-        before = self._alarms.get(key)
-        alarm, log = draft.alarm, self.log
+    def _append(
+        self,
+        kind: Kind,
+        origin: Origin,
+        alarm: Alarm,
+        key: str,
+        before: Alarm | None,
+        received_ns: int,
+        *,
+        is_listed: bool,
+    ) -> Change:
+        log = self.log
         sequence = log.newest + 1
         if alarm.sequence:
             alarm = alarm.having()
         alarm.sequence = sequence
-        change = Change(sequence, draft.kind, draft.origin, alarm, before, draft.is_listed, received_ns)
+        change = Change(sequence, kind, origin, alarm, before, is_listed, received_ns)
         log.append(change)
-        self.counters.changes[draft.kind, self.bands.name_of(alarm.priority)] += 1
-        if draft.is_listed:
-            self._put(alarm)
-        else:
-            self._drop(key)
+        self.counters.changes[kind, self.bands.name_of(alarm.priority)] += 1
+        if is_listed:
+            self._put(alarm, before)
+        elif before is not None:
+            self._drop(key, before)
         return change
 
-    def _put(self, alarm: Alarm) -> None:
+    def _put(self, alarm: Alarm, old: Alarm | None) -> None:
+        """Has the alarm in the list.
+
+        Args:
+            old: as it is there now.
+        """
         source = alarm.source
         key = source.key
-        old = self._alarms.get(key)
         if old is not None and (old.guid != alarm.guid or old.former_guids != alarm.former_guids):
             self._forget_guids(old)
         self._alarms[key] = alarm
         if old is None:
             self._count(alarm, 1)
-        elif old.state is not alarm.state or old.priority != alarm.priority:
-            self._count(alarm, 1)
-            self._count(old, -1)
+            self._note_object(source)
+        else:
+            if old.state is not alarm.state or old.priority != alarm.priority:
+                self._count(alarm, 1)
+                self._count(old, -1)
+            if old.source is not source:
+                self._forget_object(old.source)
+                self._note_object(source)
         if alarm.guid:
             self._by_guid[alarm.guid] = key
         for guid in alarm.former_guids:
             self._by_guid[guid] = key
-        if old is None or old.source is not source:
-            if old is not None:
-                self._forget_object(old)
-            place, wanted = _place_of(source)
-            if place:
-                self._places[place] += 1
-            else:
-                self._elsewhere.setdefault(wanted, {})[key] = None
 
-    def _drop(self, key: str) -> None:
-        old = self._alarms.pop(key, None)
-        if old is not None:
-            self._count(old, -1)
-            self._forget_guids(old)
-            self._forget_object(old)
+    def _drop(self, key: str, old: Alarm) -> None:
+        del self._alarms[key]
+        self._count(old, -1)
+        self._forget_guids(old)
+        self._forget_object(old.source)
 
     def _count(self, alarm: Alarm, by: int) -> None:
         self.states[alarm.state, self.bands.name_of(alarm.priority)] += by
@@ -233,15 +252,22 @@ class AlarmBook:
         while len(self._past_guids) > _PAST_GUIDS:
             self._past_guids.popitem(last=False)
 
-    def _forget_object(self, alarm: Alarm) -> None:
-        place, wanted = _place_of(alarm.source)
+    def _note_object(self, source: AlarmSource) -> None:
+        place, wanted = _place_of(source)
+        if place:
+            self._places[place] += 1
+        else:
+            self._elsewhere.setdefault(wanted, {})[source.key] = None
+
+    def _forget_object(self, source: AlarmSource) -> None:
+        place, wanted = _place_of(source)
         if place:
             self._places[place] -= 1
             if not self._places[place]:
                 del self._places[place]
             return
         keys = self._elsewhere.get(wanted, {})
-        keys.pop(alarm.key, None)
+        keys.pop(source.key, None)
         if not keys:
             self._elsewhere.pop(wanted, None)
 

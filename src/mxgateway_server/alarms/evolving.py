@@ -6,8 +6,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from mxgateway_server.alarms.model import Alarm, Kind, Origin, Report, State
-from mxgateway_server.alarms.occurrences import is_older, is_same_occurrence, merged, shows_the_same
-from mxgateway_server.alarms.steps import Steps, steps_between
+from mxgateway_server.alarms.occurrences import (
+    is_older,
+    is_same_occurrence,
+    is_the_next_of,
+    merged,
+    shows_the_same,
+)
+from mxgateway_server.alarms.steps import ORDINARY, Steps, steps_between
 
 
 @dataclass(slots=True)
@@ -37,6 +43,7 @@ class Evolution:
 
 # Whatever the way there, these say that a new occurrence begins.
 _BEGINNINGS = (Kind.RAISE, Kind.RETRIGGER)
+_REMOVE = Kind.REMOVE
 _NOT_ACKNOWLEDGED: dict[str, Any] = {
     "acknowledged_ns": 0,
     "operator_user": "",
@@ -45,6 +52,19 @@ _NOT_ACKNOWLEDGED: dict[str, Any] = {
     "operator_full_name": "",
     "comment": "",
 }
+
+
+def ordinary_step(current: Alarm | None, report: Report) -> tuple[Kind, bool] | None:
+    """The one change that nearly every report is, and whether the alarm is listed after it; None for all others.
+
+    It says what `reported` would, which finds the same in four times the time: the alarm after it is the one told.
+    """
+    kind, told, _ = report
+    if kind is _REMOVE:
+        return None
+    if current is None:
+        return ORDINARY.get((None, told.state))
+    return ORDINARY.get((current.state, told.state)) if is_the_next_of(current, told) else None
 
 
 def reported(current: Alarm | None, report: Report) -> Evolution:

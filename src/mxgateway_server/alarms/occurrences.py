@@ -25,6 +25,7 @@ _SHOWN = (
 )
 
 _kept = attrgetter(*_KEPT)
+_shelving = attrgetter(*_SHELVING)
 # All that a provider tells.
 _told = attrgetter(
     *("state", "guid", "is_guid_derived", "priority", "raised_ns", "mode", "is_shelved", "shelve_node"),
@@ -56,6 +57,36 @@ def is_same_occurrence(known: Alarm, told: Alarm, *, is_other_provider: bool = F
     if is_other_provider or not (known.guid and told.guid) or known.is_guid_derived or told.is_guid_derived:
         return True
     return told.guid in known.all_guids
+
+
+def is_the_next_of(known: Alarm, told: Alarm) -> bool:
+    """Whether this is surely the same occurrence, told so fully that nothing of what was known has to be added.
+
+    Then `merged` gives back what is told; and neither mode nor shelving has changed.
+    """
+    mode = told.mode
+    return (
+        told.source is known.source
+        and told.guid == known.guid
+        and told.raised_ns == known.raised_ns
+        and mode is known.mode
+        and told.is_shelved == known.is_shelved
+        and told.is_guid_derived == known.is_guid_derived
+        and not (known.former_guids or told.former_guids)
+        # Nearly all of these are empty in what was known, so one look at each is enough. The same as in _KEPT.
+        and not (known.acknowledged_ns and not told.acknowledged_ns)
+        and not (known.cleared_ns and not told.cleared_ns)
+        and not (known.operator_user and not told.operator_user)
+        and not (known.operator_node and not told.operator_node)
+        and not (known.operator_domain and not told.operator_domain)
+        and not (known.operator_full_name and not told.operator_full_name)
+        and not (known.comment and not told.comment)
+        and not (known.description and not told.description)
+        and not (known.value and not told.value)
+        and not (known.limit and not told.limit)
+        and not (known.changed_ns and not told.changed_ns)
+        and (mode is not Mode.UNKNOWN or _shelving(known) == _shelving(told))
+    )
 
 
 def is_older(known: Alarm, told: Alarm) -> bool:

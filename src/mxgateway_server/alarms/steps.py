@@ -52,6 +52,12 @@ _ENDING: dict[State, tuple[Steps, Kind]] = {
     _LATCHED: ((), _RAISE),
 }
 
+ORDINARY: dict[tuple[State | None, State], tuple[Kind, bool]] = {
+    (None, _UNACK_ALM): (_RAISE, True),
+    **{way: (steps[0][0], steps[0][1].is_listed) for way, steps in _SAME.items() if len(steps) == 1},
+}
+"""Ways of one change, within an occurrence or to its beginning; also whether the alarm is listed after it."""
+
 
 def steps_between(before: State | None, after: State, *, is_same_occurrence: bool = True) -> Steps:
     """The shortest way that leads there; empty when nothing has happened.
