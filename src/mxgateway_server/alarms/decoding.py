@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from mxgateway_contract.filetime import NS_PER_SECOND
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_server.alarms.model import Alarm, AlarmSource, Kind, Mode, Origin, Provider, Report, Snapshot, State
 from mxgateway_server.alarms.monitor import Speaker
@@ -26,6 +29,8 @@ _OLD_STATES = {
     pb.ALARM_CONDITION_STATE_ACTIVE_ACKED: State.ACK_ALM,
     pb.ALARM_CONDITION_STATE_INACTIVE: State.UNACK_RTN,
 }
+_FAR_SECONDS = 1 << 34
+"""Well within the years that a Timestamp can tell."""
 _MOST_SOURCES = 200_000
 _MOST_TEXTS = 10_000
 
@@ -76,17 +81,16 @@ class AlarmDecoder:
         return self._alarm(snapshot, state, snapshot.raw_state)
 
     def _alarm(self, told: pb.OnAlarmTransitionEvent | pb.ActiveAlarmSnapshot, state: State, raw_state: str) -> Alarm:
-        changed = (
+        changed_ns = _ns(
             told.transition_timestamp if isinstance(told, pb.OnAlarmTransitionEvent) else told.last_transition_timestamp
         )
-        shared, has, priority = self._shared, told.HasField, told.severity
-        raised_ns = told.original_raise_timestamp.ToNanoseconds() if has("original_raise_timestamp") else 0
-        changed_ns = changed.ToNanoseconds()
+        shared, has, priority, guid = self._shared, told.HasField, told.severity, told.alarm_guid
+        raised_ns = _ns(told.original_raise_timestamp) if has("original_raise_timestamp") else 0
         # In the order of its fields: by name they take three times as long.
         return Alarm(
             self._source(told),
             state,
-            normal_guid(told.alarm_guid),
+            normal_guid(guid) if guid else "",
             told.guid_derived,
             (),
             # 0 is what the vendor maps to 1.
@@ -95,25 +99,27 @@ class AlarmDecoder:
             # Of an alarm that nobody has acknowledged yet the two are the same: one number less to keep.
             raised_ns if changed_ns == raised_ns else changed_ns,
             # Whether a time is there is sooner asked than what time it is.
-            told.acknowledged_timestamp.ToNanoseconds() if has("acknowledged_timestamp") else 0,
-            told.cleared_timestamp.ToNanoseconds() if has("cleared_timestamp") else 0,
-            shared(told.operator_user),
-            shared(told.operator_node),
-            shared(told.operator_domain),
-            shared(told.operator_full_name),
+            _ns(told.acknowledged_timestamp) if has("acknowledged_timestamp") else 0,
+            _ns(told.cleared_timestamp) if has("cleared_timestamp") else 0,
+            # What nobody has said need not be looked up.
+            (text := told.operator_user) and shared(text),
+            (text := told.operator_node) and shared(text),
+            (text := told.operator_domain) and shared(text),
+            (text := told.operator_full_name) and shared(text),
             told.operator_comment,
-            shared(told.description),
+            (text := told.description) and shared(text),
             told.current_value.SerializeToString() if has("current_value") else b"",
             told.limit_value.SerializeToString() if has("limit_value") else b"",
             _MODES.get(told.mode, Mode.UNKNOWN),
             told.shelved,
-            told.shelved_until.ToNanoseconds() if has("shelved_until") else 0,
+            _ns(told.shelved_until) if has("shelved_until") else 0,
             told.shelve_user,
             told.shelve_node,
             told.shelve_reason,
             told.degraded,
             _PROVIDERS.get(told.source_provider, Provider.NONE),
-            raw_state=raw_state,
+            False,
+            raw_state,
         )
 
     def _source(self, told: pb.OnAlarmTransitionEvent | pb.ActiveAlarmSnapshot) -> AlarmSource:
@@ -164,6 +170,18 @@ class AlarmDecoder:
             self._texts.clear()
         self._texts[text] = text
         return text
+
+
+def _ns(stamp: Timestamp) -> int:
+    """As Timestamp's own ToNanoseconds, in half the time.
+
+    Raises:
+        ValueError: it is out of all bounds.
+    """
+    seconds, nanos = stamp.seconds, stamp.nanos
+    if 0 <= nanos < NS_PER_SECOND and 0 <= seconds < _FAR_SECONDS:
+        return seconds * NS_PER_SECOND + nanos
+    return int(stamp.ToNanoseconds())
 
 
 class ListPages:

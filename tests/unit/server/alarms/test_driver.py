@@ -137,6 +137,27 @@ async def test_alarms_to_watch_are_found_beside_the_loop_and_a_failure_keeps_tho
     assert threading.get_ident() not in galaxy.asked
 
 
+@pytest.mark.parametrize("data", [b"\x0a\x05ab", b"\x0a\x02\xc2\x01", b"\xff" * 12], ids=["cut off", "half", "noise"])
+async def test_events_that_cannot_be_read_are_lost_and_the_list_is_read_anew(data: bytes) -> None:
+    clock = ManualClock()
+    link, galaxy = CountingLink(clock), SmallGalaxy()
+    with structlog.testing.capture_logs() as lines:
+        async with at_work(link, galaxy, clock) as driver:
+            await eventually(lambda: driver.monitor.status.state is MonitorState.LIVE)
+            assert link._on_events is not None
+            link._on_events(EventChunk(first_sequence=1, count=1, data=data, received_ns=0))
+
+            def is_live_again() -> bool:
+                clock.advance(1.0)
+                return link.tries == 2 and driver.monitor.status.state is MonitorState.LIVE
+
+            await eventually(is_live_again)
+    lost = [line for line in lines if line["event"] == "alarm_worker_lost"]
+    assert [(line["reason"], line["error"]) for line in lost] == [
+        ("events_lost", "the worker's events cannot be read: DecodeError")
+    ]
+
+
 class LateGalaxy(SmallGalaxy):
     """One that is read only when a test says so."""
 

@@ -212,6 +212,24 @@ def test_alarms_that_come_again_share_what_does_not_change() -> None:
     assert made.report(event).alarm.source.area_path == ("Line1", "Plant")
 
 
+@pytest.mark.parametrize(("seconds", "nanos"), [(0, 1), (1, 0), (-1, 5), (1 << 34, 7), (253_402_300_799, 999_999_999)])
+def test_times_of_every_age_are_read(seconds: int, nanos: int) -> None:
+    event = pb.OnAlarmTransitionEvent(alarm_full_reference="Galaxy!A.B.C", transition_kind=1)
+    for stamp in (event.transition_timestamp, event.acknowledged_timestamp, event.cleared_timestamp):
+        stamp.seconds, stamp.nanos = seconds, nanos
+    read = decoder().report(event).alarm
+    assert {read.changed_ns, read.acknowledged_ns, read.cleared_ns} == {seconds * SECOND + nanos}
+    assert read.raised_ns == 0
+
+
+@pytest.mark.parametrize(("seconds", "nanos"), [(1, SECOND), (1, -1), (1 << 40, 0), (-(1 << 40), 0)])
+def test_a_time_that_is_none_is_refused(seconds: int, nanos: int) -> None:
+    event = pb.OnAlarmTransitionEvent(alarm_full_reference="Galaxy!A.B.C", transition_kind=1)
+    event.transition_timestamp.seconds, event.transition_timestamp.nanos = seconds, nanos
+    with pytest.raises(ValueError, match="Timestamp"):
+        decoder().report(event)
+
+
 def test_case_53_a_state_or_kind_that_is_not_known_is_kept_in_its_own_words() -> None:
     event = pb.OnAlarmTransitionEvent(alarm_full_reference="Galaxy!A.B.C", transition_kind=77, state=88)  # type: ignore[arg-type]
     report = decoder().report(event)
