@@ -128,11 +128,22 @@ class Sieve:
         self._classes = frozenset(wanted.classes)
         self._types = frozenset(wanted.types)
         self._takes_all = wanted == ALL
+        self.is_of_sources = not (
+            wanted.priority_min
+            or wanted.priority_max
+            or wanted.states
+            or wanted.text
+            or wanted.excludes_shelved
+            or wanted.excludes_silenced
+        )
+        """Whether it takes an alarm in every state, or in none."""
 
     def takes(self, alarm: Alarm) -> bool:
         """Whether the filter takes this alarm."""
-        if self._takes_all:
-            return True
+        return self._takes_all or (self.takes_moment(alarm) and self.takes_source(alarm.source))
+
+    def takes_moment(self, alarm: Alarm) -> bool:
+        """Whether the filter takes this alarm as it is here, if it takes its source."""
         wanted = self.filter
         if wanted.priority_min and alarm.priority < wanted.priority_min:
             return False
@@ -144,7 +155,7 @@ class Sieve:
             return False
         if wanted.excludes_silenced and alarm.mode is Mode.SILENCED:
             return False
-        return self.takes_source(alarm.source) and (not wanted.text or self._has_text(alarm))
+        return not wanted.text or self._has_text(alarm)
 
     def takes_source(self, source: AlarmSource) -> bool:
         """Whether the filter can take this alarm in some state."""

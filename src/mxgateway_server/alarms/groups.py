@@ -71,6 +71,7 @@ class PortionLimits:
 
 # Readers that keep up ask for the newest one or two; one that lags makes its own.
 _KEPT_PORTIONS = 4
+_MOST_VERDICTS = 10_000
 
 # To readers who know only the original's kinds.
 _AS_CLEAR = frozenset({Kind.REMOVE, Kind.LATCH, Kind.DISMISS})
@@ -97,6 +98,9 @@ class FilterGroup:
         self._sieve = Sieve(wanted)
         self._viewer = viewer
         self._takes_all = wanted == ALL and not viewer.number
+        # Judged by names and areas alone, an alarm is in the group's list as long as it is in the gateway's.
+        self._is_of_sources = is_extended and self._sieve.is_of_sources and not viewer.number
+        self._verdicts: dict[AlarmSource, bool] = {}
         self._book = book
         self._notes = notes
         self._limits = limits
@@ -104,7 +108,9 @@ class FilterGroup:
 
     def takes(self, alarm: Alarm) -> bool:
         """Whether this alarm, as it is here, is in the group's list."""
-        return self._sieve.takes(alarm) and self._viewer.sees(alarm)
+        if self._takes_all:
+            return True
+        return self._takes_source(alarm.source) and self._sieve.takes_moment(alarm) and self._viewer.sees(alarm)
 
     def portion(self, after: int, note: int, messages: int) -> tuple[Portion | None, int, int]:
         """What follows in the log, the same object for all who ask for the same.
@@ -130,7 +136,20 @@ class FilterGroup:
         """What may be seen has changed: nothing that was judged before is used again."""
         self._portions.clear()
 
+    def _takes_source(self, source: AlarmSource) -> bool:
+        """What the sieve says of it; what it said before is at hand sooner than many globs."""
+        verdict = self._verdicts.get(source)
+        if verdict is None:
+            if len(self._verdicts) >= _MOST_VERDICTS:
+                self._verdicts.clear()
+            verdict = self._verdicts[source] = self._sieve.takes_source(source)
+        return verdict
+
     def _make(self, after: int, note: int, most: int) -> tuple[Portion | None, int, int]:
+        if self._is_of_sources and note >= self._notes.newest:
+            found = self._make_of_sources(after, note, most)
+            if found is not None:
+                return found
         items: list[tuple[Told, int | None]] = []
         cost, sequence = 0, after
         for sequence, news in self._news(after, note):
@@ -151,6 +170,30 @@ class FilterGroup:
             # What follows is none of this group's, and the reader need not see it again.
             items[-1] = (items[-1][0], sequence)
         return Portion(items, self._book.log.epoch, self.number), sequence, note
+
+    def _make_of_sources(self, after: int, note: int, most: int) -> tuple[Portion | None, int, int] | None:
+        """The same as `_make` does, for a group of sources, and where there is nothing but changes.
+
+        None where the list before a change decides what is told of it.
+        """
+        told: list[Change] = []
+        cost, sequence, takes, takes_all = 0, after, self._takes_source, self._takes_all
+        for change in self._book.log.after(after, self._limits.judged):
+            before, source = change.before, change.alarm.source
+            if before is None:
+                if not (change.is_listed and change.is_before_known):
+                    return None
+            elif before.source is not source and not takes_all:
+                return None
+            sequence = change.sequence
+            if takes_all or takes(source):
+                told.append(change)
+                cost += change.size()
+                if len(told) >= most or cost >= self._limits.max_bytes:
+                    break
+        if not told:
+            return None, sequence, note
+        return Portion.of_changes(told, sequence, self._book.log.epoch, self.number), sequence, note
 
     def _news(self, after: int, note: int) -> Iterator[tuple[int, Change | ToldStatus | ToldFlood]]:
         """Changes and notes in the order in which they came, each with the sequence after it."""

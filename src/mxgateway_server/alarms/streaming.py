@@ -66,10 +66,10 @@ class AlarmStreams:
             await send_headers(context)
             while True:
                 portion = await self._next(subscriber, waker)
-                if portion.items:
-                    await self._send(context, portion, is_batched=is_batched)
-                else:
+                if portion.is_empty:
                     await asyncio.sleep(0)
+                else:
+                    await self._send(context, portion, is_batched=is_batched)
         finally:
             self._driver.publisher.leave(waker)
             feed.leave(subscriber)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import IntEnum
 from typing import NamedTuple, TypeAlias
 
@@ -157,24 +157,53 @@ Note: TypeAlias = ToldStatus | ToldFlood
 """What is told at a place of the log without being a change of the list."""
 
 
-@dataclass(slots=True, eq=False)
 class Portion:
     """Messages that go out together.
 
-    Attributes:
+    Args:
         items: the messages, each with the sequence after it; None before the snapshot is complete.
         filter_number: of the positions in it.
+
+    Attributes:
+        changes: when it is nothing but changes, told as they are; its items are made when somebody asks for them.
+        sequence: where the stream stands after it.
         batch_bytes: kept here by whoever serialises it, and shared by all who are told the same.
         message_bytes: likewise, one by one.
     """
 
-    items: Sequence[tuple[Told, int | None]]
-    epoch: str
-    filter_number: int
-    batch_bytes: bytes = b""
-    message_bytes: tuple[bytes, ...] = field(default=())
+    __slots__ = ("_items", "batch_bytes", "changes", "epoch", "filter_number", "message_bytes", "sequence")
+
+    def __init__(self, items: Sequence[tuple[Told, int | None]], epoch: str, filter_number: int) -> None:
+        self._items: Sequence[tuple[Told, int | None]] | None = items
+        self.changes: Sequence[Change] = ()
+        self.sequence = items[-1][1] if items else None
+        self.epoch = epoch
+        self.filter_number = filter_number
+        self.batch_bytes = b""
+        self.message_bytes: tuple[bytes, ...] = ()
+
+    @classmethod
+    def of_changes(cls, changes: Sequence[Change], sequence: int, epoch: str, filter_number: int) -> Portion:
+        """Changes as they are, one at least.
+
+        Args:
+            sequence: up to which there is no other for this stream.
+        """
+        portion = cls((), epoch, filter_number)
+        portion._items, portion.changes, portion.sequence = None, changes, sequence
+        return portion
 
     @property
-    def sequence(self) -> int | None:
-        """Where the stream stands after it."""
-        return self.items[-1][1] if self.items else None
+    def is_empty(self) -> bool:
+        return not (self._items or self.changes)
+
+    @property
+    def items(self) -> Sequence[tuple[Told, int | None]]:
+        """The messages, each with the sequence after it."""
+        if self._items is None:
+            items: list[tuple[Told, int | None]] = [
+                (ToldChange(each, each.kind), each.sequence) for each in self.changes
+            ]
+            items[-1] = (items[-1][0], self.sequence)
+            self._items = items
+        return self._items

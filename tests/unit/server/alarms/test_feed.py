@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import random
+from typing import Any
+
 import pytest
-from tests.unit.server.alarms.alarm_parts import EPOCH, Room, alarm, report
+from tests.unit.server.alarms.alarm_parts import EPOCH, Room, alarm, report, source
 
 from mxgateway_server.alarms import feed as feed_module
+from mxgateway_server.alarms.encoding import batch_of, messages_of
 from mxgateway_server.alarms.feed import AlarmFeed, FeedLimits, Wish
 from mxgateway_server.alarms.filters import make_filter
-from mxgateway_server.alarms.groups import PortionLimits
+from mxgateway_server.alarms.groups import Everything, FilterGroup, PortionLimits
 from mxgateway_server.alarms.model import Alarm, AlarmSource, Change, Kind, Origin, Provider, State
 from mxgateway_server.alarms.monitor import Speaker
 from mxgateway_server.alarms.notes import MOST_NOTES, NoteBoard
@@ -62,6 +66,55 @@ def test_equal_streams_get_the_very_same_portions() -> None:
         room.feed.leave(stream)
         room.feed.leave(stream)
     assert (len(room.feed), room.feed.groups) == (0, 0)
+
+
+WANTED: list[dict[str, Any]] = [
+    {},
+    {"areas": ["Line1"]},
+    {"areas": ["Plant"]},
+    {"references": ["*T1*", "nothing.*"]},
+    {"objects": ["T2"], "classes": ["VALUE"]},
+    {"prefix": "Galaxy!Line2"},
+    {"references": ["nothing.*"]},
+]
+
+
+@pytest.mark.parametrize("max_messages", [0, 1, 7])
+@pytest.mark.parametrize("wanted", WANTED, ids=str)
+def test_a_filter_of_names_alone_is_told_what_the_long_way_tells(wanted: dict[str, Any], max_messages: int) -> None:
+    room, chance = Room(changes=2000), random.Random(repr((wanted, max_messages)))
+    sources = [source(f"T{n}.Hi", f"Line{n % 3}", alarm_class=("VALUE", "DSC")[n % 2]) for n in range(8)]
+    room.begin(*(alarm(source=each, number=0) for each in sources[:4]))
+    short, long = (
+        room.join(filter=make_filter(**wanted), is_extended=True, max_messages=max_messages) for _ in range(2)
+    )
+    # Of a group by itself, which knows the long way only.
+    long.group = FilterGroup(
+        make_filter(**wanted), Everything(), room.book, room.notes, PortionLimits(messages=50), is_extended=True
+    )
+    long.group._is_of_sources = False
+    assert short.group._is_of_sources
+    room.read(short), room.read(long)
+    shortened = 0
+    kinds = [Kind.RAISE, Kind.ACKNOWLEDGE, Kind.CLEAR, Kind.RETRIGGER, Kind.REMOVE, Kind.UPDATE]
+    for number in range(400):
+        of = chance.choice(sources)
+        if chance.random() < 0.1:
+            # Another class of the same alarm: another source.
+            of = source(of.name, of.area, alarm_class=chance.choice(("VALUE", "DSC")))
+        told = alarm(source=of, state=chance.choice(list(State)), number=number // 40, comment=str(number))
+        room.tell(report(chance.choice(kinds), told))
+        if number % 100 == 50:
+            room.notes.add(room.book.log.newest, ToldFlood("all", 1, 0, 9))
+        if chance.random() < 0.2:
+            found, expected = room.read(short), room.read(long)
+            assert [list(each.items) for each in found] == [list(each.items) for each in expected]
+            assert list(map(batch_of, found)) == list(map(batch_of, expected))
+            assert list(map(messages_of, found)) == list(map(messages_of, expected))
+            assert [each.sequence for each in found] == [each.sequence for each in expected]
+            assert short.sequence == long.sequence == room.book.log.newest
+            shortened += sum(bool(each.changes) for each in found)
+    assert shortened >= 10 or wanted == WANTED[-1]
 
 
 def test_portions_are_kept_for_those_who_keep_up_and_not_for_ever() -> None:
