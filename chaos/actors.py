@@ -219,6 +219,7 @@ class Actor:
         self._note(f"session {reply.session_id}, worker {reply.worker_process_id}")
         try:
             life.server = await self._call("Register", session.register(self.name))
+            events.adds_items(self._judge.now)
             results = await self._call("SubscribeBulk", session.subscribe_bulk(life.server, self._tags))
         except BaseException:
             await self._close(session)

@@ -3,6 +3,9 @@
 Sequences are given by the worker as events leave it, without holes. So a hole in a stream must be announced: by a
 count of dropped events before it, or by the replay gap at the head of a resumed stream. What the worker itself dropped
 shows as a count without a hole; where a session's policy allows no loss there, every count must equal its hole.
+
+While items are added no policy holds: where a queue is full then, in the worker or in the gateway, later values replace
+earlier ones. Their counts run ahead of the holes that they explain, or have none.
 """
 
 from __future__ import annotations
@@ -12,8 +15,12 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from chaos.violations import Journal
+from mxgateway_protocol.contract import CALM_AFTER_ADDING
 
 _REMEMBERED = 50_000
+_CALM = CALM_AFTER_ADDING + 10.0
+"""Seconds of events after which those that came while items were added have been delivered."""
+_LONGEST_PAUSE = 1.0
 
 
 class Losses(Enum):
@@ -44,6 +51,8 @@ class SessionEvents:
     gaps: int = 0
     streams: int = 0
     _first: int = 0
+    _heard: float = _CALM
+    _heard_at: float = 0.0
     _digests: OrderedDict[int, int] = field(default_factory=OrderedDict)
 
     def open_stream(self, after: int, losses: Losses, now: float, *, from_beginning: bool = False) -> StreamEvents:
@@ -56,6 +65,20 @@ class SessionEvents:
         self.journal.note(self.actor, now, f"stream opened after {after}, losses {losses.value}")
         self.streams += 1
         return StreamEvents(self, after, losses, from_first=from_beginning or self.streams == 1)
+
+    def adds_items(self, now: float) -> None:
+        """Items are being added."""
+        self._heard, self._heard_at = 0.0, now
+
+    @property
+    def is_calm(self) -> bool:
+        """Whether what was put into queues while items were added has been delivered; only time with events counts."""
+        return self._heard >= _CALM
+
+    def hears(self, now: float) -> None:
+        """An event arrived at one of its streams."""
+        self._heard += min(now - self._heard_at, _LONGEST_PAUSE)
+        self._heard_at = now
 
     def begins_with(self, sequence: int, announced: int) -> None:
         """Some stream begins with this event, and so many before it were announced as lost."""
@@ -87,6 +110,9 @@ class StreamEvents:
         # A session's first stream begins with its first event. Later fresh ones begin with what nobody has had yet.
         self._expected = after + 1 if after or from_first else 0
         self._pending = 0
+        # Announced while items were added, and no hole seen for it yet.
+        self._ahead = 0
+        self._uncalm = 0
         self._gap = 0
         self._begun = False
         self.last = after
@@ -102,6 +128,8 @@ class StreamEvents:
         self._session.journal.note(self._session.actor, now, f"dropped {count} after {self.last}")
         self._pending += count
         self.dropped_total += count
+        if not self._session.is_calm:
+            self._uncalm += count
         self._session.dropped += count
 
     def gap(self, requested_after: int, oldest_available: int, now: float) -> None:
@@ -126,6 +154,7 @@ class StreamEvents:
         self._begun = True
         self.events += 1
         session.events += 1
+        session.hears(now)
         if sequence <= self.last:
             self._violation("order", now, f"event {sequence} came after {self.last}")
             return
@@ -142,7 +171,7 @@ class StreamEvents:
         else:
             # Fresh, and others have read before: what was announced concerns what came before this stream.
             self._pending = 0
-            self.dropped_total = 0
+            self.dropped_total = self._uncalm = 0
         self.last = sequence
         self._expected = sequence + 1
         session.last = max(session.last, sequence)
@@ -152,7 +181,7 @@ class StreamEvents:
         if self.last < self._session.last:
             self._violation("lost", now, f"the stream ends with {self.last}; others had {self._session.last}")
         excess = self.dropped_total - self.missing_total
-        if self._losses is Losses.REPLACED and excess and not self._session.worker_may_drop:
+        if self._losses is Losses.REPLACED and excess > self._uncalm and not self._session.worker_may_drop:
             self._violation(
                 "count", now, f"{self.dropped_total} events were counted as replaced, {self.missing_total} are missing"
             )
@@ -169,9 +198,13 @@ class StreamEvents:
                 )
             return
         pending, self._pending = self._pending, 0
-        if missing > pending:
-            self._violation("lost", now, f"{missing} events are missing before {sequence}, {pending} were announced")
-        elif pending > missing and not self._session.worker_may_drop:
+        if missing > pending + self._ahead:
+            told = f"{pending} were announced" + (f" and {self._ahead} earlier" if self._ahead else "")
+            self._violation("lost", now, f"{missing} events are missing before {sequence}, {told}")
+            self._ahead = 0
+        elif pending <= missing or not self._session.is_calm:
+            self._ahead += pending - missing
+        elif not self._session.worker_may_drop:
             self._violation("count", now, f"{pending} events were announced as lost before {sequence}, {missing} are")
 
     def _violation(self, rule: str, now: float, text: str) -> None:

@@ -213,3 +213,50 @@ def test_first_events_that_went_down_with_a_stream_are_told_by_the_gap_of_the_ne
     again.event(1676, 0, 0.0)
     events.finish(0.0)
     assert rules(events) == []
+
+
+def test_while_items_are_added_counts_may_run_ahead_and_never_behind() -> None:
+    """A full queue keeps the latest of each item then, whatever the policy; every hole is announced all the same."""
+    events = session()
+    events.adds_items(0.0)
+    stream = events.open_stream(0, Losses.NONE, 0.0)
+    stream.dropped(4540, 1.0)
+    stream.event(4540, 0, 1.0)
+    stream.event(4541, 0, 1.0)
+    stream.event(4543, 0, 1.0)
+    stream.settled(1.0)
+    assert rules(events) == []
+    stream.event(4545, 0, 1.0)
+    assert rules(events) == ["lost"]
+
+
+def test_what_was_announced_while_items_were_added_may_show_later() -> None:
+    """The queue goes back to its policy once it is read empty."""
+    events = session()
+    events.adds_items(0.0)
+    stream = events.open_stream(0, Losses.OLDEST, 0.0)
+    stream.dropped(3, 0.0)
+    stream.event(2, 0, 0.0)
+    for number in range(3, 40):
+        stream.event(number, 0, float(number))
+    assert events.is_calm
+    stream.event(41, 0, 41.0)
+    stream.event(42, 0, 41.0)
+    assert rules(events) == []
+    stream.event(45, 0, 41.0)
+    assert rules(events) == ["lost"]
+
+
+def test_after_that_every_count_fits_its_hole_again() -> None:
+    """Only time with events counts: while the gateway is away nothing is delivered."""
+    events = session()
+    events.adds_items(0.0)
+    stream = events.open_stream(0, Losses.NONE, 0.0)
+    stream.event(1, 0, 1.0)
+    stream.event(2, 0, 300.0)
+    assert not events.is_calm
+    for number in range(3, 30):
+        stream.event(number, 0, 300.0 + number)
+    stream.dropped(5, 330.0)
+    stream.event(32, 0, 330.0)
+    assert rules(events) == ["count"]
