@@ -47,7 +47,7 @@ def keep_session(session: Session, writes: tuple[KeptWrite, ...], now: float) ->
         ),
         writes=writes,
         hub=session.hub.keep(now),
-        worker=worker.keep(),
+        worker=worker.handing_on.keep(),
     )
 
 

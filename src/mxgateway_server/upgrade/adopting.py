@@ -79,12 +79,12 @@ async def adopt(
 async def _take_over(session: Session, program: Program, out: bytes, log: bytes) -> bool:
     assert session.worker is not None
     try:
-        await session.worker.take_over(out, log)
+        await session.worker.handing_on.take_over(out, log)
     except WorkerError as error:
         program.lost += 1
         logger.error("upgrade_session_lost", session_id=session.session_id, error=error)  # noqa: TRY400 - told in full
         session.fail(error)
-        session.worker.forget(error)
+        session.worker.handing_on.forget(error)
         return False
     program.kept += 1
     return True

@@ -16,7 +16,7 @@ def under_way(session: Session) -> str:
         return ""
     if record.state != READY:
         return f"it is {state_name(record.state)}"
-    if worker is None or not worker.can_be_kept:
+    if worker is None or not worker.handing_on.is_possible:
         return "its worker is ending"
     if worker.in_flight:
         return f"{worker.in_flight} commands are under way"

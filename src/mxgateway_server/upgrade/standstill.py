@@ -94,7 +94,7 @@ class Standstill:
                 # told of writes, which is stored before anything else: what waits at the end would be lost.
                 for session in parts.sessions.sessions:
                     if session.worker is not None:
-                        session.worker.hold()
+                        session.worker.handing_on.hold()
                 # A worker that is just being made would be known to nobody afterwards.
                 if not await self._until(lambda: not parts.launcher.being_made, LAST_SECONDS):
                     raise UpgradeRefusedError("a worker is being started; try again")
@@ -115,7 +115,7 @@ class Standstill:
         finally:
             for session in parts.sessions.sessions:
                 if session.worker is not None:
-                    session.worker.release()
+                    session.worker.handing_on.release()
             parts.guard.refuses = None
             parts.sessions.thaw()
 

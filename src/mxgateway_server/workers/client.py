@@ -23,7 +23,6 @@ from mxgateway_server.errors import (
     WorkerExitedError,
     WorkerGarbageError,
     WorkerHungError,
-    WorkerLaunchError,
     WorkerNeverReadyError,
     WorkerProtocolError,
     WorkerVersionError,
@@ -36,6 +35,7 @@ from mxgateway_server.workers.exit_errors import IN_LOG, early_exit, exited
 from mxgateway_server.workers.faults import fault_of
 from mxgateway_server.workers.forced_end import ForcedEnd
 from mxgateway_server.workers.greeting import check_greeting
+from mxgateway_server.workers.handing_on import HandingOn
 from mxgateway_server.workers.kept import KeptWorker
 from mxgateway_server.workers.process import WorkerProcess
 from mxgateway_server.workers.terms import WorkerIdentity, WorkerLimits
@@ -48,6 +48,9 @@ class WorkerClient:
     """One worker process, used by one session.
 
     Everything runs on the event loop; frames are handled in the pipe's callback, without a task in between.
+
+    Attributes:
+        handing_on: hands it on to another program of the gateway's process, or takes it over from one.
     """
 
     def __init__(
@@ -107,21 +110,10 @@ class WorkerClient:
         process.on_frame = self._on_frame
         process.on_broken = self._on_broken
         process.on_end = self._on_end
+        self.handing_on = HandingOn(self, process, self._writer, self._reader, self._commands)
         if kept is not None:
-            self._resume(kept)
-
-    def _resume(self, kept: KeptWorker) -> None:
-        self._ready.set_result(wpb.WorkerReady())
-        self.identity = WorkerIdentity(
-            pid=kept.pid,
-            version=kept.version,
-            backend_name=kept.backend_name,
-            prog_id=kept.prog_id,
-            class_id=kept.class_id,
-        )
-        self.heartbeats = kept.heartbeats
-        if kept.last_heartbeat:
-            self.last_heartbeat = wpb.WorkerHeartbeat.FromString(kept.last_heartbeat)
+            self._ready.set_result(wpb.WorkerReady())
+            self.handing_on.resume(kept)
 
     # ---------------------------------------------------------------------------------------------------- properties
 
@@ -371,6 +363,10 @@ class WorkerClient:
             self._counters.hung += 1
             self._fail(WorkerHungError(verdict, worker_pid=self.pid))
 
+    def excuse_silence(self) -> None:
+        """Nothing was read from it for a moment, which is not held against it."""
+        self._watchdog.seen(self._clock.monotonic())
+
     def _on_broken(self, error: PipeProtocolError) -> None:
         if isinstance(error, VersionMismatchError) and not self._ready.done():
             self._fail(WorkerVersionError(str(error), worker_pid=self.pid))
@@ -425,71 +421,6 @@ class WorkerClient:
     def _last_words(self) -> str:
         lines = list(self._process.last_lines)[-3:]
         return " | ".join(lines)[:800]
-
-    # --------------------------------------------------------------------------------------------------- handing on
-
-    @property
-    def can_be_kept(self) -> bool:
-        """Whether another program could take it over."""
-        return self.is_usable and self._process.can_be_kept
-
-    def hold(self) -> None:
-        """Reads nothing more from it until `release`."""
-        self._process.hold()
-
-    def release(self) -> None:
-        """Reads on; that it was silent meanwhile is not held against it."""
-        self._watchdog.seen(self._clock.monotonic())
-        self._process.release()
-
-    def keep(self) -> KeptWorker:
-        """What another program has to know to take it over: while it is held, has no command and nothing waits."""
-        assert self.identity is not None
-        pipes, (unparsed, unlogged) = self._process.descriptors, self._process.half_read
-        beat = self.last_heartbeat
-        return KeptWorker(
-            pid=self.pid,
-            stdin=pipes.stdin,
-            stdout=pipes.stdout,
-            stderr=pipes.stderr,
-            unparsed=unparsed,
-            unlogged=unlogged,
-            sent_envelopes=self._writer.sequence,
-            seen_envelopes=self._reader.sequence,
-            next_command=self._commands.take_number(),
-            max_frame_bytes=self._process.max_frame_bytes,
-            version=self.identity.version,
-            backend_name=self.identity.backend_name,
-            prog_id=self.identity.prog_id,
-            class_id=self.identity.class_id,
-            heartbeats=self.heartbeats,
-            last_heartbeat=b"" if beat is None else beat.SerializeToString(),
-            late_replies=self.late_replies,
-            unknown_replies=self.unknown_replies,
-            suppressed_lines=self.suppressed_lines,
-            last_lines=tuple(self._process.last_lines),
-        )
-
-    async def take_over(self, out: bytes = b"", log: bytes = b"") -> None:
-        """Begins to read from a worker that was kept.
-
-        Args:
-            out, log: what was read of its two outputs already.
-
-        Raises:
-            WorkerLaunchError: it cannot be taken over; `forget` it then.
-        """
-        try:
-            await self._process.take_over(out, log)
-        except OSError as error:
-            raise WorkerLaunchError(
-                f"the worker could not be taken over: {error.strerror or error}", worker_pid=self.pid
-            ) from error
-
-    def forget(self, error: WorkerError) -> None:
-        """It cannot be taken over, for this reason: nothing is known of it any more."""
-        self.fault = error
-        self._process.connection_lost(None)
 
     # ----------------------------------------------------------------------------------------------------------- end
 

@@ -35,6 +35,10 @@ WORKER = KeptWorker(
 
 
 class Worker:
+    @property
+    def handing_on(self) -> Worker:
+        return self
+
     def keep(self) -> KeptWorker:
         return WORKER
 
