@@ -220,12 +220,17 @@ CASES: dict[int, tuple[str, list[str]]] = {
             "unit/server/node/test_service.py::test_a_gateway_that_does_not_end_is_ended",
             "unit/server/node/test_service.py::test_a_gateway_that_cannot_be_started_is_told",
             "unit/server/node/test_service.py::test_the_command_line_is_quoted",
+            "integration/test_upgrade_signals.py::test_a_stop_between_two_programs_is_heard_and_ends_all_in_order",
+            "integration/test_upgrade_versions.py::test_one_that_does_not_fit_is_refused_before_anything_is_done",
         ],
     ),
     31: (
         "two gateways on one host",
         [
             "unit/server/dashboard/test_checks.py::test_each_gateway_has_a_cookie_of_its_own_and_https_has_the_stricter_name",
+            "integration/test_two_gateways.py::test_each_is_asked_by_itself_and_knows_only_its_own",
+            "integration/test_two_gateways.py::test_what_a_killed_one_leaves_stands_in_nobodys_way",
+            "unit/server/test_log_writer.py::test_two_gateways_may_write_into_one_file_and_put_it_aside",
             f"{_SERVER}::test_a_taken_port_is_an_error_only_where_it_was_asked_for",
         ],
     ),

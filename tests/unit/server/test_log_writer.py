@@ -85,6 +85,20 @@ def test_the_file_is_put_aside_when_it_is_long_and_only_so_many_are_kept(tmp_pat
     assert (tmp_path / "gateway.log").read_text().endswith("19\n")
 
 
+def test_two_gateways_may_write_into_one_file_and_put_it_aside(tmp_path: Path) -> None:
+    file = tmp_path / "gateway.log"
+    writers = [LogWriter(lambda _: None, file=file, max_bytes=200, count=50) for _ in range(2)]
+    for number in range(100):
+        for name, writer in zip("ab", writers, strict=True):
+            writer.emit(record(f"{name} {number}"))
+            writer.flush_for(10.0)
+    for writer in writers:
+        writer.close()
+    lines = [line for each in tmp_path.iterdir() for line in each.read_text().splitlines()]
+    assert sorted(lines) == sorted(f"{name} {number}" for name in "ab" for number in range(100))
+    assert [writer.unwritten for writer in writers] == [0, 0]
+
+
 def test_a_folder_that_goes_and_comes_back_is_taken_up_again(tmp_path: Path) -> None:
     folder = tmp_path / "logs"
     folder.mkdir()
