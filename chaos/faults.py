@@ -194,16 +194,21 @@ class Injector:
         self._up.clear()
         for wrong in await self._site.upgrade():
             self._judge.journal.violation("upgrade", "gateway", self._judge.now, wrong)
+        if self._site.gateway.returncode is not None:
+            await self._begin_again()
         self._up.set()
 
     async def _replace(self, end: Callable[[], Awaitable[list[str]]]) -> None:
         self._up.clear()
         for wrong in await end():
             self._judge.journal.violation("leak", "gateway", self._judge.now, wrong)
+        await self._begin_again()
+        self._up.set()
+
+    async def _begin_again(self) -> None:
         await self._site.restart()
         for actor in self._actors:
             actor.proxy.target = self._site.target
-        self._up.set()
 
 
 def _jump(fault: Fault) -> float:

@@ -38,6 +38,7 @@ SETTINGS: Mapping[str, str] = {
 ORPHAN_LIMIT = 10.0
 STOP_LIMIT = 25.0
 UPGRADE_LIMIT = 60.0
+_LAST_LINES = 20
 
 
 class StormSite:
@@ -137,7 +138,10 @@ class StormSite:
         To refuse it, since a command hangs for example, is no wrong.
         """
         state, pid = self._site.state_dir, self.gateway.pid
-        before = await asyncio.to_thread(ask, state, "status")
+        try:
+            before = await asyncio.to_thread(ask, state, "status")
+        except NoGatewayError:
+            return [self._gone_words("before an upgrade")]
         try:
             await asyncio.to_thread(ask, state, "upgrade")
         except NoGatewayError:
@@ -154,9 +158,11 @@ class StormSite:
                 continue
             self.upgrades += 1
             return _wrong_after_upgrade(before, after, pid, self.gateway.process.pid)
-        return [
-            f"the gateway did not answer {UPGRADE_LIMIT:g} s after an upgrade (exit code {self.gateway.returncode})"
-        ]
+        return [self._gone_words(f"within {UPGRADE_LIMIT:g} s after an upgrade")]
+
+    def _gone_words(self, when: str) -> str:
+        last = " | ".join(list(self.gateway.last_lines)[-_LAST_LINES:])
+        return f"the gateway did not answer {when} (exit code {self.gateway.returncode}): {last}"
 
     async def restart(self) -> None:
         """Starts the next gateway, on a port of its own."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -26,6 +27,10 @@ _HEALTH = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
 # Beyond its own bound gRPC ends calls at random, be they a flooder's or anybody's. Connections and their streams are
 # bounded, and every call that waits is answered.
 _NEVER_AT_RANDOM = 1_000_000
+TAKEN_SECONDS = 15.0
+"""How long an address is waited for that this gateway had before an upgrade. Whoever else got it out of the system's
+free ports meanwhile seldom keeps it."""
+_TAKEN_LOOK_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,7 +131,8 @@ class RpcServer:
         """Listens; the health service says NOT_SERVING until `serving`.
 
         Args:
-            taken: setting → the address that was taken before, where the setting leaves the port open.
+            taken: setting → the address that the program before had. Clients look for this gateway there, and sessions
+                wait: where somebody else has it at the moment, it is waited for.
 
         Raises:
             ConfigurationError: an address cannot be bound.
@@ -136,14 +142,33 @@ class RpcServer:
         for setting, wanted, wants_certificate in self._settings.tls_endpoints():
             assert certificate is not None
             credentials = server_credentials(certificate, wants_certificate=wants_certificate)
-            address = self._bind(setting, _address(setting, wanted, before), credentials)
+            address = await self._bind_at_last(setting, _address(setting, wanted, before), credentials, bool(before))
             endpoints.append(Endpoint(address, True, str(certificate.current.ca_file), wants_certificate))
         if self._settings.listen_plaintext:
             wanted = _address("listen_plaintext", self._settings.listen_plaintext, before)
-            endpoints.append(Endpoint(self._bind("listen_plaintext", wanted, None), False))
+            address = await self._bind_at_last("listen_plaintext", wanted, None, bool(before))
+            endpoints.append(Endpoint(address, False))
         self._set_all(_NOT_SERVING)
         await self._server.start()
         return endpoints
+
+    async def _bind_at_last(
+        self, setting: str, address: str, credentials: grpc.ServerCredentials | None, is_awaited: bool
+    ) -> str:
+        loop = asyncio.get_running_loop()
+        end = loop.time() + (TAKEN_SECONDS if is_awaited else 0.0)
+        is_told = False
+        while True:
+            try:
+                return self._bind(setting, address, credentials)
+            except ConfigurationError as error:
+                if loop.time() >= end:
+                    raise
+                problem = str(error)
+            if not is_told:
+                logger.warning("address_taken", setting=setting, problem=problem)
+                is_told = True
+            await asyncio.sleep(_TAKEN_LOOK_SECONDS)
 
     def _bind(self, setting: str, address: str, credentials: grpc.ServerCredentials | None) -> str:
         host, _ = split_address(address)
