@@ -62,7 +62,9 @@ class Drain:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._seconds):
                 for session in self._sessions.sessions:
-                    await session.ended.wait()
+                    # What the gateway itself needs goes on for as long as somebody looks.
+                    if not session.record.is_apart:
+                        await session.ended.wait()
         logger.info("drain_ended", sessions=len(self._sessions))
         self._request_stop()
 

@@ -219,6 +219,11 @@ class GatewayStatus:
     log: LogStatus | None = None
     program: ProgramStatus
 
+    @property
+    def open_sessions(self) -> int:
+        """How many of the places for sessions are taken."""
+        return sum(not each.is_apart for each in self.sessions)
+
     def session(self, session_id: str) -> SessionStatus | None:
         """The session of this id; None when it is not there any more."""
         return next((each for each in self.sessions if each.session_id == session_id), None)

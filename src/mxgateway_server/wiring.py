@@ -31,6 +31,7 @@ from mxgateway_server.places import in_state
 from mxgateway_server.rpc.surplus import ConnectionLimits
 from mxgateway_server.sessions.options import SessionOptions
 from mxgateway_server.sessions.state import SessionLimits
+from mxgateway_server.sessions.table import MAX_APART
 from mxgateway_server.workers.launcher import WorkerPlan
 from mxgateway_server.workers.terms import WorkerLimits
 from mxgateway_server.workers.watchdog import WatchdogLimits
@@ -228,7 +229,7 @@ def connection_room(settings: Settings, files: int | None) -> ConnectionRoom:
     return room_for_connections(
         files,
         settings.protocol.max_connections,
-        workers=settings.sessions.max_sessions + settings.worker.pool_size,
+        workers=settings.sessions.max_sessions + MAX_APART + settings.worker.pool_size,
         operations=any(settings.http_endpoints()),
         starts=settings.worker.simultaneous_starts,
     )

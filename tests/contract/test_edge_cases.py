@@ -128,8 +128,13 @@ CASES: dict[int, tuple[str, list[str]]] = {
         ["unit/server/dashboard/test_watching.py::test_a_tag_that_cannot_be_watched_says_why_and_the_others_go_on"],
     ),
     18: (
-        "no room for the watch list's session",
-        ["unit/server/dashboard/test_watching.py::test_without_room_for_a_session_the_list_says_so"],
+        "no room for the watch list's session, and a worker that crashes again and again",
+        [
+            "unit/server/dashboard/test_watching.py::test_without_room_for_a_session_the_list_says_so",
+            "unit/server/dashboard/test_watching.py::test_a_worker_that_ends_again_and_again_is_left_alone_for_longer_each_time",
+            "unit/server/sessions/test_table.py::"
+            "test_what_the_gateway_itself_needs_takes_no_place_of_a_client_and_is_bounded_too",
+        ],
     ),
     19: (
         "a tree of many objects",

@@ -54,6 +54,7 @@ export interface Session {
   attachedStreams: number;
   isConnected: boolean;
   isKept: boolean;
+  isApart: boolean;
   commandsUnderWay: number;
   commandsStarted: number;
   eventsReceived: number;

@@ -106,6 +106,7 @@ def log_level(config_file: Path | None, state_dir: str | None, pid: int, level: 
 def _lines(found: dict[str, Any]) -> list[str]:
     health, workers, totals, traffic = found["health"], found["workers"], found["sessionTotals"], found["traffic"]
     galaxy, audit, certificate = found["galaxy"], found["audit"], found["certificate"]
+    taken = sum(not each["isApart"] for each in found["sessions"])
     lines = [
         f"health       {health['readiness']}",
         *(
@@ -114,7 +115,7 @@ def _lines(found: dict[str, Any]) -> list[str]:
             if not check["isOk"]
         ),
         f"up           {_duration(found['uptimeSeconds'])}{_program(found['program'])}",
-        f"sessions     {len(found['sessions'])} open of {found['maxSessions']}; {totals['opened']} opened, "
+        f"sessions     {taken} open of {found['maxSessions']}; {totals['opened']} opened, "
         f"{totals['faulted']} faulted, {totals['killed']} ended by force",
         f"workers      {workers['alive']} running, {workers['pooled']} of {workers['poolSize']} ready, "
         f"{workers['failed']} starts failed",

@@ -259,7 +259,7 @@ def _handover(inherited: Inheritance | None, notifier: Notifier, flush_log: Call
 
 def _words(status: GatewayStatus) -> str:
     """The gateway in one line, for `systemctl status`."""
-    return f"{status.health.readiness}; {len(status.sessions)} of {status.max_sessions} sessions"
+    return f"{status.health.readiness}; {status.open_sessions} of {status.max_sessions} sessions"
 
 
 def _install_signals(

@@ -1,6 +1,7 @@
 """Tags that somebody watches in the dashboard: a session of his key's own, and the latest of each tag.
 
-The commands pass the gate as those over gRPC do, so the key's limits hold tag by tag. Nothing is ever written.
+The commands pass the gate as those over gRPC do, so the key's limits hold tag by tag. Nothing is ever written. The
+session takes no place of a client's; where its worker ends, the list says so and waits longer each time.
 """
 
 from __future__ import annotations
@@ -20,7 +21,13 @@ from mxgateway_server.access.scopes import Scope
 from mxgateway_server.commands.gate import CommandGate
 from mxgateway_server.dashboard.calls import Call
 from mxgateway_server.dashboard.values import Shown, shown_value
-from mxgateway_server.errors import GatewayError, InvalidRequestError
+from mxgateway_server.errors import (
+    GatewayError,
+    InvalidRequestError,
+    SessionClosedError,
+    SessionFaultedError,
+    WorkerError,
+)
 from mxgateway_server.events.delivery import Waker, deliveries
 from mxgateway_server.logs import get_logger
 from mxgateway_server.sessions.manager import SessionManager
@@ -33,6 +40,11 @@ logger = get_logger(__name__)
 MAX_TAGS = 50
 IDLE_SECONDS = 30.0
 CHECK_SECONDS = 5.0
+FIRST_PAUSE = 1.0
+LONGEST_PAUSE = 60.0
+"""How long a list whose worker has ended waits before it gets another; twice as long each time."""
+WELL_SECONDS = 60.0
+"""A list that has lived so long begins anew with the first pause."""
 _NAME = "dashboard watch list"
 _MAX_EVENTS, _MAX_BYTES = 2000, 1024 * 1024
 
@@ -78,15 +90,25 @@ class _Tag:
 
 
 @dataclass(slots=True)
+class _Pause:
+    """A key's list has no worker until then."""
+
+    error: GatewayError
+    seconds: float
+    until: float
+
+
+@dataclass(slots=True)
 class _Watch:
     caller: Caller
     session: Session
     server: int
+    opened_at: float
     asked_at: float
     tags: dict[str, _Tag] = field(default_factory=dict)
     handles: dict[int, _Tag] = field(default_factory=dict)
     early: dict[int, pb.MxEvent] = field(default_factory=dict)
-    problem: str = ""
+    error: GatewayError | None = None
 
 
 class WatchDesk:
@@ -100,9 +122,10 @@ class WatchDesk:
         self._sessions = sessions
         self._gate = gate
         self._clock = clock
-        self._wanted = replace(wanted, name=_NAME, policy=pb.BACKPRESSURE_POLICY_CONFLATE, is_kept=True)
+        self._wanted = replace(wanted, name=_NAME, policy=pb.BACKPRESSURE_POLICY_CONFLATE, is_kept=True, is_apart=True)
         self._watches: dict[str, _Watch] = {}
         self._locks: dict[str, asyncio.Lock] = {}
+        self._pauses: dict[str, _Pause] = {}
         self._group: asyncio.TaskGroup | None = None
         self._stop = asyncio.Event()
 
@@ -120,6 +143,9 @@ class WatchDesk:
                         del self._watches[key_id]
                         # Its reader ends with its session.
                         await self._close(watch)
+                for key_id, pause in list(self._pauses.items()):
+                    if now - pause.until > WELL_SECONDS:
+                        del self._pauses[key_id]
             self._group = None
 
     async def stop(self) -> None:
@@ -138,15 +164,17 @@ class WatchDesk:
         key_id = call.who.key_id
         async with self._locks.setdefault(key_id, asyncio.Lock()):
             watch = self._watches.get(key_id)
-            if watch is not None and (watch.problem or _reader(call.who) != watch.caller):
+            if watch is not None and (watch.error is not None or _reader(call.who) != watch.caller):
                 # Its worker has ended, or the key may see other tags than before.
                 del self._watches[key_id]
+                if watch.error is not None:
+                    self._pause(key_id, watch.error, watch.opened_at)
                 await self._close(watch)
                 watch = None
             if watch is None:
                 if not wanted:
                     return []
-                watch = self._watches[key_id] = await self._open(call)
+                watch = self._watches[key_id] = await self._opened(call)
             watch.asked_at = self._clock.monotonic()
             await self._subscribe(watch, call, wanted)
         return self.values(call.who)
@@ -157,7 +185,30 @@ class WatchDesk:
         if watch is None:
             return []
         watch.asked_at = self._clock.monotonic()
-        return [tag.row(name) | ({"error": watch.problem} if watch.problem else {}) for name, tag in watch.tags.items()]
+        problem = {} if watch.error is None else {"error": str(watch.error)}
+        return [tag.row(name) | problem for name, tag in watch.tags.items()]
+
+    async def _opened(self, call: Call) -> _Watch:
+        key_id, now = call.who.key_id, self._clock.monotonic()
+        pause = self._pauses.get(key_id)
+        if pause is not None and now < pause.until:
+            raise pause.error
+        try:
+            return await self._open(call)
+        except GatewayError as error:
+            self._pause(key_id, error, now)
+            raise
+
+    def _pause(self, key_id: str, error: GatewayError, since: float) -> None:
+        """Leaves workers that end alone for a while; whatever else it was may be over already."""
+        if not isinstance(error, WorkerError | SessionFaultedError):
+            return
+        now = self._clock.monotonic()
+        before = self._pauses.get(key_id)
+        seconds = FIRST_PAUSE
+        if before is not None and now - since < WELL_SECONDS:
+            seconds = min(2 * before.seconds, LONGEST_PAUSE)
+        self._pauses[key_id] = _Pause(error, seconds, now + seconds)
 
     async def _open(self, call: Call) -> _Watch:
         caller = _reader(call.who)
@@ -166,7 +217,8 @@ class WatchDesk:
             command = pb.MxCommand(kind=pb.MX_COMMAND_KIND_REGISTER)
             command.register.client_name = "dashboard"
             reply = await self._command(session, caller, call, command)
-            watch = _Watch(caller, session, reply.register.server_handle, self._clock.monotonic())
+            now = self._clock.monotonic()
+            watch = _Watch(caller, session, reply.register.server_handle, now, now)
             assert self._group is not None
             self._group.create_task(self._read(watch), name="dashboard-watch")
         except BaseException:
@@ -228,9 +280,9 @@ class WatchDesk:
                             tag.take(event)
                         elif len(watch.early) < MAX_TAGS:
                             watch.early[event.item_handle] = event
-            watch.problem = "the session of this list was closed"
+            watch.error = SessionClosedError("the session of this list was closed")
         except GatewayError as error:
-            watch.problem = str(error)
+            watch.error = error
         finally:
             watch.session.hub.leave(subscriber)
             watch.session.record.detach(self._clock.monotonic())

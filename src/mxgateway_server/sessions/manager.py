@@ -142,9 +142,17 @@ class SessionManager:
             now = self._clock.monotonic()
             try:
                 return self._table.create(
-                    session_id, key_id, now, wanted.name, is_kept=wanted.is_kept, opened_ns=self._clock.unix_ns()
+                    session_id,
+                    key_id,
+                    now,
+                    wanted.name,
+                    is_kept=wanted.is_kept,
+                    is_apart=wanted.is_apart,
+                    opened_ns=self._clock.unix_ns(),
                 )
             except SessionLimitError:
+                if wanted.is_apart:
+                    raise
                 # Before a client is turned away, one of its key's own that is gone gives its place up.
                 gone = self._table.abandoned(key_id, now)
                 if gone is None or not self._endings.is_running:

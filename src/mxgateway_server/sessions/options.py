@@ -33,6 +33,7 @@ class OpenOptions:
 
     Attributes:
         is_kept: whether the session stays while nobody is connected, until its lease is over.
+        is_apart: whether it is one that the gateway itself needs to serve somebody: it takes no place of the others.
     """
 
     plan: WorkerPlan
@@ -42,3 +43,4 @@ class OpenOptions:
     policy: Policy = pb.BACKPRESSURE_POLICY_UNSPECIFIED
     options: dict[str, str] = field(default_factory=dict)
     is_kept: bool = False
+    is_apart: bool = False

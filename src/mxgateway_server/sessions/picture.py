@@ -102,6 +102,7 @@ class SessionStatus:
         attached_streams: streams of commands and events that run on it.
         is_connected: whether a connection of its client is there, as far as can be told.
         is_kept: whether it stays while none is.
+        is_apart: whether it takes no place of the others, because the gateway itself needs it.
         commands_under_way: commands that wait for their reply.
         commands_started: commands so far.
         events_received: events from its worker so far.
@@ -127,6 +128,7 @@ class SessionStatus:
     attached_streams: int
     is_connected: bool
     is_kept: bool
+    is_apart: bool
     commands_under_way: int
     commands_started: int
     events_received: int
@@ -157,6 +159,7 @@ def session_status(session: Session, now: float) -> SessionStatus:
         attached_streams=record.attached_streams,
         is_connected=record.is_connected,
         is_kept=record.is_kept,
+        is_apart=record.is_apart,
         commands_under_way=record.calls_waiting,
         commands_started=session.commands_started,
         events_received=session.events_received,

@@ -113,6 +113,7 @@ class SessionRecord:
         owner_key_id: key that opened it; only that key and admins may use it.
         owner_created_ns: when that key was made, for one that is made anew under the same id.
         is_kept: whether its owner asked to keep it while nobody is connected: only the lease ends it then.
+        is_apart: whether it takes no place of the others, is waited for by no drain, and is not handed on.
         opened_ns: when it was opened, nanoseconds since 1970 UTC.
         fault: why it is faulted.
         peers: the connections over which it was used, as gRPC names them, oldest first.
@@ -128,6 +129,7 @@ class SessionRecord:
     name: str = ""
     owner_created_ns: int = 0
     is_kept: bool = False
+    is_apart: bool = False
     opened_ns: int = 0
     state: State = CREATING
     fault: GatewayError | None = None
@@ -161,7 +163,7 @@ class SessionRecord:
 
     @property
     def is_live(self) -> bool:
-        """Whether it still counts against the limit of sessions."""
+        """Whether it still counts against a limit of sessions."""
         return self.state not in (CLOSED, FAULTED) and self.close_reason is not CloseReason.MADE_ROOM
 
     def require_ready(self) -> None:

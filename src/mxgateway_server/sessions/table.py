@@ -12,6 +12,9 @@ from mxgateway_server.sessions.state import CLOSED, CloseReason, SessionLimits, 
 CLOSED_MEMORY = 1024
 """How many closed sessions are remembered, so that closing again is answered as the first time."""
 
+MAX_APART = 16
+"""How many sessions there may be that the gateway itself needs, beside all others."""
+
 MAX_CAUSE_CHARACTERS = 500
 
 
@@ -58,6 +61,7 @@ class SessionTable:
         name: str = "",
         *,
         is_kept: bool = False,
+        is_apart: bool = False,
         opened_ns: int = 0,
     ) -> SessionRecord:
         """Takes a place for a session before its worker starts.
@@ -65,8 +69,14 @@ class SessionTable:
         Raises:
             SessionLimitError: there is no room, in the gateway or for this key.
         """
-        live = [record for record in self._records.values() if record.is_live]
-        if self._max_per_key:
+        live = [record for record in self._records.values() if record.is_live and record.is_apart == is_apart]
+        if is_apart:
+            if len(live) >= MAX_APART:
+                raise SessionLimitError(
+                    f"{MAX_APART} watch lists are shown already, each with a worker of its own; wait until one ends",
+                    retry_after=5.0,
+                )
+        elif self._max_per_key:
             held = sum(1 for record in live if record.owner_key_id == owner_key_id)
             if held >= self._max_per_key:
                 raise SessionLimitError(
@@ -74,7 +84,7 @@ class SessionTable:
                     "one: mxgw-py sessions lists them",
                     retry_after=1.0,
                 )
-        if len(live) >= self._max_sessions:
+        if not is_apart and len(live) >= self._max_sessions:
             raise SessionLimitError(
                 f"the gateway has its {self._max_sessions} sessions (setting sessions.max_sessions); close one",
                 retry_after=1.0,
@@ -86,6 +96,7 @@ class SessionTable:
             opened_at=now,
             name=name,
             is_kept=is_kept,
+            is_apart=is_apart,
             opened_ns=opened_ns,
         )
         self._records[session_id] = record

@@ -10,9 +10,9 @@ from mxgateway_server.sessions.state import FAULTED, READY, state_name
 
 
 def under_way(session: Session) -> str:
-    """What has to end before the session can be handed on; empty when nothing has to."""
+    """What has to end before the session can be handed on, or is left behind; empty when nothing has to."""
     record, worker = session.record, session.worker
-    if record.state == FAULTED:
+    if record.state == FAULTED or record.is_apart:
         return ""
     if record.state != READY:
         return f"it is {state_name(record.state)}"

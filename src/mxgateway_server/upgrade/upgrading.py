@@ -131,7 +131,8 @@ class Upgrading:
     def _replace(self, answer: Answer, signals: int) -> None:
         """Without a turn of the loop between the record and the new program: nothing changes any more."""
         parts, handover = self._parts, self._handover
-        kept = [each for each in parts.sessions.sessions if each.record.state == READY]
+        # Whoever needs those apart opens others: nobody in the next program knows of these.
+        kept = [each for each in parts.sessions.sessions if each.record.state == READY and not each.record.is_apart]
         state = self._state(kept)
         with self._sealed(state) as memory:
             left = Legacy(

@@ -53,7 +53,9 @@ function daysLeft(now: Frame): number | null {
 
 function Now({ now }: { now: Frame }) {
   const days = daysLeft(now);
-  const share = now.sessions.length / now.maxSessions;
+  // Those of watch lists take no place of a client's.
+  const taken = now.sessions.filter((each) => !each.isApart).length;
+  const share = taken / now.maxSessions;
   const galaxyTone = now.galaxy.status === "healthy" ? undefined : now.galaxy.status === "unavailable" ? "bad" : "warn";
   return (
     <Figures>
@@ -68,7 +70,7 @@ function Now({ now }: { now: Frame }) {
       <Figure label="Waiting events" value={count(now.rates.waiting)} />
       <Figure
         label="Sessions"
-        value={count(now.sessions.length)}
+        value={count(taken)}
         unit={`of ${now.maxSessions}`}
         tone={share > 0.9 ? "warn" : undefined}
       />

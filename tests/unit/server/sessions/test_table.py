@@ -17,7 +17,7 @@ from mxgateway_server.sessions.state import (
     CloseReason,
     SessionLimits,
 )
-from mxgateway_server.sessions.table import CLOSED_MEMORY, SessionTable
+from mxgateway_server.sessions.table import CLOSED_MEMORY, MAX_APART, SessionTable
 
 
 def table(maximum: int = 2, per_key: int = 0) -> SessionTable:
@@ -46,6 +46,25 @@ def test_a_key_has_its_own_limit() -> None:
     with pytest.raises(SessionLimitError, match="max_sessions_per_key"):
         sessions.create("b", "k", 0.0)
     sessions.create("c", "other", 0.0)
+
+
+def test_what_the_gateway_itself_needs_takes_no_place_of_a_client_and_is_bounded_too() -> None:
+    sessions = table(1, per_key=1)
+    for number in range(MAX_APART):
+        sessions.create(f"apart-{number}", "k", 0.0, is_apart=True)
+    with pytest.raises(SessionLimitError, match="watch lists"):
+        sessions.create("one more", "k", 0.0, is_apart=True)
+    sessions.create("a", "k", 0.0)
+    with pytest.raises(SessionLimitError, match="max_sessions"):
+        sessions.create("b", "other", 0.0)
+    sessions.remove("apart-0")
+    sessions.create("another", "k", 0.0, is_apart=True)
+
+
+def test_a_full_table_is_no_hindrance_to_what_the_gateway_itself_needs() -> None:
+    sessions = table(1)
+    sessions.create("a", "k", 0.0)
+    sessions.create("apart", "k", 0.0, is_apart=True)
 
 
 def test_a_session_that_never_got_ready_gives_its_place_back_and_is_forgotten() -> None:
