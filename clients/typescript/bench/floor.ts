@@ -1,5 +1,6 @@
 /**
- * The floor of TypeScript: the generated messages over grpc-js and nothing else.
+ * The floor of TypeScript: the generated messages over grpc-js and nothing else. What it sends is what the client sends:
+ * the deadline and the correlation id of each call, keepalive, the limit of a message.
  *
  * `floor ENDPOINT CA SECONDS SIZE WARMUP` reads, `floor events ENDPOINT COUNT` takes raw batches of a plaintext gateway.
  */
@@ -37,7 +38,12 @@ function definition(method: (typeof MxAccessGateway.methods)[number]) {
 
 const metadata = new Metadata();
 metadata.set("authorization", `Bearer ${process.env["MXGATEWAY_API_KEY"] ?? ""}`);
-const limits: ClientOptions = { "grpc.max_receive_message_length": 16 * 1024 * 1024 };
+const limits: ClientOptions = {
+  "grpc.max_receive_message_length": 16 * 1024 * 1024,
+  "grpc.max_send_message_length": 16 * 1024 * 1024,
+  "grpc.keepalive_time_ms": 30_000,
+  "grpc.keepalive_timeout_ms": 10_000,
+};
 const Stub = makeClientConstructor(
   Object.fromEntries(
     [openSession, closeSession, invoke, streamEventBatches].map((each) => [each.name, definition(each)]),
@@ -50,9 +56,10 @@ async function unary<T>(stub: InstanceType<typeof Stub>, name: string, request: 
     const call = stub[name] as (
       request: unknown,
       metadata: Metadata,
+      options: { deadline: number },
       done: (error: Error | null, reply: T) => void,
     ) => void;
-    call.call(stub, request, metadata, (error, reply) => {
+    call.call(stub, request, metadata, { deadline: Date.now() + 30_000 }, (error, reply) => {
       if (error) reject(error);
       else resolve(reply);
     });
@@ -62,8 +69,12 @@ async function unary<T>(stub: InstanceType<typeof Stub>, name: string, request: 
 async function reads(endpoint: string, caFile: string, seconds: number, size: number, warmup: number): Promise<object> {
   const stub = new Stub(endpoint, credentials.createSsl(readFileSync(caFile)), limits);
   const { sessionId } = await unary<{ sessionId: string }>(stub, "OpenSession", create(OpenSessionRequestSchema));
-  const run = async (command: MessageInitShape<typeof MxCommandSchema>): Promise<MxCommandReply> =>
-    await unary(stub, "Invoke", create(MxCommandRequestSchema, { sessionId, command }));
+  let count = 0;
+  const run = async (command: MessageInitShape<typeof MxCommandSchema>): Promise<MxCommandReply> => {
+    count += 1;
+    const clientCorrelationId = `0000000000000000-${count.toString(16)}`;
+    return await unary(stub, "Invoke", create(MxCommandRequestSchema, { sessionId, clientCorrelationId, command }));
+  };
   const registered = await run({
     kind: MxCommandKind.REGISTER,
     payload: { case: "register", value: { clientName: "floor" } },

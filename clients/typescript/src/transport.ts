@@ -46,6 +46,10 @@ interface Wire<I extends DescMessage, O extends DescMessage> {
   readonly decode: (data: Buffer) => MessageShape<O>;
 }
 
+function asItIs(data: Buffer): Buffer {
+  return data;
+}
+
 function wireOf<I extends DescMessage, O extends DescMessage>(method: Method<I, O>): Wire<I, O> {
   return {
     path: `/${method.parent.typeName}/${method.name}`,
@@ -129,12 +133,11 @@ export class Transport {
   /** Why there is no connection: the state does not say it, a call that fails at once does. */
   #cause(): Promise<MxGatewayError> {
     return new Promise((resolve) => {
-      const pass = (data: Buffer): Buffer => data;
       const deadline = systemTime(performance.now() + this.options.connectTimeoutMs);
       this.#client.makeUnaryRequest(
         "/grpc.health.v1.Health/Check",
-        pass,
-        pass,
+        asItIs,
+        asItIs,
         Buffer.alloc(0),
         new grpc.Metadata(),
         { deadline },
@@ -159,10 +162,13 @@ export class Transport {
     const limit = call.timeoutMs ?? this.options.callTimeoutMs;
     const deadline = performance.now() + limit;
     const policy = call.isRepeatable ? this.options.retry : undefined;
-    this.checkSize(toBinary(method.input, request).length, what, call.correlationId);
+    const wire = wireOf(method);
+    // Made once: for its size, and for every attempt.
+    const body = wire.encode(request);
+    this.checkSize(body.length, what, call.correlationId);
     for (let attempt = 1; ; attempt += 1) {
       try {
-        return await this.#attempt(method, request, what, deadline, call);
+        return await this.#attempt(wire, body, what, deadline, call);
       } catch (error) {
         if (policy === undefined || !isRetryable(error) || attempt >= policy.maxAttempts) throw error;
         const backoff = Math.min(policy.initialDelayMs * 2 ** (attempt - 1), policy.maxDelayMs);
@@ -194,8 +200,8 @@ export class Transport {
   }
 
   async #attempt<I extends DescMessage, O extends DescMessage>(
-    method: Method<I, O>,
-    request: MessageShape<I>,
+    wire: Wire<I, O>,
+    body: Buffer,
     what: string,
     deadline: number,
     call: CallOptions & { isGalaxy?: boolean },
@@ -205,13 +211,12 @@ export class Transport {
     const { metadata, key } = await this.metadata();
     this.checkOpen(what);
     call.signal?.throwIfAborted();
-    const wire = wireOf(method);
     return await new Promise<MessageShape<O>>((resolve, reject) => {
       const running = this.#client.makeUnaryRequest(
         wire.path,
-        wire.encode,
+        asItIs,
         wire.decode,
-        request,
+        body,
         metadata,
         { deadline: systemTime(deadline) },
         (error, reply) => {

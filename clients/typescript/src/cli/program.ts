@@ -61,7 +61,11 @@ export async function execute(
   });
   for (const contract of CONTRACT.commands) {
     const work = (given: Given): Promise<void> => perform(contract.name, given, output, interrupted, lines);
-    program.addCommand(commandOf(contract, CONTRACT.commonOptions, work).exitOverride().copyInheritedSettings(program));
+    // Of the others the list of commands shows name and help: their options would double what a start costs.
+    const command = argv.includes(contract.name)
+      ? commandOf(contract, CONTRACT.commonOptions, work)
+      : new Command(contract.name).description(contract.help);
+    program.addCommand(command.exitOverride().copyInheritedSettings(program));
   }
   const secrets = secretsOf(argv);
   try {
