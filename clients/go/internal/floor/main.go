@@ -1,5 +1,6 @@
 // Command floor is the floor of Go: the generated stub and nothing else. floor ENDPOINT CA SECONDS SIZE WARMUP reads, floor
-// events ENDPOINT COUNT takes raw batches without TLS.
+// events ENDPOINT COUNT takes raw batches without TLS. What it sends is what the client sends: the deadline and the
+// correlation id of each call, keepalive, the limit of a message.
 package main
 
 import (
@@ -15,10 +16,14 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/metadata"
 
 	pb "mxaccess-gateway.example/clients/go/gatewaypb"
 )
+
+// limit is how long a call of the client may take by default.
+const limit = 30 * time.Second
 
 func must[T any](value T, err error) T {
 	if err != nil {
@@ -35,8 +40,15 @@ func main() {
 	}
 }
 
+func dial(endpoint string, creds credentials.TransportCredentials) *grpc.ClientConn {
+	const most = 16 << 20
+	return must(grpc.NewClient(endpoint, grpc.WithTransportCredentials(creds),
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(most), grpc.MaxCallSendMsgSize(most)),
+		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 30 * time.Second, Timeout: 10 * time.Second})))
+}
+
 func events(endpoint string, count int) {
-	channel := must(grpc.NewClient(endpoint, grpc.WithTransportCredentials(insecure.NewCredentials())))
+	channel := dial(endpoint, insecure.NewCredentials())
 	defer channel.Close()
 	stub := pb.NewMxAccessGatewayClient(channel)
 	ctx, cancel := context.WithCancel(context.Background())
@@ -52,13 +64,18 @@ func events(endpoint string, count int) {
 
 func reads() {
 	creds := must(credentials.NewClientTLSFromFile(os.Args[2], ""))
-	channel := must(grpc.NewClient(os.Args[1], grpc.WithTransportCredentials(creds)))
+	channel := dial(os.Args[1], creds)
 	defer channel.Close()
 	stub := pb.NewMxAccessGatewayClient(channel)
 	ctx := metadata.AppendToOutgoingContext(context.Background(), "authorization", "Bearer "+os.Getenv("MXGATEWAY_API_KEY"))
 	session := must(stub.OpenSession(ctx, &pb.OpenSessionRequest{})).GetSessionId()
+	count := 0
 	invoke := func(command *pb.MxCommand) *pb.MxCommandReply {
-		return must(stub.Invoke(ctx, &pb.MxCommandRequest{SessionId: session, Command: command}))
+		count++
+		id := fmt.Sprintf("%016x-%x", 0, count)
+		limited, cancel := context.WithTimeout(ctx, limit)
+		defer cancel()
+		return must(stub.Invoke(limited, &pb.MxCommandRequest{SessionId: session, ClientCorrelationId: id, Command: command}))
 	}
 	handle := invoke(&pb.MxCommand{
 		Kind: pb.MxCommandKind_MX_COMMAND_KIND_REGISTER, Payload: &pb.MxCommand_Register{Register: &pb.RegisterCommand{ClientName: "floor"}},
