@@ -5,13 +5,14 @@ import com.google.protobuf.Message;
 import io.grpc.CallOptions;
 import io.grpc.Channel;
 import io.grpc.ClientInterceptors;
-import io.grpc.Grpc;
-import io.grpc.InsecureChannelCredentials;
 import io.grpc.ManagedChannel;
 import io.grpc.Metadata;
 import io.grpc.MethodDescriptor;
 import io.grpc.MethodDescriptor.MethodType;
-import io.grpc.TlsChannelCredentials;
+import io.grpc.netty.shaded.io.grpc.netty.GrpcSslContexts;
+import io.grpc.netty.shaded.io.grpc.netty.NettyChannelBuilder;
+import io.grpc.netty.shaded.io.netty.handler.ssl.SslContextBuilder;
+import io.grpc.netty.shaded.io.netty.handler.ssl.SslProvider;
 import io.grpc.protobuf.ProtoUtils;
 import io.grpc.stub.ClientCalls;
 import io.grpc.stub.MetadataUtils;
@@ -33,10 +34,13 @@ import java.io.IOException;
 import java.util.Arrays;
 import java.util.Iterator;
 import java.util.Locale;
+import java.util.concurrent.TimeUnit;
 import java.util.stream.DoubleStream;
 
 /**
- * The floor of Java: the generated messages over grpc-java's own stub and nothing else.
+ * The floor of Java: the generated messages over grpc-java's own stub and nothing else. What it
+ * sends is what the client sends: the deadline and the correlation id of each call, keepalive, the
+ * limit of a message.
  *
  * <p>{@code ENDPOINT CA SECONDS SIZE WARMUP} reads, {@code events ENDPOINT COUNT} takes raw batches
  * without TLS.
@@ -70,6 +74,7 @@ public final class Floor {
 
   private final Channel channel;
   private final String session;
+  private long count;
 
   private Floor(Channel channel) {
     this.channel = channel;
@@ -106,17 +111,40 @@ public final class Floor {
   }
 
   private <Q, R> R call(MethodDescriptor<Q, R> method, Q request) {
-    return ClientCalls.blockingUnaryCall(channel, method, CallOptions.DEFAULT, request);
+    CallOptions limited = CallOptions.DEFAULT.withDeadlineAfter(30, TimeUnit.SECONDS);
+    return ClientCalls.blockingUnaryCall(channel, method, limited, request);
+  }
+
+  private static ManagedChannel channel(String endpoint, File authority) throws IOException {
+    NettyChannelBuilder builder =
+        NettyChannelBuilder.forTarget(endpoint)
+            .maxInboundMessageSize(16 << 20)
+            .keepAliveTime(30, TimeUnit.SECONDS)
+            .keepAliveTimeout(10, TimeUnit.SECONDS);
+    if (authority == null) {
+      return builder.usePlaintext().build();
+    }
+    // The JDK's TLS, as the client has it: gRPC's own choice is a native library.
+    return builder
+        .sslContext(
+            GrpcSslContexts.configure(SslContextBuilder.forClient(), SslProvider.JDK)
+                .trustManager(authority)
+                .build())
+        .build();
   }
 
   private MxCommandReply invoke(MxCommand.Builder command) {
     return call(
-        INVOKE, MxCommandRequest.newBuilder().setSessionId(session).setCommand(command).build());
+        INVOKE,
+        MxCommandRequest.newBuilder()
+            .setSessionId(session)
+            .setClientCorrelationId("0000000000000000-" + Long.toHexString(++count))
+            .setCommand(command)
+            .build());
   }
 
-  private static JsonObject events(String endpoint, long count) {
-    ManagedChannel channel =
-        Grpc.newChannelBuilder(endpoint, InsecureChannelCredentials.create()).build();
+  private static JsonObject events(String endpoint, long count) throws IOException {
+    ManagedChannel channel = channel(endpoint, null);
     Floor floor = new Floor(channel);
     Iterator<MxEventBatch> stream =
         ClientCalls.blockingServerStreamingCall(
@@ -139,10 +167,7 @@ public final class Floor {
     headers.put(
         Metadata.Key.of("authorization", Metadata.ASCII_STRING_MARSHALLER),
         "Bearer " + System.getenv("MXGATEWAY_API_KEY"));
-    ManagedChannel channel =
-        Grpc.newChannelBuilder(
-                endpoint, TlsChannelCredentials.newBuilder().trustManager(authority).build())
-            .build();
+    ManagedChannel channel = channel(endpoint, authority);
     Floor floor =
         new Floor(
             ClientInterceptors.intercept(
