@@ -6,6 +6,7 @@ import json
 import re
 import uuid
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from operator import attrgetter
 from typing import Any
 
@@ -78,13 +79,14 @@ def state_row(alarm: Alarm, source_id: int, comment: int, description: int) -> t
         comment: number of its text; 0 for none.
         description: likewise.
     """
+    # SQLite's driver takes plain integers only: adding nothing makes one sooner than int() does.
     return (
         source_id,
         alarm.changed_ns,
-        int(alarm.state),
+        alarm.state + 0,
         alarm.priority,
-        int(alarm.mode),
-        int(alarm.provider_mode),
+        alarm.mode + 0,
+        alarm.provider_mode + 0,
         _guid_bytes(alarm.guid),
         alarm.raised_ns,
         alarm.acknowledged_ns,
@@ -100,14 +102,8 @@ def state_row(alarm: Alarm, source_id: int, comment: int, description: int) -> t
 
 def change_row(change: Change, source_id: int, comment: int, description: int) -> tuple[Any, ...]:
     """Values of CHANGE_COLUMNS."""
-    return (
-        change.sequence,
-        change.received_ns,
-        int(change.kind),
-        int(change.origin),
-        int(change.is_listed),
-        *state_row(change.alarm, source_id, comment, description),
-    )
+    told = (change.sequence, change.received_ns, change.kind + 0, change.origin + 0, change.is_listed + 0)
+    return told + state_row(change.alarm, source_id, comment, description)
 
 
 def is_shelved(rest: str) -> bool:
@@ -164,6 +160,7 @@ def _rare(alarm: Alarm) -> str | None:
     return json.dumps(found, ensure_ascii=False)
 
 
+@lru_cache(maxsize=4096)
 def _guid_bytes(guid: str) -> bytes | str | None:
     if not guid:
         return None
