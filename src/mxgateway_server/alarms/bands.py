@@ -27,4 +27,6 @@ class PriorityBands:
 
     def name_of(self, priority: int) -> str:
         """The band of a priority; of one out of all bounds the nearest."""
-        return self._of[priority if 0 <= priority <= LEAST_URGENT else max(0, min(priority, LEAST_URGENT))]
+        if 0 <= priority <= LEAST_URGENT:
+            return self._of[priority]
+        return self._of[max(0, min(priority, LEAST_URGENT))]

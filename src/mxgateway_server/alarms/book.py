@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from mxgateway_server.alarms.bands import PriorityBands
 from mxgateway_server.alarms.evolving import Evolution, compared, evolved, ordinary_step, over, removed, reported
@@ -245,10 +246,11 @@ class AlarmBook:
         self.states[alarm.state, self.bands.name_of(alarm.priority)] += by
 
     def _forget_guids(self, alarm: Alarm) -> None:
+        key = alarm.source.key
         for guid in alarm.all_guids:
-            if self._by_guid.get(guid) == alarm.key:
+            if self._by_guid.get(guid) == key:
                 del self._by_guid[guid]
-                self._past_guids[guid] = alarm.key
+                self._past_guids[guid] = key
         while len(self._past_guids) > _PAST_GUIDS:
             self._past_guids.popitem(last=False)
 
@@ -272,6 +274,7 @@ class AlarmBook:
             self._elsewhere.pop(wanted, None)
 
 
+@lru_cache(maxsize=4096)
 def _place_of(source: AlarmSource) -> tuple[str, str]:
     """What the reference has before object and attribute, and those; the first is empty when it does not end so."""
     key, wanted = source.key, source.object_reference.casefold()

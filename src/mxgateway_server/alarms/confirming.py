@@ -113,6 +113,8 @@ class Confirmations:
     def adopted(self, alarms: Sequence[Alarm], sequence: int) -> None: ...
 
     def changed(self, change: Change) -> None:
+        if not self._waiting:
+            return
         for expectation in tuple(self._waiting.get(change.alarm.key, ())):
             if expectation.take(change):
                 self.forget(expectation)

@@ -56,13 +56,14 @@ class ChangeLog:
 
     def append(self, change: Change) -> None:
         """Takes the next change; its number is one after the newest."""
-        assert change.sequence == self._newest + 1
-        if change.sequence - self._oldest == len(self._ring):
+        sequence = change.sequence
+        assert sequence == self._newest + 1
+        if sequence - self._oldest == len(self._ring):
             self._make_room()
-        self._newest += 1
-        self._ring[self._newest % len(self._ring)] = change
+        ring, self._newest = self._ring, sequence
+        ring[sequence % len(ring)] = change
         self._bytes += change.cost()
-        while self._bytes > self._limits.max_bytes and self._newest > self._oldest:
+        while self._bytes > self._limits.max_bytes and sequence > self._oldest:
             self._drop_oldest()
 
     def after(self, sequence: int, most: int) -> Sequence[Change]:

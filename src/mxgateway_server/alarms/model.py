@@ -194,15 +194,16 @@ class Alarm:
 
     def cost(self) -> int:
         """About how many bytes it takes, for bounds."""
-        return _FIXED_COST + sum(map(len, _long_of_source(self.source))) + sum(map(len, _long_of_alarm(self)))
+        source = self.source
+        return (
+            (_FIXED_COST + len(source.reference) + len(source.object_reference) + len(source.type_name))
+            + (len(self.guid) + len(self.operator_user) + len(self.comment) + len(self.description))
+            + (len(self.shelve_reason) + len(self.operator_full_name) + len(self.value) + len(self.limit))
+        )
 
 
 # All but the last, the bytes, which are those of one version.
 _kept_of_alarm = attrgetter(*(each.name for each in fields(Alarm)[:-1]))
-_long_of_source = attrgetter("reference", "object_reference", "type_name")
-_long_of_alarm = attrgetter(
-    *("guid", "operator_user", "comment", "description", "shelve_reason", "operator_full_name", "value", "limit")
-)
 _FIXED_COST = 300
 _CHANGE_COST = 400
 

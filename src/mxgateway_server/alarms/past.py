@@ -128,7 +128,9 @@ class AlarmPast:
         """A change of the list."""
         if self.history is not None:
             self.history.writer.changed(change)
-        self._tell(self.figures.changed(change))
+        floods = self.figures.changed(change)
+        if floods:
+            self._tell(floods)
 
     def status_changed(self, status: ProviderStatus) -> None:
         """Who tells the alarms, and whether he does."""

@@ -86,7 +86,7 @@ class Annunciations:
             self.sources[number] = source
         self._at.append(at)
         self._source.append(number)
-        self._priority.append(min(max(priority, 0), 999))
+        self._priority.append(priority if 0 <= priority <= 999 else min(max(priority, 0), 999))
         self._to_acknowledge.append(NAN)
         self._to_return.append(NAN)
         self._is_late.append(is_late)
@@ -110,7 +110,8 @@ class Annunciations:
     def _fill(self, column: array[float], row: int, at: float) -> None:
         place = row - self._first
         if place >= 0 and math.isnan(column[place]):
-            column[place] = max(0.0, at - self._at[place])
+            length = at - self._at[place]
+            column[place] = length if length > 0.0 else 0.0
 
     def _drop(self, count: int) -> None:
         for column in (self._at, self._source, self._priority, self._to_acknowledge, self._to_return):

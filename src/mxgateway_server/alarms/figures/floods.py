@@ -71,7 +71,7 @@ class FloodWatch:
 
     def add(self, at: float) -> list[Flood]:
         """An alarm came up; the floods that ended before it and that it begins. Times never go back."""
-        changed = self.advance(at)
+        changed = self.advance(at) if at >= self._second + 1 else []
         self._counters[self._second % SPAN] += 1
         self.rate += 1
         if self._began is not None:

@@ -86,7 +86,13 @@ class FigureKeeper:
 
     def changed(self, change: Change) -> list[Flood]:
         """A change of the list; the floods that it begins or ends."""
-        return self._take(moment_of(change))
+        kind, alarm = change.kind, change.alarm
+        if kind in BEGINNINGS:
+            return self._raised(moment_of(change), alarm.source.key)
+        # The same as from its moment, which is not needed for that.
+        at = (alarm.changed_ns or change.received_ns) / 1e9
+        self._followed(kind, alarm.source.key, at, is_listed=change.is_listed)
+        return []
 
     def advance(self, now: float) -> list[Flood]:
         """Time has passed, or the clock has been set back; the floods that have ended.
@@ -176,16 +182,20 @@ class FigureKeeper:
         kind, key = moment.kind, moment.source.key
         if kind in BEGINNINGS:
             return self._raised(moment, key)
+        self._followed(kind, key, moment.at, is_listed=moment.is_listed)
+        return []
+
+    def _followed(self, kind: int, key: str, at: float, *, is_listed: bool) -> None:
+        """What came after the beginning."""
         row = self._open.get(key)
         if row is None:
-            return []
+            return
         if kind == _ACKNOWLEDGE:
-            self._table.acknowledged(row, moment.at)
+            self._table.acknowledged(row, at)
         elif kind in ENDINGS:
-            self._table.returned(row, moment.at)
-        if not moment.is_listed:
+            self._table.returned(row, at)
+        if not is_listed:
             del self._open[key]
-        return []
 
     def _raised(self, moment: Moment, key: str) -> list[Flood]:
         self._open.pop(key, None)
