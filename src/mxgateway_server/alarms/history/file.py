@@ -13,6 +13,7 @@ from typing import Any
 
 from mxgateway_server.alarms.history.rows import (
     CHANGE_COLUMNS,
+    NULLABLE,
     SOURCE_COLUMNS,
     STATE_COLUMNS,
     alarm_of,
@@ -110,8 +111,8 @@ class Bounds:
 
 
 def _insert(table: str, columns: Sequence[str], *, how: str = "INSERT", rows: int = 1) -> str:
-    row = f"({', '.join('?' * len(columns))})"
-    return f"{how} INTO {table} ({', '.join(columns)}) VALUES {', '.join([row] * rows)}"
+    row = ", ".join("nullif(?, '')" if name in NULLABLE else "?" for name in columns)
+    return f"{how} INTO {table} ({', '.join(columns)}) VALUES {', '.join([f'({row})'] * rows)}"
 
 
 _ADD_SOURCE = (

@@ -17,6 +17,8 @@ STATE_COLUMNS = (
     *("alarm", "at", "state", "priority", "mode", "provider", "guid", "raised", "acknowledged", "cleared"),
     *("operator", "comment", "description", "value", "limit_value", "rest"),
 )
+NULLABLE = frozenset({"guid", "value", "limit_value", "rest"})
+"""Columns that may have nothing in them. A row to be written has an empty text there."""
 CHANGE_COLUMNS = ("sequence", "received", "kind", "origin", "listed", *STATE_COLUMNS)
 
 # What most changes do not have; together in one column.
@@ -73,13 +75,17 @@ def source_of(row: Sequence[Any]) -> AlarmSource:
 
 
 def state_row(alarm: Alarm, source_id: int, comment: int, description: int) -> tuple[Any, ...]:
-    """Values of STATE_COLUMNS.
+    """Values of STATE_COLUMNS, to be written.
+
+    SQLite's driver looks at plain numbers, texts and byte arrays only once. What else it is given it asks how it wants
+    to be stored, None and bytes included, and that takes longer than storing it.
 
     Args:
         comment: number of its text; 0 for none.
         description: likewise.
     """
-    # SQLite's driver takes plain integers only: adding nothing makes one sooner than int() does.
+    value, limit = alarm.value, alarm.limit
+    # Adding nothing makes a plain number of an enum's.
     return (
         source_id,
         alarm.changed_ns,
@@ -94,14 +100,14 @@ def state_row(alarm: Alarm, source_id: int, comment: int, description: int) -> t
         alarm.operator_user,
         comment,
         description,
-        alarm.value or None,
-        alarm.limit or None,
+        bytearray(value) if value else "",
+        bytearray(limit) if limit else "",
         _rare(alarm),
     )
 
 
 def change_row(change: Change, source_id: int, comment: int, description: int) -> tuple[Any, ...]:
-    """Values of CHANGE_COLUMNS."""
+    """Values of CHANGE_COLUMNS, to be written."""
     told = (change.sequence, change.received_ns, change.kind + 0, change.origin + 0, change.is_listed + 0)
     return told + state_row(change.alarm, source_id, comment, description)
 
@@ -152,22 +158,18 @@ def change_of(row: Sequence[Any], source: AlarmSource, comment: str, description
     )
 
 
-def _rare(alarm: Alarm) -> str | None:
+def _rare(alarm: Alarm) -> str:
     values = _rare_of(alarm)
     if values == _USUAL:
-        return None
+        return ""
     found = {name: value for name, value, usual in zip(_RARE, values, _USUAL, strict=True) if value != usual}
     return json.dumps(found, ensure_ascii=False)
 
 
 @lru_cache(maxsize=4096)
-def _guid_bytes(guid: str) -> bytes | str | None:
-    if not guid:
-        return None
+def _guid_bytes(guid: str) -> bytearray | str:
     # One that is spelled in another way than GUIDs are keeps its spelling.
-    if not _GUID.fullmatch(guid):
-        return guid
-    return bytes.fromhex(guid.replace("-", ""))
+    return bytearray.fromhex(guid.replace("-", "")) if _GUID.fullmatch(guid) else guid
 
 
 def _guid_text(stored: bytes | str | None) -> str:
