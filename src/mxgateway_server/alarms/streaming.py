@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, Protocol, TypeAlias
 
 import grpc
@@ -14,9 +15,10 @@ from mxgateway_server.alarms.driver import AlarmDriver
 from mxgateway_server.alarms.encoding import batch_of, messages_of
 from mxgateway_server.alarms.feed import Wish
 from mxgateway_server.alarms.model import Change
+from mxgateway_server.alarms.patience import Patience
 from mxgateway_server.alarms.subscriber import Subscriber
 from mxgateway_server.alarms.telling import Portion
-from mxgateway_server.errors import AlarmStreamLimitError, GatewayError
+from mxgateway_server.errors import GatewayError
 from mxgateway_server.events.delivery import Waker
 from mxgateway_server.headers import send_headers
 from mxgateway_server.logs import get_logger
@@ -64,12 +66,16 @@ class AlarmStreams:
         try:
             # So that the caller knows that the stream stands before there is anything to tell.
             await send_headers(context)
-            while True:
-                portion = await self._next(subscriber, waker)
-                if portion.is_empty:
-                    await asyncio.sleep(0)
-                else:
-                    await self._send(context, portion, is_batched=is_batched)
+            with Patience(self._silent_reader) as patience:
+                while True:
+                    portion = await self._next(subscriber, waker)
+                    if portion.is_empty:
+                        await asyncio.sleep(0)
+                        continue
+                    for message in (batch_of(portion),) if is_batched else messages_of(portion):
+                        patience.begin()
+                        await context.write(message)
+                        patience.end()
         finally:
             self._driver.publisher.leave(waker)
             feed.leave(subscriber)
@@ -92,22 +98,10 @@ class AlarmStreams:
             portion = subscriber.take(self._monitor.status, now, has_list=self._monitor.has_list)
             if portion is not None:
                 return portion
-            try:
-                async with asyncio.timeout(subscriber.next_sign(now)):
-                    await waker.wait()
-            except TimeoutError:
+            sign = subscriber.next_sign(now)
+            if sign is None:
+                await waker.wait()
                 continue
-
-    async def _send(self, context: Context, portion: Portion, *, is_batched: bool) -> None:
-        messages = (batch_of(portion),) if is_batched else messages_of(portion)
-        loop = asyncio.get_running_loop()
-        try:
-            async with asyncio.timeout(self._silent_reader) as limit:
-                for message in messages:
-                    await context.write(message)
-                    limit.reschedule(loop.time() + self._silent_reader)
-        except TimeoutError:
-            raise AlarmStreamLimitError(
-                f"the reader has taken nothing for {self._silent_reader:g} s (setting "
-                "alarms.streams.silent_reader_seconds)"
-            ) from None
+            with suppress(TimeoutError):
+                async with asyncio.timeout(sign):
+                    await waker.wait()
