@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -22,10 +23,19 @@ class Peer:
 
     @classmethod
     @asynccontextmanager
-    async def running(cls, module: str, *arguments: str) -> AsyncIterator[tuple[Peer, dict[str, Any]]]:
-        """Starts it; also the first line that it prints. Ends with its input."""
+    async def running(
+        cls, module: str, *arguments: str, environment: Mapping[str, str] | None = None
+    ) -> AsyncIterator[tuple[Peer, dict[str, Any]]]:
+        """Starts it; also the first line that it prints. Ends with its input.
+
+        Args:
+            environment: what it has beside this process's own.
+        """
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", module, *arguments), stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            *(sys.executable, "-m", module, *arguments),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env={**os.environ, **(environment or {})},
         )
         peer = cls(process)
         try:

@@ -309,6 +309,9 @@ async def serve(state_dir: Path, galaxy: str, alarms: int) -> None:
             return 0 if alarms is None else alarms.history_lost
 
         worker.history_lost = history_lost
+        # As `mxgateway serve` does.
+        gc.collect()
+        gc.freeze()
         _say(port=int(address.rpartition(":")[2]))
         with contextlib.suppress(asyncio.CancelledError):
             async for asked in _lines():

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 import pytest
 from benches.alarm_parts import measure_poll
 from benches.alarm_past import measure_history
+from benches.alarm_readers import Reader, _latencies
 from benches.alarm_server import ScriptedWorker, at_rate
-from benches.alarms import Size, _client
+from benches.alarms import Size, _client, _slowest
 
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_server.alarms.book import AlarmBook
@@ -73,6 +74,16 @@ async def test_a_rate_is_kept_however_long_a_step_takes() -> None:
     found = await at_rate(1000, 0.05, 0.01, told.append)
     assert found["told"] == sum(told)
     assert found["told"] >= 40
+
+
+def test_a_latency_of_too_few_is_none_and_not_zero() -> None:
+    few, many = Reader(), Reader()
+    few.latencies, many.latencies = [0.1] * 19, [0.1] * 20
+    assert _latencies([few]) is None
+    found = _latencies([many])
+    assert found is not None
+    assert _slowest([found, {"p50": 7.0, "p99": 9.0}]) == {"p50": 100.0, "p99": 100.0}
+    assert _slowest([found, None]) == {"p50": None, "p99": None}
 
 
 def test_the_figures_of_history_and_client_come_at_any_size(tmp_path) -> None:  # type: ignore[no-untyped-def]
