@@ -15,7 +15,7 @@ from tests.support.alarm_link import ScriptedLink
 from tests.support.gateway import ALL_SCOPES, LiveGateway, bearer, create_key
 
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
-from mxgateway_server import app
+from mxgateway_server import making
 from mxgateway_server.access.constraints import Constraints, NoLookup
 from mxgateway_server.alarms.model import Provider
 
@@ -241,7 +241,7 @@ async def rows(gateway: LiveGateway, key: str) -> set[str]:
 async def test_a_key_that_is_limited_sees_and_acknowledges_its_part_alone(
     tmp_path: Path, link: ScriptedLink, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(app, "GalaxyLookup", lambda _: NoLookup())
+    monkeypatch.setattr(making, "GalaxyLookup", lambda _: NoLookup())
     async with alarm_gateway(tmp_path, link) as gateway:
         await check_limited_key(gateway, link)
 
