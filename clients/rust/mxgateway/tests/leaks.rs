@@ -16,6 +16,7 @@ use tokio::runtime::{Builder, Handle};
 const TIMES: usize = 1_000;
 /// What the client's runtime calls its threads.
 const THREADS: &str = "client";
+const WORKERS: usize = 2;
 
 /// Handles and threads are the process's: one test at a time.
 static ALONE: Mutex<()> = Mutex::new(());
@@ -61,11 +62,14 @@ fn leaves_nothing(work: impl AsyncFn(&GatewayClient, &FakeGateway)) {
         let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
         let gateway = FakeGateway::start(capabilities);
         let seen = &gateway.seen;
-        let runtime = Builder::new_multi_thread().worker_threads(2).thread_name(THREADS).enable_all().build().unwrap();
+        let runtime =
+            Builder::new_multi_thread().worker_threads(WORKERS).thread_name(THREADS).enable_all().build().unwrap();
         runtime.block_on(async {
             let client = GatewayClient::builder(&gateway.endpoint).plaintext().connect().await.unwrap();
             // What is made once for all is there before anything is counted.
             opened(&client).await.close().await.unwrap();
+            let begun = || Held::now().threads;
+            eventually(|| begun() >= WORKERS, || format!("{} threads of the runtime have begun", begun())).await;
             let before = Held::now();
             work(&client, &gateway).await;
             let calls = || seen.under_way.load(SeqCst);
