@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from benches.gateway_process import GatewayProcess
 from tests.support.upgraded_gateway import small_site
-from tests.support.waiting import eventually
+from tests.support.waiting import eventually, wait_until
 
 from mxgateway_server.control.client import NoGatewayError, ask
 from mxgateway_server.control.place import pid_of, sockets
@@ -35,6 +35,8 @@ def two(tmp_path: Path) -> Iterator[tuple[GatewayProcess, GatewayProcess]]:
     except BaseException:
         first.stop()
         raise
+    # A gateway says that it serves before it can be asked.
+    wait_until(lambda: len(sockets(site.state_dir)) == 2, 60.0)
     yield first, second
     for each in (first, second):
         each.stop()

@@ -13,7 +13,7 @@ from tests.support.alarm_link import ScriptedLink
 from tests.support.gateway import ALL_SCOPES, USUAL_SCOPES, LiveGateway, bearer, create_key
 
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
-from mxgateway_server import app
+from mxgateway_server import making
 from mxgateway_server.access.constraints import Constraints, NoLookup
 
 K = pb.AlarmTransitionKind
@@ -160,7 +160,7 @@ async def test_what_changed_while_the_gateway_was_away_is_found(first: Path, sec
 async def test_a_limited_key_sees_its_part_of_the_past_and_no_notes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(app, "GalaxyLookup", lambda _: NoLookup())
+    monkeypatch.setattr(making, "GalaxyLookup", lambda _: NoLookup())
     link = ScriptedLink()
     async with alarm_gateway(tmp_path, link) as gateway:
         for number in range(4):

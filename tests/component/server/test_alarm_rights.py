@@ -15,7 +15,7 @@ from tests.support.alarm_link import ScriptedLink
 from tests.support.gateway import ALL_SCOPES, LiveGateway, bearer, create_key
 
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
-from mxgateway_server import app
+from mxgateway_server import making
 from mxgateway_server.access.constraints import Constraints, NoLookup
 
 HIDDEN, AGAIN, SEEN = 0, 3, 1
@@ -54,7 +54,7 @@ class Attacker(NamedTuple):
 
 @pytest.fixture
 async def attacker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Attacker]:
-    monkeypatch.setattr(app, "GalaxyLookup", lambda _: NoLookup())
+    monkeypatch.setattr(making, "GalaxyLookup", lambda _: NoLookup())
     link = ScriptedLink(6)
     async with alarm_gateway(tmp_path, link, **kept(tmp_path)) as gateway:
         for number in (HIDDEN, AGAIN, SEEN):
