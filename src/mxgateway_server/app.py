@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -131,10 +131,14 @@ class Gateway:
         """
         async with AsyncExitStack() as stack:
             parts = self.parts = await self._assemble(stack)
-            endpoints = await parts.server.start(parts.certificate, parts.program.addresses)
+            before = parts.program.addresses
+            endpoints = await parts.server.start(parts.certificate, before)
             names = [name for name, _ in self._settings.addresses()]
             parts.program.addresses = dict(zip(names, [each.address for each in endpoints], strict=True))
-            urls = () if parts.operations is None else parts.operations.start()
+            urls: Sequence[str] = ()
+            if parts.operations is not None:
+                urls = parts.operations.start(before)
+                parts.program.addresses |= parts.operations.addresses
             parts.connections.listen_on(split_address(endpoint.address)[1] for endpoint in endpoints)
             try:
                 async with asyncio.TaskGroup() as group:

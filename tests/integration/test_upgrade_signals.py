@@ -1,17 +1,20 @@
-"""What comes between two programs of a gateway: signals, and ends of workers. Each has its end, and nobody is left."""
+"""What comes between two programs of a gateway: signals, ends of workers, and others who take its addresses."""
 
 from __future__ import annotations
 
 import asyncio
+import json
 import signal
+import socket
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import psutil
 import pytest
 from benches.gateway_process import GatewayProcess
+from tests.support.http import fetch
 from tests.support.program_gates import BEGUN, RECORDED, ProgramGates
 from tests.support.upgraded_gateway import LIMIT, program_of, small_site
 from tests.support.waiting import eventually
@@ -30,15 +33,15 @@ pytestmark = [
 class Upgraded:
     """A gateway whose upgrade waits at gates."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, settings: Mapping[str, str], flags: Sequence[str]) -> None:
         (gates := folder / "gates").mkdir()
         self.gates = ProgramGates(gates)
         self.site = small_site(folder)
         self.log = folder / "log.txt"
         self.gateway = GatewayProcess(
             self.site,
-            {"worker.pool_size": "1"},
-            flags=("--no-operations", "--log-format", "json"),
+            {"worker.pool_size": "1", **settings},
+            flags=("--log-format", "json", *flags),
             environment=self.gates.environment,
             log_file=self.log,
         )
@@ -52,14 +55,21 @@ class Upgraded:
         with pytest.raises(NoGatewayError):
             await asking
 
+    def lines(self, event: str) -> list[dict[str, str]]:
+        """Its lines in the log."""
+        lines = [json.loads(line) for line in self.log.read_text().splitlines(keepends=True) if line.endswith("\n")]
+        return [line for line in lines if line["event"] == event]
+
     def told(self, event: str) -> int:
         """How often the log has it."""
-        return self.log.read_text().count(f'"event": "{event}"')
+        return len(self.lines(event))
 
 
 @asynccontextmanager
-async def upgraded_gateway(folder: Path) -> AsyncIterator[Upgraded]:
-    made = await asyncio.to_thread(Upgraded, folder)
+async def upgraded_gateway(
+    folder: Path, settings: Mapping[str, str] | None = None, flags: Sequence[str] = ("--no-operations",)
+) -> AsyncIterator[Upgraded]:
+    made = await asyncio.to_thread(Upgraded, folder, settings or {}, flags)
     try:
         yield made
     finally:
@@ -127,3 +137,31 @@ def kill(session: Session) -> None:
 async def pinged_until_it_fails(session: Session) -> None:
     while True:
         await session.ping()
+
+
+async def test_addresses_that_somebody_takes_between_two_programs_end_no_session(tmp_path: Path) -> None:
+    """Calls wait for theirs; for HTTP nobody waits, and it comes back when it can."""
+    http = {"operations.listen": "", "operations.listen_plaintext": "127.0.0.1:0"}
+    async with upgraded_gateway(tmp_path, http, flags=()) as made, await made.gateway.client() as client:
+        session = await client.open_session()
+        server = await session.register("addresses")
+        (url,) = [line["url"] for line in made.lines("operations_listening")]
+        async with made.under_way(BEGUN):
+            await made.gates.reached(BEGUN)
+            calls, pages = taken(made.gateway.address), taken(url.removeprefix("http://"))
+            made.gates.open(BEGUN)
+        await eventually(lambda: made.told("address_taken") == 1, LIMIT)
+        calls.close()
+        program = await program_of(made.site.state_dir)
+        assert (program["upgrades"], program["keptSessions"], program["lostSessions"]) == (1, 1, 0)
+        await session.unregister(server)
+        told = [line["setting"] for line in made.lines("address_taken")]
+        assert told == ["listen_plaintext", "operations.listen_plaintext"]
+        pages.close()
+        await eventually(lambda: made.told("operations_listening") == 2, LIMIT)
+        assert (await fetch(f"{url}/health/live")).status == 200
+
+
+def taken(address: str) -> socket.socket:
+    host, _, port = address.rpartition(":")
+    return socket.create_server((host, int(port)))

@@ -23,6 +23,17 @@ def split_address(address: str) -> tuple[str, int]:
     return host, int(port)
 
 
+def join_address(host: str, port: int) -> str:
+    """`HOST:PORT`, an IPv6 address in brackets."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def address_of_before(wanted: str, before: str | None) -> str:
+    """Where to listen after an upgrade: of any free port, the one that the program before got, for clients know it."""
+    host, port = split_address(wanted)
+    return before if before and port == 0 and split_address(before)[0] == host else wanted
+
+
 def is_loopback(address: str) -> bool:
     """Whether only this machine reaches `HOST:PORT`; of names, only `localhost` is known to be."""
     host, _ = split_address(address)

@@ -12,15 +12,15 @@ import itertools
 import socket
 import ssl
 import sys
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp
 
 from mxgateway_server.certificates.keeper import CertificateKeeper
-from mxgateway_server.config.addresses import split_address
+from mxgateway_server.config.addresses import address_of_before, join_address, split_address
 from mxgateway_server.errors import ConfigurationError
 from mxgateway_server.logs import get_logger
 from mxgateway_server.open_files import OF_OPERATIONS
@@ -42,6 +42,8 @@ ACCEPTED_A_TURN = 32
 """Connections taken in one turn of the event loop, each in a twentieth of a millisecond."""
 ACCEPT_AGAIN_SECONDS = 1.0
 """After the system gave no connection: it has no file left, perhaps."""
+BIND_AGAIN_SECONDS = 1.0
+"""Between two looks at an address that somebody else has after an upgrade."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,6 +131,7 @@ class OperationsServer:
 
     Attributes:
         door: who is connected.
+        addresses: setting → HOST:PORT where it listens, or will as soon as it can.
         ending: set when the gateway stops. Whoever answers with a stream has to end it then: uvicorn tells it nothing.
     """
 
@@ -136,31 +139,40 @@ class OperationsServer:
         self._endpoints = endpoints
         self._certificate = certificate
         self._bound: list[tuple[_Server, list[socket.socket]]] = []
+        self._awaited: list[HttpEndpoint] = []
         # One for all addresses: they share the files that are kept for them.
         self.door = Door(OF_OPERATIONS)
         self._turnstile = Turnstile()
         self.ending = asyncio.Event()
+        self.addresses: dict[str, str] = {}
 
-    def start(self) -> list[str]:
+    def start(self, taken: Mapping[str, str] | None = None) -> list[str]:
         """Binds every address, and says under which URLs the gateway is found.
 
+        Args:
+            taken: setting → the address that the program before had; empty unless this is an upgrade. Then sessions
+                depend on this start: an address that cannot be bound ends nothing, `run` looks for it again and again.
+
         Raises:
-            ConfigurationError: an address that the operator asked for cannot be bound.
+            ConfigurationError: an address that the operator asked for cannot be bound, and this is no upgrade.
         """
         urls = []
-        for endpoint in self._endpoints:
+        for wanted in self._endpoints:
+            endpoint = replace(wanted, address=address_of_before(wanted.address, (taken or {}).get(wanted.setting)))
             try:
                 sockets = _bind(endpoint.setting, endpoint.address)
             except ConfigurationError as error:
+                if taken and (endpoint.is_asked_for or endpoint.setting in taken):
+                    logger.warning("address_taken", setting=endpoint.setting, problem=str(error))
+                    self._awaited.append(endpoint)
+                    self.addresses[endpoint.setting] = endpoint.address
+                    continue
                 if endpoint.is_asked_for:
                     self.close()
                     raise
                 logger.warning("operations_not_listening", problem=str(error))
                 continue
-            server = _Server(self._config(endpoint), self.door, self._turnstile, self._context(endpoint))
-            self._bound.append((server, sockets))
-            urls.append(_url(endpoint, sockets[0].getsockname()[1]))
-            logger.info("operations_listening", url=urls[-1])
+            urls.append(self._offer(endpoint, sockets))
         return urls
 
     def close(self) -> None:
@@ -175,6 +187,32 @@ class OperationsServer:
         async with asyncio.TaskGroup() as group:
             for server, sockets in self._bound:
                 group.create_task(server.serve(sockets), name="http")
+            for endpoint in self._awaited:
+                group.create_task(self._serve_at_last(endpoint), name="http-awaited")
+
+    async def _serve_at_last(self, endpoint: HttpEndpoint) -> None:
+        while not self.ending.is_set():
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(BIND_AGAIN_SECONDS):
+                    await self.ending.wait()
+                return
+            try:
+                bound = _bind(endpoint.setting, endpoint.address)
+            except ConfigurationError:
+                continue  # told at the start
+            self._offer(endpoint, bound)
+            server, sockets = self._bound[-1]
+            await server.serve(sockets)
+            return
+
+    def _offer(self, endpoint: HttpEndpoint, sockets: list[socket.socket]) -> str:
+        server = _Server(self._config(endpoint), self.door, self._turnstile, self._context(endpoint))
+        self._bound.append((server, sockets))
+        host, _ = split_address(endpoint.address)
+        address = self.addresses[endpoint.setting] = join_address(host, sockets[0].getsockname()[1])
+        url = f"{'https' if endpoint.is_tls else 'http'}://{address}"
+        logger.info("operations_listening", url=url)
+        return url
 
     async def stop(self) -> None:
         self.ending.set()
@@ -244,9 +282,3 @@ def _listening(family: int, kind: int, place: Any) -> socket.socket:
         made.close()
         raise
     return made
-
-
-def _url(endpoint: HttpEndpoint, port: int) -> str:
-    host, _ = split_address(endpoint.address)
-    shown = f"[{host}]" if ":" in host else host
-    return f"{'https' if endpoint.is_tls else 'http'}://{shown}:{port}"

@@ -11,7 +11,7 @@ import grpc.aio
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from mxgateway_server.certificates.keeper import CertificateKeeper
-from mxgateway_server.config.addresses import split_address
+from mxgateway_server.config.addresses import address_of_before, join_address, split_address
 from mxgateway_server.config.settings import Settings
 from mxgateway_server.errors import ConfigurationError
 from mxgateway_server.logs import get_logger
@@ -142,10 +142,12 @@ class RpcServer:
         for setting, wanted, wants_certificate in self._settings.tls_endpoints():
             assert certificate is not None
             credentials = server_credentials(certificate, wants_certificate=wants_certificate)
-            address = await self._bind_at_last(setting, _address(setting, wanted, before), credentials, bool(before))
+            address = await self._bind_at_last(
+                setting, address_of_before(wanted, before.get(setting)), credentials, bool(before)
+            )
             endpoints.append(Endpoint(address, True, str(certificate.current.ca_file), wants_certificate))
         if self._settings.listen_plaintext:
-            wanted = _address("listen_plaintext", self._settings.listen_plaintext, before)
+            wanted = address_of_before(self._settings.listen_plaintext, before.get("listen_plaintext"))
             address = await self._bind_at_last("listen_plaintext", wanted, None, bool(before))
             endpoints.append(Endpoint(address, False))
         self._set_all(_NOT_SERVING)
@@ -185,7 +187,7 @@ class RpcServer:
                 f"{setting} = {address} cannot be bound: the port is in use or the address is not this machine's; "
                 "choose another, or port 0 for any free one"
             )
-        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        return join_address(host, port)
 
     async def serving(self) -> None:
         """Tells the world that calls are welcome, from now on as far as `tell_health` lets it."""
@@ -219,7 +221,3 @@ class RpcServer:
 
 def _status(is_serving: bool) -> health_pb2.HealthCheckResponse.ServingStatus.ValueType:
     return _SERVING if is_serving else _NOT_SERVING
-
-
-def _address(setting: str, wanted: str, taken: Mapping[str, str]) -> str:
-    return taken.get(setting, wanted) if split_address(wanted)[1] == 0 else wanted

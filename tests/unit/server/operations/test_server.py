@@ -10,6 +10,7 @@ import signal
 import socket
 import ssl
 import sys
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -93,6 +94,65 @@ async def test_a_taken_port_is_an_error_only_where_it_was_asked_for(is_asked_for
         else:
             assert len(server.start()) == 1
         server.close()
+
+
+@pytest.mark.parametrize("is_asked_for", [True, False])
+async def test_after_an_upgrade_an_address_that_somebody_has_is_looked_for_until_it_is_free(
+    is_asked_for: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sessions depend on this start, and they need no HTTP."""
+    monkeypatch.setattr(module, "BIND_AGAIN_SECONDS", 0.01)
+    looks = Counter[str]()
+    bind = module._bind
+
+    def counted(setting: str, address: str) -> list[socket.socket]:
+        looks[address] += 1
+        return bind(setting, address)
+
+    monkeypatch.setattr(module, "_bind", counted)
+    taken = socket.create_server(("127.0.0.1", 0))
+    address = f"127.0.0.1:{taken.getsockname()[1]}"
+    server = OperationsServer([endpoint(is_asked_for=is_asked_for)], None)
+    assert server.start({"operations.listen": address}) == []
+    assert server.addresses == {"operations.listen": address}, "the next upgrade looks there, too"
+    async with asyncio.TaskGroup() as group:
+        group.create_task(server.run())
+        await eventually(lambda: looks[address] >= 4)
+        taken.close()
+        # As a page that was open keeps asking where it was.
+        await eventually(lambda: bool(server._bound))
+        assert (await fetch(f"http://{address}/hello")).body == b"hello"
+        await server.stop()
+
+
+async def test_who_waits_for_an_address_stops_at_once() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        server = OperationsServer([endpoint(address=address)], None)
+        server.start({"listen": "127.0.0.1:1"})
+        async with asyncio.timeout(10), asyncio.TaskGroup() as group:
+            running = group.create_task(server.run())
+            await server.stop()
+        assert running.done()
+
+
+async def test_a_default_that_the_program_before_did_not_get_is_not_looked_for() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        server = OperationsServer([endpoint(address=address, is_asked_for=False)], None)
+        assert server.start({"listen": "127.0.0.1:1"}) == []
+        assert server.addresses == {}
+        await server.run()
+
+
+async def test_after_an_upgrade_a_free_port_is_the_one_of_before() -> None:
+    """Pages that are open find the gateway again."""
+    first = OperationsServer([endpoint()], None)
+    (url,) = first.start()
+    first.close()
+    second = OperationsServer([endpoint()], None)
+    assert second.start(first.addresses) == [url]
+    second.close()
 
 
 async def test_localhost_has_one_port_for_both_kinds_of_addresses() -> None:
