@@ -18,7 +18,7 @@ from mxgateway_server.alarms.model import Change, Report
 from mxgateway_server.alarms.monitor import Action, AlarmMonitor, AskSnapshot, Close, Open, Resubscribe
 from mxgateway_server.alarms.publishing import Publisher
 from mxgateway_server.alarms.subscribing import page_of_list, problem_of, reason_of_refusal, subscription
-from mxgateway_server.alarms.telling import Reason
+from mxgateway_server.alarms.telling import Reach, Reason
 from mxgateway_server.config.alarm_sections import AlarmSettings
 from mxgateway_server.errors import (
     AlarmsUnavailableError,
@@ -65,7 +65,7 @@ class AlarmDriver:
         on_new_galaxy: Callable[[], None] = lambda: None,
     ) -> None:
         self.monitor = monitor
-        self.publisher = Publisher(clock)
+        self.publisher = Publisher(clock, self._newest)
         self.watched = WatchList([], 0)
         self.poll = pb.AlarmPollReport()
         self._link = link
@@ -172,6 +172,9 @@ class AlarmDriver:
             )
 
     # ----------------------------------------------------------------------------------------------------------- events
+
+    def _newest(self) -> Reach:
+        return Reach(self.monitor.book.log.newest, self.monitor.notes.newest)
 
     def _on_events(self, run: int) -> Callable[[EventChunk], None]:
         def take(chunk: EventChunk) -> None:

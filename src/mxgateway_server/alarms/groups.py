@@ -104,7 +104,7 @@ class FilterGroup:
         self._book = book
         self._notes = notes
         self._limits = limits
-        self._portions: OrderedDict[tuple[int, int, int], tuple[Portion | None, int, int]] = OrderedDict()
+        self._portions: OrderedDict[tuple[int, int, int, int], tuple[Portion | None, int, int]] = OrderedDict()
 
     def takes(self, alarm: Alarm) -> bool:
         """Whether this alarm, as it is here, is in the group's list."""
@@ -112,22 +112,23 @@ class FilterGroup:
             return True
         return self._takes_source(alarm.source) and self._sieve.takes_moment(alarm) and self._viewer.sees(alarm)
 
-    def portion(self, after: int, note: int, messages: int) -> tuple[Portion | None, int, int]:
+    def portion(self, after: int, note: int, messages: int, until: int) -> tuple[Portion | None, int, int]:
         """What follows in the log, the same object for all who ask for the same.
 
         Args:
             after: sequence that the reader has.
             note: number of the last note that he has.
             messages: most messages that he wants at once; 0 for the usual number.
+            until: sequence beyond which nothing is told yet.
 
         Returns:
             What he is told, None when the group has nothing to do with it; and his sequence and note after it.
         """
         most = min(messages or self._limits.messages, self._limits.messages)
-        place = (after, note, most)
+        place = (after, note, most, until)
         kept = self._portions.get(place)
         if kept is None:
-            kept = self._portions[place] = self._make(after, note, most)
+            kept = self._portions[place] = self._make(after, note, most, until)
             if len(self._portions) > _KEPT_PORTIONS:
                 self._portions.popitem(last=False)
         return kept
@@ -145,14 +146,14 @@ class FilterGroup:
             verdict = self._verdicts[source] = self._sieve.takes_source(source)
         return verdict
 
-    def _make(self, after: int, note: int, most: int) -> tuple[Portion | None, int, int]:
+    def _make(self, after: int, note: int, most: int, until: int) -> tuple[Portion | None, int, int]:
         if self._is_of_sources and note >= self._notes.newest:
-            found = self._make_of_sources(after, note, most)
+            found = self._make_of_sources(after, note, most, until)
             if found is not None:
                 return found
         items: list[tuple[Told, int | None]] = []
         cost, sequence = 0, after
-        for sequence, news in self._news(after, note):
+        for sequence, news in self._news(after, note, until):
             if not isinstance(news, Change):
                 note += 1
                 # A flood's count is one of alarms that not everybody may see.
@@ -171,14 +172,14 @@ class FilterGroup:
             items[-1] = (items[-1][0], sequence)
         return Portion(items, self._book.log.epoch, self.number), sequence, note
 
-    def _make_of_sources(self, after: int, note: int, most: int) -> tuple[Portion | None, int, int] | None:
+    def _make_of_sources(self, after: int, note: int, most: int, until: int) -> tuple[Portion | None, int, int] | None:
         """The same as `_make` does, for a group of sources, and where there is nothing but changes.
 
         None where the list before a change decides what is told of it.
         """
         told: list[Change] = []
         cost, sequence, takes, takes_all = 0, after, self._takes_source, self._takes_all
-        for change in self._book.log.after(after, self._limits.judged):
+        for change in self._book.log.after(after, min(self._limits.judged, until - after)):
             before, source = change.before, change.alarm.source
             if before is None:
                 if not (change.is_listed and change.is_before_known):
@@ -195,9 +196,9 @@ class FilterGroup:
             return None, sequence, note
         return Portion.of_changes(told, sequence, self._book.log.epoch, self.number), sequence, note
 
-    def _news(self, after: int, note: int) -> Iterator[tuple[int, Change | ToldStatus | ToldFlood]]:
+    def _news(self, after: int, note: int, until: int) -> Iterator[tuple[int, Change | ToldStatus | ToldFlood]]:
         """Changes and notes in the order in which they came, each with the sequence after it."""
-        changes = self._book.log.after(after, self._limits.judged)
+        changes = self._book.log.after(after, min(self._limits.judged, until - after))
         notes = iter(self._notes.after(note))
         at, told = next(notes, (None, None))
         sequence = after

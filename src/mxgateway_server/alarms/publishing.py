@@ -1,6 +1,7 @@
 """Wakes the streams of alarms when there is news: at once after a silence, else all together after a moment.
 
-So all that follows within that moment travels in one batch, and readers of the same filter share its bytes.
+So all that follows within that moment travels in one batch, and readers of the same filter share its bytes. A stream
+that has sent its batch while more came in waits for the others' next: batches of its own would be small, and many.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import asyncio
 from collections.abc import Callable
 
 from mxgateway_protocol.clock import Clock
+from mxgateway_server.alarms.telling import Reach
 
 PAUSE_SECONDS = 0.02
 BUSY_PAUSE_SECONDS = 0.04
@@ -18,10 +20,19 @@ BUSY_RATE = 4000.0
 
 
 class Publisher:
-    """The streams that wait, and when they were last woken."""
+    """The streams that wait, and when they were last woken.
 
-    def __init__(self, clock: Clock) -> None:
+    Args:
+        newest: the newest change and note that there are.
+
+    Attributes:
+        reach: what was the newest when the streams were last woken.
+    """
+
+    def __init__(self, clock: Clock, newest: Callable[[], Reach]) -> None:
         self._clock = clock
+        self._newest = newest
+        self.reach = newest()
         self._pause = PAUSE_SECONDS
         self._changes = 0
         self._wakers: dict[Callable[[], None], None] = {}
@@ -59,5 +70,6 @@ class Publisher:
         is_busy = self._changes > BUSY_RATE * (now - self._last)
         self._pause = BUSY_PAUSE_SECONDS if is_busy else PAUSE_SECONDS
         self._last, self._changes = now, 0
+        self.reach = self._newest()
         for wake in list(self._wakers):
             wake()

@@ -95,7 +95,9 @@ class AlarmStreams:
                     return portion
                 continue
             now = self._clock.monotonic()
-            portion = subscriber.take(self._monitor.status, now, has_list=self._monitor.has_list)
+            portion = subscriber.take(
+                self._monitor.status, now, has_list=self._monitor.has_list, reach=self._driver.publisher.reach
+            )
             if portion is not None:
                 return portion
             sign = subscriber.next_sign(now)

@@ -16,6 +16,7 @@ from mxgateway_server.alarms.telling import (
     Portion,
     Position,
     ProviderStatus,
+    Reach,
     Told,
     ToldAlarm,
     ToldGap,
@@ -150,10 +151,6 @@ class Subscriber:
         """Seconds until it has to be told that it is alive; None when it wants no such signs."""
         return max(0.0, self._told_at + self._interval - now) if self._interval and self.is_live else None
 
-    def has_new(self) -> bool:
-        """Whether the log has gone on; it may be that nothing of it is for this stream."""
-        return not self.is_live or self._sequence < self._book.log.newest or self._note < self._notes.newest
-
     def restart(self) -> None:
         """Begins with the list once more: what may be seen has changed."""
         if isinstance(self._phase, _Waiting):
@@ -166,17 +163,18 @@ class Subscriber:
         self._phase = _Waiting()
         self._catches_up_to = None
 
-    def take(self, status: ProviderStatus, now: float, *, has_list: bool) -> Portion | None:
+    def take(self, status: ProviderStatus, now: float, *, has_list: bool, reach: Reach | None = None) -> Portion | None:
         """What is to be sent now; None when there is nothing, and an empty one when it has to look on.
 
         Args:
             status: the provider's.
             has_list: whether there is a list at all.
+            reach: how far a stream that has its list may go; None for as far as there is anything.
 
         Raises:
             AlarmLagError: the log has gone past the cursor, and the policy is to end.
         """
-        portion = self._take(status, has_list=has_list)
+        portion = self._take(status, reach or Reach(self._book.log.newest, self._notes.newest), has_list=has_list)
         if portion is not None:
             self._told_at = now
         elif self._interval and self.is_live and now - self._told_at >= self._interval:
@@ -214,7 +212,7 @@ class Subscriber:
 
     # ---------------------------------------------------------------------------------------------------------- details
 
-    def _take(self, status: ProviderStatus, *, has_list: bool) -> Portion | None:
+    def _take(self, status: ProviderStatus, reach: Reach, *, has_list: bool) -> Portion | None:
         if self._first:
             first, self._first = self._first, []
             return self._portion([(told, None) for told in first])
@@ -227,7 +225,7 @@ class Subscriber:
             return self._take_of_cut(self._phase, status)
         if isinstance(self._phase, Past):
             return self._status_once(status)
-        return self._take_of_log(status)
+        return self._take_of_log(status, reach)
 
     def _status_once(self, status: ProviderStatus) -> Portion | None:
         if self._has_told_status and self._note == self._notes.newest:
@@ -259,7 +257,7 @@ class Subscriber:
         self._note = self._notes.newest
         self._has_told_status = False
 
-    def _take_of_log(self, status: ProviderStatus) -> Portion | None:
+    def _take_of_log(self, status: ProviderStatus, reach: Reach) -> Portion | None:
         log = self._book.log
         if not self._has_told_status:
             self._has_told_status, self._note = True, self._notes.newest
@@ -267,9 +265,11 @@ class Subscriber:
         if self._sequence < log.oldest - 1:
             return self._lagged()
         portion: Portion | None = None
-        if self.has_new():
-            portion, self._sequence, self._note = self.group.portion(self._sequence, self._note, self._most)
-            if portion is None and self.has_new():
+        if self._has_new(reach):
+            portion, self._sequence, self._note = self.group.portion(
+                self._sequence, self._note, self._most, reach.sequence
+            )
+            if portion is None and self._has_new(reach):
                 # Nothing for this stream so far; others have their turn before it looks on.
                 return self._portion([])
         if portion is None and self._catches_up_to is not None and self._sequence >= self._catches_up_to:
@@ -277,9 +277,12 @@ class Subscriber:
             return self._portion([(ToldPosition(), self._sequence)])
         return portion
 
+    def _has_new(self, reach: Reach) -> bool:
+        """Whether there is something that it has not seen; it may be that nothing of it is for this stream."""
+        return self._sequence < reach.sequence or self._note < reach.note
+
     def _lagged(self) -> Portion | None:
-        log = self._book.log
-        number = self.group.number
+        log, number = self._book.log, self.group.number
         requested = Position(log.epoch, self._sequence, number)
         kept = log.oldest - 1
         if self.policy is LagPolicy.DISCONNECT:

@@ -75,6 +75,18 @@ class Position:
     filter_number: int = 0
 
 
+class Reach(NamedTuple):
+    """How far streams are told at the moment.
+
+    Attributes:
+        sequence: number of the last change.
+        note: of the last note.
+    """
+
+    sequence: int
+    note: int
+
+
 class GapReason(IntEnum):
     """Why a stream has a gap; the names go over the wire in lower case."""
 

@@ -21,6 +21,7 @@ from mxgateway_server.alarms.telling import (
     GapReason,
     LeftReason,
     Position,
+    Reach,
     ToldAlarm,
     ToldChange,
     ToldFlood,
@@ -66,6 +67,41 @@ def test_equal_streams_get_the_very_same_portions() -> None:
         room.feed.leave(stream)
         room.feed.leave(stream)
     assert (len(room.feed), room.feed.groups) == (0, 0)
+
+
+@pytest.mark.parametrize("wish", [{}, {"is_extended": True}, {"filter": make_filter(priority_min=1, priority_max=900)}])
+def test_a_stream_that_comes_later_than_the_others_goes_no_further_than_they_did(wish: dict[str, Any]) -> None:
+    room = Room()
+    room.begin()
+    status = room.monitor.status
+    prompt, slow = room.join(**wish), room.join(**wish)
+    for stream in (prompt, slow):
+        room.read(stream)
+    storm(room, 20)
+    reach = Reach(20, room.notes.newest)
+    first = prompt.take(status, room.now, has_list=True, reach=reach)
+    # What came meanwhile is for the next time, when it is for both.
+    storm(room, 4, "Other.Hi")
+    assert prompt.take(status, room.now, has_list=True, reach=reach) is None
+    assert first is not None
+    assert slow.take(status, room.now, has_list=True, reach=reach) is first
+    assert (prompt.sequence, slow.sequence, slow.lag) == (20, 20, 4)
+    (second,), (same,) = room.read(prompt), room.read(slow)
+    assert second is same
+    assert [sequence for _, sequence in second.items] == [21, 22, 23, 24]
+
+
+def test_a_list_that_is_newer_than_what_others_have_been_told_is_followed_by_what_comes_after_it() -> None:
+    room = Room()
+    room.begin(alarm())
+    storm(room, 3)
+    stream, before = room.join(), Reach(1, 0)
+    while stream.take(room.monitor.status, room.now, has_list=True, reach=before) is not None:
+        pass
+    assert (stream.sequence, stream.is_live) == (3, True)
+    storm(room, 1, "Other.Hi")
+    assert stream.take(room.monitor.status, room.now, has_list=True, reach=before) is None
+    assert room.arms(stream) == ["Change"]
 
 
 WANTED: list[dict[str, Any]] = [

@@ -8,6 +8,7 @@ import pytest
 from tests.support.clock import ManualClock
 
 from mxgateway_server.alarms.publishing import BUSY_PAUSE_SECONDS, BUSY_RATE, PAUSE_SECONDS, Publisher
+from mxgateway_server.alarms.telling import Reach
 
 
 class Timers:
@@ -29,7 +30,7 @@ class Timers:
 )
 async def test_the_pause_is_longer_in_a_storm(rate: float, pause: float, monkeypatch: pytest.MonkeyPatch) -> None:
     clock, woken = ManualClock(), []
-    publisher = Publisher(clock)
+    publisher = Publisher(clock, lambda: Reach(0, 0))
     publisher.enter(lambda: woken.append(clock.monotonic()))
     timers = Timers(publisher, monkeypatch)
     publisher.news(1)
@@ -46,3 +47,18 @@ async def test_the_pause_is_longer_in_a_storm(rate: float, pause: float, monkeyp
     before = len(woken)
     publisher.news(1)
     assert len(woken) == before + 1
+
+
+async def test_streams_go_as_far_as_there_was_news_when_they_were_woken(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, newest, woken = ManualClock(), Reach(7, 1), []
+    publisher = Publisher(clock, lambda: newest)
+    publisher.enter(lambda: woken.append(publisher.reach))
+    timers = Timers(publisher, monkeypatch)
+    assert publisher.reach == (7, 1)
+    newest = Reach(8, 1)
+    publisher.news(1)
+    newest = Reach(9, 2)
+    publisher.news(1)
+    assert (publisher.reach, len(timers.waits)) == ((8, 1), 1), "who looks meanwhile sees no further than the others"
+    publisher._wake()
+    assert woken == [(8, 1), (9, 2)]
