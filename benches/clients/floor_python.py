@@ -1,5 +1,8 @@
 """The floor of Python: the generated stub and nothing else.
 
+What it sends is what the client sends: the deadline and the correlation id of each call, keepalive, the limit of a
+message.
+
 `floor_python ENDPOINT CA SECONDS SIZE WARMUP` reads, `floor_python events ENDPOINT COUNT` takes raw batches without
 TLS.
 """
@@ -13,6 +16,7 @@ import statistics
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import grpc
 import grpc.aio
@@ -20,18 +24,44 @@ import grpc.aio
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
 from mxgateway.generated.mxaccess_gateway_pb2_grpc import MxAccessGatewayStub
 
+MOST_BYTES = 16 << 20
+CALL_SECONDS = 30.0
+SETTINGS = [
+    ("grpc.max_send_message_length", MOST_BYTES),
+    ("grpc.max_receive_message_length", MOST_BYTES),
+    ("grpc.keepalive_time_ms", 30_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
+]
+
+
+class Invoking:
+    """The commands of one session, each with a deadline, the key and a correlation id of its own."""
+
+    def __init__(self, stub: Any, session: str, metadata: grpc.aio.Metadata) -> None:
+        self._stub = stub
+        self._session = session
+        self._metadata = metadata
+        self._count = 0
+
+    async def invoke(self, kind: pb.MxCommandKind.ValueType, **payload: Any) -> pb.MxCommandReply:
+        self._count += 1
+        request = pb.MxCommandRequest(
+            session_id=self._session,
+            client_correlation_id=f"0000000000000000-{self._count:x}",
+            command=pb.MxCommand(kind=kind, **payload),
+        )
+        reply: pb.MxCommandReply = await self._stub.Invoke(request, timeout=CALL_SECONDS, metadata=self._metadata)
+        return reply
+
 
 async def reads(endpoint: str, ca_file: str, seconds: float, size: int, warmup: float) -> None:
-    metadata = (("authorization", f"Bearer {os.environ['MXGATEWAY_API_KEY']}"),)
+    metadata = grpc.aio.Metadata(("authorization", f"Bearer {os.environ['MXGATEWAY_API_KEY']}"))
     credentials = grpc.ssl_channel_credentials(Path(ca_file).read_bytes())
-    async with grpc.aio.secure_channel(endpoint, credentials) as channel:
+    async with grpc.aio.secure_channel(endpoint, credentials, options=SETTINGS) as channel:
         stub = MxAccessGatewayStub(channel)
-        session = (await stub.OpenSession(pb.OpenSessionRequest(), metadata=metadata)).session_id
-
-        async def invoke(kind: pb.MxCommandKind.ValueType, **payload: object) -> pb.MxCommandReply:
-            command = pb.MxCommand(kind=kind, **payload)  # type: ignore[arg-type]
-            request = pb.MxCommandRequest(session_id=session, command=command)
-            return await stub.Invoke(request, metadata=metadata)  # type: ignore[no-any-return]
+        opened = await stub.OpenSession(pb.OpenSessionRequest(), timeout=CALL_SECONDS, metadata=metadata)
+        session = opened.session_id
+        invoke = Invoking(stub, session, metadata).invoke
 
         registered = await invoke(pb.MX_COMMAND_KIND_REGISTER, register=pb.RegisterCommand(client_name="floor"))
         handle = registered.register.server_handle
@@ -52,13 +82,13 @@ async def reads(endpoint: str, ca_file: str, seconds: float, size: int, warmup: 
         began = time.perf_counter()
         times = await timed(seconds)
         took = time.perf_counter() - began
-        await stub.CloseSession(pb.CloseSessionRequest(session_id=session), metadata=metadata)
+        await stub.CloseSession(pb.CloseSessionRequest(session_id=session), timeout=CALL_SECONDS, metadata=metadata)
     p50 = statistics.median(times) * 1000
     print(json.dumps({"successfulCalls": len(times), "callsPerSecond": len(times) / took, "p50Ms": p50}))
 
 
 async def events(endpoint: str, count: int) -> None:
-    async with grpc.aio.insecure_channel(endpoint) as channel:
+    async with grpc.aio.insecure_channel(endpoint, options=SETTINGS) as channel:
         stub = MxAccessGatewayStub(channel)
         session = (await stub.OpenSession(pb.OpenSessionRequest())).session_id
         stream = stub.StreamEventBatches(pb.StreamEventsRequest(session_id=session))
