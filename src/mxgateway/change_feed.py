@@ -308,17 +308,18 @@ class ChangeFeed:
             self._changed.notify()
 
     async def _take(self, batch: Batch, batches: ReadAhead, session: SessionPort, is_first: bool) -> None:
-        events = iter(batch.events)
-        for event in islice(events, batch.replayed):
+        events, start = iter(batch.events), batch.replayed
+        for event in islice(events, start):
             await self._take_one(event, True, batch.received, batches, session, is_first)
         while True:
-            changes, other = self.reader.live_changes(events, batch.received)
+            changes, other = self.reader.live_changes(batch.events, start, events, batch.received)
             if not self.queue.put_all(changes):
                 for change in changes:
                     self._put(change)
             if other is None:
                 return
             await self._take_one(other, False, batch.received, batches, session, is_first)
+            start += len(changes) + 1
 
     async def _take_one(
         self,

@@ -5,10 +5,11 @@ Without I/O and clock: events and read results in, changes out.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from operator import attrgetter
 from typing import TYPE_CHECKING, Protocol
 
-from mxgateway.data_change import DataChange, change_of, live_change
+from mxgateway.data_change import DataChange, change_of, live_changes_of
 from mxgateway.tables import failures
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 
@@ -17,10 +18,19 @@ if TYPE_CHECKING:
 
 
 _DATA_CHANGE = pb.MX_EVENT_FAMILY_ON_DATA_CHANGE
+# All that an event says of itself but its position and its value, in one call.
+_key_of = attrgetter("server_handle", "client_handle", "item_handle", "family", "origin")
 
 
 class Tags(Protocol):
     """Which item belongs to which tag."""
+
+    @property
+    def version(self) -> int:
+        """Another one whenever `tag_of` may tell another tag, or none, of an event that it has told one of.
+
+        What it tells depends on the handles of an event alone.
+        """
 
     def tag_of(self, event: pb.MxEvent) -> str | None:
         """The wanted tag that an event belongs to."""
@@ -51,6 +61,9 @@ class ChangeReader:
         self._seen: set[str] = set()
         # Tags whose next change is just that: nothing is to be judged, compared or marked about it.
         self._plain: set[str] = set()
+        # Their tags by what their events say of themselves, as far as known since the set or the items last changed.
+        self._tag_by_key: dict[tuple[int, ...], str] = {}
+        self._known_version = 0
         # Source time (ns) of the value that was read again, by tag: older events than that are history.
         self._read_at: dict[str, int] = {}
         # Tags whose next value replaces what was missed.
@@ -72,6 +85,7 @@ class ChangeReader:
         self.unresolved.clear()
         self._seen.clear()
         self._plain.clear()
+        self._tag_by_key.clear()
         self._read_at.clear()
         self._early.clear()
         self._renewed = set(renewed)
@@ -85,6 +99,7 @@ class ChangeReader:
             self._seen.discard(tag)
             self._plain.discard(tag)
             self.unresolved.pop(tag, None)
+        self._tag_by_key.clear()
 
     def is_new(self, event: pb.MxEvent) -> bool:
         """Whether the event is beyond the position, which it moves; a gateway may replay more than was asked for."""
@@ -96,7 +111,7 @@ class ChangeReader:
         return True
 
     def live_changes(
-        self, events: Iterator[pb.MxEvent], received: Timestamp | None
+        self, batch: Sequence[pb.MxEvent], start: int, events: Iterator[pb.MxEvent], received: Timestamp | None
     ) -> tuple[list[DataChange], pb.MxEvent | None]:
         """The changes of the next events, up to one that is more than the next value of a tag, which comes with them.
 
@@ -104,22 +119,35 @@ class ChangeReader:
         of an event is a good part of what it costs to take one. What the others are, `is_new` and `change` tell.
 
         Args:
-            events: what is left of a batch behind its replayed ones; up to that one they are taken from it.
+            batch: all events that came together, which nobody may change from now on.
+            start: where in it the next event stands, at least behind the replayed ones.
+            events: what is left of it from there; up to the one that comes with the changes they are taken from it.
             received: when the gateway received them, where the events themselves do not say so.
         """
-        changes: list[DataChange] = []
+        if self._known_version != (version := self._tags.version):
+            self._known_version = version
+            self._tag_by_key.clear()
+        tags: list[str] = []
         other: pb.MxEvent | None = None
-        position, tag_of, plain = self.position, self._tags.tag_of, self._plain
+        position, known = self.position, self._tag_by_key
         for event in events:
             sequence = event.worker_sequence
-            tag = tag_of(event)
-            if tag is None or tag not in plain or sequence <= position or event.family != _DATA_CHANGE or event.origin:
+            tag = known.get(_key_of(event)) or self._plain_tag_of(event)
+            if tag is None or sequence <= position:
                 other = event
                 break
             position = sequence
-            changes.append(live_change(tag, event, received))
+            tags.append(tag)
         self.position = position
-        return changes, other
+        return live_changes_of(tags, batch, start, received), other
+
+    def _plain_tag_of(self, event: pb.MxEvent) -> str | None:
+        """The tag of an event that is no more than its next value; None for any other."""
+        tag = self._tags.tag_of(event)
+        if tag is None or tag not in self._plain or event.family != _DATA_CHANGE or event.origin:
+            return None
+        self._tag_by_key[_key_of(event)] = tag
+        return tag
 
     def change(self, event: pb.MxEvent, is_replayed: bool, received: Timestamp | None = None) -> DataChange | None:
         """The change of an OnDataChange or a recovered value; None when it is of no wanted tag, as far as is known now.
@@ -162,6 +190,7 @@ class ChangeReader:
     def read_again(self, tag: str, result: pb.BulkReadResult | pb.MxEvent) -> DataChange:
         """The change that stands for what was lost: the value as it is now, read or sent once more."""
         self._plain.discard(tag)
+        self._tag_by_key.clear()
         self._read_at[tag] = result.source_timestamp.ToNanoseconds()
         return change_of(tag, result, recovered=True)
 

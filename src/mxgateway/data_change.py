@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
+from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
 from mxgateway.quality import is_good, is_status_failure, quality_name
@@ -42,8 +44,8 @@ class DataChange:
     """
 
     __slots__ = (
-        "_event",
-        "_received",
+        "_batch",
+        "_index",
         "lost_before",
         "quality",
         "raw",
@@ -115,28 +117,33 @@ def _statuses(raw: pb.MxEvent | pb.BulkReadResult) -> tuple[pb.MxStatusProxy, ..
     return tuple(found) if found else ()
 
 
+def _event_of(change: Any) -> Any:
+    events: Sequence[pb.MxEvent] = change._batch[0]
+    return events[change._index]
+
+
 def _fill_value(change: Any) -> None:
-    event = change._event
+    event = _event_of(change)
     _set(change, "value", from_mx_value(event.value))
     _set(change, "quality", event.quality)
     _set(change, "statuses", _statuses(event))
 
 
 def _fill_time(change: Any) -> None:
-    _set(change, "source_timestamp", _source_timestamp(change._event))
+    _set(change, "source_timestamp", _source_timestamp(_event_of(change)))
 
 
 def _fill_marks(change: Any) -> None:
-    _set(change, "worker_sequence", change._event.worker_sequence)
+    _set(change, "worker_sequence", _event_of(change).worker_sequence)
     _set(change, "replayed", False)
     _set(change, "recovered", False)
     _set(change, "lost_before", 0)
 
 
 def _fill_raw(change: Any) -> None:
-    event = change._event
-    if change._received is not None:
-        event.gateway_receive_timestamp.CopyFrom(change._received)
+    event, received = _event_of(change), change._batch[1]
+    if received is not None:
+        event.gateway_receive_timestamp.CopyFrom(received)
     _set(change, "raw", event)
 
 
@@ -149,23 +156,30 @@ _LATE: dict[str, Callable[[Any], None]] = {
 """What fills a field of a live change when it is read for the first time, and those that are cheap beside it."""
 
 _set_tag: Callable[[DataChange, str], None] = DataChange.__dict__["tag"].__set__
-_set_event: Callable[[DataChange, object], None] = DataChange.__dict__["_event"].__set__
-_set_received: Callable[[DataChange, Timestamp | None], None] = DataChange.__dict__["_received"].__set__
+_set_batch: Callable[[DataChange, object], None] = DataChange.__dict__["_batch"].__set__
+_set_index: Callable[[DataChange, int], None] = DataChange.__dict__["_index"].__set__
 
 
-def live_change(tag: str, event: pb.MxEvent, received: Timestamp | None) -> DataChange:
-    """The DataChange of an OnDataChange event that has no mark; its fields are made when they are read.
+def live_changes_of(
+    tags: Sequence[str], events: Sequence[pb.MxEvent], start: int, received: Timestamp | None
+) -> list[DataChange]:
+    """The DataChanges of OnDataChange events that have no mark; their fields are made when they are read.
+
+    They hold on to the list, not to its events: those become Python's objects only when somebody looks at them, and to
+    make, keep and walk over them (the garbage collector does) costs more than the change itself.
 
     Args:
-        tag: reference as it was subscribed.
-        event: nobody else may change it any more.
-        received: when the gateway received the event, where it does not say so itself.
+        tags: reference of each, as it was subscribed.
+        events: a batch, which nobody else may change any more.
+        start: where in it the events of the tags begin.
+        received: when the gateway received them, where they do not say so themselves.
     """
-    change = _new(DataChange)
-    _set_tag(change, tag)
-    _set_event(change, event)
-    _set_received(change, received)
-    return change
+    changes: list[DataChange] = list(map(_new, repeat(DataChange, len(tags))))
+    # One turn of a loop for each would cost as much again as what is done in it.
+    deque(map(_set_tag, changes, tags), 0)
+    deque(map(_set_batch, changes, repeat((events, received))), 0)
+    deque(map(_set_index, changes, range(start, start + len(tags))), 0)
+    return changes
 
 
 def change_of(

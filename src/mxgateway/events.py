@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import TYPE_CHECKING
 
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
@@ -39,7 +39,7 @@ class EventStream:
 
     async def __anext__(self) -> pb.MxEvent:
         while self._position >= len(self._waiting):
-            self._waiting = await self._receive()
+            self._waiting = list(await self._receive())
             self._position = 0
         event = self._waiting[self._position]
         self._position += 1
@@ -54,18 +54,8 @@ class EventStream:
 
         The gateway's receive time of all of them stands once in `gateway_receive_timestamp`.
         """
-        while True:
-            events = self._waiting[self._position :]
-            self._waiting, self._position = [], 0
-            if not events:
-                try:
-                    events = await self._receive()
-                except StopAsyncIteration:
-                    return
-            # What is no event of the worker's, such as a value that is sent once more, has no sequence.
-            sequence = next((event.worker_sequence for event in reversed(events) if event.worker_sequence), 0)
-            self._last_sequence = sequence or self._last_sequence
-            yield events
+        while (events := await self._next_batch()) is not None:
+            yield list(events)
 
     @property
     def last_worker_sequence(self) -> int:
@@ -114,17 +104,37 @@ class EventStream:
     async def __aexit__(self, *_: object) -> None:
         await self.aclose()
 
-    async def _receive(self) -> list[pb.MxEvent]:
+    async def _next_batch(self) -> Sequence[pb.MxEvent] | None:
+        events: Sequence[pb.MxEvent] = self._waiting[self._position :]
+        self._waiting, self._position = [], 0
+        if not events:
+            try:
+                events = await self._receive()
+            except StopAsyncIteration:
+                return None
+        # What is no event of the worker's, such as a value that is sent once more, has no sequence.
+        sequence = next((event.worker_sequence for event in reversed(events) if event.worker_sequence), 0)
+        self._last_sequence = sequence or self._last_sequence
+        return events
+
+    async def _receive(self) -> Sequence[pb.MxEvent]:
         message = await self._stream.__anext__()
         if isinstance(message, pb.MxEvent):
             self._dropped += message.replay_gap.dropped_events
             return [message]
-        events = list(message.events)
         self._replayed = message.replayed_events
         self._received = message.gateway_receive_timestamp if message.HasField("gateway_receive_timestamp") else None
         if message.dropped_events:
             self._dropped += message.dropped_events
             # The single-event stream has a marker at this place; a gap is as visible here.
             self._replayed += 1 if self._replayed else 0
-            events.insert(0, pb.MxEvent(replay_gap=pb.ReplayGap(dropped_events=message.dropped_events)))
-        return events
+            return [pb.MxEvent(replay_gap=pb.ReplayGap(dropped_events=message.dropped_events)), *message.events]
+        return message.events
+
+
+async def next_batch(stream: EventStream) -> Sequence[pb.MxEvent] | None:
+    """What `batches` yields next, but as it came; None at the end.
+
+    An event of it is an object of Python's only as long as somebody looks at it, and is made again for the next look.
+    """
+    return await stream._next_batch()

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+from mxgateway.events import next_batch
 
 if TYPE_CHECKING:
     from google.protobuf.timestamp_pb2 import Timestamp
@@ -31,7 +33,7 @@ class Batch(NamedTuple):
         received: when the gateway received the youngest one; None where single events say it.
     """
 
-    events: list[pb.MxEvent]
+    events: Sequence[pb.MxEvent]
     replayed: int
     received: Timestamp | None
 
@@ -42,7 +44,6 @@ class ReadAhead:
     def __init__(self, stream: EventStream, group: asyncio.TaskGroup) -> None:
         self._stream = stream
         self._group = group
-        self._batches = stream.batches()
         self._held: deque[Batch] = deque()
         self._held_events = 0
         # Never canceled on its own: that would end the stream.
@@ -82,7 +83,7 @@ class ReadAhead:
         return await doing
 
     async def _read(self) -> Batch | None:
-        events = await anext(self._batches, None)
+        events = await next_batch(self._stream)
         if events is None:
             return None
         return Batch(events, self._stream.replayed_events, self._stream.gateway_receive_timestamp)

@@ -54,6 +54,7 @@ class SubscribedItems:
         self._numbers = itertools.count(1)
         self._tag_by_number: dict[int, str] = {}
         self._number_of: dict[int, int] = {}
+        self._version = 0
         self._advised: dict[str, int] = {}
         self._unwanted: set[int] = set()
         self._asked = 0
@@ -82,6 +83,11 @@ class SubscribedItems:
 
     def __contains__(self, tag: str) -> bool:
         return tag in self._tags
+
+    @property
+    def version(self) -> int:
+        """Another one whenever an item, or a number, may have another tag than before, or none any more."""
+        return self._version
 
     def tag_of(self, event: pb.MxEvent) -> str | None:
         """The wanted tag that the event belongs to."""
@@ -135,6 +141,7 @@ class SubscribedItems:
             self._discard(handle)
         for number in [number for number, tag in self._tag_by_number.items() if tag in gone]:
             del self._tag_by_number[number]
+        self._version += 1
         return self._ask()
 
     def is_done(self, asked: int) -> bool:
@@ -155,6 +162,7 @@ class SubscribedItems:
         self._is_registered = self._is_empty = True
         self._may_have_orphans = False
         self._is_numbering = CAPABILITY_CLIENT_HANDLES in session.capabilities
+        self._version += 1
         self._tag_of.clear()
         self._tag_by_number.clear()
         self._number_of.clear()
@@ -249,6 +257,7 @@ class SubscribedItems:
         return numbers
 
     def _forget(self, numbers: Iterable[int]) -> None:
+        self._version += 1
         for number in numbers:
             self._tag_by_number.pop(number, None)
 
@@ -335,6 +344,8 @@ class SubscribedItems:
         if tag not in self._tags:
             self._discard(result.item_handle)
             return None
+        # It may be the handle of an item that went.
+        self._version += 1
         self._tag_of[result.item_handle] = tag
         if number:
             # It may have been unwanted and wanted again meanwhile.
@@ -343,6 +354,7 @@ class SubscribedItems:
         return result.item_handle
 
     def _discard(self, handle: int) -> None:
+        self._version += 1
         self._tag_of.pop(handle, None)
         self._forget((self._number_of.pop(handle, 0),))
         self._unwanted.add(handle)

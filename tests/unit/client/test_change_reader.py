@@ -7,6 +7,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from tests.support.fake_gateway import data_change, write_complete
 
 from mxgateway.change_reader import ChangeReader
+from mxgateway.data_change import DataChange
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
 
 
@@ -16,6 +17,7 @@ class Tags:
     def __init__(self, **tags: int) -> None:
         self.known = {handle: tag for tag, handle in tags.items()}
         self.is_reply_under_way = False
+        self.version = 0
 
     def tag_of(self, event: pb.MxEvent) -> str | None:
         return self.known.get(event.item_handle)
@@ -28,6 +30,13 @@ def read_result(seconds: int) -> pb.BulkReadResult:
     result = pb.BulkReadResult(tag_address="A", was_successful=True, quality=192, value=pb.MxValue(int32_value=1))
     result.source_timestamp.FromSeconds(seconds)
     return result
+
+
+def live(
+    reader: ChangeReader, *events: pb.MxEvent, received: Timestamp | None = None
+) -> tuple[list[DataChange], pb.MxEvent | None]:
+    """What is live of a batch that has just come."""
+    return reader.live_changes(events, 0, iter(events), received)
 
 
 def test_the_position_moves_forward_only() -> None:
@@ -107,16 +116,16 @@ def test_live_changes_end_at_an_event_that_is_more_than_the_next_value() -> None
     replayed.origin = pb.MX_EVENT_ORIGIN_REPLAYED
     gap = pb.MxEvent(replay_gap=pb.ReplayGap(dropped_events=3))
     others = [data_change(3, 2), data_change(5, 3), data_change(2, 1), replayed, completion, gap]
-    events = iter(
-        [data_change(2, 1), *others[:2], data_change(6, 1), data_change(7, 1), *others[2:], data_change(11, 1)]
-    )
+    batch = [data_change(2, 1), *others[:2], data_change(6, 1), data_change(7, 1), *others[2:], data_change(11, 1)]
+    events, start = iter(batch), 0
     found = []
     while True:
-        changes, other = reader.live_changes(events, None)
+        changes, other = reader.live_changes(batch, start, events, None)
         found.append([each.worker_sequence for each in changes])
         if other is None:
             break
         assert other is others.pop(0)
+        start += len(changes) + 1
     assert others == []
     assert found == [[2], [], [6, 7], [], [], [], [11]]
     assert reader.position == 11
@@ -127,7 +136,7 @@ def test_live_changes_leave_out_tags_with_a_mark_until_it_is_given() -> None:
     reader = ChangeReader(Tags(A=1, B=2, C=3))
 
     def is_live(sequence: int, handle: int) -> bool:
-        changes, other = reader.live_changes(iter([data_change(sequence, handle)]), None)
+        changes, other = live(reader, data_change(sequence, handle))
         if other is not None:
             reader.is_new(other)
             reader.change(other, False)
@@ -148,10 +157,25 @@ def test_live_changes_leave_out_tags_with_a_mark_until_it_is_given() -> None:
     assert [is_live(10, 2), is_live(11, 2)] == [False, True]
 
 
+def test_live_changes_are_of_the_tag_that_the_item_has_now() -> None:
+    """What is known of an item ends where the items say so: its handle may be given to another tag, or to none."""
+    tags = Tags(A=1, B=2)
+    reader = ChangeReader(tags)
+    for event in (data_change(1, 1), data_change(2, 2)):
+        reader.change(event, False)
+    events = [data_change(n, handle) for n, handle in ((3, 1), (4, 2), (5, 1))]
+    assert [each.tag for each in live(reader, *events)[0]] == ["A", "B", "A"]
+    tags.known[1] = "B"
+    del tags.known[2]
+    tags.version += 1
+    assert [each.tag for each in live(reader, data_change(6, 1))[0]] == ["B"]
+    assert live(reader, data_change(7, 2))[0] == []
+
+
 def test_live_changes_say_when_the_gateway_received_them() -> None:
     reader = ChangeReader(Tags(A=1))
     reader.change(data_change(1, 1), False)
-    changes, _ = reader.live_changes(iter([data_change(2, 1)]), Timestamp(seconds=5))
+    changes, _ = live(reader, data_change(2, 1), received=Timestamp(seconds=5))
     assert changes[0].raw.gateway_receive_timestamp.seconds == 5
 
 

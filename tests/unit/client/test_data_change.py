@@ -15,7 +15,7 @@ from tests.support.extreme_values import data_changes
 from tests.support.fake_gateway import data_change
 
 from mxgateway import DataChange
-from mxgateway.data_change import change_of, live_change
+from mxgateway.data_change import change_of, live_changes_of
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
 
 RECEIVED = Timestamp(seconds=1_700_000_001)
@@ -24,7 +24,9 @@ NAMES = [each.name for each in fields(DataChange)]
 
 def live(event: pb.MxEvent, received: Timestamp | None = None) -> DataChange:
     """As a subscription makes it; the event is its own."""
-    return live_change("A.B", copy.deepcopy(event), received)
+    batch = pb.MxEventBatch(events=[pb.MxEvent(), event]).events
+    (change,) = live_changes_of(["A.B"], batch, 1, received)
+    return change
 
 
 @given(data_changes(), st.permutations(NAMES))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
 from tests.support.fake_gateway import data_change
@@ -28,12 +27,12 @@ class Stream:
         for sequence in sequences:
             self.queue.put_nowait([data_change(sequence)])
 
-    async def batches(self) -> AsyncIterator[list[pb.MxEvent]]:
-        while (batch := await self.queue.get()) is not None:
-            if isinstance(batch, Exception):
-                raise batch
-            self.taken += 1
-            yield batch
+    async def _next_batch(self) -> list[pb.MxEvent] | None:
+        batch = await self.queue.get()
+        if isinstance(batch, Exception):
+            raise batch
+        self.taken += batch is not None
+        return batch
 
 
 async def sequences(ahead: ReadAhead, count: int) -> list[int]:

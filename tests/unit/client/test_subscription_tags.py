@@ -19,6 +19,7 @@ from mxgateway import (
     SubscriptionState,
 )
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
+from mxgateway.subscribed_items import SubscribedItems
 from mxgateway_contract.constants import CAPABILITY_CLIENT_HANDLES
 
 CAPABILITIES = FakeGateway.capabilities
@@ -369,3 +370,39 @@ async def test_wrong_arguments_and_an_ended_subscription(gateway: FakeGateway, s
     await other.aclose()
     with pytest.raises(MxGatewaySessionError, match="closed"):
         await other.add(["C.D"])
+
+
+async def test_no_change_of_a_removed_tag_comes_however_well_it_was_known(
+    gateway: FakeGateway, session: Session
+) -> None:
+    """What is remembered of an item, to know its events at once, ends with it."""
+    async with session.subscribe(["A.B", "C.D"]) as subscription:
+        first, second = (handles_of(gateway, tag)[0] for tag in ("A.B", "C.D"))
+        gateway.put(*(data_change(n, first if n % 2 else second) for n in range(1, 7)))
+        assert [tag for tag, _ in await next_values(subscription, 6)] == ["A.B", "C.D"] * 3
+        await subscription.remove(["A.B"])
+        gateway.put(data_change(7, first), data_change(8, second))
+        assert await next_values(subscription, 1) == [("C.D", 8)]
+        await subscription.add(["A.B"])
+        again = handles_of(gateway, "A.B")[-1]
+        gateway.put(*(data_change(n, again) for n in range(9, 12)))
+        assert await next_values(subscription, 3) == [("A.B", n) for n in range(9, 12)]
+
+
+async def test_items_say_that_they_tell_other_tags_than_before(gateway: FakeGateway, session: Session) -> None:
+    """With each way in which an item's events come to be of no tag, or of another one: else the old one is taken."""
+    items = SubscribedItems(["A.B", "C.D"], supervisory=False)
+    versions = [items.version]
+    await items.begin(session)
+    keeping = asyncio.create_task(items.keep(session, lambda: None))
+    await eventually(lambda: items.is_complete)
+    versions.append(items.version)
+    first, second = (handles_of(gateway, tag)[0] for tag in ("A.B", "C.D"))
+    assert [items.tag_of(data_change(1, each)) for each in (first, second)] == ["A.B", "C.D"]
+    items.renew([first])
+    versions.append(items.version)
+    items.unwant(["C.D"])
+    versions.append(items.version)
+    assert [items.tag_of(data_change(1, each)) for each in (first, second)] == [None, None]
+    keeping.cancel()
+    assert len(set(versions)) == len(versions)
