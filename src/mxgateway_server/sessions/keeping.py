@@ -95,10 +95,24 @@ def resume_session(session: Session, kept: KeptSession, ring: RingLimits, now: f
 def kept_ends(ended: Mapping[str, ClosedSession], failed: Iterable[SessionRecord]) -> tuple[KeptEnd, ...]:
     """What is remembered of sessions that are over, and of those that have failed."""
     ends = [
-        KeptEnd(session_id=session_id, owner_key_id=each.owner_key_id, cause=each.cause, text=each.text)
+        KeptEnd(
+            session_id=session_id,
+            owner_key_id=each.owner_key_id,
+            owner_created_ns=each.owner_created_ns,
+            cause=each.cause,
+            text=each.text,
+        )
         for session_id, each in ended.items()
     ]
     for record in failed:
         cause, text = why_closed(record)
-        ends.append(KeptEnd(session_id=record.session_id, owner_key_id=record.owner_key_id, cause=cause, text=text))
+        ends.append(
+            KeptEnd(
+                session_id=record.session_id,
+                owner_key_id=record.owner_key_id,
+                owner_created_ns=record.owner_created_ns,
+                cause=cause,
+                text=text,
+            )
+        )
     return tuple(ends)

@@ -74,5 +74,6 @@ class KeptEnd:
 
     session_id: str
     owner_key_id: str
+    owner_created_ns: int
     cause: str
     text: str

@@ -11,7 +11,6 @@ from mxgateway_server.access.authenticator import Caller
 from mxgateway_server.errors import (
     GatewayStoppingError,
     GatewayUpgradingError,
-    OwnerMismatchError,
     SessionClosedError,
     SessionLimitError,
     SessionNotFoundError,
@@ -173,9 +172,7 @@ class SessionManager:
         Raises:
             SessionNotFoundError, OwnerMismatchError
         """
-        record = self._table.find(session_id, caller.key_id, caller.is_admin)
-        if not (caller.is_admin or _is_owner(caller, record)):
-            raise OwnerMismatchError(session_id)
+        record = self._table.find(session_id, caller.key_id, caller.is_admin, caller.created_ns)
         return self._sessions[record.session_id]
 
     def holds(self, session: Session) -> bool:
@@ -203,7 +200,7 @@ class SessionManager:
         try:
             session = self.find(session_id, caller)
         except SessionNotFoundError:
-            closed = self._table.find_closed(session_id, caller.key_id, caller.is_admin)
+            closed = self._table.find_closed(session_id, caller.key_id, caller.is_admin, caller.created_ns)
             if closed is None:
                 raise
             return closed.state
@@ -268,7 +265,8 @@ class SessionManager:
     def remember(self, ends: Iterable[KeptEnd]) -> None:
         """Remembers sessions that another program of this process has had."""
         for each in ends:
-            self._table.remember(each.session_id, ClosedSession(each.owner_key_id, CLOSED, each.cause, each.text))
+            closed = ClosedSession(each.owner_key_id, CLOSED, each.cause, each.text, each.owner_created_ns)
+            self._table.remember(each.session_id, closed)
 
     def resume(self, kept: KeptSession, launcher: Launcher) -> Session:
         """A session that another program of this process has had, with its worker, from which nothing is read yet."""

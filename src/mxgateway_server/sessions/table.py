@@ -23,6 +23,7 @@ class ClosedSession:
     """What is left of a closed session.
 
     Attributes:
+        owner_created_ns: when the key of its owner was made: another key of the same id learns nothing of it.
         cause: stable word for why it was closed: a CloseReason, or the reason of what it failed with.
         text: the same in words.
     """
@@ -31,6 +32,11 @@ class ClosedSession:
     state: State
     cause: str
     text: str
+    owner_created_ns: int = 0
+
+    def is_of(self, key_id: str, created_ns: int) -> bool:
+        """Whether this key has had it."""
+        return (self.owner_key_id, self.owner_created_ns) == (key_id, created_ns)
 
 
 class SessionTable:
@@ -102,8 +108,11 @@ class SessionTable:
         self._records[session_id] = record
         return record
 
-    def find(self, session_id: str, key_id: str, is_admin: bool) -> SessionRecord:
+    def find(self, session_id: str, key_id: str, is_admin: bool, created_ns: int = 0) -> SessionRecord:
         """The session, for its owner or an admin.
+
+        Args:
+            created_ns: when the key was made; one that is made anew under the same id is another.
 
         Raises:
             SessionNotFoundError: no such session, or it is closed.
@@ -112,17 +121,17 @@ class SessionTable:
         record = self._records.get(session_id)
         if record is None:
             closed = self._closed.get(session_id)
-            if closed is not None and (is_admin or closed.owner_key_id == key_id):
+            if closed is not None and (is_admin or closed.is_of(key_id, created_ns)):
                 raise SessionNotFoundError(f"the session is closed ({closed.text}); open another", cause=closed.cause)
             raise SessionNotFoundError("no such session; open one with OpenSession")
-        if record.owner_key_id != key_id and not is_admin:
+        if (record.owner_key_id, record.owner_created_ns) != (key_id, created_ns) and not is_admin:
             raise OwnerMismatchError(session_id)
         return record
 
-    def find_closed(self, session_id: str, key_id: str, is_admin: bool) -> ClosedSession | None:
+    def find_closed(self, session_id: str, key_id: str, is_admin: bool, created_ns: int = 0) -> ClosedSession | None:
         """What is remembered of a closed session, for its owner or an admin."""
         closed = self._closed.get(session_id)
-        if closed is None or (closed.owner_key_id != key_id and not is_admin):
+        if closed is None or not (is_admin or closed.is_of(key_id, created_ns)):
             return None
         return closed
 
@@ -136,7 +145,9 @@ class SessionTable:
         record = self._records.pop(session_id, None)
         if record is None:
             return
-        self._closed[session_id] = ClosedSession(record.owner_key_id, CLOSED, *why_closed(record))
+        self._closed[session_id] = ClosedSession(
+            record.owner_key_id, CLOSED, *why_closed(record), record.owner_created_ns
+        )
         while len(self._closed) > CLOSED_MEMORY:
             self._closed.popitem(last=False)
 

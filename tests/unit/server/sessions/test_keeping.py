@@ -156,8 +156,9 @@ def test_a_frozen_session_takes_nothing_and_says_when_to_come_back() -> None:
 def test_of_what_is_over_or_has_failed_the_reason_is_remembered() -> None:
     _, _, record = handed_on()
     record.fail(WorkerHungError("nothing came"), LATER)
-    closed = ClosedSession("line5", CLOSED, "client-close", "somebody closed it")
+    closed = ClosedSession("line5", CLOSED, "client-close", "somebody closed it", owner_created_ns=7)
     first, second = kept_ends({"session-0": closed}, [record])
     assert (first.session_id, first.owner_key_id, first.cause) == ("session-0", "line5", "client-close")
+    assert (first.owner_created_ns, second.owner_created_ns) == (7, record.owner_created_ns)
     assert (second.session_id, second.cause) == ("session-1", "WORKER_HUNG")
     assert "nothing came" in second.text

@@ -102,6 +102,20 @@ def test_a_closed_session_is_remembered_for_its_owner_only_and_the_memory_is_bou
     assert sessions.find_closed("a", "k", False) is None
 
 
+def test_a_key_that_is_made_anew_under_the_same_id_is_another_key() -> None:
+    sessions = table()
+    sessions.create("a", "k", 0.0).owner_created_ns = 1
+    sessions.create("b", "k", 0.0).owner_created_ns = 1
+    sessions.remove("b")
+    with pytest.raises(OwnerMismatchError):
+        sessions.find("a", "k", False, 2)
+    with pytest.raises(SessionNotFoundError, match="no such session"):
+        sessions.find("b", "k", False, 2)
+    assert sessions.find_closed("b", "k", False, 2) is None
+    assert sessions.find("a", "k", False, 1).session_id == "a"
+    assert sessions.find_closed("b", "k", False, 1) is not None
+
+
 def test_a_session_that_had_failed_says_the_cause_after_it_is_gone() -> None:
     sessions = table()
     sessions.create("a", "k", 0.0).fail(EventQueueOverflowError("10 events wait"), 0.0)

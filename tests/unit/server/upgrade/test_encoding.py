@@ -58,7 +58,15 @@ STATE = GatewayState(
     begun_ns=1,
     upgrades=2,
     actor="cli:someone",
-    ended=(KeptEnd(session_id="session-1", owner_key_id="line4", cause="client-close", text="somebody closed it"),),
+    ended=(
+        KeptEnd(
+            session_id="session-1",
+            owner_key_id="line4",
+            owner_created_ns=5,
+            cause="client-close",
+            text="somebody closed it",
+        ),
+    ),
 )
 DATA = b"".join(encode(STATE))
 
