@@ -164,6 +164,18 @@ async def pinged_until_it_fails(session: Session) -> None:
         await session.ping()
 
 
+async def has_in_flight(site: Site, session: Session, command: asyncio.Task[Any]) -> None:
+    """Returns once the gateway has given the session's worker the command."""
+    async with asyncio.timeout(LIMIT):
+        while True:
+            status = await asyncio.to_thread(ask, site.state_dir, "status")
+            (told,) = [each for each in status["sessions"] if each["sessionId"] == session.session_id]
+            if told["worker"]["inFlight"]:
+                return
+            assert not command.done(), (command, told)
+            await short_pause()
+
+
 async def test_what_cannot_be_done_is_refused_and_nothing_has_changed(
     site: Site, gateway: GatewayProcess, settings: Path
 ) -> None:
@@ -176,6 +188,7 @@ async def test_what_cannot_be_done_is_refused_and_nothing_has_changed(
         worker = psutil.Process(session.raw.worker_process_id)
         worker.suspend()
         hung = asyncio.create_task(session.register("hung"))
+        await has_in_flight(site, session, hung)
         with pytest.raises(ConfigurationError, match="1 commands are under way"):
             await asyncio.to_thread(ask, site.state_dir, "upgrade")
         worker.resume()

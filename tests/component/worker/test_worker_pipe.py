@@ -138,8 +138,8 @@ if sys.platform == "linux":
             try:
                 status = (task / "status").read_text()
                 fields = (task / "stat").read_text().rpartition(")")[2].split()
-            except FileNotFoundError:
-                continue  # a thread that has ended
+            except (FileNotFoundError, ProcessLookupError):
+                continue  # a thread that has ended, or ends just now
             ticks = int(fields[11]) + int(fields[12])
             switches = dict(line.split(":", 1) for line in status.splitlines() if ":" in line)
             found[task.name] = int(switches["voluntary_ctxt_switches"]) + ticks
