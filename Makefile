@@ -9,7 +9,7 @@ COMPILE = $(BIN)/python -m compileall -q -j 0 src
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-web web web-check test-lowest test-wine lint types layers format protos protos-check tables tables-check bench chaos conformance e2e bench-clients clients clients-go clients-go-protos clients-java clients-java-tables clients-rust clients-rust-protos clients-ts clients-ts-protos attack soak histories constraints clean dev docs docs-serve
+.PHONY: help demo test test-whole test-web web web-check test-lowest test-wine lint types layers format protos protos-check tables tables-check bench chaos conformance e2e bench-clients clients clients-go clients-go-protos clients-java clients-java-tables clients-rust clients-rust-protos clients-ts clients-ts-protos attack soak histories constraints clean dev docs docs-serve
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -47,11 +47,15 @@ demo: $(VENV)/.run-installed ## Live tags from a running gateway (ARGS="--durati
 	@$(COMPILE)
 	@$(BIN)/mxgw-py demo $(ARGS)
 
-test: $(VENV)/.dev-installed ## The tests, 5 to 10 minutes; installs 1 GB at first (ARGS="-k name" to choose)
+test: $(VENV)/.dev-installed ## The tests, 4 to 8 minutes; installs 1 GB at first (ARGS="-k name" to choose)
 	@$(COMPILE)
 	@# Bytecode is kept even where it is switched off: to rewrite the asserts anew would take each process 20 seconds.
 	@# Without worksteal the first process gets a twelfth of all tests at once, and they are the longest.
 	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -n 3 --dist worksteal $(ARGS)
+
+test-whole: $(VENV)/.dev-installed ## Faults, upgrades, examples, packages: whole gateways in processes of their own
+	@$(COMPILE)
+	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -n 3 --dist worksteal tests/integration tests/faults tests/examples tests/packaging $(ARGS)
 
 test-web: $(VENV)/.dev-installed ## The dashboard's pages in Chromium, which has to be installed
 	@$(COMPILE)
