@@ -189,18 +189,19 @@ class AlarmManager:
 
     def _refresh(self, now_ns: int) -> tuple[list[AlarmRecord], list[AlarmRecord]]:
         """Brings the list up to date; the records that are new or differ, and those that are not in it any more."""
-        table = self._tags().alarm_table()
-        if table is not self._table:
-            # Nothing of what is made now is garbage, and the collector need not look at it ever again. What was there
-            # before a deployment is garbage, and it has to.
-            is_another = self._table is not None
-            with uncollected():
+        with uncollected():
+            table = self._tags().alarm_table()
+            if table is not self._table:
+                # Nothing of what is made now is garbage, and the collector need not look at it ever again. What was
+                # there before a deployment is garbage, and it has to. All before it is let loose: it would look at
+                # everything at once.
+                is_another = self._table is not None
                 found = self._brought_up(table, now_ns)
-            if is_another:
-                gc.unfreeze()
-                gc.collect()
-            gc.freeze()
-            return found
+                if is_another:
+                    gc.unfreeze()
+                    gc.collect()
+                gc.freeze()
+                return found
         return self._brought_up(table, now_ns)
 
     def _brought_up(self, table: AlarmTable, now_ns: int) -> tuple[list[AlarmRecord], list[AlarmRecord]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -339,3 +340,31 @@ def test_case_1_every_entry_refuses_a_thread_that_is_not_the_apartments(make: Ma
     thread.join(10)
     assert refused == list(entries)
     assert len(provided.consumers.open) == 2, "nothing happened to them"
+
+
+def test_the_list_that_is_there_at_first_is_spared_by_the_collector_before_it_works_again(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    provided = make("simulator")
+    provided.provider.subscribe(HALL)
+    done: list[str] = []
+    for name in ("disable", "freeze", "enable"):
+        real: Callable[[], None] = getattr(gc, name)
+        monkeypatch.setattr(gc, name, _told(done, name, real))
+    assert gc.isenabled()
+    provided.poll()
+    assert gc.isenabled()
+    # Else it would look at all of the list at once, which takes as long as making it.
+    assert done.index("freeze") < done.index("enable")
+    del done[:]
+    provided.set("O_1.X", True)
+    assert len(provided.poll().fresh) == 1
+    assert "freeze" not in done
+
+
+def _told(done: list[str], name: str, real: Callable[[], None]) -> Callable[[], None]:
+    def call() -> None:
+        done.append(name)
+        real()
+
+    return call
