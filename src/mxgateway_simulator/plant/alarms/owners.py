@@ -109,6 +109,7 @@ class Owner:
 
     __slots__ = (
         "_areas",
+        "_keys",
         "_known",
         "_lineage",
         "_mode",
@@ -140,13 +141,20 @@ class Owner:
         self._known: tuple[int, Moded, bool, int] | None = None
         self._lineage: tuple[Owner, ...] | None = None
         self._areas: tuple[Owner, ...] | None = None
+        self._keys: frozenset[Key] | None = None
 
     @property
     def keys(self) -> frozenset[Key]:
         """Board entries on which it depends."""
+        if self._keys is not None:
+            return self._keys
         names = {self.name, *self.hosts} - {""}
         own = self._mode.keys | {(SCAN, name) for name in names} | {(ENGINE, name) for name in names}
-        return own | self.parent.keys if self.parent is not None else frozenset(own)
+        keys = own | self.parent.keys if self.parent is not None else frozenset(own)
+        if self.is_area:
+            # Areas are few, and every alarm in them asks; for each object the sets would take too much memory.
+            self._keys = keys
+        return keys
 
     def lineage(self) -> Sequence[Owner]:
         """Itself, its container and its areas, the nearest first."""
