@@ -409,7 +409,8 @@ async function abortable<T>(signal: AbortSignal | undefined, work: Promise<T>): 
 }
 
 /**
- * An async iterable over a server stream. Messages that nobody takes stay in gRPC's window: there is no queue here.
+ * An async iterable over a server stream. Messages that nobody takes stay in gRPC's window: there is no queue here but
+ * for the sixteen that are read ahead. When the stream fails, gRPC drops those beyond them; resume after the last one.
  *
  * Leaving a `for await`, `close()` or the signal ends the gRPC stream. That never aborts a COM call in the worker.
  */
@@ -454,6 +455,8 @@ export class ServerStream<T> implements AsyncIterableIterator<T> {
         call.once("status", resolve);
       });
       this.#iterator = call[Symbol.asyncIterator]() as AsyncIterator<T>;
+      // gRPC drops a message that nobody has asked for yet when the stream fails behind it (grpc-node #2764).
+      call.read(0);
       call.once("metadata", () => {
         tell(true);
       });

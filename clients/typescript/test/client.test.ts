@@ -21,7 +21,7 @@ import {
   MxGatewayWorkerError,
   nextCorrelationId,
 } from "../src/index.js";
-import { Abort, FakeGateway } from "./fakeGateway.js";
+import { Abort, FakeGateway, change } from "./fakeGateway.js";
 
 async function withClient(
   work: (client: GatewayClient, fake: FakeGateway) => Promise<void>,
@@ -207,4 +207,20 @@ test("a program ends by itself once its client is closed", async () => {
   });
   assert.equal(stdout.trim(), "closed");
   fake.stop();
+});
+
+test("a message in front of a failure comes, however late somebody asks for it", async () => {
+  await withClient(async (client, fake) => {
+    fake.onStream = (stream, send) => {
+      send(change(1));
+      stream.emit("error", Object.assign(new Error("gone"), { code: Code.UNAVAILABLE, details: "gone" }));
+    };
+    const session = await client.openSession();
+    const stream = session.events();
+    // Over the same connection: what the stream was sent is here before the answer.
+    while (fake.streams.length === 0 || fake.openStreams > 0) await session.ping("");
+    await session.ping("");
+    assert.equal((await stream.next()).value?.workerSequence, 1n);
+    await assert.rejects(stream.next(), (error) => error instanceof MxGatewayConnectionError);
+  });
 });
