@@ -14,6 +14,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let secrets: Vec<String> = arguments.collect();
     let mut config = prost_build::Config::new();
     config.enable_type_names();
+    // Else every event is as large as the largest body, which hardly one has, and is moved and kept at that size.
+    config.boxed(".mxaccess_gateway.v1.MxEvent.body.on_alarm_transition");
+    config.boxed(".mxaccess_gateway.v1.MxEvent.body.on_buffered_data_change");
     tonic_prost_build::configure()
         .build_server(false)
         .build_transport(false)

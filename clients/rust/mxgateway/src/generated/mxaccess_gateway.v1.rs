@@ -2023,9 +2023,11 @@ pub mod mx_event {
         #[prost(message, tag = "22")]
         OperationComplete(super::OperationCompleteEvent),
         #[prost(message, tag = "23")]
-        OnBufferedDataChange(super::OnBufferedDataChangeEvent),
+        OnBufferedDataChange(
+            ::prost::alloc::boxed::Box<super::OnBufferedDataChangeEvent>,
+        ),
         #[prost(message, tag = "24")]
-        OnAlarmTransition(super::OnAlarmTransitionEvent),
+        OnAlarmTransition(::prost::alloc::boxed::Box<super::OnAlarmTransitionEvent>),
         #[prost(message, tag = "25")]
         OnAlarmProviderModeChanged(super::OnAlarmProviderModeChangedEvent),
     }

@@ -244,6 +244,7 @@ impl Feed {
 
     async fn take(&self, batch: Batch, keeper: &Keeper<'_>, is_first: bool) -> Result<()> {
         let replayed = batch.replayed;
+        self.shared.core().queue.reserve(batch.events.len());
         let mut events = batch.events.into_iter().enumerate();
         loop {
             // The events between two gaps under one lock.

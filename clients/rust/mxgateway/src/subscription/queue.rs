@@ -58,6 +58,11 @@ impl ChangeQueue {
         self.capacity = self.asked.max(if tags > 1 { tags * 2 } else { tags });
     }
 
+    /// Makes room at once for so many changes that come together, as far as the capacity allows.
+    pub(crate) fn reserve(&mut self, changes: usize) {
+        self.changes.reserve(changes.min(self.capacity.saturating_sub(self.changes.len())));
+    }
+
     /// Counts events that were lost before the next change.
     pub(crate) fn lose(&mut self, events: u64) {
         self.lost_next += events;
