@@ -186,7 +186,8 @@ public final class ConnectionBuilder<C> {
 
   /**
    * Where the outcomes of asynchronous calls are told, and what listens to states is called; the
-   * common pool by default. What runs there may block and may call the client.
+   * common pool by default, or threads of the client's own where that has but one. What runs there
+   * may block and may call the client.
    *
    * @param executor of your own
    * @return this

@@ -4,7 +4,6 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.Map;
-import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
@@ -28,7 +27,7 @@ final class ConnectionOptions implements Cloneable {
   Duration keepaliveTime = Duration.ofSeconds(30);
   Duration keepaliveTimeout = Duration.ofSeconds(10);
   @Nullable RetryPolicy retry;
-  Executor executor = new CompletableFuture<Void>().defaultExecutor();
+  Executor executor = CallbackThreads.byDefault();
 
   ConnectionOptions(String endpoint) {
     this.endpoint = endpoint;
