@@ -63,6 +63,8 @@ if [ ! -e "$MXGATEWAY_WINELAB/registered" ]; then
     for view in 32 64; do
         wine reg delete 'HKLM\Software\Microsoft\Windows NT\CurrentVersion\AeDebug' /v Debugger /f "/reg:$view" </dev/null >/dev/null 2>&1 || true
     done
+    # Wine waits ten seconds for a service that starts, Windows thirty; Python alone may take those on a busy machine.
+    wine reg add 'HKLM\System\CurrentControlSet\Control' /v ServicesPipeTimeout /t REG_DWORD /d 60000 /f </dev/null >/dev/null 2>&1
     wine "$WPYEXE" -m compileall -q "$(winpath "$MXGATEWAY_WINELAB/py32/Lib")" </dev/null >/dev/null 2>&1 || true
     "$WINE64" "$WPY64EXE" -m compileall -q "$(winpath "$MXGATEWAY_WINELAB/py64/Lib")" </dev/null >/dev/null 2>&1 || true
     keeper_stop
