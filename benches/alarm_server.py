@@ -14,7 +14,7 @@ import json
 import resource
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -225,16 +225,23 @@ def _cpu() -> float:
     return used.ru_utime + used.ru_stime
 
 
-async def at_rate(rate: int, seconds: float, step: float, tell: Callable[[int], None]) -> dict[str, Any]:
+async def at_rate(
+    rate: int,
+    seconds: float,
+    step: float,
+    tell: Callable[[int], None],
+    clock: Callable[[], float] = time.perf_counter,
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+) -> dict[str, Any]:
     """So many changes a second for so long; what this process needed for it."""
     per_step = max(1, round(rate * step))
-    begin, cpu, told = time.perf_counter(), _cpu(), 0
-    while (now := time.perf_counter()) - begin < seconds:
+    begin, cpu, told = clock(), _cpu(), 0
+    while (now := clock()) - begin < seconds:
         while told < rate * (now - begin):
             tell(per_step)
             told += per_step
-        await asyncio.sleep(step)
-    elapsed = time.perf_counter() - begin
+        await sleep(step)
+    elapsed = clock() - begin
     return {"told": told, "perSecond": round(told / elapsed), "cores": round((_cpu() - cpu) / elapsed, 3)}
 
 
