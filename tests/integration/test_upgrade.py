@@ -15,6 +15,7 @@ from typing import Any
 import psutil
 import pytest
 from benches.gateway_process import GatewayProcess, Site
+from tests.support.stopped_process import stop_process
 from tests.support.upgraded_gateway import LIMIT, SETPOINT, TICKING, program_of, short_pause, small_site, upgraded
 from tests.support.waiting import eventually
 
@@ -186,7 +187,7 @@ async def test_what_cannot_be_done_is_refused_and_nothing_has_changed(
             await asyncio.to_thread(ask, site.state_dir, "upgrade", dry_run=True)
         await asyncio.to_thread(settings.write_text, RIGHT)
         worker = psutil.Process(session.raw.worker_process_id)
-        worker.suspend()
+        await stop_process(worker.pid)
         hung = asyncio.create_task(session.register("hung"))
         await has_in_flight(site, session, hung)
         with pytest.raises(ConfigurationError, match="1 commands are under way"):

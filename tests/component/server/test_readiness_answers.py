@@ -23,6 +23,7 @@ from tests.support.dashboard import Browser
 from tests.support.gateway import LiveGateway, fake_settings, live_gateway, open_store
 from tests.support.http import fetch
 from tests.support.small_disk import small_disk
+from tests.support.stopped_process import stop_process
 from tests.support.waiting import eventually
 
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
@@ -228,7 +229,7 @@ async def test_a_process_that_stands_still_answers_nobody_and_is_no_worse_for_it
         assert process.stdout is not None
         (url,) = json.loads(await process.stdout.readline())["http"]
         assert (await fetch(f"{url}/health/live")).status == 200
-        process.send_signal(signal.SIGSTOP)
+        await stop_process(process.pid)
         for path in ("/health/live", "/health/ready"):
             with pytest.raises(TimeoutError):
                 async with asyncio.timeout(1.0):
