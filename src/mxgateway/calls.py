@@ -71,16 +71,17 @@ class Calls:
         return reply
 
     async def invoke(self, request: pb.MxCommandRequest, timeout: float | None = None) -> pb.MxCommandReply:
-        name = method_name(request.command.kind)
+        kind, correlation_id = request.command.kind, request.client_correlation_id
+        name = method_name(kind)
         reply: pb.MxCommandReply = await self._connection.unary(
             self._connection.stub.Invoke,
             request,
             name,
             timeout=timeout,
-            correlation_id=request.client_correlation_id,
-            idempotent=request.command.kind in IDEMPOTENT_KINDS,
+            correlation_id=correlation_id,
+            idempotent=kind in IDEMPOTENT_KINDS,
         )
-        check_protocol(reply, name, request.client_correlation_id)
+        check_protocol(reply, name, correlation_id)
         return reply
 
     def command_stream(self, session_id: str) -> CommandStream:

@@ -33,6 +33,10 @@ MessageT = TypeVar("MessageT")
 _HEALTH_CHECK = "/grpc.health.v1.Health/Check"
 
 
+def _no_clock() -> float:
+    return 0.0
+
+
 class ConnectionState(Enum):
     """Where the connection of a client stands."""
 
@@ -198,9 +202,10 @@ class Connection:
             MxGatewayError: the call failed. Cancelling the task cancels the call, and raises CancelledError as usual.
         """
         limit = self.options.call_timeout if timeout is None else timeout
-        clock = asyncio.get_running_loop().time
-        end = None if limit is None else clock() + limit
         policy = self.options.retry if idempotent else None
+        # What is tried only once needs no clock: its deadline is gRPC's matter.
+        clock = _no_clock if policy is None else asyncio.get_running_loop().time
+        end = None if limit is None else clock() + limit
         attempt = 1
         self.check_size(request, what, correlation_id)
         while True:

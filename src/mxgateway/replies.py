@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 from google.protobuf.message import Message
 
@@ -42,6 +42,9 @@ ERROR_OF_STATUS: dict[int, type[MxGatewayError]] = {
 (see `mxgateway.reasons`) does not name one."""
 
 
+_GATEWAY_DID_IT = frozenset((pb.PROTOCOL_STATUS_CODE_OK, pb.PROTOCOL_STATUS_CODE_MXACCESS_FAILURE))
+
+
 def status_text(status: pb.MxStatusProxy) -> str:
     """One MXSTATUS_PROXY in words: category, detail number, and what the number means (`diagnostic_text` first)."""
     category = pb.MxStatusCategory.Name(status.category) if status.category in pb.MxStatusCategory.values() else "?"
@@ -68,8 +71,8 @@ def check_protocol(reply: Any, what: str, correlation_id: str = "") -> None:
         MxGatewayError: the class that the reason or ERROR_OF_STATUS gives; MxGatewayProtocolError when the reply has no
             status.
     """
-    status = cast("pb.ProtocolStatus", reply.protocol_status)
-    if status.code in (pb.PROTOCOL_STATUS_CODE_OK, pb.PROTOCOL_STATUS_CODE_MXACCESS_FAILURE):
+    status: pb.ProtocolStatus = reply.protocol_status
+    if status.code in _GATEWAY_DID_IT:
         return
     error = class_of(status.reason) or ERROR_OF_STATUS.get(status.code)
     if error is None:
@@ -101,7 +104,8 @@ def check_mxaccess(reply: pb.MxCommandReply, what: str) -> None:
         MxAccessError: with the HRESULT, the statuses and the whole reply.
     """
     hresult = reply.hresult if reply.HasField("hresult") else None
-    failed = [status for status in reply.statuses if is_status_failure(status)]
+    statuses = reply.statuses
+    failed = [status for status in statuses if is_status_failure(status)] if statuses else []
     by_status = reply.protocol_status.code == pb.PROTOCOL_STATUS_CODE_MXACCESS_FAILURE
     if not by_status and not failed and (hresult is None or hresult >= 0):
         return
@@ -136,7 +140,8 @@ def payload(reply: pb.MxCommandReply, arm: str, kind: type[PayloadT]) -> Payload
             protocol_status=reply.protocol_status,
             correlation_id=reply.correlation_id,
         )
-    return cast("PayloadT", getattr(reply, arm))
+    found: PayloadT = getattr(reply, arm)
+    return found
 
 
 def check_versions(reply: pb.OpenSessionReply) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from types import TracebackType
 from typing import Any
 
 from mxgateway.calls import Calls
 from mxgateway.change_queue import OverflowPolicy
+from mxgateway.command_stream import CommandStream
 from mxgateway.commands import IDEMPOTENT_KINDS
 from mxgateway.confirmed_write import WriteOutcome, write_and_confirm
 from mxgateway.correlation import next_correlation_id
@@ -100,7 +101,7 @@ class Session(BulkCommands):
             MxGatewayError: the gateway could not run it.
             MxAccessError: MXAccess failed it.
         """
-        reply = await self.invoke_raw(command, correlation_id=correlation_id, timeout=timeout)
+        reply = await self._answer(command, correlation_id, timeout)
         check_mxaccess(reply, method_name(command.kind))
         return reply
 
@@ -113,15 +114,27 @@ class Session(BulkCommands):
         Raises:
             MxGatewayError: the gateway could not run it. Never MxAccessError.
         """
-        self._calls.check_usable()
+        return await self._answer(command, correlation_id, timeout)
+
+    def _answer(
+        self, command: pb.MxCommand, correlation_id: str, timeout: float | None
+    ) -> Coroutine[Any, Any, pb.MxCommandReply]:
+        # Not async itself: each coroutine between caller and gRPC is run through once more when the reply is there.
         correlation_id = correlation_id or next_correlation_id()
         stream = self._commands
-        retried = self._calls.options.retry is not None and command.kind in IDEMPOTENT_KINDS
-        if stream is None or retried or not stream.takes(correlation_id):
-            request = pb.MxCommandRequest(
-                session_id=self.session_id, client_correlation_id=correlation_id, command=command
-            )
-            return await self._calls.invoke(request, timeout)
+        if stream is not None:
+            self._calls.check_usable()
+            retried = self._calls.options.retry is not None and command.kind in IDEMPOTENT_KINDS
+            if not retried and stream.takes(correlation_id):
+                return self._streamed(stream, command, correlation_id, timeout)
+        request = pb.MxCommandRequest(
+            session_id=self._reply.session_id, client_correlation_id=correlation_id, command=command
+        )
+        return self._calls.invoke(request, timeout)
+
+    async def _streamed(
+        self, stream: CommandStream, command: pb.MxCommand, correlation_id: str, timeout: float | None
+    ) -> pb.MxCommandReply:
         limit = self._calls.options.call_timeout if timeout is None else timeout
         reply = await stream.invoke(command, correlation_id, limit)
         check_protocol(reply, method_name(command.kind), correlation_id)
