@@ -235,6 +235,9 @@ class Connection:
 
     async def _pause(self, delay: float) -> None:
         """Waits between two attempts; closing ends that at once."""
+        if self.is_closed:
+            # Closed after the attempt had failed, and before this task came to know.
+            return
         pause = asyncio.timeout(None)
         self._pauses.add(pause)
         try:

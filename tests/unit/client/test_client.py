@@ -241,6 +241,20 @@ async def test_attempts_are_bounded(gateway: FakeGateway) -> None:
     assert delays == [0.05]
 
 
+async def test_a_client_that_was_closed_while_an_attempt_failed_waits_for_no_other(gateway: FakeGateway) -> None:
+    """The failure was there first, but its caller comes to know of it only after the closing."""
+    delays: list[float] = []
+    async with retrying(gateway, delays, RetryPolicy()) as client:
+
+        async def fails_after_closing(*_: Any, **__: Any) -> pb.MxCommandReply:
+            await client.close()
+            raise grpc.aio.AioRpcError(grpc.StatusCode.UNAVAILABLE, grpc.aio.Metadata(), grpc.aio.Metadata(), "later")
+
+        with pytest.raises(MxGatewayTransportError, match="closed"):
+            await client._connection.unary(fails_after_closing, pb.MxCommandRequest(), "Ping", idempotent=True)
+    assert delays == []
+
+
 @pytest.mark.parametrize(
     "call",
     [
