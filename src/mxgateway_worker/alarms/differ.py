@@ -48,6 +48,8 @@ class AlarmDiffer:
         self._unknown: set[str] = set()
         self._notes: list[str] = []
         self._has_list = False
+        # Whether others have told of alarms since the provider's last whole list.
+        self._is_taken_over = False
         self._last_ns = 0
         self.adopted: list[AlarmRecord] = []
 
@@ -74,7 +76,13 @@ class AlarmDiffer:
     def forget(self) -> None:
         """Begins anew: the next list is a first one."""
         self._alarms, self._told = {}, {}
-        self._has_list = False
+        self._has_list = self._is_taken_over = False
+
+    def take_over(self, alarms: Mapping[str, AlarmRecord]) -> None:
+        """Goes on with what another provider has told meanwhile: with that the next whole list is compared as a whole,
+        as what has not changed for this provider may have for the other."""
+        self._alarms = dict(alarms)
+        self._is_taken_over = True
 
     def acknowledged(self, key: str, operator: Operator, comment: str, now_ns: int) -> None:
         """This worker has acknowledged an alarm: if it is gone next time, that is why."""
@@ -93,6 +101,9 @@ class AlarmDiffer:
         is_first = not self._has_list
         self.adopted = []
         touched = self._sort_in(result)
+        if self._is_taken_over and not result.is_truncated:
+            self._is_taken_over = False
+            touched = dict.fromkeys((*self._alarms, *self._told)) | touched
         news: list[list[Change]] = []
         for key in touched:
             before, now = self._alarms.get(key), self._entry(key)

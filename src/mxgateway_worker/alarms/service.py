@@ -263,18 +263,19 @@ class AlarmService:
 
     def _turn_to(self, opened: _Open, switch: Switch) -> None:
         logger.info("alarms: %s reason=%s", switch.speaker.name.lower(), switch.text)
-        alarms = {
-            Speaker.ALARM_MANAGER: self._of_manager(opened),
-            Speaker.ATTRIBUTES: opened.by_attributes.alarms,
-            Speaker.NONE: None,
-        }[switch.speaker]
+        alarms: Mapping[str, AlarmRecord] | None = None
+        if switch.speaker is Speaker.ALARM_MANAGER:
+            alarms = self._of_manager(opened)
+        elif switch.speaker is Speaker.ATTRIBUTES:
+            alarms = opened.by_attributes.alarms
         self.outbox.turn(switch, alarms, self._clock.unix_ns())
 
     def _of_manager(self, opened: _Open) -> Mapping[str, AlarmRecord]:
-        manager = opened.manager.alarms
-        if opened.answered is None or not opened.policy.has_attributes:
-            return manager
-        return handed_over(manager, opened.answered, opened.by_attributes.alarms, self.attributes.knows)
+        manager = opened.manager
+        if opened.answered is not None and opened.policy.has_attributes:
+            attributes = opened.by_attributes.alarms
+            manager.take_over(handed_over(manager.alarms, opened.answered, attributes, self.attributes.knows))
+        return manager.alarms
 
     # ------------------------------------------------------------------------------------------------------ attributes
 

@@ -436,11 +436,39 @@ def test_a_manager_that_is_cut_for_ever_takes_nothing_back_however_often_it_come
             assert transitions(worker.turn()) == []
         assert worker.states() == expected
     worker.faults.set("clear", {})
-    # The first whole list: what everybody knows already is told again as little as possible, and changes nothing.
-    worker.turn()
-    worker.turn()
+    # The first whole list: what everybody knows already is told by nobody again, but for what only the manager tells.
+    assert transitions([*worker.turn(), *worker.turn()]) == [("UPDATE", "O_2.X"), ("UPDATE", "O_3.X")]
     assert not worker.listed().truncated
     assert worker.states() == expected
+
+
+def test_the_first_whole_list_after_a_cut_change_back_tells_only_what_nobody_has_told(make_worker: MakeWorker) -> None:
+    """The manager's own list is as old as its last whole answer, and what came since was told by the attributes."""
+    plant, worker = make_worker(), make_worker()
+    for name in ("O_2.X", "O_1.X", "O_3.X"):
+        plant.set(name, True)
+    plant.set("O_1.X", False)
+    by_attributes(worker, "O_1.X", "O_2.X", "O_3.X")
+    assert worker.states() == {"O_1.X": "UNACK_RTN", "O_2.X": "UNACK_ALM", "O_3.X": "UNACK_ALM"}
+    worker.faults.set("fail_poll", {"times": "0"})
+    worker.until(lambda: worker.listed().mode == pb.ALARM_PROVIDER_MODE_SUBTAG, most=6)
+    for name, on, told in (("O_1.X", True, "RETRIGGER"), ("O_1.X", False, "CLEAR"), ("O_3.X", False, "CLEAR")):
+        assert transitions(_raise(plant, worker, name, on)) == [(told, name)]
+    worker.faults.set("clear", {})
+    worker.faults.set("cut_alarm_list", {"records": "1", "times": "0"})
+    worker.until(lambda: worker.listed().mode == pb.ALARM_PROVIDER_MODE_ALARMMGR, seconds=5)
+    assert worker.listed().truncated
+    expected = {"O_1.X": "UNACK_RTN", "O_2.X": "UNACK_ALM", "O_3.X": "UNACK_RTN"}
+    assert worker.states() == expected
+    # Of this nobody has told yet.
+    plant.set("O_2.X", False)
+    worker.faults.set("clear", {})
+    told = transitions([*worker.turn(), *worker.turn()])
+    # Besides, texts that the attributes did not have.
+    assert sorted(told) == [("CLEAR", "O_2.X"), ("UPDATE", "O_1.X"), ("UPDATE", "O_3.X")]
+    assert not worker.listed().truncated
+    assert worker.states() == {**expected, "O_2.X": "UNACK_RTN"}
+    assert not any(each.guid_derived for each in worker.listed().snapshots)
 
 
 def test_attributes_tell_every_transition(make_worker: MakeWorker) -> None:
