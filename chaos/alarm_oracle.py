@@ -8,11 +8,18 @@ from __future__ import annotations
 from bisect import bisect_right, insort
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from chaos.violations import Journal
 
 TOLERANCE = 0.5
 """Seconds that a told time of an occurrence may be beside what the plant did: times of attributes, and of scans."""
+
+JUMP = 100_000
+"""A gateway that was killed leaves out more numbers than these."""
+UNWRITTEN = 30
+"""Changes before such a jump that the history may not have had yet: readers were told that something is missing, and
+are told of these again."""
 
 _RAISES = ("RAISE", "RETRIGGER")
 # What must have been told last of an alarm before a change, for the change to be one.
@@ -206,17 +213,23 @@ class AlarmOracle:
             self._once_each(log, now)
 
     def _once_each(self, log: _Log, now: float) -> None:
-        seen: set[tuple[str, float]] = set()
-        for told in log.changes.values():
+        seen: dict[tuple[str, float], Told] = {}
+        ends = [before for before, after in pairwise(log.numbers) if after - before > JUMP]
+        for number in log.numbers:
+            told = log.changes[number]
             if told.kind not in _RAISES:
                 continue
-            found = _nearest(self._plant.get(told.reference.casefold(), []), told.raised)
+            key = told.reference.casefold()
+            found = _nearest(self._plant.get(key, []), told.raised)
             if found is None:
                 continue
-            key = (told.reference.casefold(), found.began)
-            if key in seen:
-                self._wrong("doubled", "log", now, f"it came up once and was told twice: {told}")
-            seen.add(key)
+            first = seen.get((key, found.began))
+            if first is not None:
+                between = [each for each in self._told_of(key) if first.sequence <= each.sequence <= number]
+                text = "; ".join(map(str, between))
+                self._wrong("doubled", "log", now, f"it came up once ({found}) and was told twice: {text}")
+            if not any(0 <= end - number < UNWRITTEN for end in ends):
+                seen[key, found.began] = told
 
     def judge_losses(self, until: float, now: float) -> None:
         """What came up and was never told must have been over before anybody could look again.

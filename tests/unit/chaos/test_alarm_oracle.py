@@ -161,6 +161,18 @@ def test_a_wrong_story_is_found_out(wrong: Callable[[Story], None], rule: str) -
     assert rule in story.rules()
 
 
+@pytest.mark.parametrize(("between", "rules"), [(29, set()), (30, {"alarm-doubled"})])
+def test_what_was_told_right_before_a_kill_may_be_told_again_and_nothing_else(between: int, rules: set[str]) -> None:
+    """The history may not have had it; the numbering jumps, and readers are told that something is missing."""
+    story = Story()
+    raised(story)
+    for _ in range(between):
+        story.told("UPDATE", "UNACK_ALM")
+    story.oracle.marked("r")
+    story.told("RAISE", "UNACK_ALM", raised=5.0, number=1_000_001)
+    assert story.rules() == rules
+
+
 def test_a_marker_excuses_a_hole_and_darkness_what_was_over_before_anybody_could_look() -> None:
     story = Story()
     raised(story)
