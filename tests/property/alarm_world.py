@@ -354,7 +354,7 @@ class World:
                 if portion is not None:
                     reader.take(portion)
                 continue
-            portion = stream.take(self.monitor.status, self.now, has_list=self.monitor.has_list)
+            portion = stream.take(self.monitor.status, self.now, has_list=self.monitor.shows_list)
             if portion is None:
                 break
             for told, _ in portion.items:

@@ -170,6 +170,7 @@ def _monitor(
         galaxy.is_deployed,
         is_forced=settings.fallback.mode != "auto",
         is_restored=kept.has_list,
+        is_complete=kept.is_complete,
         losses=settings.fallback.consecutive_failure_threshold,
     )
 

@@ -118,9 +118,12 @@ class AlarmDriver:
         await self._take_events()
         self._look_at_galaxy()
         self._link.check()
+        shown = self.monitor.shows_list
         changes, actions = self.monitor.tick(*self._now())
         if changes or actions:
             self._decided(changes, actions)
+        elif self.monitor.shows_list and not shown:
+            self.publisher.news()
 
     # ------------------------------------------------------------------------------------------------ what others ask
 

@@ -52,6 +52,7 @@ class MonitorTimes:
         catch_up: how long a snapshot waits for the events that it contains already.
         retry_misconfigured: between two tries when somebody has to mend something first.
         retry_manager: until an alarm manager that ended its workers is tried again, for the first time.
+        unconfirmed: how long a list of which something may be missing waits for a provider's.
     """
 
     reconcile: float = 30.0
@@ -59,6 +60,7 @@ class MonitorTimes:
     catch_up: float = 5.0
     retry_misconfigured: float = 60.0
     retry_manager: float = 300.0
+    unconfirmed: float = 15.0
 
 
 @dataclass(slots=True)
@@ -149,6 +151,7 @@ class AlarmMonitor:
         is_forced: whether the settings say which provider is to speak.
         losses: workers lost within ten minutes after which the alarm manager is avoided.
         is_restored: whether the book has the list of an earlier run, be it an empty one.
+        is_complete: whether nothing may be missing from that list: the earlier run ended in order.
     """
 
     def __init__(
@@ -163,12 +166,16 @@ class AlarmMonitor:
         *,
         is_forced: bool = False,
         is_restored: bool = False,
+        is_complete: bool = True,
         losses: int = 3,
     ) -> None:
         self.book = book
         self.feed = feed
         self.counters = MonitorCounters()
         self.has_list = is_restored
+        # What came last before a crash may be missing: readers would take it for ended. So a provider is waited for.
+        self._is_unconfirmed = is_restored and not is_complete
+        self._shows_from: float | None = None
         self.last_reconcile_ns = 0
         self.status = ProviderStatus(state=MonitorState.STARTING)
         self._observers = tuple(observers)
@@ -184,6 +191,11 @@ class AlarmMonitor:
         self._ask_at = 0.0
         self._is_partial = False
         self._speaker = Speaker()
+
+    @property
+    def shows_list(self) -> bool:
+        """Whether there is a list that readers may have."""
+        return self.has_list and not self._is_unconfirmed
 
     # ---------------------------------------------------------------------------------------------------- what happened
 
@@ -328,6 +340,10 @@ class AlarmMonitor:
 
     def tick(self, now: float, now_ns: int) -> tuple[list[Change], list[Action]]:
         """Time passed."""
+        if self._is_unconfirmed:
+            # Without any provider it is better than nothing, and told as uncertain.
+            self._shows_from = self._shows_from or now + self._times.unconfirmed
+            self._is_unconfirmed = now < self._shows_from
         run = self._run
         if run is None:
             if self._retry_at is None or now < self._retry_at:
@@ -387,7 +403,7 @@ class AlarmMonitor:
             for observer in self._observers:
                 observer.adopted(self.book.cut(), self.book.log.newest)
         self._is_partial = snapshot.is_truncated and (self._is_partial or not self.has_list)
-        self.has_list = True
+        self.has_list, self._is_unconfirmed = True, False
         if is_first:
             for report in later:
                 changes += self._publish(self.book.report(report, now_ns))

@@ -144,7 +144,7 @@ class AlarmService:
         viewer = self._rights.viewer(current_call().caller)
         sieve = Sieve(filter_of(request.filter, request.alarm_filter_prefix))
         await send_headers(context)
-        if not self._monitor.has_list:
+        if not self._monitor.shows_list:
             # A short list must never look like a whole one.
             raise AlarmsUnavailableError("the alarm monitor has no list yet; try again", retry_after=1.0)
         is_uncertain = self._monitor.status.is_uncertain

@@ -96,7 +96,7 @@ class AlarmStreams:
                 continue
             now = self._clock.monotonic()
             portion = subscriber.take(
-                self._monitor.status, now, has_list=self._monitor.has_list, reach=self._driver.publisher.reach
+                self._monitor.status, now, has_list=self._monitor.shows_list, reach=self._driver.publisher.reach
             )
             if portion is not None:
                 return portion

@@ -90,12 +90,14 @@ class Kept:
         last: number of the last change, lost ones included.
         alarms: the list as it was then.
         has_list: whether there was one, be it empty.
+        is_complete: whether nothing of it may be missing: the earlier run ended in order.
     """
 
     epoch: str
     last: int
     alarms: tuple[Alarm, ...]
     has_list: bool = False
+    is_complete: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,7 +153,7 @@ class HistoryFile:
         self._reserved = int(self._one("SELECT value FROM meta WHERE name = 'reserved'"))
         # Number of the last change that the list in the file has in it.
         self._listed = int(self._one("SELECT value FROM meta WHERE name = 'listed'"))
-        self._begin()
+        self._was_closed = self._begin()
 
     def close(self) -> None:
         """Ends it in order: the numbering goes on where it is."""
@@ -166,7 +168,13 @@ class HistoryFile:
         self._bring_list_up()
         epoch = self._one("SELECT value FROM meta WHERE name = 'epoch'")
         adopted = self._one("SELECT count(*) FROM meta WHERE name = 'adopted'")
-        return Kept(epoch=epoch, last=self._last(), alarms=self._present(), has_list=bool(adopted))
+        return Kept(
+            epoch=epoch,
+            last=self._last(),
+            alarms=self._present(),
+            has_list=bool(adopted),
+            is_complete=self._was_closed,
+        )
 
     def bounds(self) -> Bounds:
         """What is there now."""
@@ -278,10 +286,12 @@ class HistoryFile:
 
     # --------------------------------------------------------------------------------------------------------- details
 
-    def _begin(self) -> None:
+    def _begin(self) -> bool:
+        """Whether the earlier run had closed it."""
         connection = self._connection
         last = self._last()
-        if self._one("SELECT value FROM meta WHERE name = 'is_closed'") != "1" and self._reserved > last:
+        was_closed: bool = self._one("SELECT value FROM meta WHERE name = 'is_closed'") == "1"
+        if not was_closed and self._reserved > last:
             # Readers may have got changes that were not written yet: their numbers must not be given again.
             connection.execute(
                 "INSERT INTO loss (from_sequence, to_sequence, at, reason) VALUES (?, ?, ?, ?)",
@@ -290,6 +300,7 @@ class HistoryFile:
             last = self._reserved
         connection.execute("UPDATE meta SET value = '0' WHERE name = 'is_closed'")
         self._reserved = self._reserve(last)
+        return was_closed
 
     def _last(self) -> int:
         written: int = self._one("SELECT coalesce(max(sequence), 0) FROM change")

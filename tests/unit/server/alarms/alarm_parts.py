@@ -96,7 +96,7 @@ class Room:
         """What the stream gets now."""
         found: list[Portion] = []
         while True:
-            portion = stream.take(self.monitor.status, self.now, has_list=self.monitor.has_list)
+            portion = stream.take(self.monitor.status, self.now, has_list=self.monitor.shows_list)
             if portion is None:
                 return found
             if portion.items:

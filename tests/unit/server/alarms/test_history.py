@@ -123,7 +123,7 @@ def test_the_list_and_the_numbering_go_on_after_an_orderly_end(path: Path) -> No
     file.close()
     again = HistoryFile(path, LIMITS)
     kept = again.kept()
-    assert (kept.epoch, kept.last) == (epoch, 3)
+    assert (kept.epoch, kept.last, kept.is_complete) == (epoch, 3, True)
     assert [alarm.source.name for alarm in kept.alarms] == ["Old.Hi", "Pump.Hi"]
     assert again.bounds().complete_after == 0
     again.close()
@@ -201,6 +201,7 @@ def test_numbers_that_readers_may_have_seen_are_not_given_again(path: Path) -> N
     again = HistoryFile(path, LIMITS)
     kept = again.kept()
     assert kept.last >= 1_000_000
+    assert not kept.is_complete, "what came last may not have been written"
     assert again.bounds().complete_after == kept.last
     again.append([change(kept.last + 1)])
     again.close()

@@ -8,7 +8,7 @@ from tests.unit.server.alarms.alarm_parts import Room, alarm, report, snapshot, 
 from mxgateway_server.alarms.backoff import BackOff
 from mxgateway_server.alarms.model import Kind, Provider, State
 from mxgateway_server.alarms.monitor import AskSnapshot, Close, MonitorTimes, Open, Speaker
-from mxgateway_server.alarms.telling import MonitorState, Reason
+from mxgateway_server.alarms.telling import MonitorState, Reason, ToldAlarm
 
 SUBTAG = Speaker(provider=Provider.SUBTAG, reason=Reason.POLL_FAILED)
 MANAGER = Speaker(provider=Provider.ALARMMGR, reason=Reason.RECOVERED)
@@ -30,6 +30,36 @@ def test_a_start_opens_a_worker_asks_for_its_list_and_is_live_with_it() -> None:
     assert room.list(alarm()) == []
     status = room.monitor.status
     assert (status.state, status.provider, status.is_uncertain) == (MonitorState.LIVE, Provider.ALARMMGR, False)
+
+
+def test_a_list_of_which_something_may_be_missing_is_shown_once_a_provider_has_told_his() -> None:
+    """What came right before a crash is not in it, and readers would take it for ended."""
+    room = Room(is_restored=True, is_complete=False)
+    room.book.restore([alarm("Old.Hi")])
+    stream = room.join()
+    assert "Alarm" not in room.arms(stream)
+    room.begin(alarm("Old.Hi"), alarm("Late.Hi"))
+    assert room.arms(stream).count("Alarm") == 2
+
+
+def test_without_any_provider_such_a_list_is_shown_after_a_while_and_is_uncertain() -> None:
+    room = Room(is_restored=True, is_complete=False)
+    room.book.restore([alarm("Old.Hi")])
+    stream = room.join()
+    room.monitor.tick(room.now, room.now_ns)
+    room.now += 14.9
+    room.monitor.tick(room.now, room.now_ns)
+    assert "Alarm" not in room.arms(stream)
+    room.now += 0.2
+    room.monitor.tick(room.now, room.now_ns)
+    (told_alarm,) = [each for portion in room.read(stream) for each, _ in portion.items if isinstance(each, ToldAlarm)]
+    assert told_alarm.is_uncertain
+
+
+def test_a_list_that_was_closed_in_order_is_shown_at_once() -> None:
+    room = Room(is_restored=True)
+    room.book.restore([alarm("Old.Hi")])
+    assert "Alarm" in room.arms(room.join())
 
 
 def test_a_lost_worker_is_started_again_after_growing_waits_and_nothing_is_cleared() -> None:
