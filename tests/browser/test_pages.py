@@ -125,7 +125,7 @@ async def test_who_may_closes_and_kills_with_a_reason_by_keyboard(pages: Pages, 
         await dialog.get_by_label("Reason").fill("night shift")
         await page.keyboard.press("Escape")
         await dialog.wait_for(state="detached")
-        assert await page.evaluate("() => document.activeElement.textContent") == "Close …"
+        await page.wait_for_function("() => document.activeElement.textContent === 'Close …'")
         await page.keyboard.press("Enter")
         await dialog.get_by_label("Reason").fill("night shift")
         await page.keyboard.press("Enter")

@@ -1,6 +1,6 @@
 // What is asked before something is done: which object, whose, with what effect, and why.
 import type { ComponentChildren } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { Problem } from "../api.ts";
 import { announce, isStale } from "../state.ts";
 import { Failure } from "./basics.tsx";
@@ -26,7 +26,8 @@ export function Dialog(props: Props) {
   const [isBusy, setBusy] = useState(false);
   const [problem, setProblem] = useState<Problem | null>(null);
 
-  useEffect(() => {
+  // Not after the next picture: until then whatever is drawn anew may take the focus away that it has to give back.
+  useLayoutEffect(() => {
     const dialog = place.current;
     const before = document.activeElement as HTMLElement | null;
     dialog?.showModal();
