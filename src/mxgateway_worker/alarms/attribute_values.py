@@ -58,6 +58,9 @@ class WatchedAlarm:
     seen: dict[str, Seen] = field(default_factory=dict)
     record: AlarmRecord | None = None
     was_in_alarm: bool = False
+    # A start that the alarm still tells after it came up again, and when it did.
+    _stale_on: int = 0
+    _came_up_ns: int = 0
 
     @property
     def has_told(self) -> bool:
@@ -83,11 +86,12 @@ class WatchedAlarm:
         active, acked = self.seen.get(Role.ACTIVE), self.seen.get(Role.ACKED)
         if active is None or acked is None or not (active.is_good and acked.is_good):
             return self._uncertain()
-        state = self._state(bool(active.value), bool(acked.value))
+        time_on = self._time_on(active)
+        state = self._state(bool(active.value), bool(acked.value), time_on)
         if state is None:
             self.record = None
             return None
-        on_ns = self._time(Role.TIME_ON) or (active.time_ns if active.value else 0)
+        on_ns = time_on or (active.time_ns if active.value else 0)
         if not on_ns and self.record is not None:
             on_ns = self.record.raised_ns
         off_ns = self._time(Role.TIME_OFF) or (0 if active.value else active.time_ns)
@@ -111,25 +115,37 @@ class WatchedAlarm:
         )
         return self.record
 
-    def _state(self, active: bool, acked: bool) -> str | None:
+    def _time_on(self, active: Seen) -> int:
+        """When it came up, as it tells; 0 when it does not.
+
+        Its attributes may come apart: then it is in alarm again, and still tells the start of the time before.
+        """
+        told, before = self._time(Role.TIME_ON), self.record
+        if not told:
+            return 0
+        has_returned = before is not None and before.state in (UNACK_RTN, ACK_RTN)
+        if active.value and before is not None and has_returned and active.time_ns > before.raised_ns:
+            self._stale_on, self._came_up_ns = (
+                (told, active.time_ns) if told in (before.raised_ns, self._stale_on) else (0, 0)
+            )
+        return self._came_up_ns if told == self._stale_on else told
+
+    def _state(self, active: bool, acked: bool, time_on: int) -> str | None:
         before = self.record
         if active:
             if acked:
                 return ACK_ALM
             # Acked alone turning false says nothing; with another start it is another occurrence.
-            is_same = (
-                before is not None and before.state == ACK_ALM and self._time(Role.TIME_ON) in (0, before.raised_ns)
-            )
+            is_same = before is not None and before.state == ACK_ALM and time_on in (0, before.raised_ns)
             return ACK_ALM if is_same else UNACK_ALM
         if acked:
             return ACK_RTN if self.was_in_alarm else None
         if before is not None and before.state in (UNACK_ALM, UNACK_RTN):
             return UNACK_RTN
-        if before is not None and before.state == ACK_ALM and self._time(Role.TIME_ON) in (0, before.raised_ns):
+        if before is not None and before.state == ACK_ALM and time_on in (0, before.raised_ns):
             return ACK_RTN
         # At first sight: only the times tell what returned unacknowledged from what never was in alarm.
-        on_ns = self._time(Role.TIME_ON)
-        return UNACK_RTN if on_ns and on_ns > self._time(Role.TIME_ACKED) else None
+        return UNACK_RTN if time_on and time_on > self._time(Role.TIME_ACKED) else None
 
     def _uncertain(self) -> AlarmRecord | None:
         if self.record is not None and not self.record.is_uncertain:
