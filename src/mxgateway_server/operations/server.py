@@ -197,9 +197,14 @@ class OperationsServer:
                     await self.ending.wait()
                 return
             try:
-                bound = _bind(endpoint.setting, endpoint.address)
+                # Calls go on meanwhile: to look a name up may take seconds, each time.
+                bound = await asyncio.to_thread(_bind, endpoint.setting, endpoint.address)
             except ConfigurationError:
                 continue  # told at the start
+            if self.ending.is_set():
+                for each in bound:
+                    each.close()
+                return
             self._offer(endpoint, bound)
             server, sockets = self._bound[-1]
             await server.serve(sockets)

@@ -10,6 +10,7 @@ import signal
 import socket
 import ssl
 import sys
+import threading
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -134,6 +135,30 @@ async def test_who_waits_for_an_address_stops_at_once() -> None:
             running = group.create_task(server.run())
             await server.stop()
         assert running.done()
+
+
+async def test_an_address_that_comes_free_while_all_stops_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    """To look at it may take long; nobody serves there any more, and nobody waits for it."""
+    monkeypatch.setattr(module, "BIND_AGAIN_SECONDS", 0.01)
+    bind, found = module._bind, threading.Event()
+    looks: list[list[socket.socket]] = []
+
+    def slow(setting: str, address: str) -> list[socket.socket]:
+        looks.append(bind(setting, address))
+        found.wait(30)
+        return looks[-1]
+
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        server = OperationsServer([endpoint(address=address)], None)
+        server.start({"listen": "127.0.0.1:1"})
+    monkeypatch.setattr(module, "_bind", slow)
+    async with asyncio.timeout(30), asyncio.TaskGroup() as group:
+        group.create_task(server.run())
+        await eventually(lambda: bool(looks))
+        await server.stop()
+        found.set()
+    assert all(each.fileno() == -1 for each in looks[-1])
 
 
 async def test_a_default_that_the_program_before_did_not_get_is_not_looked_for() -> None:
