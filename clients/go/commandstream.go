@@ -29,8 +29,9 @@ type pendingCommand struct {
 	message *pb.MxStreamCommand
 	what    string
 	size    int
-	isSent  bool
-	answer  chan commandAnswer
+	// sentIn is the number of the message that it went in; 0 before.
+	sentIn uint64
+	answer chan commandAnswer
 }
 
 type commandAnswer struct {
@@ -49,6 +50,8 @@ type commandStream struct {
 	waiting       []*pendingCommand
 	cancels       []string
 	inWindow      int
+	pacing        commandPacing
+	pacer         *time.Timer
 	usedAt        time.Time
 	isClosed      bool
 	isUnsupported bool
@@ -141,8 +144,32 @@ func (s *commandStream) begin(pending *pendingCommand) error {
 		s.running.Add(1)
 		go s.serve(s.run)
 	}
-	s.wakeLocked()
+	if s.pacing.holds(s.inWindow) {
+		s.holdLocked(now)
+	} else {
+		s.wakeLocked()
+	}
 	return nil
+}
+
+// holdLocked lets what waits wait for the next reply, but not for long.
+func (s *commandStream) holdLocked(now time.Time) {
+	s.pacing.hold(now)
+	if s.pacer == nil {
+		s.pacer = time.AfterFunc(longestHold, s.holdNoLonger)
+	}
+}
+
+func (s *commandStream) holdNoLonger() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.pacer = nil
+	switch left := s.pacing.look(time.Now()); {
+	case left > 0:
+		s.pacer = time.AfterFunc(left, s.holdNoLonger)
+	case s.pacing.isOverdue:
+		s.wakeLocked()
+	}
 }
 
 func (s *commandStream) wakeLocked() {
@@ -165,7 +192,7 @@ func (s *commandStream) forget(pending *pendingCommand) bool {
 		return false
 	}
 	delete(s.underWay, id)
-	if pending.isSent {
+	if pending.sentIn > 0 {
 		s.inWindow--
 		s.cancels = append(s.cancels, id)
 		s.wakeLocked()
@@ -250,7 +277,13 @@ func (s *commandStream) next(run *commandRun) *pb.MxCommandBatch {
 		return batch
 	}
 	batch.CancelCorrelationIds, s.cancels = s.cancels, nil
-	size, most := 0, min(batchBytes, s.c.maxMessageBytes-envelopeBytes)
+	if s.pacing.holds(s.inWindow) {
+		if len(s.waiting) > 0 {
+			s.holdLocked(time.Now())
+		}
+		return batch
+	}
+	message, size, most := uint64(0), 0, min(batchBytes, s.c.maxMessageBytes-envelopeBytes)
 	for len(s.waiting) > 0 && s.inWindow < commandWindow && len(batch.Commands) < commandsPerMessage {
 		pending := s.waiting[0]
 		if size > 0 && size+pending.size > most {
@@ -260,7 +293,10 @@ func (s *commandStream) next(run *commandRun) *pb.MxCommandBatch {
 		if s.underWay[pending.message.GetCorrelationId()] != pending {
 			continue
 		}
-		pending.isSent = true
+		if len(batch.Commands) == 0 {
+			message = s.pacing.send(s.inWindow)
+		}
+		pending.sentIn = message
 		s.inWindow++
 		size += pending.size
 		batch.Commands = append(batch.Commands, pending.message)
@@ -280,6 +316,7 @@ func (s *commandStream) settle(batch *pb.MxCommandReplyBatch) {
 		}
 		delete(s.underWay, reply.GetCorrelationId())
 		s.inWindow--
+		s.pacing.answer(pending.sentIn)
 		pending.answer <- commandAnswer{reply: reply}
 	}
 	if len(s.waiting) > 0 {
