@@ -99,14 +99,14 @@ final class FakeGateway implements AutoCloseable {
     return new SimpleForwardingServerCallListener<>(next.startCall(call, headers)) {
       @Override
       public void onComplete() {
-        calls.decrementAndGet();
         super.onComplete();
+        calls.decrementAndGet();
       }
 
       @Override
       public void onCancel() {
-        calls.decrementAndGet();
         super.onCancel();
+        calls.decrementAndGet();
       }
     };
   }

@@ -15,7 +15,6 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.Future;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
@@ -28,6 +27,9 @@ final class CommandStream {
   /** How long without a command makes the next one get a new stream: proxies end idle ones. */
   private static final long STALE_NANOS = TimeUnit.SECONDS.toNanos(2);
 
+  /** No limit is longer. */
+  private static final long MOST_SECONDS = TimeUnit.DAYS.toSeconds(36_500);
+
   /** About how long one message of commands gets. */
   private static final int BATCH_BYTES = 1 << 20;
 
@@ -36,6 +38,9 @@ final class CommandStream {
   private final Map<String, Pending> underWay = new LinkedHashMap<>();
   private final ArrayDeque<Pending> waiting = new ArrayDeque<>();
   private List<String> cancels = new ArrayList<>();
+  private final CommandPacing pacing = new CommandPacing();
+  private final EarliestTimer holding;
+  private final EarliestTimer deadlines;
   private int inWindow;
   private long usedAt;
   private boolean isClosed;
@@ -45,6 +50,8 @@ final class CommandStream {
   CommandStream(Connection connection, String sessionId) {
     this.connection = connection;
     this.sessionId = sessionId;
+    holding = new EarliestTimer(connection, this::holdNoLonger);
+    deadlines = new EarliestTimer(connection, this::lookAtDeadlines);
   }
 
   /** A command that somebody waits for. */
@@ -52,14 +59,23 @@ final class CommandStream {
     final MxStreamCommand message;
     final String what;
     final int size;
+    final Duration limit;
+    final long dueAt;
     final CallFuture<MxCommandReply> outcome = new CallFuture<>();
-    boolean isSent;
-    @Nullable Future<?> timer;
 
-    Pending(MxStreamCommand message, String what) {
+    /** The number of the message that it went in; 0 before. */
+    long sentIn;
+
+    Pending(MxStreamCommand message, String what, Duration limit) {
       this.message = message;
       this.what = what;
       this.size = message.getSerializedSize();
+      this.limit = limit;
+      // A century is as good as for ever, and none of the sums goes round.
+      this.dueAt =
+          System.nanoTime()
+              + Math.min(limit.toSeconds(), MOST_SECONDS) * 1_000_000_000L
+              + limit.getNano();
     }
 
     String id() {
@@ -83,41 +99,80 @@ final class CommandStream {
                         .setSeconds(limit.getSeconds())
                         .setNanos(limit.getNano()))
                 .build(),
-            Commands.methodOf(command));
+            Commands.methodOf(command),
+            limit);
     try {
       connection.checkSize(pending.message, pending.what, correlationId);
-      pending.timer =
-          connection.worker.schedule(
-              () -> timedOut(pending, limit), limit.toNanos(), TimeUnit.NANOSECONDS);
+      pending.outcome.onCancel(() -> forget(pending));
+      begin(pending);
     } catch (MxGatewayException tooLarge) {
       return CallFuture.failed(tooLarge);
     } catch (RejectedExecutionException closed) {
       return CallFuture.failed(connection.closedFailure(pending.what));
     }
-    Future<?> timer = pending.timer;
-    pending.outcome.whenComplete((reply, failure) -> timer.cancel(false));
-    pending.outcome.onCancel(() -> forget(pending));
-    begin(pending);
     return pending.outcome;
   }
 
-  private void timedOut(Pending pending, Duration limit) {
-    if (forget(pending)) {
-      pending.outcome.completeExceptionally(
-          new Failure(
-                  ErrorKind.TIMEOUT,
-                  pending.what
-                      + ": DEADLINE_EXCEEDED: no reply within "
-                      + ConnectionOptions.seconds(limit))
-              .code(Status.Code.DEADLINE_EXCEEDED)
-              .correlationId(pending.id())
-              .exception());
+  private void lookAtDeadlines() {
+    long now = System.nanoTime();
+    List<Pending> due = new ArrayList<>();
+    synchronized (this) {
+      long next = Long.MAX_VALUE;
+      for (Pending each : underWay.values()) {
+        long left = each.dueAt - now;
+        if (left <= 0) {
+          due.add(each);
+        } else {
+          next = Math.min(next, left);
+        }
+      }
+      if (next < Long.MAX_VALUE) {
+        arm(deadlines, now + next);
+      }
+    }
+    for (Pending each : due) {
+      if (forget(each)) {
+        each.outcome.completeExceptionally(
+            new Failure(
+                    ErrorKind.TIMEOUT,
+                    each.what
+                        + ": DEADLINE_EXCEEDED: no reply within "
+                        + ConnectionOptions.seconds(each.limit))
+                .code(Status.Code.DEADLINE_EXCEEDED)
+                .correlationId(each.id())
+                .exception());
+      }
+    }
+  }
+
+  private static void arm(EarliestTimer timer, long moment) {
+    try {
+      timer.by(moment);
+    } catch (RejectedExecutionException closed) {
+      // The end of the connection is the end of all that waits.
+    }
+  }
+
+  private void holdNoLonger() {
+    long now = System.nanoTime();
+    Run toTell;
+    synchronized (this) {
+      if (!pacing.isOverdue(now)) {
+        if (pacing.isHolding()) {
+          arm(holding, pacing.hold(now));
+        }
+        return;
+      }
+      toTell = run;
+    }
+    if (toTell != null) {
+      toTell.wake();
     }
   }
 
   private void begin(Pending pending) {
     Run stale = null;
-    Run current;
+    @Nullable Run current;
     synchronized (this) {
       if (isClosed) {
         pending.outcome.completeExceptionally(
@@ -135,17 +190,24 @@ final class CommandStream {
         run = null;
       }
       usedAt = now;
+      deadlines.by(pending.dueAt);
       underWay.put(pending.id(), pending);
       waiting.add(pending);
       if (run == null) {
         run = new Run();
       }
       current = run;
+      if (pacing.holds(inWindow)) {
+        arm(holding, pacing.hold(now));
+        current = null;
+      }
     }
     if (stale != null) {
       stale.cancel();
     }
-    current.wake();
+    if (current != null) {
+      current.wake();
+    }
   }
 
   /**
@@ -158,7 +220,7 @@ final class CommandStream {
       if (!underWay.remove(pending.id(), pending)) {
         return false;
       }
-      if (pending.isSent) {
+      if (pending.sentIn > 0) {
         inWindow--;
         cancels.add(pending.id());
         toTell = run;
@@ -180,7 +242,13 @@ final class CommandStream {
     cancels = new ArrayList<>();
     int most = Math.min(BATCH_BYTES, connection.options.maxMessageBytes - Tables.ENVELOPE_BYTES);
     int size = 0;
-    while (!waiting.isEmpty()
+    long message = 0;
+    boolean isHeld = !waiting.isEmpty() && pacing.holds(inWindow);
+    if (isHeld) {
+      arm(holding, pacing.hold(System.nanoTime()));
+    }
+    while (!isHeld
+        && !waiting.isEmpty()
         && inWindow < Tables.COMMAND_WINDOW
         && batch.getCommandsCount() < Tables.COMMANDS_PER_MESSAGE) {
       Pending pending = waiting.peek();
@@ -191,7 +259,10 @@ final class CommandStream {
       if (underWay.get(pending.id()) != pending) {
         continue;
       }
-      pending.isSent = true;
+      if (message == 0) {
+        message = pacing.send(inWindow);
+      }
+      pending.sentIn = message;
       inWindow++;
       size += pending.size;
       batch.addCommands(pending.message);
@@ -214,20 +285,21 @@ final class CommandStream {
       for (MxCommandReply reply : batch.getRepliesList()) {
         // None for the reply to a command that timed out or was cancelled.
         Pending pending = underWay.get(reply.getCorrelationId());
-        if (pending != null && pending.isSent) {
+        if (pending != null && pending.sentIn > 0) {
           underWay.remove(pending.id());
           inWindow--;
+          pacing.answer(pending.sentIn);
           answered.add(pending);
           replies.add(reply);
         }
       }
       hasMore = !waiting.isEmpty();
     }
-    for (int index = 0; index < answered.size(); index++) {
-      answered.get(index).outcome.complete(replies.get(index));
-    }
     if (hasMore) {
       from.wake();
+    }
+    for (int index = 0; index < answered.size(); index++) {
+      answered.get(index).outcome.complete(replies.get(index));
     }
   }
 
@@ -253,6 +325,8 @@ final class CommandStream {
     waiting.clear();
     cancels.clear();
     inWindow = 0;
+    holding.stop();
+    deadlines.stop();
     return all;
   }
 
@@ -285,35 +359,40 @@ final class CommandStream {
     }
   }
 
-  /**
-   * One stream. The worker of the connection alone writes to it, so what waits meanwhile goes
-   * together.
-   */
+  /** One stream. Whoever has something to send does it, unless somebody else is at it. */
   private final class Run extends ClientCall.Listener<MxCommandReplyBatch> {
     boolean isFirst = true;
+    private boolean isSending;
     private boolean isWoken;
     private boolean isCancelled;
     private RpcErrors what = RpcErrors.of("InvokeStream", "");
     private @Nullable ClientCall<MxCommandBatch, MxCommandReplyBatch> call;
 
     void wake() {
+      boolean isOpen;
       synchronized (this) {
-        if (isWoken) {
+        isWoken = true;
+        if (isSending) {
           return;
         }
-        isWoken = true;
+        isSending = true;
+        isOpen = call != null;
+      }
+      if (isOpen) {
+        send();
+        return;
       }
       try {
-        connection.worker.execute(this::flush);
+        // Who gives the key may take his time.
+        connection.worker.execute(this::send);
       } catch (RejectedExecutionException closed) {
         end(this, connection.closedFailure("InvokeStream"));
       }
     }
 
-    private void flush() {
+    private void send() {
       ClientCall<MxCommandBatch, MxCommandReplyBatch> open;
       synchronized (this) {
-        isWoken = false;
         if (isCancelled) {
           return;
         }
@@ -323,12 +402,14 @@ final class CommandStream {
         if (open == null) {
           open = open();
         }
-        while (open.isReady()) {
-          MxCommandBatch batch = next(this);
-          if (batch == null) {
-            return;
+        while (isToSend()) {
+          while (open.isReady()) {
+            MxCommandBatch batch = next(this);
+            if (batch == null) {
+              break;
+            }
+            open.sendMessage(batch);
           }
-          open.sendMessage(batch);
         }
       } catch (IllegalStateException over) {
         // It was cancelled meanwhile; onClose says why.
@@ -340,6 +421,14 @@ final class CommandStream {
                 ? failure
                 : Failure.of(ErrorKind.TRANSPORT, String.valueOf(refused.getMessage())));
       }
+    }
+
+    /** Whether somebody has something since it was asked last; without, the next one sends. */
+    private synchronized boolean isToSend() {
+      boolean isToSend = isWoken;
+      isWoken = false;
+      isSending = isToSend;
+      return isToSend;
     }
 
     private ClientCall<MxCommandBatch, MxCommandReplyBatch> open() {

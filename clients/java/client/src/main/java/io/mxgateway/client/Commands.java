@@ -5,6 +5,7 @@ import com.google.protobuf.Descriptors.OneofDescriptor;
 import com.google.protobuf.Message;
 import io.mxgateway.proto.MxCommand;
 import io.mxgateway.proto.MxCommandKind;
+import java.util.EnumMap;
 import java.util.HashMap;
 import java.util.Locale;
 import java.util.Map;
@@ -21,6 +22,8 @@ public final class Commands {
   private static final Map<String, FieldDescriptor> FIELDS = new HashMap<>();
 
   private static final Map<String, MxCommandKind> KINDS = new HashMap<>();
+  private static final Map<MxCommand.PayloadCase, String> ARMS =
+      new EnumMap<>(MxCommand.PayloadCase.class);
 
   static {
     for (MxCommandKind kind : MxCommandKind.values()) {
@@ -28,6 +31,7 @@ public final class Commands {
     }
     for (FieldDescriptor field : PAYLOAD.getFields()) {
       FIELDS.put(field.getMessageType().getFullName(), field);
+      ARMS.put(MxCommand.PayloadCase.forNumber(field.getNumber()), field.getName());
     }
   }
 
@@ -57,8 +61,7 @@ public final class Commands {
 
   /** The payload's field, for example {@code write}; empty for none. */
   static String arm(MxCommand command) {
-    FieldDescriptor field = command.getOneofFieldDescriptor(PAYLOAD);
-    return field == null ? "" : field.getName();
+    return ARMS.getOrDefault(command.getPayloadCase(), "");
   }
 
   /** The method of a command as MXAccess calls it, for texts. */

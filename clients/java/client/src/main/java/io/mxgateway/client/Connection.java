@@ -45,11 +45,12 @@ final class Connection {
   /** Calls that wait for their next attempt. */
   private final Set<CallFuture<?>> backingOff = ConcurrentHashMap.newKeySet();
 
+  /** Timers of command streams that would keep the worker after the end. */
+  final Set<EarliestTimer> armed = ConcurrentHashMap.newKeySet();
+
   private final AtomicLong nudgedAt = new AtomicLong(System.nanoTime() - NUDGE_NANOS);
 
-  /**
-   * Timers, and the one writer of the command streams. Its thread ends when it has nothing to do.
-   */
+  /** Timers, and what opens command streams. Its thread ends when it has nothing to do. */
   final ScheduledThreadPoolExecutor worker;
 
   Connection(ConnectionOptions options) {
@@ -349,6 +350,7 @@ final class Connection {
       channel.shutdownNow();
       // What is queued still runs, and finds the channel closed: nobody waits for ever.
       worker.shutdown();
+      armed.forEach(EarliestTimer::stop);
       backingOff.forEach(
           call -> call.completeExceptionally(closedFailure("the next attempt of a call")));
     }

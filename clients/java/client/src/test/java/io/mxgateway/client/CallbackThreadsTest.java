@@ -1,14 +1,17 @@
 package io.mxgateway.client;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertInstanceOf;
+import static org.junit.jupiter.api.Assertions.assertNotSame;
 import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ForkJoinPool;
-import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 
@@ -20,20 +23,25 @@ class CallbackThreadsTest {
   }
 
   @Test
-  void elsewhereAThreadStaysForTheNextOutcomeAndNotForLong() {
+  void elsewhereAThreadStaysForTheNextOutcomeAndNotForLong() throws Exception {
     for (int parallelism : new int[] {0, 1}) {
-      ThreadPoolExecutor own =
-          assertInstanceOf(ThreadPoolExecutor.class, CallbackThreads.of(parallelism));
-      assertEquals(0, own.getCorePoolSize());
-      assertEquals(CallbackThreads.IDLE_SECONDS, own.getKeepAliveTime(TimeUnit.SECONDS));
-      assertTrue(own.getThreadFactory().newThread(() -> {}).isDaemon());
+      ForkJoinPool own = assertInstanceOf(ForkJoinPool.class, CallbackThreads.of(parallelism));
+      assertNotSame(ForkJoinPool.commonPool(), own);
+      // In the order in which they came, as far as one thread tells them.
+      assertTrue(own.getAsyncMode());
+      CompletableFuture<Thread> first = CompletableFuture.supplyAsync(Thread::currentThread, own);
+      Thread thread = first.get(20, TimeUnit.SECONDS);
+      assertTrue(thread.isDaemon());
+      assertTrue(thread.getName().startsWith("mxgateway"), thread.getName());
+      thread.join(TimeUnit.SECONDS.toMillis(20));
+      assertFalse(thread.isAlive());
       own.shutdown();
     }
   }
 
   @Test
   void anOutcomeThatBlocksKeepsNoOtherWaiting() throws Exception {
-    ThreadPoolExecutor own = (ThreadPoolExecutor) CallbackThreads.of(1);
+    ForkJoinPool own = (ForkJoinPool) CallbackThreads.of(1);
     CountDownLatch told = new CountDownLatch(1);
     CompletableFuture<Void> blocking =
         CompletableFuture.runAsync(
@@ -47,6 +55,24 @@ class CallbackThreadsTest {
             own);
     CompletableFuture.runAsync(told::countDown, own).get(20, TimeUnit.SECONDS);
     blocking.get(20, TimeUnit.SECONDS);
+    own.shutdown();
+  }
+
+  @Test
+  void outcomesThatWaitForOneAnotherAllComeToBe() throws Exception {
+    ForkJoinPool own = (ForkJoinPool) CallbackThreads.of(1);
+    int chain = 50;
+    List<CompletableFuture<Integer>> told = new ArrayList<>();
+    CallFuture<Integer> last = new CallFuture<>();
+    CompletableFuture<Integer> before = last.on(own);
+    for (int number = 0; number < chain; number++) {
+      CompletableFuture<Integer> awaited = before;
+      before = CompletableFuture.supplyAsync(() -> awaited.join() + 1, own);
+      told.add(before);
+    }
+    // All of them wait for this one, which is told behind them.
+    last.complete(0);
+    assertEquals(chain, told.get(chain - 1).get(20, TimeUnit.SECONDS));
     own.shutdown();
   }
 }
