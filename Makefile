@@ -140,8 +140,11 @@ bench: $(VENV)/.dev-installed ## Speed, as JSON, beside the bare floor of the sa
 chaos: $(VENV)/.dev-installed ## A seeded storm of faults over a real gateway, judged (ARGS="--faults 500 --seed 1")
 	@$(BIN)/python -m chaos $(ARGS)
 
-conformance: $(VENV)/.dev-installed ## What all clients have to do alike, with each that can be built here (ARGS="--subject python -v")
+conformance: $(VENV)/.dev-installed $(TS_MODULES) ## What all clients have to do alike, with each that can be built here (ARGS="--subject python -v")
 	@$(BIN)/python -m conformance $(ARGS)
+
+# What the TypeScript client is built with, where it can be built at all.
+TS_MODULES := $(if $(shell command -v npm),clients/typescript/node_modules/.package-lock.json)
 
 clients/typescript/node_modules/.package-lock.json: clients/typescript/package-lock.json
 	@for try in 1 2 3; do (cd clients/typescript && npm ci --silent) && exit 0; echo "installing failed (try $$try of 3)" >&2; sleep 5; done; exit 1
@@ -158,11 +161,11 @@ clients-ts-protos: clients/typescript/node_modules/.package-lock.json $(VENV)/.p
 	@.venv-protos/bin/python tools/generate_typescript.py
 	@cd clients/typescript && npm run --silent tables
 
-bench-clients: $(VENV)/.dev-installed ## Speed of every client beside the floor of its language (ARGS="--rounds 5 --seconds 6")
+bench-clients: $(VENV)/.dev-installed $(TS_MODULES) ## Speed of every client beside the floor of its language (ARGS="--rounds 5 --seconds 6")
 	@$(COMPILE)
 	@$(BIN)/python -m benches.clients $(ARGS)
 
-e2e: $(VENV)/.dev-installed ## Every client's CLI against a real gateway, compared field by field (ARGS="--languages go")
+e2e: $(VENV)/.dev-installed $(TS_MODULES) ## Every client's CLI against a real gateway, compared field by field (ARGS="--languages go")
 	@$(COMPILE)
 	@$(BIN)/python -m e2e $(ARGS)
 
