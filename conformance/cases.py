@@ -13,7 +13,7 @@ from mxgateway.testing.scripted.gateway import RPCS
 
 ROOT = Path(__file__).resolve().parent
 SCHEMA_MAJOR = 1
-EXPECTATIONS = {"requests", "requests_of", "open_streams", "cancelled"}
+EXPECTATIONS = {"requests", "requests_of", "waits", "open_streams", "cancelled"}
 
 
 class CaseError(ValueError):

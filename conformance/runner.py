@@ -162,8 +162,12 @@ async def _seen(gateway: LineProcess, expect: dict[str, Any]) -> list[str]:
         await gateway.ask({"wait": waits})
     report = await gateway.ask({"report": True})
     problems = []
+    arrived: dict[str, list[float]] = {}
     for entry in report["requests"]:
         entry.pop("deadline_seconds", None)
+        arrived.setdefault(entry["rpc"], []).append(entry.pop("arrived_seconds"))
+    for rpc, wanted in expect.get("waits", {}).items():
+        problems += wait_problems(wanted, arrived.get(rpc, []), f"waits.{rpc}")
     if "requests" in expect:
         problems += differences(expect["requests"], report["requests"], "requests")
     for rpc, wanted in expect.get("requests_of", {}).items():
@@ -172,6 +176,20 @@ async def _seen(gateway: LineProcess, expect: dict[str, Any]) -> list[str]:
     for name in ("open_streams", "cancelled"):
         if name in expect:
             problems += differences(expect[name], report[name], name)
+    return problems
+
+
+def wait_problems(wanted: Sequence[dict[str, Any]], arrived: Sequence[float], where: str) -> list[str]:
+    """Times between requests of one RPC against `{"from": 1, "to": 2, "least": 0.2, "under": 5}`, numbered from 1."""
+    problems = []
+    for each in wanted:
+        first, second = each["from"], each["to"]
+        if len(arrived) < second:
+            problems.append(f"{where}: there is no request {second}, there are {len(arrived)}")
+            continue
+        took = arrived[second - 1] - arrived[first - 1]
+        if not each.get("least", 0.0) <= took < each.get("under", float("inf")):
+            problems.append(f"{where}: from request {first} to {second} it took {took:.3f} s: {json.dumps(each)}")
     return problems
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from conformance.__main__ import judged
 from conformance.cases import ROOT, Case, CaseError, known_gaps, read_cases, read_suite
-from conformance.runner import Outcome, Runner, run
+from conformance.runner import Outcome, Runner, run, wait_problems
 from tests.support.wrong_subject import ANSWERS, DEEDS
 
 from mxgateway.testing.scripted import differences
@@ -72,6 +72,22 @@ async def test_a_subject_that_is_wrong_in_one_thing_is_found(tmp_path: Path) -> 
 )
 def test_documents_are_compared_as_the_readme_says(expected: Any, actual: Any, fits: bool) -> None:
     assert (differences(expected, actual) == []) is fits
+
+
+@pytest.mark.parametrize(
+    ("wanted", "words"),
+    [
+        ({"from": 1, "to": 2, "least": 0.5, "under": 1}, ""),
+        ({"from": 1, "to": 3, "under": 2.5}, ""),
+        ({"from": 1, "to": 2, "least": 0.51}, "took 0.500"),
+        ({"from": 2, "to": 3, "under": 1.5}, "took 1.500"),
+        ({"from": 1, "to": 4, "least": 0}, "no request 4"),
+    ],
+)
+def test_waits_are_those_between_the_numbered_requests(wanted: dict[str, Any], words: str) -> None:
+    problems = wait_problems([wanted], [10.0, 10.5, 12.0], "waits.Invoke")
+    assert len(problems) == bool(words)
+    assert all(words in each for each in problems)
 
 
 @pytest.mark.parametrize(

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
+from unittest.mock import patch
 
 from conformance.runner import API_KEY
 from conformance.subjects.python import Subject
+
+from mxgateway.channel import Connection
 
 Answer = dict[str, Any]
 
@@ -51,6 +55,8 @@ DEEDS = {
     "writes twice": ("commands", "write"),
     "closes nothing": ("session", "close"),
     "prints the key": ("commands", "ping"),
+    "repeats together what failed together": ("retry", "connect"),
+    "repeats sooner than it was asked to": ("retry", "connect"),
 }
 """By name: the suite that finds it, and the operation that does something else."""
 
@@ -79,8 +85,28 @@ class WrongSubject(Subject):
             return {}
         if self._wrong == "prints the key":
             return (await super()._operation(step) or {}) | {"because": API_KEY}
+        if step["op"] == "connect":
+            with _waiting(**{"_jitter": lambda: 1.0} if "together" in self._wrong else {"_sleep": _at_once}):
+                return await super()._operation(step)
         await super()._operation(step)
         return await super()._operation(step)
+
+
+async def _at_once(_seconds: float) -> None:
+    return None
+
+
+@contextmanager
+def _waiting(**wrong: Any) -> Iterator[None]:
+    """Connections that are made meanwhile wait wrongly between attempts."""
+    right = Connection.__init__
+
+    def made(connection: Connection, *given: Any, **more: Any) -> None:
+        right(connection, *given, **more)
+        vars(connection).update(wrong)
+
+    with patch.object(Connection, "__init__", made):
+        yield
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -33,6 +34,7 @@ class Record:
             "metadata": metadata,
             "deadline": remaining is not None,
             "deadline_seconds": remaining,
+            "arrived_seconds": time.monotonic(),
         }
         self.requests.append(entry)
         self.wake()
