@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 _MOST = 256 * 1024 * 1024
@@ -29,13 +30,17 @@ class LineProcess:
         return self._process.pid
 
     @classmethod
-    async def start(cls, command: Sequence[str], name: str) -> LineProcess:
+    async def start(
+        cls, command: Sequence[str], name: str, environment: Mapping[str, str] | None = None
+    ) -> LineProcess:
+        """Starts a program, with further variables of its environment."""
         process = await asyncio.create_subprocess_exec(
             *command,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
             limit=_MOST,
+            env={**os.environ, **(environment or {})},
         )
         return cls(process, name)
 

@@ -24,9 +24,9 @@ class Language:
     Attributes:
         cli: its CLI; the arguments follow.
         bench_cli: the same as the bench runs it, optimised. Empty: `cli`.
-        floor: the same as its bench with nothing but the generated stub. `floor ENDPOINT CA SECONDS SIZE WARMUP` reads,
-            with the key in MXGATEWAY_API_KEY, and prints {"successfulCalls", "callsPerSecond", "p50Ms"}; `floor events
-            ENDPOINT COUNT` takes batches of events from a plaintext gateway and prints {"events"}. Empty: none.
+        floor: nothing but the generated stub. `floor reads ENDPOINT CA SIZE`, with the key in MXGATEWAY_API_KEY, and
+            `floor events ENDPOINT`, without TLS, say {} when they are ready; then each line {"count"} asks for so many
+            reads, which {"p50_ms"} answers, or for a stream of so many events, which {"taken"} does.
         subject: the program that the conformance suite drives, as the bench runs it.
         warmup: seconds after which its compiler has done most of its work.
         example: an example; `{example}` is its name, `{Example}` that with a capital, and endpoint, CA file and its own

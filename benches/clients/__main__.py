@@ -14,10 +14,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from conformance.processes import scripted_gateway
 from e2e.languages import LANGUAGES, built
 
-from benches.clients import page, programs, subjects
+from benches.clients import page, programs, subjects, turns
 from benches.clients.goals import goals
 from benches.clients.measured import Table
 from mxgateway import __version__
@@ -36,54 +35,25 @@ _FAILURES = (RuntimeError, ValueError, KeyError, OSError, TimeoutError, subproce
 
 
 async def _round(table: Table, gateway: LocalGateway, language: str, seconds: float) -> None:
-    reach = {"endpoint": gateway.endpoint, "api_key": gateway.api_key, "ca_file": str(gateway.ca_file)}
-    subject = LANGUAGES[language].subject
+    programs_of = LANGUAGES[language]
     await asyncio.to_thread(programs.calls, table, gateway, language, seconds)
     await asyncio.to_thread(programs.start, table, language)
-    if subject:
-        count = round(seconds * CALLS_A_SECOND)
-        warmup = LANGUAGES[language].warmup
-        figures = await subjects.calls(subject, language, reach, count, warmup)
-        figures |= await subjects.events(subject, language, warmup)
-        for scenario, each in figures.items():
-            table.add(
-                language, "client", scenario, each.rate, cpu=each.cpu_micros, p50=each.p50_ms, peak=each.peak_bytes
-            )
-    if LANGUAGES[language].floor:
-        flooding, endpoint = await scripted_gateway()
-        try:
-            await flooding.ask({"load": subjects.flood()})
-            await asyncio.to_thread(
-                programs.floor_events,
-                table,
-                language,
-                endpoint,
-                subjects.FLOOR_EVENTS,
-                subjects.WARM * subjects.EVENTS,
-            )
-        finally:
-            await flooding.stop()
+    await turns.calls(table, language, programs_of, gateway, round(seconds * CALLS_A_SECOND))
+    await turns.events(table, language, programs_of)
 
 
 async def _dead_readers(table: Table, languages: list[str], seconds: float) -> dict[str, str]:
     """Languages that failed, and why. All at once: a client that takes nothing costs nothing."""
-    readers = [
-        subjects.dead_reader(LANGUAGES[each].subject, each, seconds) if LANGUAGES[each].subject else _nothing()
-        for each in languages
-    ]
+    readers = [subjects.dead_reader(LANGUAGES[each].subject, each, seconds) for each in languages]
     failed = {}
     for language, grown in zip(languages, await asyncio.gather(*readers, return_exceptions=True), strict=True):
         if isinstance(grown, _FAILURES):
             failed[language] = f"a flood that nobody reads: {grown}"
         elif isinstance(grown, BaseException):
             raise grown
-        elif grown is not None:
+        else:
             table.add(language, "client", "dead-reader", grown)
     return failed
-
-
-async def _nothing() -> None:
-    return None
 
 
 def _build(languages: list[str], failed: dict[str, str], say: Say) -> list[str]:

@@ -3,8 +3,8 @@
 What it sends is what the client sends: the deadline and the correlation id of each call, keepalive, the limit of a
 message.
 
-`floor_python ENDPOINT CA SECONDS SIZE WARMUP` reads, `floor_python events ENDPOINT COUNT` takes raw batches without
-TLS.
+`floor_python reads ENDPOINT CA SIZE` and `floor_python events ENDPOINT` say `{}` when they are ready; then each line
+`{"count": n}` asks for so many reads, or for a stream of so many events in batches without TLS, and is answered.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import os
 import statistics
 import sys
 import time
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,7 @@ class Invoking:
         return reply
 
 
-async def reads(endpoint: str, ca_file: str, seconds: float, size: int, warmup: float) -> None:
+async def reads(endpoint: str, ca_file: str, size: int) -> None:
     metadata = grpc.aio.Metadata(("authorization", f"Bearer {os.environ['MXGATEWAY_API_KEY']}"))
     credentials = grpc.ssl_channel_credentials(Path(ca_file).read_bytes())
     async with grpc.aio.secure_channel(endpoint, credentials, options=SETTINGS) as channel:
@@ -70,38 +71,41 @@ async def reads(endpoint: str, ca_file: str, seconds: float, size: int, warmup: 
         await invoke(pb.MX_COMMAND_KIND_SUBSCRIBE_BULK, subscribe_bulk=subscribe)
         read = pb.ReadBulkCommand(server_handle=handle, tag_addresses=tags)
 
-        async def timed(length: float) -> list[float]:
-            times, began = [], time.perf_counter()
-            while not times or time.perf_counter() - began < length:
+        async def some(count: int) -> dict[str, float]:
+            times = []
+            for _ in range(count):
                 at = time.perf_counter()
                 await invoke(pb.MX_COMMAND_KIND_READ_BULK, read_bulk=read)
                 times.append(time.perf_counter() - at)
-            return times
+            return {"p50_ms": statistics.median(times) * 1000}
 
-        await timed(warmup)
-        began = time.perf_counter()
-        times = await timed(seconds)
-        took = time.perf_counter() - began
+        await _asked(some)
         await stub.CloseSession(pb.CloseSessionRequest(session_id=session), timeout=CALL_SECONDS, metadata=metadata)
-    p50 = statistics.median(times) * 1000
-    print(json.dumps({"successfulCalls": len(times), "callsPerSecond": len(times) / took, "p50Ms": p50}))
 
 
-async def events(endpoint: str, count: int) -> None:
+async def events(endpoint: str) -> None:
     async with grpc.aio.insecure_channel(endpoint, options=SETTINGS) as channel:
         stub = MxAccessGatewayStub(channel)
-        session = (await stub.OpenSession(pb.OpenSessionRequest())).session_id
-        stream = stub.StreamEventBatches(pb.StreamEventsRequest(session_id=session))
-        taken = 0
-        while taken < count:
-            # An event is an object for the program, as it is in the other languages without being asked.
-            taken += len(list((await stream.read()).events))
-        stream.cancel()
-    print(json.dumps({"events": taken}))
+
+        async def some(count: int) -> dict[str, float]:
+            session = (await stub.OpenSession(pb.OpenSessionRequest())).session_id
+            stream = stub.StreamEventBatches(pb.StreamEventsRequest(session_id=session))
+            taken = 0
+            while taken < count:
+                # An event is an object for the program, as it is in the other languages without being asked.
+                taken += len(list((await stream.read()).events))
+            stream.cancel()
+            return {"taken": taken}
+
+        await _asked(some)
+
+
+async def _asked(some: Callable[[int], Awaitable[dict[str, float]]]) -> None:
+    print("{}", flush=True)
+    while line := await asyncio.to_thread(sys.stdin.readline):
+        print(json.dumps(await some(json.loads(line)["count"])), flush=True)
 
 
 if __name__ == "__main__":
-    if sys.argv[1] == "events":
-        asyncio.run(events(sys.argv[2], int(sys.argv[3])))
-    else:
-        asyncio.run(reads(sys.argv[1], sys.argv[2], float(sys.argv[3]), int(sys.argv[4]), float(sys.argv[5])))
+    given = sys.argv[2:]
+    asyncio.run(events(*given) if sys.argv[1] == "events" else reads(given[0], given[1], int(given[2])))

@@ -157,35 +157,25 @@ def calls(table: Table, gateway: LocalGateway, language: str, seconds: float) ->
         given = ["--duration-seconds", str(length), "--warmup-seconds", warmup, "--bulk-size", str(size), "--json"]
         return [*cli, name, *given, *reach]
 
-    def floor(length: float) -> list[str]:
-        return [*programs.floor, gateway.endpoint, str(gateway.ca_file), str(length), str(SIZE), warmup]
-
-    def measure(program: str, scenario: str, command: Callable[[float], list[str]]) -> None:
+    def measure(scenario: str, command: Callable[[float], list[str]]) -> None:
         patience = _PATIENCE + programs.warmup + seconds
         short, long = (ran(command(length), environment, patience) for length in lengths(scenario, seconds))
         document = long.document
-        if program == "client":
-            check(document, language)
+        check(document, language)
         table.add(
             language,
-            program,
+            "client",
             scenario,
             document.get("callsPerSecond", document.get("eventsPerSecond", 0.0)),
             cpu=of_each((short.cpu, operations(short.document)), (long.cpu, operations(document))),
             # Of events the latency is that from the worker, which is no duration of the client's.
-            p50=None if scenario == "stream-events" else _p50(document),
+            p50=None if scenario == "stream-events" else float(document["latencyMs"]["p50"]),
             peak=long.peak_bytes,
         )
 
     environment = {"MXGATEWAY_API_KEY": gateway.api_key, "PYTHONPATH": str(ROOT)}
-    measure("client", "read-bulk", lambda length: bench("bench-read-bulk", length, SIZE))
-    if programs.floor:
-        measure("floor", "unary", floor)
-    measure("client", "stream-events", lambda length: bench("bench-stream-events", length, TAGS))
-
-
-def _p50(document: Mapping[str, Any]) -> float:
-    return float(document["p50Ms"] if "p50Ms" in document else document["latencyMs"]["p50"])
+    measure("read-bulk", lambda length: bench("bench-read-bulk", length, SIZE))
+    measure("stream-events", lambda length: bench("bench-stream-events", length, TAGS))
 
 
 def start(table: Table, language: str) -> None:
@@ -195,15 +185,3 @@ def start(table: Table, language: str) -> None:
     began = time.perf_counter()
     subprocess.run(command, check=True, capture_output=True, cwd=ROOT, timeout=_PATIENCE)
     table.add(language, "client", "start", (time.perf_counter() - began) * 1000)
-
-
-def floor_events(table: Table, language: str, endpoint: str, count: int, warm: int) -> None:
-    """One run of a floor that takes a flood of so many events from a plaintext gateway, after `warm` others."""
-    environment = {"PYTHONPATH": str(ROOT)}
-    short, long = (
-        ran([*LANGUAGES[language].floor, "events", endpoint, str(each)], environment) for each in (warm, warm + count)
-    )
-    cpu = of_each((short.cpu, operations(short.document)), (long.cpu, operations(long.document)))
-    # With its start: the difference of two durations is none where something else ran beside one of them.
-    rate = operations(long.document) / long.seconds
-    table.add(language, "floor", "events", rate, cpu=cpu, peak=long.peak_bytes)

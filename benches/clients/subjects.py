@@ -1,10 +1,10 @@
-"""Events, bursts and a dead reader: each client's subject of the conformance suite at work, measured from outside."""
+"""The subject of a client and the floor of its language at work, measured from outside; and a reader that is dead."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -14,20 +14,10 @@ from conformance.processes import LineProcess, scripted_gateway
 
 from benches.clients.programs import peak_of
 
-EVENTS = 100_000
-CALLS = 10_000
-AT_ONCE = 50
-WARM = 2
-"""How often as many events are taken before those that count, at least."""
-FLOOR_EVENTS = 500_000
-"""Of a floor the processor time is the difference of two runs, which how they start may not drown."""
 ENDLESS = 100_000_000
 _PATIENCE = 180.0
-_PARTS = 8
-"""In how many parts of the whole it is warmed up, at least one."""
 _CAPABILITIES = ["event-batches", "bulk-read-commands", "bulk-write-commands"]
-SIZE = 6
-"""Tags of a read."""
+KEY = "mxgw_bench_0123456789abcdef"
 
 
 def flood(count: int = ENDLESS, *, subscribed: bool = False) -> dict[str, Any]:
@@ -60,47 +50,25 @@ class Figures:
     peak_bytes: int | None
 
 
-class Subject:
-    """A subject and its process, spoken to one operation after the other."""
+class Metered:
+    """A process that is spoken to by lines, one after the other, and what its answers cost."""
 
     def __init__(self, process: LineProcess) -> None:
         self._process = process
         self._system = psutil.Process(process.pid)
         # What clock_getcpuclockid(3) gives: all threads, to the nanosecond, where /proc has hundredths of a second.
         self._clock = ~process.pid << 3 | 2
-        self._number = 0
 
-    async def do(self, op: str, *, on: str = "", name: str = "", **args: Any) -> dict[str, Any]:
-        self._number += 1
-        answer = await self._process.ask(
-            {"id": self._number, "op": op, "on": on, "as": name, "args": args}, seconds=_PATIENCE
-        )
-        if "ok" not in answer:
-            raise RuntimeError(f"{self._process.name}: {op}: {answer}")
-        found: dict[str, Any] = answer["ok"] or {}
-        return found
-
-    async def timed(self, op: str, **more: Any) -> tuple[float, float, dict[str, Any]]:
-        """Seconds and CPU seconds of one operation, and its answer."""
-        cpu, began = self._cpu(), time.perf_counter()
-        answer = await self.do(op, **more)
-        return time.perf_counter() - began, self._cpu() - cpu, answer
-
-    async def measured(self, op: str, *, count: int, **more: Any) -> Figures:
-        """One operation of so many calls or events."""
-        took, cpu, answer = await self.timed(op, count=count, **more)
+    async def measured(self, count: int, line: dict[str, Any]) -> Figures:
+        """A line that asks for so many calls or events."""
+        cpu, began = time.clock_gettime(self._clock), time.perf_counter()
+        answer = await self.ask(line)
+        took, cpu = time.perf_counter() - began, time.clock_gettime(self._clock) - cpu
         return Figures(count / took, cpu / count * 1e6, answer.get("p50_ms"), peak_of(self._process.pid))
 
-    async def calls(self, op: str, *, count: int, warmup: float, **more: Any) -> Figures:
-        """So many calls, and others for some seconds before them: by then the compilers of some languages are warm."""
-        over = time.monotonic() + warmup
-        while True:
-            await self.do(op, count=max(count // _PARTS, 1), **more)
-            if time.monotonic() >= over:
-                return await self.measured(op, count=count, **more)
-
-    def _cpu(self) -> float:
-        return time.clock_gettime(self._clock)
+    async def ask(self, line: dict[str, Any]) -> dict[str, Any]:
+        """The answer to a line."""
+        return await self._process.ask(line, seconds=_PATIENCE)
 
     @property
     def mebibytes(self) -> float:
@@ -108,63 +76,69 @@ class Subject:
         return float(self._system.memory_info().rss) / 2**20
 
 
+class Floor(Metered):
+    """A floor: it is asked for so many calls or events, and for nothing else."""
+
+    async def some(self, count: int) -> Figures:
+        return await self.measured(count, {"count": count})
+
+
+class Subject(Metered):
+    """A subject of the conformance suite."""
+
+    def __init__(self, process: LineProcess) -> None:
+        super().__init__(process)
+        self._number = 0
+
+    async def ask(self, line: dict[str, Any]) -> dict[str, Any]:
+        self._number += 1
+        answer = await super().ask({"id": self._number, **line})
+        if "ok" not in answer:
+            raise RuntimeError(f"{self._process.name}: {line['op']}: {answer}")
+        found: dict[str, Any] = answer["ok"] or {}
+        return found
+
+    async def do(self, op: str, *, on: str = "", name: str = "", **args: Any) -> dict[str, Any]:
+        """The answer to an operation."""
+        return await self.ask({"op": op, "on": on, "as": name, "args": args})
+
+    async def some(self, count: int, op: str, *, on: str, **args: Any) -> Figures:
+        """An operation of so many calls or events."""
+        return await self.measured(count, {"op": op, "on": on, "as": "", "args": {"count": count, **args}})
+
+
 @asynccontextmanager
 async def subject(command: Sequence[str], language: str) -> AsyncIterator[Subject]:
     """A subject that runs within the block."""
-    process = await LineProcess.start(command, language)
+    async with _process(command, f"the subject of {language}", {}) as process:
+        yield Subject(process)
+
+
+@asynccontextmanager
+async def floor(command: Sequence[str], language: str, *, api_key: str = "") -> AsyncIterator[Floor]:
+    """A floor that runs within the block; the key stands in its environment, and in no list of arguments."""
+    async with _process(command, f"the floor of {language}", {"MXGATEWAY_API_KEY": api_key}) as process:
+        yield Floor(process)
+
+
+@asynccontextmanager
+async def _process(command: Sequence[str], name: str, environment: Mapping[str, str]) -> AsyncIterator[LineProcess]:
+    process = await LineProcess.start(command, name, environment)
     try:
         await process.read(_PATIENCE)
-        yield Subject(process)
+        yield process
     finally:
         await process.stop()
 
 
-async def events(command: Sequence[str], language: str, warmup: float) -> dict[str, Figures]:
-    """Events by scenario, raw batches and DataChanges of a subscription; after `warmup` seconds of others."""
-    found = {}
-    gateway, endpoint = await scripted_gateway()
-    try:
-        async with subject(command, language) as it:
-            for scenario in ("events", "subscription"):
-                # The last time is what counts: by then the compilers of some languages are warm.
-                over, rounds = time.monotonic() + warmup, 0
-                while rounds <= WARM or time.monotonic() < over:
-                    rounds += 1
-                    await gateway.ask({"load": flood(EVENTS, subscribed=scenario == "subscription")})
-                    await _began(it, endpoint, scenario)
-                    found[scenario] = await it.measured("take_all", on="it", count=EVENTS)
-                    await it.do("reset")
-    finally:
-        await gateway.stop()
-    return found
-
-
-async def _began(it: Subject, endpoint: str, scenario: str) -> None:
-    await it.do("connect", name="c", endpoint=endpoint, plaintext=True, api_key="mxgw_bench_0123456789abcdef")
+async def begin(it: Subject, endpoint: str, scenario: str, count: int) -> None:
+    """Opens the stream or the subscription `it` at a gateway without TLS."""
+    await it.do("connect", name="c", endpoint=endpoint, plaintext=True, api_key=KEY)
     if scenario == "events":
         await it.do("open_session", on="c", name="s")
         await it.do("stream_events", on="s", name="it")
     else:
-        await it.do("subscribe", on="c", name="it", tags=tags(1), queue_size=EVENTS)
-
-
-async def calls(
-    command: Sequence[str], language: str, reach: dict[str, Any], count: int, warmup: float
-) -> dict[str, Figures]:
-    """Reads of advised tags by unary calls one after the other, as the floor does them; then bursts of pings."""
-    async with subject(command, language) as it:
-        await it.do("connect", name="c", **reach)
-        opened = await it.do("open_session", on="c", name="s")
-        # Of a session that announces no command stream the commands are unary calls.
-        plain = [each for each in opened["capabilities"] if each != "command-stream"]
-        await it.do("attach_session", on="c", name="u", session_id=opened["session_id"], capabilities=plain)
-        handle = (await it.do("register", on="s", client_name="bench"))["server_handle"]
-        read = {"server_handle": handle, "tag_addresses": tags(SIZE)}
-        await it.do("subscribe_bulk", on="s", **read)
-        found = {"unary": await it.calls("burst", on="u", count=count, warmup=warmup, at_once=1, **read)}
-        found["burst"] = await it.calls("burst", on="s", count=CALLS, warmup=warmup, at_once=AT_ONCE)
-        await it.do("close", on="s")
-    return found
+        await it.do("subscribe", on="c", name="it", tags=tags(1), queue_size=count)
 
 
 async def dead_reader(command: Sequence[str], language: str, seconds: float) -> float:
@@ -173,7 +147,7 @@ async def dead_reader(command: Sequence[str], language: str, seconds: float) -> 
     try:
         async with subject(command, language) as it:
             await gateway.ask({"load": flood()})
-            await _began(it, endpoint, "events")
+            await begin(it, endpoint, "events", 1)
             await it.do("next", on="it", count=1, discard=True)
             await asyncio.sleep(seconds / 4)
             before = it.mebibytes

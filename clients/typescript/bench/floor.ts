@@ -2,10 +2,12 @@
  * The floor of TypeScript: the generated messages over grpc-js and nothing else. What it sends is what the client sends:
  * the deadline and the correlation id of each call, keepalive, the limit of a message.
  *
- * `floor ENDPOINT CA SECONDS SIZE WARMUP` reads, `floor events ENDPOINT COUNT` takes raw batches of a plaintext gateway.
+ * `floor reads ENDPOINT CA SIZE` and `floor events ENDPOINT` say `{}` when they are ready; then each line `{"count": n}`
+ * asks for so many reads, or for a stream of so many events in batches without TLS, and is answered.
  */
 
 import { readFileSync } from "node:fs";
+import { createInterface } from "node:readline";
 
 import { type MessageInitShape, create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { type ClientOptions, Metadata, credentials, makeClientConstructor } from "@grpc/grpc-js";
@@ -66,7 +68,16 @@ async function unary<T>(stub: InstanceType<typeof Stub>, name: string, request: 
   });
 }
 
-async function reads(endpoint: string, caFile: string, seconds: number, size: number, warmup: number): Promise<object> {
+/** Answers each line of stdin by what `some` makes of its count. */
+async function asked(some: (count: number) => Promise<object>): Promise<void> {
+  console.log("{}");
+  for await (const line of createInterface({ input: process.stdin })) {
+    const { count } = JSON.parse(line) as { count: number };
+    console.log(JSON.stringify(await some(count)));
+  }
+}
+
+async function reads(endpoint: string, caFile: string, size: number): Promise<void> {
   const stub = new Stub(endpoint, credentials.createSsl(readFileSync(caFile)), limits);
   const { sessionId } = await unary<{ sessionId: string }>(stub, "OpenSession", create(OpenSessionRequestSchema));
   let count = 0;
@@ -90,47 +101,40 @@ async function reads(endpoint: string, caFile: string, seconds: number, size: nu
   });
   const read = async (): Promise<MxCommandReply> =>
     await run({ kind: MxCommandKind.READ_BULK, payload: { case: "readBulk", value: { serverHandle, tagAddresses } } });
-  // How many milliseconds each call took that fits into so many seconds; one at least.
-  const timed = async (seconds: number): Promise<number[]> => {
+  await asked(async (count) => {
     const took: number[] = [];
-    const began = performance.now();
-    do {
+    for (let number = 0; number < count; number += 1) {
       const at = performance.now();
       await read();
       took.push(performance.now() - at);
-    } while (performance.now() - began < seconds * 1000);
-    return took;
-  };
-  await timed(warmup);
-  const began = performance.now();
-  const took = await timed(seconds);
-  const length = (performance.now() - began) / 1000;
+    }
+    took.sort((one, other) => one - other);
+    return { p50_ms: took[count >> 1] ?? 0 };
+  });
   await unary(stub, "CloseSession", create(CloseSessionRequestSchema, { sessionId }));
   stub.close();
-  took.sort((one, other) => one - other);
-  return { successfulCalls: took.length, callsPerSecond: took.length / length, p50Ms: took[took.length >> 1] ?? 0 };
 }
 
-async function events(endpoint: string, count: number): Promise<object> {
+async function events(endpoint: string): Promise<void> {
   const stub = new Stub(endpoint, credentials.createInsecure(), limits);
-  const { sessionId } = await unary<{ sessionId: string }>(stub, "OpenSession", create(OpenSessionRequestSchema));
   const open = stub["StreamEventBatches"] as (
     request: unknown,
     metadata: Metadata,
   ) => AsyncIterable<MxEventBatch> & { cancel(): void };
-  const stream = open.call(stub, create(StreamEventsRequestSchema, { sessionId }), metadata);
-  let taken = 0;
-  for await (const batch of stream) {
-    taken += batch.events.length;
-    if (taken >= count) break;
-  }
-  stream.cancel();
+  await asked(async (count) => {
+    const { sessionId } = await unary<{ sessionId: string }>(stub, "OpenSession", create(OpenSessionRequestSchema));
+    const stream = open.call(stub, create(StreamEventsRequestSchema, { sessionId }), metadata);
+    let taken = 0;
+    for await (const batch of stream) {
+      taken += batch.events.length;
+      if (taken >= count) break;
+    }
+    stream.cancel();
+    return { taken };
+  });
   stub.close();
-  return { events: taken };
 }
 
-const [first = "", second = "", ...rest] = process.argv.slice(2);
-const [third = 0, fourth = 1, fifth = 0] = rest.map(Number);
-const found = first === "events" ? events(second, third) : reads(first, second, third, fourth, fifth);
-console.log(JSON.stringify(await found));
+const [what = "", endpoint = "", caFile = "", size = "1"] = process.argv.slice(2);
+await (what === "events" ? events(endpoint) : reads(endpoint, caFile, Number(size)));
 process.exit(0);

@@ -1,12 +1,16 @@
-// Command floor is the floor of Go: the generated stub and nothing else. floor ENDPOINT CA SECONDS SIZE WARMUP reads, floor
-// events ENDPOINT COUNT takes raw batches without TLS. What it sends is what the client sends: the deadline and the
-// correlation id of each call, keepalive, the limit of a message.
+// Command floor is the floor of Go: the generated stub and nothing else. What it sends is what the client sends: the
+// deadline and the correlation id of each call, keepalive, the limit of a message.
+//
+// floor reads ENDPOINT CA SIZE and floor events ENDPOINT say {} when they are ready; then each line {"count": n} asks for
+// so many reads, or for a stream of so many events in batches without TLS, and is answered.
 package main
 
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"log"
 	"os"
 	"slices"
@@ -34,9 +38,9 @@ func must[T any](value T, err error) T {
 
 func main() {
 	if os.Args[1] == "events" {
-		events(os.Args[2], must(strconv.Atoi(os.Args[3])))
+		events(os.Args[2])
 	} else {
-		reads()
+		reads(os.Args[2], os.Args[3], must(strconv.Atoi(os.Args[4])))
 	}
 }
 
@@ -47,24 +51,42 @@ func dial(endpoint string, creds credentials.TransportCredentials) *grpc.ClientC
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 30 * time.Second, Timeout: 10 * time.Second})))
 }
 
-func events(endpoint string, count int) {
+// asked answers each line of stdin by what some makes of its count.
+func asked(some func(count int) map[string]any) {
+	out, in := json.NewEncoder(os.Stdout), json.NewDecoder(os.Stdin)
+	_ = out.Encode(map[string]any{})
+	for {
+		var line struct {
+			Count int `json:"count"`
+		}
+		if err := in.Decode(&line); errors.Is(err, io.EOF) {
+			return
+		} else if err != nil {
+			log.Fatal(err)
+		}
+		_ = out.Encode(some(line.Count))
+	}
+}
+
+func events(endpoint string) {
 	channel := dial(endpoint, insecure.NewCredentials())
 	defer channel.Close()
 	stub := pb.NewMxAccessGatewayClient(channel)
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	session := must(stub.OpenSession(ctx, &pb.OpenSessionRequest{})).GetSessionId()
-	stream := must(stub.StreamEventBatches(ctx, &pb.StreamEventsRequest{SessionId: session}))
-	taken := 0
-	for taken < count {
-		taken += len(must(stream.Recv()).GetEvents())
-	}
-	_ = json.NewEncoder(os.Stdout).Encode(map[string]any{"events": taken})
+	asked(func(count int) map[string]any {
+		ctx, cancel := context.WithCancel(context.Background())
+		defer cancel()
+		session := must(stub.OpenSession(ctx, &pb.OpenSessionRequest{})).GetSessionId()
+		stream := must(stub.StreamEventBatches(ctx, &pb.StreamEventsRequest{SessionId: session}))
+		taken := 0
+		for taken < count {
+			taken += len(must(stream.Recv()).GetEvents())
+		}
+		return map[string]any{"taken": taken}
+	})
 }
 
-func reads() {
-	creds := must(credentials.NewClientTLSFromFile(os.Args[2], ""))
-	channel := dial(os.Args[1], creds)
+func reads(endpoint, caFile string, size int) {
+	channel := dial(endpoint, must(credentials.NewClientTLSFromFile(caFile, "")))
 	defer channel.Close()
 	stub := pb.NewMxAccessGatewayClient(channel)
 	ctx := metadata.AppendToOutgoingContext(context.Background(), "authorization", "Bearer "+os.Getenv("MXGATEWAY_API_KEY"))
@@ -80,7 +102,7 @@ func reads() {
 	handle := invoke(&pb.MxCommand{
 		Kind: pb.MxCommandKind_MX_COMMAND_KIND_REGISTER, Payload: &pb.MxCommand_Register{Register: &pb.RegisterCommand{ClientName: "floor"}},
 	}).GetRegister().GetServerHandle()
-	tags := make([]string, must(strconv.Atoi(os.Args[4])))
+	tags := make([]string, size)
 	for index := range tags {
 		tags[index] = fmt.Sprintf("TestMachine_%03d.TestChangingInt", index+1)
 	}
@@ -92,23 +114,15 @@ func reads() {
 		Kind:    pb.MxCommandKind_MX_COMMAND_KIND_READ_BULK,
 		Payload: &pb.MxCommand_ReadBulk{ReadBulk: &pb.ReadBulkCommand{ServerHandle: handle, TagAddresses: tags}},
 	}
-	// How many milliseconds each call took that fits into so many seconds; one at least.
-	timed := func(seconds string) []float64 {
-		length, began, took := must(strconv.ParseFloat(seconds, 64)), time.Now(), []float64(nil)
-		for len(took) == 0 || time.Since(began).Seconds() < length {
+	asked(func(count int) map[string]any {
+		took := make([]float64, count)
+		for index := range took {
 			at := time.Now()
 			invoke(read)
-			took = append(took, float64(time.Since(at).Nanoseconds())/1e6)
+			took[index] = float64(time.Since(at).Nanoseconds()) / 1e6
 		}
-		return took
-	}
-	timed(os.Args[5])
-	began := time.Now()
-	took := timed(os.Args[3])
-	rate := float64(len(took)) / time.Since(began).Seconds()
-	slices.Sort(took)
-	must(stub.CloseSession(ctx, &pb.CloseSessionRequest{SessionId: session}))
-	_ = json.NewEncoder(os.Stdout).Encode(map[string]any{
-		"successfulCalls": len(took), "callsPerSecond": rate, "p50Ms": took[len(took)/2],
+		slices.Sort(took)
+		return map[string]any{"p50_ms": took[count/2]}
 	})
+	must(stub.CloseSession(ctx, &pb.CloseSessionRequest{SessionId: session}))
 }

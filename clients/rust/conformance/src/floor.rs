@@ -1,7 +1,8 @@
 //! The floor of Rust: the generated stub and nothing else. What it sends is what the client sends: the deadline and the
 //! correlation id of each call, keepalive, the limit of a message.
 //!
-//! `floor ENDPOINT CA SECONDS SIZE WARMUP` reads, `floor events ENDPOINT COUNT` takes raw batches without TLS.
+//! `floor reads ENDPOINT CA SIZE` and `floor events ENDPOINT` say `{}` when they are ready; then each line `{"count": n}`
+//! asks for so many reads, or for a stream of so many events in batches without TLS, and is answered.
 
 use std::env;
 use std::error::Error;
@@ -10,6 +11,7 @@ use std::time::{Duration, Instant};
 use mxgateway::pb::mx_access_gateway_client::MxAccessGatewayClient;
 use mxgateway::pb::{self, MxCommandKind, mx_command::Payload, mx_command_reply};
 use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt, BufReader};
 use tonic::transport::{Certificate, ClientTlsConfig, Endpoint};
 use tonic::{Request, metadata::MetadataValue};
 
@@ -21,14 +23,22 @@ type Outcome = Result<Value, Box<dyn Error>>;
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let given: Vec<String> = env::args().skip(1).collect();
-    let said = match given.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
-        ["events", endpoint, count] => events(endpoint, count.parse()?).await?,
-        [endpoint, ca, seconds, size, warmup] => {
-            reads(endpoint, ca, seconds.parse()?, size.parse()?, warmup.parse()?).await?
-        }
-        _ => return Err("floor ENDPOINT CA SECONDS SIZE WARMUP, or floor events ENDPOINT COUNT".into()),
-    };
-    println!("{said}");
+    match given.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        ["events", endpoint] => events(endpoint).await,
+        ["reads", endpoint, ca, size] => reads(endpoint, ca, size.parse()?).await,
+        _ => Err("floor reads ENDPOINT CA SIZE, or floor events ENDPOINT".into()),
+    }
+}
+
+/// Answers each line of stdin by what is made of its count.
+async fn asked(mut some: impl AsyncFnMut(usize) -> Outcome) -> Result<(), Box<dyn Error>> {
+    println!("{{}}");
+    let mut lines = BufReader::new(tokio::io::stdin()).lines();
+    while let Some(line) = lines.next_line().await? {
+        let wish: Value = serde_json::from_str(&line)?;
+        let count = wish["count"].as_u64().ok_or("a line without a count")?;
+        println!("{}", some(usize::try_from(count)?).await?);
+    }
     Ok(())
 }
 
@@ -36,20 +46,23 @@ fn kept(endpoint: Endpoint) -> Endpoint {
     endpoint.http2_keep_alive_interval(Duration::from_secs(30)).keep_alive_timeout(Duration::from_secs(10))
 }
 
-async fn events(endpoint: &str, count: usize) -> Outcome {
+async fn events(endpoint: &str) -> Result<(), Box<dyn Error>> {
     let channel = kept(Endpoint::from_shared(format!("http://{endpoint}"))?).connect().await?;
     let mut stub = MxAccessGatewayClient::new(channel).max_decoding_message_size(MOST_BYTES);
-    let session_id = stub.open_session(pb::OpenSessionRequest::default()).await?.into_inner().session_id;
-    let request = pb::StreamEventsRequest { session_id, ..Default::default() };
-    let mut stream = stub.stream_event_batches(request).await?.into_inner();
-    let mut taken = 0;
-    while taken < count {
-        taken += stream.message().await?.ok_or("the stream has ended")?.events.len();
-    }
-    Ok(json!({"events": taken}))
+    asked(async |count| {
+        let session_id = stub.open_session(pb::OpenSessionRequest::default()).await?.into_inner().session_id;
+        let request = pb::StreamEventsRequest { session_id, ..Default::default() };
+        let mut stream = stub.stream_event_batches(request).await?.into_inner();
+        let mut taken = 0;
+        while taken < count {
+            taken += stream.message().await?.ok_or("the stream has ended")?.events.len();
+        }
+        Ok(json!({"taken": taken}))
+    })
+    .await
 }
 
-async fn reads(endpoint: &str, ca: &str, seconds: f64, size: u32, warmup: f64) -> Outcome {
+async fn reads(endpoint: &str, ca: &str, size: u32) -> Result<(), Box<dyn Error>> {
     let tls = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(std::fs::read(ca)?));
     let channel = kept(Endpoint::from_shared(format!("https://{endpoint}"))?.tls_config(tls)?).connect().await?;
     let key: MetadataValue<_> = format!("Bearer {}", env::var("MXGATEWAY_API_KEY")?).parse()?;
@@ -82,22 +95,17 @@ async fn reads(endpoint: &str, ca: &str, seconds: f64, size: u32, warmup: f64) -
         pb::SubscribeBulkCommand { server_handle, tag_addresses: tag_addresses.clone(), client_handles: Vec::new() };
     stub.invoke(request(MxCommandKind::SubscribeBulk, Payload::SubscribeBulk(subscribe))).await?;
     let read = pb::ReadBulkCommand { server_handle, tag_addresses, timeout_ms: 0 };
-    // How long each call took that fits into so many seconds; one at least.
-    let mut timed = async |seconds: f64| -> Result<Vec<Duration>, tonic::Status> {
-        let (began, mut took) = (Instant::now(), Vec::new());
-        while took.is_empty() || began.elapsed().as_secs_f64() < seconds {
+    asked(async |count| {
+        let mut took = Vec::with_capacity(count);
+        for _ in 0..count {
             let at = Instant::now();
             stub.invoke(request(MxCommandKind::ReadBulk, Payload::ReadBulk(read.clone()))).await?;
             took.push(at.elapsed());
         }
-        Ok(took)
-    };
-    timed(warmup).await?;
-    let began = Instant::now();
-    let mut took = timed(seconds).await?;
-    let elapsed = began.elapsed().as_secs_f64();
+        took.sort_unstable();
+        Ok(json!({"p50_ms": took.get(count / 2).map_or(0.0, |middle| middle.as_secs_f64() * 1000.0)}))
+    })
+    .await?;
     stub.close_session(pb::CloseSessionRequest { session_id, client_correlation_id: String::new() }).await?;
-    took.sort_unstable();
-    let p50 = took[took.len() / 2].as_secs_f64() * 1000.0;
-    Ok(json!({"successfulCalls": took.len(), "callsPerSecond": took.len() as f64 / elapsed, "p50Ms": p50}))
+    Ok(())
 }

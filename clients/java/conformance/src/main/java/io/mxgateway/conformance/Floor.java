@@ -1,10 +1,12 @@
 package io.mxgateway.conformance;
 
 import com.google.gson.JsonObject;
+import com.google.gson.JsonParser;
 import com.google.protobuf.Message;
 import io.grpc.CallOptions;
 import io.grpc.Channel;
 import io.grpc.ClientInterceptors;
+import io.grpc.Context;
 import io.grpc.ManagedChannel;
 import io.grpc.Metadata;
 import io.grpc.MethodDescriptor;
@@ -29,21 +31,24 @@ import io.mxgateway.proto.ReadBulkCommand;
 import io.mxgateway.proto.RegisterCommand;
 import io.mxgateway.proto.StreamEventsRequest;
 import io.mxgateway.proto.SubscribeBulkCommand;
+import java.io.BufferedReader;
 import java.io.File;
 import java.io.IOException;
+import java.io.InputStreamReader;
+import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.Iterator;
 import java.util.Locale;
 import java.util.concurrent.TimeUnit;
-import java.util.stream.DoubleStream;
 
 /**
  * The floor of Java: the generated messages over grpc-java's own stub and nothing else. What it
  * sends is what the client sends: the deadline and the correlation id of each call, keepalive, the
  * limit of a message.
  *
- * <p>{@code ENDPOINT CA SECONDS SIZE WARMUP} reads, {@code events ENDPOINT COUNT} takes raw batches
- * without TLS.
+ * <p>{@code reads ENDPOINT CA SIZE} and {@code events ENDPOINT} say {@code {}} when they are ready;
+ * then each line <code>{"count": n}</code> asks for so many reads, or for a stream of so many
+ * events in batches without TLS, and is answered.
  */
 public final class Floor {
   private static final String SERVICE = "mxaccess_gateway.v1.MxAccessGateway/";
@@ -72,6 +77,11 @@ public final class Floor {
           StreamEventsRequest.getDefaultInstance(),
           MxEventBatch.getDefaultInstance());
 
+  /** What a line asks for. */
+  private interface Some {
+    void add(int count, JsonObject said);
+  }
+
   private final Channel channel;
   private final String session;
   private long count;
@@ -85,20 +95,27 @@ public final class Floor {
    * Reads, or takes events.
    *
    * @param given what and where; see above
-   * @throws IOException the CA file cannot be read
+   * @throws IOException the CA file or stdin cannot be read
    */
   public static void main(String[] given) throws IOException {
-    JsonObject said =
-        given[0].equals("events")
-            ? events(given[1], Long.parseLong(given[2]))
-            : reads(
-                given[0],
-                new File(given[1]),
-                Double.parseDouble(given[2]),
-                Integer.parseInt(given[3]),
-                Double.parseDouble(given[4]));
-    System.out.println(said);
+    if (given[0].equals("events")) {
+      events(given[1]);
+    } else {
+      reads(given[1], new File(given[2]), Integer.parseInt(given[3]));
+    }
     System.exit(0);
+  }
+
+  /** Answers each line of stdin. */
+  private static void asked(Some some) throws IOException {
+    BufferedReader lines =
+        new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
+    System.out.println("{}");
+    for (String line = lines.readLine(); line != null; line = lines.readLine()) {
+      JsonObject said = new JsonObject();
+      some.add(JsonParser.parseString(line).getAsJsonObject().get("count").getAsInt(), said);
+      System.out.println(said);
+    }
   }
 
   private static <Q extends Message, R extends Message> MethodDescriptor<Q, R> method(
@@ -143,26 +160,33 @@ public final class Floor {
             .build());
   }
 
-  private static JsonObject events(String endpoint, long count) throws IOException {
+  private static void events(String endpoint) throws IOException {
     ManagedChannel channel = channel(endpoint, null);
-    Floor floor = new Floor(channel);
-    Iterator<MxEventBatch> stream =
-        ClientCalls.blockingServerStreamingCall(
-            channel,
-            BATCHES,
-            CallOptions.DEFAULT,
-            StreamEventsRequest.newBuilder().setSessionId(floor.session).build());
-    long taken = 0;
-    while (taken < count) {
-      taken += stream.next().getEventsCount();
-    }
-    JsonObject said = new JsonObject();
-    said.addProperty("events", taken);
-    return said;
+    asked(
+        (count, said) -> {
+          Context.CancellableContext context = Context.current().withCancellation();
+          Context before = context.attach();
+          try {
+            Iterator<MxEventBatch> stream =
+                ClientCalls.blockingServerStreamingCall(
+                    channel,
+                    BATCHES,
+                    CallOptions.DEFAULT,
+                    StreamEventsRequest.newBuilder()
+                        .setSessionId(new Floor(channel).session)
+                        .build());
+            long taken = 0;
+            while (taken < count) {
+              taken += stream.next().getEventsCount();
+            }
+            said.addProperty("taken", taken);
+          } finally {
+            context.detachAndCancel(before, null);
+          }
+        });
   }
 
-  private static JsonObject reads(
-      String endpoint, File authority, double seconds, int size, double warmup) throws IOException {
+  private static void reads(String endpoint, File authority, int size) throws IOException {
     Metadata headers = new Metadata();
     headers.put(
         Metadata.Key.of("authorization", Metadata.ASCII_STRING_MARSHALLER),
@@ -194,28 +218,17 @@ public final class Floor {
             .setSubscribeBulk(subscribe));
     MxCommand.Builder command =
         MxCommand.newBuilder().setKind(MxCommandKind.MX_COMMAND_KIND_READ_BULK).setReadBulk(read);
-    floor.timed(command, warmup);
-    long began = System.nanoTime();
-    double[] took = floor.timed(command, seconds);
-    double elapsed = (System.nanoTime() - began) / 1e9;
+    asked(
+        (count, said) -> {
+          double[] took = new double[count];
+          for (int number = 0; number < count; number++) {
+            long at = System.nanoTime();
+            floor.invoke(command);
+            took[number] = (System.nanoTime() - at) / 1e6;
+          }
+          Arrays.sort(took);
+          said.addProperty("p50_ms", took[count / 2]);
+        });
     floor.call(CLOSE, CloseSessionRequest.newBuilder().setSessionId(floor.session).build());
-    Arrays.sort(took);
-    JsonObject said = new JsonObject();
-    said.addProperty("successfulCalls", took.length);
-    said.addProperty("callsPerSecond", took.length / elapsed);
-    said.addProperty("p50Ms", took[took.length / 2]);
-    return said;
-  }
-
-  /** How many milliseconds each call took that fits into some time; one at least. */
-  private double[] timed(MxCommand.Builder command, double seconds) {
-    DoubleStream.Builder took = DoubleStream.builder();
-    long began = System.nanoTime();
-    do {
-      long at = System.nanoTime();
-      invoke(command);
-      took.add((System.nanoTime() - at) / 1e6);
-    } while (System.nanoTime() - began < seconds * 1e9);
-    return took.build().toArray();
   }
 }
