@@ -241,8 +241,8 @@ export class ChangeFeed {
       if (this.#options.ownsSessions) await session.close();
       else if (!session.closed) await this.items.removeAll(session);
     } catch (failure) {
-      // The session ends with its lease; the subscription is over in any case.
-      if (!(failure instanceof MxGatewayError)) throw failure;
+      // The session ends with its lease; the subscription is over in any case, and why is known.
+      if (error === undefined && !(failure instanceof MxGatewayError)) throw failure;
     }
   }
 

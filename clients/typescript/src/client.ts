@@ -1,7 +1,6 @@
 /** The client of the gateway service. */
 
 import { create } from "@bufbuild/protobuf";
-import { type Duration, DurationSchema } from "@bufbuild/protobuf/wkt";
 
 import { nextCorrelationId } from "./correlation.js";
 import {
@@ -30,6 +29,7 @@ import { checkMxAccess, checkProtocol, checkVersions } from "./replies.js";
 import { Session } from "./session.js";
 import type { SubscribeOptions } from "./dataChange.js";
 import { Subscription } from "./subscription.js";
+import { durationOf } from "./time.js";
 import { type CallOptions, type ConnectionState, type ServerStream, Transport } from "./transport.js";
 
 const { method } = MxAccessGateway;
@@ -105,7 +105,12 @@ export class GatewayClient {
       backpressurePolicy: options.backpressurePolicy ?? BackpressurePolicy.UNSPECIFIED,
       keepWhenDisconnected: options.keepWhenDisconnected ?? false,
     });
-    if (options.commandTimeoutMs !== undefined) request.commandTimeout = durationOf(options.commandTimeoutMs);
+    const limit = options.commandTimeoutMs;
+    if (limit !== undefined) {
+      if (!(limit > 0 && Number.isFinite(limit)))
+        throw new RangeError(`commandTimeoutMs is ${limit}, but needs to be positive`);
+      request.commandTimeout = durationOf(limit);
+    }
     const reply = await this.openSessionRaw(request, options);
     const session = new Session(this.#transport, reply, options.backpressurePolicy);
     try {
@@ -214,11 +219,4 @@ export class GatewayClient {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
-}
-
-function durationOf(milliseconds: number): Duration {
-  if (!(milliseconds > 0 && Number.isFinite(milliseconds)))
-    throw new RangeError(`commandTimeoutMs is ${milliseconds}, but needs to be positive`);
-  const seconds = Math.floor(milliseconds / 1000);
-  return create(DurationSchema, { seconds: BigInt(seconds), nanos: Math.round((milliseconds - seconds * 1000) * 1e6) });
 }

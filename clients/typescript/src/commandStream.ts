@@ -6,7 +6,6 @@
  */
 
 import { create, toBinary } from "@bufbuild/protobuf";
-import { DurationSchema } from "@bufbuild/protobuf/wkt";
 import { type ClientDuplexStream, type ServiceError, status as Code } from "@grpc/grpc-js";
 
 import { methodName } from "./commands.js";
@@ -28,7 +27,8 @@ import {
   MxStreamCommandSchema,
 } from "./gen/mxaccess_gateway_pb.js";
 import { LIMITS } from "./tables.js";
-import type { Transport } from "./transport.js";
+import { durationOf } from "./time.js";
+import { LONGEST_TIMER_MS, type Transport } from "./transport.js";
 import { ENVELOPE_BYTES } from "./version.js";
 
 const MAX_BYTES = 1024 * 1024;
@@ -87,11 +87,7 @@ export class CommandStream {
   ): Promise<MxCommandReply> {
     signal?.throwIfAborted();
     const what = methodName(command.kind);
-    const timeout = create(DurationSchema, {
-      seconds: BigInt(Math.floor(timeoutMs / 1000)),
-      nanos: Math.round((timeoutMs % 1000) * 1e6),
-    });
-    const message = create(MxStreamCommandSchema, { correlationId, command, timeout });
+    const message = create(MxStreamCommandSchema, { correlationId, command, timeout: durationOf(timeoutMs) });
     const size = toBinary(MxStreamCommandSchema, message).length;
     this.#transport.checkSize(size, what, correlationId);
     this.#transport.checkOpen(what);
@@ -105,11 +101,12 @@ export class CommandStream {
         this.#forget(pending);
         pending.settle(signal?.reason as Error);
       };
-      const timer = setTimeout(() => {
+      const onTimeout = (): void => {
         this.#forget(pending);
         const text = `${what}: DEADLINE_EXCEEDED: no reply within ${timeoutMs / 1000} s`;
         pending.settle(new MxGatewayTimeoutError(text, { correlationId, code: Code.DEADLINE_EXCEEDED }));
-      }, timeoutMs);
+      };
+      const timer = timeoutMs > LONGEST_TIMER_MS ? undefined : setTimeout(onTimeout, timeoutMs);
       const settle = (outcome: MxCommandReply | Error): void => {
         clearTimeout(timer);
         signal?.removeEventListener("abort", onAbort);

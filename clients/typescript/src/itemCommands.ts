@@ -1,7 +1,6 @@
 /** The commands of LMXProxyServer that work on one item, and the gateway's control commands. */
 
 import { create } from "@bufbuild/protobuf";
-import { DurationSchema } from "@bufbuild/protobuf/wkt";
 
 import { type CommandArm, type CommandFields, command, int32, uint32 } from "./commands.js";
 import {
@@ -14,7 +13,7 @@ import {
   type WorkerInfoReply,
 } from "./gen/mxaccess_gateway_pb.js";
 import { payload } from "./replies.js";
-import { MxTime } from "./time.js";
+import { MxTime, durationOf } from "./time.js";
 import type { CallOptions } from "./transport.js";
 import { type MxInput, toMxValue } from "./values.js";
 
@@ -246,12 +245,7 @@ export abstract class ItemCommands {
 
   /** Asks the worker to end in order; for diagnosis. `close` is the ordinary way. */
   async shutdownWorker(graceMs = 10_000, call?: CallOptions): Promise<void> {
-    const seconds = Math.floor(graceMs / 1000);
-    const gracePeriod = create(DurationSchema, {
-      seconds: BigInt(seconds),
-      nanos: Math.round((graceMs - seconds * 1000) * 1e6),
-    });
-    await this.run("shutdownWorker", { gracePeriod }, call);
+    await this.run("shutdownWorker", { gracePeriod: durationOf(graceMs) }, call);
   }
 
   /** Makes the simulator misbehave as named, for tests; refused unless the gateway allows it. */

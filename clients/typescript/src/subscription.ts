@@ -99,6 +99,8 @@ export class Subscription implements AsyncIterableIterator<DataChange> {
     this.#running = this.#feed.run(this.#over.signal).finally(() => {
       this.#signal?.removeEventListener("abort", this.#abandon);
     });
+    // Whoever closes it is told; nobody may.
+    this.#running.catch(() => undefined);
   }
 
   /** Itself: it is iterated once. */

@@ -1,6 +1,6 @@
 /** Times of the contract: to the nanosecond, which a Date does not hold. */
 
-import type { Timestamp } from "@bufbuild/protobuf/wkt";
+import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
 
 const NS = 1_000_000_000;
 // The years 1 to 9999, which is what a Timestamp may hold.
@@ -86,4 +86,11 @@ export class MxTime {
   toJSON(): string {
     return this.toString();
   }
+}
+
+/** A length of time as protobuf has it; what rounds up to a second is one. */
+export function durationOf(milliseconds: number): Duration {
+  const nanos = BigInt(Math.round(milliseconds * 1e6));
+  const second = BigInt(NS);
+  return { $typeName: "google.protobuf.Duration", seconds: nanos / second, nanos: Number(nanos % second) };
 }

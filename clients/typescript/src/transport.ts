@@ -36,6 +36,8 @@ const STATES: Record<grpc.connectivityState, ConnectionState> = {
   [grpc.connectivityState.SHUTDOWN]: "closed",
 };
 const MAX_BACKOFF_MS = 5000;
+/** A timer that is to run longer fires at once in Node: such a limit has none, as in gRPC itself. */
+export const LONGEST_TIMER_MS = 2 ** 31 - 1;
 // What the system trusts stands in Node's own list unless a file replaces it.
 const SYSTEM_ROOTS = process.env["SSL_CERT_FILE"];
 
@@ -88,15 +90,21 @@ export class Transport {
 
   /** The state now and after each change, until the client is closed. */
   async *states(): AsyncGenerator<ConnectionState, void, undefined> {
+    let told: grpc.connectivityState | undefined;
     while (!this.#isClosed) {
       const channel = this.#client.getChannel();
-      const before = channel.getConnectivityState(false);
-      yield STATES[before];
-      await new Promise<void>((resolve) => {
-        channel.watchConnectivityState(before, Infinity, () => {
-          resolve();
+      const state = channel.getConnectivityState(false);
+      if (state === told) {
+        await new Promise<void>((resolve) => {
+          channel.watchConnectivityState(state, Infinity, () => {
+            resolve();
+          });
         });
-      });
+        continue;
+      }
+      // It may turn while nobody waits, which only asking again shows.
+      told = state;
+      yield STATES[state];
     }
     yield "closed";
   }
@@ -119,7 +127,8 @@ export class Transport {
       await abortable(
         signal,
         new Promise<void>((resolve, reject) => {
-          channel.watchConnectivityState(state, systemTime(deadline), (error) => {
+          const until = limit > LONGEST_TIMER_MS ? Infinity : systemTime(deadline);
+          channel.watchConnectivityState(state, until, (error) => {
             if (error) {
               const text = `${this.options.endpoint} did not answer within ${limit / 1000} s; is this the gateway's address and port?`;
               reject(new MxGatewayTimeoutError(text, { retryable: true }));
@@ -510,6 +519,8 @@ export class ServerStream<T> implements AsyncIterableIterator<T> {
   /** Ends the stream at once. Idempotent. */
   close(): void {
     this.#isClosed = true;
+    // Of a stream that was left nobody may ask for the end, where the listener goes otherwise.
+    this.#signal?.removeEventListener("abort", this.#onAbort);
     this.#call?.cancel();
   }
 

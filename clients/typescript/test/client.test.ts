@@ -172,6 +172,41 @@ test("a clock that is set meanwhile moves no deadline", async () => {
   }
 });
 
+test("a limit that is longer than a timer of Node's is none", async () => {
+  const forever = 2 ** 32;
+  await withClient(
+    async (client, fake) => {
+      fake.capabilities = ["command-stream"];
+      const session = await client.openSession();
+      assert.equal(await session.ping("x"), "");
+      // A part of a nanosecond does not make a second of 1,000,000,000 of them.
+      await session.ping("x", { timeoutMs: 1999.999_999_9 });
+      assert.deepEqual(
+        fake.batches.map(({ timeout }) => [timeout?.seconds, timeout?.nanos]),
+        [
+          [4_294_967n, 296_000_000],
+          [2n, 0],
+        ],
+      );
+    },
+    { callTimeoutMs: forever, connectTimeoutMs: forever },
+  );
+});
+
+test("states of the connection that turn while nobody waits are told, and its end is one", async () => {
+  const fake = await FakeGateway.start();
+  const client = new GatewayClient({ endpoint: fake.endpoint, plaintext: true });
+  const states = client.connectionStates()[Symbol.asyncIterator]();
+  assert.equal((await states.next()).value, "idle");
+  const session = await client.openSession();
+  await session.ping();
+  assert.equal((await states.next()).value, "connected");
+  await client.close();
+  assert.deepEqual(await states.next(), { done: false, value: "closed" });
+  assert.equal((await states.next()).done, true);
+  fake.stop();
+});
+
 test("closing the client ends what is under way", async () => {
   const fake = await FakeGateway.start();
   fake.answers.set("ping", () => new Promise(() => undefined));

@@ -6,6 +6,8 @@ import * as grpc from "@grpc/grpc-js";
 import {
   type MxCommandReply,
   MxCommandReplySchema,
+  type MxCommandBatch,
+  MxCommandReplyBatchSchema,
   type MxCommandRequest,
   MxAccessGateway,
   type MxEvent,
@@ -15,6 +17,7 @@ import {
   OpenSessionReplySchema,
   CloseSessionReplySchema,
   ProtocolStatusCode,
+  type MxStreamCommand,
   type StreamEventsRequest,
 } from "../src/gen/mxaccess_gateway_pb.js";
 import { toMxValue } from "../src/index.js";
@@ -49,6 +52,8 @@ type Stream = grpc.ServerWritableStream<StreamEventsRequest, unknown>;
 /** Answers plainly; `answers` replaces the answer of a command, `onStream` is told of each stream of events. */
 export class FakeGateway {
   readonly commands: MxCommandRequest[] = [];
+  /** Commands of command streams. */
+  readonly batches: MxStreamCommand[] = [];
   readonly streams: StreamEventsRequest[] = [];
   readonly calls = new Map<string, number>();
   readonly answers = new Map<string, (request: MxCommandRequest) => MxCommandReply | Promise<MxCommandReply>>();
@@ -78,6 +83,7 @@ export class FakeGateway {
         invoke: definition(methods.invoke),
         streamEventBatches: { ...definition(methods.streamEventBatches), responseStream: true },
         streamEvents: { ...definition(methods.streamEvents), responseStream: true },
+        invokeStream: { ...definition(methods.invokeStream), requestStream: true, responseStream: true },
       } as unknown as grpc.ServiceDefinition,
       {
         openSession: this.#unary("OpenSession", () => {
@@ -97,6 +103,17 @@ export class FakeGateway {
         streamEvents: (stream: Stream) => {
           this.#opened(stream, (...events) => {
             for (const event of events) stream.write(event);
+          });
+        },
+        // Late enough that what does not wait is gone.
+        invokeStream: (stream: grpc.ServerDuplexStream<MxCommandBatch, unknown>) => {
+          stream.on("data", ({ commands }: MxCommandBatch) => {
+            this.batches.push(...commands);
+            const replies = commands.map(({ correlationId }) => ({ correlationId, protocolStatus: OK }));
+            setTimeout(() => stream.write(create(MxCommandReplyBatchSchema, { replies })), 50);
+          });
+          stream.on("end", () => {
+            stream.end();
           });
         },
       },

@@ -104,6 +104,21 @@ test("a thousand streams of events that somebody leaves", async () => {
   });
 });
 
+test("batches of events that somebody leaves, and streams that are closed without a look", async () => {
+  await leavesNothing(async (client, fake, signal) => {
+    fake.onStream = (_, send) => {
+      send(change(1));
+    };
+    await using session = await client.openSession();
+    for (let index = 0; index < 50; index += 1) {
+      for await (const batch of session.events({ signal }).batches()) if (batch.length > 0) break;
+      const events = session.events({ signal });
+      await events.opened;
+      events.close();
+    }
+  });
+});
+
 test("subscriptions that come and go", async () => {
   await leavesNothing(async (client, fake, signal) => {
     fake.onStream = (_, send) => {

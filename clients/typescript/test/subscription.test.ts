@@ -126,6 +126,32 @@ test("what no repetition mends ends it, and the consumer is told", async () => {
   );
 });
 
+test("a key that cannot be had any more ends it, and nothing else", async () => {
+  const fake = await FakeGateway.start();
+  let isThere = true;
+  const apiKey = (): string => {
+    if (isThere) return "mxgw_id_secret";
+    throw new Error("the vault is closed");
+  };
+  fake.onStream = (stream, send) => {
+    send(change(1));
+    setTimeout(() => {
+      isThere = false;
+      stream.emit("error", Object.assign(new Error("gone"), { code: Code.UNAVAILABLE, details: "gone" }));
+    }, 50);
+  };
+  const client = await GatewayClient.connect({ endpoint: fake.endpoint, plaintext: true, apiKey });
+  const subscription = client.subscribe(["A.B"], { firstDelayMs: 1 });
+  await take(subscription, 1);
+  await assert.rejects(subscription.next(), /the vault is closed/);
+  // Nobody has asked how the session ended: an error of that may not end the process.
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  await subscription.close();
+  assert.equal(subscription.state, "closed");
+  await client.close();
+  fake.stop();
+});
+
 test("leaving the loop ends the stream and the session of its own", async () => {
   await withSubscription(
     (fake) => {
