@@ -14,7 +14,7 @@ use tonic::Code;
 use tonic_prost::ProstCodec;
 
 use crate::client::wire_duration;
-use crate::connection::Connection;
+use crate::connection::{Connection, bounded};
 use crate::error::{Error, ErrorKind, Result};
 use crate::pb;
 use crate::replies::check_size;
@@ -146,7 +146,7 @@ impl CommandStream {
 
     /// Runs one stream until it ends.
     async fn serve(self: Arc<Self>, number: u64, wake: Arc<Notify>, end: CancellationToken) {
-        let limit = self.connection.options.stream_timeout;
+        let limit = self.connection.options.stream_timeout.map(bounded);
         let over = async {
             match limit {
                 Some(limit) => sleep_until(Instant::now() + limit).await,

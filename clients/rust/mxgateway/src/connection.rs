@@ -172,7 +172,7 @@ impl Connection {
     {
         let called = &call.called;
         check_size(request.encoded_len(), self.options.max_message_bytes, &called.what, &called.correlation_id)?;
-        let deadline = Instant::now() + call.timeout.unwrap_or(self.options.call_timeout);
+        let deadline = Instant::now() + bounded(call.timeout.unwrap_or(self.options.call_timeout));
         let mut attempt = 1;
         loop {
             let Some(policy) = self.options.retry.filter(|policy| call.is_idempotent && attempt < policy.max_attempts)
@@ -184,7 +184,7 @@ impl Connection {
                 done => return done,
             };
             let backoff = policy.initial_delay.saturating_mul(1 << (attempt - 1).min(20)).min(policy.max_delay);
-            let delay = backoff.mul_f64(fastrand::f64()).max(error.retry_after().unwrap_or_default());
+            let delay = bounded(backoff.mul_f64(fastrand::f64()).max(error.retry_after().unwrap_or_default()));
             if Instant::now() + delay >= deadline {
                 return Err(error);
             }
@@ -207,7 +207,8 @@ impl Connection {
         let mut grpc = self.grpc(&called.what)?;
         let work = async {
             let (mut request, key) = self.request(message).await?;
-            request.set_timeout(deadline.saturating_duration_since(Instant::now()));
+            // Whole: a header that is the same each time is sent once, and then only its number.
+            request.set_timeout(whole_millis(deadline.saturating_duration_since(Instant::now())));
             let made = async {
                 grpc.ready().await.map_err(|error| tonic::Status::from_error(Box::new(error)))?;
                 grpc.unary(request, PathAndQuery::from_static(call.path), ProstCodec::default()).await
@@ -247,6 +248,17 @@ impl Connection {
         };
         self.checked(call, request).await
     }
+}
+
+/// A limit that clocks and gRPC can count; a longer one never comes to an end in any case.
+pub(crate) fn bounded(limit: Duration) -> Duration {
+    limit.min(Duration::from_secs(30 * 365 * 24 * 3600))
+}
+
+/// Rounded up.
+fn whole_millis(duration: Duration) -> Duration {
+    let rest = duration.subsec_nanos() % 1_000_000;
+    if rest == 0 { duration } else { duration + Duration::from_nanos(u64::from(1_000_000 - rest)) }
 }
 
 /// The method of a command as MXAccess calls it, for texts.

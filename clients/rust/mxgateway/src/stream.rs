@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::Streaming;
 use tonic_prost::ProstCodec;
 
-use crate::connection::Connection;
+use crate::connection::{Connection, bounded};
 use crate::error::{Error, Result};
 use crate::rpc_errors::Called;
 
@@ -56,7 +56,7 @@ impl<M: Message + Default + 'static> MessageStream<M> {
     ) -> Result<Self> {
         let mut grpc = connection.grpc(&called.what)?;
         let (mut request, key) = connection.request(message).await?;
-        let limit = timeout.or(connection.options.stream_timeout);
+        let limit = timeout.or(connection.options.stream_timeout).map(bounded);
         if let Some(limit) = limit {
             request.set_timeout(limit);
         }

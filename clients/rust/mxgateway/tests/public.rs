@@ -6,8 +6,8 @@ use std::collections::HashSet;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use mxgateway::{
-    Code, ErrorKind, GatewayClient, MxTime, Value, command, from_mx_value, map_status, next_correlation_id, pb, redact,
-    to_mx_value,
+    Code, ErrorKind, GatewayClient, MxTime, StreamOptions, Value, command, from_mx_value, map_status,
+    next_correlation_id, pb, redact, to_mx_value,
 };
 use pb::mx_command::Payload;
 
@@ -151,4 +151,16 @@ async fn a_gateway_that_never_answers_is_given_up() {
     let error = connecting.connect().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Timeout);
     assert!(error.to_string().contains(&endpoint), "{error}");
+}
+
+#[tokio::test]
+async fn a_limit_that_no_clock_counts_is_none() {
+    let taken = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = taken.local_addr().unwrap().to_string();
+    drop(taken);
+    let client = GatewayClient::builder(endpoint).plaintext().call_timeout(Duration::MAX).connect_lazy().unwrap();
+    assert_eq!(client.list_sessions(true).await.unwrap_err().kind(), ErrorKind::Connection);
+    let options = StreamOptions { timeout: Some(Duration::MAX), ..Default::default() };
+    let events = client.attach_session("s", ["event-batches"]).events(options).await.unwrap();
+    assert_eq!(events.next().await.unwrap_err().kind(), ErrorKind::Connection);
 }
