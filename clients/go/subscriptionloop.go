@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -99,7 +98,7 @@ func (x *Subscription) delay(failure error) time.Duration {
 	if attempt > 0 {
 		longest = min(x.o.firstDelay<<min(attempt, 10), x.o.longestDelay)
 	}
-	wait := time.Duration(float64(longest) * (0.5 + rand.Float64()/2))
+	wait := time.Duration(float64(longest) * (0.5 + x.c.jitter()/2))
 	var asked *Error
 	if errors.As(failure, &asked) {
 		wait = max(wait, asked.RetryAfter)
