@@ -161,7 +161,7 @@ clients-ts-protos: clients/typescript/node_modules/.package-lock.json $(VENV)/.p
 	@.venv-protos/bin/python tools/generate_typescript.py
 	@cd clients/typescript && npm run --silent tables
 
-bench-clients: $(VENV)/.dev-installed $(TS_MODULES) ## Speed of every client beside the floor of its language (ARGS="--rounds 5 --seconds 6")
+bench-clients: $(VENV)/.dev-installed $(TS_MODULES) ## Speed of every client beside the floor of its language (ARGS="--rounds 3 --seconds 6")
 	@$(COMPILE)
 	@$(BIN)/python -m benches.clients $(ARGS)
 

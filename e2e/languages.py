@@ -93,7 +93,8 @@ LANGUAGES: dict[str, Language] = {
         cli=(f"{ROOT}/clients/java/bin/mxgw-java",),
         floor=("java", "-cp", _SUBJECT_JAR, "io.mxgateway.conformance.Floor"),
         subject=("java", "-jar", _SUBJECT_JAR),
-        warmup=4.0,
+        # Until it has seen about ten thousand calls it spends more on compiling than on them.
+        warmup=10.0,
         example=("java", "-cp", "cli/target/lib/*", "examples/{Example}.java"),
         folder="clients/java",
         tools=("java", "mvn"),

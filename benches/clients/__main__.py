@@ -119,7 +119,7 @@ def main() -> int:
     """Prints the report as JSON; what goes on, and the report as tables, on stderr. 1 where a language failed."""
     parser = argparse.ArgumentParser(prog="python -m benches.clients", description=__doc__)
     parser.add_argument("--languages", default=",".join(LANGUAGES), help="Which, with commas between.")
-    parser.add_argument("--rounds", type=int, default=5, help="How often each program runs.")
+    parser.add_argument("--rounds", type=int, default=3, help="How often each program runs.")
     parser.add_argument("--seconds", type=float, default=6.0, help="How long each run measures.")
     parser.add_argument("--flood", type=float, default=120.0, help="Seconds of a flood that nobody reads; 0 for none.")
     parser.add_argument(

@@ -40,7 +40,14 @@ async def take(table: Table, language: str, ways: Ways, *, count: int, warm: int
         for (program, scenario), way in ways.items():
             each = await way(count)
             table.add(
-                language, program, scenario, each.rate, cpu=each.cpu_micros, p50=each.p50_ms, peak=each.peak_bytes
+                language,
+                program,
+                scenario,
+                each.rate,
+                cpu=each.cpu_micros,
+                p50=each.p50_ms,
+                peak=each.peak_bytes,
+                turns=TURNS,
             )
 
 

@@ -63,6 +63,16 @@ def test_runs_that_differ_much_are_no_figure() -> None:
     assert (spread([]), spread([0.0]), spread([75.0, 100.0, 125.0])) == (0.0, 0.0, 0.5)
 
 
+def test_turns_make_rounds_and_only_these_are_held_against_each_other() -> None:
+    table = Table()
+    for rate in (100.0, 10.0, 100.0, 110.0, 500.0, 110.0):
+        table.add("go", "client", "events", rate, cpu=rate / 10, turns=3)
+    (row,) = table.report()
+    assert (row["median"], row["isTrustworthy"]) == (105.0, True)
+    assert row["spread"] == row["cpuSpread"] == 0.095
+    assert row["runs"] == [100.0, 10.0, 100.0, 110.0, 500.0, 110.0]
+
+
 def test_rows_stand_in_one_order_and_keep_every_round() -> None:
     table = Table()
     table.add("rust", "floor", "events", 3.0)
