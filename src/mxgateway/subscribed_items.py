@@ -89,6 +89,11 @@ class SubscribedItems:
         """Another one whenever an item, or a number, may have another tag than before, or none any more."""
         return self._version
 
+    @property
+    def is_numbering(self) -> bool:
+        """Whether the gateway echoes numbers of ours as client handles."""
+        return self._is_numbering
+
     def tag_of(self, event: pb.MxEvent) -> str | None:
         """The wanted tag that the event belongs to."""
         if event.server_handle != self._server_handle:

@@ -18,8 +18,12 @@ class Tags:
         self.known = {handle: tag for tag, handle in tags.items()}
         self.is_reply_under_way = False
         self.version = 0
+        self.is_numbering = False
+        self.numbered: dict[int, str] = {}
 
     def tag_of(self, event: pb.MxEvent) -> str | None:
+        if self.is_numbering and event.client_handle:
+            return self.numbered.get(event.client_handle)
         return self.known.get(event.item_handle)
 
     def may_come_to_know(self, _event: pb.MxEvent) -> bool:
@@ -170,6 +174,41 @@ def test_live_changes_are_of_the_tag_that_the_item_has_now() -> None:
     tags.version += 1
     assert [each.tag for each in live(reader, data_change(6, 1))[0]] == ["B"]
     assert live(reader, data_change(7, 2))[0] == []
+
+
+def test_live_changes_are_told_apart_by_numbers_where_there_are_some() -> None:
+    """An item's handle may be another's by then; events without a number have nothing but that handle."""
+    tags = Tags(C=1, D=2)
+    tags.is_numbering, tags.numbered = True, {7: "A", 8: "B"}
+    reader = ChangeReader(tags)
+
+    def numbered(sequence: int, item: int, number: int) -> pb.MxEvent:
+        event = data_change(sequence, item)
+        event.client_handle = number
+        return event
+
+    for sequence, (item, number) in enumerate([(1, 7), (1, 8), (1, 0), (2, 0)], 1):
+        assert reader.change(numbered(sequence, item, number), False) is not None
+    events = [numbered(5, 1, 7), numbered(6, 1, 8), numbered(7, 1, 0), numbered(8, 2, 0), numbered(9, 1, 7)]
+    for _ in range(2):
+        changes, other = live(reader, *events)
+        assert [each.tag for each in changes] == ["A", "B", "C", "D", "A"]
+        assert other is None
+        reader.position = 0
+    tags.numbered[7], tags.version = "B", 1
+    assert [each.tag for each in live(reader, numbered(10, 1, 7))[0]] == ["B"]
+
+
+def test_live_changes_of_one_item_or_number_are_not_those_of_another_server() -> None:
+    tags = Tags(A=1)
+    reader = ChangeReader(tags)
+    assert reader.change(data_change(1, 1), False) is not None
+    assert [each.tag for each in live(reader, data_change(2, 1))[0]] == ["A"]
+    strange = data_change(3, 1)
+    strange.server_handle = 99
+    tags.known.clear()
+    changes, other = live(reader, strange)
+    assert (changes, other) == ([], strange)
 
 
 def test_live_changes_say_when_the_gateway_received_them() -> None:
