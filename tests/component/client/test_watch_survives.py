@@ -167,8 +167,11 @@ async def test_a_recording_goes_on_after_the_worker_died(gateway: RestartedGatew
             for worker in gateway.process.workers():
                 worker.kill()
             await record.says("connected again in a new session")
+            before = file.read_text(encoding="utf-8").count("\n")
             for _ in range(3):
                 await other.next_change(60)
+            # The other one may be quicker.
+            await eventually(lambda: file.read_text(encoding="utf-8").count("\n") > before, LIMIT)
         assert await record.interrupted() == 0
     report = json.loads("\n".join(record.out))
     rows = list(csv.DictReader(file.read_text(encoding="utf-8").splitlines()))

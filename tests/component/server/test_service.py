@@ -129,6 +129,8 @@ async def test_stopping_does_not_wait_for_streams_that_nobody_ends(tmp_path: Pat
         deploys = gpb_grpc.GalaxyRepositoryStub(live.channel).WatchDeployEvents(  # type: ignore[no-untyped-call]
             gpb.WatchDeployEventsRequest(), metadata=live.auth
         )
+        # A call that has not come to its handler by then is cancelled by gRPC itself.
+        await deploys.initial_metadata()
         live.gateway.request_stop()
         assert (await watch.read()).status == health_pb2.HealthCheckResponse.NOT_SERVING
         for call in (commands, watch, deploys):

@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -22,6 +22,15 @@ pytestmark = [
 ]
 SESSION = ("--session-id", "session-1")
 ENDS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
+
+
+@pytest.fixture(autouse=True)
+def _signals_as_a_service_manager_gives_them() -> Iterator[None]:
+    """Whatever these tests run under: what is ignored here would be ignored by the programs, too."""
+    before = {number: signal.signal(number, signal.SIG_DFL) for number in (signal.SIGTERM, signal.SIGHUP)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 def start(gateway: FakeGateway, *arguments: str) -> subprocess.Popen[str]:
