@@ -235,7 +235,6 @@ func (i *subscribedItems) keep(ctx context.Context, x *Subscription) error {
 		x.mu.Lock()
 		i.done = asked
 		x.itemsAddedLocked()
-		x.standsLocked()
 		x.mu.Unlock()
 	}
 }

@@ -145,6 +145,7 @@ type Subscription struct {
 	interruptions, newSessions int
 	lastInterruption           error
 	stands, isSetUp            bool
+	isStreamOpen               bool
 	attempts                   int
 	pump                       chan DataChange
 }

@@ -9,9 +9,21 @@ import (
 	pb "mxaccess-gateway.example/clients/go/gatewaypb"
 )
 
-// standsLocked notes that the stream stands, and takes the turn that follows from stream and items.
-func (x *Subscription) standsLocked() {
-	if x.stands && x.state == Reconnecting && x.items.complete() {
+// streamStandsLocked notes that the gateway has accepted the stream.
+func (x *Subscription) streamStandsLocked() {
+	x.isStreamOpen = true
+	x.takeTurnLocked()
+}
+
+// takeTurnLocked is the state that follows from stream and items.
+func (x *Subscription) takeTurnLocked() {
+	switch {
+	case !x.items.complete():
+	case !x.stands:
+		x.stands = true
+		x.queue.filling = false
+		x.setStateLocked(Connected)
+	case x.isStreamOpen && x.state == Reconnecting:
 		x.setStateLocked(Recovered)
 	}
 }
@@ -24,11 +36,7 @@ func (x *Subscription) itemsAddedLocked() {
 			x.gaps++
 		}
 	}
-	if x.items.complete() && !x.stands {
-		x.stands = true
-		x.queue.filling = false
-		x.setStateLocked(Connected)
-	}
+	x.takeTurnLocked()
 	x.takeEarlyLocked()
 	x.notifyLocked()
 }
@@ -57,7 +65,7 @@ func (x *Subscription) read(ctx context.Context, stream *EventStream, isFirst bo
 		if x.items.complete() {
 			x.attempts = 0
 		}
-		x.standsLocked()
+		x.streamStandsLocked()
 		x.mu.Unlock()
 		for index, event := range batch.Events {
 			if event.GetReplayGap() != nil {
@@ -81,6 +89,10 @@ func (x *Subscription) read(ctx context.Context, stream *EventStream, isFirst bo
 func (x *Subscription) take(event *pb.MxEvent, replayed bool) error {
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	if x.items.adding == nil && len(x.early) > 0 {
+		// The reply has just come, and what waited for it is older than this.
+		x.takeEarlyLocked()
+	}
 	if isRecovered(event) {
 		return x.takeLocked(event, false)
 	}

@@ -188,6 +188,7 @@ func (x *Subscription) serve(stream *EventStream) error {
 	failures := make(chan error, 3)
 	x.mu.Lock()
 	x.items.serving = true
+	x.isStreamOpen = false
 	isFirst := x.position == 0
 	x.mu.Unlock()
 	keeping.Add(2)
@@ -203,7 +204,7 @@ func (x *Subscription) serve(stream *EventStream) error {
 		// Quiet tags may send nothing for hours; the stream stands all the same.
 		if stream.Opened() {
 			x.mu.Lock()
-			x.standsLocked()
+			x.streamStandsLocked()
 			x.mu.Unlock()
 		}
 	}()
