@@ -129,6 +129,11 @@ final class ChangeReader {
     return null;
   }
 
+  /** Whether something waits for the reply that names its item. */
+  boolean hasEarly() {
+    return !early.isEmpty();
+  }
+
   /** The changes that overtook their reply, once it is there. */
   List<EarlyChange> earlyChanges() {
     List<Early> waiting = early;

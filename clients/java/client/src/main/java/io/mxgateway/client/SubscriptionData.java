@@ -1,5 +1,8 @@
 package io.mxgateway.client;
 
+import io.mxgateway.proto.MxEvent;
+import io.mxgateway.proto.MxEventFamily;
+import io.mxgateway.proto.MxEventOrigin;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Executor;
@@ -83,6 +86,29 @@ final class SubscriptionData {
     String warning = queue.put(change);
     if (warning != null) {
       LOGGER.warn(warning);
+    }
+  }
+
+  /** An event that is no gap becomes a change, where it is one of a wanted tag. */
+  void take(MxEvent event, boolean isOfRing) {
+    putOlder();
+    // What the gateway sends once more moves no position.
+    if (event.getOrigin() != MxEventOrigin.MX_EVENT_ORIGIN_RECOVERED
+        && (!reader.isNew(event)
+            || event.getFamily() != MxEventFamily.MX_EVENT_FAMILY_ON_DATA_CHANGE)) {
+      return;
+    }
+    boolean isReplayed = isOfRing || event.getOrigin() == MxEventOrigin.MX_EVENT_ORIGIN_REPLAYED;
+    DataChange change = reader.change(event, isReplayed);
+    if (change != null) {
+      put(change);
+    }
+  }
+
+  /** The reply may have come just now: what waited for it is older than what follows. */
+  void putOlder() {
+    if (reader.hasEarly() && !items.isNaming()) {
+      putEarly();
     }
   }
 

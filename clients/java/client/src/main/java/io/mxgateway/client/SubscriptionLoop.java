@@ -2,8 +2,6 @@ package io.mxgateway.client;
 
 import io.mxgateway.proto.BulkReadResult;
 import io.mxgateway.proto.MxEvent;
-import io.mxgateway.proto.MxEventFamily;
-import io.mxgateway.proto.MxEventOrigin;
 import io.mxgateway.proto.ReplayGap;
 import java.util.List;
 import java.util.Map;
@@ -332,7 +330,7 @@ final class SubscriptionLoop implements Runnable {
     while (index < events.size()) {
       synchronized (data) {
         while (index < events.size() && !events.get(index).hasReplayGap()) {
-          take(events.get(index), index < batch.replayed());
+          data.take(events.get(index), index < batch.replayed());
           index++;
         }
         data.told();
@@ -341,20 +339,6 @@ final class SubscriptionLoop implements Runnable {
         gap(served, events.get(index).getReplayGap(), isFirst);
         index++;
       }
-    }
-  }
-
-  private void take(MxEvent event, boolean isOfRing) {
-    // What the gateway sends once more moves no position.
-    if (event.getOrigin() != MxEventOrigin.MX_EVENT_ORIGIN_RECOVERED
-        && (!data.reader.isNew(event)
-            || event.getFamily() != MxEventFamily.MX_EVENT_FAMILY_ON_DATA_CHANGE)) {
-      return;
-    }
-    boolean isReplayed = isOfRing || event.getOrigin() == MxEventOrigin.MX_EVENT_ORIGIN_REPLAYED;
-    DataChange change = data.reader.change(event, isReplayed);
-    if (change != null) {
-      data.put(change);
     }
   }
 
@@ -375,9 +359,7 @@ final class SubscriptionLoop implements Runnable {
       }
     }
     synchronized (data) {
-      if (!data.items.isNaming()) {
-        data.putEarly();
-      }
+      data.putOlder();
       // Only now: when the reading breaks off, the stream is resumed before the gap and tells
       // again.
       data.queue.lose(data.reader.lose(gap));
