@@ -50,7 +50,9 @@ for (let later = -8; later <= 8; later += 1)
       closed: false,
       events: () => stream,
       register: async () => await Promise.resolve(1),
-      unregister: async () => await Promise.resolve(),
+      unregister: async () => {
+        await Promise.resolve();
+      },
       unsubscribeBulk: async () => await Promise.resolve([]),
       subscribeBulk: async () => {
         asked.keep(undefined);
