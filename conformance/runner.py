@@ -112,6 +112,8 @@ class Runner:
             await gateway.ask({"do": action})
         subject.send({"id": "reset", "op": "reset"})
         await self._answer(subject, "reset")
+        # A call that was on its way when the subject closed would take what the next case has for its own.
+        await gateway.ask({"do": "drop_connections"})
 
     async def _step(
         self, subject: LineProcess, gateway: LineProcess, step: dict[str, Any], case: Case, endpoint: str, tls: str
