@@ -186,8 +186,9 @@ public final class ConnectionBuilder<C> {
 
   /**
    * Where the outcomes of asynchronous calls are told, and what listens to states is called; the
-   * common pool by default, or threads of the client's own where that has but one. What runs there
-   * may block and may call the client.
+   * common pool by default, or four threads of the client's own where that has but one. What runs
+   * there may block and may call the client; while it waits for a future another thread takes its
+   * place. Whoever blocks many threads by other means gives an executor of their own.
    *
    * @param executor of your own
    * @return this
