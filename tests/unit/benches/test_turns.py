@@ -51,7 +51,11 @@ async def test_a_floor_takes_a_stream_for_each_line() -> None:
 
 
 async def test_the_key_of_a_floor_is_in_its_environment() -> None:
-    tells = "import os, sys; print('{}', flush=True); print('\"' + os.environ['MXGATEWAY_API_KEY'] + '\"')"
+    # It lives until it is stopped, as a floor does: what has ended is not there to be measured.
+    tells = (
+        "import json, os, sys; print('{}', flush=True)\n"
+        "for line in sys.stdin: print(json.dumps(os.environ['MXGATEWAY_API_KEY']), flush=True)"
+    )
     async with floor([sys.executable, "-c", tells], "python", api_key="mxgw_a_secret") as bare:
         assert isinstance(bare, Floor)
         assert await bare.ask({"count": 1}) == "mxgw_a_secret"
