@@ -20,6 +20,7 @@ use crate::replies::{Answered, check_protocol, check_size};
 use crate::rpc_errors::{Called, chain_text};
 use crate::tables;
 use crate::tls::Tls;
+use crate::together::Together;
 use crate::transport::{ConnectFailure, ConnectionState, Connector, Link};
 
 /// Version of this client.
@@ -57,6 +58,7 @@ impl Connection {
         let mut endpoint = Endpoint::from_shared(format!("http://{}", options.endpoint))
             .and_then(|endpoint| endpoint.user_agent(format!("mxgateway-rust/{VERSION}")))
             .map_err(|error| unusable(&error))?
+            .executor(Together::default())
             .origin(origin);
         if let Some((every, timeout)) = options.keepalive {
             endpoint = endpoint.http2_keep_alive_interval(every).keep_alive_timeout(timeout);

@@ -36,6 +36,7 @@ mod subscription;
 mod tables;
 mod time;
 mod tls;
+mod together;
 mod transport;
 mod values;
 

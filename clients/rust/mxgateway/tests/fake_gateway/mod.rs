@@ -2,8 +2,11 @@
 //! none of the client's.
 
 use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::task::{Context, Poll};
 use std::thread::JoinHandle;
 
 use h2::server::SendResponse;
@@ -13,6 +16,7 @@ use mxgateway::{capabilities, pb};
 use pb::{mx_command, mx_command_reply};
 use prost::Message;
 use prost::bytes::{Buf, Bytes, BytesMut};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
@@ -22,6 +26,8 @@ use tokio::task::JoinSet;
 pub struct Seen {
     /// Connections that are there.
     pub connections: AtomicUsize,
+    /// Reads of them that brought something.
+    pub reads: AtomicUsize,
     /// Calls that one of both sides has not ended yet.
     pub under_way: AtomicUsize,
     /// Sessions that were opened so far, and that were closed.
@@ -71,6 +77,37 @@ impl Drop for FakeGateway {
     }
 }
 
+/// A connection that counts what it reads.
+struct Watched {
+    tcp: TcpStream,
+    seen: Arc<Seen>,
+}
+
+impl AsyncRead for Watched {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
+        let read = Pin::new(&mut self.tcp).poll_read(cx, buf);
+        if buf.filled().len() > before {
+            self.seen.reads.fetch_add(1, SeqCst);
+        }
+        read
+    }
+}
+
+impl AsyncWrite for Watched {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.tcp).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.tcp).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.tcp).poll_shutdown(cx)
+    }
+}
+
 #[derive(Clone)]
 struct Gateway {
     seen: Arc<Seen>,
@@ -92,9 +129,10 @@ impl Gateway {
 
     /// Serves a connection; its calls end with it.
     async fn serve(self, tcp: TcpStream) -> Result<(), h2::Error> {
+        let io = Watched { tcp, seen: self.seen.clone() };
         // A client that gives up a thousand calls at once is what this is about.
         let mut connection =
-            h2::server::Builder::new().max_pending_accept_reset_streams(10_000).handshake::<_, Bytes>(tcp).await?;
+            h2::server::Builder::new().max_pending_accept_reset_streams(10_000).handshake::<_, Bytes>(io).await?;
         let mut calls = JoinSet::new();
         while let Some(accepted) = connection.accept().await {
             let (request, respond) = accepted?;
