@@ -6,6 +6,7 @@
  */
 
 import { create, toBinary } from "@bufbuild/protobuf";
+import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import { type ClientDuplexStream, type ServiceError, status as Code } from "@grpc/grpc-js";
 
 import { methodName } from "./commands.js";
@@ -18,12 +19,10 @@ import {
 } from "./errors.js";
 import {
   type MxCommand,
-  type MxCommandBatch,
   MxCommandBatchSchema,
   type MxCommandReply,
   type MxCommandReplyBatch,
   MxAccessGateway,
-  type MxStreamCommand,
   MxStreamCommandSchema,
 } from "./gen/mxaccess_gateway_pb.js";
 import { LIMITS } from "./tables.js";
@@ -35,15 +34,18 @@ const MAX_BYTES = 1024 * 1024;
 /** Milliseconds without a command after which the next one gets a new stream: proxies end idle ones. */
 const STALE_AFTER_MS = 2000;
 
+const COMMANDS = MxCommandBatchSchema.field.commands.number;
+
 interface Pending {
-  readonly message: MxStreamCommand;
-  readonly size: number;
+  readonly correlationId: string;
+  /** Encoded once, for its size and for the wire. */
+  readonly body: Uint8Array;
   readonly what: string;
   isSent: boolean;
   readonly settle: (outcome: MxCommandReply | Error) => void;
 }
 
-type Call = ClientDuplexStream<MxCommandBatch, MxCommandReplyBatch>;
+type Call = ClientDuplexStream<Uint8Array, MxCommandReplyBatch>;
 
 /** The command stream of a session: opened by its first command, reopened after a failure by the next one. */
 export class CommandStream {
@@ -88,8 +90,8 @@ export class CommandStream {
     signal?.throwIfAborted();
     const what = methodName(command.kind);
     const message = create(MxStreamCommandSchema, { correlationId, command, timeout: durationOf(timeoutMs) });
-    const size = toBinary(MxStreamCommandSchema, message).length;
-    this.#transport.checkSize(size, what, correlationId);
+    const body = toBinary(MxStreamCommandSchema, message);
+    this.#transport.checkSize(body.length, what, correlationId);
     this.#transport.checkOpen(what);
     if (this.#underWay.size === 0 && this.#call !== undefined && performance.now() - this.#usedAt > STALE_AFTER_MS) {
       // Between here and the gateway somebody may be ending it right now, and the command with it.
@@ -113,7 +115,7 @@ export class CommandStream {
         if (outcome instanceof Error) reject(outcome);
         else resolve(outcome);
       };
-      const pending: Pending = { message, size, what, isSent: false, settle };
+      const pending: Pending = { correlationId, body, what, isSent: false, settle };
       signal?.addEventListener("abort", onAbort, { once: true });
       this.#underWay.set(correlationId, pending);
       this.#waiting.push(pending);
@@ -200,28 +202,32 @@ export class CommandStream {
   #flush(call: Call): void {
     const most = Math.min(MAX_BYTES, this.#transport.options.maxMessageBytes - ENVELOPE_BYTES);
     for (;;) {
-      const commands: MxStreamCommand[] = [];
+      const writer = new BinaryWriter();
+      let commands = 0;
       let size = 0;
       while (
         this.#waiting.length > 0 &&
         this.#inWindow < LIMITS.commandWindow &&
-        commands.length < LIMITS.commandsPerMessage
+        commands < LIMITS.commandsPerMessage
       ) {
         const pending = this.#waiting[0];
-        if (pending === undefined || (size > 0 && size + pending.size > most)) break;
+        if (pending === undefined || (size > 0 && size + pending.body.length > most)) break;
         this.#waiting.shift();
-        if (this.#underWay.get(pending.message.correlationId) !== pending) continue;
+        if (this.#underWay.get(pending.correlationId) !== pending) continue;
         pending.isSent = true;
         this.#inWindow += 1;
-        size += pending.size;
-        commands.push(pending.message);
+        size += pending.body.length;
+        commands += 1;
+        writer.tag(COMMANDS, WireType.LengthDelimited).bytes(pending.body);
       }
       const cancelCorrelationIds = this.#cancels;
       this.#cancels = [];
-      if (commands.length === 0 && cancelCorrelationIds.length === 0) return;
+      if (commands === 0 && cancelCorrelationIds.length === 0) return;
       const sessionId = this.#isFirst ? this.#sessionId : "";
       this.#isFirst = false;
-      if (!call.write(create(MxCommandBatchSchema, { sessionId, commands, cancelCorrelationIds }))) return;
+      // The rest of the message; the order of fields on the wire means nothing.
+      writer.raw(toBinary(MxCommandBatchSchema, create(MxCommandBatchSchema, { sessionId, cancelCorrelationIds })));
+      if (!call.write(writer.finish())) return;
     }
   }
 
@@ -237,7 +243,7 @@ export class CommandStream {
 
   /** Nobody waits for this command any more: it is not sent, or the gateway is told to drop it from its queue. */
   #forget(pending: Pending): void {
-    const id = pending.message.correlationId;
+    const id = pending.correlationId;
     if (!this.#underWay.delete(id)) return;
     if (pending.isSent) {
       this.#inWindow -= 1;
@@ -261,7 +267,7 @@ function sameFor(error: Error, pending: Pending): Error {
   if (!(error instanceof MxGatewayError)) return error;
   const Class = error.constructor as ErrorClass;
   return new Class(`${pending.what}: ${error.message}`, {
-    correlationId: pending.message.correlationId,
+    correlationId: pending.correlationId,
     code: error.code,
     retryAfterMs: error.retryAfterMs,
     reason: error.reason,

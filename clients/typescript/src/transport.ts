@@ -36,6 +36,8 @@ const STATES: Record<grpc.connectivityState, ConnectionState> = {
   [grpc.connectivityState.SHUTDOWN]: "closed",
 };
 const MAX_BACKOFF_MS = 5000;
+/** Bytes that a stream may have under way: with Node's own 64 KiB no more comes than that for each way there and back. */
+const FLOW_CONTROL_WINDOW = 1024 * 1024;
 /** A timer that is to run longer fires at once in Node: such a limit has none, as in gRPC itself. */
 export const LONGEST_TIMER_MS = 2 ** 31 - 1;
 // What the system trusts stands in Node's own list unless a file replaces it.
@@ -52,10 +54,15 @@ function asItIs(data: Buffer): Buffer {
   return data;
 }
 
+/** The same bytes as Node has them. */
+function bufferOf(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
 function wireOf<I extends DescMessage, O extends DescMessage>(method: Method<I, O>): Wire<I, O> {
   return {
     path: `/${method.parent.typeName}/${method.name}`,
-    encode: (message) => Buffer.from(toBinary(method.input, message)),
+    encode: (message) => bufferOf(toBinary(method.input, message)),
     decode: (data) => fromBinary(method.output, data),
   };
 }
@@ -287,18 +294,18 @@ export class Transport {
     return new ServerStream(this.metadata(), begin, (error, key) => this.failure(error, what, key, call), call.signal);
   }
 
-  /** A stream both ways, for whoever knows how to keep it. */
+  /** A stream both ways, for whoever knows how to keep it. What is written to it has been encoded. */
   async duplexStream<I extends DescMessage, O extends DescMessage>(
     method: Method<I, O>,
     what: string,
-  ): Promise<{ call: grpc.ClientDuplexStream<MessageShape<I>, MessageShape<O>>; key: string | undefined }> {
+  ): Promise<{ call: grpc.ClientDuplexStream<Uint8Array, MessageShape<O>>; key: string | undefined }> {
     this.checkOpen(what);
     const wire = wireOf(method);
     const { metadata, key } = await this.metadata();
     this.checkOpen(what);
     const limit = this.options.streamTimeoutMs;
     const settings: grpc.CallOptions = limit === undefined ? {} : { deadline: systemTime(performance.now() + limit) };
-    const call = this.#client.makeBidiStreamRequest(wire.path, wire.encode, wire.decode, metadata, settings);
+    const call = this.#client.makeBidiStreamRequest(wire.path, bufferOf, wire.decode, metadata, settings);
     this.#keep(call);
     return { call, key };
   }
@@ -378,6 +385,7 @@ function channelOptions(options: ResolvedOptions): grpc.ChannelOptions {
     "grpc.enable_channelz": 0,
     "grpc.service_config_disable_resolution": 1,
     "grpc.enable_http_proxy": 0,
+    "grpc-node.flow_control_window": FLOW_CONTROL_WINDOW,
     // A channel of its own for each client: closing one must not touch another.
     "grpc.use_local_subchannel_pool": 1,
   };

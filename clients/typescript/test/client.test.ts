@@ -2,6 +2,9 @@
 
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
+import { once } from "node:events";
+import { type ServerHttp2Session, createServer } from "node:http2";
+import type { AddressInfo } from "node:net";
 import { test } from "node:test";
 import { promisify } from "node:util";
 
@@ -219,6 +222,26 @@ test("closing the client ends what is under way", async () => {
   await assert.rejects(reading, MxGatewayTransportError);
   await assert.rejects(session.ping(), /the client is closed/);
   fake.stop();
+});
+
+test("a gateway may send a mebibyte before it has to hear that some of it was taken", async () => {
+  const server = createServer();
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  const client = new GatewayClient({ endpoint: `127.0.0.1:${port}`, plaintext: true });
+  try {
+    const accepted = once(server, "session");
+    const called = client.openSession().catch((error: unknown) => error);
+    const [session] = (await accepted) as [ServerHttp2Session];
+    await once(session, "remoteSettings");
+    assert.equal(session.remoteSettings.initialWindowSize, 2 ** 20);
+    await client.close();
+    assert.ok((await called) instanceof MxGatewayTransportError);
+  } finally {
+    await client.close();
+    server.close();
+  }
 });
 
 test("correlation ids are unique", () => {
