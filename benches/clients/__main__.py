@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import psutil
 from e2e.languages import LANGUAGES, built
 
 from benches.clients import page, programs, subjects, turns
@@ -30,7 +31,7 @@ CALLS_A_SECOND = 1_000
 Say = Callable[[str], None]
 
 
-_FAILURES = (RuntimeError, ValueError, KeyError, OSError, TimeoutError, subprocess.SubprocessError)
+_FAILURES = (RuntimeError, ValueError, KeyError, OSError, TimeoutError, subprocess.SubprocessError, psutil.Error)
 """How a program of a client fails; anything else is a mistake of ours."""
 
 

@@ -55,7 +55,6 @@ class Metered:
 
     def __init__(self, process: LineProcess) -> None:
         self._process = process
-        self._system = psutil.Process(process.pid)
         # What clock_getcpuclockid(3) gives: all threads, to the nanosecond, where /proc has hundredths of a second.
         self._clock = ~process.pid << 3 | 2
 
@@ -73,7 +72,7 @@ class Metered:
     @property
     def mebibytes(self) -> float:
         """What it holds of the memory."""
-        return float(self._system.memory_info().rss) / 2**20
+        return float(psutil.Process(self._process.pid).memory_info().rss) / 2**20
 
 
 class Floor(Metered):
