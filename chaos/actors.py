@@ -13,6 +13,7 @@ import grpc
 from chaos.call_oracle import Ending
 from chaos.event_oracle import Losses, SessionEvents, StreamEvents
 from chaos.judge import Judge, describe, digest, ending_of
+from chaos.plan import CALL
 from chaos.proxy import TcpProxy
 from chaos.write_oracle import Register
 from mxgateway import (
@@ -28,7 +29,6 @@ from mxgateway import (
 from mxgateway_contract.generated import mxaccess_gateway_pb2 as pb
 from mxgateway_contract.generated.mxaccess_gateway_pb2_grpc import MxAccessGatewayStub
 
-CALL = 3.0
 OPEN = 20.0
 CLOSE = 12.0
 _RETRY = 0.1

@@ -36,6 +36,9 @@ class FaultKind:
     seconds: tuple[float, float] = (0.0, 0.0)
 
 
+CALL = 6.0
+"""Seconds that an actor gives a call: many times what a machine that has much else to do takes for one."""
+
 _SESSION = (
     FaultKind("kill_worker", Scope.SESSION, "SIGKILL to the worker", 6),
     FaultKind("freeze_worker", Scope.SESSION, "SIGSTOP to the worker, SIGCONT later", 6, (0.3, 2.0)),
@@ -43,7 +46,9 @@ _SESSION = (
     FaultKind(
         "slow_call", Scope.SESSION, "a call into the backend takes long, but ends within its deadline", 4, (0.3, 1.0)
     ),
-    FaultKind("hang_call", Scope.SESSION, "a call into the backend takes longer than its deadline", 4, (3.0, 4.0)),
+    FaultKind(
+        "hang_call", Scope.SESSION, "a call into the backend takes longer than its deadline", 4, (CALL, CALL + 1)
+    ),
     FaultKind("garbage_frame", Scope.SESSION, "the worker sends bytes that are no frame", 4),
     FaultKind("worker_exit", Scope.SESSION, "the worker exits by itself with a code of its own", 3),
     FaultKind("disk_full_worker", Scope.SESSION, "the worker can write to no file", 4, (0.5, 2.0)),

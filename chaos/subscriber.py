@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
-from chaos.actors import CALL, CLOSE, Actor
+from chaos.actors import CLOSE, Actor
 from chaos.call_oracle import Ending
 from chaos.judge import describe, ending_of
+from chaos.plan import CALL
 from chaos.violations import Journal
 from mxgateway import ClientOptions, DataChange, GatewayClient, MxGatewayError, Subscription
 

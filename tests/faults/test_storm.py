@@ -29,7 +29,7 @@ async def test_a_short_storm_breaks_no_promise() -> None:
     if not WallClock.is_available():
         assert not os.environ.get("CI"), "libfaketime is missing; install the package faketime"
         assert report["faultsSkipped"]["clock_gateway"] == 1
-    assert report["violations"] == [], json.dumps(report["violations"], indent=1)
+    assert report["violations"] == [], json.dumps(report, indent=1)
     assert sum(report["faults"].values()) + sum(report["faultsSkipped"].values()) == len(SHORT_KINDS)
     assert report["events"] > 0
     assert report["writesConfirmed"] > 0
