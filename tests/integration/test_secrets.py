@@ -12,6 +12,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from tests.support.fleeting import command_line
 
 from mxgateway import MxAccessError, MxGatewayError
 from mxgateway.generated import mxaccess_gateway_pb2 as pb
@@ -59,7 +60,7 @@ def captured_logs() -> Iterator[io.StringIO]:
 
 def command_lines(pid: int) -> str:
     process = psutil.Process(pid)
-    return "\n".join(" ".join(p.cmdline()) for p in [process, *process.children(recursive=True)])
+    return "\n".join(map(command_line, [process, *process.children(recursive=True)]))
 
 
 def environments(pid: int) -> str:

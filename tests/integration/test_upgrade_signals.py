@@ -14,6 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 from benches.gateway_process import GatewayProcess
+from tests.support.fleeting import is_left
 from tests.support.http import fetch
 from tests.support.program_gates import BEGUN, RECORDED, ProgramGates
 from tests.support.upgraded_gateway import LIMIT, program_of, small_site
@@ -125,9 +126,7 @@ async def test_another_upgrade_and_ends_of_workers_between_two_programs_have_the
         assert (await program_of(made.site.state_dir))["upgrades"] == 1
         assert made.told("upgrade_ignored") == 1
         # Dead ones are seen to, too: a program that nobody waits for stays in the system's table for ever.
-        await eventually(
-            lambda: not [each for each in made.gateway.workers() if each.status() == psutil.STATUS_ZOMBIE], LIMIT
-        )
+        await eventually(lambda: not any(map(is_left, made.gateway.workers())), LIMIT)
 
 
 def kill(session: Session) -> None:

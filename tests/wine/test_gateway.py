@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 from tests.integration.test_any_gateway import SITE_SWITCH
+from tests.support.fleeting import command_line
 from tests.support.waiting import eventually
 from tests.wine.conftest import ROOT, configuration
 
@@ -197,7 +198,11 @@ async def test_killing_the_gateway_at_any_moment_leaves_no_worker(plant_table: P
                 async with asyncio.timeout(60):
                     for event in under_way:
                         await event.wait()
-                workers = [child for child in doomed.children(recursive=True) if "mxgateway_worker" in child.cmdline()]
+                workers = [
+                    child
+                    for child in doomed.children(recursive=True)
+                    if "mxgateway_worker" in command_line(child).split()
+                ]
                 assert len(workers) >= 4
                 doomed.kill()
                 await eventually(

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from tests.support.fleeting import command_line
 from tests.support.waiting import wait_until
 from tests.wine.conftest import ROOT
 
@@ -61,7 +62,7 @@ def soaked_workers(soak: int, log: Path) -> list[psutil.Process]:
     if " name=hangs " not in text:
         return []
     children = psutil.Process(soak).children(recursive=True)
-    return [child for child in children if opened and opened[1] in " ".join(child.cmdline())]
+    return [child for child in children if opened and opened[1] in command_line(child)]
 
 
 def wait_until_some(find: Callable[[], list[psutil.Process]]) -> list[psutil.Process]:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from tests.support.fleeting import command_line, lives
 from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
@@ -81,7 +82,7 @@ def test_signal_ends_the_demo_in_order(tmp_path: Path, number: int) -> None:
     lines = list(until(process.stderr, "OnWriteComplete"))
     assert "OnWriteComplete" in lines[-1], lines
     children = psutil.Process(process.pid).children(recursive=True)
-    assert any("mxgateway_server" in " ".join(child.cmdline()) for child in children)
+    assert any("mxgateway_server" in command_line(child) for child in children)
     second = [line for line in lines if "second terminal" in line]
     assert [len(line.rstrip()) <= 80 for line in second] == [True], second
     assert "--profile demo " in second[0]
@@ -98,7 +99,7 @@ def test_signal_ends_the_demo_in_order(tmp_path: Path, number: int) -> None:
     out, err = process.communicate(timeout=60)
     assert process.returncode == 0, err
     assert "everything ended cleanly" in out
-    wait_until(lambda: not any(child.is_running() for child in children), 10)
+    wait_until(lambda: not any(map(lives, children)), 10)
     assert list((tmp_path / "tmp").iterdir()) == []
     assert not list((tmp_path / "config").rglob("*.json")), "the profile went with the demo"
 
@@ -114,7 +115,5 @@ def test_killed_demo_leaves_no_process(tmp_path: Path) -> None:
     process.kill()
     process.communicate()
     began = time.monotonic()
-    wait_until(
-        lambda: not any(c.is_running() and c.status() != psutil.STATUS_ZOMBIE for c in children), 30, lambda: "left"
-    )
+    wait_until(lambda: not any(map(lives, children)), 30, lambda: "left")
     assert time.monotonic() - began < 30

@@ -21,6 +21,7 @@ from click.testing import CliRunner, Result
 from cryptography import x509
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from tests.support.certificates import presented
+from tests.support.fleeting import command_line, lives
 from tests.support.gateway import ROOT
 from tests.support.waiting import eventually, wait_until
 
@@ -133,7 +134,7 @@ def open_session(gateway: Served, channel: grpc.Channel, **request: Any) -> Any:
 
 def gone(processes: list[psutil.Process]) -> None:
     def all_gone() -> bool:
-        return not [p for p in processes if p.is_running() and p.status() != psutil.STATUS_ZOMBIE]
+        return not [process for process in processes if lives(process)]
 
     wait_until(all_gone, 10, lambda: f"left behind: {processes}")
 
@@ -304,7 +305,7 @@ def test_a_second_signal_ends_workers_that_do_not_want_to(tmp_path: Path) -> Non
 def test_the_key_is_in_no_log_and_on_no_command_line(shared: Served) -> None:
     with shared.channel() as channel:
         open_session(shared, channel)
-        lines = [" ".join(process.cmdline()) for process in shared.workers()]
+        lines = [command_line(process) for process in shared.workers()]
     secret = shared.key.split("_", 2)[2]
     assert secret not in shared.text()
     assert not [line for line in lines if "nonce" in line.lower()]

@@ -9,6 +9,7 @@ import sys
 
 import psutil
 import pytest
+from tests.support.fleeting import lives
 from tests.support.waiting import wait_until
 from tests.support.worker_process import NONCE, SESSION_ID, WorkerProcess
 
@@ -162,7 +163,7 @@ def test_a_worker_dies_with_its_parent_even_when_its_pipe_stays_open() -> None:
         child = psutil.Process(int(parent.stdout.readline()))
         parent.kill()
         parent.wait(10)
-        wait_until(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE)
+        wait_until(lambda: not lives(child))
     finally:
         parent.kill()
         parent.wait(10)
