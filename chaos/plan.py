@@ -36,8 +36,8 @@ class FaultKind:
     seconds: tuple[float, float] = (0.0, 0.0)
 
 
-CALL = 6.0
-"""Seconds that an actor gives a call: many times what a machine that has much else to do takes for one."""
+CALL = 3.0
+"""Seconds that an actor gives a call."""
 
 _SESSION = (
     FaultKind("kill_worker", Scope.SESSION, "SIGKILL to the worker", 6),
