@@ -60,7 +60,7 @@ def captured_logs() -> Iterator[io.StringIO]:
 
 def command_lines(pid: int) -> str:
     process = psutil.Process(pid)
-    return "\n".join(map(command_line, [process, *process.children(recursive=True)]))
+    return "\n".join([" ".join(process.cmdline()), *map(command_line, process.children(recursive=True))])
 
 
 def environments(pid: int) -> str:

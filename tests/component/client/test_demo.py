@@ -99,7 +99,7 @@ def test_signal_ends_the_demo_in_order(tmp_path: Path, number: int) -> None:
     out, err = process.communicate(timeout=60)
     assert process.returncode == 0, err
     assert "everything ended cleanly" in out
-    wait_until(lambda: not any(map(lives, children)), 10)
+    wait_until(lambda: not any(child.is_running() for child in children), 10)
     assert list((tmp_path / "tmp").iterdir()) == []
     assert not list((tmp_path / "config").rglob("*.json")), "the profile went with the demo"
 

@@ -306,9 +306,10 @@ def test_the_key_is_in_no_log_and_on_no_command_line(shared: Served) -> None:
     with shared.channel() as channel:
         open_session(shared, channel)
         lines = [command_line(process) for process in shared.workers()]
+    assert any("--session-id" in line for line in lines)
     secret = shared.key.split("_", 2)[2]
     assert secret not in shared.text()
-    assert not [line for line in lines if "nonce" in line.lower()]
+    assert not [line for line in lines if "nonce" in line.lower() or secret in line]
 
 
 @pytest.mark.shares_processes
