@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import ssl
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -46,7 +46,9 @@ class LdapDirectory:
         self._password = (
             SecretFile("dashboard.ldap.bind_password_file", options.bind_password_file) if options.bind_dn else None
         )
-        self._server = server or _server(options)
+        self._server = server
+        has_tls = options.start_tls or urlsplit(options.url).scheme == "ldaps"
+        self._context = _context(options) if has_tls else None
 
     def person(self, name: str, password: str, question: Question | None = None) -> Person:
         """Who this is.
@@ -116,7 +118,7 @@ class LdapDirectory:
     @contextmanager
     def _connection(self, user: str, password: str, question: Question) -> Iterator[Any]:
         connection = ldap3.Connection(
-            self._server,
+            self._server or _server(self._options, self._context, question),
             user=user or None,
             password=password or None,
             client_strategy=self._strategy,
@@ -127,19 +129,20 @@ class LdapDirectory:
         )
         question.hold(connection)
         try:
-            try:
-                connection.open()
-            except LDAPException:
-                # ldap3 leaves it open when nobody answers.
-                if connection.socket is not None:
-                    connection.socket.close()
-                raise
+            connection.open()
+            # What is given up while it connects has nothing yet that could be ended.
+            question.go_on()
             if self._options.start_tls and not connection.start_tls():
                 raise LDAPException("StartTLS was refused")
             yield connection
         finally:
             question.release(connection)
-            connection.unbind()
+            # A farewell that is not heard changes nothing.
+            with suppress(LDAPException, OSError):
+                connection.unbind()
+            # ldap3 leaves it open where opening it, or the farewell, failed.
+            if connection.socket is not None:
+                connection.socket.close()
 
     def _bind_account(self, connection: Any) -> None:
         if not connection.bind():
@@ -202,36 +205,40 @@ class LdapDirectory:
 class _Tls(ldap3.Tls):  # type: ignore[misc]
     """Checks the certificate's name within the handshake; ldap3 by itself does it afterwards, in a way of its own."""
 
-    def __init__(self, context: ssl.SSLContext) -> None:
+    def __init__(self, context: ssl.SSLContext, question: Question) -> None:
         super().__init__(validate=ssl.CERT_REQUIRED)
         self._context = context
+        self._question = question
 
     def wrap_socket(self, connection: Any, do_handshake: bool = False) -> None:
         connection.socket = self._context.wrap_socket(
             connection.socket, do_handshake_on_connect=False, server_hostname=connection.server.host
         )
+        # Of the socket that stands in the connection by now: a handshake that hangs has to be ended there.
+        self._question.go_on()
         if do_handshake:
-            # Of the socket that stands in the connection by now: a handshake that hangs has to be ended there.
             connection.socket.do_handshake()
 
 
-def _server(options: LdapSettings) -> Any:
+def _context(options: LdapSettings) -> ssl.SSLContext:
+    ca_file = str(Path(options.ca_file).expanduser()) if options.ca_file else None
+    try:
+        return ssl.create_default_context(cafile=ca_file)
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigurationError(
+            f"dashboard.ldap.ca_file: {ca_file} holds no certificates that can be read ({error}); write them as PEM"
+        ) from None
+
+
+def _server(options: LdapSettings, context: ssl.SSLContext | None, question: Question) -> Any:
+    """One for each connection: ldap3 notes in it whether *a* connection stands, and takes that for its own."""
     parts = urlsplit(options.url)
     is_ldaps = parts.scheme == "ldaps"
-    tls = None
-    if is_ldaps or options.start_tls:
-        ca_file = str(Path(options.ca_file).expanduser()) if options.ca_file else None
-        try:
-            tls = _Tls(ssl.create_default_context(cafile=ca_file))
-        except (OSError, ssl.SSLError) as error:
-            raise ConfigurationError(
-                f"dashboard.ldap.ca_file: {ca_file} holds no certificates that can be read ({error}); write them as PEM"
-            ) from None
     return ldap3.Server(
         parts.hostname,
         port=parts.port or (636 if is_ldaps else 389),
         use_ssl=is_ldaps,
-        tls=tls,
+        tls=_Tls(context, question) if context else None,
         connect_timeout=options.timeout_seconds,
         get_info=ldap3.NONE,
     )

@@ -29,9 +29,17 @@ class Question:
             OSError: it was given up.
         """
         with self._lock:
-            if self._is_over:
-                raise TimeoutError("the directory took too long as a whole")
+            self._check()
             self._connections.append(connection)
+
+    def go_on(self) -> None:
+        """A held connection has a socket that can wait now.
+
+        Raises:
+            OSError: it was given up, and maybe before there was anything to be ended.
+        """
+        with self._lock:
+            self._check()
 
     def release(self, connection: HasSocket) -> None:
         """The connection is over."""
@@ -47,3 +55,7 @@ class Question:
                     with contextlib.suppress(OSError):
                         # Not the method of a TLS socket, which would take its state from the thread that reads.
                         socket.socket.shutdown(connection.socket, socket.SHUT_RDWR)
+
+    def _check(self) -> None:
+        if self._is_over:
+            raise TimeoutError("the directory took too long as a whole")

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime
+import socket
 import ssl
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from tests.support.certificates import earlier_pair
 
 from mxgateway_server.config.dashboard_sections import LdapSettings
 from mxgateway_server.dashboard.people.directories import DirectoryError
+from mxgateway_server.dashboard.people.question import Question
 
 ldap3: Any = pytest.importorskip("ldap3")
 
@@ -162,15 +165,75 @@ async def test_a_directory_with_another_certificate_hears_no_password(tmp_path: 
     assert heard == b""
 
 
-async def test_a_directory_that_is_silent_is_not_waited_for(settings: LdapSettings) -> None:
-    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.read()
-        writer.close()
+@contextlib.contextmanager
+def silent_server() -> Iterator[int]:
+    """Connections stand, for the system takes them; nobody else does."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
 
-    server = await asyncio.start_server(silent, "localhost", 0)
-    async with server:
-        port = server.sockets[0].getsockname()[1]
-        changed = settings.model_copy(update={"url": f"ldap://localhost:{port}", "timeout_seconds": 1})
+
+def test_a_directory_that_is_silent_is_not_waited_for(settings: LdapSettings) -> None:
+    with silent_server() as port:
+        changed = settings.model_copy(update={"url": f"ldap://127.0.0.1:{port}", "timeout_seconds": 1})
         with pytest.raises(DirectoryError) as refused:
-            await asyncio.to_thread(LdapDirectory(changed).person, "otto", "Right 1")
+            LdapDirectory(changed).person("otto", "Right 1")
         assert refused.value.why == "unreachable"
+
+
+@pytest.fixture
+def sockets(monkeypatch: pytest.MonkeyPatch) -> list[socket.socket]:
+    """Every socket that connects, while another connection to the same directory stands."""
+    connecting: list[socket.socket] = []
+    connect = socket.socket.connect
+
+    def noted(self: socket.socket, address: Any) -> None:
+        connecting.append(self)
+        connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", noted)
+    return connecting
+
+
+def test_what_cannot_be_opened_while_another_stands_is_told_and_left_open_nowhere(
+    settings: LdapSettings, sockets: list[socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """ldap3 notes in its server whether somebody is connected, and takes that for its own connection."""
+    noted = socket.socket.connect
+
+    def once(self: socket.socket, address: Any) -> None:
+        noted(self, address)
+        if len(sockets) > 1:
+            raise ConnectionAbortedError("it was given up")
+
+    monkeypatch.setattr(socket.socket, "connect", once)
+    with silent_server() as port:
+        directory = LdapDirectory(settings.model_copy(update={"url": f"ldap://127.0.0.1:{port}"}))
+        question = Question()
+        with directory._connection("", "", question):
+            with pytest.raises(DirectoryError) as refused:
+                directory.person("otto", "Right 1")
+            assert (refused.value.why, len(sockets)) == ("unreachable", 2)
+            assert "it was given up" in refused.value.cause
+            assert sockets[1].fileno() == -1
+    assert sockets[0].fileno() == -1
+
+
+@pytest.mark.parametrize("scheme", ["ldap", "ldaps"])
+def test_what_is_given_up_while_it_connects_is_over_when_it_has(
+    settings: LdapSettings, sockets: list[socket.socket], monkeypatch: pytest.MonkeyPatch, scheme: str
+) -> None:
+    """There is nothing yet that could be ended then, and a directory that drips would hold the thread for ever."""
+    noted = socket.socket.connect
+    question = Question()
+
+    def given_up(self: socket.socket, address: Any) -> None:
+        question.give_up()
+        noted(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", given_up)
+    with silent_server() as port:
+        changed = settings.model_copy(update={"url": f"{scheme}://127.0.0.1:{port}", "timeout_seconds": 60})
+        with pytest.raises(DirectoryError) as refused:
+            LdapDirectory(changed).person("otto", "Right 1", question)
+        assert "took too long as a whole" in refused.value.cause
+    assert [each.fileno() for each in sockets] == [-1]
