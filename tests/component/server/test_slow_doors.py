@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from tests.support.dashboard import DashboardRig, dashboard_rig
 from tests.support.http import Answer
+from tests.support.tcp_server import tcp_server
 from tests.support.waiting import eventually
 
 from mxgateway_server.dashboard.people import asking
@@ -44,6 +45,7 @@ class Silent:
             while await reader.read(4096):
                 pass
         dripping.cancel()
+        await asyncio.wait([dripping])
         self.open.discard(writer)
         writer.close()
 
@@ -61,15 +63,12 @@ class Silent:
 @asynccontextmanager
 async def silence(drips: bool = False) -> AsyncIterator[Silent]:
     made = Silent(drips)
-    server = await asyncio.start_server(made.listen, "127.0.0.1", 0)
-    made.port = server.sockets[0].getsockname()[1]
-    try:
-        yield made
-    finally:
-        server.close()
-        for writer in list(made.open):
-            writer.close()
-        await server.wait_closed()
+    async with tcp_server(made.listen) as made.port:
+        try:
+            yield made
+        finally:
+            for writer in list(made.open):
+                writer.close()
 
 
 async def by_oidc(rig: DashboardRig) -> Answer:

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 from chaos.proxy import TcpProxy
+from tests.support.tcp_server import tcp_server
 from tests.support.waiting import eventually
 
 
@@ -35,12 +36,8 @@ class Echo:
 @asynccontextmanager
 async def proxied() -> AsyncIterator[tuple[Echo, TcpProxy]]:
     echo = Echo()
-    server = await asyncio.start_server(echo.serve, "127.0.0.1", 0)
-    async with TcpProxy(server.sockets[0].getsockname()[:2]) as proxy:
+    async with tcp_server(echo.serve) as port, TcpProxy(("127.0.0.1", port)) as proxy:
         yield echo, proxy
-    await eventually(lambda: echo.open == 0)
-    server.close()
-    await server.wait_closed()
 
 
 async def connect(proxy: TcpProxy) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:

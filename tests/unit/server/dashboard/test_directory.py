@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from tests.support.certificates import earlier_pair
+from tests.support.tcp_server import tcp_server
 
 from mxgateway_server.config.dashboard_sections import LdapSettings
 from mxgateway_server.dashboard.people.directories import DirectoryError
@@ -153,9 +154,7 @@ async def test_a_directory_with_another_certificate_hears_no_password(tmp_path: 
     for shown, trusted in ((wrong, right), (wrong, wrong)):
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         context.load_cert_chain(*shown)
-        server = await asyncio.start_server(listen, "localhost", 0, ssl=context)
-        async with server:
-            port = server.sockets[0].getsockname()[1]
+        async with tcp_server(listen, "localhost", context=context) as port:
             changed = settings.model_copy(
                 update={"url": f"ldaps://localhost:{port}", "ca_file": str(trusted[0]), "timeout_seconds": 2}
             )

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from tests.support.certificates import earlier_pair
+from tests.support.tcp_server import tcp_server
 
 from mxgateway_server.config.settings import Settings
 from mxgateway_server.config.sources import load
@@ -108,8 +109,7 @@ async def test_a_certificate_of_a_stranger_is_called_so(tmp_path: Path) -> None:
         await reader.read()
         writer.close()
 
-    async with await asyncio.start_server(silent, "localhost", 0, ssl=context) as server:
-        port = server.sockets[0].getsockname()[1]
+    async with tcp_server(silent, "localhost", context=context) as port:
         both = ldap_settings(
             tmp_path,
             ldap__url=f"ldaps://localhost:{port}",

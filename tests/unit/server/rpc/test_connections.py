@@ -9,6 +9,7 @@ import sys
 
 import pytest
 import structlog
+from tests.support.tcp_server import tcp_server
 from tests.support.waiting import eventually
 
 from mxgateway_server.rpc.connections import Connection, ConnectionWatch, LinuxSockets, Peer, peer_of
@@ -103,8 +104,7 @@ async def test_the_table_of_linux_has_the_connections_to_ones_own_ports_and_no_o
         writer.close()
 
     table = LinuxSockets()
-    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
-        port = server.sockets[0].getsockname()[1]
+    async with tcp_server(serve) as port:
         first = socket.create_connection(("127.0.0.1", port))
         second = socket.create_connection(("127.0.0.1", port))
         await eventually(lambda: len(table.accepted(frozenset({port}))) == 2)
@@ -201,8 +201,7 @@ async def test_on_linux_one_connection_is_closed_and_no_other() -> None:
         writer.close()
 
     table = LinuxSockets()
-    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
-        port = server.sockets[0].getsockname()[1]
+    async with tcp_server(serve) as port:
         kept = socket.create_connection(("127.0.0.1", port))
         surplus = socket.create_connection(("127.0.0.1", port))
         surplus.settimeout(5)
