@@ -9,7 +9,7 @@ COMPILE = $(BIN)/python -m compileall -q -j 0 src
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-whole test-web web web-check test-lowest test-wine lint types layers format protos protos-check tables tables-check bench chaos conformance e2e bench-clients clients clients-go clients-go-protos clients-java clients-java-tables clients-rust clients-rust-protos clients-ts clients-ts-protos attack soak histories constraints clean dev docs docs-serve
+.PHONY: help demo test test-whole test-storm test-web web web-check test-lowest test-wine lint types layers format protos protos-check tables tables-check bench chaos conformance e2e bench-clients clients clients-go clients-go-protos clients-java clients-java-tables clients-rust clients-rust-protos clients-ts clients-ts-protos attack soak histories constraints clean dev docs docs-serve
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -55,7 +55,11 @@ test: $(VENV)/.dev-installed ## The tests, 4 to 8 minutes; installs 1 GB at firs
 
 test-whole: $(VENV)/.dev-installed ## Faults, upgrades, examples, packages: whole gateways in processes of their own
 	@$(COMPILE)
-	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -n 3 --dist worksteal tests/integration tests/faults tests/examples tests/packaging $(ARGS)
+	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -n 3 --dist worksteal tests/integration tests/faults tests/examples tests/packaging -m "not storm" $(ARGS)
+
+test-storm: $(VENV)/.dev-installed ## Short storms of faults over whole gateways, with nothing else on the machine
+	@$(COMPILE)
+	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest tests/faults -m storm $(ARGS)
 
 test-web: $(VENV)/.dev-installed ## The dashboard's pages in Chromium, which has to be installed
 	@$(COMPILE)

@@ -12,6 +12,7 @@ KINDS = ("kill_worker", "break_alarm_xml", "cut_alarm_list", "restart_alarm_prov
 
 
 @pytest.mark.slow
+@pytest.mark.storm
 @pytest.mark.timeout(180)
 async def test_a_short_storm_over_alarms_breaks_no_promise() -> None:
     options = AlarmStormOptions(seed=3, faults=len(KINDS), kinds=KINDS, pauses=(0.05, 0.3), rest=1.0)

@@ -21,6 +21,7 @@ OPTIONS = StormOptions(
 
 
 @pytest.mark.slow
+@pytest.mark.storm
 @pytest.mark.timeout(180)
 async def test_a_short_storm_breaks_no_promise() -> None:
     """Kills, freezes, garbage, full disks, bad lines and restarts: no event lost silently, no call without an outcome,
