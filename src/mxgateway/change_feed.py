@@ -279,6 +279,7 @@ class ChangeFeed:
         await session.state()
         # Before its first event there is no position to go on from, only the beginning.
         position = self.reader.position
+        self.reader.resume()
         return session.stream_events(position, from_beginning=not position, recover_gaps=recovers_gaps(session))
 
     async def _replace_session(self) -> EventStream:

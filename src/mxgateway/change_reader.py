@@ -5,7 +5,7 @@ Without I/O and clock: events and read results in, changes out.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from operator import attrgetter
 from typing import TYPE_CHECKING, Protocol
 
@@ -18,9 +18,14 @@ if TYPE_CHECKING:
 
 
 _DATA_CHANGE = pb.MX_EVENT_FAMILY_ON_DATA_CHANGE
-# All that matters of an event but its position and its value, in one call: each field costs a tenth of a change.
-_by_number = attrgetter("server_handle", "client_handle", "family", "origin")
-_by_item = attrgetter("server_handle", "item_handle", "family", "origin")
+_KEYS: Mapping[tuple[bool, bool], Callable[[pb.MxEvent], tuple[int, ...]]] = {
+    (is_numbering, has_origins): attrgetter(
+        "server_handle", "client_handle" if is_numbering else "item_handle", "family", *(["origin"] * has_origins)
+    )
+    for is_numbering in (False, True)
+    for has_origins in (False, True)
+}
+"""All that matters of an event but its position and its value, in one call: each field costs a tenth of a change."""
 
 
 class Tags(Protocol):
@@ -69,7 +74,9 @@ class ChangeReader:
         # Their tags by what their events say of themselves, as far as known since the set or the items last changed.
         self._tag_by_key: dict[tuple[int, ...], str] = {}
         self._known_version = -1
-        self._key_of: Callable[[pb.MxEvent], tuple[int, ...]] = _by_item
+        self._key_of = _KEYS[False, True]
+        # Whether an event that has a position may be another than a live one.
+        self._has_origins = False
         # Source time (ns) of the value that was read again, by tag: older events than that are history.
         self._read_at: dict[str, int] = {}
         # Tags whose next value replaces what was missed.
@@ -95,7 +102,16 @@ class ChangeReader:
         self._read_at.clear()
         self._early.clear()
         self._renewed = set(renewed)
+        self._set_origins(False)
         return lost
+
+    def resume(self) -> None:
+        """The session's events come on another stream from here: from the replay ring first, as each of them says."""
+        self._set_origins(True)
+
+    def _set_origins(self, has_origins: bool) -> None:
+        self._has_origins = has_origins
+        self._known_version = -1
 
     def forget(self, tags: Iterable[str]) -> None:
         """These tags are wanted no more."""
@@ -133,7 +149,7 @@ class ChangeReader:
         if self._known_version != (version := self._tags.version):
             self._known_version = version
             self._tag_by_key.clear()
-            self._key_of = _by_number if self._tags.is_numbering else _by_item
+            self._key_of = _KEYS[self._tags.is_numbering, self._has_origins]
         tags: list[str] = []
         other: pb.MxEvent | None = None
         position, known, key_of, add = self.position, self._tag_by_key.get, self._key_of, tags.append
@@ -198,7 +214,8 @@ class ChangeReader:
     def read_again(self, tag: str, result: pb.BulkReadResult | pb.MxEvent) -> DataChange:
         """The change that stands for what was lost: the value as it is now, read or sent once more."""
         self._plain.discard(tag)
-        self._tag_by_key.clear()
+        # Events of before it may follow, and say so.
+        self._set_origins(True)
         self._read_at[tag] = result.source_timestamp.ToNanoseconds()
         return change_of(tag, result, recovered=True)
 

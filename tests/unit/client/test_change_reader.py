@@ -116,6 +116,7 @@ def test_live_changes_end_at_an_event_that_is_more_than_the_next_value() -> None
     """The first value of a tag, one of no tag, one that came before, a completion, one that is no live one, a gap."""
     reader = ChangeReader(Tags(A=1, B=2))
     reader.change(data_change(1, 1), False)
+    reader.resume()
     replayed, completion = data_change(9, 1), write_complete(10, 1)
     replayed.origin = pb.MX_EVENT_ORIGIN_REPLAYED
     gap = pb.MxEvent(replay_gap=pb.ReplayGap(dropped_events=3))
@@ -133,6 +134,40 @@ def test_live_changes_end_at_an_event_that_is_more_than_the_next_value() -> None
     assert others == []
     assert found == [[2], [], [6, 7], [], [], [], [11]]
     assert reader.position == 11
+
+
+@pytest.mark.parametrize("is_numbering", [False, True])
+def test_replayed_events_are_looked_for_where_there_can_be_any(is_numbering: bool) -> None:
+    """On a stream that goes on where another broke off, and behind a value that was read again; in no new session."""
+    tags = Tags(A=1, B=2)
+    tags.is_numbering, tags.numbered = is_numbering, {1: "A", 2: "B"}
+
+    def event(sequence: int, handle: int, origin: pb.MxEventOrigin) -> pb.MxEvent:
+        made = data_change(sequence, handle)
+        made.client_handle, made.origin = handle * is_numbering, origin
+        return made
+
+    def is_seen(reader: ChangeReader, sequence: int) -> bool:
+        """Two live ones are live changes, and a replayed one between them comes by itself."""
+        origins = (pb.MX_EVENT_ORIGIN_LIVE, pb.MX_EVENT_ORIGIN_REPLAYED, pb.MX_EVENT_ORIGIN_LIVE)
+        batch = [event(sequence + n, 1, origin) for n, origin in enumerate(origins)]
+        changes, other = live(reader, *batch)
+        assert changes
+        return other is batch[1]
+
+    reader = ChangeReader(tags)
+    for handle in (1, 2):
+        reader.change(event(handle, handle, pb.MX_EVENT_ORIGIN_LIVE), False)
+    assert not is_seen(reader, 10)
+    reader.resume()
+    assert is_seen(reader, 20)
+    reader.begin_session()
+    reader.change(event(1, 1, pb.MX_EVENT_ORIGIN_LIVE), False)
+    assert not is_seen(reader, 10)
+    recovered = event(0, 2, pb.MX_EVENT_ORIGIN_RECOVERED)
+    assert live(reader, recovered) == ([], recovered)
+    reader.change(recovered, False)
+    assert is_seen(reader, 20)
 
 
 def test_live_changes_leave_out_tags_with_a_mark_until_it_is_given() -> None:
