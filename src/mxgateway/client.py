@@ -262,6 +262,7 @@ class GatewayClient:
         Raises:
             MxAccessError: the reference does not exist, or MXAccess refused or failed the write.
             MxGatewayTimeoutError: not done in time. Whether the write was sent, and its outcome so unknown, is told.
+            MxGatewayConnectionError: the gateway could not be reached in all that time; nothing was written.
             MxGatewayTransportError: session or connection were lost after the write was sent: its outcome is unknown.
             MxGatewayError: the gateway failed.
         """

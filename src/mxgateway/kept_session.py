@@ -100,6 +100,7 @@ class KeptSession:
     ) -> T:
         clock, backoff = asyncio.get_running_loop().time, Backoff()
         end = None if limit is None else clock() + limit
+        before: MxGatewayError | None = None
         while True:
             session = None
             try:
@@ -114,8 +115,14 @@ class KeptSession:
                 is_late = end is not None and clock() + delay >= end
                 if is_late or self._is_closed or not may_repeat() or not (is_lost or is_transient(error)):
                     raise
+                before = error
             except TimeoutError as error:
-                raise MxGatewayTimeoutError(f"not done within {limit:g} s; nothing was written") from error
+                late = f"not done within {limit:g} s; nothing was written"
+                if before is None:
+                    raise MxGatewayTimeoutError(late) from error
+                # Why it took so long says more than that it did.
+                before.add_note(late)
+                raise before from error
             await self._sleep(delay)
 
     async def _ready(self) -> Session:

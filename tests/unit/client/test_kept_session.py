@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import cast
 
 import grpc
 import pytest
@@ -18,6 +19,8 @@ from mxgateway import (
     MxGatewayConnectionError,
     MxGatewayTimeoutError,
     MxGatewayTransportError,
+    Readings,
+    Session,
     from_mx_value,
     kept_session,
 )
@@ -77,15 +80,35 @@ async def test_a_read_is_repeated(gateway: FakeGateway, client: GatewayClient, f
     assert gateway.calls["OpenSession"] == (2 if failure is LOST else 1)
 
 
-async def test_a_gateway_that_is_away_is_waited_for_within_the_limit(
-    gateway: FakeGateway, client: GatewayClient
-) -> None:
-    """The last error is told, not that time is over."""
+async def test_a_gateway_that_is_away_is_waited_for(gateway: FakeGateway, client: GatewayClient) -> None:
     gateway.script("OpenSession", BREAK, BREAK)
     assert (await client.read(["A.B"], timeout=20))[0].is_good
-    gateway.answer("read_bulk", BREAK)
+
+
+@pytest.mark.parametrize("hangs", [False, True])
+async def test_the_last_error_is_told_and_not_that_time_is_over(hangs: bool) -> None:
+    """Whether time is over before the next try or within it."""
+
+    class Away:
+        """A session whose calls break; the second one hangs."""
+
+        calls = 0
+
+        async def read(self, _tags: object, *, timeout_ms: int) -> Readings:
+            self.calls += 1
+            if hangs and self.calls > 1:
+                await asyncio.sleep(LONG)
+            raise MxGatewayConnectionError("connection lost", retryable=True)
+
+    async def open_session() -> Session:
+        return cast("Session", Away())
+
+    async def at_once(_delay: float) -> None:
+        pass
+
+    kept = kept_session.KeptSession(open_session, at_once)
     with pytest.raises(MxGatewayConnectionError, match="connection lost"):
-        await client.read(["A.B"], timeout=0.5)
+        await kept.read(["A.B"], 0, 0.5)
 
 
 async def test_a_refusal_is_not_repeated(gateway: FakeGateway, client: GatewayClient) -> None:
