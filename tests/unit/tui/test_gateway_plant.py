@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 import grpc
 import pytest
 from tests.support.fake_gateway import Abort, FakeGateway, data_change, failed, running_fake, write_complete
+from tests.support.limits import LONG, TimeLimits
 from tests.support.waiting import eventually
 
 from mxgateway import ClientOptions, DataChange, MxGatewayError, to_mx_value
@@ -266,19 +267,23 @@ async def test_a_refusal_by_the_gateway_is_told(gateway: FakeGateway, notes: Not
     assert "scope invoke:write is missing" in outcome.text
 
 
-async def test_a_missing_completion_is_an_unknown_outcome(gateway: FakeGateway, notes: Notes) -> None:
+async def test_a_missing_completion_is_an_unknown_outcome(
+    gateway: FakeGateway, notes: Notes, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Without OnWriteComplete in time nobody can tell; a late one never passes for that of the next write."""
-    async with running(gateway, notes, write_limit=0.05) as plant:
+    limits = TimeLimits(monkeypatch)
+    async with running(gateway, notes, write_limit=LONG) as plant:
         handles = await watch(plant, gateway, "A.B")
-        outcome = await plant.write("A.B", to_mx_value(5))
-        assert outcome.succeeded is None
+        writing = asyncio.ensure_future(plant.write("A.B", to_mx_value(5)))
+        await eventually(lambda: len(gateway.commands_of("write")) == 1)
+        limits.run_out()
+        assert (await writing).succeeded is None
         # The late completion of the first write says success; the second write was refused.
         completing(
             gateway,
             lambda handle: write_complete(1, handle),
             lambda handle: write_complete(2, handle, success=0, detail=1008),
         )
-        plant._write_limit = 10.0
         assert (await plant.write("A.B", to_mx_value(6))).succeeded is False
         assert handles
 
