@@ -33,7 +33,7 @@ export function redact(text: string, ...secrets: readonly (string | undefined)[]
   found = found.replace(KEY_SHAPED, REDACTED);
   if (found.includes("://")) found = found.replace(URL_PASSWORD, `$1${REDACTED}@`);
   if (SOUNDS_SECRET.test(found)) found = withoutNamedValues(found);
-  return found.replace(BEARER, (whole, begin: string) => (whole.endsWith(REDACTED) ? whole : begin + REDACTED));
+  return found.replace(BEARER, `$1${REDACTED}`);
 }
 
 function withoutNamedValues(text: string): string {

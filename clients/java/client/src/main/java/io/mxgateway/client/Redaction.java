@@ -65,12 +65,7 @@ public final class Redaction {
     if (SOUNDS_SECRET.matcher(found).find()) {
       found = withoutNamedValues(found);
     }
-    return BEARER
-        .matcher(found)
-        .replaceAll(
-            match ->
-                Matcher.quoteReplacement(
-                    match.group().endsWith(REDACTED) ? match.group() : match.group(1) + REDACTED));
+    return BEARER.matcher(found).replaceAll("$1" + REDACTED);
   }
 
   private static String withoutNamedValues(String text) {
