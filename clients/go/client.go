@@ -174,6 +174,7 @@ type call struct {
 	method     string
 	timeout    time.Duration
 	idempotent bool
+	options    []grpc.CallOption
 }
 
 // unary makes a call; the time limit spans all attempts.

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"google.golang.org/grpc"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	pb "mxaccess-gateway.example/clients/go/gatewaypb"
@@ -90,7 +91,10 @@ func (s *Session) Events(ctx context.Context, options ...StreamOption) (*EventSt
 	events := &EventStream{}
 	var err error
 	if s.has(CapabilityEventBatches) {
-		what := call{rpcCall: rpcCall{what: "StreamEventBatches"}, method: serviceName + "StreamEventBatches", timeout: o.timeout}
+		what := call{
+			rpcCall: rpcCall{what: "StreamEventBatches"}, method: serviceName + "StreamEventBatches", timeout: o.timeout,
+			options: []grpc.CallOption{grpc.ForceCodecV2(batchCodec)},
+		}
 		events.batched, err = openStream(ctx, s.c, what, o.request, func() *pb.MxEventBatch { return &pb.MxEventBatch{} })
 	} else {
 		what := call{rpcCall: rpcCall{what: "StreamEvents"}, method: serviceName + "StreamEvents", timeout: o.timeout}

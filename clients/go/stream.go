@@ -63,7 +63,7 @@ func openStream[M proto.Message](
 		return nil, err
 	}
 	what.key = key
-	opened, err := c.cc.NewStream(with, &grpc.StreamDesc{ServerStreams: true}, what.method)
+	opened, err := c.cc.NewStream(with, &grpc.StreamDesc{ServerStreams: true}, what.method, what.options...)
 	if err == nil {
 		err = opened.SendMsg(request)
 		if err == nil {
