@@ -71,45 +71,44 @@ func decodeBatch(data []byte, batch *pb.MxEventBatch) error {
 	return nil
 }
 
+// field is what data begins with: its tag, its number or its bytes, and what follows it. The tag is 0, which no field has,
+// where data does not begin with a field.
+func field(data []byte) (tag, number uint64, payload, rest []byte) {
+	tag, size := protowire.ConsumeVarint(data)
+	if size < 0 {
+		return 0, 0, nil, nil
+	}
+	data = data[size:]
+	switch tag & 7 {
+	case asVarint:
+		number, size = protowire.ConsumeVarint(data)
+	case asBytes:
+		payload, size = protowire.ConsumeBytes(data)
+	case asFixed64:
+		number, size = protowire.ConsumeFixed64(data)
+	case asFixed32:
+		var narrow uint32
+		narrow, size = protowire.ConsumeFixed32(data)
+		number = uint64(narrow)
+	default:
+		return 0, 0, nil, nil
+	}
+	if size < 0 {
+		return 0, 0, nil, nil
+	}
+	return tag, number, payload, data[size:]
+}
+
 // batchOf is false where something is not as it usually is.
 func batchOf(data []byte, batch *pb.MxEventBatch) bool {
 	var sessionID string
 	for len(data) > 0 {
-		tag, size := protowire.ConsumeVarint(data)
-		if size < 0 {
-			return false
-		}
-		data = data[size:]
-		if tag&7 == asVarint {
-			number, size := protowire.ConsumeVarint(data)
-			if size < 0 {
-				return false
-			}
-			data = data[size:]
-			switch tag {
-			case 3<<3 | asVarint:
-				batch.DroppedEvents = number
-			case 4<<3 | asVarint:
-				batch.TotalDroppedEvents = number
-			case 5<<3 | asVarint:
-				batch.ReplayedEvents = uint32(number)
-			default:
-				return false
-			}
-			continue
-		}
-		if tag&7 != asBytes {
-			return false
-		}
-		payload, size := protowire.ConsumeBytes(data)
-		if size < 0 {
-			return false
-		}
+		tag, number, payload, rest := field(data)
 		switch tag {
 		case 1<<3 | asBytes:
 			if batch.Events == nil {
 				// All events of a batch are about as long as the first one.
-				batch.Events = make([]*pb.MxEvent, 0, len(data)/size+1)
+				batch.Events = make([]*pb.MxEvent, 0, len(data)/(len(data)-len(rest))+1)
 			}
 			event := eventOf(payload, &sessionID)
 			if event == nil {
@@ -125,123 +124,98 @@ func batchOf(data []byte, batch *pb.MxEventBatch) bool {
 				return false
 			}
 			batch.GatewayReceiveTimestamp = received
+		case 3<<3 | asVarint:
+			batch.DroppedEvents = number
+		case 4<<3 | asVarint:
+			batch.TotalDroppedEvents = number
+		case 5<<3 | asVarint:
+			batch.ReplayedEvents = uint32(number)
 		default:
 			return false
 		}
-		data = data[size:]
+		data = rest
 	}
 	return true
 }
 
-// eventOf is nil where something is not as it usually is.
+// eventOf is nil where something is not as it usually is. What comes twice is merged by the generated code alone.
 func eventOf(data []byte, sessionID *string) *pb.MxEvent {
 	whole := &wholeEvent{}
 	event := &whole.event
-	for len(data) > 0 {
-		tag, size := protowire.ConsumeVarint(data)
-		if size < 0 {
-			return nil
-		}
-		data = data[size:]
-		switch tag & 7 {
-		case asVarint:
-			number, size := protowire.ConsumeVarint(data)
-			if size < 0 {
-				return nil
+	isUsual := true
+	for len(data) > 0 && isUsual {
+		tag, number, payload, rest := field(data)
+		switch tag {
+		case 1<<3 | asVarint:
+			event.Family = pb.MxEventFamily(number)
+		case 2<<3 | asBytes:
+			isUsual = textOf(payload, sessionID)
+			event.SessionId = *sessionID
+		case 3<<3 | asVarint:
+			event.ServerHandle = int32(number)
+		case 4<<3 | asVarint:
+			event.ItemHandle = int32(number)
+		case 5<<3 | asBytes:
+			isUsual = event.Value == nil && valueOf(payload, &whole.value)
+			event.Value = &whole.value
+		case 6<<3 | asVarint:
+			event.Quality = int32(number)
+		case 7<<3 | asBytes:
+			isUsual = event.SourceTimestamp == nil && timeOf(payload, &whole.source)
+			event.SourceTimestamp = &whole.source
+		case 8<<3 | asBytes:
+			status := &whole.status
+			if event.Statuses == nil {
+				event.Statuses = whole.statuses[:0:1]
+			} else {
+				status = &pb.MxStatusProxy{}
 			}
-			data = data[size:]
-			switch tag {
-			case 1<<3 | asVarint:
-				event.Family = pb.MxEventFamily(number)
-			case 3<<3 | asVarint:
-				event.ServerHandle = int32(number)
-			case 4<<3 | asVarint:
-				event.ItemHandle = int32(number)
-			case 6<<3 | asVarint:
-				event.Quality = int32(number)
-			case 9<<3 | asVarint:
-				event.WorkerSequence = number
-			case 12<<3 | asVarint:
-				hresult := int32(number)
-				event.Hresult = &hresult
-			case 100<<3 | asVarint:
-				event.ClientHandle = uint32(number)
-			case 101<<3 | asVarint:
-				event.Origin = pb.MxEventOrigin(number)
-			case 102<<3 | asVarint:
-				event.LostBefore = number
-			default:
-				return nil
-			}
-		case asBytes:
-			payload, size := protowire.ConsumeBytes(data)
-			if size < 0 {
-				return nil
-			}
-			data = data[size:]
-			if !whole.take(tag, payload, sessionID) {
-				return nil
-			}
+			isUsual = statusOf(payload, status)
+			event.Statuses = append(event.Statuses, status)
+		case 9<<3 | asVarint:
+			event.WorkerSequence = number
+		case 10<<3 | asBytes:
+			isUsual = event.WorkerTimestamp == nil && timeOf(payload, &whole.worker)
+			event.WorkerTimestamp = &whole.worker
+		case 12<<3 | asVarint:
+			hresult := int32(number)
+			event.Hresult = &hresult
+		case 20<<3 | asBytes:
+			isUsual = event.Body == nil && len(payload) == 0
+			whole.body.OnDataChange = &whole.change
+			event.Body = &whole.body
+		case 100<<3 | asVarint:
+			event.ClientHandle = uint32(number)
+		case 101<<3 | asVarint:
+			event.Origin = pb.MxEventOrigin(number)
+		case 102<<3 | asVarint:
+			event.LostBefore = number
 		default:
-			return nil
+			isUsual = false
 		}
+		data = rest
+	}
+	if !isUsual {
+		return nil
 	}
 	return event
 }
 
-// take is false where something is not as it usually is. What comes twice is merged by the generated code alone.
-func (w *wholeEvent) take(tag uint64, payload []byte, sessionID *string) bool {
-	event := &w.event
-	switch tag {
-	case 2<<3 | asBytes:
-		if string(payload) != *sessionID {
-			if !utf8.Valid(payload) {
-				return false
-			}
-			*sessionID = string(payload)
-		}
-		event.SessionId = *sessionID
-	case 5<<3 | asBytes:
-		if event.Value != nil || !valueOf(payload, &w.value) {
-			return false
-		}
-		event.Value = &w.value
-	case 7<<3 | asBytes:
-		if event.SourceTimestamp != nil || !timeOf(payload, &w.source) {
-			return false
-		}
-		event.SourceTimestamp = &w.source
-	case 8<<3 | asBytes:
-		status := &w.status
-		if event.Statuses == nil {
-			event.Statuses = w.statuses[:0:1]
-		} else {
-			status = &pb.MxStatusProxy{}
-		}
-		if !statusOf(payload, status) {
-			return false
-		}
-		event.Statuses = append(event.Statuses, status)
-	case 10<<3 | asBytes:
-		if event.WorkerTimestamp != nil || !timeOf(payload, &w.worker) {
-			return false
-		}
-		event.WorkerTimestamp = &w.worker
-	case 20<<3 | asBytes:
-		if event.Body != nil || len(payload) > 0 {
-			return false
-		}
-		w.body.OnDataChange = &w.change
-		event.Body = &w.body
-	default:
+// textOf leaves the text that was there before where it is the same.
+func textOf(data []byte, into *string) bool {
+	if string(data) == *into {
+		return true
+	}
+	if !utf8.Valid(data) {
 		return false
 	}
+	*into = string(data)
 	return true
 }
 
 func timeOf(data []byte, into *timestamppb.Timestamp) bool {
 	for len(data) > 0 {
-		tag, number, rest := varintField(data)
+		tag, number, _, rest := field(data)
 		switch tag {
 		case 1<<3 | asVarint:
 			into.Seconds = int64(number)
@@ -257,7 +231,7 @@ func timeOf(data []byte, into *timestamppb.Timestamp) bool {
 
 func statusOf(data []byte, into *pb.MxStatusProxy) bool {
 	for len(data) > 0 {
-		tag, number, rest := varintField(data)
+		tag, number, payload, rest := field(data)
 		switch tag {
 		case 1<<3 | asVarint:
 			into.Success = int32(number)
@@ -271,6 +245,10 @@ func statusOf(data []byte, into *pb.MxStatusProxy) bool {
 			into.RawCategory = int32(number)
 		case 6<<3 | asVarint:
 			into.RawDetectedBy = int32(number)
+		case 7<<3 | asBytes:
+			if !textOf(payload, &into.DiagnosticText) {
+				return false
+			}
 		default:
 			return false
 		}
@@ -279,97 +257,52 @@ func statusOf(data []byte, into *pb.MxStatusProxy) bool {
 	return true
 }
 
-// varintField is the field that data begins with, and what follows it; a tag of 0, which no field has, where it is none.
-func varintField(data []byte) (tag, number uint64, rest []byte) {
-	tag, size := protowire.ConsumeVarint(data)
-	if size < 0 || tag&7 != asVarint {
-		return 0, 0, nil
-	}
-	number, more := protowire.ConsumeVarint(data[size:])
-	if more < 0 {
-		return 0, 0, nil
-	}
-	return tag, number, data[size+more:]
-}
-
 func valueOf(data []byte, into *pb.MxValue) bool {
 	for len(data) > 0 {
-		tag, size := protowire.ConsumeVarint(data)
-		if size < 0 {
-			return false
-		}
-		data = data[size:]
+		tag, number, payload, rest := field(data)
 		// A second arm takes the first one's place, or is merged into it.
-		if tag>>3 >= 10 && into.Kind != nil {
+		if tag >= 10<<3 && into.Kind != nil {
 			return false
 		}
-		switch tag & 7 {
-		case asVarint:
-			number, size := protowire.ConsumeVarint(data)
-			if size < 0 {
+		switch tag {
+		case 1<<3 | asVarint:
+			into.DataType = pb.MxDataType(number)
+		case 2<<3 | asBytes:
+			known, isKnown := variantTypes[string(payload)]
+			if !isKnown {
 				return false
 			}
-			data = data[size:]
-			switch tag {
-			case 1<<3 | asVarint:
-				into.DataType = pb.MxDataType(number)
-			case 3<<3 | asVarint:
-				into.IsNull = number != 0
-			case 5<<3 | asVarint:
-				into.RawDataType = int32(number)
-			case 10<<3 | asVarint:
-				into.Kind = &pb.MxValue_BoolValue{BoolValue: number != 0}
-			case 11<<3 | asVarint:
-				into.Kind = &pb.MxValue_Int32Value{Int32Value: int32(number)}
-			case 12<<3 | asVarint:
-				into.Kind = &pb.MxValue_Int64Value{Int64Value: int64(number)}
-			default:
-				return false
-			}
-		case asFixed32:
-			number, size := protowire.ConsumeFixed32(data)
-			if size < 0 || tag != 13<<3|asFixed32 {
-				return false
-			}
-			data = data[size:]
-			into.Kind = &pb.MxValue_FloatValue{FloatValue: math.Float32frombits(number)}
-		case asFixed64:
-			number, size := protowire.ConsumeFixed64(data)
-			if size < 0 || tag != 14<<3|asFixed64 {
-				return false
-			}
-			data = data[size:]
+			into.VariantType = known
+		case 3<<3 | asVarint:
+			into.IsNull = number != 0
+		case 5<<3 | asVarint:
+			into.RawDataType = int32(number)
+		case 10<<3 | asVarint:
+			into.Kind = &pb.MxValue_BoolValue{BoolValue: number != 0}
+		case 11<<3 | asVarint:
+			into.Kind = &pb.MxValue_Int32Value{Int32Value: int32(number)}
+		case 12<<3 | asVarint:
+			into.Kind = &pb.MxValue_Int64Value{Int64Value: int64(number)}
+		case 13<<3 | asFixed32:
+			into.Kind = &pb.MxValue_FloatValue{FloatValue: math.Float32frombits(uint32(number))}
+		case 14<<3 | asFixed64:
 			into.Kind = &pb.MxValue_DoubleValue{DoubleValue: math.Float64frombits(number)}
-		case asBytes:
-			payload, size := protowire.ConsumeBytes(data)
-			if size < 0 {
+		case 15<<3 | asBytes:
+			text := string(payload)
+			if !utf8.ValidString(text) {
 				return false
 			}
-			data = data[size:]
-			switch tag {
-			case 2<<3 | asBytes:
-				known, isKnown := variantTypes[string(payload)]
-				if !isKnown {
-					return false
-				}
-				into.VariantType = known
-			case 15<<3 | asBytes:
-				if !utf8.Valid(payload) {
-					return false
-				}
-				into.Kind = &pb.MxValue_StringValue{StringValue: string(payload)}
-			case 16<<3 | asBytes:
-				at := &timestamppb.Timestamp{}
-				if !timeOf(payload, at) {
-					return false
-				}
-				into.Kind = &pb.MxValue_TimestampValue{TimestampValue: at}
-			default:
+			into.Kind = &pb.MxValue_StringValue{StringValue: text}
+		case 16<<3 | asBytes:
+			at := &timestamppb.Timestamp{}
+			if !timeOf(payload, at) {
 				return false
 			}
+			into.Kind = &pb.MxValue_TimestampValue{TimestampValue: at}
 		default:
 			return false
 		}
+		data = rest
 	}
 	return true
 }
