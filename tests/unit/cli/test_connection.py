@@ -92,12 +92,12 @@ def test_timeout_bounds_the_command(gateway: FakeGateway, cli: Cli) -> None:
 @pytest.mark.parametrize(
     "arguments",
     [
-        ("bench-read-bulk", "--duration-seconds", "1.3", "--warmup-seconds", "0"),
-        ("bench-stream-events", "--duration-seconds", "1.3", "--warmup-seconds", "0", "--bulk-size", "1"),
-        ("stream-events", "--session-id", "x", "--duration", "1.3"),
-        ("watch", "A.B", "--duration", "1.3"),
-        ("record", "A.B", "--duration", "1.3", "--output", "FILE"),
-        ("galaxy-watch", "--duration", "1.3"),
+        ("bench-read-bulk", "--duration-seconds", "2.3", "--warmup-seconds", "0"),
+        ("bench-stream-events", "--duration-seconds", "2.3", "--warmup-seconds", "0", "--bulk-size", "1"),
+        ("stream-events", "--session-id", "x", "--duration", "2.3"),
+        ("watch", "A.B", "--duration", "2.3"),
+        ("record", "A.B", "--duration", "2.3", "--output", "FILE"),
+        ("galaxy-watch", "--duration", "2.3"),
     ],
     ids=lambda arguments: arguments[0],
 )
@@ -115,7 +115,7 @@ def test_timeout_does_not_bound_what_streams_or_measures(
     if arguments[0] == "bench-stream-events":
         gateway.answer("subscribe_bulk", answer)
     named = [str(tmp_path / "out.csv") if each == "FILE" else each for each in arguments]
-    outcome = cli(*named, "--timeout", "1")
+    outcome = cli(*named, "--timeout", "2")
     assert outcome.code == 0, outcome.err
 
 

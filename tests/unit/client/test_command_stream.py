@@ -88,14 +88,22 @@ async def test_failures_are_those_of_a_unary_call(gateway: FakeGateway, session:
 async def test_deadline_cancels_in_the_gateway(gateway: FakeGateway, session: Session) -> None:
     """A call that times out raises, tells the gateway, and a late reply is ignored; the stream goes on."""
     gateway.answer("ping", lambda request: None)
-    with pytest.raises(MxGatewayTimeoutError):
-        await session.invoke(pb.MxCommand(kind=pb.MX_COMMAND_KIND_PING, ping=pb.PingCommand()), timeout=0.05)
+    ping = pb.MxCommand(kind=pb.MX_COMMAND_KIND_PING, ping=pb.PingCommand())
+    waiting = asyncio.ensure_future(session.invoke(ping, timeout=30.0))
+    await eventually(lambda: len(gateway.commands) == 1)
+    commands = session._commands
+    assert commands is not None
+    (pending,) = commands._under_way.values()
+    pending.deadline = asyncio.get_running_loop().time()
+    commands._look_at_deadlines()
+    with pytest.raises(MxGatewayTimeoutError, match="no reply within 30 s"):
+        await waiting
     late = gateway.commands[-1].client_correlation_id
     await eventually(lambda: late in [i for b in gateway.batches for i in b.cancel_correlation_ids])
     del gateway.answers["ping"]
     assert await session.ping("x") == "x"
     sent = next(c for b in gateway.batches for c in b.commands)
-    assert sent.timeout.ToMilliseconds() == 50
+    assert sent.timeout.ToMilliseconds() == 30_000
 
 
 async def test_a_shorter_deadline_that_comes_later_ends_first(gateway: FakeGateway, client: GatewayClient) -> None:
