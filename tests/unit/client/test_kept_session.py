@@ -97,7 +97,7 @@ async def test_the_last_error_is_told_and_not_that_time_is_over(hangs: bool) -> 
         async def read(self, _tags: object, *, timeout_ms: int) -> Readings:
             self.calls += 1
             if hangs and self.calls > 1:
-                await asyncio.sleep(LONG)
+                await asyncio.Event().wait()
             raise MxGatewayConnectionError("connection lost", retryable=True)
 
     async def open_session() -> Session:
